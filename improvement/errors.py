@@ -1,0 +1,106 @@
+"""Errors a person can act on.
+
+Every error Regelkreis raises on purpose derives from :class:`RegelkreisError` and says *what* is wrong,
+*where*, and *how to mend it*. The command line prints it without a traceback, the web shows it as a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is wrong: a file position, a connection, a record or a field."""
+
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    connection: str | None = None
+    record: str | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.file is not None:
+            position = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+            parts.append(position)
+        if self.connection is not None:
+            parts.append(f"connection {self.connection}")
+        if self.record is not None:
+            parts.append(f"record {self.record}")
+        if self.field is not None:
+            parts.append(self.field)
+        return ", ".join(parts)
+
+
+class RegelkreisError(Exception):
+    """Something went wrong that the reader can mend.
+
+    Parameters
+    ----------
+    what
+        One sentence: what is wrong. Never contains a secret.
+    where
+        The place, when there is one.
+    mend
+        One sentence: what to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: Place | None = None, mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where is not None and str(self.where) else self.what
+        return f"{head} {self.mend}".strip()
+
+
+class SettingsError(RegelkreisError):
+    """A setting is unknown or has a value that is not allowed."""
+
+
+class InputError(RegelkreisError):
+    """A file or argument given by the user cannot be read as meant."""
+
+
+class ManyErrors(RegelkreisError):
+    """Several independent errors found in one pass; all are shown at once."""
+
+    def __init__(self, errors: list[RegelkreisError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+
+class ConnectionFailed(RegelkreisError):
+    """The platform could not be reached or did not answer sensibly."""
+
+
+class CredentialsRefused(ConnectionFailed):
+    """The platform refused our user, password or token."""
+
+
+class PermissionMissing(ConnectionFailed):
+    """The platform knows us but does not let us read or write this."""
+
+
+class MappingError(RegelkreisError):
+    """A mapping names a field that the platform does not have, or that is ambiguous."""
+
+
+class WriteRefused(RegelkreisError):
+    """The platform refused a write for good (validation, rule, policy): retrying cannot help."""
+
+
+class GuardRefused(RegelkreisError):
+    """A transition of an action is not allowed; carries every reason at once."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, reasons: list[str]) -> None:
+        super().__init__(what + ": " + "; ".join(reasons))
+        self.reasons = reasons

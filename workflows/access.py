@@ -1,0 +1,164 @@
+"""Who acts, who owns, who may: people found by token, platform account or grant."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.db import transaction
+
+from improvement.errors import InputError, PermissionMissing
+from workflows import ledger
+from workflows.models import Action, Connection, Grant, Identity, Person, Role, Token
+
+
+def local_admin() -> Person:
+    """The administrator that `init` makes: full rights, but never the approver of a plan of its own."""
+    person, is_new = Person.objects.get_or_create(
+        username="admin", defaults={"is_local_admin": True, "first_name": "Local", "last_name": "administrator"}
+    )
+    if is_new:
+        person.set_unusable_password()
+        person.save()
+        for role in (Role.ADMIN, Role.SERVICE_OWNER):
+            Grant.objects.create(person=person, role=role)
+    return person
+
+
+def person_of_token(secret: str) -> Person:
+    """The person whose token this is; :class:`PermissionMissing` when it is nobody's."""
+    token = Token.objects.select_related("person").filter(digest=Token.digest_of(secret)).first()
+    if token is None or not token.person.is_active:
+        raise PermissionMissing(
+            "The token in REGELKREIS_TOKEN is not valid.", mend="Make a new one with `regelkreis users token NAME`."
+        )
+    return token.person
+
+
+def person_named(username: str) -> Person:
+    """The person of this user name; :class:`InputError` listing who exists."""
+    person = Person.objects.filter(username=username).first()
+    if person is None:
+        known = ", ".join(Person.objects.order_by("username").values_list("username", flat=True)[:20])
+        raise InputError(f"There is no user “{username}”.", mend=f"Known users: {known or 'none'}.")
+    return person
+
+
+def person_of_account(connection: str, account: str | None) -> Person | None:
+    """The person behind a platform account; None for strangers and always for the integration user."""
+    if not account or is_integration_account(connection, account):
+        return None
+    identity = Identity.objects.select_related("person").filter(connection=connection, account=account).first()
+    return identity.person if identity else None
+
+
+def is_integration_account(connection: str, account: str) -> bool:
+    """Whether this is our own account on the platform, which never counts as a person."""
+    row = Connection.objects.filter(name=connection).first()
+    return row is not None and row.integration_account == account
+
+
+def account_of(person: Person | None, connection: str) -> str | None:
+    """A person's account on a platform, if it is known."""
+    if person is None:
+        return None
+    identity = Identity.objects.filter(connection=connection, person=person).first()
+    return identity.account if identity else None
+
+
+def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Person | None:
+    """Resolve a rule's ``owner``: a user by name, or the one person whose narrowest grant covers the scope.
+
+    Two equally narrow candidates leave the action ownerless, which is shown: guessing would name the wrong person.
+    """
+    named = Person.objects.filter(username=role_or_user).first()
+    if named is not None:
+        return named
+    candidates = [
+        grant
+        for grant in Grant.objects.select_related("person").filter(role=role_or_user, person__is_local_admin=False)
+        if grant.covers(connection, scope)
+    ]
+    if not candidates:
+        return None
+    narrowest = max(grant.narrowness for grant in candidates)
+    people = {grant.person_id: grant.person for grant in candidates if grant.narrowness == narrowest}
+    return next(iter(people.values())) if len(people) == 1 else None
+
+
+def may(person: Person, role: Role, action: Action) -> bool:
+    """Whether a person holds the role for the action's scope."""
+    return any(grant.covers(action.connection, action.scope) for grant in person.grants.filter(role=role))
+
+
+def add_person(
+    username: str, *, name: str = "", email: str = "", language: str = "en", at: datetime, by: Person
+) -> Person:
+    """Create a user; the entry holds the pseudonymous id only."""
+    if Person.objects.filter(username=username).exists():
+        raise InputError(f"The user “{username}” exists already.", mend="Choose another name.")
+    first, _, last = name.partition(" ")
+    with transaction.atomic():
+        person = Person.objects.create(
+            username=username, first_name=first, last_name=last, email=email, language=language
+        )
+        person.set_unusable_password()
+        person.save()
+        ledger.append("user.added", subject=person.uid, actor=by.uid, at=at, payload={})
+    return person
+
+
+def grant(
+    person: Person,
+    role: Role,
+    *,
+    at: datetime,
+    by: Person,
+    connection: str = "",
+    customer: str = "",
+    service: str = "",
+    country: str = "",
+) -> Grant:
+    """Give a role, limited where limits are given."""
+    with transaction.atomic():
+        row, is_new = Grant.objects.get_or_create(
+            person=person, role=role, connection=connection, customer=customer, service=service, country=country
+        )
+        if is_new:
+            limits = {"connection": connection, "customer": customer, "service": service, "country": country}
+            payload = {"role": role.value, "limits": {key: value for key, value in limits.items() if value}}
+            ledger.append("user.granted", subject=person.uid, actor=by.uid, at=at, payload=payload)
+    return row
+
+
+def new_token(person: Person, *, label: str, at: datetime, by: Person) -> str:
+    """Make a personal token and return it; this is the only time it can be read."""
+    secret = f"rk_{secrets.token_urlsafe(32)}"
+    with transaction.atomic():
+        Token.objects.create(person=person, digest=Token.digest_of(secret), label=label, created_at=at)
+        ledger.append("token.made", subject=person.uid, actor=by.uid, at=at, payload={"label": label})
+    return secret
+
+
+def link_account(person: Person, connection: str, account: str, *, at: datetime, by: Person) -> Identity:
+    """Say that a platform account is this person."""
+    if is_integration_account(connection, account):
+        raise InputError(
+            f"“{account}” is the integration user of {connection}, not a person.",
+            mend="Use the account the person signs in with.",
+        )
+    with transaction.atomic():
+        row, is_new = Identity.objects.get_or_create(
+            connection=connection, account=account, defaults={"person": person}
+        )
+        if not is_new and row.person_id != person.pk:
+            raise InputError(f"“{account}” on {connection} is already linked to {row.person.username}.")
+        if is_new:
+            ledger.append(
+                "user.linked",
+                subject=person.uid,
+                actor=by.uid,
+                at=at,
+                payload={"connection": connection, "account_sha256": ledger.sealed(account)},
+            )
+    return row

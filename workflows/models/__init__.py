@@ -1,0 +1,44 @@
+"""The state: one file a room."""
+
+from __future__ import annotations
+
+from workflows.models.actions import Action, ActionComment, ActionTask, Chart, Origin, Plan, Transition
+from workflows.models.connections import Connection, PullCursor, PullReport, RejectedRecord
+from workflows.models.findings import Evaluation, Finding, Point, RuleVersion
+from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
+from workflows.models.outbox import Delivery, DeliveryState
+from workflows.models.people import Grant, Identity, Person, Role, Token
+from workflows.models.reviews import Look, LookKind, ReviewEntry, ReviewRecord
+
+__all__ = [
+    "Action",
+    "ActionComment",
+    "ActionTask",
+    "Chart",
+    "Checkpoint",
+    "Connection",
+    "Delivery",
+    "DeliveryState",
+    "ErasableText",
+    "Evaluation",
+    "Finding",
+    "Grant",
+    "Identity",
+    "LedgerEntry",
+    "LedgerHead",
+    "Look",
+    "LookKind",
+    "Origin",
+    "Person",
+    "Plan",
+    "Point",
+    "PullCursor",
+    "PullReport",
+    "RejectedRecord",
+    "ReviewEntry",
+    "ReviewRecord",
+    "Role",
+    "RuleVersion",
+    "Token",
+    "Transition",
+]

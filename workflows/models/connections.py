@@ -1,0 +1,76 @@
+"""The platforms we read from and write to, how far each pull has come, and what it could not read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Connection(models.Model):
+    """The state of one configured connection. Its address and secrets live in the settings, never here."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    platform = models.CharField(max_length=20)
+    may_write = models.BooleanField(default=False)
+    mode = models.CharField(max_length=20, blank=True)  # write-back mode detected, '' while unknown
+    integration_account = models.CharField(max_length=255, blank=True)
+    capabilities = models.JSONField(default=dict)
+    last_pull_as_of = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PullCursor(models.Model):
+    """Everything of this kind updated before ``updated_at`` is in the warehouse."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="cursors")
+    kind = models.CharField(max_length=20)
+    updated_at = models.DateTimeField()
+    tiebreak = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="cursor_once")]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}/{self.kind}"
+
+
+class PullReport(models.Model):
+    """What one pull of one record kind did."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls")
+    kind = models.CharField(max_length=20)
+    as_of = models.DateTimeField()
+    read = models.BigIntegerField(default=0)
+    new = models.BigIntegerField(default=0)
+    changed = models.BigIntegerField(default=0)
+    unchanged = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    requests = models.BigIntegerField(default=0)
+    retries = models.BigIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}/{self.kind} at {self.as_of:%Y-%m-%d}"
+
+
+class RejectedRecord(models.Model):
+    """A platform record that could not be read; it stays here until it can."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rejected")
+    kind = models.CharField(max_length=20)
+    record_id = models.CharField(max_length=255)
+    field = models.CharField(max_length=255)
+    reason = models.TextField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "kind", "record_id"], name="rejected_once")]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}/{self.kind}/{self.record_id}"

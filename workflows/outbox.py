@@ -1,0 +1,59 @@
+"""Queue writes to a platform in the transaction of the change that causes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from django.conf import settings
+
+from improvement.records import Outbound, RecordRef, Verb
+from workflows.models import Action, Delivery, ReviewRecord
+
+
+def queue(action: Action, outbound: Outbound, *, at: datetime, review: ReviewRecord | None = None) -> Delivery:
+    """Add one intended effect; the same ``outbound.key`` twice is one delivery, the later content winning until sent."""
+    delivery, is_new = Delivery.objects.get_or_create(
+        key=outbound.key,
+        defaults={
+            "action": action,
+            "connection": action.connection,
+            "verb": outbound.verb.value,
+            "outbound": msgspec.json.encode(outbound),
+            "review": review,
+            "queued_at": at,
+        },
+    )
+    if not is_new and delivery.state == "waiting":
+        delivery.outbound = msgspec.json.encode(outbound)
+        delivery.save(update_fields=["outbound"])
+    return delivery
+
+
+def content(delivery: Delivery) -> Outbound:
+    """The write a delivery asks for."""
+    return msgspec.json.decode(bytes(delivery.outbound), type=Outbound)
+
+
+def reference(action: Action) -> RecordRef | None:
+    """Where the action's record lives on its platform, once it was created there."""
+    if not action.platform_id:
+        return None
+    return RecordRef(
+        connection=action.connection,
+        mode=action.platform_mode,
+        id=action.platform_id,
+        number=action.platform_number,
+        url=action.platform_url,
+    )
+
+
+def page_url(action: Action) -> str:
+    """Our own page of the action, as people outside reach it."""
+    return f"{settings.REGELKREIS.public_url.rstrip('/')}/actions/{action.code}/"
+
+
+def note(action: Action, name: str, text: str, *, at: datetime, review: ReviewRecord | None = None) -> Delivery:
+    """Queue a work note; ``name`` makes it one note, however often it is asked for."""
+    outbound = Outbound(verb=Verb.NOTE, key=f"{action.code}/note/{name}", action_id=action.code, text=text)
+    return queue(action, outbound, at=at, review=review)

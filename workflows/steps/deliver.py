@@ -1,0 +1,166 @@
+"""Deliver: send what waits in the outbox, exactly once in effect, and record the receipts.
+
+The connector searches for the trace of an earlier attempt before it sends, so a process killed between sending and
+committing only makes the next cycle find what is already there. Within one action, order is kept: nothing is sent
+before the record exists, and a refused write does not overtake an earlier one that still waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+import structlog
+from django.db import transaction
+
+from connectors.base import Connector
+from improvement.errors import ConnectionFailed, RegelkreisError, WriteRefused
+from improvement.records import PreviewRequest, Receipt, Verb
+from workflows import ledger, outbox
+from workflows.models import Connection, Delivery, DeliveryState, ReviewEntry
+
+log = structlog.get_logger()
+MAX_ATTEMPTS = 10
+
+
+@dataclass(slots=True)
+class DeliverResult:
+    """What one delivery run did on one connection."""
+
+    connection: str
+    sent: int = 0
+    found: int = 0
+    refused: int = 0
+    waiting: int = 0
+    is_write_off: bool = False
+    errors: list[str] = field(default_factory=list)
+
+
+def waiting(connection: str) -> list[Delivery]:
+    """Deliveries that may be sent, oldest first; those of a proposal nobody accepted yet stay back."""
+    return list(
+        Delivery.objects.filter(connection=connection, state=DeliveryState.WAITING, action__is_accepted=True)
+        .select_related("action", "review")
+        .order_by("id")
+    )
+
+
+def preview(connector: Connector) -> list[tuple[Delivery, list[PreviewRequest]]]:
+    """The requests that ``deliver`` would send now, without sending any."""
+    return [
+        (delivery, connector.preview(outbox.content(delivery), outbox.reference(delivery.action)))
+        for delivery in waiting(connector.name)
+    ]
+
+
+def deliver(connector: Connector, *, as_of: datetime) -> DeliverResult:
+    """Send the outbox of one connection, unless its ``write`` is off."""
+    result = DeliverResult(connection=connector.name)
+    queue = waiting(connector.name)
+    if not Connection.objects.get(name=connector.name).may_write:
+        result.is_write_off = True
+        result.waiting = len(queue)
+        return result
+    blocked: set[int] = set()
+    for delivery in queue:
+        if delivery.action_id in blocked:
+            result.waiting += 1
+            continue
+        try:
+            _send(connector, delivery, as_of, result)
+        except WriteRefused as error:
+            _bury(delivery, str(error), as_of)
+            result.refused += 1
+            result.errors.append(f"{delivery.key}: {error}")
+            if delivery.verb == Verb.CREATE:
+                blocked.add(delivery.action_id)
+        except RegelkreisError as error:
+            _postpone(delivery, str(error), as_of)
+            result.waiting += 1
+            result.errors.append(f"{delivery.key}: {error}")
+            blocked.add(delivery.action_id)
+            if isinstance(error, ConnectionFailed):
+                log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
+    return result
+
+
+def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: DeliverResult) -> None:
+    action = delivery.action
+    action.refresh_from_db()
+    outbound = outbox.content(delivery)
+    ref = outbox.reference(action)
+    if ref is None and outbound.verb is not Verb.CREATE:
+        raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
+    receipt = connector.write(outbound, ref)
+    with transaction.atomic():
+        if outbound.verb is Verb.CREATE:
+            action.platform_mode = receipt.ref.mode
+            action.platform_id = receipt.ref.id
+            action.platform_number = receipt.ref.number
+            action.platform_url = receipt.ref.url
+            action.platform_state = action.platform_state or "new"
+            action.save(
+                update_fields=[
+                    "platform_mode",
+                    "platform_id",
+                    "platform_number",
+                    "platform_url",
+                    "platform_state",
+                ]
+            )
+        delivery.state = DeliveryState.SENT
+        delivery.attempts += 1
+        delivery.sent_at = as_of
+        delivery.last_error = ""
+        delivery.receipt = msgspec.to_builtins(receipt)
+        delivery.save()
+        _record(delivery, receipt, as_of)
+    if receipt.was_found:
+        result.found += 1
+    else:
+        result.sent += 1
+
+
+def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
+    payload = {
+        "key": delivery.key,
+        "record": receipt.ref.id,
+        "number": receipt.ref.number,
+        "mode": receipt.ref.mode,
+        "status": receipt.status,
+        "was_found": receipt.was_found,
+        "request_sha256": receipt.request_sha256,
+        "differences": sorted(receipt.differences),
+        "unwritten": sorted(receipt.unwritten),
+    }
+    ledger.append(
+        "delivery.receipt", subject=delivery.action.code, actor=ledger.ENGINE, at=as_of, payload=payload
+    )
+    if delivery.review is not None:
+        ReviewEntry.objects.create(
+            review=delivery.review, kind="receipt", at=as_of, actor=ledger.ENGINE, payload=payload
+        )
+
+
+def _postpone(delivery: Delivery, error: str, as_of: datetime) -> None:
+    delivery.attempts += 1
+    delivery.last_error = error
+    if delivery.attempts >= MAX_ATTEMPTS:
+        _bury(delivery, error, as_of)
+        return
+    delivery.save(update_fields=["attempts", "last_error"])
+
+
+def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
+    with transaction.atomic():
+        delivery.state = DeliveryState.DEAD
+        delivery.last_error = error
+        delivery.save()
+        ledger.append(
+            "delivery.refused",
+            subject=delivery.action.code,
+            actor=ledger.ENGINE,
+            at=as_of,
+            payload={"key": delivery.key, "attempts": delivery.attempts, "error_sha256": ledger.sealed(error)},
+        )

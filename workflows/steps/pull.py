@@ -1,0 +1,134 @@
+"""Pull: stream pages of canonical records from a connection into the warehouse, and remember how far we came.
+
+The warehouse commits first, then cursor and ledger entry in one transaction of the state: a crash in between only
+reads the overlap again, and the upsert makes that free.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from connectors.base import Connector, Cursor, Page
+from improvement.errors import RegelkreisError
+from improvement.records import RecordKind
+from workflows import ledger
+from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
+from workflows.warehouse import Warehouse, Zones
+
+log = structlog.get_logger()
+Progress = Callable[[str, RecordKind, int], None]
+
+
+@dataclass(slots=True)
+class PullResult:
+    """What one pull of one connection did, by record kind."""
+
+    connection: str
+    reports: list[PullReport] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        """Records read, all kinds."""
+        return sum(report.read for report in self.reports)
+
+    @property
+    def errors(self) -> list[str]:
+        """The message of every kind that could not be pulled."""
+        return [report.error for report in self.reports if report.error]
+
+    def of(self, kind: RecordKind) -> PullReport | None:
+        """The report of one kind."""
+        return next((report for report in self.reports if report.kind == kind.value), None)
+
+
+def zones() -> Zones:
+    """Which time zone each country's weeks are counted in."""
+    return Zones(by_country=dict(settings.REGELKREIS.zones), default=settings.REGELKREIS.default_zone)
+
+
+def pull(
+    connector: Connector, warehouse: Warehouse, *, as_of: datetime, on_progress: Progress | None = None
+) -> PullResult:
+    """Pull every mapped record kind up to ``as_of`` (aware). One kind's failure does not stop the others."""
+    row = Connection.objects.get(name=connector.name)
+    result = PullResult(connection=connector.name)
+    for kind in connector.kinds():
+        report = PullReport(connection=row, kind=kind.value, as_of=as_of)
+        try:
+            _pull_kind(connector, warehouse, row, kind, report, on_progress)
+        except RegelkreisError as error:
+            report.error = str(error)
+            log.warning("pull.failed", connection=connector.name, kind=kind.value, error=str(error))
+        report.save()
+        result.reports.append(report)
+    row.last_pull_as_of = as_of
+    row.last_error = "\n".join(result.errors)
+    row.save(update_fields=["last_pull_as_of", "last_error"])
+    return result
+
+
+def _pull_kind(
+    connector: Connector,
+    warehouse: Warehouse,
+    row: Connection,
+    kind: RecordKind,
+    report: PullReport,
+    on_progress: Progress | None,
+) -> None:
+    started = time.monotonic()
+    saved = PullCursor.objects.filter(connection=row, kind=kind.value).first()
+    cursor = Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
+    for page in connector.pull(kind, cursor, until=report.as_of):
+        loaded = warehouse.load(kind, page.batch, seen_at=report.as_of, zones=zones())
+        report.read += loaded.read
+        report.new += loaded.new
+        report.changed += loaded.changed
+        report.unchanged += loaded.unchanged
+        report.requests += page.requests
+        report.retries += page.retries
+        report.rejected += len(page.rejected)
+        report.seconds = time.monotonic() - started
+        with transaction.atomic():
+            _remember(row, page, report.as_of)
+            if loaded.new or loaded.changed or page.rejected:
+                ledger.append(
+                    "pull.loaded",
+                    subject=f"{row.name}/{kind.value}",
+                    actor=ledger.ENGINE,
+                    at=report.as_of,
+                    payload={
+                        "cursor_from": cursor.updated_at.isoformat() if cursor else "",
+                        "cursor_to": page.cursor.updated_at.isoformat(),
+                        "read": loaded.read,
+                        "new": loaded.new,
+                        "changed": loaded.changed,
+                        "rejected": len(page.rejected),
+                        "digest": loaded.digest_sha256,
+                    },
+                )
+        cursor = page.cursor
+        if on_progress is not None:
+            on_progress(row.name, kind, report.read)
+    report.seconds = time.monotonic() - started
+
+
+def _remember(row: Connection, page: Page, seen_at: datetime) -> None:
+    PullCursor.objects.update_or_create(
+        connection=row,
+        kind=page.kind.value,
+        defaults={"updated_at": page.cursor.updated_at, "tiebreak": page.cursor.tiebreak},
+    )
+    for rejected in page.rejected:
+        RejectedRecord.objects.update_or_create(
+            connection=row,
+            kind=rejected.kind.value,
+            record_id=rejected.id,
+            defaults={"field": rejected.field, "reason": rejected.reason, "seen_at": seen_at},
+        )

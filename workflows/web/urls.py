@@ -1,0 +1,21 @@
+"""The rooms of the web site and their addresses."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from workflows.web.rooms import action, health, home, preferences, register, review
+
+urlpatterns = [
+    path("", home.show, name="home"),
+    path("register/", register.show, name="register"),
+    path("register.csv", register.export, name="register-csv"),
+    path("actions/<str:code>/", action.show, name="action"),
+    path("reviews/<str:code>/", review.show, name="review"),
+    path("reviews/<str:code>.json", review.document, name="review-json"),
+    path("preferences/", preferences.save, name="preferences"),
+    path("login/", LoginView.as_view(template_name="web/login.html", redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("healthz", health.alive, name="healthz"),
+]
