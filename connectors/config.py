@@ -1,0 +1,131 @@
+"""What a person configures about one connection: address, credentials, field mapping, limits.
+
+The model holds no state and opens nothing; ``config.settings`` fills it from TOML, the environment and the secrets
+directory, the connectors read it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+Platform = Literal["servicenow", "jira"]
+Auth = Literal["basic", "bearer", "oauth"]
+Grant = Literal["client_credentials", "password", "refresh_token"]
+FallbackMode = Literal["custom", "problem", "task_min"]
+
+DEFAULT_PAGE_SIZE: dict[str, int] = {"servicenow": 5000, "jira": 100}
+
+
+class OAuthConfig(BaseModel):
+    """OAuth 2.0 client of ServiceNow's ``/oauth_token.do``; tokens without a refresh token are fine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: str
+    client_secret: SecretStr
+    grant: Grant = "client_credentials"
+    refresh_token: SecretStr | None = None
+    token_path: str = "/oauth_token.do"  # noqa: S105 - a path, no secret
+    scope: str | None = None
+
+
+class ConnectionConfig(BaseModel):
+    """One platform to pull from and, once allowed, to write review records to.
+
+    ``url`` is the platform's root without a trailing slash. Durations are seconds (``_s``). ``mapping`` overrides the
+    platform's default mapping source by source and field by field (see :mod:`connectors.mapping`). ``columns`` names
+    the platform column of an outbound field where the default does not fit. ``zones`` maps a country (ISO 3166-1
+    alpha-2) to an IANA zone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    platform: Platform
+    url: str
+    user: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+    auth: Auth | None = None  # None: told by the credentials given
+    oauth: OAuthConfig | None = None
+
+    mapping: dict[str, Any] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+    improvement_project: str = "CIP"
+    fallback_modes: tuple[FallbackMode, ...] = ("custom", "problem", "task_min")
+    custom_table: str | None = None
+
+    default_country: str | None = None
+    zones: dict[str, str] = Field(default_factory=dict)
+    default_zone: str = "UTC"
+
+    page_size: int | None = Field(default=None, ge=1, le=10_000)
+    timeout_s: float = Field(default=90.0, gt=0)
+    max_attempts: int = Field(default=6, ge=1, le=20)
+    max_wait_s: float = Field(default=300.0, ge=0)  # the longest Retry-After, and all waits of one read together
+    overlap_s: int = Field(default=300, ge=0)
+    verify: bool | Path = True
+    client_certificate: Path | None = None
+    proxy: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_root(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address like https://acme.service-now.com")
+        if parts.username or parts.password:
+            raise ValueError("must not contain a user or password; use the fields user and password")
+        return value.rstrip("/")
+
+    @field_validator("default_zone", "zones")
+    @classmethod
+    def _are_zones(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        known = available_timezones()
+        for zone in [value] if isinstance(value, str) else value.values():
+            if zone not in known:
+                raise ValueError(f"“{zone}” is not an IANA time zone such as Europe/Zurich")
+        return value
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> Self:
+        kind = self.auth_kind
+        if kind == "basic" and not (self.user and self.secret):
+            raise ValueError("basic authentication needs user and password (or token)")
+        if kind == "bearer" and self.token is None:
+            raise ValueError("bearer authentication needs token")
+        if kind == "oauth" and self.oauth is None:
+            raise ValueError("oauth authentication needs a table [oauth] with client_id and client_secret")
+        return self
+
+    @property
+    def auth_kind(self) -> Auth:
+        """How we authenticate: as configured, else what the given credentials allow."""
+        if self.auth is not None:
+            return self.auth
+        if self.oauth is not None:
+            return "oauth"
+        return "bearer" if self.token is not None and not self.user else "basic"
+
+    @property
+    def secret(self) -> str | None:
+        """The secret of basic authentication: the password, else the token (Jira Cloud)."""
+        chosen = self.password or self.token
+        return chosen.get_secret_value() if chosen is not None else None
+
+    @property
+    def rows_per_page(self) -> int:
+        """The page size to begin with."""
+        return self.page_size or DEFAULT_PAGE_SIZE[self.platform]
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret text of this connection, for redaction."""
+        found = [self.password, self.token]
+        if self.oauth is not None:
+            found += [self.oauth.client_secret, self.oauth.refresh_token]
+        return tuple(secret.get_secret_value() for secret in found if secret is not None)

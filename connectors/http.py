@@ -1,0 +1,386 @@
+"""HTTP as every connector uses it: one session, patient reads, single writes, errors a person can act on.
+
+Reads are retried (tenacity) on resets, time-outs, 429 and 5xx, obey ``Retry-After`` in seconds or as an HTTP date,
+and stop after :attr:`ConnectionConfig.max_attempts` or :attr:`ConnectionConfig.max_wait_s`. Writes are sent once:
+the outbox decides about a second attempt. No secret appears in an error or a log line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import structlog
+import tenacity
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from connectors.config import ConnectionConfig
+from connectors.oauth import OAuthToken
+from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Place, RegelkreisError
+
+log = structlog.get_logger("connectors.http")
+
+CONNECT_TIMEOUT_S = 10.0
+RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+TIMEOUT_TEXTS = ("maximum execution time exceeded", "transaction cancelled")
+USER_AGENT = "regelkreis/0.1"
+
+
+class TooHeavy(ConnectionFailed):
+    """The platform could not finish this answer in time (time-out, cancelled transaction, body cut): ask for less."""
+
+
+class BearerAuth(AuthBase):
+    """A fixed token in the Authorization header (Jira Data Center personal access token, ServiceNow token)."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
+def open_session(config: ConnectionConfig) -> requests.Session:
+    """A session with the connection's authentication, TLS and proxy, that never retries by itself."""
+    return prepare(requests.Session(), config)
+
+
+def prepare(session: requests.Session, config: ConnectionConfig) -> requests.Session:
+    """Give any session (a client library's too) our authentication, TLS, proxy and *no* retries."""
+    session.auth = auth_of(config)
+    session.verify = config.verify if isinstance(config.verify, bool) else str(config.verify)
+    if config.client_certificate is not None:
+        session.cert = str(config.client_certificate)
+    if config.proxy is not None:
+        session.proxies = {"http": config.proxy, "https": config.proxy}
+    if urlsplit(config.url).hostname in {"localhost", "127.0.0.1", "::1"}:
+        session.trust_env = False  # a proxy from the environment cannot reach our loopback
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=8))
+    session.headers["User-Agent"] = USER_AGENT
+    return session
+
+
+def auth_of(config: ConnectionConfig) -> AuthBase:
+    """The authentication of a connection as requests wants it."""
+    kind = config.auth_kind
+    if kind == "oauth":
+        assert config.oauth is not None
+        return OAuthToken(config)
+    if kind == "bearer":
+        assert config.token is not None
+        return BearerAuth(config.token.get_secret_value())
+    return HTTPBasicAuth((config.user or "").encode(), (config.secret or "").encode())
+
+
+@dataclass
+class Reader:
+    """Reads over one session, with bounded patience; counts requests and retries.
+
+    ``sleep`` and ``now`` are parameters so that tests need not wait.
+    """
+
+    session: requests.Session
+    config: ConnectionConfig
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    requests: int = field(default=0, init=False)
+    retries: int = field(default=0, init=False)
+
+    def read(
+        self,
+        url: str,
+        *,
+        what: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        method: str = "GET",
+        check: Callable[[requests.Response], None] | None = None,
+    ) -> requests.Response:
+        """One successful answer (2xx), retrying everything that may pass.
+
+        Parameters
+        ----------
+        url
+            Absolute, or a path below the connection's address.
+        what
+            What is being read, for errors: ``table incident``.
+        json, method
+            For searches that a platform takes as POST; never for writes.
+        check
+            Looks at a 2xx answer and raises :class:`ConnectionFailed` (retried) when its body is no answer.
+
+        Raises
+        ------
+        CredentialsRefused, PermissionMissing
+            At once, on 401 and 403.
+        ConnectionFailed
+            When patience ended, or at once on another 4xx.
+        """
+        call = _Call(self, method, self.config.url + url if url.startswith("/") else url, what, params, headers, json)
+        return call.patiently(check, retry_heavy=True)
+
+    def read_page(
+        self,
+        url: str,
+        *,
+        what: str,
+        params: Mapping[str, Any] | None = None,
+        check: Callable[[requests.Response], None] | None = None,
+    ) -> requests.Response:
+        """Like :meth:`read`, but raises :class:`TooHeavy` at once so that the caller can ask for a smaller page."""
+        call = _Call(self, "GET", self.config.url + url if url.startswith("/") else url, what, params, None, None)
+        return call.patiently(check, retry_heavy=False)
+
+
+def send(
+    session: requests.Session,
+    config: ConnectionConfig,
+    method: str,
+    url: str,
+    *,
+    what: str,
+    json: Any = None,
+    data: bytes | None = None,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    files: Any = None,
+) -> requests.Response:
+    """Send one writing request once and return whatever the platform answered (any status).
+
+    Raises :class:`ConnectionFailed` where no answer came: the write may or may not have taken effect, so the caller
+    must search for its trace before a second attempt.
+    """
+    address = config.url + url if url.startswith("/") else url
+    options: dict[str, Any] = {"params": params, "headers": headers}
+    options |= {"json": json} if json is not None else {}
+    options |= {"data": data} if data is not None else {}
+    options |= {"files": files} if files is not None else {}
+    try:
+        return session.request(
+            method, address, timeout=(CONNECT_TIMEOUT_S, config.timeout_s), allow_redirects=False, **options
+        )
+    except requests.RequestException as error:
+        raise ConnectionFailed(
+            f"No answer to a write ({what}): {redacted(error, config)}. Whether it took effect is unknown.",
+            where=Place(connection=config.name),
+            mend="It is looked for on the platform before anything is sent again.",
+        ) from None
+
+
+def refusal(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed:
+    """The error of an answer that is not 2xx, with the platform's own words and how to mend it."""
+    place = Place(connection=config.name)
+    status = response.status_code
+    said = platform_message(response, config)
+    if status == 401:
+        return CredentialsRefused(
+            f"{config.url} refused the credentials of {config.user or 'the token'} ({what}). {said}",
+            where=place,
+            mend="Check user and password or token; users with single sign-on or a second factor cannot use Basic.",
+        )
+    if status == 403 and response.headers.get("X-Authentication-Denied-Reason"):
+        return CredentialsRefused(
+            f"{config.url} demands a CAPTCHA after failed logins ({what}).",
+            where=place,
+            mend="Log in once in the browser as this user, then use a personal access token.",
+        )
+    if status == 403:
+        return PermissionMissing(
+            f"{config.user or 'This token'} may not do this: {what}. {said}",
+            where=place,
+            mend="Give the integration user the role named in the how-to of this platform.",
+        )
+    if 300 <= status < 400:
+        return ConnectionFailed(
+            f"{config.url} redirects to {redacted(response.headers.get('Location', '?'), config)} ({what}).",
+            where=place,
+            mend="Use the platform's final address; a redirect to a login page means the credentials do not work here.",
+        )
+    return ConnectionFailed(
+        f"{config.url} answered {status} ({what}). {said}", where=place, mend="Try again; see the platform's log."
+    )
+
+
+def platform_message(response: requests.Response, config: ConnectionConfig) -> str:
+    """What the platform said, at most 400 characters, without secrets."""
+    text = ""
+    if "json" in response.headers.get("Content-Type", ""):
+        try:
+            text = _message_in(response.json())
+        except ValueError:
+            text = response.text[:400]
+    return redacted(text, config)[:400].strip()
+
+
+def redacted(text: object, config: ConnectionConfig) -> str:
+    """The text without any of the connection's secrets."""
+    plain = str(text)
+    for secret in config.secrets():
+        if len(secret) >= 4:
+            plain = plain.replace(secret, "•••")
+    return plain
+
+
+def retry_after_s(response: requests.Response, now: datetime) -> float | None:
+    """The wait a platform asks for: ``Retry-After`` as seconds or as an HTTP date (RFC 9110 §10.2.3)."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+class _Again(Exception):  # noqa: N818 - a signal between us and tenacity, never shown
+    def __init__(self, error: ConnectionFailed, wait_s: float | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.wait_s = wait_s
+
+
+@dataclass
+class _Call:
+    reader: Reader
+    method: str
+    url: str
+    what: str
+    params: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+    json: Any
+    waited_s: float = 0.0
+
+    def patiently(self, check: Callable[[requests.Response], None] | None, *, retry_heavy: bool) -> requests.Response:
+        config = self.reader.config
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Again),
+            stop=tenacity.stop_after_attempt(config.max_attempts),
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, check, retry_heavy)
+        except _Again as last:
+            raise last.error from None
+
+    def _once(self, check: Callable[[requests.Response], None] | None, retry_heavy: bool) -> requests.Response:
+        reader, config = self.reader, self.reader.config
+        reader.requests += 1
+        try:
+            response = reader.session.request(
+                self.method,
+                self.url,
+                params=self.params,
+                headers=self.headers,
+                json=self.json,
+                timeout=(CONNECT_TIMEOUT_S, config.timeout_s),
+                allow_redirects=False,
+            )
+        except RegelkreisError:
+            raise
+        except requests.exceptions.SSLError as error:
+            raise self._failed(f"TLS failed: {redacted(error, config)}", mend="Set verify to your CA file.") from None
+        except (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError) as error:
+            heavy = TooHeavy(
+                f"{config.url} did not finish its answer ({self.what}): {redacted(error, config)}",
+                where=Place(connection=config.name),
+                mend="Lower page_size or raise timeout_s.",
+            )
+            if not retry_heavy:
+                raise heavy from None
+            raise _Again(heavy, None) from None
+        except requests.RequestException as error:
+            failed = self._failed(
+                f"{config.url} could not be reached ({self.what}): {_cause(error, config)}",
+                mend="Check the address, the network and the proxy.",
+            )
+            raise _Again(failed, None) from None
+        return self._judged(response, check, retry_heavy)
+
+    def _judged(
+        self, response: requests.Response, check: Callable[[requests.Response], None] | None, retry_heavy: bool
+    ) -> requests.Response:
+        config = self.reader.config
+        if response.ok and response.status_code < 300:
+            if check is not None:
+                try:
+                    check(response)
+                except TooHeavy as heavy:
+                    if not retry_heavy:
+                        raise
+                    raise _Again(heavy, None) from None
+                except (CredentialsRefused, PermissionMissing):
+                    raise
+                except ConnectionFailed as error:
+                    raise _Again(error, None) from None
+            return response
+        if response.status_code not in RETRIED_STATUS:
+            raise refusal(response, config, self.what)
+        if response.status_code == 500 and any(text in response.text.lower() for text in TIMEOUT_TEXTS):
+            heavy = TooHeavy(
+                f"{config.url} cancelled the request for taking too long ({self.what}).",
+                where=Place(connection=config.name),
+                mend="Lower page_size.",
+            )
+            if not retry_heavy:
+                raise heavy
+            raise _Again(heavy, None)
+        wait_s = retry_after_s(response, self.reader.now())
+        if wait_s is not None and self.waited_s + wait_s > config.max_wait_s:
+            raise self._failed(
+                f"{config.url} asks to wait {wait_s:.0f} s ({self.what}, status {response.status_code}).",
+                mend=f"Longer than max_wait_s = {config.max_wait_s:.0f}: run again later; the pull goes on from here.",
+            )
+        raise _Again(refusal(response, config, self.what), wait_s)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        asked = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(asked, _Again) and asked.wait_s is not None:
+            return asked.wait_s
+        spread = float(tenacity.wait_random_exponential(multiplier=0.5, max=30)(state))
+        return min(spread, max(0.0, self.reader.config.max_wait_s - self.waited_s))
+
+    def _sleep(self, seconds: float) -> None:
+        self.reader.retries += 1
+        self.waited_s += seconds
+        log.info("retry", connection=self.reader.config.name, what=self.what, wait_s=round(seconds, 2))
+        self.reader.sleep(seconds)
+
+    def _failed(self, what: str, *, mend: str) -> ConnectionFailed:
+        return ConnectionFailed(what, where=Place(connection=self.reader.config.name), mend=mend)
+
+
+def _message_in(body: Any) -> str:
+    """The message of a ServiceNow or Jira error body."""
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error")
+    if isinstance(error, dict):
+        return ": ".join(str(error[key]) for key in ("message", "detail") if error.get(key))
+    if isinstance(error, str):
+        return ": ".join([error, str(body.get("error_description", ""))]).rstrip(": ")
+    messages = [str(message) for message in body.get("errorMessages") or []]
+    messages += [f"{name}: {message}" for name, message in (body.get("errors") or {}).items()]
+    return "; ".join(messages) or str(body.get("message", ""))
+
+
+def _cause(error: Exception, config: ConnectionConfig) -> str:
+    """The innermost reason in a few words; requests wraps it three times."""
+    reason = getattr(error.args[0], "reason", error.args[0]) if error.args else error
+    return redacted(str(reason).split(": ", 1)[-1] if "object at 0x" in str(reason) else reason, config)

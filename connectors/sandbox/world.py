@@ -1,0 +1,150 @@
+"""The sandbox's world: what really happened, before any platform renders it.
+
+A world is a list of facts with their instants, independent of ServiceNow and Jira. The sandbox shows the part of
+it that its clock has reached: an event is visible from its ``at`` on, a clock from its ``start`` on, its end from
+``stop`` on. All instants are epoch seconds UTC (int), all durations whole seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Value = str | int | bool | None
+
+TICKET_KINDS = ("incident", "request", "problem", "change")
+STATES = ("new", "in_progress", "on_hold", "resolved", "closed", "cancelled")
+AGREEMENTS = ("sla", "ola", "uc")
+TARGETS = ("response", "resolution")
+CONTACT_KINDS = ("review", "call", "visit", "mail", "chat")
+OUTAGE_KINDS = ("outage", "degradation", "planned")
+RISKS = ("high", "moderate", "low")
+
+
+@dataclass(slots=True)
+class TicketEvent:
+    """Fields of a ticket that changed at one instant.
+
+    ``changes`` uses canonical names: state (one of :data:`STATES`), assignment_group, assignee, reopen_count,
+    reassignment_count, priority, is_major. Many events share one ``changes`` dict: treat it as read-only.
+    """
+
+    at: int
+    changes: dict[str, Value]
+
+
+@dataclass(slots=True)
+class WorldSla:
+    """One clock of one agreement on one ticket.
+
+    ``stop`` is None while it would run beyond the world's end, or where the ticket never ended. ``breached`` and
+    ``elapsed_s`` are the final truth; before ``stop`` a renderer derives them: breached from ``breach_at`` on, if
+    ``breached`` at all. ``elapsed_s`` leaves pauses out, so ``stop − start`` may be longer.
+    """
+
+    target: str
+    agreement: str
+    name: str
+    goal_s: int
+    start: int
+    stop: int | None
+    breach_at: int
+    breached: bool
+    elapsed_s: int
+    supplier: str | None
+
+
+@dataclass(slots=True)
+class WorldSurvey:
+    """A satisfaction survey about a ticket; ``score`` is 1 to 5, None where nobody answered."""
+
+    sent: int
+    answered: int | None
+    score: int | None
+
+
+@dataclass(slots=True)
+class WorldTicket:
+    """An incident, request, problem or change with all that will ever happen to it.
+
+    ``events`` are in time order; the first is the opening (state new, group, counts 0) at or after ``opened``.
+    ``risk`` and ``is_successful`` are set for changes only; ``is_successful`` becomes visible with the closure.
+    ``number`` is what people call it where the world knows (a replayed log); None: the renderer counts.
+    """
+
+    uid: int
+    kind: str
+    title: str
+    customer: str | None
+    country: str | None
+    service: str | None
+    supplier: str | None
+    category: str | None
+    caller: str
+    priority: int
+    is_major: bool
+    opened: int
+    events: list[TicketEvent]
+    slas: list[WorldSla]
+    survey: WorldSurvey | None
+    risk: str | None
+    is_successful: bool | None
+    number: str | None = None
+    location: str | None = None
+
+
+@dataclass(slots=True)
+class WorldContact:
+    """One conversation with a customer (kinds: :data:`CONTACT_KINDS`)."""
+
+    uid: int
+    kind: str
+    customer: str
+    country: str
+    service: str | None
+    at: int
+
+
+@dataclass(slots=True)
+class WorldOutage:
+    """A time in which a service was not, or not fully, available (kinds: :data:`OUTAGE_KINDS`)."""
+
+    uid: int
+    kind: str
+    service: str
+    customer: str
+    country: str
+    begin: int
+    end: int | None
+
+
+@dataclass(slots=True)
+class WorldPerson:
+    """A platform account of a person: owner, approver or agent.
+
+    ``roles`` holds any of ``owner``, ``approver``, ``agent``. Password and token are those of the sandbox.
+    """
+
+    username: str
+    name: str
+    email: str
+    time_zone: str
+    roles: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that happens on one platform from ``start`` on, for ``weeks`` weeks.
+
+    ``tickets`` are ordered by ``opened``, uids count from 1 in that order. ``customers`` are (name, ISO country).
+    """
+
+    platform: str
+    start: int
+    weeks: int
+    tickets: list[WorldTicket] = field(default_factory=list)
+    contacts: list[WorldContact] = field(default_factory=list)
+    outages: list[WorldOutage] = field(default_factory=list)
+    customers: list[tuple[str, str]] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    suppliers: list[str] = field(default_factory=list)
+    people: list[WorldPerson] = field(default_factory=list)

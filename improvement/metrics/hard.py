@@ -1,0 +1,233 @@
+"""Hard factors: what agreements are made of. Taken for granted while they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+
+from improvement.metrics.catalogue import SLA_WHERE, TICKET_WHERE, Metric
+from improvement.metrics.cells import CellQuery, Tables, filtered, grouped, week_from, within
+
+ONE = ibis.literal(1)
+
+
+def _tickets(tables: Tables, query: CellQuery) -> Any:
+    table = filtered(tables.tickets, query)
+    return table.filter(ibis.coalesce(table.state, "") != "cancelled")
+
+
+def incident_count(tables: Tables, query: CellQuery) -> Any:
+    """Tickets by the week they were opened."""
+    table = _tickets(tables, query)
+    table = within(table, tables, table.opened_day, table.opened_at)
+    return grouped(table, query, week=week_from(table.opened_day), numerator=ONE, denominator=ONE)
+
+
+def major_incident_count(tables: Tables, query: CellQuery) -> Any:
+    """Major incidents by the week they were opened; every scope with tickets is listed, if with zero."""
+    table = _tickets(tables, query)
+    table = within(table, tables, table.opened_day, table.opened_at)
+    return grouped(
+        table, query, week=week_from(table.opened_day), numerator=table.is_major.cast("int64"), denominator=ONE
+    )
+
+
+def sla_breach_rate(tables: Tables, query: CellQuery) -> Any:
+    """Breached clocks of all clocks whose outcome was decided in the week."""
+    table = filtered(tables.slas, query)
+    table = table.filter(table.stage != "cancelled")
+    table = within(table, tables, table.decided_day, table.decided_at)
+    return grouped(
+        table, query, week=week_from(table.decided_day), numerator=table.is_breached.cast("int64"), denominator=ONE
+    )
+
+
+def time_to_respond(tables: Tables, query: CellQuery) -> Any:
+    """Hours on the response clock, by the week it stopped."""
+    table = filtered(tables.slas, query)
+    table = table.filter(table.target == "response", table.stage == "completed", table.elapsed_s.notnull())
+    table = within(table, tables, table.end_day, table.end_at)
+    return grouped(table, query, week=week_from(table.end_day), numerator=table.elapsed_s / 3600.0, denominator=ONE)
+
+
+def time_to_resolve(tables: Tables, query: CellQuery) -> Any:
+    """Restricted hours min(T, τ) of tickets opened in the week; the caller asks only for weeks old enough."""
+    tau_h = query.tau_h or 336.0
+    table = _tickets(tables, query)
+    table = within(table, tables, table.opened_day, table.opened_at)
+    opened_s = table.opened_at.epoch_seconds()
+    hours = (table.resolved_at.epoch_seconds() - opened_s) / 3600.0
+    is_known = table.resolved_at.notnull() & (table.resolved_at <= tables.as_of)
+    restricted = ibis.cases((is_known & (hours < tau_h), ibis.greatest(hours, 0.0)), else_=tau_h)
+    return grouped(table, query, week=week_from(table.opened_day), numerator=restricted, denominator=ONE)
+
+
+def reopen_rate(tables: Tables, query: CellQuery) -> Any:
+    """Resolved tickets that were reopened at least once, by the week of their resolution."""
+    table = _tickets(tables, query)
+    table = within(table, tables, table.resolved_day, table.resolved_at)
+    return grouped(
+        table,
+        query,
+        week=week_from(table.resolved_day),
+        numerator=(table.reopen_count > 0).cast("int64"),
+        denominator=ONE,
+    )
+
+
+def backlog_open(tables: Tables, query: CellQuery) -> Any:
+    """Changes of the backlog: +1 in the week a ticket was opened, −1 in the week it was resolved."""
+    table = _tickets(tables, query)
+    opened = table.filter(table.opened_at <= tables.as_of, week_from(table.opened_day) <= tables.last_week)
+    plus = grouped(opened, query, week=week_from(opened.opened_day), numerator=ONE, denominator=ONE)
+    done = opened.filter(opened.resolved_at <= tables.as_of, week_from(opened.resolved_day) <= tables.last_week)
+    minus = grouped(
+        done,
+        query,
+        week=ibis.greatest(week_from(done.resolved_day), week_from(done.opened_day)),
+        numerator=ibis.literal(-1),
+        denominator=ONE,
+    )
+    return plus.union(minus)
+
+
+def change_failure_rate(tables: Tables, query: CellQuery) -> Any:
+    """Failed changes of those closed with an outcome in the week."""
+    table = _tickets(tables, query)
+    table = table.filter(table.kind == "change", table.is_successful.notnull())
+    table = within(table, tables, table.closed_day, table.closed_at)
+    return grouped(
+        table,
+        query,
+        week=week_from(table.closed_day),
+        numerator=(~table.is_successful).cast("int64"),
+        denominator=ONE,
+    )
+
+
+HARD = (
+    Metric(
+        id="incident_count",
+        title="Incidents opened",
+        definition="How many tickets were opened in a week; cancelled ones do not count.",
+        unit="tickets",
+        direction="lower",
+        date_basis="opened",
+        numerator="tickets opened in the week",
+        denominator="one week of exposure",
+        family="count",
+        where_keys=TICKET_WHERE,
+        expression=incident_count,
+        example="40, 44, 38 and 42 tickets in four weeks: 164 / 4 = 41 tickets a week.",
+    ),
+    Metric(
+        id="major_incident_count",
+        title="Major incidents",
+        definition="How many major incidents were opened in a week.",
+        unit="tickets",
+        direction="lower",
+        date_basis="opened",
+        numerator="major incidents opened in the week",
+        denominator="one week of exposure",
+        family="count",
+        where_keys=TICKET_WHERE,
+        expression=major_incident_count,
+        example="One major incident in four weeks: 1 / 4 = 0.25 a week.",
+    ),
+    Metric(
+        id="sla_breach_rate",
+        title="SLA breach rate",
+        definition=(
+            "Share of agreement clocks that were breached, of those decided in the week: a breach is decided when the "
+            "goal runs out, a kept goal when the clock stops. Cancelled clocks do not count."
+        ),
+        unit="share",
+        direction="lower",
+        date_basis="decided",
+        numerator="breached clocks",
+        denominator="decided clocks",
+        family="proportion",
+        where_keys=SLA_WHERE,
+        expression=sla_breach_rate,
+        is_share=True,
+        example="8 breached of 40 decided clocks: 20 %.",
+    ),
+    Metric(
+        id="time_to_respond",
+        title="Time to respond",
+        definition="Mean time on the response clock, in business hours where the platform computes them.",
+        unit="h",
+        direction="lower",
+        date_basis="response clock stopped",
+        numerator="hours on stopped response clocks",
+        denominator="stopped response clocks",
+        family=None,
+        where_keys=SLA_WHERE,
+        expression=time_to_respond,
+        example="0.5 h and 1.5 h: mean 1.0 h.",
+    ),
+    Metric(
+        id="time_to_resolve",
+        title="Time to resolve",
+        definition=(
+            "Restricted mean time from opening to resolution: min(T, τ) over all tickets opened at least τ ago, so "
+            "that open tickets count with τ and nothing is censored."
+        ),
+        unit="h",
+        direction="lower",
+        date_basis="opened",
+        numerator="restricted hours",
+        denominator="matured tickets",
+        family="time",
+        where_keys=TICKET_WHERE,
+        expression=time_to_resolve,
+        tau_h=336.0,
+        example="4 h, 20 h and one still open after τ = 336 h: (4 + 20 + 336) / 3 = 120 h.",
+    ),
+    Metric(
+        id="reopen_rate",
+        title="Reopen rate",
+        definition="Share of resolved tickets that were reopened at least once.",
+        unit="share",
+        direction="lower",
+        date_basis="resolved",
+        numerator="resolved tickets reopened at least once",
+        denominator="resolved tickets",
+        family="proportion",
+        where_keys=TICKET_WHERE,
+        expression=reopen_rate,
+        is_share=True,
+        example="3 of 60 resolved tickets were reopened: 5 %.",
+    ),
+    Metric(
+        id="backlog_open",
+        title="Open backlog",
+        definition="How many tickets were open at the end of the week.",
+        unit="open tickets",
+        direction="lower",
+        date_basis="end of week",
+        numerator="tickets opened and not yet resolved",
+        denominator="one",
+        family=None,
+        where_keys=TICKET_WHERE,
+        expression=backlog_open,
+        is_snapshot=True,
+        example="Opened 120 so far, resolved 104: 16 open.",
+    ),
+    Metric(
+        id="change_failure_rate",
+        title="Change failure rate",
+        definition="Share of changes that failed, of those closed with an outcome.",
+        unit="share",
+        direction="lower",
+        date_basis="closed",
+        numerator="changes closed as not successful",
+        denominator="changes closed with an outcome",
+        family="proportion",
+        where_keys=TICKET_WHERE,
+        expression=change_failure_rate,
+        is_share=True,
+        example="2 failed of 16 closed changes: 12.5 %.",
+    ),
+)
