@@ -1,253 +1,77 @@
-"""The state machine of an improvement action: states, events, guards, as a table one can read.
+"""The state machine of an improvement action: events, states and guards, as a table one can read.
 
 Pure: a transition takes facts and returns facts, or every reason why not. The engine, people and the platform all
-come through the same door (see docs/explanation/the-loop.md).
+come through the same door. Whether a person holds the owner's or the approver's rights on the scope is checked
+where people come in (grants); the machine itself keeps the kinds of actor and the separation of duties.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import date
 
+from improvement.action import (
+    ENGINE,
+    OPEN_STATES,
+    PLATFORM,
+    ActionFacts,
+    Actor,
+    Call,
+    Entry,
+    Event,
+    Moved,
+    Refused,
+    State,
+    Who,
+)
+from improvement.guards import (
+    GOOD_VERDICTS,
+    SUSTAINED_VERDICTS,
+    approver_is_not_owner,
+    goal_is_detectable,
+    goal_is_sound,
+    golive_is_dated,
+    golive_is_still_possible,
+    has_reason,
+    has_slipped,
+    has_verdict,
+    is_acknowledged,
+    is_approved,
+    is_not_frozen,
+    is_not_live,
+    late_is_not_improved,
+    plan_is_complete,
+    stands_before_acting,
+    verdict_is_bad,
+    verdict_is_good,
+)
 
-class State(StrEnum):
-    """Where an action stands. ``ON_HOLD`` remembers the state it left."""
-
-    PROPOSED = "proposed"
-    PLANNED = "planned"
-    DOING = "doing"
-    CHECKING = "checking"
-    ACTING = "acting"
-    SUSTAINING = "sustaining"
-    CLOSED = "closed"
-    ON_HOLD = "on hold"
-    CANCELLED = "cancelled"
-
-
-OPEN_STATES = frozenset(State) - {State.CLOSED, State.CANCELLED}
-
-
-class Event(StrEnum):
-    """What can happen to an action."""
-
-    SUBMIT = "submit"
-    APPROVE = "approve"
-    REJECT = "reject"
-    LAPSE = "lapse"
-    START = "start"
-    GO_LIVE = "go_live"
-    FINAL_LOOK = "final_look"
-    STANDARDISE = "standardise"
-    STOP = "stop"
-    ADJUST = "adjust"
-    LAST_SUSTAINING_LOOK = "last_sustaining_look"
-    BAD_SUSTAINING_LOOK = "bad_sustaining_look"
-    REAPPROVE = "reapprove"
-    SLIP = "slip"
-    HOLD = "hold"
-    RESUME = "resume"
-    CANCEL = "cancel"
-
-
-ENGINE = "engine"
-PLATFORM = "platform"
-
-
-class Who(StrEnum):
-    """Who may cause an event."""
-
-    OWNER = "owner"
-    APPROVER = "approver"
-    PLATFORM = "platform"
-    ENGINE = "engine"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """A person by pseudonymous id, or ``engine`` or ``platform``."""
-
-    id: str
-
-    @property
-    def is_person(self) -> bool:
-        """Whether a human being acts."""
-        return self.id not in (ENGINE, PLATFORM)
-
-
-@dataclass(frozen=True, slots=True)
-class ActionFacts:
-    """Everything the guards need to know of an action.
-
-    ``goal``, ``min_effect`` and ``detectable_effect`` are sizes on the link scale (positive = the good side), or None
-    while unknown. Dates are local to the scope.
-    """
-
-    state: State
-    owner: str | None = None
-    held_from: State | None = None
-    hypothesis: str = ""
-    metric: str = ""
-    goal: float | None = None
-    min_effect: float | None = None
-    detectable_effect: float | None = None
-    detectable_accepted_reason: str = ""
-    golive_planned: date | None = None
-    max_slip_weeks: int = 4
-    has_windows: bool = False
-    has_controls: bool = False
-    approved_by: str | None = None
-    approved_at: datetime | None = None
-    frozen_on: date | None = None
-    implemented_on: date | None = None
-    trigger_last: date | None = None  # the Sunday that ends the trigger window
-    cycle_no: int = 1
-    plan_version: int = 0
-    verdict: str | None = None
-    is_late: bool = False
-    may_approve_own: bool = False  # a small team's waiver, logged
-
-    @property
-    def is_approved(self) -> bool:
-        """Whether the present plan version is frozen."""
-        return self.approved_by is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One event as asked for: by whom, on which local day, with what."""
-
-    event: Event
-    actor: Actor
-    today: date
-    reason: str = ""
-    implemented_on: date | None = None
-    verdict: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The event was allowed; ``facts`` is the action afterwards."""
-
-    facts: ActionFacts
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The event was not allowed, with every reason at once."""
-
-    reasons: tuple[str, ...]
-
+__all__ = [
+    "BY_EVENT",
+    "ENGINE",
+    "GOOD_VERDICTS",
+    "OPEN_STATES",
+    "PLATFORM",
+    "SUSTAINED_VERDICTS",
+    "TABLE",
+    "ActionFacts",
+    "Actor",
+    "Call",
+    "Entry",
+    "Event",
+    "Moved",
+    "Refused",
+    "Row",
+    "State",
+    "Who",
+    "allowed",
+    "open_action",
+    "transition",
+]
 
 Guard = Callable[[ActionFacts, Call], list[str]]
 Effect = Callable[[ActionFacts, Call], ActionFacts]
-
-GOOD_VERDICTS = frozenset({"improved", "improved, not attributable", "recovered"})
-SUSTAINED_VERDICTS = frozenset({"improved", "improved, not attributable"})
-
-
-# --- guards ---------------------------------------------------------------------------------------------------
-
-
-def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
-    """Owner, hypothesis, goal, minimum effect, go-live, windows, controls and a detectable effect are there."""
-    missing = {
-        "an owner is missing": facts.owner is None,
-        "the hypothesis is missing": not facts.hypothesis.strip(),
-        "the metric is missing": not facts.metric,
-        "the goal is missing": facts.goal is None,
-        "the minimum effect is missing": facts.min_effect is None,
-        "the planned go-live is missing": facts.golive_planned is None,
-        "the windows are not fixed": not facts.has_windows,
-        "the controls are not chosen": not facts.has_controls,
-        "the detectable effect is not computed": facts.detectable_effect is None,
-    }
-    return [reason for reason, is_missing in missing.items() if is_missing]
-
-
-def goal_is_detectable(facts: ActionFacts, call: Call) -> list[str]:
-    """A goal smaller than the detectable effect needs a logged reason."""
-    if facts.goal is None or facts.detectable_effect is None or facts.detectable_accepted_reason.strip():
-        return []
-    if facts.goal < facts.detectable_effect:
-        return [
-            f"the goal ({facts.goal:.2f}) is smaller than the smallest detectable effect "
-            f"({facts.detectable_effect:.2f}, link scale): give a reason to go on nevertheless"
-        ]
-    return []
-
-
-def is_not_frozen(facts: ActionFacts, call: Call) -> list[str]:
-    """A frozen plan is not approved twice."""
-    return ["this plan version is approved already"] if facts.is_approved else []
-
-
-def approver_is_not_owner(facts: ActionFacts, call: Call) -> list[str]:
-    """Somebody else approves, unless a small team waived it (logged)."""
-    if not call.actor.is_person:
-        return ["a person has to approve"]
-    if call.actor.id == facts.owner and not facts.may_approve_own:
-        return ["the owner cannot approve their own plan"]
-    return []
-
-
-def is_approved(facts: ActionFacts, call: Call) -> list[str]:
-    """The plan is frozen."""
-    return [] if facts.is_approved else ["the plan is not approved"]
-
-
-def golive_is_dated(facts: ActionFacts, call: Call) -> list[str]:
-    """Go-live has a local date, after the trigger window and not in the future."""
-    day = call.implemented_on
-    if day is None:
-        return ["the day it went live is missing"]
-    reasons = []
-    if facts.trigger_last is not None and day <= facts.trigger_last:
-        reasons.append(f"{day} lies in or before the trigger window, which ends on {facts.trigger_last}")
-    if day > call.today:
-        reasons.append(f"{day} is in the future")
-    return reasons
-
-
-def has_verdict(facts: ActionFacts, call: Call) -> list[str]:
-    """The last planned look has given a verdict."""
-    return [] if call.verdict else ["the verdict of the last planned look is missing"]
-
-
-def verdict_is_good(facts: ActionFacts, call: Call) -> list[str]:
-    """Only what improved or recovered can become the standard."""
-    if facts.verdict in GOOD_VERDICTS:
-        return []
-    return [f"the verdict is {facts.verdict or 'missing'}: only improved or recovered can be standardised"]
-
-
-def verdict_is_bad(facts: ActionFacts, call: Call) -> list[str]:
-    """A sustaining look brings the action back only when the effect is gone."""
-    return ["the effect is still there"] if call.verdict in SUSTAINED_VERDICTS else []
-
-
-def has_reason(facts: ActionFacts, call: Call) -> list[str]:
-    """A reason is given."""
-    return [] if call.reason.strip() else ["a reason is missing"]
-
-
-def has_slipped(facts: ActionFacts, call: Call) -> list[str]:
-    """The planned go-live and the allowed slip are over without a go-live."""
-    if facts.golive_planned is None:
-        return ["no go-live is planned"]
-    if facts.implemented_on is not None:
-        return ["it is live"]
-    latest = facts.golive_planned + timedelta(weeks=facts.max_slip_weeks)
-    return [] if call.today > latest else [f"it may still go live until {latest}"]
-
-
-def is_unfrozen_golive(facts: ActionFacts, call: Call) -> list[str]:
-    """The first go-live date stays; a correction is an entry of its own."""
-    return [f"it is live since {facts.implemented_on}"] if facts.implemented_on is not None else []
-
-
-# --- effects --------------------------------------------------------------------------------------------------
 
 
 def _is_late(frozen_on: date, implemented_on: date) -> bool:
@@ -256,28 +80,36 @@ def _is_late(frozen_on: date, implemented_on: date) -> bool:
 
 
 def _approve(facts: ActionFacts, call: Call) -> ActionFacts:
-    frozen = replace(facts, approved_by=call.actor.id, frozen_on=call.today)
-    if facts.implemented_on is None:
-        return frozen
-    return replace(frozen, state=State.CHECKING, is_late=facts.is_late or _is_late(call.today, facts.implemented_on))
+    return _to_checking_once_live(replace(facts, approved_by=call.actor.id, frozen_on=call.today))
 
 
 def _go_live(facts: ActionFacts, call: Call) -> ActionFacts:
-    live = replace(facts, implemented_on=call.implemented_on)
-    if facts.frozen_on is None or not facts.is_approved or call.implemented_on is None:
-        return live  # reported before approval: a fact, kept; approval moves it on, late
-    is_late = facts.is_late or _is_late(facts.frozen_on, call.implemented_on)
-    return replace(live, state=State.CHECKING, is_late=is_late)
+    # Reported before approval or during a hold it is a fact and kept; approval or resuming moves it on.
+    return _to_checking_once_live(replace(facts, implemented_on=call.implemented_on))
+
+
+def _to_checking_once_live(facts: ActionFacts) -> ActionFacts:
+    if facts.implemented_on is None or facts.frozen_on is None or not facts.is_approved:
+        return facts
+    is_late = facts.is_late or _is_late(facts.frozen_on, facts.implemented_on)
+    return _stand(replace(facts, is_late=is_late), State.CHECKING)
+
+
+def _stand(facts: ActionFacts, state: State) -> ActionFacts:
+    """Move within the loop; an action on hold stays on hold and moves behind it."""
+    return replace(facts, held_from=state) if facts.state is State.ON_HOLD else replace(facts, state=state)
 
 
 def _adjust(facts: ActionFacts, call: Call) -> ActionFacts:
+    # Lateness stays: the effect is that of all cycles together, so a new plan cannot launder an old go-live.
     return replace(
         _unfrozen(facts),
         cycle_no=facts.cycle_no + 1,
+        first_implemented_on=facts.first_implemented_on or facts.implemented_on,
         implemented_on=None,
         golive_planned=None,
         verdict=None,
-        is_late=False,
+        is_overridden=False,
         detectable_accepted_reason="",
     )
 
@@ -287,7 +119,7 @@ def _unfrozen(facts: ActionFacts) -> ActionFacts:
 
 
 def _take_verdict(facts: ActionFacts, call: Call) -> ActionFacts:
-    return replace(facts, verdict=call.verdict)
+    return _stand(replace(facts, verdict=call.verdict, is_overridden=False), State.ACTING)
 
 
 def _hold(facts: ActionFacts, call: Call) -> ActionFacts:
@@ -302,18 +134,16 @@ def _new_version(facts: ActionFacts, call: Call) -> ActionFacts:
     return replace(_unfrozen(facts), plan_version=facts.plan_version + 1)
 
 
-def _clear_hold(facts: ActionFacts, call: Call) -> ActionFacts:
+def _end(facts: ActionFacts, call: Call) -> ActionFacts:
     return replace(facts, held_from=None)
-
-
-# --- the table ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the machine: an event, where it leads from and to, who may cause it, what guards it.
 
-    ``to`` None: the effect decides, or the state stays.
+    ``to`` None: the effect decides, or the state stays. ``through_hold``: also possible while the action is on hold
+    and left one of these states (work and looks go on during a hold).
     """
 
     event: Event
@@ -322,6 +152,11 @@ class Row:
     who: tuple[Who, ...]
     guards: tuple[Guard, ...] = ()
     effect: Effect | None = None
+    through_hold: bool = False
+
+    def is_open_to(self, facts: ActionFacts) -> bool:
+        """Whether the event is possible from where the action stands."""
+        return facts.state in self.source or (self.through_hold and facts.standing in self.source)
 
 
 def _from(*states: State) -> frozenset[State]:
@@ -336,35 +171,61 @@ P, PL, D, C, A, S = (
     State.ACTING,
     State.SUSTAINING,
 )
+OWNER, APPROVER, ENGINE_ONLY, PLATFORM_ONLY = (Who.OWNER,), (Who.APPROVER,), (Who.ENGINE,), (Who.PLATFORM,)
 OWNER_OR_PLATFORM = (Who.OWNER, Who.PLATFORM)
 
+TO_SUBMIT = (plan_is_complete, goal_is_sound, goal_is_detectable)
+TO_APPROVE = (is_not_frozen, approver_is_not_owner, golive_is_still_possible)
+TO_GO_LIVE = (golive_is_dated, is_not_live)
+TO_ACT = (has_verdict, late_is_not_improved)
+TO_ACT_AGAIN = (has_verdict, verdict_is_bad)
+TO_SLIP = (is_approved, is_not_live, has_slipped)
+
 TABLE: tuple[Row, ...] = (
-    Row(Event.SUBMIT, _from(P), PL, (Who.OWNER,), (plan_is_complete, goal_is_detectable), _new_version),
-    Row(Event.APPROVE, _from(PL), None, (Who.APPROVER,), (is_not_frozen, approver_is_not_owner), _approve),
-    Row(Event.REJECT, _from(PL), P, (Who.APPROVER,), (is_not_frozen, has_reason)),
-    Row(Event.LAPSE, _from(PL), None, (Who.PLATFORM,), (is_not_frozen,)),
+    Row(Event.SUBMIT, _from(P), PL, OWNER, TO_SUBMIT, _new_version),
+    Row(Event.APPROVE, _from(PL), None, APPROVER, TO_APPROVE, _approve),
+    Row(Event.REJECT, _from(PL), P, APPROVER, (is_not_frozen,)),
+    Row(Event.LAPSE, _from(PL), None, PLATFORM_ONLY, (is_not_frozen,)),
     Row(Event.START, _from(PL), D, OWNER_OR_PLATFORM, (is_approved,)),
-    Row(Event.GO_LIVE, _from(P, PL, D), None, OWNER_OR_PLATFORM, (golive_is_dated, is_unfrozen_golive), _go_live),
-    Row(Event.FINAL_LOOK, _from(C), A, (Who.ENGINE,), (has_verdict,), _take_verdict),
-    Row(Event.STANDARDISE, _from(A), S, (Who.OWNER,), (verdict_is_good,)),
-    Row(Event.STOP, _from(A), State.CLOSED, (Who.OWNER,), (has_reason,)),
-    Row(Event.ADJUST, _from(A), P, (Who.OWNER,), (), _adjust),
-    Row(Event.LAST_SUSTAINING_LOOK, _from(S), State.CLOSED, (Who.ENGINE,)),
-    Row(Event.BAD_SUSTAINING_LOOK, _from(S), A, (Who.ENGINE,), (has_verdict, verdict_is_bad), _take_verdict),
-    Row(Event.REAPPROVE, _from(D, C), PL, (Who.OWNER,), (has_reason,), _new_version),
-    Row(Event.SLIP, _from(PL, D), PL, (Who.ENGINE,), (is_approved, has_slipped), _new_version),
+    Row(Event.GO_LIVE, _from(P, PL, D), None, OWNER_OR_PLATFORM, TO_GO_LIVE, _go_live, through_hold=True),
+    Row(Event.FINAL_LOOK, _from(C), None, ENGINE_ONLY, TO_ACT, _take_verdict, through_hold=True),
+    Row(Event.STANDARDISE, _from(A), S, OWNER, (verdict_is_good,)),
+    Row(Event.STOP, _from(A), State.CLOSED, OWNER, (has_reason,)),
+    Row(Event.ADJUST, _from(A), P, OWNER, (), _adjust),
+    Row(Event.LAST_SUSTAINING_LOOK, _from(S), State.CLOSED, ENGINE_ONLY, (is_acknowledged,), _end, through_hold=True),
+    Row(Event.BAD_SUSTAINING_LOOK, _from(S), None, ENGINE_ONLY, TO_ACT_AGAIN, _take_verdict, through_hold=True),
+    Row(Event.REAPPROVE, _from(D, C), PL, OWNER, (), _new_version),
+    Row(Event.SLIP, _from(PL, D), PL, ENGINE_ONLY, TO_SLIP, _new_version),
     Row(Event.HOLD, _from(P, PL, D, C, A, S), State.ON_HOLD, OWNER_OR_PLATFORM, (has_reason,), _hold),
-    Row(Event.RESUME, _from(State.ON_HOLD), None, OWNER_OR_PLATFORM, (), _resume),
+    Row(Event.RESUME, _from(State.ON_HOLD), None, OWNER_OR_PLATFORM, (has_reason,), _resume),
     Row(
         Event.CANCEL,
         _from(P, PL, D, C, State.ON_HOLD),
         State.CANCELLED,
         OWNER_OR_PLATFORM,
-        (has_reason,),
-        _clear_hold,
+        (stands_before_acting, has_reason),
+        _end,
     ),
 )
 BY_EVENT = {row.event: row for row in TABLE}
+
+
+def open_action(
+    facts: ActionFacts, *, actor: Actor, has_open_twin: bool = False, over_budget: Sequence[str] = ()
+) -> Moved | Refused:
+    """Open an action in *proposed*, by the engine for a rule or by a person.
+
+    Refused when the same rule and scope has an open action already (its evidence grows instead), or when a budget
+    of the rules is used up (each reason is passed in words).
+    """
+    reasons = list(over_budget)
+    if actor.id == PLATFORM:
+        reasons.append("only a rule or a person opens an action")
+    if has_open_twin:
+        reasons.append("this rule and scope has an open action already")
+    if reasons:
+        return Refused(tuple(reasons))
+    return Moved(replace(facts, state=State.PROPOSED, held_from=None, cycle_no=1), (Entry("action.opened"),))
 
 
 def transition(
@@ -376,30 +237,62 @@ def transition(
     reason: str = "",
     implemented_on: date | None = None,
     verdict: str | None = None,
+    acknowledged_by: str | None = None,
 ) -> Moved | Refused:
-    """Apply one event, or say every reason why not. ``today`` is the scope's local date."""
-    call = Call(event, actor, today, reason, implemented_on, verdict)
+    """Apply one event, or say every reason why not.
+
+    Parameters
+    ----------
+    today
+        The scope's local date, which decides what is late.
+    implemented_on
+        The local day of the go-live (``GO_LIVE``).
+    verdict
+        What the look found (``FINAL_LOOK``, ``BAD_SUSTAINING_LOOK``), as text of ``improvement.check.Verdict``.
+    acknowledged_by
+        The person who has seen the last sustaining look (``LAST_SUSTAINING_LOOK``).
+    """
+    call = Call(event, actor, today, reason, implemented_on, verdict, acknowledged_by)
     row = BY_EVENT[event]
-    if facts.state not in row.source:
-        allowed = ", ".join(sorted(state.value for state in row.source))
-        return Refused((f"it is {facts.state.value}; this is possible from: {allowed}",))
-    reasons = [*_actor_reasons(facts, row, actor), *(text for guard in row.guards for text in guard(facts, call))]
-    if event is Event.CANCEL and facts.state is State.ON_HOLD and facts.held_from in (A, S):
-        reasons.append("it has a verdict already: decide instead of cancelling")
+    if not row.is_open_to(facts):
+        possible = ", ".join(state.value for state in State if state in row.source)
+        return Refused((f"it is {facts.state.value}; this is possible from: {possible}", *_actor_reasons(row, actor)))
+    reasons = [*_actor_reasons(row, actor), *(text for guard in row.guards for text in guard(facts, call))]
     if reasons:
         return Refused(tuple(reasons))
     moved = row.effect(facts, call) if row.effect is not None else facts
-    return Moved(replace(moved, state=row.to) if row.to is not None else moved)
+    if row.to is not None:
+        moved = replace(moved, state=row.to)
+    return Moved(moved, _entries(facts, moved, call))
 
 
 def allowed(facts: ActionFacts) -> list[Event]:
-    """The events an action's state permits (guards are asked when one is tried)."""
-    return [row.event for row in TABLE if facts.state in row.source]
+    """The events that are possible from where the action stands (their guards are asked when one is tried)."""
+    return [row.event for row in TABLE if row.is_open_to(facts)]
 
 
-def _actor_reasons(facts: ActionFacts, row: Row, actor: Actor) -> list[str]:
+def _actor_reasons(row: Row, actor: Actor) -> list[str]:
     if actor.is_person:
-        return [] if Who.OWNER in row.who or Who.APPROVER in row.who else [f"only the {row.who[0].value} can do this"]
+        is_for_people = Who.OWNER in row.who or Who.APPROVER in row.who
+        return [] if is_for_people else [f"only the {row.who[0].value} can do this"]
     if actor.id == ENGINE:
         return [] if Who.ENGINE in row.who else ["a person has to do this"]
     return [] if Who.PLATFORM in row.who else ["a person or the engine has to do this"]
+
+
+def _entries(before: ActionFacts, after: ActionFacts, call: Call) -> tuple[Entry, ...]:
+    """What the log has to say beside the transition itself."""
+    entries = []
+    if call.event is Event.APPROVE and call.actor.id == before.owner:
+        entries.append(Entry("approval.waived", {"approved_by": call.actor.id}))
+    if call.event is Event.LAPSE:
+        entries.append(Entry("approval.lapsed", {"plan_version": before.plan_version}))
+    if call.event is Event.GO_LIVE and not before.is_approved:
+        entries.append(Entry("golive.unapproved", {"implemented_on": str(call.implemented_on)}))
+    if after.is_late and not before.is_late:
+        entries.append(Entry("action.late", {"frozen_on": str(after.frozen_on), "live": str(after.implemented_on)}))
+    if call.event in (Event.SLIP, Event.REAPPROVE):
+        entries.append(Entry("plan.reopened", {"event": call.event.value, "plan_version": after.plan_version}))
+    if call.event is Event.ADJUST:
+        entries.append(Entry("cycle.opened", {"cycle_no": after.cycle_no}))
+    return tuple(entries)

@@ -120,7 +120,7 @@ def hold(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
     return _owner_event(actor, code, Event.HOLD, at=at, reason=reason)
 
 
-def resume(actor: Person, code: str, *, at: datetime, reason: str = "") -> Action:
+def resume(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
     """Take the action off hold."""
     return _owner_event(actor, code, Event.RESUME, at=at, reason=reason)
 
@@ -176,7 +176,7 @@ def acknowledge(actor: Person, code: str, *, at: datetime) -> Action:
         ledger.append("look.acknowledged", subject=action.code, actor=actor.uid, at=at, payload={})
         pending = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True, is_dropped=False)
         if State(action.state) is State.SUSTAINING and not pending.exists():
-            loop.move(action, Event.LAST_SUSTAINING_LOOK, actor=ledger.ENGINE, person=actor, at=at)
+            loop.move(action, Event.LAST_SUSTAINING_LOOK, actor=ledger.ENGINE, at=at, acknowledged_by=actor.uid)
     return action
 
 

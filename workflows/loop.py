@@ -77,6 +77,8 @@ def facts_of(action: Action) -> ActionFacts:
         plan_version=plan.version if plan is not None else 0,
         verdict=action.verdict or None,
         is_late=action.is_late,
+        first_implemented_on=action.first_implemented_on if action.cycle_no > 1 else None,
+        is_overridden=action.is_overridden,
     )
 
 
@@ -92,6 +94,7 @@ def move(
     ref: str = "",
     source: str = "",
     verdict: str = "",
+    acknowledged_by: str | None = None,
 ) -> Action:
     """Apply one event or raise :class:`GuardRefused` with every reason.
 
@@ -108,6 +111,7 @@ def move(
             reason=reason,
             implemented_on=on,
             verdict=verdict or None,
+            acknowledged_by=acknowledged_by,
         )
         if isinstance(outcome, pdca.Refused):
             raise GuardRefused(f"{action.code} cannot {event.value.replace('_', ' ')}", list(outcome.reasons))
@@ -140,6 +144,8 @@ def move(
                 "source": source,
             },
         )
+        for entry in outcome.entries:
+            ledger.append(entry.type, subject=action.code, actor=actor, at=at, payload=entry.payload)
         queue_update(action, at)
     return action
 
@@ -150,6 +156,10 @@ def _take_over(action: Action, facts: ActionFacts) -> None:
     action.cycle_no = facts.cycle_no
     action.is_late = facts.is_late
     action.implemented_on = facts.implemented_on
+    action.first_implemented_on = facts.first_implemented_on
+    action.golive_planned = facts.golive_planned
+    action.detectable_accepted_reason = facts.detectable_accepted_reason
+    action.is_overridden = facts.is_overridden
     action.verdict = facts.verdict or ""
 
 
@@ -212,8 +222,6 @@ def _go_live(moving: Move) -> None:
     action = moving.action
     if moving.ref:
         action.implemented_ref = moving.ref
-    if action.first_implemented_on is None:
-        action.first_implemented_on = action.implemented_on
     plan = current_plan(action)
     if plan is not None and plan.sha256:
         _schedule_looks(moving)
@@ -268,10 +276,6 @@ def _close(moving: Move) -> None:
     moving.action.closed_at = moving.at
 
 
-def _next_cycle(moving: Move) -> None:
-    _drop_looks(moving)
-    moving.action.golive_planned = None
-    moving.action.verdict = ""
 
 
 CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
@@ -280,7 +284,7 @@ CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
     Event.GO_LIVE: (_go_live,),
     Event.STANDARDISE: (_schedule_sustaining,),
     Event.STOP: (_close,),
-    Event.ADJUST: (_next_cycle,),
+    Event.ADJUST: (_drop_looks,),
     Event.LAST_SUSTAINING_LOOK: (_close,),
     Event.REAPPROVE: (_drop_looks, _draft_plan),
     Event.SLIP: (_draft_plan,),

@@ -25,7 +25,8 @@ class TicketEvent:
     """Fields of a ticket that changed at one instant.
 
     ``changes`` uses canonical names: state (one of :data:`STATES`), assignment_group, assignee, reopen_count,
-    reassignment_count, priority, is_major. Many events share one ``changes`` dict: treat it as read-only.
+    reassignment_count, priority, is_major. A repeated state ``resolved`` or ``closed`` moves ``resolved_at`` or
+    ``closed_at`` to this instant. Many events share one ``changes`` dict: treat it as read-only.
     """
 
     at: int
@@ -36,9 +37,10 @@ class TicketEvent:
 class WorldSla:
     """One clock of one agreement on one ticket.
 
-    ``stop`` is None while it would run beyond the world's end, or where the ticket never ended. ``breached`` and
-    ``elapsed_s`` are the final truth; before ``stop`` a renderer derives them: breached from ``breach_at`` on, if
-    ``breached`` at all. ``elapsed_s`` leaves pauses out, so ``stop − start`` may be longer.
+    ``stop`` is None where the ticket never ends; it may lie beyond the world's end. ``breached`` and ``elapsed_s``
+    are the final truth; before ``stop`` a renderer derives them: breached from ``breach_at`` on, if ``breached`` at
+    all. The clock stands still while the ticket is on hold, so ``stop − start`` may be longer than ``elapsed_s``.
+    ``cancelled``: the ticket was cancelled at ``stop`` and the clock with it; such a clock counts nowhere.
     """
 
     target: str
@@ -51,6 +53,7 @@ class WorldSla:
     breached: bool
     elapsed_s: int
     supplier: str | None
+    cancelled: bool = False
 
 
 @dataclass(slots=True)
@@ -66,9 +69,11 @@ class WorldSurvey:
 class WorldTicket:
     """An incident, request, problem or change with all that will ever happen to it.
 
-    ``events`` are in time order; the first is the opening (state new, group, counts 0) at or after ``opened``.
-    ``risk`` and ``is_successful`` are set for changes only; ``is_successful`` becomes visible with the closure.
-    ``number`` is what people call it where the world knows (a replayed log); None: the renderer counts.
+    ``events`` are in time order; the first is the opening (state new, group, counts 0) at or after ``opened`` (a
+    replayed log has a few tickets that were opened after their first row). ``priority`` and ``is_major`` are as
+    opened. ``risk`` and ``is_successful`` are set for changes only; ``is_successful`` becomes visible with the
+    closure. ``number`` and ``location`` are what the platform shows where the world knows them (a replayed log);
+    None: the renderer counts, and takes the country as location.
     """
 
     uid: int

@@ -41,6 +41,7 @@ class Action(models.Model):
     implemented_ref = models.TextField(blank=True)
     first_implemented_on = models.DateField(null=True)  # of the first cycle, when the action was adjusted
     is_late = models.BooleanField(default=False)
+    is_overridden = models.BooleanField(default=False)
     due = models.DateField(null=True)
     impact = models.IntegerField(default=2)  # 1 high … 3 low
     urgency = models.IntegerField(default=2)

@@ -1,0 +1,199 @@
+"""Issues as JSON text: one renderer per API version, time zone and list of fields, made once and reused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from connectors.sandbox.jira import catalogue, slas
+from connectors.sandbox.jira.catalogue import FIELD_BY_ID, FIELDS, Field
+from connectors.sandbox.jira.history import Changelog
+from connectors.sandbox.jira.model import Attachment, Comment, Issue
+from connectors.sandbox.jira.parts import Parts, dump, quote
+from connectors.sandbox.jira.text import document
+from connectors.sandbox.jira.times import iso
+
+Fragment = Callable[[Issue], str]
+CHANGELOG_ON_SEARCH = 100
+
+
+class Renderer:
+    """Renders issues of one site for one API version and time zone."""
+
+    def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
+        self.parts = parts
+        self.zone = zone
+        self.changelog = Changelog(parts, zone)
+        self._shape = cache(self._make_shape)
+
+    def issue(self, issue: Issue, fields: Sequence[str], *, with_changelog: bool = False) -> str:
+        """An issue with the fields asked for (``*all``, ``*navigable``, ids, ``-id``), as JSON text."""
+        inner = ",".join([head + fragment(issue) for head, fragment in self._shape(tuple(fields))])
+        expand = "renderedFields,names,schema,operations,editmeta,changelog"
+        text = (
+            f'{{"expand":"{expand}","id":"{issue.id}","self":"{self.parts.api}/issue/{issue.id}",'
+            f'"key":"{issue.key}","fields":{{{inner}}}'
+        )
+        if with_changelog:
+            entries = self.changelog.entries(issue)
+            # Cloud and Data Center show the newest first on Cloud only; readers must sort. The first 100 are shown.
+            shown = entries[-CHANGELOG_ON_SEARCH:]
+            text += (
+                f',"changelog":{{"startAt":0,"maxResults":{len(shown)},"total":{len(entries)},'
+                f'"histories":[{",".join(shown)}]}}'
+            )
+        return text + "}"
+
+    def _make_shape(self, asked: tuple[str, ...]) -> list[tuple[str, Fragment]]:
+        return [(f'"{field.id}":', self.fragment(field)) for field in selected(asked)]
+
+    def fragment(self, field: Field) -> Fragment:
+        """The function that renders one field."""
+        parts = self.parts
+        site = parts.site
+        zone = self.zone
+        if field.custom == catalogue.SLA_FIELD:
+            render = slas.sla_renderer(field, zone, f"{parts.base}/rest/servicedeskapi/sla")
+            return lambda issue: render(issue, site.now)
+        if field is catalogue.SATISFACTION:
+            return lambda issue: slas.satisfaction(issue, site.now)
+        if field is catalogue.SATISFACTION_DATE:
+            return lambda issue: slas.satisfaction_date(issue, site.now, zone)
+        if field.type == "option":
+            attribute = field.attribute
+            return lambda issue: parts.option_text(attribute, issue.value(attribute))
+        if field.type == "group":
+            return lambda issue: parts.group_text(issue.group)
+        if field.attribute:
+            attribute = field.attribute
+            return lambda issue: dump(issue.value(attribute))
+        return self._system(field.id)
+
+    def _system(self, field_id: str) -> Fragment:
+        parts = self.parts
+        zone = self.zone
+        table: dict[str, Fragment] = {
+            "issuetype": lambda issue: parts.type_text(issue.type),
+            "project": lambda issue: parts.project_text(issue.project),
+            "summary": lambda issue: quote(issue.summary),
+            "status": lambda issue: parts.status_text(issue.status),
+            "statusCategory": lambda issue: dump(parts.status(issue.status)["statusCategory"]),
+            "priority": lambda issue: parts.priority_text(issue.priority),
+            "resolution": lambda issue: parts.resolution_text(issue.resolution),
+            "description": self._description,
+            "labels": lambda issue: dump(issue.labels) if issue.labels else "[]",
+            "assignee": lambda issue: parts.person_text(issue.assignee),
+            "reporter": lambda issue: parts.person_text(issue.reporter),
+            "creator": lambda issue: parts.person_text(issue.reporter),
+            "created": lambda issue: f'"{iso(issue.created, zone)}"',
+            "updated": lambda issue: f'"{iso(issue.updated, zone)}"',
+            "resolutiondate": lambda issue: f'"{iso(issue.resolved, zone)}"' if issue.resolved is not None else "null",
+            "duedate": lambda issue: f'"{issue.due}"' if issue.due else "null",
+            "comment": lambda issue: self.comments(issue),
+            "attachment": lambda issue: self.attachments(issue),
+            "issuelinks": lambda issue: self.links(issue),
+            "parent": lambda issue: self.short(issue.parent) if issue.parent is not None else "null",
+            "subtasks": lambda issue: (
+                "[" + ",".join(self.short(id) for id in issue.extras.subtasks) + "]" if issue.extras else "[]"
+            ),
+            "watches": lambda issue: (
+                f'{{"self":"{parts.api}/issue/{issue.id}/watchers",'
+                f'"watchCount":{len(issue.extras.watchers) if issue.extras else 0},"isWatching":false}}'
+            ),
+            "votes": lambda issue: (
+                f'{{"self":"{parts.api}/issue/{issue.id}/votes",'
+                f'"votes":{len(issue.extras.voters) if issue.extras else 0},"hasVoted":false}}'
+            ),
+        }
+        return table[field_id]
+
+    def _description(self, issue: Issue) -> str:
+        if not issue.description:
+            return "null"
+        return self.body(issue.description)
+
+    def body(self, text: str) -> str:
+        """A description or comment: an ADF document in version 3, wiki text in version 2."""
+        return dump(document(text)) if self.parts.version == "3" else quote(text)
+
+    def short(self, id: int) -> str:
+        """Another issue as a link target, as JSON text."""
+        issue = self.parts.site.by_id(id)
+        if issue is None:
+            return "null"
+        parts = self.parts
+        return (
+            f'{{"id":"{issue.id}","key":"{issue.key}","self":"{parts.api}/issue/{issue.id}","fields":{{'
+            f'"summary":{quote(issue.summary)},"status":{parts.status_text(issue.status)},'
+            f'"priority":{parts.priority_text(issue.priority)},"issuetype":{parts.type_text(issue.type)}}}}}'
+        )
+
+    def comment(self, issue: Issue, comment: Comment) -> str:
+        """A comment, as JSON text."""
+        author = self.parts.person_text(comment.author)
+        return (
+            f'{{"self":"{self.parts.api}/issue/{issue.id}/comment/{comment.id}","id":"{comment.id}",'
+            f'"author":{author},"updateAuthor":{author},"body":{self.body(comment.body)},'
+            f'"created":"{iso(comment.created, self.zone)}","updated":"{iso(comment.updated, self.zone)}",'
+            f'"jsdPublic":{"false" if comment.is_internal else "true"}}}'
+        )
+
+    def comments(self, issue: Issue, start: int = 0, limit: int | None = None) -> str:
+        """A page of comments, as JSON text."""
+        everything = issue.extras.comments if issue.extras else []
+        shown = everything[start:] if limit is None else everything[start : start + limit]
+        rendered = ",".join(self.comment(issue, comment) for comment in shown)
+        size = limit if limit is not None else len(shown)
+        return f'{{"comments":[{rendered}],"maxResults":{size},"total":{len(everything)},"startAt":{start}}}'
+
+    def attachment(self, attachment: Attachment) -> str:
+        """An attachment's description, as JSON text."""
+        parts = self.parts
+        return (
+            f'{{"self":"{parts.api}/attachment/{attachment.id}","id":"{attachment.id}",'
+            f'"filename":{quote(attachment.name)},"author":{parts.person_text(attachment.author)},'
+            f'"created":"{iso(attachment.created, self.zone)}","size":{len(attachment.content)},'
+            f'"mimeType":{quote(attachment.media_type)},'
+            f'"content":"{parts.api}/attachment/content/{attachment.id}"}}'
+        )
+
+    def attachments(self, issue: Issue) -> str:
+        """All attachments of an issue, as JSON text."""
+        found = issue.extras.attachments if issue.extras else []
+        return "[" + ",".join(self.attachment(attachment) for attachment in found) + "]"
+
+    def links(self, issue: Issue) -> str:
+        """All issue links, as JSON text."""
+        rendered = []
+        for link in issue.extras.links if issue.extras else []:
+            name, inward, outward = catalogue.LINK_TYPES[link.type_id]
+            kind = {
+                "id": link.type_id,
+                "name": name,
+                "inward": inward,
+                "outward": outward,
+                "self": f"{self.parts.api}/issueLinkType/{link.type_id}",
+            }
+            side = "outwardIssue" if link.is_outward else "inwardIssue"
+            rendered.append(
+                f'{{"id":"{link.id}","self":"{self.parts.api}/issueLink/{link.id}","type":{dump(kind)},'
+                f'"{side}":{self.short(link.other)}}}'
+            )
+        return "[" + ",".join(rendered) + "]"
+
+
+def selected(asked: Sequence[str]) -> list[Field]:
+    """The fields a list of names asks for; unknown names are ignored, as Jira does."""
+    chosen: dict[str, Field] = {}
+    for name in asked:
+        if name in ("*all", "*navigable"):
+            chosen |= {field.id: field for field in FIELDS if name == "*all" or field.id not in ("comment", "attachment")}
+        elif name.startswith("-"):
+            chosen.pop(name[1:], None)
+        elif name in FIELD_BY_ID:
+            chosen[name] = FIELD_BY_ID[name]
+    if asked and all(name.startswith("-") for name in asked):
+        excluded = {name[1:] for name in asked}
+        chosen = {field.id: field for field in FIELDS if field.id not in excluded}
+    return list(chosen.values())

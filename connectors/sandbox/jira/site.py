@@ -1,0 +1,270 @@
+"""A Jira site: issues made from the world as its clock goes on, and changed by people through the API."""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator
+
+from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
+from connectors.sandbox.jira.catalogue import Flavour, Project
+from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.options import Options
+from connectors.sandbox.world import TicketEvent, World, WorldContact, WorldTicket
+
+FIRST_ISSUE_ID = 10_000
+MAX_SUMMARY = 255
+_NUMBER_MASK = (1 << 26) - 1
+
+
+class Site:
+    """All issues of one site, with indexes for what searches ask most: update time, key, label.
+
+    ``now`` is the sandbox clock in epoch seconds; :meth:`advance` moves it forward.
+    """
+
+    def __init__(self, world: World, *, flavour: Flavour, accounts: Iterable[Account], now: int) -> None:
+        self.flavour = flavour
+        self.world = world
+        self.now = world.start
+        self.directory = Directory([*_agents_of(world), *accounts], flavour)
+        self.options = Options(world)
+        self.version = 0
+        self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
+        self.by_label: dict[str, set[int]] = {}
+        self._issues: dict[int, Issue] = {}
+        self._numbered: dict[int, list[Issue | None]] = {project.rank: [None] for project in catalogue.PROJECTS}
+        self._next_id = itertools.count(FIRST_ISSUE_ID)
+        self._ordered: list[int] = []
+        self._births = sorted(
+            itertools.chain(
+                ((ticket.events[0].at if ticket.events else ticket.opened, 0, ticket.uid, ticket) for ticket in world.tickets),
+                ((contact.at, 1, contact.uid, contact) for contact in world.contacts),
+            ),
+            key=lambda birth: birth[:3],
+        )
+        self._born = 0
+        self._pending: list[tuple[int, int, Issue]] = []
+        self.advance(now)
+
+    # --- finding ----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._issues)
+
+    def issue(self, id_or_key: str) -> Issue | None:
+        """The issue of this id or key."""
+        if id_or_key.isdigit():
+            return self._issues.get(int(id_or_key))
+        project_key, _, number = id_or_key.upper().rpartition("-")
+        project = next((project for project in catalogue.PROJECTS if project.key == project_key), None)
+        if project is None or not number.isdigit():
+            return None
+        numbered = self._numbered[project.rank]
+        return numbered[int(number)] if int(number) < len(numbered) else None
+
+    def by_id(self, id: int) -> Issue | None:
+        """The issue of this id."""
+        return self._issues.get(id)
+
+    def ordered(self, since: int | None = None, before: int | None = None) -> Iterator[Issue]:
+        """Issues by (updated, key), updated in ``[since, before)`` epoch seconds."""
+        first = bisect.bisect_left(self._ordered, since << 28) if since is not None else 0
+        last = bisect.bisect_left(self._ordered, before << 28) if before is not None else len(self._ordered)
+        numbered = self._numbered
+        for order in self._ordered[first:last]:
+            issue = numbered[(order >> 26) & 3][order & _NUMBER_MASK]
+            if issue is not None:
+                yield issue
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def advance(self, now: int) -> int:
+        """Move the clock to ``now`` (never back) and show what happened; return how many issues changed."""
+        if now < self.now:
+            return 0
+        self.now = now
+        outdated: set[int] = set()
+        changed: dict[int, Issue] = {}
+        while self._pending and self._pending[0][0] <= now:
+            _, _, issue = heapq.heappop(self._pending)
+            if issue.id not in changed:
+                outdated.add(issue.order)
+                changed[issue.id] = issue
+            self._catch_up(issue)
+        for issue in self._deliver_births():
+            changed[issue.id] = issue
+        if outdated:
+            self._ordered = [order for order in self._ordered if order not in outdated]
+        if changed:
+            self._ordered.extend(sorted(issue.order for issue in changed.values()))
+            self._ordered.sort()
+            self.version += 1
+        return len(changed)
+
+    def _deliver_births(self) -> Iterator[Issue]:
+        while self._born < len(self._births) and self._births[self._born][0] <= self.now:
+            fact = self._births[self._born][3]
+            self._born += 1
+            issue = self._from_ticket(fact) if isinstance(fact, WorldTicket) else self._from_contact(fact)
+            self._enter(issue)
+            if issue.ticket is not None:
+                self._catch_up(issue)
+            yield issue
+
+    def _from_ticket(self, ticket: WorldTicket) -> Issue:
+        return Issue(
+            id=next(self._next_id),
+            project=catalogue.OPS,
+            number=len(self._numbered[catalogue.OPS.rank]),
+            type=catalogue.TYPE_OF_KIND[ticket.kind],
+            summary=ticket.title[:MAX_SUMMARY],
+            status=catalogue.OPEN,
+            created=ticket.opened,
+            updated=ticket.opened,
+            reporter=ticket.caller,
+            priority=str(ticket.priority),
+            customer=ticket.customer,
+            country=ticket.country,
+            service=ticket.service,
+            supplier=ticket.supplier,
+            category=ticket.category,
+            major="Yes" if ticket.is_major else None,
+            risk=catalogue.RISK_OPTION[ticket.risk] if ticket.risk else None,
+            ticket=ticket,
+        )
+
+    def _from_contact(self, contact: WorldContact) -> Issue:
+        return Issue(
+            id=next(self._next_id),
+            project=catalogue.OPS,
+            number=len(self._numbered[catalogue.OPS.rank]),
+            type=catalogue.CONTACT,
+            summary=f"{catalogue.CONTACT_OPTION[contact.kind]} with {contact.customer}",
+            status=catalogue.CLOSED,
+            created=contact.at,
+            updated=contact.at,
+            reporter=AUTOMATION,
+            resolved=contact.at,
+            resolution="10000",
+            customer=contact.customer,
+            country=contact.country,
+            service=contact.service,
+            contact_kind=catalogue.CONTACT_OPTION[contact.kind],
+        )
+
+    def _enter(self, issue: Issue) -> None:
+        self._issues[issue.id] = issue
+        self._numbered[issue.project.rank].append(issue)
+
+    def _catch_up(self, issue: Issue) -> None:
+        """Show every event of the issue's ticket that the clock has reached, and wait for the next one."""
+        assert issue.ticket is not None
+        events = issue.ticket.events
+        index = issue.applied
+        while index < len(events) and events[index].at <= self.now:
+            _apply(issue, events[index], issue.ticket)
+            index += 1
+        issue.applied = index
+        if index < len(events):
+            heapq.heappush(self._pending, (events[index].at, issue.id, issue))
+
+    # --- changes through the API ------------------------------------------------------------------------------
+
+    def new_issue(self, project: Project, type_id: str, *, author: Account) -> Issue:
+        """A new issue in the project's first status, not yet visible to searches: see :meth:`publish`."""
+        issue_type = next(kind for kind in project.types if kind.id == type_id)
+        issue = Issue(
+            id=next(self._next_id),
+            project=project,
+            number=len(self._numbered[project.rank]),
+            type=issue_type,
+            summary="",
+            status=project.start,
+            created=self.now,
+            updated=self.now,
+            reporter=author.name,
+        )
+        self._enter(issue)
+        return issue
+
+    def publish(self, issue: Issue) -> None:
+        """Add a new issue to the indexes."""
+        bisect.insort(self._ordered, issue.order)
+        for label in issue.labels:
+            self.by_label.setdefault(label, set()).add(issue.id)
+        self.version += 1
+
+    def touch(self, issue: Issue) -> None:
+        """Note that the issue changed now."""
+        self._forget(issue.order)
+        issue.updated = max(issue.updated, self.now)
+        bisect.insort(self._ordered, issue.order)
+        self.version += 1
+
+    def relabel(self, issue: Issue, labels: tuple[str, ...]) -> None:
+        """Replace an issue's labels."""
+        for label in issue.labels:
+            self.by_label.get(label, set()).discard(issue.id)
+        issue.labels = labels
+        for label in labels:
+            self.by_label.setdefault(label, set()).add(issue.id)
+
+    def delete(self, issue: Issue) -> None:
+        """Remove an issue for good; its key is never given again."""
+        self._forget(issue.order)
+        self.relabel(issue, ())
+        del self._issues[issue.id]
+        self._numbered[issue.project.rank][issue.number] = None
+        self._pending = [entry for entry in self._pending if entry[2] is not issue]
+        heapq.heapify(self._pending)
+        self.version += 1
+
+    def _forget(self, order: int) -> None:
+        index = bisect.bisect_left(self._ordered, order)
+        if index < len(self._ordered) and self._ordered[index] == order:
+            del self._ordered[index]
+
+
+def _apply(issue: Issue, event: TicketEvent, ticket: WorldTicket) -> None:
+    changes = event.changes
+    at = event.at
+    issue.updated = at
+    state = changes.get("state")
+    if isinstance(state, str):
+        issue.status = catalogue.TICKET_STATUS[state]
+        if state in ("resolved", "closed", "cancelled"):
+            if issue.resolved is None:
+                issue.resolved = at
+                issue.resolution = "10002" if state == "cancelled" else "10000"
+            if state == "closed" and ticket.is_successful is not None:
+                issue.outcome = "Successful" if ticket.is_successful else "Unsuccessful"
+        else:
+            issue.resolved = issue.resolution = None
+    if "assignment_group" in changes:
+        issue.group = _text(changes["assignment_group"])
+    if "assignee" in changes:
+        issue.assignee = _text(changes["assignee"])
+    if "priority" in changes:
+        issue.priority = _text(changes["priority"])
+    if "is_major" in changes:
+        issue.major = "Yes" if changes["is_major"] else None
+
+
+def _text(value: str | int | bool | None) -> str | None:
+    return str(value) if value else None
+
+
+def _agents_of(world: World) -> Iterator[Account]:
+    """Accounts of everybody the world's tickets name, once each; people and users come after and win."""
+    names = {ticket.caller for ticket in world.tickets}
+    known: dict[int, dict[str, object]] = {}
+    for ticket in world.tickets:
+        for event in ticket.events:
+            if "assignee" in event.changes:
+                known[id(event.changes)] = event.changes
+    names.update(str(changes["assignee"]) for changes in known.values() if changes["assignee"])
+    for name in sorted(name for name in names if name):
+        yield Account(name, name.replace(".", " ").title(), f"{name}@example.com", "Etc/UTC")

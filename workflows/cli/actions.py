@@ -1,0 +1,241 @@
+"""`actions`: the register, and everything a person does to an action."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from workflows.cli.session import AS_OF_HELP, actor, day, moment, start
+
+group = typer.Typer(help="Improvement actions: list, show, open, plan, approve, decide.", no_args_is_help=True)
+
+Code = Annotated[str, typer.Argument(help="The action, like ACT-7.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+@group.command(name="list")
+def list_actions(
+    state: Annotated[str | None, typer.Option(help="Only this state.")] = None, as_json: Json = False
+) -> None:
+    """Every action with its state and verdict."""
+    start()
+    from workflows import loop
+    from workflows.cli.output import print_json, print_table
+    from workflows.models import Action
+
+    found = Action.objects.select_related("owner").order_by("id")
+    if state is not None:
+        found = found.filter(state=state)
+    if as_json:
+        print_json([loop.detail(action) for action in found])
+        return
+    print_table(
+        "Continual improvement register",
+        ["action", "state", "verdict", "owner", "platform", "record", "title"],
+        [
+            (action.code, action.state, action.verdict, action.owner.username if action.owner else "", action.connection,
+             action.platform_number, action.title)
+            for action in found
+        ],
+    )  # fmt: skip
+
+
+@group.command()
+def show(code: Code, as_json: Json = False) -> None:
+    """One action with its plan, looks and what can happen next."""
+    start()
+    from workflows import commands, loop
+    from workflows.cli.output import print_json, print_table
+
+    detail = loop.detail(commands.find(code))
+    if as_json:
+        print_json(detail)
+    else:
+        print_table(str(detail["id"]), ["", ""], [(key, value) for key, value in detail.items() if value not in (None, "")])
+
+
+@group.command()
+def new(
+    connection: Annotated[str, typer.Option(help="The connection whose records are measured.")],
+    metric: Annotated[str, typer.Option(help="A metric of the catalogue.")],
+    scope: Annotated[str, typer.Option(help="Like customer=Acme,country=CH,service=Mail.")],
+    goal: Annotated[str, typer.Option(help="Like -30% or +0.25.")],
+    title: Annotated[str, typer.Option(help="What it is about.")] = "",
+    where: Annotated[str, typer.Option(help="A filter like kind=incident,sla.target=resolution.")] = "",
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Open an action by hand."""
+    start()
+    from workflows import loop, opening
+    from workflows.cli.output import print_json, say
+
+    action = opening.open_by_person(
+        actor(), connection=connection, metric=metric, scope=scope, goal=goal, title=title, where=where, at=moment(as_of)
+    )
+    if as_json:
+        print_json(loop.detail(action))
+    else:
+        say(f"{action.code} opened.")
+
+
+@group.command()
+def plan(
+    code: Code,
+    hypothesis: Annotated[str | None, typer.Option(help="What is changed, and why that should help.")] = None,
+    goal: Annotated[str | None, typer.Option(help="Like -30% or +0.25.")] = None,
+    min_effect: Annotated[str | None, typer.Option("--min-effect", help="The smallest effect worth calling so.")] = None,
+    golive: Annotated[str | None, typer.Option(help="The planned go-live, a date.")] = None,
+    due: Annotated[str | None, typer.Option(help="The due date.")] = None,
+    accept_detectable: Annotated[
+        str | None, typer.Option("--accept-detectable", help="Why go on although the goal is below the detectable effect.")
+    ] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Fill in the plan of a proposed action."""
+    start()
+    from workflows import commands
+
+    commands.plan(
+        actor(), code, at=moment(as_of), hypothesis=hypothesis, goal=goal, min_effect=min_effect, golive=day(golive),
+        due=day(due), accept_detectable=accept_detectable,
+    )  # fmt: skip
+
+
+@group.command()
+def accept(code: Code, as_of: AsOf = None) -> None:
+    """Accept a proposal: only then is anything written to the platform."""
+    start()
+    from workflows import commands
+
+    commands.accept(actor(), code, at=moment(as_of))
+
+
+@group.command()
+def submit(code: Code, as_of: AsOf = None) -> None:
+    """Hand the plan in for approval."""
+    start()
+    from workflows import commands
+
+    commands.submit(actor(), code, at=moment(as_of))
+
+
+@group.command()
+def approve(code: Code, as_of: AsOf = None) -> None:
+    """Approve the plan: it is frozen and hashed. Never by its owner."""
+    start()
+    from workflows import commands
+
+    commands.approve(actor(), code, at=moment(as_of))
+
+
+@group.command()
+def reject(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+    """Send the plan back to its owner."""
+    start()
+    from workflows import commands
+
+    commands.reject(actor(), code, at=moment(as_of), reason=reason)
+
+
+@group.command(name="start")
+def start_work(code: Code, as_of: AsOf = None) -> None:
+    """Say that work has begun."""
+    start()
+    from workflows import commands
+
+    commands.start(actor(), code, at=moment(as_of))
+
+
+@group.command()
+def golive(
+    code: Code,
+    on: Annotated[str, typer.Option(help="The local day it went live.")],
+    ref: Annotated[str, typer.Option(help="The change or task it went live with.")] = "",
+    as_of: AsOf = None,
+) -> None:
+    """Say when the change went live."""
+    start()
+    from improvement.errors import InputError
+    from workflows import commands
+
+    found = day(on)
+    if found is None:
+        raise InputError("The day is missing.", mend="Use --on 2026-03-02.")
+    commands.golive(actor(), code, at=moment(as_of), on=found, ref=ref)
+
+
+@group.command()
+def decide(
+    code: Code,
+    decision: Annotated[str, typer.Argument(help="standardise, adjust or stop.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; needed to stop.")] = "",
+    as_of: AsOf = None,
+) -> None:
+    """Decide after the verdict."""
+    start()
+    from workflows import commands
+
+    commands.decide(actor(), code, decision, at=moment(as_of), reason=reason)
+
+
+@group.command()
+def acknowledge(code: Code, as_of: AsOf = None) -> None:
+    """Say that you have seen the sustaining looks."""
+    start()
+    from workflows import commands
+
+    commands.acknowledge(actor(), code, at=moment(as_of))
+
+
+@group.command()
+def hold(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+    """Put the action on hold."""
+    start()
+    from workflows import commands
+
+    commands.hold(actor(), code, at=moment(as_of), reason=reason)
+
+
+@group.command()
+def resume(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+    """Take the action off hold."""
+    start()
+    from workflows import commands
+
+    commands.resume(actor(), code, at=moment(as_of), reason=reason)
+
+
+@group.command()
+def cancel(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+    """Give the action up before it has a verdict."""
+    start()
+    from workflows import commands
+
+    commands.cancel(actor(), code, at=moment(as_of), reason=reason)
+
+
+@group.command()
+def reapprove(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+    """Change an approved plan: a new version has to be approved."""
+    start()
+    from workflows import commands
+
+    commands.reapprove(actor(), code, at=moment(as_of), reason=reason)
+
+
+@group.command()
+def task(
+    code: Code,
+    title: Annotated[str, typer.Argument(help="What is to be done.")],
+    due: Annotated[str | None, typer.Option(help="By when.")] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Add a task below the platform's record."""
+    start()
+    from workflows import commands
+
+    commands.add_task(actor(), code, title, at=moment(as_of), due=day(due))

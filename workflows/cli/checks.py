@@ -1,0 +1,92 @@
+"""`checks` and `reviews`: verdicts, on our actions or on anybody's own weekly numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workflows.cli.session import start
+
+group = typer.Typer(help="The check: did the action work?", no_args_is_help=True)
+reviews = typer.Typer(help="Review records.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@group.command()
+def compute(
+    plans: Annotated[Path, typer.Option(help="CSV: action,scope,metric,trigger_from,trigger_to,implemented_on,as_of,goal[,min_effect].")],
+    cells: Annotated[Path, typer.Option(help="CSV: action,scope,week,numerator,denominator[,stratum].")],
+    as_json: Json = False,
+) -> None:
+    """Run the check on your own weekly numbers; no platform is needed."""
+    from workflows import check_door
+    from workflows.cli.output import print_json, print_table
+
+    report = check_door.compute_files(plans, cells)
+    if as_json:
+        print_json([result.as_dict() for result in report.results])
+    else:
+        print_table(
+            "Checks",
+            ["action", "verdict", "effect", "low", "high", "unit", "look", "goal met", "sentence"],
+            [
+                (row["action"], row["verdict"], row["effect"], row["low"], row["high"], row["unit"], row["look"],
+                 row["goal_met"], row["sentence"])
+                for row in (result.as_dict() for result in report.results)
+            ],
+        )  # fmt: skip
+    for error in report.errors:
+        typer.echo(f"error: {error}", err=True)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@group.command()
+def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], as_json: Json = False) -> None:
+    """The looks of an action and what they found."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import print_json, print_table
+
+    action = commands.find(code)
+    looks = list(action.looks.order_by("due_at", "id"))
+    if as_json:
+        print_json(
+            [
+                {"kind": look.kind, "week": look.week_no, "due_at": look.due_at, "computed_at": look.computed_at,
+                 "is_missed": look.is_missed, "is_dropped": look.is_dropped, "verdict": look.verdict or None,
+                 "result": look.result}
+                for look in looks
+            ]
+        )  # fmt: skip
+        return
+    print_table(
+        f"{action.code} {action.title}",
+        ["look", "week", "due", "computed", "verdict", "sentence"],
+        [
+            (look.kind, look.week_no, f"{look.due_at:%Y-%m-%d}", f"{look.computed_at:%Y-%m-%d}" if look.computed_at else "",
+             look.verdict, (look.result or {}).get("sentence", ""))
+            for look in looks
+        ],
+    )  # fmt: skip
+
+
+@reviews.command(name="show")
+def show_review(code: Annotated[str, typer.Argument(help="A review like REV-3, or an action like ACT-7.")]) -> None:
+    """The published document of a review record, or of the newest one of an action."""
+    start()
+    from improvement.errors import InputError
+    from workflows import commands, reviewing
+    from workflows.cli.output import print_json
+    from workflows.models import ReviewRecord
+
+    number = code.upper().removeprefix("REV-")
+    if code.upper().startswith("REV-") and number.isdecimal():
+        review = ReviewRecord.objects.filter(pk=int(number)).first()
+    else:
+        review = commands.find(code).reviews.order_by("-id").first()
+    if review is None:
+        raise InputError(f"There is no review “{code}”.", mend="`regelkreis checks show ACT-n` lists what was found.")
+    print_json(reviewing.published(review))

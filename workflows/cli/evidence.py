@@ -1,0 +1,35 @@
+"""`evidence`: was anything edited afterwards?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from workflows.cli.session import start
+
+group = typer.Typer(help="Evidence an auditor can verify.", no_args_is_help=True)
+
+
+@group.callback()
+def _group() -> None:
+    """Keep `verify` a sub-command even while it is the only one."""
+
+
+@group.command()
+def verify(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Recompute the whole log and check every signed checkpoint. Exit 1 if a fact fails."""
+    start()
+    from workflows import ledger
+    from workflows.cli.output import print_json
+
+    found = ledger.verify()
+    if as_json:
+        print_json({"ok": found.is_ok, "facts": found.facts, "failures": found.failures})
+    else:
+        for fact in found.facts:
+            typer.echo(f"✓ {fact}")
+        for failure in found.failures:
+            typer.echo(f"✗ {failure}")
+    if not found.is_ok:
+        raise typer.Exit(1)

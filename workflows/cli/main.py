@@ -1,0 +1,30 @@
+"""The `regelkreis` command: groups are registered here, their bodies load only when they run."""
+
+from __future__ import annotations
+
+import typer
+
+from workflows.cli import actions, checks, demo, evidence, loop, metrics, rules, sandbox, serve, users
+
+
+def build() -> typer.Typer:
+    """The application with all its groups."""
+    application = typer.Typer(
+        name="regelkreis",
+        help="A continual-improvement engine for ServiceNow and Jira: rules, plan–do–check–act, honest statistics, evidence.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    loop.register(application)
+    application.add_typer(rules.group, name="rules")
+    application.add_typer(metrics.group, name="metrics")
+    application.add_typer(actions.group, name="actions")
+    application.add_typer(checks.group, name="checks")
+    application.add_typer(checks.reviews, name="reviews")
+    application.add_typer(evidence.group, name="evidence")
+    application.add_typer(users.group, name="users")
+    application.command(name="sandbox")(sandbox.run)
+    application.command(name="serve")(serve.run)
+    application.command(name="demo")(demo.run)
+    return application

@@ -1,0 +1,35 @@
+"""`sandbox`: a local ServiceNow and Jira to try things on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    servicenow_port: Annotated[int, typer.Option(help="Port of the ServiceNow API; 0: none.")] = 8601,
+    jira_cloud_port: Annotated[int, typer.Option(help="Port of the Jira Cloud API; 0: none.")] = 8602,
+    jira_dc_port: Annotated[int, typer.Option(help="Port of the Jira Data Center API; 0: none.")] = 8603,
+    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 7,
+    size: Annotated[str, typer.Option(help="small, demo or large.")] = "demo",
+    now: Annotated[str | None, typer.Option(help="Where its clock stands (ISO 8601, UTC).")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Serve this incident event log instead of the generated world.")] = None,
+) -> None:
+    """Serve a sandbox ITSM: user `admin` (Jira Cloud: `admin@example.com`), password and token `sandbox`."""
+    from connectors.sandbox.server import SandboxConfig, serve
+
+    from workflows.cli.session import moment
+
+    serve(
+        SandboxConfig(
+            servicenow_port=servicenow_port or None,
+            jira_cloud_port=jira_cloud_port or None,
+            jira_dc_port=jira_dc_port or None,
+            seed=seed,
+            size=size,
+            now=moment(now) if now else None,
+            replay=replay,
+        )
+    )
