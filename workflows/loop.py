@@ -264,7 +264,7 @@ def _schedule_sustaining(moving: Move) -> None:
             cycle_no=action.cycle_no,
             kind=LookKind.SUSTAIN,
             week_no=week_no,
-            defaults={"due_at": moving.at + timedelta(weeks=week_no)},
+            defaults={"due_at": planning.sustain_due_at(action, plan, moving.at, week_no)},
         )
 
 

@@ -1,0 +1,245 @@
+"""What a plan says: goal and effect sizes, windows as dates, the measurement plan, and the fields sent outside.
+
+Pure reading of an action and its frozen measurement (`workflows.measuring` fills that when an action opens); needs
+no warehouse.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from improvement import weeks
+from improvement.check import Goal, Windows, windows_for
+from improvement.errors import InputError
+from improvement.metrics import Metric, metric_named
+from workflows import access, outbox
+from workflows.models import Action, LookKind, Plan
+
+DEFAULT_LOOKS = [4, 8, 13]
+SUSTAIN_EVERY_WEEKS = 26
+
+
+def zone_of(action: Action) -> str:
+    """The time zone in which the scope's days are counted: its country's, else the default."""
+    zones: dict[str, str] = settings.REGELKREIS.zones
+    return zones.get(action.scope.get("country", ""), settings.REGELKREIS.default_zone)
+
+
+def local_day(action: Action, moment: datetime) -> date:
+    """The scope's local date at a moment."""
+    return moment.astimezone(ZoneInfo(zone_of(action))).date()
+
+
+def metric_of(action: Action) -> Metric:
+    """What the action measures."""
+    return metric_named(action.metric)
+
+
+# --- goal and effect ------------------------------------------------------------------------------------------
+
+
+def goal_of(action: Action) -> float | None:
+    """The goal's size on the link scale (positive: the good side); None while it or the baseline is unknown."""
+    return _size(action, action.goal)
+
+
+def min_effect_of(action: Action) -> float | None:
+    """The minimum effect's size on the link scale; half the goal where none is given."""
+    return _size(action, action.min_effect or half(action.goal))
+
+
+def detectable_of(action: Action) -> float | None:
+    """The smallest effect the check could show, on the link scale; 0 for metrics that get no verdict."""
+    if metric_of(action).family is None:
+        return 0.0
+    effect = action.measurement.get("detectable", {}).get("link")
+    return float(effect) if effect is not None else None
+
+
+def check_goal(action: Action) -> None:
+    """Refuse a goal against the metric's direction, or a minimum effect beyond the goal."""
+    goal, least = goal_of(action), min_effect_of(action)
+    metric = metric_of(action)
+    if goal is not None and goal <= 0:
+        raise InputError(
+            f"A goal of {action.goal} would make {metric.title} worse: {metric.direction} is better.",
+            mend="Turn its sign.",
+        )
+    if goal is not None and least is not None and least > goal + 1e-9:
+        raise InputError("The minimum effect is larger than the goal.", mend="Choose a smaller one, or leave it out.")
+
+
+def half(goal: str) -> str:
+    """Half a goal, in its own unit: −30 % → −15 %."""
+    if not goal:
+        return ""
+    number = float(goal.rstrip("%")) / 2
+    return f"{number:+g}%" if goal.endswith("%") else f"{number:+g}"
+
+
+def _size(action: Action, text: str) -> float | None:
+    metric = metric_of(action)
+    if not text:
+        return None
+    if metric.family is None:  # shown against its target, never tested: only the sign can be judged
+        return float(text.rstrip("%")) * metric.sign
+    baseline = action.measurement.get("baseline")
+    if baseline is None:
+        return None
+    return Goal.parse(text).link_size(family=metric.family, sign=metric.sign, rate=float(baseline))
+
+
+# --- windows --------------------------------------------------------------------------------------------------
+
+
+def trigger_last_day(action: Action) -> date | None:
+    """The Sunday that ends the trigger window."""
+    week = action.trigger.get("to_week")
+    return weeks.sunday(int(week)) if week is not None else None
+
+
+def check_windows(action: Action, live: date | None = None) -> Windows:
+    """The windows of the check, for the real go-live or else the planned one."""
+    day = live or action.implemented_on or action.golive_planned
+    if day is None:
+        raise InputError(f"{action.code} has neither a go-live nor a planned one.")
+    first_live = action.first_implemented_on if action.cycle_no > 1 else None
+    return windows_for(
+        trigger_first=int(action.trigger["from_week"]),
+        trigger_last=int(action.trigger["to_week"]),
+        implemented_on=day,
+        earliest_week=action.measurement.get("earliest_week"),
+        first_implemented_on=first_live,
+    )
+
+
+def window_dates(found: Windows) -> dict[str, Any]:
+    """Windows as dates: first Monday to last Sunday; an empty confirmation is None; *after* has only a start."""
+
+    def dates(span: tuple[int, int] | None) -> dict[str, str] | None:
+        if span is None or span[1] < span[0]:
+            return None
+        return {"from": weeks.monday(span[0]).isoformat(), "to": weeks.sunday(span[1]).isoformat()}
+
+    return {
+        "reference": dates(found.reference),
+        "trigger": dates(found.trigger),
+        "confirmation": dates(found.confirmation),
+        "after": {"from": weeks.monday(found.after_from).isoformat()},
+    }
+
+
+def windows(action: Action) -> dict[str, Any]:
+    """The windows as dates, for ledger and pages."""
+    return window_dates(check_windows(action))
+
+
+def due_at(action: Action, plan: Plan, week_no: int) -> datetime:
+    """When a look falls due: its weeks are over, recorded (delay) and, for times, old enough (τ)."""
+    last = check_windows(action).after_from + week_no
+    return _settled(action, plan, weeks.monday(last))
+
+
+def sustain_due_at(action: Action, plan: Plan, decided_at: datetime, week_no: int) -> datetime:
+    """When a sustaining look falls due, counted from the decision."""
+    start = weeks.monday(weeks.week_of(local_day(action, decided_at) + timedelta(days=6)) + week_no)
+    return _settled(action, plan, start)
+
+
+def _settled(action: Action, plan: Plan, monday: date) -> datetime:
+    tau_weeks = int(plan.document.get("tau_weeks") or 0)
+    day = monday + timedelta(weeks=tau_weeks, days=int(plan.document.get("recording_delay_days") or 0))
+    return datetime.combine(day, time(), ZoneInfo(zone_of(action))).astimezone(UTC)
+
+
+# --- the measurement plan -------------------------------------------------------------------------------------
+
+
+def document(action: Action) -> dict[str, Any]:
+    """The measurement plan as one JSON object; frozen and hashed at approval."""
+    metric = metric_of(action)
+    measured = action.measurement
+    planned = action.golive_planned or action.implemented_on
+    return {
+        "schema": "regelkreis.measurement-plan/v1",
+        "action": action.code,
+        "cycle_no": action.cycle_no,
+        "metric": {
+            "id": metric.id,
+            "version": metric.version,
+            "unit": metric.unit,
+            "direction": metric.direction,
+            "date_basis": metric.date_basis,
+        },
+        "data_source": {
+            "connection": action.connection,
+            "filter": measured.get("where", []),
+            "by": measured.get("by", []),
+            "sql_sha256": measured.get("sql_sha256", ""),
+        },
+        "scope": action.scope,
+        "windows": window_dates(check_windows(action, planned)),
+        "golive_planned": planned.isoformat() if planned else "",
+        "max_slip_weeks": action.max_slip_weeks,
+        "goal": action.goal,
+        "min_effect": action.min_effect or half(action.goal),
+        "detectable": measured.get("detectable", {}),
+        "detectable_accepted": bool(action.detectable_accepted_reason),
+        "controls": measured.get("controls", []),
+        "controls_excluded": measured.get("controls_excluded", []),
+        "looks": measured.get("looks", DEFAULT_LOOKS),
+        "sustain": measured.get("sustain", DEFAULT_LOOKS),
+        "method": measured.get("method", ""),
+        "tau_weeks": measured.get("tau_weeks", 0),
+        "recording_delay_days": measured.get("recording_delay_days", 0),
+    }
+
+
+# --- what platforms are told ----------------------------------------------------------------------------------
+
+
+def outbound_fields(action: Action) -> dict[str, str | int | float | None]:
+    """The fields we keep current on the platform's record."""
+    metric = metric_of(action)
+    baseline = action.measurement.get("baseline")
+    next_look = action.looks.filter(computed_at__isnull=True, is_dropped=False).order_by("due_at").first()
+    return {
+        "title": action.title,
+        "description": description(action),
+        "hypothesis": action.hypothesis or None,
+        "service": action.scope.get("service"),
+        "owner": access.account_of(action.owner, action.connection),
+        "due": action.due.isoformat() if action.due else None,
+        "baseline": metric.shown(float(baseline)) if baseline is not None else None,
+        "target": action.goal or None,
+        "next_review": next_look.due_at.date().isoformat() if next_look else None,
+        "planned_start": action.opened_at.date().isoformat() if action.golive_planned else None,
+        "planned_end": action.golive_planned.isoformat() if action.golive_planned else None,
+        "state": action.state,
+        "verdict": action.verdict or None,
+        "url": outbox.page_url(action),
+    }
+
+
+def description(action: Action) -> str:
+    """Why the action exists, in plain words."""
+    trigger = action.trigger
+    scope = ", ".join(f"{key} {value}" for key, value in action.scope.items())
+    lines = [f"{metric_of(action).title} for {scope}."]
+    if trigger.get("value_text"):
+        lines.append(
+            f"Measured {trigger['value_text']} against a target of {trigger['target_text']} on {trigger['n']} records "
+            f"(rule {action.rule_id})."
+        )
+    lines.append(f"Details and evidence: {outbox.page_url(action)}")
+    return "\n".join(lines)
+
+
+def is_last_sustaining(action: Action, week_no: int, plan: Plan) -> bool:
+    """Whether this was the last planned sustaining look."""
+    pending = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True, is_dropped=False)
+    return not pending.exclude(week_no=week_no).exists() and week_no >= plan.document["sustain"][-1]

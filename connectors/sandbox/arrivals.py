@@ -36,12 +36,13 @@ def weekly_volumes(rng: np.random.Generator, per_week: float, weeks: int, *, pha
     week = np.arange(weeks)
     season = 1 + 0.08 * np.cos(2 * np.pi * (week / 52.18 - phase))
     noise = np.exp(ar1(rng, weeks, rho=0.4, sd=0.04))
-    return rng.poisson(per_week * season * noise).astype(np.int64)
+    volumes: Ints = rng.poisson(per_week * season * noise).astype(np.int64)
+    return volumes
 
 
 def opening_times(rng: np.random.Generator, volumes: Ints, *, start: int, zone: str) -> tuple[Ints, Ints]:
     """Instants (epoch seconds UTC, ascending) and their local week index, for these weekly volumes."""
-    week = np.repeat(np.arange(len(volumes)), volumes)
+    week: Ints = np.repeat(np.arange(len(volumes), dtype=np.int64), volumes)
     count = len(week)
     weekday = rng.choice(7, size=count, p=WEEKDAYS / WEEKDAYS.sum())
     hour = rng.choice(24, size=count, p=HOURS / HOURS.sum())
@@ -56,7 +57,8 @@ def local_week(instants: Ints, *, start: int, weeks: int, zone: str) -> Ints:
     """The local week index of instants, clipped to the world's weeks."""
     day = np.clip((instants - start) // DAY_S, 0, weeks * 7 - 1)
     local = instants + _offsets(start, weeks * 7, zone)[day]
-    return np.clip((local - start) // WEEK_S, 0, weeks - 1).astype(np.int64)
+    week: Ints = np.clip((local - start) // WEEK_S, 0, weeks - 1).astype(np.int64)
+    return week
 
 
 def ar1(rng: np.random.Generator, count: int, *, rho: float, sd: float) -> Floats:

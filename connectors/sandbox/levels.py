@@ -7,14 +7,18 @@ quiet scope stays below its target.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit, logit, ndtr, ndtri
 
 from connectors.sandbox.arrivals import Floats, Ints, ar1
 from connectors.sandbox.scenario import BREACH, CSAT, HOURS, ScenarioScope
+
+Booleans = npt.NDArray[np.bool_]
 
 GOAL_H: dict[int, int] = {1: 4, 2: 8, 3: 36, 4: 72, 5: 120}  # resolution goal by priority
 RESPONSE_GOAL_S: dict[int, int] = {1: 900, 2: 1_800, 3: 7_200, 4: 14_400, 5: 28_800}
@@ -25,6 +29,12 @@ PAUSE_SHARE = 0.40
 PAUSE_SIGMA = 1.1
 TAU_H = 336.0
 SCORE_SIGMA = 1.05
+
+LINKS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
+    BREACH: (logit, expit),
+    HOURS: (np.log, np.exp),
+    CSAT: (np.positive, np.positive),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,7 @@ def shared_noise(rng: np.random.Generator, weeks: int) -> Shared:
     )
 
 
-def levels_of(
-    rng: np.random.Generator, scope: ScenarioScope, shared: Shared, *, first_week: int
-) -> Levels:
+def levels_of(rng: np.random.Generator, scope: ScenarioScope, shared: Shared, *, first_week: int) -> Levels:
     """The scope's weekly levels; ``first_week`` is the scenario's week that the world begins with."""
     weeks = len(shared.breach)
     at = np.arange(first_week, first_week + weeks)
@@ -72,7 +80,7 @@ def levels_of(
     )
 
 
-def work_hours(rng: np.random.Generator, goal_h: Floats, is_breached: Floats) -> Floats:
+def work_hours(rng: np.random.Generator, goal_h: Floats, is_breached: Booleans) -> Floats:
     """Work time (no pauses) of tickets: lognormal within the goal, a heavy tail of overrun beyond it."""
     quantile = rng.uniform(0.0005, 1.0, size=len(goal_h)) * (1 - USUAL_BREACH)
     within = goal_h * np.exp(WORK_SIGMA * (ndtri(quantile) - ndtri(1 - USUAL_BREACH)))
@@ -98,8 +106,7 @@ def _course(scope: ScenarioScope, metric: str, usual: float, at: Ints) -> Floats
     if scope.metric != metric:
         return np.full(len(at), usual)
     weeks = [float(week) for week, _ in scope.course]
-    to_link = {BREACH: logit, HOURS: np.log, CSAT: np.asarray}[metric]
-    from_link = {BREACH: expit, HOURS: np.exp, CSAT: np.asarray}[metric]
+    to_link, from_link = LINKS[metric]
     values: Floats = from_link(np.interp(at, weeks, to_link(np.array([level for _, level in scope.course]))))
     return values
 
@@ -120,7 +127,7 @@ def _pauses(breach: float) -> tuple[Floats, Floats]:
     count = 20_000
     goal = np.array([float(hours) for hours in GOAL_H.values()])
     goal_h = rng.choice(goal, size=count, p=PRIORITY_SHARES)
-    work = work_hours(rng, goal_h, (rng.random(count) < breach).astype(np.float64))
+    work = work_hours(rng, goal_h, rng.random(count) < breach)
     unit = pause_hours(rng, np.ones(count))
     mean_h = np.concatenate([[0.0], np.geomspace(0.5, 1_500.0, 60)])
     reached = np.array([np.minimum(work + pause * unit, TAU_H).mean() for pause in mean_h])

@@ -25,8 +25,10 @@ class TicketEvent:
     """Fields of a ticket that changed at one instant.
 
     ``changes`` uses canonical names: state (one of :data:`STATES`), assignment_group, assignee, reopen_count,
-    reassignment_count, priority, is_major. A repeated state ``resolved`` or ``closed`` moves ``resolved_at`` or
-    ``closed_at`` to this instant. Many events share one ``changes`` dict: treat it as read-only.
+    reassignment_count, priority, is_major. State ``resolved`` sets the platform's resolved_at to ``at``, ``closed``
+    its closed_at, also when repeated; but ``resolved_at: None`` beside a state leaves resolved_at empty (a replayed
+    log has tickets in state Resolved that were never resolved). Many events share one ``changes`` dict: treat it as
+    read-only.
     """
 
     at: int

@@ -9,7 +9,11 @@ import rfc8785
 
 
 def canonical(value: Any) -> bytes:
-    """The RFC 8785 form of a JSON value: sorted keys, shortest numbers, UTF-8. Raises on NaN and infinities."""
+    """The RFC 8785 form of a JSON value: sorted keys, shortest numbers, UTF-8.
+
+    Raises ``ValueError`` for what JSON cannot say exactly: NaN, infinities, integers beyond ±(2⁵³ − 1), and anything
+    that is no JSON value (a date, a tuple key): callers turn those into text first.
+    """
     return rfc8785.dumps(value)
 
 

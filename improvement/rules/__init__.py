@@ -1,41 +1,59 @@
-"""The rule language: documents, loading, targets, evaluation, rule tests."""
+"""The rule language: documents, loading with line numbers, evaluation as pure functions, tests, explanations.
+
+In a cycle: :func:`load_pack` → :func:`plan_queries` → (the warehouse gives cells) → :func:`points` → :func:`advance` →
+:func:`choose`.
+"""
 
 from __future__ import annotations
 
-from improvement.rules.documents import Rule, RuleTest
-from improvement.rules.evaluate import (
-    FindingMemory,
-    FindingState,
-    Point,
-    Series,
-    advance,
-    points,
-    queries,
-    size,
-    trigger_window,
-)
-from improvement.rules.load import LoadedRule, RulePack, examine, json_schema, load_pack
-from improvement.rules.ruletest import CaseResult, run_test
+from improvement.rules.cells import Cells
+from improvement.rules.checking import CheckReport, check_paths
+from improvement.rules.evaluation import Point, Reason, points
+from improvement.rules.explaining import Explanation, explain
+from improvement.rules.findings import FindingMemory, FindingState, advance, fold
+from improvement.rules.flow_down import endangers
+from improvement.rules.loading import RulePack, load_pack, rule_from_document
+from improvement.rules.opening import Candidate, Choice, Proposal, Waiting, choose, priority
+from improvement.rules.queries import Query, plan_queries
+from improvement.rules.rule import Limits, Mode, Rule, SeriesKey
+from improvement.rules.schema import json_schema
 from improvement.rules.scope import Scope
+from improvement.rules.targets import ResolvedTarget
+from improvement.rules.testing import Outcome, RuleTest, run_tests
 
 __all__ = [
-    "CaseResult",
+    "Candidate",
+    "Cells",
+    "CheckReport",
+    "Choice",
+    "Explanation",
     "FindingMemory",
     "FindingState",
-    "LoadedRule",
+    "Limits",
+    "Mode",
+    "Outcome",
     "Point",
+    "Proposal",
+    "Query",
+    "Reason",
+    "ResolvedTarget",
     "Rule",
     "RulePack",
     "RuleTest",
     "Scope",
-    "Series",
+    "SeriesKey",
+    "Waiting",
     "advance",
-    "examine",
+    "check_paths",
+    "choose",
+    "endangers",
+    "explain",
+    "fold",
     "json_schema",
     "load_pack",
+    "plan_queries",
     "points",
-    "queries",
-    "run_test",
-    "size",
-    "trigger_window",
+    "priority",
+    "rule_from_document",
+    "run_tests",
 ]

@@ -1,31 +1,75 @@
-"""A scope: one combination of dimension values, with one canonical spelling."""
+"""Scopes: one combination of customer, country, service … on one connection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from improvement.errors import InputError
 
-@dataclass(frozen=True, slots=True)
+DIMENSIONS = ("customer", "country", "service", "supplier", "category", "assignment_group", "priority")
+NONE = "(none)"  # the scope value of a missing dimension
+_ESCAPED = "\\,="
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """Dimension values, sorted by dimension; ``key`` is its one spelling: ``country=CH,customer=Acme``."""
+    """Dimension values, sorted by dimension. The empty scope is a whole connection."""
 
-    items: tuple[tuple[str, str], ...]
+    items: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, values: Mapping[str, str]) -> Scope:
-        """The scope of these values."""
-        return cls(tuple(sorted((key, str(value)) for key, value in values.items())))
+    def of(cls, values: Mapping[str, object]) -> Scope:
+        """The scope of these values; a missing one becomes ``(none)``."""
+        return cls(tuple(sorted((name, NONE if value is None else str(value)) for name, value in values.items())))
+
+    @classmethod
+    def parse(cls, key: str) -> Scope:
+        """The scope of a key as :attr:`key` writes it; :class:`InputError` for anything else."""
+        items = []
+        for part in _split(key, ",") if key else []:
+            name, *rest = _split(part, "=")
+            if len(rest) != 1 or not name:
+                raise InputError(f"“{key}” is not a scope.", mend="Write it like country=CH,customer=Acme.")
+            items.append((_unescape(name), _unescape(rest[0])))
+        if len(dict(items)) != len(items):
+            raise InputError(f"“{key}” names a dimension twice.", mend="Name each dimension once.")
+        return cls(tuple(sorted(items)))
 
     @property
     def key(self) -> str:
-        """``dimension=value`` pairs, commas and equals signs in values escaped with a backslash."""
-        return ",".join(f"{key}={_escaped(value)}" for key, value in self.items)
+        """Stable text, sorted by dimension: ``country=CH,customer=Acme,service=Mail``."""
+        return ",".join(f"{_escape(name)}={_escape(value)}" for name, value in self.items)
 
-    def get(self, dimension: str) -> str | None:
-        """The value of one dimension, None where the scope does not have it."""
-        return dict(self.items).get(dimension)
+    def get(self, name: str) -> str | None:
+        """The value of one dimension, or None where the scope has no such dimension."""
+        return next((value for dimension, value in self.items if dimension == name), None)
+
+    def as_dict(self) -> dict[str, str]:
+        """Dimension → value."""
+        return dict(self.items)
+
+    def __str__(self) -> str:
+        return self.key or "everything"
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")
+def _escape(text: str) -> str:
+    return "".join("\\" + letter if letter in _ESCAPED else letter for letter in text)
+
+
+def _unescape(text: str) -> str:
+    letters = iter(text)
+    return "".join(next(letters, "\\") if letter == "\\" else letter for letter in letters)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split at separators that are not escaped; escapes stay."""
+    parts, current, is_escaped = [], "", False
+    for letter in text:
+        if letter == separator and not is_escaped:
+            parts.append(current)
+            current = ""
+        else:
+            current += letter
+        is_escaped = letter == "\\" and not is_escaped
+    return [*parts, current]

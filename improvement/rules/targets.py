@@ -1,70 +1,97 @@
-"""Which target is in force for a scope on a day: the cascade global → country → customer → service."""
+"""Which target is in force for a scope on a day, and what it means for a value.
+
+The cascade runs global → country → customer → service: the lowest level wins, then exact over wildcard. Two that are
+still equal are refused when the rule is loaded, so there is always one winner.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
 
-from improvement.errors import InputError
-from improvement.rules.documents import Override, Rule, Target
+from improvement.rules.rule import Override, Rule, Target, TargetKind
+from improvement.rules.scope import Scope
 
-LEVELS = ("country", "customer", "service")  # lowest level wins; other dimensions refine within their level
-WILDCARDS = "*?["
+OwnValue = Callable[[int, int], float | None]  # reference weeks, row → the scope's own value
 
 
 @dataclass(frozen=True, slots=True)
-class TargetInForce:
-    """The target that won, and where it stands."""
+class ResolvedTarget:
+    """The winning target as numbers in the metric's unit.
 
-    target: Target
-    source: str  # "global" or the override's condition
+    ``value`` is the limit (None where the scope's own past is too short), ``clear`` the limit for resolving,
+    ``source`` the override that won, ``is_upper`` whether values above the limit are bad.
+    """
 
+    kind: str
+    value: float | None
+    source: str
+    clear: float | None
+    is_upper: bool
+    own: float | None = None  # the scope's own past value, for worse_than_own
 
-def in_force(rule: Rule, scope: Mapping[str, str], on: date) -> TargetInForce:
-    """The target of a scope on a local day. A tie between overrides is an :class:`InputError`."""
-    matching = [override for override in rule.spec.overrides if _is_valid(override, on) and _matches(override, scope)]
-    if not matching:
-        return TargetInForce(rule.spec.target, "global")
-    best = max(_rank(override) for override in matching)
-    winners = [override for override in matching if _rank(override) == best]
-    if len(winners) > 1:
-        texts = " and ".join(_text(override) for override in winners)
-        raise InputError(f"{rule.id}: two overrides are equally specific for the same scope: {texts}.", mend="Make one more specific.")
-    return TargetInForce(winners[0].target, _text(winners[0]))
+    def is_broken_by(self, value: float) -> bool | None:
+        """Whether the value lies beyond the limit; exactly on it is kept."""
+        if self.value is None:
+            return None
+        return value > self.value if self.is_upper else value < self.value
 
+    def is_cleared_by(self, value: float) -> bool | None:
+        """Whether the value lies inside the limit for resolving."""
+        if self.clear is None:
+            return None
+        return value <= self.clear if self.is_upper else value >= self.clear
 
-def overlapping(rule: Rule) -> list[str]:
-    """Pairs of overrides with the same condition and overlapping dates."""
-    messages = []
-    overrides = rule.spec.overrides
-    for index, first in enumerate(overrides):
-        for second in overrides[index + 1 :]:
-            if first.when == second.when and _overlap(first, second):
-                messages.append(f"spec.overrides: two overrides for {_text(first)} are in force at the same time.")
-    return messages
-
-
-def _overlap(first: Override, second: Override) -> bool:
-    starts = [item.valid_from or date.min for item in (first, second)]
-    ends = [item.valid_to or date.max for item in (first, second)]
-    return max(starts) <= min(ends)
+    def distance(self, value: float) -> float | None:
+        """How far beyond the limit, as a share of it (of the value where the limit is 0); negative inside."""
+        if self.value is None:
+            return None
+        beyond = value - self.value if self.is_upper else self.value - value
+        scale = abs(self.value) or abs(value)
+        return beyond / scale if scale else 0.0
 
 
-def _is_valid(override: Override, on: date) -> bool:
-    return (override.valid_from or date.min) <= on <= (override.valid_to or date.max)
+def winner(rule: Rule, scope: Scope, on: date) -> tuple[Target, str]:
+    """The target in force for the scope on this day, and where it comes from."""
+    best: Override | None = None
+    for override in rule.overrides:
+        if override.is_valid_on(on) and override.matches(scope) and (best is None or rank(override) > rank(best)):
+            best = override
+    return (rule.target, "target") if best is None else (best.target, best.label)
 
 
-def _matches(override: Override, scope: Mapping[str, str]) -> bool:
-    return all(key in scope and fnmatchcase(scope[key], pattern) for key, pattern in override.when.items())
+def rank(override: Override) -> tuple[int, bool]:
+    """What decides between two overrides that both apply: level, then exact over wildcard."""
+    return override.level, override.is_exact
 
 
-def _rank(override: Override) -> tuple[int, int, int]:
-    level = max((LEVELS.index(key) + 1 for key in override.when if key in LEVELS), default=0)
-    exact = sum(1 for pattern in override.when.values() if not any(mark in pattern for mark in WILDCARDS))
-    return level, len(override.when), exact
+def resolve(rule: Rule, scope: Scope, on: date, *, own: OwnValue, row: int) -> ResolvedTarget:
+    """The winning target of a scope as numbers."""
+    target, source = winner(rule, scope, on) if rule.overrides else (rule.target, "target")
+    if target.kind is TargetKind.WORSE_THAN_OWN:
+        return _against_own(rule, target, source, own(target.reference_weeks, row))
+    is_upper = target.kind is TargetKind.MAX
+    return ResolvedTarget(target.kind.value, target.value, source, _clear_limit(rule, target), is_upper)
 
 
-def _text(override: Override) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(override.when.items()))
+def _clear_limit(rule: Rule, target: Target) -> float:
+    """``ratio`` × the target (a *min* target: divided), or the stricter absolute one."""
+    is_upper = target.kind is TargetKind.MAX
+    limit = target.value * rule.clear.ratio if is_upper else target.value / rule.clear.ratio
+    if rule.is_share:
+        limit = min(limit, 1.0)
+    absolute = rule.clear.target
+    if absolute is None:
+        return limit
+    return min(absolute.value, target.value) if is_upper else max(absolute.value, target.value)
+
+
+def _against_own(rule: Rule, target: Target, source: str, own: float | None) -> ResolvedTarget:
+    is_upper = rule.direction == "lower"
+    if own is None:
+        return ResolvedTarget(target.kind.value, None, source, None, is_upper)
+    tolerated = abs(own) * target.value if target.is_relative else target.value
+    sign = 1 if is_upper else -1
+    limit, clear = own + sign * tolerated, own + sign * tolerated * rule.clear.ratio
+    return ResolvedTarget(target.kind.value, limit, source, clear, is_upper, own)

@@ -129,8 +129,8 @@ class TheLoop(RuleBasedStateMachine):
             has_controls=is_measured,
         )
 
-    @rule(steps=st.integers(1, len(PATH)), verdict=st.sampled_from(VERDICTS))
-    def things_go_well(self, steps: int, verdict: str | None) -> None:
+    @rule(steps=st.integers(1, len(PATH)), verdict=st.sampled_from(VERDICTS[1:4]), days=st.integers(0, 3))
+    def things_go_well(self, steps: int, verdict: str, days: int) -> None:
         if self.facts.state is State.PROPOSED:
             self.facts = replace(
                 self.facts,
@@ -145,7 +145,33 @@ class TheLoop(RuleBasedStateMachine):
             )
         for event, actor in PATH[:steps]:
             self._try(event, actor, "", 0, verdict, None)
-            self.today += timedelta(days=1)
+            self.today += timedelta(days=days)  # 0: everything on one day, hence late
+
+    @precondition(lambda self: self.facts.state not in (CLOSED, CANCELLED))
+    @rule(
+        pick=st.integers(0, len(Event)),
+        is_plausible=st.booleans(),
+        reason=st.sampled_from(["", "because"]),
+        live_in=st.sampled_from([None, -60, -1, 0]),
+        verdict=st.sampled_from(VERDICTS),
+        acknowledged_by=st.sampled_from([None, OWNER]),
+    )
+    def something_possible_happens(
+        self,
+        pick: int,
+        is_plausible: bool,
+        reason: str,
+        live_in: int | None,
+        verdict: str | None,
+        acknowledged_by: str | None,
+    ) -> None:
+        events = allowed(self.facts)
+        event = events[pick % len(events)]
+        actor = APPROVER if event in (Event.APPROVE, Event.REJECT) else OWNER
+        actor = ENGINE if event in BY_ENGINE_ALONE else actor
+        if is_plausible:
+            reason, live_in, acknowledged_by = "because", 0, OWNER
+        self._try(event, actor, reason, live_in, verdict, acknowledged_by)
 
     @rule(
         event=st.sampled_from(list(Event)),
@@ -219,8 +245,13 @@ class TheLoop(RuleBasedStateMachine):
         if event in (Event.STOP, Event.HOLD, Event.RESUME, Event.CANCEL):
             assert reason.strip()
         if event is Event.SUBMIT:
-            assert before.owner and before.hypothesis and before.golive_planned and before.has_windows
-            assert before.goal and before.min_effect and before.detectable_effect
+            assert before.owner
+            assert before.hypothesis
+            assert before.golive_planned
+            assert before.has_windows
+            assert before.goal
+            assert before.min_effect
+            assert before.detectable_effect
             assert before.min_effect <= before.goal
             assert before.goal >= before.detectable_effect or before.detectable_accepted_reason
             assert now.plan_version == before.plan_version + 1
@@ -293,6 +324,6 @@ class TheLoop(RuleBasedStateMachine):
 
 
 TheLoop.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTheLoop = TheLoop.TestCase

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from connectors.sandbox import users
 from connectors.sandbox.jira.catalogue import Flavour
 
 AUTOMATION = "automation"
@@ -38,6 +39,11 @@ class Account:
     def zone(self) -> ZoneInfo:
         """The profile's time zone."""
         return ZoneInfo(self.time_zone)
+
+
+def of_user(user: users.Account) -> Account:
+    """The Jira account of a sandbox user."""
+    return Account(user.username, user.name, user.email, user.time_zone, user.may_write)
 
 
 class Directory:

@@ -32,6 +32,8 @@ class Site:
         self.directory = Directory([*_agents_of(world), *accounts], flavour)
         self.options = Options(world)
         self.version = 0
+        self.index_lag = 0  # how many searches a new issue stays hidden for, unless they reconcile it
+        self._hidden: dict[int, int] = {}
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
         self.by_label: dict[str, set[int]] = {}
         self._issues: dict[int, Issue] = {}
@@ -195,7 +197,18 @@ class Site:
         bisect.insort(self._ordered, issue.order)
         for label in issue.labels:
             self.by_label.setdefault(label, set()).add(issue.id)
+        if self.index_lag:
+            self._hidden[issue.id] = self.index_lag
         self.version += 1
+
+    def lagging(self, reconciled: frozenset[int]) -> frozenset[int]:
+        """New issues this search does not see yet, because the index lags behind writes."""
+        if not self._hidden:
+            return frozenset()
+        hidden = frozenset(self._hidden) - reconciled
+        self._hidden = {id: left - 1 for id, left in self._hidden.items() if left > 1}
+        self.version += 1
+        return hidden
 
     def touch(self, issue: Issue) -> None:
         """Note that the issue changed now."""

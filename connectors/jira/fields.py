@@ -1,0 +1,178 @@
+"""Finding fields by the name people see *and* by type, and reading their values as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.jira.wire import Feedback, FieldInfo, Named, Option, SlaValue, StatusValue, TypeValue, UserValue
+from connectors.mapping import near_matches, unknown_field
+from improvement.errors import MappingError, Place
+
+SLA_TYPE = "com.atlassian.servicedesk:sd-sla-field"
+FEEDBACK_TYPE = "com.atlassian.servicedesk:sd-request-feedback"
+
+Reading = Callable[[Any], str | None]
+
+
+def _text(value: str | None) -> str | None:
+    return value or None
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _first(read: Reading) -> Reading:
+    return lambda values: next((text for value in values if (text := read(value))), None)
+
+
+def _anything(value: Any) -> str | None:
+    """A value whose type we do not know: its text, or the member that names it."""
+    if isinstance(value, list):
+        return next((text for member in value if (text := _anything(member))), None)
+    if isinstance(value, dict):
+        for member in ("value", "name", "displayName", "label", "key", "title"):
+            if isinstance(value.get(member), str):
+                return str(value[member])
+        return None
+    return None if value is None else str(value)
+
+
+#: Type of a field (or of an array's items) → the struct to decode, and how its text is read.
+READERS: dict[str, tuple[Any, Reading]] = {
+    "string": (str, _text),
+    "date": (str, _text),
+    "datetime": (str, _text),
+    "number": (float, _number),
+    "option": (Option, lambda value: value.value),
+    "option-with-child": (Option, lambda value: value.value),
+    "group": (Named, lambda value: value.name),
+    "priority": (Named, lambda value: value.name),
+    "resolution": (Named, lambda value: value.name),
+    "project": (Named, lambda value: value.name),
+    "component": (Named, lambda value: value.name),
+    "version": (Named, lambda value: value.name),
+    "issuetype": (TypeValue, lambda value: value.name),
+    "status": (StatusValue, lambda value: value.name),
+    "user": (UserValue, lambda value: value.account),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundField:
+    """A field of this Jira: its id, what to decode it as, and how to read a decoded value as text."""
+
+    id: str
+    name: str
+    decoded: Any
+    read: Reading
+
+
+class Fields:
+    """All fields of one Jira, found by id, clause name or visible name."""
+
+    def __init__(self, infos: Sequence[FieldInfo], *, connection: str) -> None:
+        self._connection = connection
+        self._infos = [*infos]
+        self._by_id = {info.id: info for info in infos}
+
+    @property
+    def names(self) -> list[str]:
+        """Every name a mapping may use."""
+        return [info.name for info in self._infos]
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._named(name))
+
+    def value_field(self, name: str, *, source: str, used_for: str) -> FoundField:
+        """The field of this name that holds a plain value.
+
+        Raises :class:`MappingError` when there is none (with near matches) or more than one (with their ids).
+        """
+        fitting = [info for info in self._named(name) if (info.schema and info.schema.custom) not in _NO_VALUE]
+        if not fitting:
+            raise unknown_field(name, self.names, connection=self._connection, source=source, used_for=used_for)
+        info = self._only(fitting, name, f"mapping.{source}.fields.{used_for}")
+        decoded, read = _reader_of(info)
+        return FoundField(info.id, info.name, decoded, read)
+
+    def typed_field(self, name: str, custom_type: str, *, source: str) -> FoundField:
+        """The field of this name and custom type (an SLA, a satisfaction rating); errors as above."""
+        named = self._named(name)
+        fitting = [info for info in named if info.schema is not None and info.schema.custom == custom_type]
+        if not fitting:
+            of_type = [
+                info.name for info in self._infos if info.schema is not None and info.schema.custom == custom_type
+            ]
+            what = f"The field “{name}” exists but is no" if named else f"There is no field “{name}” that is a"
+            raise MappingError(
+                f"{what} {custom_type.rpartition(':')[2]}.{near_matches(name, of_type)}",
+                where=Place(connection=self._connection, field=f"mapping.{source}.source"),
+                mend=f"Fields of this type here: {', '.join(sorted(of_type)) or 'none'}.",
+            )
+        info = self._only(fitting, name, f"mapping.{source}.source")
+        decoded = SlaValue if custom_type == SLA_TYPE else Feedback
+        return FoundField(info.id, info.name, decoded, _anything)
+
+    def clause(self, field_id: str) -> str:
+        """How JQL names the field without doubt: ``cf[10030]`` for a custom one."""
+        number = field_id.removeprefix("customfield_")
+        return f"cf[{number}]" if number != field_id else field_id
+
+    def _named(self, name: str) -> list[FieldInfo]:
+        if name in self._by_id:
+            return [self._by_id[name]]
+        wanted = name.casefold()
+        found = [info for info in self._infos if info.name.casefold() == wanted]
+        return found or [info for info in self._infos if wanted in (clause.casefold() for clause in info.clause_names)]
+
+    def _only(self, fitting: list[FieldInfo], name: str, place: str) -> FieldInfo:
+        if len(fitting) > 1:
+            ids = ", ".join(f"{info.id} ({info.schema.type if info.schema else '?'})" for info in fitting)
+            raise MappingError(
+                f"{len(fitting)} fields are called “{name}”: {ids}.",
+                where=Place(connection=self._connection, field=place),
+                mend="Give the id instead of the name.",
+            )
+        return fitting[0]
+
+
+_NO_VALUE = frozenset({SLA_TYPE, FEEDBACK_TYPE})
+
+
+def _reader_of(info: FieldInfo) -> tuple[Any, Reading]:
+    schema = info.schema
+    if schema is None:
+        return object, _anything
+    if schema.type == "array":
+        found = READERS.get(schema.items or "")
+        if found is None:
+            return object, _anything
+        return list[found[0]], _first(found[1])  # type: ignore[name-defined]
+    return READERS.get(schema.type, (object, _anything))
+
+
+def texts(found: Sequence[FoundField]) -> Callable[[Any], str | None]:
+    """A function from an issue's decoded fields to the first of these fields that has a value, as text."""
+    readings = [(field.id, field.read) for field in found]
+    if len(readings) == 1:
+        field_id, read = readings[0]
+
+        def read_one(fields: Any) -> str | None:
+            value = getattr(fields, field_id)
+            return read(value) if value is not None else None
+
+        return read_one
+
+    def read_first(fields: Any) -> str | None:
+        for field_id, read in readings:
+            value = getattr(fields, field_id)
+            if value is not None and (text := read(value)):
+                return text
+        return None
+
+    return read_first
+
+

@@ -1,0 +1,189 @@
+"""The shapes Jira sends, as typed structs: decoding a page into these is ten times faster than into dicts.
+
+Unknown members are ignored and missing ones are None, so that a new Jira release does not stop a pull.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """A status, priority, resolution, group, component, version …"""
+
+    name: str | None = None
+    id: str | None = None
+
+
+class StatusCategory(msgspec.Struct, frozen=True, gc=False):
+    """``new``, ``indeterminate`` or ``done``."""
+
+    key: str | None = None
+
+
+class StatusValue(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A status with its category."""
+
+    id: str
+    name: str | None = None
+    status_category: StatusCategory | None = None
+
+
+class TypeValue(msgspec.Struct, frozen=True, gc=False):
+    """An issue type."""
+
+    id: str
+    name: str | None = None
+
+
+class Option(msgspec.Struct, frozen=True, gc=False):
+    """The value of a select field."""
+
+    value: str | None = None
+
+
+class UserValue(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A person: Cloud tells accountId, Data Center name."""
+
+    account_id: str | None = None
+    name: str | None = None
+    display_name: str | None = None
+
+    @property
+    def account(self) -> str | None:
+        """What we call this person's account."""
+        return self.account_id or self.name
+
+
+class Instant(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A time in an SLA cycle."""
+
+    epoch_millis: int
+
+
+class Millis(msgspec.Struct, frozen=True, gc=False):
+    """A duration in an SLA cycle."""
+
+    millis: int
+
+
+class Cycle(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One completed or ongoing run of an SLA clock."""
+
+    start_time: Instant | None = None
+    stop_time: Instant | None = None
+    breach_time: Instant | None = None
+    breached: bool = False
+    paused: bool = False
+    goal_duration: Millis | None = None
+    elapsed_time: Millis | None = None
+
+
+class SlaValue(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """An SLA field."""
+
+    id: str = ""
+    name: str | None = None
+    completed_cycles: list[Cycle] = []
+    ongoing_cycle: Cycle | None = None
+
+
+class Feedback(msgspec.Struct, frozen=True, gc=False):
+    """The satisfaction field."""
+
+    rating: float | None = None
+
+
+class HistoryItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One changed field in the history of an issue."""
+
+    field: str = ""
+    field_id: str | None = None
+    from_: str | None = msgspec.field(default=None, name="from")
+    from_string: str | None = None
+    to: str | None = None
+    to_string: str | None = None
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, gc=False):
+    """One change of an issue."""
+
+    id: str = "0"
+    created: str = ""
+    items: list[HistoryItem] = []
+    author: UserValue | None = None
+
+
+class Changelog(msgspec.Struct, frozen=True, gc=False):
+    """The history as search and issue show it: possibly only a part of ``total``."""
+
+    total: int = 0
+    histories: list[HistoryEntry] = []
+
+
+class ChangelogPage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A page of ``GET /issue/{id}/changelog``."""
+
+    values: list[HistoryEntry] = []
+    is_last: bool = True
+
+
+class FieldSchema(msgspec.Struct, frozen=True, gc=False):
+    """What type a field has."""
+
+    type: str = "any"
+    items: str | None = None
+    custom: str | None = None
+    system: str | None = None
+
+
+class FieldInfo(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A field as ``GET /field`` lists it."""
+
+    id: str
+    name: str
+    custom: bool = False
+    clause_names: list[str] = []
+    schema: FieldSchema | None = None
+
+
+class RawPage(msgspec.Struct, frozen=True, rename="camel"):
+    """A search page whose issues stay undecoded: to find the one that cannot be read."""
+
+    issues: list[msgspec.Raw] = []
+    next_page_token: str | None = None
+    is_last: bool | None = None
+    total: int | None = None
+    start_at: int | None = None
+
+
+class IssueHead(msgspec.Struct, frozen=True):
+    """What identifies an issue, whatever its fields."""
+
+    id: str = ""
+    key: str = ""
+
+
+def page_type(fields: list[tuple[str, Any]], *, has_changelog: bool) -> type[msgspec.Struct]:
+    """The struct of a search page whose issues carry these fields as (field id, type)."""
+    values = msgspec.defstruct(
+        "Fields", [(field_id, kind | None, None) for field_id, kind in fields], frozen=True, gc=False
+    )
+    members: list[Any] = [("id", str), ("key", str), ("fields", values)]
+    if has_changelog:
+        members.append(("changelog", Changelog | None, None))
+    issue = msgspec.defstruct("Issue", members, frozen=True, gc=False)
+    return msgspec.defstruct(
+        "Page",
+        [
+            ("issues", list[issue], msgspec.field(default_factory=list)),  # type: ignore[valid-type]
+            ("next_page_token", str | None, None),
+            ("is_last", bool | None, None),
+            ("total", int | None, None),
+            ("start_at", int | None, None),
+        ],
+        rename="camel",
+        frozen=True,
+    )

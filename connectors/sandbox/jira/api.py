@@ -1,0 +1,81 @@
+"""The Jira API of one site, from request to answer, without a web server: the sandbox's server plugs it in."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, Desk, Upload
+from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.routes import matching
+from connectors.sandbox.jira.site import Site
+from connectors.sandbox.users import Accounts
+
+
+class JiraApi:
+    """Answers requests to one site under its public address ``base``."""
+
+    def __init__(self, site: Site, base: str, users: Accounts) -> None:
+        self.site = site
+        self._users = users
+        self.desk = Desk(site, base.rstrip("/"))
+
+    def handle(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Sequence[str]],
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        uploads: tuple[Upload, ...] = (),
+    ) -> Answer:
+        """Answer one request. Header names are taken as sent; ``params`` keeps repeated values."""
+        found = matching(method, path)
+        if isinstance(found, int):
+            return ApiError(found, f"null for uri: {path}").answer()
+        handler, parts = found
+        lowered = {name.lower(): value for name, value in headers.items()}
+        account, is_refused = self.account_of(lowered.get("authorization", ""))
+        if is_refused and (self.site.flavour is Flavour.DATA_CENTER or "/search" not in path):
+            return _refused()
+        version = parts.pop("version", None) or "2"
+        if version == "latest":
+            version = "3" if self.site.flavour is Flavour.CLOUD else "2"
+        if version == "3" and self.site.flavour is Flavour.DATA_CENTER:
+            return ApiError(404, f"null for uri: {path}").answer()
+        call = Call(self.desk, account, version, method, params, body, lowered, uploads)
+        try:
+            answer = handler(call, **parts)
+        except ApiError as error:
+            answer = error.answer()
+        if is_refused:
+            answer.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
+        return answer
+
+    def account_of(self, authorization: str) -> tuple[Account | None, bool]:
+        """(account, whether credentials were sent and are wrong).
+
+        Basic: on Cloud mail address and API token, on Data Center user name and password; Bearer on Data Center only.
+        """
+        if not authorization:
+            return None, False
+        user = self._users.authenticate(authorization)
+        is_cloud = self.site.flavour is Flavour.CLOUD
+        if user is None or (is_cloud and not _names_mail(authorization)):
+            return None, True
+        return self.site.directory.named(user.username), False
+
+
+def _names_mail(authorization: str) -> bool:
+    """Whether Basic credentials name a mail address, as Cloud wants."""
+    scheme, _, rest = authorization.partition(" ")
+    return scheme.lower() == "basic" and b"@" in base64.b64decode(rest).partition(b":")[0]
+
+
+def _refused() -> Answer:
+    answer = ApiError(401, "Client must be authenticated to access this resource.").answer()
+    answer.headers["WWW-Authenticate"] = 'Basic realm="Jira"'
+    answer.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
+    return answer

@@ -1,0 +1,244 @@
+"""What hangs on an issue: comments, attachments, links, remote links, properties, watchers, votes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sandbox.jira import catalogue, values
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
+from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
+from connectors.sandbox.jira.values import BadValue
+
+MAX_PROPERTY = 32_768
+MAX_LINKS = 2_000
+MAX_GLOBAL_ID = 255
+
+
+# --- comments -------------------------------------------------------------------------------------------------
+
+
+def comments(call: Call, key: str) -> Answer:
+    """``GET /issue/{key}/comment``, paged."""
+    issue = call.issue(key)
+    return text_answer(call.renderer.comments(issue, call.number("startAt", 0), call.number("maxResults", 5_000)))
+
+
+def add_comment(call: Call, key: str) -> Answer:
+    """``POST /issue/{key}/comment``; the property ``sd.public.comment`` makes it internal."""
+    issue = call.issue(key)
+    author = call.writer()
+    document = call.document()
+    properties = {entry.get("key"): entry.get("value") for entry in document.get("properties") or ()}
+    is_internal = bool((properties.get("sd.public.comment") or {}).get("internal"))
+    now = call.site.now
+    comment = Comment(str(next(call.site.ids)), author.name, _body(call, document), now, now, is_internal)
+    issue.more().comments.append(comment)
+    call.site.touch(issue)
+    return text_answer(call.renderer.comment(issue, comment), 201)
+
+
+def comment(call: Call, key: str, id: str) -> Answer:
+    """``GET|PUT|DELETE /issue/{key}/comment/{id}``."""
+    issue = call.issue(key)
+    found = next((one for one in issue.more().comments if one.id == id), None)
+    if found is None:
+        raise ApiError(404, f"Can not find a comment for the id: {id}.")
+    if call.method == "GET":
+        return text_answer(call.renderer.comment(issue, found))
+    call.writer()
+    if call.method == "DELETE":
+        issue.more().comments.remove(found)
+        call.site.touch(issue)
+        return no_content()
+    found.body = _body(call, call.document())
+    found.updated = call.site.now
+    call.site.touch(issue)
+    return text_answer(call.renderer.comment(issue, found))
+
+
+def _body(call: Call, document: dict[str, Any]) -> str:
+    try:
+        text = values.wiki(call, document.get("body"))
+    except BadValue as mistake:
+        raise ApiError(400, errors={"comment": str(mistake)}) from None
+    if not text.strip():
+        raise ApiError(400, errors={"comment": "Comment body can not be empty!"})
+    return text
+
+
+# --- attachments ----------------------------------------------------------------------------------------------
+
+
+def attach(call: Call, key: str) -> Answer:
+    """``POST /issue/{key}/attachments``: multipart, and only with ``X-Atlassian-Token: no-check``."""
+    issue = call.issue(key)
+    author = call.writer()
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    if headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
+        raise ApiError(403, "XSRF check failed")
+    if not call.uploads:
+        raise ApiError(400, "No file was attached.")
+    added = [
+        Attachment(str(next(call.site.ids)), author.name, file.name, file.media_type, file.content, call.site.now)
+        for file in call.uploads
+    ]
+    issue.more().attachments.extend(added)
+    call.site.touch(issue)
+    return text_answer("[" + ",".join(call.renderer.attachment(file) for file in added) + "]")
+
+
+def attachment(call: Call, id: str) -> Answer:
+    """``GET /attachment/{id}``."""
+    return text_answer(call.renderer.attachment(_attachment(call, id)))
+
+
+def attachment_content(call: Call, id: str) -> Answer:
+    """``GET /attachment/content/{id}``."""
+    found = _attachment(call, id)
+    return Answer(200, found.content, content_type=found.media_type)
+
+
+def _attachment(call: Call, id: str) -> Attachment:
+    call.signed_in()
+    for issue in call.site.ordered():
+        for found in issue.extras.attachments if issue.extras is not None else ():
+            if found.id == id:
+                return found
+    raise ApiError(404, f"The attachment with id '{id}' does not exist")
+
+
+# --- links ----------------------------------------------------------------------------------------------------
+
+
+def link(call: Call) -> Answer:
+    """``POST /issueLink``; repeating a link adds none."""
+    document = call.document()
+    call.writer()
+    wanted = document.get("type") or {}
+    type_id = next(
+        (id for id, (name, _, _) in catalogue.LINK_TYPES.items() if wanted.get("name") == name or wanted.get("id") == id),
+        None,
+    )
+    if type_id is None:
+        raise ApiError(404, f"No issue link type with name '{wanted.get('name')}' found.")
+    inward = _end(call, document.get("inwardIssue"))
+    outward = _end(call, document.get("outwardIssue"))
+    known = inward.extras.links if inward.extras is not None else []
+    if any(one.type_id == type_id and one.other == outward.id and one.is_outward for one in known):
+        return Answer(201)
+    if len(known) >= MAX_LINKS:
+        raise ApiError(413, "The issue has reached the limit of links.")
+    id = str(next(call.site.ids))
+    inward.more().links.append(Link(id, type_id, outward.id, is_outward=True))
+    outward.more().links.append(Link(id, type_id, inward.id, is_outward=False))
+    call.site.touch(inward)
+    call.site.touch(outward)
+    return Answer(201)
+
+
+def _end(call: Call, value: Any) -> Issue:
+    if not isinstance(value, dict):
+        raise ApiError(400, "Both inwardIssue and outwardIssue are required.")
+    return call.issue(str(value.get("id") or value.get("key") or ""))
+
+
+def remote_links(call: Call, key: str) -> Answer:
+    """``GET /issue/{key}/remotelink``, all or the one of ``globalId``."""
+    issue = call.issue(key)
+    found = issue.extras.remote_links if issue.extras is not None else []
+    wanted = call.param("globalId")
+    if wanted:
+        one = next((one for one in found if one.document.get("globalId") == wanted), None)
+        if one is None:
+            raise ApiError(404, f"The remote link with global id '{wanted}' does not exist")
+        return json_answer(_remote(call, issue, one))
+    return json_answer([_remote(call, issue, one) for one in found])
+
+
+def _remote(call: Call, issue: Issue, one: RemoteLink) -> dict[str, Any]:
+    return {"id": one.id, "self": f"{call.parts.api}/issue/{issue.id}/remotelink/{one.id}", **one.document}
+
+
+def add_remote_link(call: Call, key: str) -> Answer:
+    """``POST /issue/{key}/remotelink``: ``globalId`` updates in place; what is left out becomes null."""
+    issue = call.issue(key)
+    call.writer()
+    sent = call.document()
+    target = sent.get("object")
+    if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
+        raise ApiError(400, errors={"object": "'url' and 'title' are required."})
+    global_id = sent.get("globalId")
+    if global_id is not None and len(str(global_id)) > MAX_GLOBAL_ID:
+        raise ApiError(400, errors={"globalId": "The globalId must be at most 255 characters."})
+    document = {
+        "globalId": global_id,
+        "application": sent.get("application"),
+        "relationship": sent.get("relationship"),
+        "object": {name: target.get(name) for name in ("url", "title", "summary", "icon", "status")},
+    }
+    links = issue.more().remote_links
+    known = next((one for one in links if global_id is not None and one.document["globalId"] == global_id), None)
+    status = 200 if known is not None else 201
+    if known is None:
+        known = RemoteLink(next(call.site.ids), document)
+        links.append(known)
+    known.document = document
+    call.site.touch(issue)
+    return json_answer({"id": known.id, "self": f"{call.parts.api}/issue/{issue.id}/remotelink/{known.id}"}, status)
+
+
+# --- properties, watchers, votes ------------------------------------------------------------------------------
+
+
+def properties(call: Call, key: str) -> Answer:
+    """``GET /issue/{key}/properties``: the keys."""
+    issue = call.issue(key)
+    names = issue.extras.properties if issue.extras is not None else {}
+    return json_answer({"keys": [{"self": f"{call.parts.api}/issue/{issue.id}/properties/{name}", "key": name} for name in names]})
+
+
+def property_of(call: Call, key: str, name: str) -> Answer:
+    """``GET|PUT|DELETE /issue/{key}/properties/{name}``: any JSON of at most 32 768 characters."""
+    issue = call.issue(key)
+    known = issue.more().properties
+    if call.method == "PUT":
+        call.writer()
+        if len(call.body.decode(errors="replace")) > MAX_PROPERTY:
+            raise ApiError(400, f"The property value cannot be longer than {MAX_PROPERTY} characters.")
+        is_new = name not in known
+        known[name] = call.json()
+        return Answer(201 if is_new else 200)
+    if name not in known:
+        raise ApiError(404, f"The property with key '{name}' does not exist.")
+    if call.method == "DELETE":
+        call.writer()
+        del known[name]
+        return no_content()
+    return json_answer({"key": name, "value": known[name]})
+
+
+def watchers(call: Call, key: str) -> Answer:
+    """``GET|POST /issue/{key}/watchers``."""
+    issue = call.issue(key)
+    people = issue.more().watchers
+    if call.method == "POST":
+        name = call.writer().name
+        if name not in people:
+            people.append(name)
+        return no_content()
+    shown = [call.parts.person(account) for name in people if (account := call.site.directory.named(name)) is not None]
+    is_watching = call.account is not None and call.account.name in people
+    return json_answer({"watchCount": len(people), "isWatching": is_watching, "watchers": shown})
+
+
+def votes(call: Call, key: str) -> Answer:
+    """``GET|POST /issue/{key}/votes``."""
+    issue = call.issue(key)
+    people = issue.more().voters
+    if call.method == "POST":
+        name = call.writer().name
+        if name not in people:
+            people.append(name)
+        return no_content()
+    has_voted = call.account is not None and call.account.name in people
+    return json_answer({"votes": len(people), "hasVoted": has_voted, "voters": []})

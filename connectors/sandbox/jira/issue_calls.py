@@ -1,0 +1,261 @@
+"""Issues: create, read, edit, delete, move through the workflow, and read their history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sandbox.jira import catalogue, values
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
+from connectors.sandbox.jira.catalogue import DONE, FIELD_BY_ID, Flavour, Project, Transition
+from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
+from connectors.sandbox.jira.values import BadValue
+
+MAX_BULK = 50
+
+
+def create(call: Call) -> Answer:
+    """``POST /issue``."""
+    return json_answer(_create(call, call.document()), 201)
+
+
+def create_bulk(call: Call) -> Answer:
+    """``POST /issue/bulk``: up to 50; what fails is listed beside what was created."""
+    updates = call.document().get("issueUpdates")
+    if not isinstance(updates, list) or len(updates) > MAX_BULK:
+        raise ApiError(400, f"The number of issues to create must be between 1 and {MAX_BULK}.")
+    issues, errors = [], []
+    for number, update in enumerate(updates):
+        try:
+            issues.append(_create(call, update))
+        except ApiError as error:
+            body = {"errorMessages": error.messages, "errors": error.errors}
+            errors.append({"status": error.status, "elementErrors": body, "failedElementNumber": number})
+    return json_answer({"issues": issues, "errors": errors}, 201 if issues else 400)
+
+
+def _create(call: Call, document: dict[str, Any]) -> dict[str, Any]:
+    author = call.writer()
+    fields = dict(document.get("fields") or {})
+    project = _project_of(fields.pop("project", None))
+    type_id = _type_of(fields.pop("issuetype", None), project)
+    if "summary" not in fields:
+        raise ApiError(400, errors={"summary": "You must specify a summary of the issue."})
+    screen = frozenset(catalogue.CREATE_SCREEN[project.key])
+    issue = call.site.new_issue(project, type_id, author=author)
+    try:
+        values.set_fields(call, issue, fields, screen)
+    except ApiError:
+        call.site.delete(issue)
+        raise
+    for entry in document.get("properties") or ():
+        issue.more().properties[str(entry["key"])] = entry.get("value")
+    call.site.publish(issue)
+    return {"id": str(issue.id), "key": issue.key, "self": f"{call.parts.api}/issue/{issue.id}"}
+
+
+def _project_of(value: Any) -> Project:
+    wanted = (str(value.get("id")), str(value.get("key"))) if isinstance(value, dict) else ()
+    for project in catalogue.PROJECTS:
+        if project.id in wanted or project.key in wanted:
+            return project
+    raise ApiError(400, errors={"project": "valid project is required"})
+
+
+def _type_of(value: Any, project: Project) -> str:
+    wanted = (str(value.get("id")), value.get("name")) if isinstance(value, dict) else ()
+    for kind in project.types:
+        if kind.id in wanted or kind.name in wanted:
+            return kind.id
+    raise ApiError(400, errors={"issuetype": "The issue type selected is invalid."})
+
+
+def read(call: Call, key: str) -> Answer:
+    """``GET /issue/{idOrKey}`` with fields and expand."""
+    issue = call.issue(key)
+    fields = call.names("fields") or ("*all",)
+    text = call.renderer.issue(issue, fields, with_changelog="changelog" in call.names("expand"))
+    asked = call.names("properties")
+    if asked:
+        kept = issue.extras.properties if issue.extras is not None else {}
+        shown = {name: value for name, value in kept.items() if "*all" in asked or name in asked}
+        text = text[:-1] + f',"properties":{json_answer(shown).body.decode()}}}'
+    return text_answer(text)
+
+
+def edit(call: Call, key: str) -> Answer:
+    """``PUT /issue/{idOrKey}``: fields, and updates of labels and comments."""
+    issue = call.issue(key)
+    author = call.writer()
+    document = call.document()
+    fields, comments = _with_updates(call, issue, document)
+    changed = values.set_fields(call, issue, fields, catalogue.EDIT_SCREEN[issue.project.key])
+    _finish(call, issue, author.name, changed, comments)
+    return no_content()
+
+
+def _finish(call: Call, issue: Issue, author: str, changed: list[HistoryItem], comments: list[str]) -> None:
+    for text in comments:
+        issue.more().comments.append(Comment(str(next(call.site.ids)), author, text, call.site.now, call.site.now))
+    values.record(call, issue, author, changed)
+    call.site.touch(issue)
+
+
+def _with_updates(call: Call, issue: Issue, document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The fields to set, with ``update`` operations on labels folded in, and comments to add."""
+    fields = dict(document.get("fields") or {})
+    comments = []
+    for field_id, operations in (document.get("update") or {}).items():
+        for operation in operations:
+            for verb, value in operation.items():
+                if field_id == "comment" and verb == "add":
+                    comments.append(_comment_text(call, value))
+                elif field_id == "labels" and verb in ("add", "remove"):
+                    labels = list(fields.get("labels", issue.labels))
+                    labels = [label for label in labels if label != value] + ([value] if verb == "add" else [])
+                    fields["labels"] = labels
+                elif verb == "set":
+                    fields[field_id] = value
+                else:
+                    message = f"Field '{field_id}' does not support operation '{verb}'."
+                    raise ApiError(400, errors={field_id: message})
+    return fields, comments
+
+
+def _comment_text(call: Call, value: Any) -> str:
+    try:
+        return values.wiki(call, value.get("body") if isinstance(value, dict) else value)
+    except BadValue as mistake:
+        raise ApiError(400, errors={"comment": str(mistake)}) from None
+
+
+def delete(call: Call, key: str) -> Answer:
+    """``DELETE /issue/{idOrKey}``."""
+    issue = call.issue(key)
+    call.writer()
+    call.site.delete(issue)
+    return no_content()
+
+
+def assign(call: Call, key: str) -> Answer:
+    """``PUT /issue/{idOrKey}/assignee``."""
+    issue = call.issue(key)
+    author = call.writer()
+    changed = values.set_fields(call, issue, {"assignee": call.document()}, frozenset({"assignee"}))
+    _finish(call, issue, author.name, changed, [])
+    return no_content()
+
+
+def edit_screen(call: Call, key: str) -> Answer:
+    """``GET /issue/{idOrKey}/editmeta``."""
+    issue = call.issue(key)
+    shown = {
+        field_id: {
+            "required": field_id == "summary",
+            "name": FIELD_BY_ID[field_id].name,
+            "key": field_id,
+            "schema": call.parts.field(FIELD_BY_ID[field_id])["schema"],
+            "operations": ["set"],
+        }
+        for field_id in sorted(catalogue.EDIT_SCREEN[issue.project.key])
+    }
+    return json_answer({"fields": shown})
+
+
+def changelog(call: Call, key: str) -> Answer:
+    """``GET /issue/{idOrKey}/changelog`` (Cloud), paged, oldest first."""
+    if call.site.flavour is not Flavour.CLOUD:
+        raise ApiError(404, "null for uri: changelog")
+    issue = call.issue(key)
+    entries = call.renderer.changelog.entries(issue)
+    start = call.number("startAt", 0)
+    size = min(call.number("maxResults", 100), 100)
+    shown = ",".join(entries[start : start + size])
+    is_last = "true" if start + size >= len(entries) else "false"
+    return text_answer(
+        f'{{"self":"{call.parts.api}/issue/{issue.id}/changelog","maxResults":{size},"startAt":{start},'
+        f'"total":{len(entries)},"isLast":{is_last},"values":[{shown}]}}'
+    )
+
+
+# --- workflow -------------------------------------------------------------------------------------------------
+
+
+def transitions(call: Call, key: str) -> Answer:
+    """``GET /issue/{idOrKey}/transitions``: what the caller may do now; empty without the right to."""
+    issue = call.issue(key)
+    may = call.account is not None and call.account.may_write
+    shown = [_transition(call, way) for way in _ways(issue)] if may else []
+    wanted = call.param("transitionId")
+    if wanted:
+        shown = [way for way in shown if way["id"] == wanted]
+    if "transitions.fields" not in call.names("expand"):
+        for way in shown:
+            way.pop("fields")
+    return json_answer({"expand": "transitions", "transitions": shown})
+
+
+def _ways(issue: Issue) -> list[Transition]:
+    return [way for way in issue.project.workflow if way.sources is None or issue.status.id in way.sources]
+
+
+def _transition(call: Call, way: Transition) -> dict[str, Any]:
+    fields = {}
+    for field_id in way.required:
+        field = call.parts.field(FIELD_BY_ID[field_id])
+        fields[field_id] = {
+            "required": True,
+            "schema": field["schema"],
+            "name": field["name"],
+            "key": field_id,
+            "fieldId": field_id,
+            "operations": ["set"],
+            "hasDefaultValue": False,
+            "allowedValues": [call.parts.resolution(id) for id in catalogue.RESOLUTIONS],
+        }
+    return {
+        "id": way.id,
+        "name": way.name,
+        "to": call.parts.status(way.to),
+        "hasScreen": bool(way.required),
+        "isGlobal": way.sources is None,
+        "isInitial": False,
+        "isConditional": False,
+        "isAvailable": True,
+        "fields": fields,
+    }
+
+
+def move(call: Call, key: str) -> Answer:
+    """``POST /issue/{idOrKey}/transitions``."""
+    issue = call.issue(key)
+    author = call.writer()
+    document = call.document()
+    wanted = str((document.get("transition") or {}).get("id") or "")
+    way = next((way for way in _ways(issue) if way.id == wanted), None)
+    if way is None:
+        raise ApiError(400, f"Transition id '{wanted}' is not valid for this issue.")
+    fields, comments = _with_updates(call, issue, document)
+    missing = {
+        field_id: f"{FIELD_BY_ID[field_id].name} is required." for field_id in way.required if not fields.get(field_id)
+    }
+    if missing:
+        raise ApiError(400, errors=missing)
+    changed = values.set_fields(call, issue, fields, frozenset(way.required))
+    before = issue.status
+    issue.status = way.to
+    changed.append(HistoryItem("status", "status", False, before.id, before.name, way.to.id, way.to.name))
+    changed.extend(_settle_resolution(call, issue))
+    _finish(call, issue, author.name, changed, comments)
+    return no_content()
+
+
+def _settle_resolution(call: Call, issue: Issue) -> list[HistoryItem]:
+    """The workflow's post functions: leaving a done status clears the resolution, cancelling sets one."""
+    is_done = issue.status.category is DONE
+    if not is_done and issue.resolution is not None:
+        item = values.resolve(call, issue, None)
+    elif is_done and issue.resolution is None:
+        item = values.resolve(call, issue, "10001")
+    else:
+        item = None
+    return [item] if item is not None else []

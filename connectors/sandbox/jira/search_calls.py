@@ -1,0 +1,192 @@
+"""Search: by token on Cloud, by offset on Data Center."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.sandbox.jira import jql, searching
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
+from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.clauses import Asker
+from connectors.sandbox.jira.model import Issue
+
+MAX_PAGE = 100
+MAX_ID_PAGE = 5_000
+MAX_DC_PAGE = 1_000
+KEPT_SEARCHES = 64
+_ID_ONLY = frozenset({"id", "key"})
+_REMOVED = (
+    "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
+    "A full migration guide is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
+)
+
+
+@dataclass(slots=True)
+class KeptSearch:
+    """A search under way: the ids it found when it began, so that its pages neither skip nor repeat."""
+
+    digest: str
+    ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search asks for, from the query string or the body."""
+
+    jql: str
+    fields: tuple[str, ...]
+    expand: tuple[str, ...]
+    token: str
+    start: int
+    size: int | None
+    reconcile: tuple[str, ...]
+
+
+def search_jql(call: Call) -> Answer:
+    """``GET|POST /search/jql`` (Cloud): pages by token, no total, ids only unless fields are named."""
+    if call.site.flavour is not Flavour.CLOUD:
+        raise ApiError(404, "null for uri: /rest/api/latest/search/jql")
+    asked = _asked(call)
+    if not asked.jql.strip():
+        raise ApiError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+    if len(asked.reconcile) > 50:
+        raise ApiError(400, "The maximum number of issues to reconcile is 50.")
+    is_light = set(asked.fields) <= _ID_ONLY and not asked.expand
+    limit = MAX_ID_PAGE if is_light else MAX_PAGE
+    size = min(asked.size if asked.size is not None and asked.size > 0 else 50, limit)
+    name, start, kept = _kept(call, asked)
+    ids = kept.ids[start : start + size]
+    issues = [issue for issue in map(call.site.by_id, ids) if issue is not None]
+    is_last = start + size >= len(kept.ids)
+    text = _issues_text(call, issues, asked, is_light)
+    if is_last:
+        return text_answer(f'{{"issues":[{text}],"isLast":true}}')
+    token = base64.urlsafe_b64encode(f"{name}:{start + size}".encode()).decode().rstrip("=")
+    return text_answer(f'{{"issues":[{text}],"nextPageToken":"{token}","isLast":false}}')
+
+
+def search(call: Call) -> Answer:
+    """``GET|POST /search``: gone on Cloud; on Data Center pages by startAt, with a total."""
+    if call.site.flavour is Flavour.CLOUD:
+        raise ApiError(410, _REMOVED)
+    asked = _asked(call)
+    found = _found(call, asked.jql)
+    size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
+    shown = found[asked.start : asked.start + size]
+    issues = [issue for issue in map(call.site.by_id, shown) if issue is not None]
+    text = _issues_text(call, issues, asked, False)
+    return text_answer(
+        f'{{"expand":"schema,names","startAt":{asked.start},"maxResults":{size},"total":{len(found)},'
+        f'"issues":[{text}]}}'
+    )
+
+
+def approximate_count(call: Call) -> Answer:
+    """``POST /search/approximate-count`` (Cloud)."""
+    if call.site.flavour is not Flavour.CLOUD:
+        raise ApiError(404, "null for uri: /rest/api/latest/search/approximate-count")
+    text = call.document().get("jql")
+    if not isinstance(text, str) or not text.strip():
+        raise ApiError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+    return json_answer({"count": len(_matching(call, text))})
+
+
+def _asked(call: Call) -> Asked:
+    if call.method == "POST":
+        body = call.document()
+        fields = body.get("fields") or ()
+        expand = body.get("expand") or ()
+        return Asked(
+            jql=str(body.get("jql") or ""),
+            fields=tuple(_listed(fields)),
+            expand=tuple(_listed(expand)),
+            token=str(body.get("nextPageToken") or ""),
+            start=int(body.get("startAt") or 0),
+            size=_whole(body.get("maxResults")),
+            reconcile=tuple(str(id) for id in body.get("reconcileIssues") or ()),
+        )
+    size = call.param("maxResults")
+    return Asked(
+        jql=call.param("jql"),
+        fields=call.names("fields"),
+        expand=call.names("expand"),
+        token=call.param("nextPageToken"),
+        start=call.number("startAt", 0),
+        size=call.number("maxResults", 50) if size else None,
+        reconcile=call.names("reconcileIssues"),
+    )
+
+
+def _listed(value: Any) -> list[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    return [part.strip() for name in names for part in str(name).split(",") if part.strip()]
+
+
+def _whole(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int):
+        raise ApiError(400, "maxResults must be a number.")
+    return value
+
+
+def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
+    """The search a token belongs to, or a new one; only the last few are remembered."""
+    digest = hashlib.sha256(asked.jql.encode()).hexdigest()
+    searches: dict[str, KeptSearch] = call.desk.searches
+    if asked.token:
+        try:
+            name, _, start = base64.urlsafe_b64decode(asked.token + "==").decode().partition(":")
+            kept = searches[name]
+            if kept.digest != digest:
+                raise KeyError(name)
+            return name, int(start), kept
+        except (KeyError, ValueError):
+            raise ApiError(400, "The provided next page token is invalid or expired.") from None
+    name = f"s{next(_names)}"
+    hidden = call.site.lagging(frozenset(int(id) for id in asked.reconcile if id.isdigit()))
+    kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql) if issue.id not in hidden])
+    searches[name] = kept
+    while len(searches) > KEPT_SEARCHES:
+        del searches[next(iter(searches))]
+    return name, 0, kept
+
+
+_names = itertools.count(1)
+
+
+def _found(call: Call, text: str) -> list[int]:
+    """Ids of a Data Center search; kept while nothing changes, because every page asks again."""
+    name = call.account.name if call.account is not None else ""
+    key = f"{call.site.version}:{call.site.now}:{name}:{text}"
+    searches: dict[str, KeptSearch] = call.desk.searches
+    kept = searches.get(key)
+    if kept is None:
+        kept = searches[key] = KeptSearch("", [issue.id for issue in _matching(call, text)])
+        while len(searches) > KEPT_SEARCHES:
+            del searches[next(iter(searches))]
+    return kept.ids
+
+
+def _matching(call: Call, text: str) -> list[Issue]:
+    try:
+        query = jql.parse(text)
+        asker: Asker = call.asker
+        return searching.find(query, asker, is_visible=None if call.account is not None else call.may_see)
+    except jql.JqlError as error:
+        raise ApiError(400, str(error)) from None
+
+
+def _issues_text(call: Call, issues: list[Issue], asked: Asked, is_light: bool) -> str:
+    if is_light:
+        if "key" in asked.fields:
+            return ",".join([f'{{"id":"{issue.id}","key":"{issue.key}"}}' for issue in issues])
+        return ",".join([f'{{"id":"{issue.id}"}}' for issue in issues])
+    fields = asked.fields or (() if call.site.flavour is Flavour.CLOUD else ("*navigable",))
+    with_changelog = "changelog" in asked.expand
+    renderer = call.renderer
+    return ",".join([renderer.issue(issue, fields, with_changelog=with_changelog) for issue in issues])

@@ -1,0 +1,124 @@
+"""Answering JQL: which issues, in which order, found by index where the query allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from connectors.sandbox.jira.clauses import Asker, Test, field_named, instant, keyed, test_of
+from connectors.sandbox.jira.jql import And, Clause, JqlError, Node, Not, Or, Query
+from connectors.sandbox.jira.model import Issue
+
+_KEY_FIELDS = ("key", "issuekey", "issue", "id")
+
+
+def find(query: Query, asker: Asker, *, is_visible: Test | None = None) -> list[Issue]:
+    """The matching issues in the query's order (by default newest created first)."""
+    parts = _conjuncts(query.where)
+    candidates, rest = _candidates(parts, asker)
+    tests = [_test(part, asker) for part in rest]
+    if is_visible is not None:
+        tests.append(is_visible)
+    found: Iterable[Issue] = candidates
+    for test in tests:
+        found = filter(test, found)
+    return _sorted(list(found), query.order)
+
+
+def _conjuncts(where: Node | None) -> tuple[Node, ...]:
+    if where is None:
+        return ()
+    return where.parts if isinstance(where, And) else (where,)
+
+
+def _test(node: Node, asker: Asker) -> Test:
+    if isinstance(node, Clause):
+        return test_of(node, asker)
+    if isinstance(node, Not):
+        inner = _test(node.part, asker)
+        return lambda issue: not inner(issue)
+    tests = [_test(part, asker) for part in node.parts]
+    if isinstance(node, Or):
+        return lambda issue: any(test(issue) for test in tests)
+    return lambda issue: all(test(issue) for test in tests)
+
+
+def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue], list[Node]]:
+    """Issues that may match, in (updated, key) order, and the conditions still to be tested."""
+    site = asker.site
+    rest: list[Node] = []
+    since: int | None = None
+    before: int | None = None
+    chosen: list[Issue] | None = None
+    for part in parts:
+        if not isinstance(part, Clause):
+            rest.append(part)
+            continue
+        bounds = _updated_bounds(part, asker)
+        if bounds is not None:
+            low, high = bounds
+            since = low if since is None else max(since, low) if low is not None else since
+            before = high if before is None else min(before, high) if high is not None else before
+        elif part.field.lower() in _KEY_FIELDS and part.operator in ("=", "in") and chosen is None:
+            chosen = keyed(part, asker)
+        elif part.field.lower() == "labels" and part.operator in ("=", "in") and chosen is None:
+            ids = set().union(*(site.by_label.get(str(operand), set()) for operand in part.operands))
+            chosen = [issue for issue in map(site.by_id, ids) if issue is not None]
+        else:
+            rest.append(part)
+    if chosen is None:
+        return site.ordered(since, before), rest
+    within = [
+        issue
+        for issue in chosen
+        if (since is None or issue.updated >= since) and (before is None or issue.updated < before)
+    ]
+    return sorted(within, key=lambda issue: issue.order), rest
+
+
+def _updated_bounds(clause: Clause, asker: Asker) -> tuple[int | None, int | None] | None:
+    """[since, before) of a clause that bounds the update time, None for any other clause."""
+    if clause.field.lower() not in ("updated", "updateddate") or clause.operator not in (">", ">=", "<", "<="):
+        return None
+    at = instant(clause.operands[0], asker, clause.field)
+    if clause.operator in (">", ">="):
+        return (at + (clause.operator == ">"), None)
+    return (None, at + (clause.operator == "<="))
+
+
+def _sorted(found: list[Issue], order: tuple[tuple[str, bool], ...]) -> list[Issue]:
+    names = [(name.lower(), is_descending) for name, is_descending in order]
+    if not names:
+        return sorted(found, key=lambda issue: (-issue.created, -issue.id))
+    if names in (
+        [("updated", False)],
+        *([("updated", False), (key, False)] for key in _KEY_FIELDS),
+    ):
+        return found
+    for name, is_descending in reversed(names):
+        found.sort(key=_sort_key(name), reverse=is_descending)
+    return found
+
+
+def _sort_key(name: str) -> Callable[[Issue], Any]:
+    field = field_named(name)
+    if field is None:
+        return lambda issue: (issue.project.rank, issue.number)
+    table: dict[str, Callable[[Issue], Any]] = {
+        "updated": lambda issue: issue.updated,
+        "created": lambda issue: issue.created,
+        "resolutiondate": lambda issue: issue.resolved or 0,
+        "priority": lambda issue: -int(issue.priority or 9),
+        "duedate": lambda issue: issue.due or "9999",
+        "status": lambda issue: issue.status.id,
+        "summary": lambda issue: issue.summary,
+        "project": lambda issue: issue.project.rank,
+        "issuetype": lambda issue: issue.type.id,
+        "assignee": lambda issue: issue.assignee or "",
+    }
+    if field.id in table:
+        return table[field.id]
+    if field.attribute:
+        attribute = field.attribute
+        return lambda issue: str(issue.value(attribute) or "")
+    raise JqlError(f"Not able to sort using field '{name}'.")

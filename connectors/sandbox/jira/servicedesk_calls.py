@@ -1,0 +1,56 @@
+"""Jira Service Management: SLA, feedback and approvals of one request, and what the product says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from connectors.sandbox.jira import slas
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
+from connectors.sandbox.jira.catalogue import FIELD_BY_ID, OPS
+from connectors.sandbox.jira.model import Issue
+
+
+def info(call: Call) -> Answer:
+    """``GET /rest/servicedeskapi/info``."""
+    return json_answer({"version": "5.12.0", "platformVersion": "10.3.6", "isLicensedForUse": True})
+
+
+def service_desks(call: Call) -> Answer:
+    """``GET /rest/servicedeskapi/servicedesk``."""
+    values = [{"id": "1", "projectId": OPS.id, "projectName": OPS.name, "projectKey": OPS.key}]
+    return json_answer({"size": 1, "start": 0, "limit": 50, "isLastPage": True, "values": values})
+
+
+def _request(call: Call, key: str) -> Issue:
+    issue = call.issue(key)
+    if issue.project is not OPS:
+        raise ApiError(404, "The request doesn't exist or you don't have permission to view it.")
+    return issue
+
+
+def request_sla(call: Call, key: str) -> Answer:
+    """``GET /rest/servicedeskapi/request/{key}/sla``: every SLA that matched."""
+    issue = _request(call, key)
+    shown: list[Any] = []
+    for field_id in slas.FIELD_AGREEMENT:
+        text = call.renderer.fragment(FIELD_BY_ID[field_id])(issue)
+        if text != "null":
+            shown.append(msgspec.Raw(text.encode()))
+    return json_answer({"size": len(shown), "start": 0, "limit": 50, "isLastPage": True, "values": shown})
+
+
+def feedback(call: Call, key: str) -> Answer:
+    """``GET /rest/servicedeskapi/request/{key}/feedback``: 404 until the customer has answered."""
+    issue = _request(call, key)
+    rating = slas.rating(issue, call.site.now)
+    if rating is None:
+        raise ApiError(404, "The feedback for the request does not exist.")
+    return json_answer({"type": "csat", "rating": rating, "comment": {"body": ""}})
+
+
+def approvals(call: Call, key: str) -> Answer:
+    """``GET /rest/servicedeskapi/request/{key}/approval``: the sandbox's request types have none."""
+    _request(call, key)
+    return json_answer({"size": 0, "start": 0, "limit": 50, "isLastPage": True, "values": []})

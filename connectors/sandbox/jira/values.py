@@ -1,0 +1,226 @@
+"""Setting fields of an issue as a caller sent them: every mistake is collected, every change is recorded."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira.calls import ApiError, Call
+from connectors.sandbox.jira.catalogue import FIELD_BY_ID, Field
+from connectors.sandbox.jira.history import person_item
+from connectors.sandbox.jira.model import History, HistoryItem, Issue
+from connectors.sandbox.jira.text import is_document, plain
+from connectors.sandbox.jira.times import epoch_of_date
+
+MAX_TEXT = 32_767
+MAX_LINE = 255
+
+
+class BadValue(Exception):
+    """What is wrong with one field's value, in Jira's words."""
+
+
+def set_fields(call: Call, issue: Issue, fields: dict[str, Any], screen: frozenset[str]) -> list[HistoryItem]:
+    """Set every field or none: 400 naming all fields that cannot be set; return what changed."""
+    errors: dict[str, str] = {}
+    read: dict[str, Any] = {}
+    for field_id, value in fields.items():
+        field = FIELD_BY_ID.get(field_id)
+        if field is None or field_id not in screen:
+            errors[field_id] = f"Field '{field_id}' cannot be set. It is not on the appropriate screen, or unknown."
+            continue
+        try:
+            read[field_id] = _read(call, field, value)
+        except BadValue as mistake:
+            errors[field_id] = str(mistake)
+    if errors:
+        raise ApiError(400, errors=errors)
+    changed = [item for field_id, value in read.items() if (item := _set(call, issue, field_id, value)) is not None]
+    return changed
+
+
+def record(call: Call, issue: Issue, author: str, items: list[HistoryItem]) -> None:
+    """Append one history entry, if anything changed."""
+    if items:
+        issue.more().histories.append(History(str(next(call.site.ids)), author, call.site.now, items))
+
+
+def wiki(call: Call, value: Any, *, limit: int = MAX_TEXT) -> str:
+    """The text of a description or comment: a document in version 3, a string in version 2."""
+    if call.version == "3":
+        if value is not None and not is_document(value):
+            raise BadValue("Operation value must be an Atlassian Document (see the Atlassian Document Format)")
+        text = plain(value)
+    else:
+        if value is not None and not isinstance(value, str):
+            raise BadValue("Operation value must be a string")
+        text = value or ""
+    if len(text) > limit:
+        raise BadValue(f"The entered text is too long. It exceeds the allowed limit of {limit:,} characters.")
+    return text
+
+
+def _read(call: Call, field: Field, value: Any) -> Any:
+    if field.id == "summary":
+        return _summary(value)
+    if field.id == "description":
+        return wiki(call, value)
+    if field.id == "labels":
+        return _labels(value)
+    if field.id == "assignee":
+        return _assignee(call, value)
+    if field.id in ("priority", "resolution"):
+        return _named(field, value)
+    if field.id == "duedate":
+        return _day(value)
+    if field.id == "parent":
+        return _parent(call, value)
+    if field.id == "issuetype":
+        raise BadValue("The issue type selected is invalid.")
+    return _custom(call, field, value)
+
+
+def _summary(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise BadValue("You must specify a summary of the issue.")
+    if "\n" in value or "\r" in value:
+        raise BadValue("The summary is invalid because it contains newline characters.")
+    if len(value) > MAX_LINE:
+        raise BadValue("Summary must be less than 255 characters.")
+    return value
+
+
+def _labels(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
+        raise BadValue("Operation value must be an array of strings")
+    for label in value:
+        if " " in label:
+            raise BadValue(f"The label '{label}' contains spaces which is invalid.")
+        if len(label) > MAX_LINE:
+            raise BadValue(f"The label '{label}' exceeds the limit of 255 characters.")
+    return tuple(dict.fromkeys(value))
+
+
+def _assignee(call: Call, value: Any) -> str | None:
+    if value is None or (isinstance(value, dict) and set(value.values()) == {None}):
+        return None
+    account = call.site.directory.sent(value)
+    if account is None:
+        raise BadValue("Specify a valid value for assignee")
+    return account.name
+
+
+def _named(field: Field, value: Any) -> str:
+    table = catalogue.PRIORITIES if field.id == "priority" else catalogue.RESOLUTIONS
+    if isinstance(value, dict):
+        for id, name in table.items():
+            if str(value.get("id")) == id or value.get("name") == name:
+                return id
+    raise BadValue(f"{field.name} name or id is not valid")
+
+
+def _day(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise BadValue(f"Error parsing date string: {value}") from None
+
+
+def _parent(call: Call, value: Any) -> int | None:
+    found = call.site.issue(str(value.get("id") or value.get("key") or "")) if isinstance(value, dict) else None
+    if found is None:
+        raise BadValue("Could not find issue by id or key.")
+    return found.id
+
+
+def _custom(call: Call, field: Field, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.type == "option":
+        text = call.site.options.sent(field.attribute, value)
+        if text is None:
+            raise BadValue(f"Option value '{value}' is not valid" if not isinstance(value, dict) else _no_option(value))
+        return text
+    if field.type == "group":
+        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise BadValue("data was not an object with a group name")
+        return value["name"]
+    if field.type == "number":
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadValue("Operation value must be a number")
+        return value
+    if field.type == "datetime":
+        if epoch_of_date(str(value)) is None:
+            raise BadValue("Operation value must be in ISO 8601 format")
+        return value
+    if not isinstance(value, str):
+        raise BadValue("Operation value must be a string")
+    if len(value) > MAX_LINE:
+        raise BadValue("The entered text is too long. It exceeds the allowed limit of 255 characters.")
+    return value
+
+
+def _no_option(value: dict[str, Any]) -> str:
+    if "id" in value:
+        return f"Option id '{value['id']}' is not valid"
+    return f"Option value '{value.get('value')}' is not valid"
+
+
+def _set(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | None:
+    if field_id == "labels":
+        old_labels = " ".join(issue.labels)
+        call.site.relabel(issue, value)
+        return _item("labels", field_id, old_labels, " ".join(value))
+    if field_id == "assignee":
+        old = issue.assignee
+        issue.assignee = value
+        return person_item(call.parts, old, value) if old != value else None
+    if field_id == "parent":
+        issue.parent = value
+        parent = call.site.by_id(value)
+        if parent is not None:
+            parent.more().subtasks.append(issue.id)
+        return None
+    if field_id == "resolution":
+        return _resolve(call, issue, value)
+    if field_id in ("priority", "summary", "description", "duedate"):
+        attribute = {"duedate": "due"}.get(field_id, field_id)
+        old = getattr(issue, attribute)
+        setattr(issue, attribute, value)
+        if field_id == "priority":
+            names = catalogue.PRIORITIES
+            return _item("priority", field_id, old, value, names.get(old or ""), names.get(value))
+        return _item(field_id, field_id, old, value)
+    field = FIELD_BY_ID[field_id]
+    old = issue.value(field.attribute)
+    issue.set_value(field.attribute, value)
+    return _item(field.name, field_id, old, value)
+
+
+def resolve(call: Call, issue: Issue, resolution: str | None) -> HistoryItem | None:
+    """Set or clear the resolution and its date."""
+    return _resolve(call, issue, resolution)
+
+
+def _resolve(call: Call, issue: Issue, resolution: str | None) -> HistoryItem | None:
+    old = issue.resolution
+    issue.resolution = resolution
+    issue.resolved = call.site.now if resolution is not None else None
+    names = catalogue.RESOLUTIONS
+    return _item("resolution", "resolution", old, resolution, names.get(old or ""), names.get(resolution or ""))
+
+
+def _item(
+    name: str, field_id: str, old: Any, new: Any, old_text: str | None = None, new_text: str | None = None
+) -> HistoryItem | None:
+    if old == new or (not old and not new):
+        return None
+    before, after = (str(value) if value is not None else None for value in (old, new))
+    return HistoryItem(
+        name, field_id, field_id.startswith("customfield_"), before, old_text or before, after, new_text or after
+    )

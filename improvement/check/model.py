@@ -1,0 +1,189 @@
+"""The values the check takes and gives. Weeks are ISO weeks as integers (improvement.weeks)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from improvement.check.goals import Goal
+
+Family = Literal["proportion", "count", "time", "score"]
+Floats = NDArray[np.float64]
+
+
+class Direction(StrEnum):
+    """Which way is good."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+    @property
+    def sign(self) -> int:
+        """+1 when higher is better, −1 when lower is."""
+        return 1 if self is Direction.HIGHER else -1
+
+
+class Verdict(StrEnum):
+    """The eight verdicts."""
+
+    NOT_COMPUTED = "not computed"
+    NOT_ENOUGH_DATA = "not enough data"
+    WORSE = "worse"
+    FADED = "faded"
+    NOT_ATTRIBUTABLE = "improved, not attributable"
+    NO_CHANGE = "no change"
+    IMPROVED = "improved"
+    RECOVERED = "recovered"
+
+
+class Status(StrEnum):
+    """How a guard ended; *not computed* is neither passed nor failed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_COMPUTED = "not computed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Weekly cells of one scope; with ``stratum``, several rows a week, one per stratum."""
+
+    week: NDArray[np.int64]
+    numerator: Floats
+    denominator: Floats
+    stratum: NDArray[np.object_] | None = None
+
+    def weekly(self) -> Series:
+        """The same with one row a week, weeks without volume left out."""
+        weeks, place = np.unique(self.week, return_inverse=True)
+        numerator, denominator = np.zeros(len(weeks)), np.zeros(len(weeks))
+        np.add.at(numerator, place, self.numerator)
+        np.add.at(denominator, place, self.denominator)
+        keep = denominator > 0
+        return Series(weeks[keep], numerator[keep], denominator[keep])
+
+    def between(self, first: int, last: int) -> Series:
+        """The rows of some weeks, both ends included."""
+        keep = (self.week >= first) & (self.week <= last)
+        stratum = self.stratum[keep] if self.stratum is not None else None
+        return Series(self.week[keep], self.numerator[keep], self.denominator[keep], stratum)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The four windows as inclusive week spans; *after* begins with ``after_from``; spans may be empty (None)."""
+
+    reference: tuple[int, int]
+    trigger: tuple[int, int]
+    confirmation: tuple[int, int] | None
+    after_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What was fixed before the change went live."""
+
+    action: str
+    metric: str
+    family: Family | None
+    direction: Direction
+    unit: str
+    windows: Windows
+    goal: Goal
+    min_effect: Goal | None = None
+    metric_version: int = 1
+    looks: tuple[int, ...] = (4, 8, 13)
+    controls: tuple[str, ...] = ()
+    controls_excluded: tuple[tuple[str, str], ...] = ()
+    is_late: bool = False
+    recording_delay_days: int = 0
+    tau_weeks: int = 0
+    is_adjusted: bool = False  # the effect is that of all cycles together
+
+
+@dataclass(frozen=True, slots=True)
+class GuardResult:
+    """One guard with its figures."""
+
+    number: int
+    name: str
+    status: Status
+    detail: str = ""
+    detail_de: str = ""
+    figures: dict[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFacts:
+    """What a window holds."""
+
+    first_week: str
+    last_week: str
+    weeks: int
+    gaps: int
+    events: float
+    n: float
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Everything a review record states about one look. ``effect``, ``low``, ``high`` are in ``unit``."""
+
+    action: str
+    metric: str
+    metric_version: int
+    verdict: Verdict
+    reason: str
+    sentence: str
+    sentence_de: str
+    kind: str
+    look: int | None
+    is_provisional: bool
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    effect_text: str = ""
+    interval_text: str = ""
+    naive_text: str = ""
+    goal: str = ""
+    min_effect: str = ""
+    goal_met: bool | None = None
+    link_effect: float | None = None
+    link_se: float | None = None
+    bound: float | None = None
+    quantile: float | None = None
+    phi: float | None = None
+    rho: float | None = None
+    df: int | None = None
+    control_tau: float | None = None
+    tau_weeks: int = 0
+    naive: dict[str, float | None] = field(default_factory=dict)
+    absolute: dict[str, float | None] = field(default_factory=dict)
+    windows: dict[str, WindowFacts | None] = field(default_factory=dict)
+    controls: tuple[str, ...] = ()
+    controls_excluded: tuple[tuple[str, str], ...] = ()
+    guards: tuple[GuardResult, ...] = ()
+    notes: tuple[str, ...] = ()
+    concurrent_changes: int = 0
+    conclusive_by: str = ""
+    method: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        found = asdict(self)
+        found["verdict"] = self.verdict.value
+        found["provisional"] = found.pop("is_provisional")
+        for guard in found["guards"]:
+            guard["status"] = guard["status"].value
+        found["guards"] = list(found["guards"])
+        found["controls"] = list(self.controls)
+        found["controls_excluded"] = [list(pair) for pair in self.controls_excluded]
+        found["notes"] = list(self.notes)
+        return found

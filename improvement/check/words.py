@@ -1,0 +1,130 @@
+"""Effects and verdicts in words, English and German."""
+
+from __future__ import annotations
+
+import math
+
+from improvement.check.model import Direction, Family, Verdict
+
+VERDICT_DE = {
+    Verdict.NOT_COMPUTED: "nicht berechnet",
+    Verdict.NOT_ENOUGH_DATA: "zu wenig Daten",
+    Verdict.WORSE: "schlechter",
+    Verdict.FADED: "verblasst",
+    Verdict.NOT_ATTRIBUTABLE: "verbessert, nicht zurechenbar",
+    Verdict.NO_CHANGE: "keine Veränderung",
+    Verdict.IMPROVED: "verbessert",
+    Verdict.RECOVERED: "erholt",
+}
+
+REASONS = {
+    "no_family": ("this metric is shown against its target; no statistical verdict exists for it", "diese Kennzahl wird gegen ihr Ziel gezeigt; einen statistischen Befund gibt es für sie nicht"),
+    "no_series": ("the scope has no data", "für den Bereich gibt es keine Daten"),
+    "no_plan_goal": ("the goal cannot be expressed on this reference", "das Ziel lässt sich auf dieser Referenz nicht ausdrücken"),
+    "fit_failed": ("the model could not be fitted", "das Modell ließ sich nicht anpassen"),
+    "before_first_look": ("the first look is not due yet", "der erste Blick ist noch nicht fällig"),
+    "few_reference_weeks": ("fewer than 26 weeks with volume before the trigger", "weniger als 26 Wochen mit Volumen vor dem Auslöser"),
+    "few_after_weeks": ("too few weeks with volume after the go-live", "zu wenige Wochen mit Volumen nach dem Go-live"),
+    "few_reference_events": ("fewer than 20 events before the trigger", "weniger als 20 Ereignisse vor dem Auslöser"),
+    "few_expected_events": ("fewer than 10 events were to be expected after the go-live", "nach dem Go-live waren weniger als 10 Ereignisse zu erwarten"),
+    "few_matured": ("fewer than 30 matured tickets after the go-live", "weniger als 30 gereifte Tickets nach dem Go-live"),
+    "few_responses": ("fewer than 30 responses after the go-live", "weniger als 30 Antworten nach dem Go-live"),
+    "worse": ("it got worse, beyond chance and against the controls", "es wurde schlechter, über den Zufall hinaus und gegen die Vergleichsgruppen"),
+    "worse_not_attributable": ("it looks worse, but that cannot be told from what happened elsewhere", "es wirkt schlechter, ist aber nicht von dem zu trennen, was anderswo geschah"),
+    "faded": ("the effect was there and has faded", "die Wirkung war da und ist verblasst"),
+    "not_sustained": ("the effect did not last to the last weeks", "die Wirkung hielt nicht bis in die letzten Wochen"),
+    "pre_trend": ("it was improving before the action already", "es besserte sich schon vor der Maßnahme"),
+    "controls_made_it": ("most of the difference comes from the controls", "der Unterschied stammt überwiegend aus den Vergleichsgruppen"),
+    "controls_disagree": ("scopes without any action differ as much", "Bereiche ohne jede Maßnahme schwanken ebenso"),
+    "mix": ("the tickets became easier", "die Tickets wurden leichter"),
+    "no_controls": ("there is nothing to compare with", "es gibt keinen Vergleich"),
+    "not_alone": ("something else was changed too, or the plan was late", "anderes wurde ebenfalls geändert, oder der Plan kam zu spät"),
+    "below_minimum": ("the effect is smaller than was worth the effort", "die Wirkung ist kleiner, als es der Mühe wert war"),
+    "improved": ("it improved, beyond chance and against the controls", "es besserte sich, über den Zufall hinaus und gegen die Vergleichsgruppen"),
+    "recovered": ("it is back to normal, which is not the action's merit", "es ist zurück im Normalen, was nicht der Maßnahme zuzuschreiben ist"),
+    "goal_excluded": ("no change beyond chance; the goal was not reached", "keine Veränderung über den Zufall hinaus; das Ziel ist verfehlt"),
+    "inconclusive": ("the data hold both no effect and the goal", "die Daten erlauben beides: keine Wirkung und das Ziel"),
+}  # fmt: skip
+
+
+def natural(family: Family, link: float) -> float:
+    """A link-scale effect in its own unit: odds ratio, rate ratio, time ratio, points."""
+    return link if family == "score" else math.exp(link)
+
+
+def unit_name(family: Family, unit: str) -> str:
+    """What the effect is measured in."""
+    return {"proportion": "odds ratio", "count": "rate ratio", "time": "time ratio", "score": unit}[family]
+
+
+def effect_text(family: Family, link: float, *, before: float, unit: str) -> str:
+    """The effect as people say it: ``−11.2 percentage points (odds ratio 0.38)``."""
+    if family == "score":
+        return f"{link:+.2f} {unit}".replace("-", "−")
+    ratio = math.exp(link)
+    if family == "proportion":
+        after = _moved(before, link)
+        return f"{(after - before) * 100:+.1f} percentage points (odds ratio {ratio:.2f})".replace("-", "−")
+    change = f"{(ratio - 1) * 100:+.0f} %".replace("-", "−")
+    if family == "time":
+        hours = f"{before * (ratio - 1):+.1f} {unit}".replace("-", "−")
+        return f"{change} ({hours})"
+    return f"{change} (rate ratio {ratio:.2f})"
+
+
+def interval_text(family: Family, low: float, high: float, unit: str) -> str:
+    """The interval in the effect's unit."""
+    first, second = sorted((natural(family, low), natural(family, high)))
+    if family == "score":
+        return f"{first:+.2f} … {second:+.2f} {unit}".replace("-", "−")
+    return f"{unit_name(family, unit)} {first:.2f} … {second:.2f}"
+
+
+def naive_text(family: Family, before: float | None, after: float | None, unit: str) -> str:
+    """What a before–after arrow would have claimed."""
+    if before is None or after is None:
+        return ""
+    if family == "proportion":
+        change = (after / before - 1) * 100 if before else 0.0
+        return f"{before * 100:.1f} % → {after * 100:.1f} % ({change:+.0f} %)".replace("(-", "(−")
+    if family == "score":
+        return f"{before:.2f} → {after:.2f} {unit} ({after - before:+.2f})".replace("(-", "(−")
+    change = (after / before - 1) * 100 if before else 0.0
+    return f"{before:.1f} → {after:.1f} {unit} ({change:+.0f} %)".replace("(-", "(−")
+
+
+def _moved(rate: float, link: float) -> float:
+    rate = min(max(rate, 1e-9), 1 - 1e-9)
+    odds = rate / (1 - rate) * math.exp(link)
+    return odds / (1 + odds)
+
+
+def sentences(
+    verdict: Verdict,
+    reason: str,
+    *,
+    effect: str = "",
+    interval: str = "",
+    is_provisional: bool = False,
+    notes: tuple[str, ...] = (),
+    notes_de: tuple[str, ...] = (),
+    direction: Direction | None = None,
+) -> tuple[str, str]:
+    """One plain sentence in English and one in German, with its limits."""
+    english, german = REASONS.get(reason, (reason, reason))
+    figures = f" Estimate: {effect}, interval {interval}." if effect else ""
+    figures_de = f" Schätzung: {_german(effect)}, Intervall {_german(interval)}." if effect else ""
+    start = "So far (provisional): " if is_provisional else ""
+    start_de = "Bisher (vorläufig): " if is_provisional else ""
+    tail = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
+    tail_de = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes_de)
+    word = verdict.value if is_provisional else verdict.value.capitalize()
+    word_de = VERDICT_DE[verdict] if is_provisional else VERDICT_DE[verdict].capitalize()
+    return f"{start}{word}: {english}.{figures}{tail}", f"{start_de}{word_de}: {german}.{figures_de}{tail_de}"
+
+
+def _german(text: str) -> str:
+    words = {"percentage points": "Prozentpunkte", "odds ratio": "Odds Ratio", "rate ratio": "Ratenverhältnis", "time ratio": "Zeitverhältnis", "points": "Punkte"}  # fmt: skip
+    for english, german in words.items():
+        text = text.replace(english, german)
+    return text.replace(".", ",")

@@ -1,0 +1,74 @@
+"""Targets in the metric's unit: percentages only where the metric is a share, hours only where it counts hours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from improvement.rules.documents import TargetPart
+from improvement.rules.problems import Path, Problems
+from improvement.rules.rule import Target, TargetKind
+from improvement.rules.units import Amount, number_text
+
+if TYPE_CHECKING:
+    from improvement.metrics.catalogue import Metric
+
+UNITS: dict[str, dict[str, float]] = {  # a metric's unit → what may be written behind a number
+    "h": {"h": 1.0, "min": 1 / 60, "d": 24.0},
+    "days": {"d": 1.0, "days": 1.0, "w": 7.0},
+}
+
+
+def target_of(part: TargetPart, path: Path, problems: Problems, metric: Metric) -> Target | None:
+    """A target in the metric's unit, or None after reporting."""
+    if part.worse_than_own is not None:
+        return _own(part, path, problems, metric)
+    kind = TargetKind.MAX if part.max is not None else TargetKind.MIN
+    amount = part.max if part.max is not None else part.min
+    at = (*path, kind.value)
+    if amount is None:
+        return None
+    if (metric.direction == "lower") != (kind is TargetKind.MAX):
+        other = TargetKind.MIN if kind is TargetKind.MAX else TargetKind.MAX
+        what = f"Of {metric.id} {metric.direction} values are better: {kind.value} would fire on good ones."
+        problems.add(at, what, f"Did you mean {other.value}: {amount.text}?", of_key=True)
+        return None
+    number = in_unit(amount, at, problems, metric)
+    return None if number is None else Target(kind, number)
+
+
+def in_unit(amount: Amount, path: Path, problems: Problems, metric: Metric) -> float | None:
+    """A limit in the metric's unit, or None after reporting."""
+    if metric.is_share:
+        if amount.unit:
+            problems.add(path, f"{metric.id} is a share and has no unit “{amount.unit}”.", "Write it like 5%.")
+        elif not 0 <= amount.number <= 1:
+            what = f"{amount.text} lies outside 0% and 100%."
+            problems.add(path, what, f"Did you mean {number_text(amount.number)}%?" if 1 < amount.number <= 100 else "Write it like 5%.")
+        else:
+            return amount.number
+        return None
+    if amount.is_percent:
+        problems.add(path, f"{metric.id} is measured in {metric.unit}, not as a percentage.", f"Did you mean {number_text(amount.number * 100)}?")
+        return None
+    if not amount.unit:
+        return amount.number
+    known = UNITS.get(metric.unit, {metric.unit: 1.0})
+    if amount.unit not in known:
+        mend = f"Write the number alone, or one of: {', '.join(known)}."
+        problems.add(path, f"{metric.id} is measured in {metric.unit}; “{amount.unit}” is not understood.", mend)
+        return None
+    return amount.number * known[amount.unit]
+
+
+def _own(part: TargetPart, path: Path, problems: Problems, metric: Metric) -> Target | None:
+    own = part.worse_than_own
+    at = (*path, "worse_than_own", "by")
+    if own is None:
+        return None
+    if own.by.number <= 0:
+        problems.add(at, "The tolerated distance must be above zero.", "Write it like 30% or 0.3.")
+        return None
+    number: float | None = own.by.number
+    if not own.by.is_percent and own.by.unit:
+        number = in_unit(own.by, at, problems, metric)
+    return None if number is None else Target(TargetKind.WORSE_THAN_OWN, number, own.by.is_percent, own.reference)

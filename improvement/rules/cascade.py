@@ -1,0 +1,115 @@
+"""Overrides: what can never apply and what would leave two winners is refused when the rule is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from improvement.rules.amounts import target_of
+from improvement.rules.documents import OverridePart
+from improvement.rules.problems import Problems
+from improvement.rules.rule import Override, SeriesKey, Target, compiled_pattern, is_pattern
+from improvement.rules.scope import DIMENSIONS
+from improvement.rules.series import NO_PEOPLE, PEOPLE
+from improvement.rules.suggestions import did_you_mean
+from improvement.rules.targets import rank
+
+if TYPE_CHECKING:
+    from improvement.metrics.catalogue import Metric
+
+
+def overrides_of(
+    parts: list[OverridePart], key: SeriesKey, problems: Problems, metric: Metric
+) -> tuple[Override, ...]:
+    """The overrides of a rule; unreachable ones and ties are reported."""
+    found: list[tuple[int, Override]] = []
+    for position, part in enumerate(parts):
+        path = ("spec", "overrides", position)
+        target = target_of(part.target, (*path, "target"), problems, metric)
+        before = len(problems.errors)
+        for name, text in part.when.items():
+            _check_condition(name, text, position, key, problems)
+        if target is None or len(problems.errors) > before:
+            continue
+        found.append((position, made(tuple(sorted(part.when.items())), target, part)))
+    for index, (position, override) in enumerate(found):
+        for earlier_position, earlier in found[:index]:
+            if is_tie(earlier, override):
+                place = problems.place(("spec", "overrides", earlier_position))
+                what = (
+                    f"This override and the one at line {place.line} both apply to some scopes, "
+                    "on the same level and equally exactly."
+                )
+                problems.add(("spec", "overrides", position), what, "Make one more exact, or give them dates that do not overlap.")
+    return tuple(override for _, override in found)
+
+
+def made(when: tuple[tuple[str, str], ...], target: Target, part: OverridePart) -> Override:
+    """An override with its patterns compiled and its label."""
+    label = "override {" + ", ".join(f"{name}: {text}" for name, text in when) + "}"
+    if part.valid_from:
+        label += f" from {part.valid_from}"
+    if part.valid_to:
+        label += f" to {part.valid_to}"
+    patterns = tuple((name, compiled_pattern(text)) for name, text in when)
+    return Override(when, target, part.valid_from, part.valid_to, label, patterns)
+
+
+def is_tie(one: Override, other: Override) -> bool:
+    """Whether some scope on some day would have both as its winner."""
+    if rank(one) != rank(other) or not _periods_meet(one, other):
+        return False
+    conditions = dict(one.when)
+    return all(patterns_meet(conditions[name], text) for name, text in other.when if name in conditions)
+
+
+def patterns_meet(one: str, other: str) -> bool:
+    """Whether some text matches both patterns (``*``: anything, ``?``: one letter)."""
+    reached = {(0, 0)}
+    pending = [(0, 0)]
+    while pending:
+        left, right = pending.pop()
+        for step in _steps(one, other, left, right):
+            if step not in reached:
+                reached.add(step)
+                pending.append(step)
+    return (len(one), len(other)) in reached
+
+
+def _steps(one: str, other: str, left: int, right: int) -> list[tuple[int, int]]:
+    first = one[left] if left < len(one) else None
+    second = other[right] if right < len(other) else None
+    steps = []
+    if first == "*":
+        steps.append((left + 1, right))
+        if second is not None:
+            steps.append((left, right + 1))
+    if second == "*":
+        steps.append((left, right + 1))
+        if first is not None:
+            steps.append((left + 1, right))
+    if first is not None and second is not None and "*" not in (first, second):
+        if first == second or "?" in (first, second):
+            steps.append((left + 1, right + 1))
+    return steps
+
+
+def _periods_meet(one: Override, other: Override) -> bool:
+    starts = [day for day in (one.valid_from, other.valid_from) if day is not None]
+    ends = [day for day in (one.valid_to, other.valid_to) if day is not None]
+    return not starts or not ends or max(starts) <= min(ends)
+
+
+def _check_condition(name: str, text: str, position: int, key: SeriesKey, problems: Problems) -> None:
+    path = ("spec", "overrides", position, "when", name)
+    if name in PEOPLE:
+        problems.add(path, f"“{name}” is a person.", NO_PEOPLE, of_key=True)
+    elif name not in DIMENSIONS:
+        problems.add(path, f"There is no dimension “{name[:60]}”.", did_you_mean(name, DIMENSIONS), of_key=True)
+    elif name not in key.by:
+        what = f"This override can never apply: the rule does not group by {name}."
+        problems.add(path, what, f"Add {name} to by, or remove the condition.", of_key=True)
+    else:
+        allowed = dict(key.where).get(name)
+        pattern = compiled_pattern(text) if is_pattern(text) else None
+        if allowed and not any(str(value) == text if pattern is None else pattern.fullmatch(str(value)) for value in allowed):
+            problems.add(path, f"This override can never apply: where keeps only {name} {', '.join(map(str, allowed))}.", "Remove it, or widen where.")

@@ -1,0 +1,95 @@
+"""``rules check``: everything that can be said about rule files without any data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from improvement.errors import InputError, RegelkreisError
+from improvement.rules.loading import load
+from improvement.rules.rule import Mode, Rule
+from improvement.rules.testing import RuleTest
+
+if TYPE_CHECKING:
+    from improvement.metrics.catalogue import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was found. Warnings do not keep a rule from being live."""
+
+    files: int
+    rules: tuple[Rule, ...]
+    tests: tuple[RuleTest, ...]
+    errors: tuple[RegelkreisError, ...]
+    warnings: tuple[RegelkreisError, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """No errors."""
+        return not self.errors
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "files": self.files,
+            "rules": [
+                {"id": rule.id, "mode": rule.mode.value, "metric": rule.metric, "sha256": rule.sha256} for rule in self.rules
+            ],
+            "tests": sum(len(test.stories) for test in self.tests),
+            "errors": [_as_dict(error) for error in self.errors],
+            "warnings": [_as_dict(warning) for warning in self.warnings],
+        }
+
+
+def check_paths(paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None) -> CheckReport:
+    """Check rule files and folders; never raises for what they hold."""
+    loaded = load(paths, catalogue=catalogue)
+    warnings = [*_overlaps(loaded.rules), *_untested(loaded.rules, loaded.tests), *_goalless(loaded.rules)]
+    return CheckReport(
+        loaded.files, tuple(loaded.rules), tuple(loaded.tests), tuple(loaded.errors), tuple(warnings)
+    )
+
+
+def _overlaps(rules: list[Rule]) -> list[RegelkreisError]:
+    first: dict[object, Rule] = {}
+    found: list[RegelkreisError] = []
+    for rule in rules:
+        same = first.setdefault((rule.key, rule.window_weeks, rule.target.kind, rule.conditions), rule)
+        if same is not rule:
+            what = f"{rule.id} counts the same as {same.id} ({same.place}): one bad scope opens two actions."
+            found.append(InputError(what, where=rule.place, mend="Join them, or set one to mode: observe."))
+    return found
+
+
+def _untested(rules: list[Rule], tests: list[RuleTest]) -> list[RegelkreisError]:
+    tested = {test.rule.id for test in tests}
+    return [
+        InputError(f"{rule.id} has no test.", where=rule.place, mend="Add a RuleTest: two bad weeks, and what you expect.")
+        for rule in rules
+        if rule.derived_from is None and rule.id not in tested
+    ]
+
+
+def _goalless(rules: list[Rule]) -> list[RegelkreisError]:
+    return [
+        InputError(
+            f"Actions of {rule.id} begin without a goal.", where=rule.place, mend="Add check.goal, or let owners set it."
+        )
+        for rule in rules
+        if rule.derived_from is None and rule.mode is not Mode.OBSERVE and rule.check.goal is None
+    ]
+
+
+def _as_dict(error: RegelkreisError) -> dict[str, Any]:
+    where = error.where
+    return {
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "column": where.column if where else None,
+        "field": where.field if where else None,
+        "what": error.what,
+        "mend": error.mend,
+    }

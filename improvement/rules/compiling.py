@@ -1,0 +1,140 @@
+"""From a document to a rule: names, units and directions against the metric catalogue; every error with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from improvement.rules.amounts import in_unit, target_of
+from improvement.rules.canonical import versioned
+from improvement.rules.cascade import overrides_of
+from improvement.rules.documents import RuleDocument, TargetPart
+from improvement.rules.flow_down import flow_down_of
+from improvement.rules.problems import Problems
+from improvement.rules.rule import Clear, Condition, Limits, Mode, Rule, SeriesKey, Target, TargetKind
+from improvement.rules.series import by_of, metric_of, where_of
+from improvement.rules.templates import action_of, check_of
+
+if TYPE_CHECKING:
+    from improvement.metrics.catalogue import Metric
+
+DEFAULT_SAMPLES = 10  # of metrics that are a share or a mean; counts and snapshots need none
+
+
+def compiled(document: RuleDocument, problems: Problems, catalogue: Mapping[str, Metric], limits: Limits) -> Rule | None:
+    """The rule of a document, or None after reporting to ``problems`` all that is wrong."""
+    spec, metadata = document.spec, document.metadata
+    by = by_of(spec.by, problems)
+    metric = metric_of(spec.metric, ("spec", "metric"), problems, catalogue)
+    every_weeks = _every(document, problems)
+    if metric is None:
+        return None
+    key = SeriesKey(metric.id, where_of(spec.where, ("spec", "where"), problems, metric), by)
+    target = target_of(spec.target, ("spec", "target"), problems, metric)
+    overrides = overrides_of(spec.overrides, key, problems, metric)
+    conditions = _conditions(document, key, problems, catalogue)
+    clear = _clear(document, target, problems, metric, every_weeks)
+    action = action_of(document.action, metadata.title, key, problems)
+    check = check_of(document.check, key, problems, metric)
+    flow_down = flow_down_of(spec.flow_down, key, target, problems, metric)
+    if problems.errors or target is None:
+        return None
+    samples = spec.trigger.min_samples
+    if samples is None:
+        samples = 0 if metric.family == "count" or metric.is_snapshot else DEFAULT_SAMPLES
+    return versioned(
+        Rule(
+            id=metadata.id,
+            title=metadata.title,
+            description=metadata.description,
+            owner=metadata.owner,
+            objective=metadata.objective,
+            tags=dict(metadata.tags),
+            mode=Mode(spec.mode),
+            key=key,
+            direction=metric.direction,
+            is_snapshot=metric.is_snapshot,
+            is_share=metric.is_share,
+            lag_weeks=metric.lag_weeks,
+            window_weeks=spec.window,
+            every_weeks=every_weeks,
+            target=target,
+            overrides=overrides,
+            conditions=conditions,
+            for_values=spec.trigger.hold // every_weeks,
+            min_samples=samples,
+            clear=clear,
+            cooldown_weeks=spec.cooldown,
+            action=action,
+            check=check,
+            limits=limits,
+            flow_down=flow_down,
+            derived_from=None,
+            document={},
+            sha256="",
+            series_sha256="",
+            place=problems.place(("metadata", "id")),
+        )
+    )
+
+
+def _every(document: RuleDocument, problems: Problems) -> int:
+    """Weeks between two values; what runs by days is refused clearly, because metrics are counted by ISO week."""
+    spec = document.spec
+    every = spec.every.weeks
+    if every is None or every < 1:
+        what = f"every: {spec.every.days}d needs metrics counted by day; they are counted by ISO week."
+        problems.add(("spec", "every"), what, "Use 1w or a multiple of weeks.")
+        return 1
+    if every > spec.window:
+        what = f"every ({every}w) is longer than window ({spec.window}w): weeks between would never be looked at."
+        problems.add(("spec", "every"), what, f"Use at most {spec.window}w.")
+    if spec.trigger.hold % every:
+        problems.add(("spec", "trigger", "for"), f"{spec.trigger.hold}w is no multiple of every ({every}w).", f"Use {every}w or a multiple.")
+    return every
+
+
+def _conditions(
+    document: RuleDocument, key: SeriesKey, problems: Problems, catalogue: Mapping[str, Metric]
+) -> tuple[Condition, ...]:
+    found = []
+    for position, part in enumerate(document.spec.conditions):
+        path = ("spec", "while", position)
+        metric = metric_of(part.metric, (*path, "metric"), problems, catalogue)
+        if metric is None:
+            continue
+        if part.where is not None:
+            where = where_of(part.where, (*path, "where"), problems, metric)
+        else:
+            where = tuple((name, values) for name, values in key.where if name in metric.where_keys)
+        kind = TargetKind.MAX if part.max is not None else TargetKind.MIN
+        amount = part.max if part.max is not None else part.min
+        limit = in_unit(amount, (*path, kind.value), problems, metric) if amount is not None else None
+        if limit is not None:
+            other = SeriesKey(metric.id, where, key.by)
+            found.append(Condition(other, Target(kind, limit), metric.is_snapshot, metric.lag_weeks))
+    return tuple(found)
+
+
+def _clear(document: RuleDocument, target: Target | None, problems: Problems, metric: Metric, every: int) -> Clear:
+    part = document.spec.clear
+    path = ("spec", "clear")
+    if part.hold % every:
+        problems.add((*path, "for"), f"{part.hold}w is no multiple of every ({every}w).", f"Use {every}w or a multiple.")
+    values = max(part.hold // every, 1)
+    if part.max is None and part.min is None:
+        return Clear(part.ratio if part.ratio is not None else 1.0, None, values)
+    name = "max" if part.max is not None else "min"
+    limit = target_of(TargetPart(max=part.max, min=part.min), path, problems, metric)
+    if limit is None or target is None:
+        return Clear(1.0, None, values)
+    if target.kind is TargetKind.WORSE_THAN_OWN:
+        problems.add((*path, name), "The target differs by scope: an absolute limit may be looser.", "Use ratio, like 0.8.", of_key=True)
+    elif _is_looser(limit, target):
+        what = "The finding would be resolved while it still breaks its target."
+        problems.add((*path, name), what, "Use a stricter value, or ratio: 0.8.")
+    return Clear(1.0, limit, values)
+
+
+def _is_looser(limit: Target, target: Target) -> bool:
+    return limit.value > target.value if target.kind is TargetKind.MAX else limit.value < target.value

@@ -1,0 +1,167 @@
+"""Why a rule says what it says about one scope: which target won, what was counted, how long it has held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from improvement import weeks
+from improvement.rules.cells import Cells
+from improvement.rules.evaluation import Point, points
+from improvement.rules.findings import FindingMemory, advance
+from improvement.rules.rule import Rule, SeriesKey, TargetKind
+from improvement.rules.scope import Scope
+from improvement.rules.targets import winner
+from improvement.rules.testing import value_text
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStep:
+    """One target of the cascade: whether it applied, whether it won, and why."""
+
+    label: str
+    target: str
+    has_won: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The chain from cells to state. ``weekly`` is what the window holds: (week, numerator, denominator, n)."""
+
+    rule_id: str
+    rule_sha256: str
+    scope: Scope
+    point: Point
+    memory: FindingMemory
+    cascade: tuple[TargetStep, ...]
+    weekly: tuple[tuple[int, float, float, int], ...]
+    sentences: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON; weeks as ISO labels."""
+        return {
+            "rule": self.rule_id,
+            "rule_sha256": self.rule_sha256,
+            "scope": self.scope.as_dict(),
+            "window": [weeks.label(self.point.first_week), weeks.label(self.point.week)],
+            "value": self.point.value,
+            "numerator": self.point.numerator,
+            "denominator": self.point.denominator,
+            "n": self.point.n,
+            "target": {"kind": self.point.target.kind, "value": self.point.target.value, "source": self.point.target.source},
+            "is_breaching": self.point.is_breaching,
+            "reason": self.point.reason or None,
+            "state": self.memory.state.value,
+            "run": self.memory.run,
+            "cascade": [
+                {"label": step.label, "target": step.target, "has_won": step.has_won, "because": step.because}
+                for step in self.cascade
+            ],
+            "weekly": [
+                {"week": weeks.label(week), "numerator": numerator, "denominator": denominator, "n": n}
+                for week, numerator, denominator, n in self.weekly
+            ],
+            "sentences": list(self.sentences),
+        }
+
+
+def explain(
+    rule: Rule,
+    cells: pa.Table | Cells,
+    scope: Scope,
+    *,
+    connection: str,
+    week: int,
+    memory: FindingMemory | None = None,
+    companions: Mapping[SeriesKey, pa.Table | Cells] | None = None,
+) -> Explanation:
+    """Explain one scope when ``week`` is the last complete one.
+
+    ``memory`` is what was known before that week; without it the cells' own weeks are folded from their beginning.
+    """
+    block = Cells.of(cells, rule.by)
+    companions = {key: Cells.of(table, key.by) for key, table in (companions or {}).items()}
+    week -= week % rule.every_weeks
+    start = week if memory is not None or not block.scopes else min(block.first_week + rule.lag_weeks, week)
+    point: Point | None = None
+    for at in range(start, week + 1):
+        for found in points(rule, block, connection=connection, week=at, companions=companions, also=[scope]):
+            if found.scope == scope:
+                point, memory = found, advance(memory, found, rule)
+    if point is None or memory is None:  # `also` and the rounded week above make a point certain
+        raise ValueError(f"{rule.id} has no value in {weeks.label(week)}")
+    return Explanation(
+        rule.id, rule.sha256, scope, point, memory, _cascade(rule, scope, point), _weekly(block, scope, point), _sentences(rule, point, memory)
+    )
+
+
+def _cascade(rule: Rule, scope: Scope, point: Point) -> tuple[TargetStep, ...]:
+    day = weeks.sunday(point.week)
+    _, won = winner(rule, scope, day)
+    steps = [TargetStep("target", target_text(rule, rule.target), won == "target", "applies where nothing else does")]
+    for override in rule.overrides:
+        if not override.is_valid_on(day):
+            because = f"not in force on {day}"
+        elif not override.matches(scope):
+            because = "the scope does not match"
+        elif override.label == won:
+            because = "the lowest level that matches"
+        else:
+            because = "another one is on a lower level or more exact"
+        steps.append(TargetStep(override.label, target_text(rule, override.target), override.label == won, because))
+    return tuple(steps)
+
+
+def target_text(rule: Rule, target: Any) -> str:
+    """A target in words: ``max 5%``."""
+    if target.kind is TargetKind.WORSE_THAN_OWN:
+        by = f"{target.value:.0%} of it" if target.is_relative else value_text(target.value, rule)
+        return f"its own {target.reference_weeks} weeks before, {by} tolerated"
+    return f"{target.kind.value} {value_text(target.value, rule)}"
+
+
+def _weekly(block: Cells, scope: Scope, point: Point) -> tuple[tuple[int, float, float, int], ...]:
+    row = block.row_of(scope)
+    if row is None:
+        return ()
+    found = []
+    for week in range(point.first_week, point.week + 1):
+        position = week - block.first_week
+        if 0 <= position < block.rows.shape[1] and block.rows[row, position]:
+            values = (float(block.numerator[row, position]), float(block.denominator[row, position]))
+            found.append((week, *values, int(block.n[row, position])))
+    return tuple(found)
+
+
+def _sentences(rule: Rule, point: Point, memory: FindingMemory) -> tuple[str, ...]:
+    window = f"{weeks.label(point.first_week)} to {weeks.label(point.week)}"
+    counted = f"{rule.metric} from {window}: {value_text(point.value, rule)}"
+    if point.value is not None:
+        counted += f" ({point.numerator:g} of {point.denominator:g}, {point.n} samples)."
+    else:
+        counted += "."
+    lines = [counted, _target_sentence(rule, point)]
+    if point.reason:
+        lines.append(f"It does not count against the target: {point.reason}.")
+    elif point.is_breaching:
+        lines.append(f"It is beyond the target, {memory.run} of {rule.for_values} values in a row.")
+    else:
+        lines.append("It keeps the target.")
+    if memory.state.value == "firing":
+        lines.append(f"Firing since {weeks.label(memory.fired_week or point.week)}; clear for {memory.clear_run} of {rule.clear.values} values.")
+    else:
+        lines.append(f"The finding is {memory.state.value.replace('_', ' ')}.")
+    return tuple(lines)
+
+
+def _target_sentence(rule: Rule, point: Point) -> str:
+    target = point.target
+    if target.value is None:
+        return "Its own past is too short to compare with."
+    side = "at most" if target.is_upper else "at least"
+    own = f", against its own {value_text(target.own, rule)}" if target.own is not None else ""
+    return f"Target: {side} {value_text(target.value, rule)}{own} (from {target.source})."

@@ -1,0 +1,114 @@
+"""Flow-down: the same demand passed on to every supplier, as a derived rule ``<id>@supplier``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from improvement.rules.amounts import target_of
+from improvement.rules.canonical import versioned
+from improvement.rules.documents import FlowDownPart
+from improvement.rules.problems import Path, Problems
+from improvement.rules.rule import ActionTemplate, FlowDown, Override, Rule, SeriesKey, Target, TargetKind
+from improvement.rules.scope import Scope
+from improvement.rules.series import VALUES, by_of
+from improvement.rules.suggestions import did_you_mean
+from improvement.rules.templates import BRACES
+
+if TYPE_CHECKING:
+    from improvement.metrics.catalogue import Metric
+
+PATH: Path = ("spec", "flow_down")
+AGREEMENTS = ("ola", "uc")
+
+
+def flow_down_of(
+    part: FlowDownPart | None, key: SeriesKey, target: Target | None, problems: Problems, metric: Metric
+) -> FlowDown | None:
+    """The flow-down of a rule, or None; a target that no factor can tighten needs one of its own."""
+    if part is None:
+        return None
+    by = by_of(part.by, problems, (*PATH, "by"))
+    has_agreements = "sla.agreement" in metric.where_keys
+    agreement = part.agreement if part.agreement is not None else AGREEMENTS if has_agreements else ()
+    if agreement and not has_agreements:
+        problems.add((*PATH, "agreement"), f"{metric.id} has no agreements.", "Remove the key.", of_key=True)
+    for position, name in enumerate(part.agreement or ()):
+        if name not in VALUES["sla.agreement"]:
+            problems.add((*PATH, "agreement", position), f"“{name[:60]}” is no agreement.", did_you_mean(name, VALUES["sla.agreement"]))
+    if not by:
+        problems.add((*PATH, "by"), "A flow-down needs a dimension.", "Use supplier.")
+    elif set(by) <= set(key.by):
+        problems.add((*PATH, "by"), "The rule itself groups by this.", "Use supplier, or remove flow_down.")
+    own = target_of(part.target, (*PATH, "target"), problems, metric) if part.target is not None else None
+    if target is not None and own is None and part.target is None and tightened(target, part.tighten, metric.is_share) is None:
+        what = "No factor can tighten this kind of target."
+        problems.add(PATH, what, "Add flow_down.target: what the supplier must keep.", of_key=True)
+    return FlowDown(by, tuple(sorted(agreement)), part.tighten, own)
+
+
+def derived(rule: Rule) -> Rule | None:
+    """The rule that holds suppliers to the same demand; None where nothing flows down.
+
+    Overrides on dimensions the derived rule does not group by do not reach it.
+    """
+    flow_down = rule.flow_down
+    if flow_down is None:
+        return None
+    target = flow_down.target or tightened(rule.target, flow_down.tighten, rule.is_share)
+    if target is None:
+        return None
+    where = dict(rule.key.where)
+    if flow_down.agreement:
+        where["sla.agreement"] = flow_down.agreement
+    return versioned(
+        replace(
+            rule,
+            id=f"{rule.id}@{flow_down.by[0]}",
+            title=f"{rule.title} (by {', '.join(flow_down.by)})",
+            key=SeriesKey(rule.metric, tuple(sorted(where.items())), flow_down.by),
+            target=target,
+            overrides=tuple(_overrides(rule, flow_down)),
+            conditions=(),
+            flow_down=None,
+            derived_from=rule.id,
+            action=_action(rule, flow_down),
+            check=replace(rule.check, controls_same=_same(rule, flow_down)),
+        )
+    )
+
+
+def tightened(target: Target, factor: float, is_share: bool) -> Target | None:
+    """max t → factor·t; a min share t → 1 − factor·(1 − t); anything else needs an explicit target (None)."""
+    if target.kind is TargetKind.MAX:
+        return replace(target, value=round(factor * target.value, 12))
+    if target.kind is TargetKind.MIN and is_share:
+        return replace(target, value=round(1 - factor * (1 - target.value), 12))
+    return None
+
+
+def endangers(derived_scope: Scope, scope: Scope) -> bool:
+    """Whether a supplier's finding touches a customer-facing one: they agree in every dimension both have."""
+    values = scope.as_dict()
+    return all(values.get(name, value) == value for name, value in derived_scope.items)
+
+
+def _overrides(rule: Rule, flow_down: FlowDown) -> list[Override]:
+    found = []
+    for override in rule.overrides:
+        target = tightened(override.target, flow_down.tighten, rule.is_share)
+        if target is not None and all(name in flow_down.by for name, _ in override.when):
+            found.append(replace(override, target=target))
+    return found
+
+
+def _action(rule: Rule, flow_down: FlowDown) -> ActionTemplate:
+    known = {*flow_down.by, "rule", "metric"}
+    names = {found[1] for found in BRACES.finditer(rule.action.title) if found[1]}
+    title = rule.action.title if names <= known else "{rule}: " + ", ".join("{" + name + "}" for name in flow_down.by)
+    return replace(rule.action, title=title)
+
+
+def _same(rule: Rule, flow_down: FlowDown) -> tuple[str, ...]:
+    known = {*flow_down.by, *dict(rule.key.where)}
+    return tuple(name for name in rule.check.controls_same if name in known)

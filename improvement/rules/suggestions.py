@@ -1,0 +1,15 @@
+"""Did you mean …?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """“Did you mean x?” for a near miss, else what is known."""
+    options = sorted(known)
+    near = difflib.get_close_matches(given[:100], options, n=1, cutoff=0.6)
+    if not near:
+        near = [option for option in options if given and option.lower() == given[:100].lower()][:1]
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(options)}."

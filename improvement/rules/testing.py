@@ -1,0 +1,221 @@
+"""Unit tests of rules: weeks are given, findings and actions are expected. The same code judges as in a live cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from improvement import weeks
+from improvement.errors import Place
+from improvement.rules.documents import ExpectPart, GivenPart, RuleTestDocument, TestPart
+from improvement.rules.evaluation import Point, points
+from improvement.rules.findings import FindingMemory, FindingState, advance
+from improvement.rules.opening import Candidate, choose
+from improvement.rules.problems import Path, Problems
+from improvement.rules.rule import Rule, SeriesKey
+from improvement.rules.scope import Scope
+from improvement.rules.suggestions import did_you_mean
+from improvement.rules.given import given_cells
+from improvement.rules.units import Amount, number_text
+
+if TYPE_CHECKING:
+    from improvement.metrics.catalogue import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is expected when ``week`` is the last complete one. None: nothing is said about it."""
+
+    week: int
+    scope: Scope
+    finding: str | None
+    action: str | None  # opened: now · open: now or before · none
+    value: Amount | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One test: cells by what they count, and what they should lead to."""
+
+    name: str
+    cells: Mapping[SeriesKey, pa.Table]
+    first_week: int
+    expectations: tuple[Expectation, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """The tests of one rule."""
+
+    rule: Rule
+    stories: tuple[Story, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One expectation and what was found; ``differences`` maps what differs to (expected, found)."""
+
+    rule_id: str
+    test: str
+    week: int
+    scope: Scope
+    found: Mapping[str, str]
+    differences: Mapping[str, tuple[str, str]]
+    place: Place
+
+    @property
+    def is_met(self) -> bool:
+        """Nothing differs."""
+        return not self.differences
+
+    @property
+    def sentence(self) -> str:
+        """The outcome as one line."""
+        at = f"{self.rule_id}: {self.test}, {weeks.label(self.week)} [{self.scope}]"
+        if self.is_met:
+            return f"{at}: as expected"
+        parts = [f"{name} expected {expected}, found {found}" for name, (expected, found) in self.differences.items()]
+        return f"{self.place}: {at}: {'; '.join(parts)}"
+
+
+def run_tests(tests: tuple[RuleTest, ...] | list[RuleTest]) -> list[Outcome]:
+    """Every expectation of every story. Stories stand alone: a safe first day and other rules do not matter."""
+    return [outcome for test in tests for story in test.stories for outcome in _run(test.rule, story)]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a story has led to in one scope so far."""
+
+    memory: FindingMemory | None = None
+    point: Point | None = None
+    opened_week: int | None = None
+    is_opened_now: bool = False
+
+
+def _run(rule: Rule, story: Story) -> list[Outcome]:
+    last = max(expectation.week for expectation in story.expectations)
+    empty = next(iter(story.cells.values())).slice(0, 0)
+    told: dict[Scope, _Told] = {expectation.scope: _Told() for expectation in story.expectations}
+    outcomes = []
+    for week in range(story.first_week, last + 1):
+        found = points(rule, story.cells.get(rule.key, empty), connection="test", week=week, companions=story.cells, also=told)
+        for point in found:
+            _tell(told.setdefault(point.scope, _Told()), point, rule)
+        for expectation in story.expectations:
+            if expectation.week == week:
+                outcomes.append(_judged(rule, story, expectation, told[expectation.scope]))
+    return outcomes
+
+
+def _tell(told: _Told, point: Point, rule: Rule) -> None:
+    was_firing = told.memory is not None and told.memory.state is FindingState.FIRING
+    told.memory, told.point = advance(told.memory, point, rule), point
+    is_firing = told.memory.state is FindingState.FIRING
+    told.is_opened_now = False
+    if is_firing and not was_firing:
+        candidate = Candidate(rule, "test", point.scope, point.week, point.size or 0.0, point.n, "owner", has_open_action=told.opened_week is not None)
+        if choose([candidate], open_per_owner={}, budget=1, max_new=1).opened:
+            told.opened_week, told.is_opened_now = point.week, True
+
+
+def _judged(rule: Rule, story: Story, expectation: Expectation, told: _Told) -> Outcome:
+    state = told.memory.state if told.memory is not None else FindingState.NO_DATA
+    value = told.point.value if told.point is not None else None
+    found = {
+        "finding": "no data" if state is FindingState.NO_DATA else state.value,
+        "action": "opened" if told.is_opened_now else "open" if told.opened_week is not None else "none",
+        "value": value_text(value, rule),
+    }
+    differences = {}
+    if expectation.finding is not None and expectation.finding != found["finding"]:
+        differences["finding"] = (expectation.finding, found["finding"])
+    met = {"opened": ("opened",), "open": ("opened", "open"), "none": ("none",)}
+    if expectation.action is not None and found["action"] not in met[expectation.action]:
+        differences["action"] = (expectation.action, found["action"])
+    if expectation.value is not None and not _is_value(expectation.value, value):
+        differences["value"] = (expectation.value.text, found["value"])
+    return Outcome(rule.id, story.name, expectation.week, expectation.scope, found, differences, expectation.place)
+
+
+def value_text(value: float | None, rule: Rule) -> str:
+    """A value as people write it: 11.25% of a share."""
+    if value is None:
+        return "none"
+    return f"{number_text(round(value * 100, 4))}%" if rule.is_share else number_text(round(value, 6))
+
+
+def _is_value(expected: Amount, found: float | None) -> bool:
+    """As exactly as it was written: 11.3% is met by 11.25 %."""
+    return found is not None and abs(found - expected.number) <= expected.precision * (1 + 1e-9)
+
+
+def rule_test_of(
+    document: RuleTestDocument, rule: Rule, problems: Problems, catalogue: Mapping[str, Metric]
+) -> RuleTest | None:
+    """The tests of a document, or None after reporting what is wrong with them."""
+    stories = [
+        _story(part, ("tests", position), rule, problems, catalogue) for position, part in enumerate(document.tests)
+    ]
+    return None if problems.errors else RuleTest(rule, tuple(story for story in stories if story is not None))
+
+
+def _story(
+    part: TestPart, path: Path, rule: Rule, problems: Problems, catalogue: Mapping[str, Metric]
+) -> Story | None:
+    keys = {key.metric: key for key in (*(condition.key for condition in rule.conditions), rule.key)}
+    given: dict[SeriesKey, list[tuple[Path, GivenPart, Scope]]] = {}
+    for position, entry in enumerate(part.given):
+        at = (*path, "given", position)
+        name = entry.metric or rule.metric
+        if name not in keys:
+            problems.add((*at, "metric"), f"The rule does not look at “{name[:60]}”.", did_you_mean(name, keys))
+            continue
+        scope = _scope(entry.scope, (*at, "scope"), rule, problems)
+        if scope is not None:
+            given.setdefault(keys[name], []).append((at, entry, scope))
+    scopes = sorted({scope for entries in given.values() for _, _, scope in entries}, key=lambda scope: scope.key)
+    cells = {key: given_cells(entries, key.by, problems, catalogue[key.metric]) for key, entries in given.items()}
+    expectations = [
+        _expectation(expected, (*path, "expect", position), scopes, rule, problems)
+        for position, expected in enumerate(part.expect)
+    ]
+    if problems.errors or not given:
+        return None
+    first_week = min(entry.weeks[0] for entries in given.values() for _, entry, _ in entries)
+    known = tuple(expectation for expectation in expectations if expectation is not None)
+    return Story(part.name, cells, first_week, known, problems.place((*path, "name")))
+
+
+def _scope(values: Mapping[str, str], path: Path, rule: Rule, problems: Problems) -> Scope | None:
+    for name in values:
+        if name not in rule.by:
+            problems.add((*path, name), f"The rule does not group by “{name[:60]}”.", did_you_mean(name, rule.by), of_key=True)
+    missing = [name for name in rule.by if name not in values]
+    if missing:
+        problems.add(path, f"The scope lacks {', '.join(missing)}.", "Name every dimension the rule groups by.")
+    return Scope.of(values) if set(values) == set(rule.by) else None
+
+
+def _expectation(part: ExpectPart, path: Path, scopes: list[Scope], rule: Rule, problems: Problems) -> Expectation | None:
+    if part.scope is not None:
+        scope = _scope(part.scope, (*path, "scope"), rule, problems)
+    elif len(scopes) == 1:
+        scope = scopes[0]
+    else:
+        scope = None
+        problems.add(path, f"Which of the {len(scopes)} scopes is meant?", "Add scope: to the expectation.")
+    if part.finding is None and part.action is None and part.value is None:
+        problems.add(path, "Nothing is expected.", "Add finding, action or value.")
+    if part.value is not None and part.value.unit:
+        problems.add((*path, "value"), "Write the value in the metric's unit, without it.", f"Did you mean {number_text(part.value.number)}?")
+    if part.value is not None and part.value.is_percent and not rule.is_share:
+        problems.add((*path, "value"), f"{rule.metric} is not a percentage.", f"Did you mean {number_text(part.value.number * 100)}?")
+    if scope is None:
+        return None
+    return Expectation(part.as_of, scope, part.finding, part.action, part.value, problems.place(path))

@@ -1,0 +1,296 @@
+"""The generated world says what the scenario says, counted from its facts alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from connectors.sandbox import scenario
+from connectors.sandbox.arrivals import Floats, Ints, local_week
+from connectors.sandbox.generator import Platform, end_of, generate
+from connectors.sandbox.scenario import BREACH, CSAT, HOURS, SCOPES, ScenarioScope, Truth
+from connectors.sandbox.world import World, WorldTicket
+
+PLATFORMS: tuple[Platform, ...] = ("servicenow", "jira")
+TARGET = 0.15  # the starter rule's
+WEEKS = scenario.WEEKS
+TAU_H = 336.0
+
+every_platform = pytest.mark.parametrize("platform", PLATFORMS)
+
+
+class Weekly(NamedTuple):
+    """Numerator and denominator of each week."""
+
+    numerator: Floats
+    denominator: Floats
+
+    def value(self, first: int, last: int) -> float:
+        return float(self.numerator[first : last + 1].sum() / self.denominator[first : last + 1].sum())
+
+    def windows(self) -> dict[int, float]:
+        """The value of every 4-week window, by its last week."""
+        return {last: self.value(last - 3, last) for last in range(3, WEEKS)}
+
+
+@lru_cache(maxsize=2)
+def world(platform: Platform) -> World:
+    return generate(platform, size="demo")
+
+
+@lru_cache(maxsize=2)
+def incidents(platform: Platform) -> dict[str, list[WorldTicket]]:
+    found: dict[str, list[WorldTicket]] = defaultdict(list)
+    for ticket in world(platform).tickets:
+        if ticket.kind == "incident":
+            found[f"country={ticket.country},customer={ticket.customer},service={ticket.service}"].append(ticket)
+    return found
+
+
+@lru_cache(maxsize=256)
+def weekly(scope: ScenarioScope, metric: str) -> Weekly:
+    facts = {BREACH: breaches, CSAT: scores, HOURS: hours}[metric]
+    pairs = [pair for ticket in incidents(scope.platform)[scope.key] for pair in facts(ticket)]
+    at = np.array([instant for instant, _ in pairs], dtype=np.int64)
+    place = world(scope.platform)
+    ends = end_of(place)
+    week: Ints = local_week(at, start=place.start, weeks=WEEKS, zone=scenario.ZONES[scope.country])
+    is_inside = (at < ends) & (at >= place.start - 86_400)
+    values = np.array([value for _, value in pairs])
+    return Weekly(
+        np.bincount(week[is_inside], values[is_inside], minlength=WEEKS),
+        np.bincount(week[is_inside], minlength=WEEKS).astype(np.float64),
+    )
+
+
+def breaches(ticket: WorldTicket) -> Iterator[tuple[int, float]]:
+    """Decided when breached, or when it ended in time."""
+    for sla in ticket.slas:
+        if sla.target == "resolution" and sla.agreement == "sla" and not sla.cancelled:
+            decided = sla.breach_at if sla.breached else sla.stop
+            if decided is not None:
+                yield decided, float(sla.breached)
+
+
+def scores(ticket: WorldTicket) -> Iterator[tuple[int, float]]:
+    if ticket.survey is not None and ticket.survey.answered is not None and ticket.survey.score is not None:
+        yield ticket.survey.answered, float(ticket.survey.score)
+
+
+def hours(ticket: WorldTicket) -> Iterator[tuple[int, float]]:
+    resolved = [event.at for event in ticket.events if event.changes.get("state") == "resolved"]
+    if ticket.events[-1].changes.get("state") != "cancelled":
+        yield ticket.opened, min((resolved[-1] - ticket.opened) / 3600, TAU_H) if resolved else TAU_H
+
+
+def of(platform: str, *truths: Truth) -> list[ScenarioScope]:
+    return [scope for scope in scenario.scopes_of(platform) if scope.truth in truths]
+
+
+def odds_ratio(after: float, before: float) -> float:
+    return (after / (1 - after)) / (before / (1 - before))
+
+
+def before_and_after(scope: ScenarioScope) -> tuple[float, float]:
+    """The scope's own metric in the year before the deterioration, and in the 13 weeks from go-live on."""
+    assert scope.metric is not None
+    assert scope.golive_week is not None
+    series = weekly(scope, scope.metric)
+    return series.value(22, 73), series.value(scope.golive_week, scope.golive_week + 12)
+
+
+@every_platform
+def test_each_platform_has_every_truth_and_enough_controls(platform: Platform) -> None:
+    counts = {truth: len(of(platform, truth)) for truth in Truth}
+    assert counts == {**dict.fromkeys(Truth, 1), Truth.EFFECT: 2, Truth.QUIET: 7}
+
+
+@every_platform
+def test_volumes_are_as_declared(platform: Platform) -> None:
+    assert 110_000 < len(world(platform).tickets) < 130_000
+    for scope in scenario.scopes_of(platform):
+        mean = weekly(scope, HOURS).denominator.mean()
+        low, high = (8, 10) if scope.truth is Truth.FEW else (40, 150)
+        assert low <= mean <= high, scope.key
+
+
+@every_platform
+def test_real_effects_are_large(platform: Platform) -> None:
+    for scope in of(platform, Truth.EFFECT):
+        before, after = before_and_after(scope)
+        if scope.metric == BREACH:
+            assert odds_ratio(after, before) <= 0.40
+        elif scope.metric == CSAT:
+            assert after - before >= 0.6
+        else:
+            assert after / before <= 0.5
+
+
+@every_platform
+def test_a_placebo_and_a_passing_shock_leave_the_level_as_it_was(platform: Platform) -> None:
+    for scope in of(platform, Truth.PLACEBO, Truth.REGRESSION):
+        before, after = before_and_after(scope)
+        assert 0.75 < odds_ratio(after, before) < 1.33, scope.key
+
+
+@every_platform
+def test_the_trend_was_there_before(platform: Platform) -> None:
+    for scope in of(platform, Truth.TREND):
+        series = weekly(scope, BREACH)
+        quarters = [series.value(week, week + 25) for week in range(0, 130, 26)]
+        assert all(later < earlier for earlier, later in pairwise(quarters))
+
+
+@every_platform
+def test_the_worse_gets_worse_after_go_live(platform: Platform) -> None:
+    for scope in of(platform, Truth.WORSE):
+        before, after = before_and_after(scope)
+        assert odds_ratio(after, before) > 2.5
+
+
+@every_platform
+def test_quiet_scopes_never_reach_a_target(platform: Platform) -> None:
+    for scope in of(platform, Truth.QUIET):
+        assert max(weekly(scope, BREACH).windows().values()) < TARGET, scope.key
+        assert min(weekly(scope, CSAT).windows().values()) > 3.8, scope.key
+        assert max(weekly(scope, HOURS).windows().values()) < 40, scope.key
+
+
+@every_platform
+def test_what_deteriorates_is_seen_in_three_windows_running(platform: Platform) -> None:
+    for scope in scenario.scopes_of(platform):
+        if scope.truth is Truth.QUIET or scope.metric is None:
+            continue
+        windows = weekly(scope, scope.metric).windows()
+        is_bad = {
+            BREACH: lambda value: value > TARGET,
+            CSAT: lambda value: value < 3.8,
+            HOURS: lambda value: value > 40,
+        }[scope.metric]
+        bad = "".join("x" if is_bad(windows[week]) else "-" for week in range(79, 85))
+        assert "xxx" in bad, (scope.key, bad)
+
+
+@every_platform
+def test_metrics_without_a_course_stay_inside_their_targets_while_the_demo_runs(platform: Platform) -> None:
+    """So that an acting scope opens one action, not three."""
+    for scope in scenario.scopes_of(platform):
+        if scope.truth is Truth.FEW:
+            continue
+        for metric, is_fine in ((CSAT, lambda value: value >= 3.8), (HOURS, lambda value: value <= 40)):
+            if metric != scope.metric:
+                windows = weekly(scope, metric).windows()
+                assert all(is_fine(windows[week]) for week in range(56, WEEKS)), (scope.key, metric)
+
+
+@every_platform
+def test_between_a_quarter_and_a_third_of_the_surveys_are_answered(platform: Platform) -> None:
+    for tickets in incidents(platform).values():
+        surveys = [ticket.survey for ticket in tickets if ticket.survey is not None]
+        assert 0.25 <= sum(survey.answered is not None for survey in surveys) / len(surveys) <= 0.40
+
+
+@every_platform
+def test_hours_of_the_day_are_those_of_the_real_log(platform: Platform) -> None:
+    """Local hours: 45 % from 8:00 to 11:59, 9 % at noon, 35 % from 13:00 to 17:59."""
+    counts = np.zeros(24)
+    for scope in scenario.scopes_of(platform):
+        if scope.country == "DE":
+            for ticket in incidents(platform)[scope.key]:
+                if ticket.opened < 1_711_846_800:  # before summer time 2024: CET
+                    counts[(ticket.opened // 3600 + 1) % 24] += 1
+    shares = counts / counts.sum()
+    assert shares[8:12].sum() == pytest.approx(0.45, abs=0.02)
+    assert shares[12] == pytest.approx(0.09, abs=0.01)
+    assert shares[13:18].sum() == pytest.approx(0.35, abs=0.02)
+
+
+@every_platform
+def test_reassignments_and_reopenings_are_those_of_the_real_log(platform: Platform) -> None:
+    counts = np.zeros(20)
+    reopened = 0
+    total = 0
+    for tickets in incidents(platform).values():
+        for ticket in tickets:
+            total += 1
+            counts[sum("reassignment_count" in event.changes for event in ticket.events) - 1] += 1
+            reopened += any("reopen_count" in event.changes for event in ticket.events[1:])
+    assert (counts / total)[:4] == pytest.approx([0.56, 0.23, 0.10, 0.04], abs=0.01)
+    assert reopened / total == pytest.approx(10 / 890, abs=0.003)
+
+
+@every_platform
+def test_every_life_is_consistent(platform: Platform) -> None:
+    for uid, ticket in enumerate(world(platform).tickets, start=1):
+        assert ticket.uid == uid
+        instants = [event.at for event in ticket.events]
+        assert instants == sorted(instants)
+        assert instants[0] >= ticket.opened
+        for sla in ticket.slas:
+            assert sla.breached == (sla.elapsed_s > sla.goal_s)
+            assert sla.start >= ticket.opened
+            assert sla.breach_at >= sla.start + sla.goal_s
+            assert (sla.supplier is None) == (sla.agreement == "sla")
+            if sla.stop is not None:
+                assert sla.stop - sla.start >= sla.elapsed_s
+                assert not sla.breached or sla.breach_at <= sla.stop
+        if ticket.survey is not None and ticket.survey.answered is not None:
+            assert ticket.survey.sent < ticket.survey.answered
+            assert ticket.survey.score in (1, 2, 3, 4, 5)
+
+
+@every_platform
+def test_no_high_risk_change_on_a_service_somebody_acts_on(platform: Platform) -> None:
+    changes = [ticket for ticket in world(platform).tickets if ticket.kind == "change"]
+    high = {ticket.service for ticket in changes if ticket.risk == "high"}
+    assert high
+    assert not high & scenario.acting_services(platform)
+    assert 0.90 < np.mean([ticket.is_successful for ticket in changes]) < 0.99
+
+
+@every_platform
+def test_every_customer_has_contacts_and_one_long_silence(platform: Platform) -> None:
+    for customer, _ in world(platform).customers:
+        at = [contact.at for contact in world(platform).contacts if contact.customer == customer]
+        gaps = np.diff(at) / 86_400
+        assert len(at) > 50
+        assert 45 < gaps.max() < 110
+
+
+@every_platform
+def test_major_incidents_have_their_outage(platform: Platform) -> None:
+    majors = sum(ticket.is_major for ticket in world(platform).tickets)
+    unplanned = [outage for outage in world(platform).outages if outage.kind != "planned"]
+    assert 80 < majors < 250
+    assert len(unplanned) == majors
+
+
+def test_the_same_seed_gives_the_same_world_and_another_seed_another() -> None:
+    first, second = (generate("jira", seed=3, size="small") for _ in range(2))
+    assert first == second
+    assert generate("jira", seed=4, size="small").tickets != first.tickets
+    assert generate("servicenow", seed=3, size="small").tickets != first.tickets
+
+
+def test_a_small_world_holds_every_scope() -> None:
+    small = generate("servicenow", size="small")
+    scopes = {(ticket.customer, ticket.country, ticket.service) for ticket in small.tickets}
+    assert len(scopes) == 14
+    assert 3_000 < len(small.tickets) < 6_000
+
+
+def test_owners_and_approvers_are_different_people_with_room_for_their_actions() -> None:
+    for platform in PLATFORMS:
+        acting = [scope for scope in SCOPES if scope.platform == platform and scope.acts]
+        people = {person.username: person.roles for person in world(platform).people}
+        for scope in acting:
+            assert scope.owner != scope.approver
+            assert people[scope.owner] == ("owner",)
+            assert people[scope.approver] == ("approver",)
+        assert max(sum(scope.owner == other.owner for other in acting) for scope in acting) <= 3

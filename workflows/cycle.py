@@ -1,0 +1,241 @@
+"""One cycle for one moment in time: the only place that knows the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from connectors.base import Connector
+from connectors.registry import connector as connect
+from improvement.errors import InputError, RegelkreisError
+from improvement.rules import Rule, examine
+from workflows import ledger
+from workflows.models import Connection, RuleVersion
+from workflows.steps import check, deliver, evaluate, follow, pull
+from workflows.steps import open as opening
+from workflows.warehouse import Warehouse
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class CycleSummary:
+    """What one cycle did, over all connections."""
+
+    as_of: datetime
+    records: int = 0
+    new: int = 0
+    rules: int = 0
+    points: int = 0
+    fired: list[str] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    queued: dict[str, str] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    delivered: int = 0
+    waiting: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary as one JSON-ready object."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def rows(self) -> list[tuple[str, object]]:
+        """The summary as lines for a table."""
+        return [
+            ("records pulled", f"{self.records} ({self.new} new)"),
+            ("rules", self.rules),
+            ("points", self.points),
+            ("findings fired", len(self.fired)),
+            ("findings resolved", len(self.resolved)),
+            ("actions opened", ", ".join(self.opened) or 0),
+            ("waiting to open", len(self.queued)),
+            ("moved by people", len(self.moved)),
+            ("diverged", len(self.diverged)),
+            ("looks computed", len(self.looks)),
+            ("verdicts", "; ".join(self.verdicts) or 0),
+            ("reviews missed", len(self.missed)),
+            ("delivered", self.delivered),
+            ("still to deliver", self.waiting),
+        ]
+
+
+@contextmanager
+def connectors(names: list[str] | None = None) -> Iterator[list[Connector]]:
+    """Open the configured connections (all, or those named); makes their rows in the state."""
+    configured = settings.REGELKREIS.connections
+    for name in names or []:
+        if name not in configured:
+            known = ", ".join(sorted(configured)) or "none"
+            raise InputError(f"There is no connection “{name}”.", mend=f"Connections in regelkreis.toml: {known}.")
+    opened: list[Connector] = []
+    try:
+        for name in sorted(names or configured):
+            config = configured[name]
+            Connection.objects.get_or_create(
+                name=name, defaults={"platform": config.platform, "integration_account": config.user or ""}
+            )
+            opened.append(connect(config))
+        yield opened
+    finally:
+        for one in opened:
+            one.close()
+
+
+def pull_all(*, as_of: datetime, names: list[str] | None = None, is_shown: bool = False) -> list[pull.PullResult]:
+    """Pull some or all connections."""
+    with connectors(names) as opened, Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+        with _progress(is_shown) as on_progress:
+            return [pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress) for one in opened]
+
+
+@contextmanager
+def _progress(is_shown: bool) -> Iterator[pull.Progress | None]:
+    """A line per record kind while a pull runs, in a terminal only."""
+    import sys
+
+    if not is_shown or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} records"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(connection: str, kind: Any, read: int) -> None:
+            name = f"{connection} {kind.value}"
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=None)
+            bar.update(tasks[name], completed=read)
+
+        yield show
+
+
+def live_rules(*, as_of: datetime, errors: list[str]) -> list[Rule]:
+    """Every valid rule of the rules folder; a new version is recorded as `rule.applied`.
+
+    Broken files are reported and do not stop the valid ones. A rule whose file is gone is no longer live; its open
+    actions run on.
+    """
+    folder = settings.REGELKREIS.rules
+    if not folder.is_dir():
+        return []
+    pack, found = examine([folder])
+    errors.extend(str(error) for error in found)
+    with transaction.atomic():
+        for loaded in pack.rules:
+            _apply(loaded.rule, str(loaded.file), as_of)
+        broken = bool(found)
+        if not broken:
+            gone = RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=[item.rule.id for item in pack.rules])
+            for row in gone:
+                row.is_live = False
+                row.save(update_fields=["is_live"])
+                payload = {"sha256": row.sha256}
+                ledger.append("rule.removed", subject=row.rule_id, actor=ledger.ENGINE, at=as_of, payload=payload)
+    return [loaded.rule for loaded in pack.rules]
+
+
+def _apply(rule: Rule, file: str, as_of: datetime) -> None:
+    row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
+    if row is not None and row.is_live:
+        return
+    RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
+    if row is not None:
+        row.is_live = True
+        row.save(update_fields=["is_live"])
+    else:
+        RuleVersion.objects.create(
+            rule_id=rule.id,
+            sha256=rule.sha256,
+            document=rule.canonical(),
+            file=file,
+            mode=rule.spec.mode,
+            applied_at=as_of,
+            applied_by=ledger.ENGINE,
+        )
+    payload = {"sha256": rule.sha256, "mode": rule.spec.mode}
+    ledger.append("rule.applied", subject=rule.id, actor=ledger.ENGINE, at=as_of, payload=payload)
+
+
+def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
+    """Pull, evaluate, open, follow, check, review, deliver: every connection, for the moment ``as_of``."""
+    with connectors() as opened:
+        return run_with(opened, as_of=as_of, is_shown=is_shown)
+
+
+def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False) -> CycleSummary:
+    """One cycle over connectors that are open already. One connection's failure does not stop the others."""
+    summary = CycleSummary(as_of=as_of)
+    rules = live_rules(as_of=as_of, errors=summary.errors)
+    summary.rules = len(rules)
+    with _progress(is_shown) as on_progress, Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+        for one in opened:
+            try:
+                _run_one(one, warehouse, rules, as_of, summary, on_progress)
+            except RegelkreisError as error:
+                summary.errors.append(f"{one.name}: {error}")
+                log.warning("cycle.failed", connection=one.name, error=str(error))
+    ledger.sign_checkpoint(as_of)
+    return summary
+
+
+def _run_one(
+    one: Connector,
+    warehouse: Warehouse,
+    rules: list[Rule],
+    as_of: datetime,
+    summary: CycleSummary,
+    on_progress: pull.Progress | None,
+) -> None:
+    pulled = pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress)
+    summary.records += pulled.read
+    summary.new += sum(report.new for report in pulled.reports)
+    summary.errors.extend(f"{one.name}: {error}" for error in pulled.errors)
+    if not pulled.errors:
+        evaluated = evaluate.evaluate(warehouse, rules, one.name, as_of=as_of)
+        summary.points += evaluated.points
+        summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
+        summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
+        summary.errors += [f"{one.name}: {error}" for error in evaluated.errors]
+        found = opening.open_actions(warehouse, rules, one.name, as_of=as_of)
+        summary.opened += found.opened
+        summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
+    followed = follow.follow(one, as_of=as_of)
+    summary.moved += followed.moved
+    summary.diverged += followed.diverged
+    if not pulled.errors:
+        checked = check.check(warehouse, one.name, as_of=as_of)
+        summary.looks += checked.computed
+        summary.verdicts += checked.verdicts
+        summary.missed += checked.missed
+        summary.errors += [f"{one.name}: {error}" for error in checked.errors]
+    sent = deliver.deliver(one, as_of=as_of)
+    summary.delivered += sent.sent + sent.found
+    summary.waiting += sent.waiting
+    summary.errors += [f"{one.name}: {error}" for error in sent.errors]
+
+
+def preview_all() -> list[dict[str, str]]:
+    """The requests the outbox would send now, without sending any."""
+    found = []
+    with connectors() as opened:
+        for one in opened:
+            for delivery, requests in deliver.preview(one):
+                found += [
+                    {"key": delivery.key, "method": item.method, "url": item.url, "body": item.body} for item in requests
+                ]
+    return found

@@ -1,0 +1,223 @@
+"""Where actions meet numbers: baseline, controls and detectable effect at opening; the cells of every look.
+
+The only room that reads the warehouse for the check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from improvement import weeks
+from improvement.check import CheckPlan, Direction, Goal, Series, detectable
+from improvement.evidence.canonical import sha256_hex
+from improvement.metrics import CellQuery, Metric, where_from
+from improvement.pdca import State
+from improvement.rules import Rule, Scope
+from workflows import planning
+from workflows.models import Action, Plan, RuleVersion
+from workflows.warehouse import Warehouse
+
+REFERENCE_WEEKS = 52
+LONG_REFERENCE_WEEKS = 104
+TAU_CHOICES_WEEKS = (1, 2, 4)
+STRATUM = "priority"
+METHOD = "did-quasi-glm/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The weekly cells of one query, scope by scope, and their digest."""
+
+    by_scope: dict[str, Series]
+    scopes: dict[str, dict[str, str]]
+    sha256: str
+
+
+def query_of(action: Action, *, stratum: str | None = None, tau_h: float | None = None) -> CellQuery:
+    """The cells an action is measured by, as it was opened."""
+    where = {key: list(values) for key, values in action.measurement.get("where", [])}
+    return CellQuery(
+        metric=action.metric,
+        connection=action.connection,
+        where=where_from(where),
+        by=tuple(action.measurement.get("by", [])),
+        stratum=stratum,
+        tau_h=tau_h or planning.metric_of(action).tau_h,
+    )
+
+
+def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> Measured:
+    """Read cells and split them by scope."""
+    cells = warehouse.cells(query, as_of=as_of, first_week=first_week, last_week=last_week)
+    digest = sha256_hex(_bytes(cells))
+    columns = [cells[name].to_pylist() for name in query.by]
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for index, key in enumerate(zip(*columns, strict=True)):
+        rows.setdefault(key, []).append(index)
+    week, numerator = cells["week"].to_numpy(), cells["numerator"].to_numpy()
+    denominator = cells["denominator"].to_numpy()
+    stratum = np.array(cells["stratum"].to_pylist(), dtype=object) if query.stratum is not None else None
+    by_scope: dict[str, Series] = {}
+    scopes: dict[str, dict[str, str]] = {}
+    for key, indices in rows.items():
+        values = dict(zip(query.by, key, strict=True))
+        name = Scope.of(values).key
+        at = np.array(indices)
+        scopes[name] = values
+        by_scope[name] = Series(
+            week=week[at],
+            numerator=numerator[at],
+            denominator=denominator[at],
+            stratum=stratum[at] if stratum is not None else None,
+        )
+    return Measured(by_scope, scopes, digest)
+
+
+def _bytes(cells: pa.Table) -> bytes:
+    """The cells as text, independent of the engine's memory layout."""
+    rows = zip(*(cells[name].to_pylist() for name in cells.column_names), strict=True)
+    return "\n".join("\x1f".join(repr(value) for value in row) for row in rows).encode()
+
+
+def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: datetime) -> None:
+    """Fix what a plan needs from the data: baseline, windows, controls, τ, recording delay, detectable effect."""
+    metric = planning.metric_of(action)
+    trigger_first, trigger_last = int(action.trigger["from_week"]), int(action.trigger["to_week"])
+    query = query_of(action)
+    first = trigger_first - LONG_REFERENCE_WEEKS
+    found = read(warehouse, query, as_of=as_of, first_week=first, last_week=trigger_last)
+    own = found.by_scope.get(action.scope_key)
+    measurement = action.measurement
+    measurement["sql_sha256"] = sha256_hex(warehouse.sql(query).encode())
+    measurement["method"] = METHOD
+    measurement["looks"] = list(rule.check.looks) if rule else planning.DEFAULT_LOOKS
+    measurement["sustain"] = list(rule.check.sustain) if rule else planning.DEFAULT_LOOKS
+    if own is None or metric.family is None:
+        measurement.update(controls=[], controls_excluded=[], windows={"trigger": _dates(trigger_first, trigger_last)})
+        return
+    measurement["earliest_week"] = int(own.week.min())
+    reference = (max(trigger_first - REFERENCE_WEEKS, int(own.week.min())), trigger_first - 1)
+    within = (own.week >= reference[0]) & (own.week <= reference[1])
+    numerator, denominator = float(own.numerator[within].sum()), float(own.denominator[within].sum())
+    if denominator > 0:
+        measurement["baseline"] = numerator / denominator
+    controls, excluded = _controls(action, found, rule, reference)
+    measurement["controls"] = controls
+    measurement["controls_excluded"] = excluded
+    measurement["recording_delay_days"] = 1
+    if metric.family == "time":
+        measurement["tau_weeks"] = metric.lag_weeks
+    measurement["windows"] = {"reference": _dates(*reference), "trigger": _dates(trigger_first, trigger_last)}
+    plan = check_plan(action, None, live=weeks.monday(trigger_last + 1) + timedelta(weeks=4))
+    smallest = detectable(plan, own, {name: found.by_scope[name] for name in controls})
+    measurement["detectable"] = smallest.as_dict()
+
+
+def _dates(first: int, last: int) -> dict[str, str]:
+    return {"from": weeks.monday(first).isoformat(), "to": weeks.sunday(last).isoformat()}
+
+
+def _controls(
+    action: Action, found: Measured, rule: Rule | None, reference: tuple[int, int]
+) -> tuple[list[str], list[dict[str, str]]]:
+    """The rule's other scopes on the same connection, largest first, without those that have an action of their own."""
+    same = rule.check.controls.same if rule else []
+    most = rule.check.controls.max if rule else 10
+    busy = {
+        other.scope_key
+        for other in Action.objects.filter(connection=action.connection, metric=action.metric).exclude(pk=action.pk)
+        if _overlaps(other, reference[0])
+    }
+    volumes: list[tuple[float, str]] = []
+    excluded: list[dict[str, str]] = []
+    for name, series in found.by_scope.items():
+        if name == action.scope_key:
+            continue
+        within = (series.week >= reference[0]) & (series.week <= reference[1])
+        volume = float(series.denominator[within].sum())
+        observed = int((series.denominator[within] > 0).sum())
+        if name in busy:
+            excluded.append({"scope": name, "reason": "has an action of its own"})
+        elif any(found.scopes[name].get(key) != action.scope.get(key) for key in same if key in found.scopes[name]):
+            excluded.append({"scope": name, "reason": f"differs in {', '.join(same)}"})
+        elif observed < 26:
+            excluded.append({"scope": name, "reason": "too few weeks with volume in the reference"})
+        else:
+            volumes.append((volume, name))
+    ranked = [name for _, name in sorted(volumes, key=lambda item: (-item[0], item[1]))]
+    excluded += [{"scope": name, "reason": f"more than {most} controls"} for name in ranked[most:]]
+    return ranked[:most], sorted(excluded, key=lambda item: item["scope"])
+
+
+def _overlaps(other: Action, first_week: int) -> bool:
+    """Whether another action touches the time from the reference on."""
+    if other.state == State.CANCELLED:
+        return False
+    return other.closed_at is None or weeks.week_of(other.closed_at.date()) >= first_week
+
+
+def acting_controls(action: Action, controls: list[str]) -> set[str]:
+    """Controls that got an action of their own since the plan was frozen."""
+    return {
+        other.scope_key
+        for other in Action.objects.filter(
+            connection=action.connection, metric=action.metric, scope_key__in=controls
+        ).exclude(pk=action.pk)
+        if other.state != State.CANCELLED
+    }
+
+
+def rule_of(action: Action) -> Rule | None:
+    """The rule version that opened an action."""
+    row = RuleVersion.objects.filter(rule_id=action.rule_id, sha256=action.rule_sha256).first()
+    return Rule.model_validate(row.document) if row is not None else None
+
+
+def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckPlan:
+    """The plan in the terms of the check."""
+    metric = planning.metric_of(action)
+    measured = plan.document if plan is not None else action.measurement
+    goal = action.goal or "-30%"
+    return CheckPlan(
+        action=action.code,
+        metric=metric.id,
+        metric_version=metric.version,
+        family=metric.family,
+        direction=Direction(metric.direction),
+        unit=metric.unit,
+        windows=planning.check_windows(action, live),
+        goal=Goal.parse(goal if action.goal else _default_goal(metric)),
+        min_effect=Goal.parse(action.min_effect) if action.min_effect else None,
+        looks=tuple(measured.get("looks", planning.DEFAULT_LOOKS)),
+        controls=tuple(measured.get("controls", [])),
+        controls_excluded=tuple((item["scope"], item["reason"]) for item in measured.get("controls_excluded", [])),
+        is_late=action.is_late,
+        recording_delay_days=int(measured.get("recording_delay_days") or 0),
+        tau_weeks=int(measured.get("tau_weeks") or 0),
+    )
+
+
+def _default_goal(metric: Metric) -> str:
+    if metric.family == "score":
+        return "+0.25"
+    return "-30%" if metric.direction == "lower" else "+30%"
+
+
+def concurrent_changes(warehouse: Warehouse, action: Action, first_week: int, last_week: int) -> dict[str, Any]:
+    """Changes of the scope's service that went live in *after*: how many, and the high-risk ones by number."""
+    service = action.scope.get("service")
+    if service is None:
+        return {"count": 0, "high_risk": []}
+    found = warehouse.arrow(
+        "SELECT number, risk FROM live_tickets WHERE connection = ? AND kind = 'change' AND service = ? "
+        "AND closed_day >= ? AND closed_day <= ? ORDER BY number",
+        [action.connection, service, weeks.day_of(weeks.monday(first_week)), weeks.day_of(weeks.sunday(last_week))],
+    ).to_pylist()
+    own = action.implemented_ref.strip()
+    high = [row["number"] for row in found if row["risk"] == "high" and row["number"] != own]
+    return {"count": len(found), "high_risk": high}

@@ -1,0 +1,43 @@
+"""Database triggers that refuse UPDATE and DELETE on ledger entries and frozen review records' engine part."""
+
+from __future__ import annotations
+
+from django.db import migrations
+
+TABLES = ("workflows_ledgerentry", "workflows_checkpoint", "workflows_reviewrecord", "workflows_reviewentry")
+MESSAGE = "this table is append-only"
+
+
+def refuse_changes(apps, schema_editor):  # type: ignore[no-untyped-def]
+    vendor = schema_editor.connection.vendor
+    if vendor == "postgresql":
+        schema_editor.execute(
+            "CREATE FUNCTION regelkreis_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{MESSAGE}'; END $$"
+        )
+    for table in TABLES:
+        for action in ("UPDATE", "DELETE"):
+            name = f"{table}_no_{action.lower()}"
+            if vendor == "postgresql":
+                schema_editor.execute(
+                    f"CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW EXECUTE FUNCTION regelkreis_refuse()"
+                )
+            else:
+                schema_editor.execute(
+                    f"CREATE TRIGGER {name} BEFORE {action} ON {table} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
+                )
+
+
+def allow_changes(apps, schema_editor):  # type: ignore[no-untyped-def]
+    vendor = schema_editor.connection.vendor
+    for table in TABLES:
+        for action in ("update", "delete"):
+            on = f" ON {table}" if vendor == "postgresql" else ""
+            schema_editor.execute(f"DROP TRIGGER {table}_no_{action}{on}")
+    if vendor == "postgresql":
+        schema_editor.execute("DROP FUNCTION regelkreis_refuse()")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("workflows", "0001_initial")]
+    operations = [migrations.RunPython(refuse_changes, allow_changes)]

@@ -1,0 +1,228 @@
+"""Open actions: from findings that fire, within the budgets, or by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from improvement import weeks
+from improvement.check import Goal
+from improvement.errors import InputError
+from improvement.metrics import DIMENSIONS, metric_named
+from improvement.pdca import State
+from improvement.records import Outbound, Verb
+from improvement.rules import FindingMemory, Rule, Scope, trigger_window
+from workflows import access, ledger, measuring, outbox, planning
+from workflows.models import Action, Connection, Finding, Origin, Person, Plan, Transition
+from workflows.warehouse import Warehouse
+
+PERSON_TRIGGER_WEEKS = 8  # without a trigger: the weeks before the opening
+
+
+def open_by_rule(finding: Finding, rule: Rule, memory: FindingMemory, warehouse: Warehouse, *, at: datetime) -> Action:
+    """Open the action a firing finding asks for."""
+    metric = rule.metric
+    first, last = trigger_window(memory, rule)
+    action = _new_action(
+        origin=Origin.RULE,
+        rule=rule,
+        finding=finding,
+        connection=finding.connection,
+        scope=finding.scope,
+        metric_id=metric.id,
+        title=_title(rule, finding.scope),
+        goal=rule.check.goal,
+        min_effect=rule.check.min_effect or "",
+        at=at,
+    )
+    action.is_accepted = rule.spec.mode == "open"
+    action.hypothesis = "" if rule.action.hypothesis == "ask" else rule.action.hypothesis
+    action.owner = access.owner_for(finding.connection, finding.scope, rule.metadata.owner)
+    action.due = at.date() + timedelta(days=rule.action.due)
+    action.impact, action.urgency = _priority(finding)
+    action.trigger = {
+        "value": finding.value,
+        "target": finding.target_value,
+        "target_kind": finding.target_kind,
+        "target_source": finding.target_source,
+        "value_text": metric.shown(finding.value),
+        "target_text": metric.shown(finding.target_value),
+        "n": finding.n,
+        "rows_sha256": finding.rows_sha256,
+        "from_week": first,
+        "to_week": last,
+    }
+    action.measurement = {"where": _listed(rule.query(finding.connection).where), "by": list(rule.spec.by)}
+    return _complete(action, warehouse, rule, actor=ledger.ENGINE, at=at)
+
+
+def open_by_person(
+    actor: Person,
+    *,
+    connection: str,
+    metric: str,
+    scope: str,
+    goal: str,
+    title: str,
+    where: str,
+    at: datetime,
+) -> Action:
+    """Open an action by hand; its trigger is the eight weeks before the opening."""
+    if not Connection.objects.filter(name=connection).exists():
+        raise InputError(f"There is no connection “{connection}”.", mend="`regelkreis doctor` lists them.")
+    values = _pairs(scope, "scope", DIMENSIONS)
+    conditions = _pairs(where, "where", metric_named(metric).where_keys) if where else {}
+    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+        action = _new_action(
+            origin=Origin.PERSON,
+            rule=None,
+            finding=None,
+            connection=connection,
+            scope=values,
+            metric_id=metric,
+            title=title or f"{metric_named(metric).title}: {Scope.of(values).key}",
+            goal=Goal.parse(goal).text,
+            min_effect="",
+            at=at,
+        )
+        action.owner = None if actor.is_local_admin else actor
+        last = weeks.last_complete_week(at, planning.zone_of(action))
+        action.trigger = {"from_week": last - PERSON_TRIGGER_WEEKS + 1, "to_week": last}
+        action.measurement = {"where": [[key, [value]] for key, value in sorted(conditions.items())], "by": list(values)}
+        return _complete(action, warehouse, None, actor=actor.uid, at=at)
+
+
+def _new_action(
+    *,
+    origin: Origin,
+    rule: Rule | None,
+    finding: Finding | None,
+    connection: str,
+    scope: dict[str, str],
+    metric_id: str,
+    title: str,
+    goal: str,
+    min_effect: str,
+    at: datetime,
+) -> Action:
+    return Action(
+        origin=origin,
+        rule_id=rule.id if rule else "",
+        rule_sha256=rule.sha256 if rule else "",
+        finding=finding,
+        connection=connection,
+        scope=scope,
+        scope_key=Scope.of(scope).key,
+        metric=metric_id,
+        title=title,
+        state=State.PROPOSED.value,
+        goal=goal,
+        min_effect=min_effect,
+        max_slip_weeks=settings.REGELKREIS.max_slip_weeks,
+        opened_at=at,
+        last_moved_at=at,
+    )
+
+
+def _complete(action: Action, warehouse: Warehouse, rule: Rule | None, *, actor: str, at: datetime) -> Action:
+    with transaction.atomic():
+        action.save()
+        measuring.measure(action, warehouse, rule, as_of=at)
+        planning.check_goal(action)
+        action.save()
+        Transition.objects.create(
+            action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor
+        )
+        ledger.append(
+            "action.opened",
+            subject=action.code,
+            actor=actor,
+            at=at,
+            payload={
+                "rule": action.rule_id,
+                "rule_sha256": action.rule_sha256,
+                "connection": action.connection,
+                "scope": action.scope,
+                "metric": action.metric,
+                "trigger": _plain(action.trigger),
+                "owner": action.owner.uid if action.owner else "",
+            },
+        )
+        outbound = Outbound(
+            verb=Verb.CREATE,
+            key=f"{action.code}/create",
+            action_id=action.code,
+            fields=planning.outbound_fields(action),
+        )
+        outbox.queue(action, outbound, at=at)
+        for number, step in enumerate(rule.action.playbook if rule else [], start=1):
+            fields: dict[str, str | int | float | None] = {"title": step, "due": None}
+            task = Outbound(verb=Verb.TASK, key=f"{action.code}/playbook/{number}", action_id=action.code, fields=fields)
+            outbox.queue(action, task, at=at)
+        triggers = trigger_ids(action, warehouse)
+        if triggers:
+            link = Outbound(
+                verb=Verb.LINK, key=f"{action.code}/triggers", action_id=action.code, trigger_ids=tuple(triggers)
+            )
+            outbox.queue(action, link, at=at)
+    return action
+
+
+def trigger_ids(action: Action, warehouse: Warehouse) -> list[str]:
+    """Up to ten of the newest tickets of the trigger window, to be linked on the platform."""
+    conditions = [f"{key} = ?" for key in action.scope if key in DIMENSIONS]
+    found = warehouse.arrow(
+        f"SELECT id FROM live_tickets WHERE connection = ? AND {' AND '.join(conditions) or 'true'} "  # noqa: S608
+        "AND opened_day BETWEEN ? AND ? ORDER BY opened_at DESC, id LIMIT 10",
+        [
+            action.connection,
+            *(action.scope[key] for key in action.scope if key in DIMENSIONS),
+            weeks.day_of(weeks.monday(int(action.trigger["from_week"]))),
+            weeks.day_of(weeks.sunday(int(action.trigger["to_week"]))),
+        ],
+    )
+    return [str(value) for value in found["id"].to_pylist()]
+
+
+def _title(rule: Rule, scope: dict[str, str]) -> str:
+    words = {"metric": rule.metric.title, "scope": Scope.of(scope).key, **dict.fromkeys(DIMENSIONS, "–"), **scope}
+    try:
+        return rule.action.title.format(**words)
+    except (KeyError, IndexError, ValueError):
+        return f"{rule.metadata.title or rule.id}: {Scope.of(scope).key}"
+
+
+def _priority(finding: Finding) -> tuple[int, int]:
+    """Impact from the volume of the scope, urgency from how far the value lies beyond its target."""
+    impact = 1 if finding.n >= 400 else 2 if finding.n >= 100 else 3
+    beyond = abs((finding.value or 0.0) - (finding.target_value or 0.0)) / (abs(finding.target_value or 0.0) or 1.0)
+    urgency = 1 if beyond >= 0.5 else 2 if beyond >= 0.2 else 3
+    return impact, urgency
+
+
+def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for part in text.split(","):
+        key, separator, value = part.partition("=")
+        if not separator or key.strip() not in known:
+            raise InputError(
+                f"“{part}” is no part of a {what}.", mend=f"Write key=value, separated by commas; keys: {', '.join(known)}."
+            )
+        values[key.strip()] = value.strip()
+    return values
+
+
+def _listed(where: Any) -> list[list[Any]]:
+    return [[key, list(values)] for key, values in where]
+
+
+def _plain(trigger: dict[str, Any]) -> dict[str, Any]:
+    return {key: value if value is not None else "" for key, value in trigger.items()}
+
+
+def plan_drafts(action: Action) -> list[Plan]:
+    """The versions of an action's plan, oldest first."""
+    return list(action.plans.order_by("version"))

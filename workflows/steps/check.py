@@ -1,0 +1,170 @@
+"""Check: compute the looks that are due, always on their own window, however late; and notice what was missed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from improvement import weeks
+from improvement.check import CheckResult, compute_look
+from improvement.errors import GuardRefused, RegelkreisError
+from improvement.evidence.canonical import digest, sha256_hex
+from improvement.pdca import Event, State
+from workflows import ledger, loop, measuring, planning
+from workflows.models import Action, Look, LookKind
+from workflows.steps.review import record_look, record_missed
+from workflows.warehouse import Warehouse
+
+log = structlog.get_logger()
+GRACE = timedelta(days=14)
+SUSTAIN_WINDOW_WEEKS = 13
+
+
+@dataclass(slots=True)
+class CheckRunResult:
+    """What one run of the check did on one connection."""
+
+    connection: str
+    computed: list[str] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    slipped: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def check(warehouse: Warehouse, connection: str, *, as_of: datetime) -> CheckRunResult:
+    """Compute what is due on one connection; one look's failure does not stop the others."""
+    result = CheckRunResult(connection=connection)
+    _slip(connection, as_of, result)
+    due = Look.objects.filter(
+        action__connection=connection, computed_at__isnull=True, is_dropped=False, due_at__lte=as_of
+    ).select_related("action", "plan")
+    for look in due.order_by("due_at", "id"):
+        look.action.refresh_from_db()
+        try:
+            with transaction.atomic():
+                _compute(warehouse, look, as_of, result)
+        except RegelkreisError as error:
+            result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
+            log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
+    _notice_missed(connection, as_of, result)
+    return result
+
+
+def _slip(connection: str, as_of: datetime, result: CheckRunResult) -> None:
+    """Approved plans whose go-live did not come in time need a new version."""
+    for action in Action.objects.filter(
+        connection=connection, state__in=(State.PLANNED.value, State.DOING.value), implemented_on__isnull=True
+    ):
+        try:
+            loop.move(action, Event.SLIP, actor=ledger.ENGINE, at=as_of)
+        except GuardRefused:
+            continue  # not slipped: the guard says until when it may still go live
+        result.slipped.append(action.code)
+
+
+def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRunResult) -> None:
+    action, plan = look.action, look.plan
+    check_plan = measuring.check_plan(action, plan)
+    windows = check_plan.windows
+    if look.kind == LookKind.SUSTAIN:
+        last = weeks.week_of(planning.local_day(action, look.due_at)) - 1 - check_plan.tau_weeks
+        first_after = last - SUSTAIN_WINDOW_WEEKS + 1
+    else:
+        last = windows.after_from + look.week_no - 1
+        first_after = windows.after_from
+    data_as_of = look.due_at
+    query = measuring.query_of(action, stratum=measuring.STRATUM)
+    first = windows.trigger[0] - measuring.LONG_REFERENCE_WEEKS
+    found = measuring.read(warehouse, query, as_of=as_of, first_week=first, last_week=last)
+    busy = measuring.acting_controls(action, list(check_plan.controls))
+    controls = {
+        name: found.by_scope[name] for name in check_plan.controls if name in found.by_scope and name not in busy
+    }
+    concurrent = measuring.concurrent_changes(warehouse, action, first_after, last)
+    outcome = compute_look(
+        check_plan,
+        found.by_scope.get(action.scope_key),
+        controls,
+        look=look.week_no,
+        kind=look.kind,
+        last_week=last,
+        dropped_controls=tuple((name, "got an action of its own") for name in sorted(busy)),
+        final=_final_result(action) if look.kind == LookKind.SUSTAIN else None,
+        concurrent_changes=concurrent["count"],
+        high_risk_changes=tuple(concurrent["high_risk"]),
+        has_other_action=_has_other_action(action),
+    )
+    look.computed_at = as_of
+    look.data_as_of = data_as_of
+    look.inputs_sha256 = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
+    look.result = outcome.as_dict()
+    look.verdict = outcome.verdict.value
+    if look.kind == LookKind.LOOK:
+        look.held_at = as_of
+    look.save()
+    ledger.append(
+        "check.looked",
+        subject=action.code,
+        actor=ledger.ENGINE,
+        at=as_of,
+        payload={
+            "kind": look.kind,
+            "week": look.week_no,
+            "cycle_no": look.cycle_no,
+            "plan_sha256": plan.sha256,
+            "inputs_sha256": look.inputs_sha256,
+            "verdict": look.verdict,
+            "reason": outcome.reason,
+            "result_sha256": digest(look.result),
+        },
+    )
+    result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
+    record_look(look, at=as_of)
+    _after(action, look, outcome, as_of, result)
+
+
+def _after(action: Action, look: Look, outcome: CheckResult, as_of: datetime, result: CheckRunResult) -> None:
+    verdict = outcome.verdict.value
+    if look.kind == LookKind.FINAL:
+        loop.move(action, Event.FINAL_LOOK, actor=ledger.ENGINE, at=as_of, verdict=verdict)
+        result.verdicts.append(f"{action.code}: {verdict}")
+    elif look.kind == LookKind.SUSTAIN and State(action.held_from or action.state) is State.SUSTAINING:
+        try:
+            loop.move(action, Event.BAD_SUSTAINING_LOOK, actor=ledger.ENGINE, at=as_of, verdict=verdict)
+        except GuardRefused:
+            return  # the effect is still there
+        action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True).update(is_dropped=True)
+
+
+def _final_result(action: Action) -> dict[str, object] | None:
+    final = action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
+    return final.result if final is not None else None
+
+
+def _has_other_action(action: Action) -> bool:
+    """Another action on the same scope and metric that was live in the windows."""
+    others = Action.objects.filter(
+        connection=action.connection, metric=action.metric, scope_key=action.scope_key, implemented_on__isnull=False
+    ).exclude(pk=action.pk)
+    return others.exists()
+
+
+def _notice_missed(connection: str, as_of: datetime, result: CheckRunResult) -> None:
+    """A look not held within its grace becomes a record of its own; a later hold does not erase it."""
+    overdue = Look.objects.filter(
+        action__connection=connection,
+        held_at__isnull=True,
+        is_dropped=False,
+        is_missed=False,
+        due_at__lt=as_of - GRACE,
+    ).select_related("action", "plan")
+    for look in overdue.order_by("due_at", "id"):
+        with transaction.atomic():
+            look.is_missed = True
+            look.save(update_fields=["is_missed"])
+            record_missed(look, at=as_of)
+        result.missed.append(f"{look.action.code} {look.kind} {look.week_no}")

@@ -1,0 +1,92 @@
+"""Review: a computed look becomes a review record, frozen, and is queued for the platform."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from improvement.evidence.canonical import canonical, sha256_hex
+from improvement.records import Outbound, OutboundFile, Verb
+from improvement.review import SCHEMA_VERSION
+from workflows import ledger, outbox, reviewing
+from workflows.models import Look, LookKind, ReviewRecord
+
+ANNOUNCED = (LookKind.FINAL, LookKind.SUSTAIN)
+
+
+def record_look(look: Look, *, at: datetime) -> ReviewRecord:
+    """Freeze what a look found as a review record; final and sustaining ones are told to the platform."""
+    document = _engine_part(look, kind=look.kind)
+    record = _freeze(look, look.kind, document, at)
+    if look.kind in ANNOUNCED:
+        _announce(record, look, at)
+    return record
+
+
+def record_missed(look: Look, *, at: datetime) -> ReviewRecord:
+    """Record that a due review was not held in its grace period."""
+    return _freeze(look, "missed", _engine_part(look, kind="missed"), at)
+
+
+def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
+    action, plan = look.action, look.plan
+    is_missed = kind == "missed"
+    return {
+        "schema": SCHEMA_VERSION,
+        "action": action.code,
+        "cycle_no": look.cycle_no,
+        "kind": kind,
+        "look_no": look.week_no,
+        "due_at": look.due_at.isoformat(),
+        "rule": action.rule_id,
+        "rule_sha256": action.rule_sha256,
+        "trigger": {key: value for key, value in action.trigger.items() if value is not None},
+        "scope": action.scope,
+        "connection": action.connection,
+        "plan_sha256": plan.sha256,
+        "plan_version": plan.version,
+        "plan_frozen_at": plan.frozen_at.isoformat() if plan.frozen_at else "",
+        "owner": action.owner.uid if action.owner else "",
+        "approved_by": plan.approved_by.uid if plan.approved_by else "",
+        "approval_source": plan.approval_source,
+        "implemented_on": action.implemented_on.isoformat() if action.implemented_on else "",
+        "implemented_ref": action.implemented_ref,
+        "data_as_of": look.data_as_of.isoformat() if look.data_as_of and not is_missed else "",
+        "inputs_sha256": look.inputs_sha256 if not is_missed else "",
+        "restatement_seq": 0,
+        "results": look.result if not is_missed else None,
+        "verdict": look.verdict if not is_missed else "",
+        "reason": (look.result or {}).get("reason", "") if not is_missed else "not held within 14 days after it was due",
+        "sentence": (look.result or {}).get("sentence", "") if not is_missed else "This review was not held in time.",
+    }
+
+
+def _freeze(look: Look, kind: str, document: dict[str, Any], at: datetime) -> ReviewRecord:
+    record = ReviewRecord.objects.create(
+        action=look.action,
+        look=look,
+        cycle_no=look.cycle_no,
+        kind=kind,
+        document=document,
+        verdict_sha256=sha256_hex(canonical(document)),
+        recorded_at=at,
+    )
+    ledger.append(
+        "review.recorded",
+        subject=look.action.code,
+        actor=ledger.ENGINE,
+        at=at,
+        payload={"review": record.code, "kind": kind, "verdict_sha256": record.verdict_sha256},
+    )
+    return record
+
+
+def _announce(record: ReviewRecord, look: Look, at: datetime) -> None:
+    action = look.action
+    name = f"{look.kind}-{look.cycle_no}-{look.week_no}"
+    outbox.note(action, name, reviewing.note_text(record), at=at, review=record)
+    content = reviewing.json_bytes(record)
+    digest = sha256_hex(content)[:12]
+    file = OutboundFile(name=f"{record.code.lower()}-{digest}.json", media_type="application/json", content=content)
+    attach = Outbound(verb=Verb.ATTACH, key=f"{action.code}/attach/{name}-json", action_id=action.code, file=file)
+    outbox.queue(action, attach, at=at, review=record)
