@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy
 
 import workflows.web
 from config import logging as log_setup
+from config.databases import database
 from config.secret_files import read_or_make_secret
 from config.settings import load
 
 REGELKREIS = load()
-log_setup.configure(REGELKREIS.log_format, REGELKREIS.log_level)
+log_setup.configure(REGELKREIS.log_format, REGELKREIS.log_level, secrets=REGELKREIS.secrets())
 _WEB = Path(workflows.web.__file__).parent
 
 DEBUG = False
 SECRET_KEY = read_or_make_secret(REGELKREIS.secret_key)
-ALLOWED_HOSTS = REGELKREIS.allowed_hosts
+ALLOWED_HOSTS = [*REGELKREIS.allowed_hosts, urlsplit(REGELKREIS.public_url).hostname or ""]
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -57,33 +57,14 @@ TEMPLATES = [
     }
 ]
 
-
-def _database(address: str) -> dict[str, Any]:
-    if address == "sqlite":
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": REGELKREIS.home / "state.sqlite3",
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
-            },
-        }
-    parts = urlsplit(address)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/"),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 60,
-    }
-
-
-DATABASES = {"default": _database(REGELKREIS.database)}
+DATABASES = {"default": database(REGELKREIS.database, home=REGELKREIS.home)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "workflows.Person"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -105,8 +86,10 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = REGELKREIS.public_url.startswith("https://")
-CSRF_TRUSTED_ORIGINS = [REGELKREIS.public_url] if REGELKREIS.public_url.startswith("https://") else []
+_IS_HTTPS = REGELKREIS.public_url.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(REGELKREIS.public_url))] if _IS_HTTPS else []
+SECURE_HSTS_SECONDS = 31_536_000 if _IS_HTTPS else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

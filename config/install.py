@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-TEMPLATE = '''# Settings of this Regelkreis. Every key can also be set in the environment: REGELKREIS_LANGUAGE=de,
+TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the environment: REGELKREIS_LANGUAGE=de,
 # REGELKREIS_CONNECTIONS__SNOW__PASSWORD=…; or as a file in secrets/: connections__snow__password.
 
 # language = "en"                     # en | de: the language of work notes; the site follows the browser
@@ -29,7 +29,7 @@ TEMPLATE = '''# Settings of this Regelkreis. Every key can also be set in the en
 # url = "https://acme.atlassian.net"
 # user = "regelkreis@acme.example"    # its API token: secrets/connections__jira__token
 # improvement_project = "CIP"         # where improvement actions are written
-'''
+"""
 
 
 def init_command() -> None:
@@ -37,9 +37,8 @@ def init_command() -> None:
     from config.settings import home
 
     made = make_home(home())
-    import typer
-
     import django
+    import typer
 
     django.setup()
     from django.core.management import call_command

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -20,6 +21,15 @@ SECRET_VALUE = re.compile(
 )
 
 
+SHORTEST_KNOWN_SECRET = 8  # shorter ones are words: hiding each occurrence would spoil the text
+
+
+class _Known:
+    """Secrets of this installation, hidden wherever they appear."""
+
+    texts: tuple[str, ...] = ()
+
+
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor that hides secrets by key and by shape, at any depth."""
     for key in list(event):
@@ -29,6 +39,8 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
+        for secret in _Known.texts:
+            value = value.replace(secret, REDACTED)
         return SECRET_VALUE.sub(lambda match: "://" + REDACTED + "@" if match[0].startswith("://") else REDACTED, value)
     if isinstance(value, dict):
         return {key: REDACTED if SECRET_KEY.search(str(key)) else _redacted(item) for key, item in value.items()}
@@ -37,8 +49,14 @@ def _redacted(value: Any) -> Any:
     return value
 
 
-def configure(form: str, level: str) -> None:
-    """Send every log line, ours and libraries', to standard error in one form (auto: by terminal)."""
+def configure(form: str, level: str, *, secrets: Iterable[str] = ()) -> None:
+    """Send every log line, ours and libraries', to standard error in one form (auto: by terminal).
+
+    ``secrets`` are texts to hide wherever they appear, beside what looks like a secret.
+    """
+    _Known.texts = tuple(
+        sorted({text for text in secrets if len(text) >= SHORTEST_KNOWN_SECRET}, key=len, reverse=True)
+    )
     is_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -48,7 +66,9 @@ def configure(form: str, level: str) -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer()
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=_is_colourful())
+    )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -65,3 +85,7 @@ def configure(form: str, level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+
+def _is_colourful() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")

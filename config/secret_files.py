@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 
 def read_or_make_secret(path: Path) -> str:
-    """The secret in a file; made on first use with mode 0600. Two processes at once agree on one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The secret in a file; made on first use with mode 0600. Two processes at once agree on one.
+
+    The file appears whole or not at all: it is written beside its place and linked there, and whoever comes second
+    reads what the first one linked.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(50))
+            _link(Path(beside), path)
+        finally:
+            Path(beside).unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+def _link(source: Path, target: Path) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.link(source, target)
     except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        secret = secrets.token_urlsafe(50)
-        file.write(secret)
-    return secret
+        return  # another process was faster; its secret counts

@@ -1,30 +1,32 @@
-"""The settings of an installation: environment, ``regelkreis.toml``, secrets directory; in that order of precedence.
+"""The settings of an installation: environment, secrets directory, ``regelkreis.toml``; the first that sets a key wins.
 
 Everything lives below one *home* directory (``REGELKREIS_HOME``, default ``./regelkreis-home``), made by
 ``regelkreis init``. Secrets come from the environment or from files in ``<home>/secrets``; they are never logged.
+What is wrong is told by :mod:`config.settings_errors`.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
+from config.settings_errors import Sources, checked_environment, checked_secret, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
-from improvement.errors import ManyErrors, Place, RegelkreisError, SettingsError
 
 DEFAULT_ZONES = {
     "DE": "Europe/Berlin",
@@ -38,7 +40,6 @@ DEFAULT_ZONES = {
     "NZ": "Pacific/Auckland",
 }
 ENV_PREFIX = "REGELKREIS_"
-OUTSIDE_SETTINGS = ("HOME", "TOKEN")  # read elsewhere: where we live, and as whom a command acts
 
 
 def home() -> Path:
@@ -47,7 +48,12 @@ def home() -> Path:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address."""
+    """Everything that can be set.
+
+    ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse`` and ``rules`` are
+    paths, relative ones below the home. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
+    defaults.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", validate_default=True
@@ -55,7 +61,9 @@ class Settings(BaseSettings):
 
     database: str = Field(default="sqlite", repr=False)
     public_url: str = "http://127.0.0.1:8600"
-    allowed_hosts: list[str] = ["127.0.0.1", "localhost", "[::1]"]
+    allowed_hosts: Annotated[list[str], NoDecode] = ["127.0.0.1", "localhost", "[::1]"]
+    warehouse: Path = Path("warehouse.duckdb")
+    rules: Path = Path("rules")
     language: Literal["en", "de"] = "en"
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
@@ -74,6 +82,32 @@ class Settings(BaseSettings):
         return {
             name: {**value, "name": name} if isinstance(value, dict) else value for name, value in connections.items()
         }
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, hosts: Any) -> Any:
+        """The environment lists hosts with commas."""
+        return [host.strip() for host in hosts.split(",") if host.strip()] if isinstance(hosts, str) else hosts
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError("write an address like https://regelkreis.acme.example")
+        return url.rstrip("/")
+
+    @field_validator("warehouse", "rules")
+    @classmethod
+    def _below_home(cls, path: Path) -> Path:
+        return home() / path.expanduser()
+
+    @field_validator("ledger_origin")
+    @classmethod
+    def _origin(cls, origin: str) -> str:
+        if not origin or "+" in origin or any(character.isspace() for character in origin):
+            raise ValueError("write a name without spaces and plus signs, like acme.example/regelkreis")
+        return origin
 
     @field_validator("default_zone")
     @classmethod
@@ -100,16 +134,6 @@ class Settings(BaseSettings):
         return home()
 
     @property
-    def warehouse(self) -> Path:
-        """The warehouse file."""
-        return self.home / "warehouse.duckdb"
-
-    @property
-    def rules(self) -> Path:
-        """The folder of the user's rules."""
-        return self.home / "rules"
-
-    @property
     def ledger_key(self) -> Path:
         """The ledger's signing key."""
         return self.home / "ledger.key"
@@ -118,6 +142,12 @@ class Settings(BaseSettings):
     def secret_key(self) -> Path:
         """The key that signs web sessions."""
         return self.home / "secret.key"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret text known to us, for redaction."""
+        password = urlsplit(self.database).password
+        own = (password,) if password else ()
+        return own + tuple(secret for connection in self.connections.values() for secret in connection.secrets())
 
     @classmethod
     def settings_customise_sources(
@@ -133,9 +163,8 @@ class Settings(BaseSettings):
             init_settings,
             EnvSettingsSource(settings_cls, env_ignore_empty=True),
         ]
-        secrets = home() / "secrets"
-        if secrets.is_dir():
-            sources.append(_Secrets(settings_cls, secrets))
+        if secrets_folder().is_dir():
+            sources.append(_Secrets(settings_cls, secrets_folder()))
         file = config_file()
         if file.exists():
             sources.append(TomlConfigSettingsSource(settings_cls, file))
@@ -158,7 +187,7 @@ class _Secrets(SecretsSettingsSource):
             *parents, last = file.name.split("__")
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[last] = file.read_text(encoding="utf-8").strip()
+            node[last] = checked_secret(file)
         return found
 
 
@@ -167,56 +196,22 @@ def config_file() -> Path:
     return home() / "regelkreis.toml"
 
 
+def secrets_folder() -> Path:
+    """Where files with secrets are expected."""
+    return home() / "secrets"
+
+
 def load() -> Settings:
-    """The settings in force; :class:`SettingsError` (or several) naming file, key and allowed form."""
-    _check_toml()
-    _check_environment()
+    """The settings in force; :class:`~improvement.errors.SettingsError` (or several) with file, key, allowed form."""
+    sources = Sources(ENV_PREFIX, config_file(), secrets_folder(), tuple(Settings.model_fields))
+    checked_toml(sources)
+    checked_environment(sources)
     try:
         return Settings()
     except ValidationError as error:
-        raise _translated(error) from None
-
-
-def _check_toml() -> None:
-    file = config_file()
-    if not file.exists():
-        return
-    try:
-        tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The file is no valid TOML: {error}.", where=Place(file=str(file))) from error
-
-
-def _check_environment() -> None:
-    known = {name.upper() for name in Settings.model_fields}
-    for variable in os.environ:
-        if not variable.startswith(ENV_PREFIX):
-            continue
-        name = variable.removeprefix(ENV_PREFIX).partition("__")[0]
-        if name not in known and name not in OUTSIDE_SETTINGS:
-            near = difflib.get_close_matches(name, [*known, *OUTSIDE_SETTINGS], n=1)
-            raise SettingsError(
-                f"The environment sets {variable}, which is no setting.",
-                mend=f"Did you mean {ENV_PREFIX}{near[0]}?" if near else f"Known: {', '.join(sorted(known))}.",
-            )
-
-
-def _translated(error: ValidationError) -> RegelkreisError:
-    errors: list[RegelkreisError] = []
-    for problem in error.errors(include_input=False, include_url=False):
-        path = [str(part) for part in problem["loc"]]
-        key = ".".join(path)
-        variable = ENV_PREFIX + "__".join(path).upper()
-        where = Place(file=f"environment {variable}" if variable in os.environ else str(config_file()), field=key)
-        if problem["type"] == "extra_forbidden":
-            known = list(ConnectionConfig.model_fields) if path[0] == "connections" else list(Settings.model_fields)
-            near = difflib.get_close_matches(path[-1], known, n=1)
-            mend = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(sorted(known))}."
-            errors.append(SettingsError("This key is unknown.", where=where, mend=mend))
-        else:
-            message = str(problem["msg"]).removeprefix("Value error, ")
-            errors.append(SettingsError(f"{message[:1].upper()}{message[1:]}.", where=where))
-    return errors[0] if len(errors) == 1 else ManyErrors(errors)
+        raise translated(error, sources) from None
+    except SourceError as error:
+        raise unreadable(error, sources) from None
 
 
 def _known_zone(zone: str) -> str:

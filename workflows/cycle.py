@@ -15,7 +15,8 @@ from django.db import transaction
 from connectors.base import Connector
 from connectors.registry import connector as connect
 from improvement.errors import InputError, RegelkreisError
-from improvement.rules import Rule, examine
+from improvement.rules import Limits, Rule
+from improvement.rules.loading import load
 from workflows import ledger
 from workflows.models import Connection, RuleVersion
 from workflows.steps import check, deliver, evaluate, follow, pull
@@ -124,7 +125,7 @@ def _progress(is_shown: bool) -> Iterator[pull.Progress | None]:
         yield show
 
 
-def live_rules(*, as_of: datetime, errors: list[str]) -> list[Rule]:
+def live_rules(*, as_of: datetime, errors: list[str]) -> tuple[list[Rule], Limits]:
     """Every valid rule of the rules folder; a new version is recorded as `rule.applied`.
 
     Broken files are reported and do not stop the valid ones. A rule whose file is gone is no longer live; its open
@@ -132,24 +133,23 @@ def live_rules(*, as_of: datetime, errors: list[str]) -> list[Rule]:
     """
     folder = settings.REGELKREIS.rules
     if not folder.is_dir():
-        return []
-    pack, found = examine([folder])
-    errors.extend(str(error) for error in found)
+        return [], Limits()
+    pack = load([folder])
+    errors.extend(str(error) for error in pack.errors)
     with transaction.atomic():
-        for loaded in pack.rules:
-            _apply(loaded.rule, str(loaded.file), as_of)
-        broken = bool(found)
-        if not broken:
-            gone = RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=[item.rule.id for item in pack.rules])
+        for rule in pack.rules:
+            _apply(rule, as_of)
+        if not pack.errors:  # a rule in a broken file is not gone
+            gone = RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=[rule.id for rule in pack.rules])
             for row in gone:
                 row.is_live = False
                 row.save(update_fields=["is_live"])
                 payload = {"sha256": row.sha256}
                 ledger.append("rule.removed", subject=row.rule_id, actor=ledger.ENGINE, at=as_of, payload=payload)
-    return [loaded.rule for loaded in pack.rules]
+    return pack.rules, pack.limits
 
 
-def _apply(rule: Rule, file: str, as_of: datetime) -> None:
+def _apply(rule: Rule, as_of: datetime) -> None:
     row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
     if row is not None and row.is_live:
         return
@@ -162,12 +162,12 @@ def _apply(rule: Rule, file: str, as_of: datetime) -> None:
             rule_id=rule.id,
             sha256=rule.sha256,
             document=rule.canonical(),
-            file=file,
-            mode=rule.spec.mode,
+            file=str(rule.place.file) if rule.place and rule.place.file else "",
+            mode=rule.mode.value,
             applied_at=as_of,
             applied_by=ledger.ENGINE,
         )
-    payload = {"sha256": rule.sha256, "mode": rule.spec.mode}
+    payload = {"sha256": rule.sha256, "mode": rule.mode.value}
     ledger.append("rule.applied", subject=rule.id, actor=ledger.ENGINE, at=as_of, payload=payload)
 
 
@@ -180,12 +180,12 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
 def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     """One cycle over connectors that are open already. One connection's failure does not stop the others."""
     summary = CycleSummary(as_of=as_of)
-    rules = live_rules(as_of=as_of, errors=summary.errors)
+    rules, limits = live_rules(as_of=as_of, errors=summary.errors)
     summary.rules = len(rules)
     with _progress(is_shown) as on_progress, Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
         for one in opened:
             try:
-                _run_one(one, warehouse, rules, as_of, summary, on_progress)
+                _run_one(one, warehouse, rules, limits, as_of, summary, on_progress)
             except RegelkreisError as error:
                 summary.errors.append(f"{one.name}: {error}")
                 log.warning("cycle.failed", connection=one.name, error=str(error))
@@ -197,6 +197,7 @@ def _run_one(
     one: Connector,
     warehouse: Warehouse,
     rules: list[Rule],
+    limits: Limits,
     as_of: datetime,
     summary: CycleSummary,
     on_progress: pull.Progress | None,
@@ -211,7 +212,7 @@ def _run_one(
         summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
         summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
         summary.errors += [f"{one.name}: {error}" for error in evaluated.errors]
-        found = opening.open_actions(warehouse, rules, one.name, as_of=as_of)
+        found = opening.open_actions(warehouse, rules, one.name, limits=limits, as_of=as_of)
         summary.opened += found.opened
         summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
     followed = follow.follow(one, as_of=as_of)

@@ -74,11 +74,11 @@ def _home() -> list[HealthLine]:
         lines.append(HealthLine("", "ledger key is private", is_private, oct(key.stat().st_mode & 0o777), f"chmod 600 {key}"))
     errors: list[str] = []
     if config.rules.is_dir():
-        from improvement.rules import examine as examine_rules
+        from improvement.rules import check_paths
 
-        pack, found = examine_rules([config.rules])
-        errors = [str(error) for error in found]
-        detail = "; ".join(errors) or f"{len(pack.rules)} rules"
+        report = check_paths([config.rules])
+        errors = [str(error) for error in report.errors]
+        detail = "; ".join(errors) or f"{len(report.rules)} rules"
         lines.append(HealthLine("", "rules", not errors, detail, "`regelkreis rules check` shows each error."))
     if not config.connections:
         lines.append(

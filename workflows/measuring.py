@@ -10,17 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from improvement import weeks
 from improvement.check import CheckPlan, Direction, Goal, Series, detectable
 from improvement.evidence.canonical import sha256_hex
 from improvement.metrics import CellQuery, Metric, where_from
 from improvement.pdca import State
-from improvement.rules import Rule, Scope
+from improvement.rules import Rule, Scope, rule_from_document
 from workflows import planning
 from workflows.models import Action, Plan, RuleVersion
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, digest_of
 
 REFERENCE_WEEKS = 52
 LONG_REFERENCE_WEEKS = 104
@@ -54,7 +53,6 @@ def query_of(action: Action, *, stratum: str | None = None, tau_h: float | None 
 def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> Measured:
     """Read cells and split them by scope."""
     cells = warehouse.cells(query, as_of=as_of, first_week=first_week, last_week=last_week)
-    digest = sha256_hex(_bytes(cells))
     columns = [cells[name].to_pylist() for name in query.by]
     rows: dict[tuple[str, ...], list[int]] = {}
     for index, key in enumerate(zip(*columns, strict=True)):
@@ -75,13 +73,7 @@ def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week:
             denominator=denominator[at],
             stratum=stratum[at] if stratum is not None else None,
         )
-    return Measured(by_scope, scopes, digest)
-
-
-def _bytes(cells: pa.Table) -> bytes:
-    """The cells as text, independent of the engine's memory layout."""
-    rows = zip(*(cells[name].to_pylist() for name in cells.column_names), strict=True)
-    return "\n".join("\x1f".join(repr(value) for value in row) for row in rows).encode()
+    return Measured(by_scope, scopes, digest_of(cells))
 
 
 def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: datetime) -> None:
@@ -126,8 +118,8 @@ def _controls(
     action: Action, found: Measured, rule: Rule | None, reference: tuple[int, int]
 ) -> tuple[list[str], list[dict[str, str]]]:
     """The rule's other scopes on the same connection, largest first, without those that have an action of their own."""
-    same = rule.check.controls.same if rule else []
-    most = rule.check.controls.max if rule else 10
+    same = rule.check.controls_same if rule else ()
+    most = rule.check.controls_max if rule else 10
     busy = {
         other.scope_key
         for other in Action.objects.filter(connection=action.connection, metric=action.metric).exclude(pk=action.pk)
@@ -175,7 +167,7 @@ def acting_controls(action: Action, controls: list[str]) -> set[str]:
 def rule_of(action: Action) -> Rule | None:
     """The rule version that opened an action."""
     row = RuleVersion.objects.filter(rule_id=action.rule_id, sha256=action.rule_sha256).first()
-    return Rule.model_validate(row.document) if row is not None else None
+    return rule_from_document(row.document) if row is not None else None
 
 
 def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckPlan:

@@ -14,49 +14,58 @@ from improvement.errors import InputError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import State
 from improvement.records import Outbound, Verb
-from improvement.rules import FindingMemory, Rule, Scope, trigger_window
+from improvement.rules import Mode, Proposal, Rule, Scope
 from workflows import access, ledger, measuring, outbox, planning
-from workflows.models import Action, Connection, Finding, Origin, Person, Plan, Transition
+from workflows.models import Action, Connection, Finding, Origin, Person, Transition
+from workflows.steps.evaluate import memory_of
 from workflows.warehouse import Warehouse
 
 PERSON_TRIGGER_WEEKS = 8  # without a trigger: the weeks before the opening
 
 
-def open_by_rule(finding: Finding, rule: Rule, memory: FindingMemory, warehouse: Warehouse, *, at: datetime) -> Action:
-    """Open the action a firing finding asks for."""
-    metric = rule.metric
-    first, last = trigger_window(memory, rule)
+def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehouse, *, at: datetime) -> Action:
+    """Open the action that a firing finding, or a group of them on one parent, asks for.
+
+    A group's trigger is that of its largest scope; its baseline and check are those of the parent.
+    """
+    rule, first = proposal.rule, findings[0]
+    metric = metric_named(rule.metric)
+    memory = memory_of(first)
+    assert memory is not None  # a firing finding has seen values
+    scope = proposal.scope.as_dict()
     action = _new_action(
         origin=Origin.RULE,
         rule=rule,
-        finding=finding,
-        connection=finding.connection,
-        scope=finding.scope,
+        finding=first,
+        connection=first.connection,
+        scope=scope,
         metric_id=metric.id,
-        title=_title(rule, finding.scope),
-        goal=rule.check.goal,
+        title=rule.title_for(proposal.scope) if not proposal.is_group else f"{rule.title}: {proposal.scope.key}",
+        goal=rule.check.goal or "",
         min_effect=rule.check.min_effect or "",
         at=at,
     )
-    action.is_accepted = rule.spec.mode == "open"
+    action.is_accepted = rule.mode is Mode.OPEN
     action.hypothesis = "" if rule.action.hypothesis == "ask" else rule.action.hypothesis
-    action.owner = access.owner_for(finding.connection, finding.scope, rule.metadata.owner)
-    action.due = at.date() + timedelta(days=rule.action.due)
-    action.impact, action.urgency = _priority(finding)
+    action.owner = access.owner_for(first.connection, first.scope, rule.owner)
+    action.due = at.date() + timedelta(days=rule.action.due_days)
+    action.impact, action.urgency = _priority(rule, first)
     action.trigger = {
-        "value": finding.value,
-        "target": finding.target_value,
-        "target_kind": finding.target_kind,
-        "target_source": finding.target_source,
-        "value_text": metric.shown(finding.value),
-        "target_text": metric.shown(finding.target_value),
-        "n": finding.n,
-        "rows_sha256": finding.rows_sha256,
-        "from_week": first,
-        "to_week": last,
+        "value": memory.trigger_value,
+        "target": memory.trigger_target,
+        "target_kind": memory.trigger_target_kind,
+        "target_source": memory.trigger_source,
+        "value_text": metric.shown(memory.trigger_value),
+        "target_text": metric.shown(memory.trigger_target),
+        "n": first.n,
+        "rows_sha256": first.rows_sha256,
+        "from_week": memory.trigger_first_week,
+        "to_week": memory.trigger_last_week,
+        "scopes": [member.scope.key for member in proposal.members],
     }
-    action.measurement = {"where": _listed(rule.query(finding.connection).where), "by": list(rule.spec.by)}
-    return _complete(action, warehouse, rule, actor=ledger.ENGINE, at=at)
+    by = list(scope) if proposal.is_group else list(rule.by)
+    action.measurement = {"where": _listed(rule.key.where), "by": by}
+    return _complete(action, warehouse, rule, findings, actor=ledger.ENGINE, at=at)
 
 
 def open_by_person(
@@ -92,7 +101,7 @@ def open_by_person(
         last = weeks.last_complete_week(at, planning.zone_of(action))
         action.trigger = {"from_week": last - PERSON_TRIGGER_WEEKS + 1, "to_week": last}
         action.measurement = {"where": [[key, [value]] for key, value in sorted(conditions.items())], "by": list(values)}
-        return _complete(action, warehouse, None, actor=actor.uid, at=at)
+        return _complete(action, warehouse, None, [], actor=actor.uid, at=at)
 
 
 def _new_action(
@@ -127,9 +136,12 @@ def _new_action(
     )
 
 
-def _complete(action: Action, warehouse: Warehouse, rule: Rule | None, *, actor: str, at: datetime) -> Action:
+def _complete(
+    action: Action, warehouse: Warehouse, rule: Rule | None, findings: list[Finding], *, actor: str, at: datetime
+) -> Action:
     with transaction.atomic():
         action.save()
+        action.findings.set(findings)
         measuring.measure(action, warehouse, rule, as_of=at)
         planning.check_goal(action)
         action.save()
@@ -187,20 +199,12 @@ def trigger_ids(action: Action, warehouse: Warehouse) -> list[str]:
     return [str(value) for value in found["id"].to_pylist()]
 
 
-def _title(rule: Rule, scope: dict[str, str]) -> str:
-    words = {"metric": rule.metric.title, "scope": Scope.of(scope).key, **dict.fromkeys(DIMENSIONS, "–"), **scope}
-    try:
-        return rule.action.title.format(**words)
-    except (KeyError, IndexError, ValueError):
-        return f"{rule.metadata.title or rule.id}: {Scope.of(scope).key}"
-
-
-def _priority(finding: Finding) -> tuple[int, int]:
-    """Impact from the volume of the scope, urgency from how far the value lies beyond its target."""
+def _priority(rule: Rule, finding: Finding) -> tuple[int, int]:
+    """Impact from the volume of the scope, urgency from how far the value lies beyond its target; 1 high … 3 low."""
     impact = 1 if finding.n >= 400 else 2 if finding.n >= 100 else 3
     beyond = abs((finding.value or 0.0) - (finding.target_value or 0.0)) / (abs(finding.target_value or 0.0) or 1.0)
     urgency = 1 if beyond >= 0.5 else 2 if beyond >= 0.2 else 3
-    return impact, urgency
+    return rule.action.impact or impact, rule.action.urgency or urgency
 
 
 def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -221,8 +225,3 @@ def _listed(where: Any) -> list[list[Any]]:
 
 def _plain(trigger: dict[str, Any]) -> dict[str, Any]:
     return {key: value if value is not None else "" for key, value in trigger.items()}
-
-
-def plan_drafts(action: Action) -> list[Plan]:
-    """The versions of an action's plan, oldest first."""
-    return list(action.plans.order_by("version"))

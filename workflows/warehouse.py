@@ -22,7 +22,7 @@ import structlog
 
 from improvement import metrics
 from improvement.errors import Place, RegelkreisError
-from improvement.metrics import CellQuery, Tables
+from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import NATURAL_KEYS, SCHEMAS, RecordKind
 
 log = structlog.get_logger()
@@ -138,7 +138,7 @@ class Warehouse:
         table = TABLE_OF[kind]
         self._raw.register("present", pa.table({"id": present_ids}))
         try:
-            gone = f"connection = ? AND vanished_at IS NULL AND id NOT IN (SELECT id FROM present)"
+            gone = "connection = ? AND vanished_at IS NULL AND id NOT IN (SELECT id FROM present)"
             count = self._one(f"SELECT count(*) AS n FROM {table} WHERE {gone}", [connection])["n"]
             self._raw.execute(f"UPDATE {table} SET vanished_at = ? WHERE {gone}", [seen_at, connection])
         finally:
@@ -175,13 +175,12 @@ class Warehouse:
             self._sql[query] = str(ibis.to_sql(metrics.expression(query, self.tables()), dialect="duckdb"))
         return self._sql[query]
 
-    def pinned(self, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> tuple[str, str]:
-        """Digest of the cells a value rests on, and the SQL that gave them."""
+    def pinned(
+        self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
+    ) -> tuple[str, str]:
+        """Digest of the cells one scope's value rests on, and the SQL that gave them."""
         cells = self.cells(query, as_of=as_of, first_week=first_week, last_week=last_week)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, cells.schema.remove_metadata()) as writer:
-            writer.write_table(cells.combine_chunks().replace_schema_metadata(None))
-        return hashlib.sha256(sink.getvalue()).hexdigest(), self.sql(query)
+        return digest_of(metrics.scope_rows(cells, scope)), self.sql(query)
 
     def arrow(self, sql: str, parameters: list[Any] | None = None) -> pa.Table:
         """The result of a SQL text as Arrow."""
@@ -253,6 +252,24 @@ class Warehouse:
         if kind is RecordKind.SLA:  # a clock that was cancelled since changes its place in the order
             self._raw.execute(f"DELETE FROM {table} t USING fresh f WHERE t.connection = f.connection AND t.id = f.id")
         self._raw.execute(f"INSERT INTO {table} BY NAME SELECT * FROM fresh")
+
+
+def digest_of(cells: pa.Table) -> str:
+    """SHA-256 of a table's rows as text, independent of the engine's memory layout."""
+    rows = zip(*(cells[name].to_pylist() for name in cells.column_names), strict=True)
+    return hashlib.sha256("\n".join("\x1f".join(repr(value) for value in row) for row in rows).encode()).hexdigest()
+
+
+def sql_of(metric: Metric) -> str:
+    """A metric's SQL, grouped by customer, country and service, as it runs on an empty warehouse."""
+    backend = ibis.duckdb.connect()
+    try:
+        warehouse = Warehouse(backend)
+        warehouse._create()
+        query = CellQuery(metric.id, "CONNECTION", by=("customer", "country", "service"), tau_h=metric.tau_h)
+        return str(ibis.to_sql(metrics.expression(query, warehouse.tables()), dialect="duckdb", pretty=True))
+    finally:
+        backend.disconnect()
 
 
 VIEWS = {

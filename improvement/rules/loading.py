@@ -20,6 +20,7 @@ from improvement.rules.documents import API_VERSION, RuleDocument, RuleTestDocum
 from improvement.rules.flow_down import derived
 from improvement.rules.problems import Problems
 from improvement.rules.rule import Limits, Rule
+from improvement.rules.salvage import salvaged
 from improvement.rules.source import Node, read_documents
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import RuleTest, rule_test_of
@@ -228,9 +229,12 @@ def _load_rule(
         raw = merged(raw, plain)
     raw = merged(raw, document.node.plain())
     model = _validated(RuleDocument, raw, problems)
-    rule = compiled(cast("RuleDocument", model), problems, catalogue, limits) if model is not None else None
+    judged = model if model is not None else salvaged(RuleDocument, raw, problems)
+    rule = compiled(cast("RuleDocument", judged), problems, catalogue, limits) if judged is not None else None
     if model is not None and "@" in cast("RuleDocument", model).metadata.id:
         problems.add(("metadata", "id"), "The @ is for derived rules.", "Use small letters, digits and hyphens.")
+    if model is None:
+        rule = None
     if rule is not None:
         same = next((other for other in loaded.rules if other.id == rule.id), None)
         if same is not None:

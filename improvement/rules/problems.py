@@ -49,13 +49,13 @@ class Problems:
         """Every error of a failed validation."""
         seen: set[Path] = set()
         for item in error.errors(include_url=False):
-            path = (*prefix, *self._real(item["loc"]))
+            path = (*prefix, *self.real(item["loc"]))
             if path in seen and item["type"] != "extra_forbidden":  # other branches of a union say the same again
                 continue
             seen.add(path)
             self._add_item(path, item, _allowed_at(model, path))
 
-    def _real(self, location: tuple[int | str, ...]) -> Path:
+    def real(self, location: tuple[int | str, ...]) -> Path:
         """A location without the names of union branches, which are no part of the document."""
         real: list[int | str] = []
         nodes = [node for node, _ in self._layers]
@@ -79,6 +79,10 @@ class Problems:
             options = [part.strip(" '") for part in str(context["expected"]).replace(" or ", ",").split(",")]
             given = str(item["input"])
             self.add(path, f"“{given[:60]}” is not allowed here.", did_you_mean(given, options))
+        elif kind == "too_short":
+            self.add(path, f"“{name}” is empty.", "Name at least one.")
+        elif kind == "too_long":
+            self.add(path, f"“{name}” holds too many.", f"Keep at most {context['max_length']}.")
         elif kind in _KINDS:
             what, mend = _KINDS[kind]
             self.add(path, f"“{str(item['input'])[:60]}” {what}.", mend)

@@ -26,38 +26,39 @@ def _paths(paths: list[Path] | None) -> list[Path]:
 @group.command()
 def check(paths: Paths = None, as_json: Json = False) -> None:
     """Validate rule files: every error with file, line and column. Exit 2 if any."""
-    from improvement.rules import examine
+    from improvement.rules import check_paths
     from workflows.cli.output import print_json
 
-    pack, errors = examine(_paths(paths))
+    report = check_paths(_paths(paths))
     if as_json:
-        print_json({"rules": [loaded.rule.id for loaded in pack.rules], "errors": [str(error) for error in errors]})
+        print_json(report.as_dict())
     else:
-        for error in errors:
-            typer.echo(str(error))
-        typer.echo(f"{len(pack.rules)} rules, {len(pack.tests)} rule tests, {len(errors)} errors")
-    if errors:
+        for error in report.errors:
+            typer.echo(f"error: {error}")
+        for warning in report.warnings:
+            typer.echo(f"warning: {warning}")
+        tests = sum(len(test.stories) for test in report.tests)
+        typer.echo(f"{len(report.rules)} rules, {tests} tests, {len(report.errors)} errors, {len(report.warnings)} warnings")
+    if not report.is_valid:
         raise typer.Exit(2)
 
 
 @group.command(name="test")
 def run_tests(paths: Paths = None, as_json: Json = False) -> None:
     """Run rule tests. Exit 1 if one fails."""
-    from improvement.rules import load_pack, run_test
+    from improvement.rules import load_pack
+    from improvement.rules import run_tests as run
     from workflows.cli.output import print_json
 
-    pack = load_pack(_paths(paths))
-    rules = {loaded.rule.id: loaded.rule for loaded in pack.rules}
-    results = [result for test, _ in pack.tests for result in run_test(rules[test.rule], test)]
+    outcomes = run(load_pack(_paths(paths)).tests)
     if as_json:
-        print_json([{"rule": r.rule, "name": r.name, "ok": r.is_ok, "differences": r.differences} for r in results])
+        print_json([{"sentence": outcome.sentence, "ok": outcome.is_met} for outcome in outcomes])
     else:
-        for result in results:
-            typer.echo(f"{'ok  ' if result.is_ok else 'FAIL'} {result.rule}: {result.name}")
-            for difference in result.differences:
-                typer.echo(f"       {difference}")
-        typer.echo(f"{sum(r.is_ok for r in results)} passed, {sum(not r.is_ok for r in results)} failed")
-    if not all(result.is_ok for result in results):
+        for outcome in outcomes:
+            typer.echo(f"{'ok  ' if outcome.is_met else 'FAIL'} {outcome.sentence}")
+        met = sum(outcome.is_met for outcome in outcomes)
+        typer.echo(f"{met} passed, {len(outcomes) - met} failed")
+    if not all(outcome.is_met for outcome in outcomes):
         raise typer.Exit(1)
 
 

@@ -22,6 +22,7 @@ class Action(models.Model):
     rule_id = models.CharField(max_length=200, blank=True)
     rule_sha256 = models.CharField(max_length=64, blank=True)
     finding = models.ForeignKey("workflows.Finding", on_delete=models.PROTECT, null=True, related_name="actions")
+    findings = models.ManyToManyField("workflows.Finding", related_name="opened_actions")  # several: a group
     connection = models.CharField(max_length=64)
     scope_key = models.TextField()
     scope = models.JSONField()

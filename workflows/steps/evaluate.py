@@ -6,18 +6,31 @@ have given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import msgspec
+import pyarrow as pa
 import structlog
 from django.conf import settings
 from django.db import transaction
 
-from improvement import metrics, weeks
+from improvement import weeks
 from improvement.errors import RegelkreisError
-from improvement.rules import FindingMemory, FindingState, Point, Query, Rule, advance, plan_queries, points
+from improvement.metrics import CATALOGUE, CellQuery
+from improvement.rules import (
+    Cells,
+    FindingMemory,
+    FindingState,
+    Point,
+    Rule,
+    Scope,
+    SeriesKey,
+    advance,
+    plan_queries,
+    points,
+)
 from workflows import ledger
 from workflows.models import Evaluation, Finding
 from workflows.models import Point as PointRow
@@ -39,64 +52,90 @@ class EvaluateResult:
     errors: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where and when an evaluation happens."""
+
+    warehouse: Warehouse
+    connection: str
+    week: int  # the last complete week
+    as_of: datetime
+    result: EvaluateResult
+
+
 def last_week(as_of: datetime) -> int:
     """The last ISO week that is over in every zone we count in, so that all scopes show the same weeks."""
     zones = {settings.REGELKREIS.default_zone, *settings.REGELKREIS.zones.values()}
     return min(weeks.last_complete_week(as_of, zone) for zone in zones)
 
 
+def cell_query(key: SeriesKey, connection: str) -> CellQuery:
+    """The cells of a rule's series on a connection."""
+    return CellQuery(
+        metric=key.metric, connection=connection, where=key.where, by=key.by, tau_h=CATALOGUE[key.metric].tau_h
+    )
+
+
 def evaluate(warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> EvaluateResult:
     """Evaluate the live rules on one connection. A rule that fails is reported; the others go on."""
     result = EvaluateResult(connection=connection, rules=len(rules))
-    week = last_week(as_of)
+    moment = Moment(warehouse, connection, last_week(as_of), as_of, result)
     seen = {row.rule_id: row for row in Evaluation.objects.filter(connection=connection)}
+    todo = {rule.id: _weeks_to_do(rule, seen.get(rule.id), moment.week) for rule in rules}
+    cells: dict[SeriesKey, Cells] = {}
     for query in plan_queries(rules):
-        try:
-            _evaluate_query(warehouse, query, connection, week, seen, as_of, result)
-        except RegelkreisError as error:
-            names = ", ".join(rule.id for rule in query.rules)
-            result.errors.append(f"{names}: {error}")
-            log.warning("evaluate.failed", connection=connection, rules=names, error=str(error))
+        starts = [span.start for rule in (*query.rules, *query.companions) if len(span := todo[rule.id])]
+        if not starts:
+            continue
+        found = warehouse.cells(
+            cell_query(query.key, connection),
+            as_of=as_of,
+            first_week=min(starts) - query.weeks_needed + 1,
+            last_week=moment.week,
+        )
+        cells[query.key] = Cells.of(found, query.by)
+        for rule in query.rules:
+            try:
+                _evaluate_rule(rule, todo[rule.id], cells, moment)
+            except RegelkreisError as error:
+                result.errors.append(f"{rule.id}: {error}")
+                log.warning("evaluate.failed", connection=connection, rule=rule.id, error=str(error))
     return result
 
 
-def _evaluate_query(
-    warehouse: Warehouse,
-    query: Query,
-    connection: str,
-    week: int,
-    seen: dict[str, Evaluation],
-    as_of: datetime,
-    result: EvaluateResult,
-) -> None:
-    todo = {
-        rule.id: range(seen[rule.id].last_week + 1 if rule.id in seen else week - BACKFILL_WEEKS + 1, week + 1)
-        for rule in query.rules
-    }
-    first = min((span.start for span in todo.values() if len(span)), default=None)
-    if first is None:
-        return
-    expression = metrics.cells(
-        metrics.CATALOGUE[query.metric],
-        warehouse.tables(),
-        connection=connection,
-        where=query.where,
-        by=query.by,
-        as_of=as_of,
-        first_week=first - query.weeks_needed + 1,
-        last_week=week,
-    )
-    cells = warehouse.arrow(expression)
-    for rule in query.rules:
-        for at_week in todo[rule.id]:
-            found = points(rule, cells, connection=connection, week=at_week)
-            _record(warehouse, rule, connection, found, at_week, as_of, result)
-        _remember_evaluation(rule, connection, todo[rule.id])
+def _weeks_to_do(rule: Rule, row: Evaluation | None, week: int) -> range:
+    first = row.last_week + 1 if row is not None else week - BACKFILL_WEEKS + 1
+    return range(first, week + 1)
 
 
-def _remember_evaluation(rule: Rule, connection: str, span: range) -> None:
+def _evaluate_rule(rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table | Cells], moment: Moment) -> None:
     if not len(span):
         return
+    known = {row.scope_key: row for row in Finding.objects.filter(rule_id=rule.id, connection=moment.connection)}
+    also = [Scope.of(row.scope) for row in known.values()]
+    with transaction.atomic():
+        rows: list[PointRow] = []
+        for week in span:
+            for point in points(
+                rule, cells[rule.key], connection=moment.connection, week=week, companions=cells, also=also
+            ):
+                finding = known.get(point.scope.key) or _new_finding(rule, moment.connection, point)
+                known[finding.scope_key] = finding
+                _take(finding, rule, point, moment)
+                rows.append(_point_row(finding, point))
+        Finding.objects.bulk_update(known.values(), FOLDED)
+        PointRow.objects.bulk_create(rows, ignore_conflicts=True)
+        moment.result.points += len(rows)
+        _remember(rule, moment.connection, span)
+
+
+FOLDED = [
+    "rule_sha256", "state", "memory", "times_fired", "first_pending_week", "fired_week", "fired_at", "value",
+    "target_kind", "target_value", "target_source", "n", "rows_sha256", "rows_count", "sql",
+]  # fmt: skip
+
+
+def _remember(rule: Rule, connection: str, span: range) -> None:
     row, is_new = Evaluation.objects.get_or_create(
         rule_id=rule.id, connection=connection, defaults={"first_week": span[0], "last_week": span[-1]}
     )
@@ -106,80 +145,69 @@ def _remember_evaluation(rule: Rule, connection: str, span: range) -> None:
         row.save(update_fields=["last_week", "count"])
 
 
-def _record(
-    warehouse: Warehouse,
-    rule: Rule,
-    connection: str,
-    found: list[Point],
-    week: int,
-    as_of: datetime,
-    result: EvaluateResult,
-) -> None:
-    known = {row.scope_key: row for row in Finding.objects.filter(rule_id=rule.id, connection=connection)}
-    with transaction.atomic():
-        rows: list[PointRow] = []
-        for point in found:
-            finding = known.get(point.scope.key) or _new_finding(rule, connection, point)
-            before = finding.state
-            memory = advance(_memory(finding), point, rule)
-            _apply(finding, memory, rule, point, as_of)
-            if memory.state is FindingState.FIRING and before != FindingState.FIRING:
-                _fire(warehouse, finding, rule, point, as_of)
-                result.fired.append(f"{rule.id} [{finding.scope_key}]")
-            elif before == FindingState.FIRING and memory.state is FindingState.RESOLVED:
-                payload = {"week": weeks.label(week)}
-                subject = f"{rule.id}/{connection}/{finding.scope_key}"
-                ledger.append("finding.resolved", subject=subject, actor=ledger.ENGINE, at=as_of, payload=payload)
-                result.resolved.append(f"{rule.id} [{finding.scope_key}]")
-            finding.save()
-            rows.append(_point_row(finding, point))
-        PointRow.objects.bulk_create(rows, ignore_conflicts=True)
-        result.points += len(rows)
-
-
 def _new_finding(rule: Rule, connection: str, point: Point) -> Finding:
-    return Finding(
+    return Finding.objects.create(
         rule_id=rule.id,
         rule_sha256=rule.sha256,
         connection=connection,
         scope_key=point.scope.key,
-        scope=dict(point.scope.items),
-        state=FindingState.OK.value,
+        scope=point.scope.as_dict(),
+        state=FindingState.NO_DATA.value,
         memory={},
     )
 
 
-def _memory(finding: Finding) -> FindingMemory | None:
-    return msgspec.convert(finding.memory, FindingMemory) if finding.memory else None
-
-
-def _apply(finding: Finding, memory: FindingMemory, rule: Rule, point: Point, as_of: datetime) -> None:
+def _take(finding: Finding, rule: Rule, point: Point, moment: Moment) -> None:
+    """Fold one point into its finding; tell the ledger when it fires or is resolved."""
+    before = finding.state
+    memory = advance(memory_of(finding), point, rule)
     finding.memory = msgspec.to_builtins(memory)
     finding.state = memory.state.value
     finding.first_pending_week = memory.first_pending_week
-    if finding.pk is None:
-        finding.save()
+    name = f"{rule.id} [{finding.scope_key}]"
+    if memory.state is FindingState.FIRING and before != FindingState.FIRING:
+        _fire(finding, rule, point, memory, moment)
+        moment.result.fired.append(name)
+    elif before == FindingState.FIRING and memory.state is FindingState.RESOLVED:
+        ledger.append(
+            "finding.resolved",
+            subject=f"{rule.id}/{moment.connection}/{finding.scope_key}",
+            actor=ledger.ENGINE,
+            at=moment.as_of,
+            payload={"week": weeks.label(point.week)},
+        )
+        moment.result.resolved.append(name)
 
 
-def _fire(warehouse: Warehouse, finding: Finding, rule: Rule, point: Point, as_of: datetime) -> None:
-    pinned = pin(warehouse, rule, finding.connection, point, as_of)
+def memory_of(finding: Finding) -> FindingMemory | None:
+    """What a finding remembers, None before its first value."""
+    return msgspec.convert(finding.memory, FindingMemory) if finding.memory else None
+
+
+def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, moment: Moment) -> None:
+    digest, sql = moment.warehouse.pinned(
+        cell_query(rule.key, moment.connection),
+        scope=finding.scope,
+        as_of=moment.as_of,
+        first_week=point.first_week,
+        last_week=point.week,
+    )
     finding.rule_sha256 = rule.sha256
-    finding.times_fired += 1
+    finding.times_fired = memory.times_fired
     finding.fired_week = point.week
-    finding.fired_at = as_of
+    finding.fired_at = moment.as_of
     finding.value = point.value
     finding.target_kind = point.target.kind
     finding.target_value = point.target.value
     finding.target_source = point.target.source
-    finding.n = point.n
-    finding.rows_sha256 = pinned["rows_sha256"]
-    finding.rows_count = pinned["rows_count"]
-    finding.sql = pinned["sql"]
+    finding.n = finding.rows_count = point.n
+    finding.rows_sha256 = digest
+    finding.sql = sql
     ledger.append(
         "finding.fired",
-        subject=f"{rule.id}/{finding.connection}/{finding.scope_key}",
+        subject=f"{rule.id}/{moment.connection}/{finding.scope_key}",
         actor=ledger.ENGINE,
-        at=as_of,
+        at=moment.as_of,
         payload={
             "rule_sha256": rule.sha256,
             "week": weeks.label(point.week),
@@ -187,27 +215,9 @@ def _fire(warehouse: Warehouse, finding: Finding, rule: Rule, point: Point, as_o
             "target": point.target.value if point.target.value is not None else "",
             "target_source": point.target.source,
             "n": point.n,
-            "rows_sha256": pinned["rows_sha256"],
-            "rows": pinned["rows_count"],
+            "cells_sha256": digest,
         },
     )
-
-
-def pin(warehouse: Warehouse, rule: Rule, connection: str, point: Point, as_of: datetime) -> dict[str, Any]:
-    """Number and digest of the rows behind a point, and the query that gave them."""
-    expression = metrics.contributing(
-        metrics.CATALOGUE[rule.metric],
-        warehouse.tables(),
-        connection=connection,
-        where=rule.where,
-        by=rule.by,
-        scope=dict(point.scope.items),
-        as_of=as_of,
-        first_week=point.week - rule.window_weeks + 1,
-        last_week=point.week,
-    )
-    rows, digest, sql = warehouse.pinned(expression)
-    return {"rows_count": rows, "rows_sha256": digest, "sql": sql}
 
 
 def _point_row(finding: Finding, point: Point) -> PointRow:

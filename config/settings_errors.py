@@ -1,0 +1,118 @@
+"""What is wrong with a setting, said so that it can be mended: the file or variable, the key, the allowed form."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from connectors.config import ConnectionConfig, OAuthConfig
+from improvement.errors import ManyErrors, Place, RegelkreisError, SettingsError
+
+OUTSIDE_SETTINGS = ("HOME", "TOKEN")  # read elsewhere: where we live, and as whom a command acts
+POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
+FIELD = re.compile(r'field "(\w+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where settings come from, and which keys there are."""
+
+    prefix: str
+    file: Path
+    secrets: Path
+    keys: tuple[str, ...]
+
+    def place(self, path: tuple[str, ...]) -> Place:
+        """Where a key was set: the variable, the secret file or the settings file, in order of precedence."""
+        for depth in range(len(path), 0, -1):
+            variable = self.prefix + "__".join(path[:depth]).upper()
+            if variable in os.environ:
+                return Place(file=f"environment {variable}", field=".".join(path))
+        secret = self.secrets / "__".join(path)
+        return Place(file=str(secret if secret.is_file() else self.file), field=".".join(path))
+
+
+def checked_toml(sources: Sources) -> None:
+    """Refuse a settings file that is no UTF-8 or no TOML, with line and column."""
+    if not sources.file.exists():
+        return
+    try:
+        tomllib.loads(sources.file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise SettingsError("The file is not UTF-8.", where=Place(file=str(sources.file))) from error
+    except tomllib.TOMLDecodeError as error:
+        found = POSITION.search(str(error))
+        line, column = (int(found[1]), int(found[2])) if found else (None, None)
+        what = POSITION.sub("", str(error)).strip()
+        raise SettingsError(
+            f"The file is no valid TOML: {what}.", where=Place(file=str(sources.file), line=line, column=column)
+        ) from error
+
+
+def checked_environment(sources: Sources) -> None:
+    """Refuse variables with our prefix that set nothing: a typo would otherwise go unnoticed."""
+    known = {name.upper() for name in sources.keys}
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(sources.prefix).partition("__")[0]
+        if variable.startswith(sources.prefix) and name not in known and name not in OUTSIDE_SETTINGS:
+            raise SettingsError(
+                f"The environment sets {variable}, which is no setting.",
+                mend=_did_you_mean(name, [*known, *OUTSIDE_SETTINGS], prefix=sources.prefix),
+            )
+
+
+def checked_secret(file: Path) -> str:
+    """The text of a secret file; its content is never shown."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (UnicodeDecodeError, OSError) as error:
+        raise SettingsError(
+            "This secret cannot be read as text.", where=Place(file=str(file)), mend="Write it as one line of UTF-8."
+        ) from error
+
+
+def translated(error: ValidationError, sources: Sources) -> RegelkreisError:
+    """Everything a validation found, as one error or several. Values are left out: they may be secret."""
+    errors = [
+        _explained(tuple(str(part) for part in problem["loc"]), str(problem["type"]), str(problem["msg"]), sources)
+        for problem in error.errors(include_input=False, include_url=False)
+    ]
+    return errors[0] if len(errors) == 1 else ManyErrors(errors)
+
+
+def unreadable(error: ValueError, sources: Sources) -> SettingsError:
+    """A variable whose value has not the form of its setting (a table or list has to be JSON)."""
+    found = FIELD.search(str(error))
+    name = found[1] if found else ""
+    return SettingsError(
+        "The value cannot be read.",
+        where=sources.place((name,)) if name else None,
+        mend=f"Write it as JSON, or set single values like {sources.prefix}{name.upper()}__NAME=value.",
+    )
+
+
+def _explained(path: tuple[str, ...], kind: str, message: str, sources: Sources) -> RegelkreisError:
+    where = sources.place(path)
+    if kind == "extra_forbidden":
+        return SettingsError("This key is unknown.", where=where, mend=_did_you_mean(path[-1], _keys_at(path, sources)))
+    text = message.removeprefix("Value error, ").rstrip(".")
+    return SettingsError(f"{text[:1].upper()}{text[1:]}.", where=where)
+
+
+def _keys_at(path: tuple[str, ...], sources: Sources) -> Iterable[str]:
+    if path[0] != "connections":
+        return sources.keys
+    return OAuthConfig.model_fields if "oauth" in path[2:-1] else [*ConnectionConfig.model_fields]
+
+
+def _did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    return f"Did you mean {prefix}{near[0]}?" if near else f"Known: {', '.join(choices)}."

@@ -1,0 +1,125 @@
+"""What we need to know of a Jira before we can read it: flavour, caller, zone, fields, types, statuses.
+
+Learnt once per connector by a handful of requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from connectors.config import ConnectionConfig
+from connectors.http import Reader
+from connectors.jira.fields import Fields
+from connectors.jira.wire import FieldInfo, StatusValue, TypeValue
+from improvement.errors import ConnectionFailed, CredentialsRefused, Place
+
+API = "/rest/api/2"
+
+
+class ServerInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """``GET /serverInfo``."""
+
+    version: str = ""
+    version_numbers: list[int] = []
+    deployment_type: str = "Server"
+    server_time: str | None = None
+    base_url: str = ""
+
+
+class Myself(msgspec.Struct, frozen=True, rename="camel"):
+    """``GET /myself``."""
+
+    account_id: str | None = None
+    name: str | None = None
+    display_name: str = ""
+    time_zone: str = "UTC"
+
+    @property
+    def account(self) -> str:
+        """What the platform calls us."""
+        return self.account_id or self.name or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One Jira as this connection sees it. ``zone`` is the caller's, in which JQL reads times."""
+
+    info: ServerInfo
+    me: Myself
+    zone: ZoneInfo
+    fields: Fields
+    types: tuple[TypeValue, ...]
+    statuses: dict[str, StatusValue]
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether this is Jira Cloud."""
+        return self.info.deployment_type == "Cloud"
+
+    def type_ids(self, name: str) -> list[str]:
+        """Ids of the issue types of this name (or id); team-managed projects each have their own."""
+        wanted = name.casefold()
+        return [kind.id for kind in self.types if kind.id == name or (kind.name or "").casefold() == wanted]
+
+
+def learn(reader: Reader, config: ConnectionConfig) -> Site:
+    """Ask the Jira what it is and what it has. Raises what :class:`Reader` raises."""
+    info = _get(reader, "/serverInfo", ServerInfo)
+    me = who_am_i(reader, config)
+    return Site(
+        info=info,
+        me=me,
+        zone=_zone(me.time_zone, config),
+        fields=Fields(_get(reader, "/field", list[FieldInfo]), connection=config.name),
+        types=tuple(_get(reader, "/issuetype", list[TypeValue])),
+        statuses={status.id: status for status in _get(reader, "/status", list[StatusValue])},
+    )
+
+
+def who_am_i(reader: Reader, config: ConnectionConfig) -> Myself:
+    """Our own account; :class:`CredentialsRefused` where Jira took us for anonymous.
+
+    An expired token makes Jira answer searches as for anybody: 200 with fewer issues. Only this call tells.
+    """
+    me = _get(reader, "/myself", Myself)
+    if not me.account:
+        raise CredentialsRefused(
+            f"{config.url} takes us for an anonymous visitor.",
+            where=Place(connection=config.name),
+            mend="The token has expired or belongs to another site: make a new one.",
+        )
+    return me
+
+
+def _get(reader: Reader, path: str, shape: Any) -> Any:
+    response = reader.read(API + path, what=path.strip("/"), headers={"Accept": "application/json"})
+    return decoded(response.content, shape, reader.config, path)
+
+
+def decoded(content: bytes, shape: Any, config: ConnectionConfig, what: str) -> Any:
+    """A JSON body as a struct; :class:`ConnectionFailed` where it is none (a login page, a cut body)."""
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConnectionFailed(
+            f"{config.url} sent no readable answer ({what.strip('/')}): {error}",
+            where=Place(connection=config.name),
+            mend="Check that the address is the root of a Jira, not of a login page or proxy.",
+        ) from None
+
+
+def _zone(name: str, config: ConnectionConfig) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConnectionFailed(
+            f"Jira says our user's time zone is “{name}”, which is not known here.",
+            where=Place(connection=config.name),
+            mend="Set the time zone in the integration user's profile, for example to UTC.",
+        ) from None
+
+
