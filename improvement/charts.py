@@ -131,7 +131,7 @@ def _bands(alt: Any, data: BeforeAfter, words: dict[str, str], colours: dict[str
             "day": band.start.isoformat(),
             "end": band.end.isoformat(),
             "kind": band.name,
-            "label": words[band.name],
+            "label": words[band.name] if (band.end - band.start).days > 60 or band.name == "trigger" else "",
         }
         for band in data.bands
     ]

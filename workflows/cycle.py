@@ -15,6 +15,7 @@ from django.db import transaction
 from connectors.base import Connector
 from connectors.registry import connector as connect
 from improvement.errors import InputError, RegelkreisError
+from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
 from improvement.rules.loading import load
 from workflows import ledger
@@ -33,6 +34,7 @@ class CycleSummary:
     as_of: datetime
     records: int = 0
     new: int = 0
+    new_tickets: int = 0
     rules: int = 0
     points: int = 0
     fired: list[str] = field(default_factory=list)
@@ -205,6 +207,7 @@ def _run_one(
     pulled = pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress)
     summary.records += pulled.read
     summary.new += sum(report.new for report in pulled.reports)
+    summary.new_tickets += sum(report.new for report in pulled.reports if report.kind == RecordKind.TICKET)
     summary.errors.extend(f"{one.name}: {error}" for error in pulled.errors)
     if not pulled.errors:
         evaluated = evaluate.evaluate(warehouse, rules, one.name, as_of=as_of)

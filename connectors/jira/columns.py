@@ -56,8 +56,17 @@ class Columns:
         late = pc.greater(table["updated_at"], pa.scalar(until, UTC_MICROSECONDS))
         if pc.any(late).as_py():
             table = table.filter(pc.invert(late))
-        self.__init__(self.kind, self._connection)  # type: ignore[misc]
+        self._clear()
         return table, rejected
+
+    def _clear(self) -> None:
+        """Forget the rows but keep the list objects: others hold their ``append``."""
+        for values in self.lists.values():
+            values.clear()
+        self._owners.clear()
+        self._last.clear()
+        self._coming = 0
+        self._has_repeats = False
 
     def _mask(self, rejected: Sequence[Rejected]) -> np.ndarray[Any, Any] | None:
         keep = None

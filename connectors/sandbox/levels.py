@@ -69,7 +69,7 @@ def levels_of(rng: np.random.Generator, scope: ScenarioScope, shared: Shared, *,
     """The scope's weekly levels; ``first_week`` is the scenario's week that the world begins with."""
     weeks = len(shared.breach)
     at = np.arange(first_week, first_week + weeks)
-    breach = logit(_course(scope, BREACH, scope.breach, at)) + shared.breach + ar1(rng, weeks, rho=0.4, sd=0.08)
+    breach = logit(_course(scope, BREACH, scope.breach, at)) + shared.breach + ar1(rng, weeks, rho=0.4, sd=0.06)
     score = _course(scope, CSAT, scope.csat, at) + shared.csat + ar1(rng, weeks, rho=0.4, sd=0.04)
     hours = np.log(_course(scope, HOURS, scope.hours, at)) + shared.hours + ar1(rng, weeks, rho=0.4, sd=0.03)
     usual = round(scope.breach if scope.metric != BREACH else scope.course[0][1], 3)

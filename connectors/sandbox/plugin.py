@@ -56,6 +56,8 @@ class SandboxConfig:
         The property ``glide.invalid_query.returns_no_rows``; off, a bad condition is silently ignored.
     hidden_rows
         ServiceNow row ACLs: user → table → encoded query of the rows this user must not see.
+    denied
+        ServiceNow rights taken away: user → ``table``, ``table:read`` or ``table:write``.
     """
 
     host: str = "127.0.0.1"
@@ -75,6 +77,7 @@ class SandboxConfig:
     hidden_rows: Mapping[str, Mapping[str, str]] = field(
         default_factory=lambda: {"reader": {"incident": "priority=1", "task_sla": "task.priority=1"}}
     )
+    denied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def ports(self) -> dict[Flavour, int]:
         """The flavours to serve and their ports."""

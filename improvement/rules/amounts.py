@@ -43,12 +43,20 @@ def in_unit(amount: Amount, path: Path, problems: Problems, metric: Metric) -> f
             problems.add(path, f"{metric.id} is a share and has no unit “{amount.unit}”.", "Write it like 5%.")
         elif not 0 <= amount.number <= 1:
             what = f"{amount.text} lies outside 0% and 100%."
-            problems.add(path, what, f"Did you mean {number_text(amount.number)}%?" if 1 < amount.number <= 100 else "Write it like 5%.")
+            problems.add(
+                path,
+                what,
+                f"Did you mean {number_text(amount.number)}%?" if 1 < amount.number <= 100 else "Write it like 5%.",
+            )
         else:
             return amount.number
         return None
     if amount.is_percent:
-        problems.add(path, f"{metric.id} is measured in {metric.unit}, not as a percentage.", f"Did you mean {number_text(amount.number * 100)}?")
+        problems.add(
+            path,
+            f"{metric.id} is measured in {metric.unit}, not as a percentage.",
+            f"Did you mean {number_text(amount.number * 100)}?",
+        )
         return None
     if not amount.unit:
         return amount.number

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
 
 
-def overrides_of(
-    parts: list[OverridePart], key: SeriesKey, problems: Problems, metric: Metric
-) -> tuple[Override, ...]:
+def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, metric: Metric) -> tuple[Override, ...]:
     """The overrides of a rule; unreachable ones and ties are reported."""
     found: list[tuple[int, Override]] = []
     for position, part in enumerate(parts):
@@ -39,7 +37,11 @@ def overrides_of(
                     f"This override and the one at line {place.line} both apply to some scopes, "
                     "on the same level and equally exactly."
                 )
-                problems.add(("spec", "overrides", position), what, "Make one more exact, or give them dates that do not overlap.")
+                problems.add(
+                    ("spec", "overrides", position),
+                    what,
+                    "Make one more exact, or give them dates that do not overlap.",
+                )
     return tuple(override for _, override in found)
 
 
@@ -87,9 +89,9 @@ def _steps(one: str, other: str, left: int, right: int) -> list[tuple[int, int]]
         steps.append((left, right + 1))
         if first is not None:
             steps.append((left + 1, right))
-    if first is not None and second is not None and "*" not in (first, second):
-        if first == second or "?" in (first, second):
-            steps.append((left + 1, right + 1))
+    are_letters = first is not None and second is not None and "*" not in (first, second)
+    if are_letters and (first == second or "?" in (first, second)):
+        steps.append((left + 1, right + 1))
     return steps
 
 
@@ -111,5 +113,11 @@ def _check_condition(name: str, text: str, position: int, key: SeriesKey, proble
     else:
         allowed = dict(key.where).get(name)
         pattern = compiled_pattern(text) if is_pattern(text) else None
-        if allowed and not any(str(value) == text if pattern is None else pattern.fullmatch(str(value)) for value in allowed):
-            problems.add(path, f"This override can never apply: where keeps only {name} {', '.join(map(str, allowed))}.", "Remove it, or widen where.")
+        if allowed and not any(
+            str(value) == text if pattern is None else pattern.fullmatch(str(value)) for value in allowed
+        ):
+            problems.add(
+                path,
+                f"This override can never apply: where keeps only {name} {', '.join(map(str, allowed))}.",
+                "Remove it, or widen where.",
+            )

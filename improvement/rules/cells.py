@@ -61,15 +61,14 @@ class Cells:
         def dense(weights: Floats | None) -> Floats:
             return np.bincount(flat, weights=weights, minlength=shape[0] * width).astype(np.float64).reshape(shape)
 
-        columns = [dense(_floats(table[name])) for name in ("numerator", "denominator", "n")]
-        return cls(
-            by, scopes, first_week, *columns, dense(None), {scope: position for position, scope in enumerate(scopes)}
-        )
+        numerator, denominator, n = (dense(_floats(table[name])) for name in ("numerator", "denominator", "n"))
+        row_of = {scope: position for position, scope in enumerate(scopes)}
+        return cls(by, scopes, first_week, numerator, denominator, n, dense(None), row_of)
 
     @property
     def last_week(self) -> int:
         """The last week any scope has a cell in."""
-        return self.first_week + self.rows.shape[1] - 1
+        return self.first_week + int(self.rows.shape[1]) - 1
 
     def row_of(self, scope: Scope) -> int | None:
         """The row of a scope, or None where it has no cell."""
@@ -85,12 +84,12 @@ class Cells:
 
     def is_present(self, first: int, last: int) -> npt.NDArray[np.bool_]:
         """Per scope whether any cell lies in these weeks."""
-        present: npt.NDArray[np.bool_] = self._columns(self.rows, first, last).any(axis=1)
-        return present
+        return self.weeks_present(first, last) > 0
 
     def weeks_present(self, first: int, last: int) -> npt.NDArray[np.int64]:
         """Per scope how many of these weeks hold a cell."""
-        return np.count_nonzero(self._columns(self.rows, first, last), axis=1)
+        counted: npt.NDArray[np.int64] = (self._columns(self.rows, first, last) > 0).sum(axis=1)
+        return counted
 
     def _columns(self, column: Floats, first: int, last: int) -> Floats:
         return column[:, max(first - self.first_week, 0) : max(last - self.first_week + 1, 0)]
@@ -135,4 +134,5 @@ def _texts(column: Any) -> Any:
 
 
 def _floats(column: Any) -> Floats:
-    return np.nan_to_num(column.to_numpy().astype(np.float64))
+    floats: Floats = np.nan_to_num(column.to_numpy().astype(np.float64))
+    return floats

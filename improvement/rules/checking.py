@@ -36,7 +36,8 @@ class CheckReport:
         return {
             "files": self.files,
             "rules": [
-                {"id": rule.id, "mode": rule.mode.value, "metric": rule.metric, "sha256": rule.sha256} for rule in self.rules
+                {"id": rule.id, "mode": rule.mode.value, "metric": rule.metric, "sha256": rule.sha256}
+                for rule in self.rules
             ],
             "tests": sum(len(test.stories) for test in self.tests),
             "errors": [_as_dict(error) for error in self.errors],
@@ -48,9 +49,7 @@ def check_paths(paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] 
     """Check rule files and folders; never raises for what they hold."""
     loaded = load(paths, catalogue=catalogue)
     warnings = [*_overlaps(loaded.rules), *_untested(loaded.rules, loaded.tests), *_goalless(loaded.rules)]
-    return CheckReport(
-        loaded.files, tuple(loaded.rules), tuple(loaded.tests), tuple(loaded.errors), tuple(warnings)
-    )
+    return CheckReport(loaded.files, tuple(loaded.rules), tuple(loaded.tests), tuple(loaded.errors), tuple(warnings))
 
 
 def _overlaps(rules: list[Rule]) -> list[RegelkreisError]:
@@ -67,7 +66,9 @@ def _overlaps(rules: list[Rule]) -> list[RegelkreisError]:
 def _untested(rules: list[Rule], tests: list[RuleTest]) -> list[RegelkreisError]:
     tested = {test.rule.id for test in tests}
     return [
-        InputError(f"{rule.id} has no test.", where=rule.place, mend="Add a RuleTest: two bad weeks, and what you expect.")
+        InputError(
+            f"{rule.id} has no test.", where=rule.place, mend="Add a RuleTest: two bad weeks, and what you expect."
+        )
         for rule in rules
         if rule.derived_from is None and rule.id not in tested
     ]
@@ -76,10 +77,15 @@ def _untested(rules: list[Rule], tests: list[RuleTest]) -> list[RegelkreisError]
 def _goalless(rules: list[Rule]) -> list[RegelkreisError]:
     return [
         InputError(
-            f"Actions of {rule.id} begin without a goal.", where=rule.place, mend="Add check.goal, or let owners set it."
+            f"Actions of {rule.id} begin without a goal.",
+            where=rule.place,
+            mend="Add check.goal, or let owners set it.",
         )
         for rule in rules
-        if rule.derived_from is None and rule.mode is not Mode.OBSERVE and rule.check.goal is None
+        if rule.derived_from is None
+        and rule.mode is not Mode.OBSERVE
+        and rule.family is not None
+        and rule.check.goal is None
     ]
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_SAMPLES = 10  # of metrics that are a share or a mean; counts and snapshots need none
 
 
-def compiled(document: RuleDocument, problems: Problems, catalogue: Mapping[str, Metric], limits: Limits) -> Rule | None:
+def compiled(
+    document: RuleDocument, problems: Problems, catalogue: Mapping[str, Metric], limits: Limits
+) -> Rule | None:
     """The rule of a document, or None after reporting to ``problems`` all that is wrong."""
     spec, metadata = document.spec, document.metadata
     by = by_of(spec.by, problems)
@@ -55,6 +57,7 @@ def compiled(document: RuleDocument, problems: Problems, catalogue: Mapping[str,
             direction=metric.direction,
             is_snapshot=metric.is_snapshot,
             is_share=metric.is_share,
+            family=metric.family,
             lag_weeks=metric.lag_weeks,
             window_weeks=spec.window,
             every_weeks=every_weeks,
@@ -83,14 +86,18 @@ def _every(document: RuleDocument, problems: Problems) -> int:
     spec = document.spec
     every = spec.every.weeks
     if every is None or every < 1:
-        what = f"every: {spec.every.days}d needs metrics counted by day; they are counted by ISO week."
+        what = f"{spec.every.days}d needs metrics counted by day; they are counted by ISO week."
         problems.add(("spec", "every"), what, "Use 1w or a multiple of weeks.")
         return 1
     if every > spec.window:
         what = f"every ({every}w) is longer than window ({spec.window}w): weeks between would never be looked at."
         problems.add(("spec", "every"), what, f"Use at most {spec.window}w.")
     if spec.trigger.hold % every:
-        problems.add(("spec", "trigger", "for"), f"{spec.trigger.hold}w is no multiple of every ({every}w).", f"Use {every}w or a multiple.")
+        problems.add(
+            ("spec", "trigger", "for"),
+            f"{spec.trigger.hold}w is no multiple of every ({every}w).",
+            f"Use {every}w or a multiple.",
+        )
     return every
 
 
@@ -120,7 +127,9 @@ def _clear(document: RuleDocument, target: Target | None, problems: Problems, me
     part = document.spec.clear
     path = ("spec", "clear")
     if part.hold % every:
-        problems.add((*path, "for"), f"{part.hold}w is no multiple of every ({every}w).", f"Use {every}w or a multiple.")
+        problems.add(
+            (*path, "for"), f"{part.hold}w is no multiple of every ({every}w).", f"Use {every}w or a multiple."
+        )
     values = max(part.hold // every, 1)
     if part.max is None and part.min is None:
         return Clear(part.ratio if part.ratio is not None else 1.0, None, values)
@@ -129,7 +138,12 @@ def _clear(document: RuleDocument, target: Target | None, problems: Problems, me
     if limit is None or target is None:
         return Clear(1.0, None, values)
     if target.kind is TargetKind.WORSE_THAN_OWN:
-        problems.add((*path, name), "The target differs by scope: an absolute limit may be looser.", "Use ratio, like 0.8.", of_key=True)
+        problems.add(
+            (*path, name),
+            "The target differs by scope: an absolute limit may be looser.",
+            "Use ratio, like 0.8.",
+            of_key=True,
+        )
     elif _is_looser(limit, target):
         what = "The finding would be resolved while it still breaks its target."
         problems.add((*path, name), what, "Use a stricter value, or ratio: 0.8.")

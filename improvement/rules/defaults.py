@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, StringConstraints, create_model
 
-from improvement.rules.documents import ActionPart, CheckPart, LimitsPart, Line, Part, SpecPart
+from improvement.rules.documents import ActionPart, CheckPart, LimitsPart, Part, SpecPart
+from improvement.rules.fields import Line
 
 WHOLE = frozenset({"target", "where", "clear", "flow_down"})  # taken over whole, never key by key
 

@@ -86,13 +86,27 @@ def points(
     own = _OwnPast(block, rule, first)
     holds = _conditions(rule, block, week, companions or {})
     on = weeks.sunday(last)
-    value, numerator, denominator, n = (column.tolist() for column in (found.value, found.numerator, found.denominator, found.n))
+    value, numerator, denominator, n = (
+        column.tolist() for column in (found.value, found.numerator, found.denominator, found.n)
+    )
     result = []
     for row in rows.tolist():
         scope = block.scopes[row]
         target = resolve(rule, scope, on, own=own.of, row=row)
         result.append(
-            _point(rule, connection, scope, first, last, value[row], numerator[row], denominator[row], int(n[row]), target, holds[row])
+            _point(
+                rule,
+                connection,
+                scope,
+                first,
+                last,
+                value[row],
+                numerator[row],
+                denominator[row],
+                int(n[row]),
+                target,
+                holds[row],
+            )
         )
     known = {block.scopes[row] for row in rows.tolist()}
     for scope in also:
@@ -183,9 +197,7 @@ def _conditions(
     return [None if held != held else bool(held) for held in state.tolist()]
 
 
-def _condition(
-    rule: Rule, condition: Condition, block: Cells, week: int, cells: pa.Table | Cells | None
-) -> Floats:
+def _condition(rule: Rule, condition: Condition, block: Cells, week: int, cells: pa.Table | Cells | None) -> Floats:
     held = np.full(len(block.scopes), np.nan)
     if cells is None:
         return held

@@ -52,7 +52,11 @@ class Explanation:
             "numerator": self.point.numerator,
             "denominator": self.point.denominator,
             "n": self.point.n,
-            "target": {"kind": self.point.target.kind, "value": self.point.target.value, "source": self.point.target.source},
+            "target": {
+                "kind": self.point.target.kind,
+                "value": self.point.target.value,
+                "source": self.point.target.source,
+            },
             "is_breaching": self.point.is_breaching,
             "reason": self.point.reason or None,
             "state": self.memory.state.value,
@@ -95,7 +99,14 @@ def explain(
     if point is None or memory is None:  # `also` and the rounded week above make a point certain
         raise ValueError(f"{rule.id} has no value in {weeks.label(week)}")
     return Explanation(
-        rule.id, rule.sha256, scope, point, memory, _cascade(rule, scope, point), _weekly(block, scope, point), _sentences(rule, point, memory)
+        rule.id,
+        rule.sha256,
+        scope,
+        point,
+        memory,
+        _cascade(rule, scope, point),
+        _weekly(block, scope, point),
+        _sentences(rule, point, memory),
     )
 
 
@@ -152,7 +163,8 @@ def _sentences(rule: Rule, point: Point, memory: FindingMemory) -> tuple[str, ..
     else:
         lines.append("It keeps the target.")
     if memory.state.value == "firing":
-        lines.append(f"Firing since {weeks.label(memory.fired_week or point.week)}; clear for {memory.clear_run} of {rule.clear.values} values.")
+        since = weeks.label(memory.fired_week or point.week)
+        lines.append(f"Firing since {since}; clear for {memory.clear_run} of {rule.clear.values} values.")
     else:
         lines.append(f"The finding is {memory.state.value.replace('_', ' ')}.")
     return tuple(lines)

@@ -35,13 +35,22 @@ def flow_down_of(
         problems.add((*PATH, "agreement"), f"{metric.id} has no agreements.", "Remove the key.", of_key=True)
     for position, name in enumerate(part.agreement or ()):
         if name not in VALUES["sla.agreement"]:
-            problems.add((*PATH, "agreement", position), f"“{name[:60]}” is no agreement.", did_you_mean(name, VALUES["sla.agreement"]))
+            problems.add(
+                (*PATH, "agreement", position),
+                f"“{name[:60]}” is no agreement.",
+                did_you_mean(name, VALUES["sla.agreement"]),
+            )
     if not by:
         problems.add((*PATH, "by"), "A flow-down needs a dimension.", "Use supplier.")
     elif set(by) <= set(key.by):
         problems.add((*PATH, "by"), "The rule itself groups by this.", "Use supplier, or remove flow_down.")
     own = target_of(part.target, (*PATH, "target"), problems, metric) if part.target is not None else None
-    if target is not None and own is None and part.target is None and tightened(target, part.tighten, metric.is_share) is None:
+    if (
+        target is not None
+        and own is None
+        and part.target is None
+        and tightened(target, part.tighten, metric.is_share) is None
+    ):
         what = "No factor can tighten this kind of target."
         problems.add(PATH, what, "Add flow_down.target: what the supplier must keep.", of_key=True)
     return FlowDown(by, tuple(sorted(agreement)), part.tighten, own)

@@ -51,9 +51,7 @@ def given_cells(
                 problems.add((*path, "weeks"), "A week of this scope is given twice.", "Let the spans not overlap.")
                 break
             rows[scope, week] = counts
-    columns: dict[str, pa.Array] = {
-        name: pa.array([scope.get(name) for scope, _ in rows], pa.string()) for name in by
-    }
+    columns: dict[str, pa.Array] = {name: pa.array([scope.get(name) for scope, _ in rows], pa.string()) for name in by}
     columns["week"] = pa.array([week for _, week in rows], pa.int64())
     columns["numerator"] = pa.array([numerator for numerator, _, _ in rows.values()], pa.float64())
     columns["denominator"] = pa.array([denominator for _, denominator, _ in rows.values()], pa.float64())
@@ -68,12 +66,18 @@ def _counts(part: GivenPart, path: Path, metric: Metric, problems: Problems) -> 
     before = len(problems.errors)
     for name, value in given.items():
         if name not in allowed:
-            problems.add((*path, name), f"{metric.id} is not given by “{name[:60]}”.", did_you_mean(name, allowed), of_key=True)
+            problems.add(
+                (*path, name), f"{metric.id} is not given by “{name[:60]}”.", did_you_mean(name, allowed), of_key=True
+            )
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             problems.add((*path, name), f"“{str(value)[:60]}” is not a number.", "Write it like 40.")
-    for name in (top, bottom):
-        if name is not None and name not in given:
-            problems.add(path, f"“{name}” is missing.", f"Give {' and '.join(word for word in (top, bottom) if word)} per week.")
+    for needed in (top, bottom):
+        if needed is not None and needed not in given:
+            problems.add(
+                path,
+                f"“{needed}” is missing.",
+                f"Give {' and '.join(word for word in (top, bottom) if word)} per week.",
+            )
     if len(problems.errors) > before:
         return None
     numerator = float(given[top])

@@ -137,7 +137,9 @@ def _files(paths: list[Path], loaded: Loaded) -> list[Path]:
             files.update(dict.fromkeys(file for file in inside if not _is_hidden(file.relative_to(path))))
             if not inside:
                 where = Place(file=str(path))
-                loaded.errors.append(InputError("The folder holds no rules.", where=where, mend="Rules are files that end in .yaml."))
+                loaded.errors.append(
+                    InputError("The folder holds no rules.", where=where, mend="Rules are files that end in .yaml.")
+                )
         elif path.is_file():
             files[path] = None
         else:
@@ -161,7 +163,9 @@ def _text(path: Path, loaded: Loaded) -> str:
         loaded.errors.append(InputError("The file is not UTF-8 text.", where=where, mend="Save it as UTF-8."))
     except OSError as error:
         where = Place(file=str(path))
-        loaded.errors.append(InputError(f"The file cannot be read: {error.strerror}.", where=where, mend="Check its rights."))
+        loaded.errors.append(
+            InputError(f"The file cannot be read: {error.strerror}.", where=where, mend="Check its rights.")
+        )
     return ""
 
 
@@ -176,7 +180,9 @@ def _kind(node: Node, path: Path, loaded: Loaded) -> str | None:
         if version is None:
             problems.add(("apiVersion",), "“apiVersion” is missing.", f"Add apiVersion: {API_VERSION}.")
         elif version.value != API_VERSION:
-            problems.add(("apiVersion",), f"“{str(version.plain())[:60]}” is no version we read.", f"Write {API_VERSION}.")
+            problems.add(
+                ("apiVersion",), f"“{str(version.plain())[:60]}” is no version we read.", f"Write {API_VERSION}."
+            )
         if kind is None:
             problems.add(("kind",), "“kind” is missing.", f"Known: {', '.join(KINDS)}.")
         elif kind.value not in KINDS if isinstance(kind.value, str) else True:
@@ -238,7 +244,9 @@ def _load_rule(
     if rule is not None:
         same = next((other for other in loaded.rules if other.id == rule.id), None)
         if same is not None:
-            problems.add(("metadata", "id"), f"There is a rule “{rule.id}” already, at {same.place}.", "Choose another id.")
+            problems.add(
+                ("metadata", "id"), f"There is a rule “{rule.id}” already, at {same.place}.", "Choose another id."
+            )
     loaded.errors += problems.errors
     if rule is not None and not problems.errors:
         below = derived(rule)

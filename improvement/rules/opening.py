@@ -142,7 +142,7 @@ def _single(candidate: Candidate) -> Proposal:
 
 
 def _grouped(candidates: Sequence[Candidate]) -> list[Proposal]:
-    """Scopes of one rule that share a parent more often than ``group_above`` become one proposal, largest group first."""
+    """More than ``group_above`` scopes of one rule on one parent become one proposal, the largest group first."""
     of_rule: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         of_rule[candidate.rule.id, candidate.connection].append(candidate)

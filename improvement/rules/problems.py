@@ -42,7 +42,7 @@ class Problems:
     def place(self, path: Path, *, of_key: bool = False) -> Place:
         """Where a path stands: in the document, else in the defaults it was taken from, else at what should hold it."""
         found = [(*node.position(path, of_key=of_key), file) for node, file in self._layers]
-        depth, line, column, file = max(found, key=lambda item: item[0])  # the first of equals: the document itself
+        _, line, column, file = max(found, key=lambda item: item[0])  # the first of equals: the document itself
         return Place(file=file, line=line, column=column, field=shown(path) or None)
 
     def add_from(self, error: ValidationError, model: type[BaseModel], prefix: Path = ()) -> None:
@@ -61,7 +61,10 @@ class Problems:
         nodes = [node for node, _ in self._layers]
         for part in location:
             is_there = any(node.position((*real, part))[0] == len(real) + 1 for node in nodes)
-            is_branch = isinstance(part, str) and any(letter in part for letter in "[]() ") or part in ("literal", "constrained-str")
+            is_branch = (isinstance(part, str) and any(letter in part for letter in "[]() ")) or part in (
+                "literal",
+                "constrained-str",
+            )
             if is_there or not is_branch:
                 real.append(part)
         return tuple(real)
@@ -83,11 +86,17 @@ class Problems:
             self.add(path, f"“{name}” is empty.", "Name at least one.")
         elif kind == "too_long":
             self.add(path, f"“{name}” holds too many.", f"Keep at most {context['max_length']}.")
+        elif kind == "string_type" and isinstance(item["input"], dict):
+            self.add(path, "This should be a text, but a colon makes it a mapping.", "Put the whole text in quotes.")
         elif kind in _KINDS:
             what, mend = _KINDS[kind]
             self.add(path, f"“{str(item['input'])[:60]}” {what}.", mend)
         elif kind == "string_pattern_mismatch":
-            self.add(path, f"“{str(item['input'])[:60]}” is not an id.", "Use small letters, digits and hyphens, like sla-breaches.")
+            self.add(
+                path,
+                f"“{str(item['input'])[:60]}” is not an id.",
+                "Use small letters, digits and hyphens, like sla-breaches.",
+            )
         else:
             self.add(path, f"{item['msg'].rstrip('.')} (here: {str(item['input'])[:60]}).")
 
@@ -109,9 +118,7 @@ def _allowed_at(model: type[BaseModel], path: Path) -> list[str]:
             continue
         if current is None:
             return []
-        info = next(
-            (info for name, info in current.model_fields.items() if part == (info.alias or name)), None
-        )
+        info = next((info for name, info in current.model_fields.items() if part == (info.alias or name)), None)
         current = _model_in(info.annotation) if info is not None else None
     return [info.alias or name for name, info in current.model_fields.items()] if current is not None else []
 

@@ -106,7 +106,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """When a firing finding is resolved: ``values`` consecutive ones inside ``ratio`` × target (or inside ``target``)."""
+    """When a firing finding is resolved: ``values`` in a row inside ``ratio`` × target (or inside ``target``)."""
 
     ratio: float = 1.0
     target: Target | None = None
@@ -173,6 +173,7 @@ class Rule:
     direction: str  # lower | higher is better
     is_snapshot: bool
     is_share: bool
+    family: str | None  # None: actions are shown against their target, without a statistical verdict
     lag_weeks: int  # weeks until a week's restricted times are known
     window_weeks: int
     every_weeks: int

@@ -35,8 +35,8 @@ def salvaged(model: type[BaseModel], raw: Any, problems: Problems) -> BaseModel 
             if not _has(rest, ("spec", "metric")):
                 return None
             if _has(rest, ("spec", "target", "worse_than_own")):  # else a placeholder could be called wrong
-                _take_out(rest, ("spec", "clear"))
-                _take_out(rest, ("spec", "flow_down"))
+                rest["spec"].pop("clear", None)
+                rest["spec"].pop("flow_down", None)
     return None
 
 

@@ -20,8 +20,24 @@ VALUES: dict[str, tuple[str, ...]] = {
     "survey.kind": ("csat", "nps"),
 }
 PEOPLE = frozenset(
-    "person people user caller caller_id requester reporter assignee assigned_to opened_by owner agent employee "
-    "resolved_by closed_by author".split()
+    [
+        "person",
+        "people",
+        "user",
+        "caller",
+        "caller_id",
+        "requester",
+        "reporter",
+        "assignee",
+        "assigned_to",
+        "opened_by",
+        "owner",
+        "agent",
+        "employee",
+        "resolved_by",
+        "closed_by",
+        "author",
+    ]
 )
 NO_PEOPLE = "People are never scopes. Group by customer, country, service, supplier, category or assignment_group."
 
@@ -46,7 +62,9 @@ def where_of(where: Mapping[str, tuple[str | int, ...]], path: Path, problems: P
             problems.add(at, f"{metric.id} cannot be filtered by “{key[:60]}”.", mend, of_key=True)
         elif key == "priority":
             if any(isinstance(value, str) or not 1 <= value <= 5 for value in values):
-                problems.add(at, "A priority is a whole number from 1 (critical) to 5 (planning).", "Write it like [1, 2, 3].")
+                problems.add(
+                    at, "A priority is a whole number from 1 (critical) to 5 (planning).", "Write it like [1, 2, 3]."
+                )
             items.append((key, values))
         else:
             texts = tuple(str(value) for value in values)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +65,7 @@ class Node:
         return depth, *at
 
 
-class _TooMuch(Exception):
+class _TooMuchError(Exception):
     """The file is bounded; carries the error to report."""
 
     def __init__(self, error: InputError) -> None:
@@ -78,7 +77,9 @@ def read_documents(text: str, file: str) -> tuple[list[Node], list[InputError]]:
     """Every document of a YAML text that could be read, and everything that is wrong with the text."""
     if len(text) > MAX_CHARACTERS:
         where = Place(file=file, line=1, column=1)
-        return [], [InputError("The file is too large.", where=where, mend=f"Keep it under {MAX_CHARACTERS} characters.")]
+        return [], [
+            InputError("The file is too large.", where=where, mend=f"Keep it under {MAX_CHARACTERS} characters.")
+        ]
     builder = _Builder(file)
     documents: list[Node] = []
     try:
@@ -86,7 +87,7 @@ def read_documents(text: str, file: str) -> tuple[list[Node], list[InputError]]:
             document = builder.take(event)
             if document is not None:
                 documents.append(document)
-    except _TooMuch as error:
+    except _TooMuchError as error:
         builder.errors.append(error.error)
     except YAMLError as error:
         builder.errors.append(_syntax_error(error, text, file))
@@ -152,7 +153,9 @@ class _Builder:
     def _key(self, parent: _Open, key: str, line: int, column: int) -> None:
         parent.key, parent.is_ignored = key, False
         if key == "<<":
-            self._error("Merge keys (<<) are not read.", line, column, "Write the keys out, or use a kind: Defaults document.")
+            self._error(
+                "Merge keys (<<) are not read.", line, column, "Write the keys out, or use a kind: Defaults document."
+            )
             parent.is_ignored = True
         elif key in parent.node.keys:
             first, first_column = parent.node.keys[key]
@@ -165,9 +168,11 @@ class _Builder:
     def _begin(self, event: Any, value: Any) -> None:
         line, column = _at(event)
         if self._stack and isinstance(self._stack[-1].node.value, dict) and self._stack[-1].key is None:
-            raise _TooMuch(self._made("A key must be a plain text.", line, column, "Write key: value."))
+            raise _TooMuchError(self._made("A key must be a plain text.", line, column, "Write key: value."))
         if len(self._stack) >= MAX_DEPTH:
-            raise _TooMuch(self._made("The document is nested too deeply.", line, column, f"Keep it within {MAX_DEPTH} levels."))
+            raise _TooMuchError(
+                self._made("The document is nested too deeply.", line, column, f"Keep it within {MAX_DEPTH} levels.")
+            )
         self._stack.append(_Open(Node(value, line, column), event.anchor))
 
     def _end(self) -> None:
@@ -181,9 +186,14 @@ class _Builder:
         node = self._anchors.get(event.anchor)
         parent = self._stack[-1] if self._stack else None
         if parent is not None and isinstance(parent.node.value, dict) and parent.key is None:
-            raise _TooMuch(self._made("A key must be a plain text.", line, column, "Write key: value."))
+            raise _TooMuchError(self._made("A key must be a plain text.", line, column, "Write key: value."))
         if node is None:
-            self._error(f"*{event.anchor} refers to nothing above it.", line, column, f"Write &{event.anchor} at a value before it.")
+            self._error(
+                f"*{event.anchor} refers to nothing above it.",
+                line,
+                column,
+                f"Write &{event.anchor} at a value before it.",
+            )
             node = Node(None, line, column)
         self._place(node)
 
@@ -194,8 +204,13 @@ class _Builder:
         parent = self._stack[-1]
         parent.node.size += node.size
         if parent.node.size > MAX_VALUES:
-            raise _TooMuch(
-                self._made("The document holds too many values (anchors filled in).", node.line, node.column, f"Keep it under {MAX_VALUES}.")
+            raise _TooMuchError(
+                self._made(
+                    "The document holds too many values (anchors filled in).",
+                    node.line,
+                    node.column,
+                    f"Keep it under {MAX_VALUES}.",
+                )
             )
         if isinstance(parent.node.value, list):
             parent.node.value.append(node)
@@ -256,11 +271,3 @@ def _syntax_mend(what: str) -> str:
     if "mapping values are not allowed" in what:
         return "Put a text that holds a colon in quotes."
     return "Check indentation, quotes and brackets around here."
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it."""
-    yield node
-    children = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
-    for child in children:
-        yield from walk(child)

@@ -24,7 +24,9 @@ def action_of(part: ActionPart, title: str, key: SeriesKey, problems: Problems) 
         for found in BRACES.finditer(part.title):
             name = found[1]
             if name is None:
-                problems.add(("action", "title"), "A brace is open or closed alone.", "Write names in braces, like {customer}.")
+                problems.add(
+                    ("action", "title"), "A brace is open or closed alone.", "Write names in braces, like {customer}."
+                )
             elif name not in known:
                 problems.add(("action", "title"), f"“{{{name[:60]}}}” is not known here.", did_you_mean(name, known))
     default = "{rule}" + (": " + ", ".join("{" + name + "}" for name in key.by) if key.by else "")
@@ -48,7 +50,11 @@ def check_of(part: CheckPart, key: SeriesKey, problems: Problems, metric: Metric
         if part.goal is None:
             problems.add(("check", "min_effect"), "A smallest effect needs a goal.", "Add check.goal.")
         elif part.min_effect.is_percent != part.goal.is_percent:
-            problems.add(("check", "min_effect"), "Goal and smallest effect differ in their unit.", f"Write it like the goal ({part.goal.text}).")
+            problems.add(
+                ("check", "min_effect"),
+                "Goal and smallest effect differ in their unit.",
+                f"Write it like the goal ({part.goal.text}).",
+            )
         elif abs(part.min_effect.number) > abs(part.goal.number):
             what = f"The smallest effect worth it ({part.min_effect.text}) lies beyond the goal ({part.goal.text})."
             problems.add(("check", "min_effect"), what, "Make it smaller, or leave it out: half the goal.")

@@ -13,12 +13,12 @@ from improvement.errors import Place
 from improvement.rules.documents import ExpectPart, GivenPart, RuleTestDocument, TestPart
 from improvement.rules.evaluation import Point, points
 from improvement.rules.findings import FindingMemory, FindingState, advance
+from improvement.rules.given import given_cells
 from improvement.rules.opening import Candidate, choose
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import Rule, SeriesKey
 from improvement.rules.scope import Scope
 from improvement.rules.suggestions import did_you_mean
-from improvement.rules.given import given_cells
 from improvement.rules.units import Amount, number_text
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def _run(rule: Rule, story: Story) -> list[Outcome]:
     told: dict[Scope, _Told] = {expectation.scope: _Told() for expectation in story.expectations}
     outcomes = []
     for week in range(story.first_week, last + 1):
-        found = points(rule, story.cells.get(rule.key, empty), connection="test", week=week, companions=story.cells, also=told)
+        found = points(
+            rule, story.cells.get(rule.key, empty), connection="test", week=week, companions=story.cells, also=told
+        )
         for point in found:
             _tell(told.setdefault(point.scope, _Told()), point, rule)
         for expectation in story.expectations:
@@ -119,7 +121,16 @@ def _tell(told: _Told, point: Point, rule: Rule) -> None:
     is_firing = told.memory.state is FindingState.FIRING
     told.is_opened_now = False
     if is_firing and not was_firing:
-        candidate = Candidate(rule, "test", point.scope, point.week, point.size or 0.0, point.n, "owner", has_open_action=told.opened_week is not None)
+        candidate = Candidate(
+            rule,
+            "test",
+            point.scope,
+            point.week,
+            point.size or 0.0,
+            point.n,
+            "owner",
+            has_open_action=told.opened_week is not None,
+        )
         if choose([candidate], open_per_owner={}, budget=1, max_new=1).opened:
             told.opened_week, told.is_opened_now = point.week, True
 
@@ -165,9 +176,7 @@ def rule_test_of(
     return None if problems.errors else RuleTest(rule, tuple(story for story in stories if story is not None))
 
 
-def _story(
-    part: TestPart, path: Path, rule: Rule, problems: Problems, catalogue: Mapping[str, Metric]
-) -> Story | None:
+def _story(part: TestPart, path: Path, rule: Rule, problems: Problems, catalogue: Mapping[str, Metric]) -> Story | None:
     keys = {key.metric: key for key in (*(condition.key for condition in rule.conditions), rule.key)}
     given: dict[SeriesKey, list[tuple[Path, GivenPart, Scope]]] = {}
     for position, entry in enumerate(part.given):
@@ -195,14 +204,18 @@ def _story(
 def _scope(values: Mapping[str, str], path: Path, rule: Rule, problems: Problems) -> Scope | None:
     for name in values:
         if name not in rule.by:
-            problems.add((*path, name), f"The rule does not group by “{name[:60]}”.", did_you_mean(name, rule.by), of_key=True)
+            problems.add(
+                (*path, name), f"The rule does not group by “{name[:60]}”.", did_you_mean(name, rule.by), of_key=True
+            )
     missing = [name for name in rule.by if name not in values]
     if missing:
         problems.add(path, f"The scope lacks {', '.join(missing)}.", "Name every dimension the rule groups by.")
     return Scope.of(values) if set(values) == set(rule.by) else None
 
 
-def _expectation(part: ExpectPart, path: Path, scopes: list[Scope], rule: Rule, problems: Problems) -> Expectation | None:
+def _expectation(
+    part: ExpectPart, path: Path, scopes: list[Scope], rule: Rule, problems: Problems
+) -> Expectation | None:
     if part.scope is not None:
         scope = _scope(part.scope, (*path, "scope"), rule, problems)
     elif len(scopes) == 1:
@@ -213,9 +226,17 @@ def _expectation(part: ExpectPart, path: Path, scopes: list[Scope], rule: Rule, 
     if part.finding is None and part.action is None and part.value is None:
         problems.add(path, "Nothing is expected.", "Add finding, action or value.")
     if part.value is not None and part.value.unit:
-        problems.add((*path, "value"), "Write the value in the metric's unit, without it.", f"Did you mean {number_text(part.value.number)}?")
+        problems.add(
+            (*path, "value"),
+            "Write the value in the metric's unit, without it.",
+            f"Did you mean {number_text(part.value.number)}?",
+        )
     if part.value is not None and part.value.is_percent and not rule.is_share:
-        problems.add((*path, "value"), f"{rule.metric} is not a percentage.", f"Did you mean {number_text(part.value.number * 100)}?")
+        problems.add(
+            (*path, "value"),
+            f"{rule.metric} is not a percentage.",
+            f"Did you mean {number_text(part.value.number * 100)}?",
+        )
     if scope is None:
         return None
     return Expectation(part.as_of, scope, part.finding, part.action, part.value, problems.place(path))

@@ -54,7 +54,9 @@ def show(code: Code, as_json: Json = False) -> None:
     if as_json:
         print_json(detail)
     else:
-        print_table(str(detail["id"]), ["", ""], [(key, value) for key, value in detail.items() if value not in (None, "")])
+        print_table(
+            str(detail["id"]), ["", ""], [(key, value) for key, value in detail.items() if value not in (None, "")]
+        )
 
 
 @group.command()
@@ -70,16 +72,20 @@ def new(
 ) -> None:
     """Open an action by hand."""
     start()
-    from workflows import loop, opening
-    from workflows.cli.output import print_json, say
+    from workflows import opening
+    from workflows.cli.output import report
 
     action = opening.open_by_person(
-        actor(), connection=connection, metric=metric, scope=scope, goal=goal, title=title, where=where, at=moment(as_of)
+        actor(),
+        connection=connection,
+        metric=metric,
+        scope=scope,
+        goal=goal,
+        title=title,
+        where=where,
+        at=moment(as_of),
     )
-    if as_json:
-        print_json(loop.detail(action))
-    else:
-        say(f"{action.code} opened.")
+    report(action, as_json)
 
 
 @group.command()
@@ -87,67 +93,78 @@ def plan(
     code: Code,
     hypothesis: Annotated[str | None, typer.Option(help="What is changed, and why that should help.")] = None,
     goal: Annotated[str | None, typer.Option(help="Like -30% or +0.25.")] = None,
-    min_effect: Annotated[str | None, typer.Option("--min-effect", help="The smallest effect worth calling so.")] = None,
+    min_effect: Annotated[
+        str | None, typer.Option("--min-effect", help="The smallest effect worth calling so.")
+    ] = None,
     golive: Annotated[str | None, typer.Option(help="The planned go-live, a date.")] = None,
     due: Annotated[str | None, typer.Option(help="The due date.")] = None,
     accept_detectable: Annotated[
-        str | None, typer.Option("--accept-detectable", help="Why go on although the goal is below the detectable effect.")
+        str | None,
+        typer.Option("--accept-detectable", help="Why go on although the goal is below the detectable effect."),
     ] = None,
     as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
     """Fill in the plan of a proposed action."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.plan(
+    action = commands.plan(
         actor(), code, at=moment(as_of), hypothesis=hypothesis, goal=goal, min_effect=min_effect, golive=day(golive),
         due=day(due), accept_detectable=accept_detectable,
     )  # fmt: skip
+    report(action, as_json)
 
 
 @group.command()
-def accept(code: Code, as_of: AsOf = None) -> None:
+def accept(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Accept a proposal: only then is anything written to the platform."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.accept(actor(), code, at=moment(as_of))
+    report(commands.accept(actor(), code, at=moment(as_of)), as_json)
 
 
 @group.command()
-def submit(code: Code, as_of: AsOf = None) -> None:
+def submit(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Hand the plan in for approval."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.submit(actor(), code, at=moment(as_of))
+    report(commands.submit(actor(), code, at=moment(as_of)), as_json)
 
 
 @group.command()
-def approve(code: Code, as_of: AsOf = None) -> None:
+def approve(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Approve the plan: it is frozen and hashed. Never by its owner."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.approve(actor(), code, at=moment(as_of))
+    report(commands.approve(actor(), code, at=moment(as_of)), as_json)
 
 
 @group.command()
-def reject(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+def reject(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Send the plan back to its owner."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.reject(actor(), code, at=moment(as_of), reason=reason)
+    report(commands.reject(actor(), code, at=moment(as_of), reason=reason), as_json)
 
 
 @group.command(name="start")
-def start_work(code: Code, as_of: AsOf = None) -> None:
+def start_work(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Say that work has begun."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.start(actor(), code, at=moment(as_of))
+    report(commands.start(actor(), code, at=moment(as_of)), as_json)
 
 
 @group.command()
@@ -156,6 +173,7 @@ def golive(
     on: Annotated[str, typer.Option(help="The local day it went live.")],
     ref: Annotated[str, typer.Option(help="The change or task it went live with.")] = "",
     as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
     """Say when the change went live."""
     start()
@@ -174,57 +192,64 @@ def decide(
     decision: Annotated[str, typer.Argument(help="standardise, adjust or stop.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; needed to stop.")] = "",
     as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
     """Decide after the verdict."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.decide(actor(), code, decision, at=moment(as_of), reason=reason)
+    report(commands.decide(actor(), code, decision, at=moment(as_of), reason=reason), as_json)
 
 
 @group.command()
-def acknowledge(code: Code, as_of: AsOf = None) -> None:
+def acknowledge(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Say that you have seen the sustaining looks."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.acknowledge(actor(), code, at=moment(as_of))
+    report(commands.acknowledge(actor(), code, at=moment(as_of)), as_json)
 
 
 @group.command()
-def hold(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+def hold(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Put the action on hold."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.hold(actor(), code, at=moment(as_of), reason=reason)
+    report(commands.hold(actor(), code, at=moment(as_of), reason=reason), as_json)
 
 
 @group.command()
-def resume(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+def resume(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Take the action off hold."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.resume(actor(), code, at=moment(as_of), reason=reason)
+    report(commands.resume(actor(), code, at=moment(as_of), reason=reason), as_json)
 
 
 @group.command()
-def cancel(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+def cancel(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Give the action up before it has a verdict."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.cancel(actor(), code, at=moment(as_of), reason=reason)
+    report(commands.cancel(actor(), code, at=moment(as_of), reason=reason), as_json)
 
 
 @group.command()
-def reapprove(code: Code, reason: Reason, as_of: AsOf = None) -> None:
+def reapprove(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Change an approved plan: a new version has to be approved."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.reapprove(actor(), code, at=moment(as_of), reason=reason)
+    report(commands.reapprove(actor(), code, at=moment(as_of), reason=reason), as_json)
 
 
 @group.command()
@@ -233,9 +258,11 @@ def task(
     title: Annotated[str, typer.Argument(help="What is to be done.")],
     due: Annotated[str | None, typer.Option(help="By when.")] = None,
     as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
     """Add a task below the platform's record."""
     start()
     from workflows import commands
+    from workflows.cli.output import report
 
-    commands.add_task(actor(), code, title, at=moment(as_of), due=day(due))
+    report(commands.add_task(actor(), code, title, at=moment(as_of), due=day(due)), as_json)

@@ -16,7 +16,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @group.command()
 def compute(
-    plans: Annotated[Path, typer.Option(help="CSV: action,scope,metric,trigger_from,trigger_to,implemented_on,as_of,goal[,min_effect].")],
+    plans: Annotated[
+        Path,
+        typer.Option(help="CSV: action,scope,metric,trigger_from,trigger_to,implemented_on,as_of,goal[,min_effect]."),
+    ],
     cells: Annotated[Path, typer.Option(help="CSV: action,scope,week,numerator,denominator[,stratum].")],
     as_json: Json = False,
 ) -> None:

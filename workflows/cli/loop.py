@@ -58,7 +58,11 @@ def connect(
     if as_json:
         print_json(capabilities)
         return
-    rows = [("mode", capabilities["mode"] or "none"), ("user", capabilities["user"]), ("zone", capabilities["time_zone"])]
+    rows = [
+        ("mode", capabilities["mode"] or "none"),
+        ("user", capabilities["user"]),
+        ("zone", capabilities["time_zone"]),
+    ]
     rows += [(f"mode {key}", text) for key, text in capabilities["modes"].items()]
     rows += [(f"field {key}", text) for key, text in capabilities["columns"].items()]
     rows += [(f"field {key}", f"unwritten: {text}") for key, text in capabilities["unresolved"].items()]
@@ -82,7 +86,19 @@ def pull(
         for result in results
         for report in result.reports
     ]  # fmt: skip
-    columns = ["connection", "kind", "read", "new", "changed", "unchanged", "rejected", "requests", "retries", "s", "error"]
+    columns = [
+        "connection",
+        "kind",
+        "read",
+        "new",
+        "changed",
+        "unchanged",
+        "rejected",
+        "requests",
+        "retries",
+        "s",
+        "error",
+    ]
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
@@ -94,7 +110,9 @@ def pull(
 def cycle(
     as_of: AsOf = None,
     as_json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the requests deliver would send; send none.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the requests deliver would send; send none.")
+    ] = False,
 ) -> None:
     """Run one cycle: pull, evaluate, open, follow, check, review, deliver."""
     start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from workflows.cli import actions, checks, demo, evidence, loop, metrics, rules, sandbox, serve, users
@@ -16,6 +18,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    application.callback()(_common)
     loop.register(application)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
@@ -28,3 +31,14 @@ def build() -> typer.Typer:
     application.command(name="serve")(serve.run)
     application.command(name="demo")(demo.run)
     return application
+
+
+def _common(
+    is_version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and end.")] = False,
+) -> None:
+    """Options before any command."""
+    if is_version:
+        from importlib.metadata import version
+
+        typer.echo(f"regelkreis {version('regelkreis')}")
+        raise typer.Exit

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workflows.models import Action
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # titles come from outside and may try to drive a terminal
 
 
 def print_json(value: Any) -> None:
@@ -16,11 +22,11 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A Rich table in a terminal; tab-separated lines when piped."""
-    rows = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [[shown(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         print("\t".join(columns))
-        for row in rows:
-            print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        for row in cells:
+            print("\t".join(re.sub(r"[\t\n]", " ", cell) for cell in row))
         return
     from rich.console import Console
     from rich.table import Table
@@ -29,11 +35,27 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def shown(cell: Any) -> str:
+    """A value as text that cannot drive a terminal; nothing for None."""
+    return "" if cell is None else CONTROL.sub("�", str(cell))
 
 
 def say(text: str) -> None:
     """A line on standard error: for people, never in the way of a pipe."""
     print(text, file=sys.stderr)
+
+
+def report(action: Action, as_json: bool) -> None:
+    """Say where an action stands after a command: a sentence for people, the whole action for programs."""
+    if as_json:
+        from workflows import loop
+
+        print_json(loop.detail(action))
+        return
+    late = ", late" if action.is_late else ""
+    print(f"{action.code} is {action.state}{late}: {shown(action.title)}")

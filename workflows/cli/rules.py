@@ -10,7 +10,9 @@ import typer
 from workflows.cli.session import start
 
 group = typer.Typer(help="The rule language.", no_args_is_help=True)
-Paths = Annotated[list[Path] | None, typer.Argument(help="Files or folders; default: the rules folder of this installation.")]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="Files or folders; default: the rules folder of this installation.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -38,7 +40,9 @@ def check(paths: Paths = None, as_json: Json = False) -> None:
         for warning in report.warnings:
             typer.echo(f"warning: {warning}")
         tests = sum(len(test.stories) for test in report.tests)
-        typer.echo(f"{len(report.rules)} rules, {tests} tests, {len(report.errors)} errors, {len(report.warnings)} warnings")
+        typer.echo(
+            f"{len(report.rules)} rules, {tests} tests, {len(report.errors)} errors, {len(report.warnings)} warnings"
+        )
     if not report.is_valid:
         raise typer.Exit(2)
 

@@ -15,11 +15,12 @@ def run(
     seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 7,
     size: Annotated[str, typer.Option(help="small, demo or large.")] = "demo",
     now: Annotated[str | None, typer.Option(help="Where its clock stands (ISO 8601, UTC).")] = None,
-    replay: Annotated[Path | None, typer.Option(help="Serve this incident event log instead of the generated world.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Serve this incident event log instead of the generated world.")
+    ] = None,
 ) -> None:
     """Serve a sandbox ITSM: user `admin` (Jira Cloud: `admin@example.com`), password and token `sandbox`."""
     from connectors.sandbox.server import SandboxConfig, serve
-
     from workflows.cli.session import moment
 
     serve(

@@ -35,6 +35,7 @@ class Instance:
         self.families = {name: [self.tables[member] for member in self.schema.family(name)] for name in self.tables}
         self.contents: dict[str, bytes] = {}  # attachments by sys_id
         self.users: dict[str, str] = {}  # user name → sys_id
+        self.journal: dict[str, list[str]] = {}  # record → its journal entries, oldest first
         self._numbers = {name: definition.first_number - 1 for name, definition in self.schema.tables.items()}
         self._ids = 0
         self._defaults = {name: [column.default for column, _ in columns.values()] for name, columns in self.schema.columns.items()}
@@ -147,15 +148,15 @@ class Instance:
         self.tables[table].put(row)
         return row
 
-    def update(self, table: Table, row: Row, changes: Mapping[str, str], *, by: str) -> Row:
-        """Replace a row by one with these changes; nothing happens where nothing differs."""
+    def update(self, table: Table, row: Row, changes: Mapping[str, str], *, by: str, at: str = "") -> Row:
+        """Replace a row by one with these changes, now (or ``at``); nothing happens where nothing differs."""
         differing = {name: value for name, value in changes.items() if row[table.position[name]] != value}
         if not differing:
             return row
         new = row.copy()
         for name, value in differing.items():
             new[table.position[name]] = value
-        new[1] = max(self.stamp, row[1])
+        new[1] = max(at or self.stamp, row[1])
         new[table.position["sys_updated_by"]] = by
         new[table.position["sys_mod_count"]] = str(int(row[table.position["sys_mod_count"]] or "0") + 1)
         table.put(new)

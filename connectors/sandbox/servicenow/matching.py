@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.sandbox.query import Condition, Group, Query
+from connectors.sandbox.query import Alternatives, Condition, Query
 from connectors.sandbox.servicenow import moments
 from connectors.sandbox.servicenow.instance import Get, Instance
 from connectors.sandbox.servicenow.schema import Column
@@ -33,11 +33,11 @@ class Asker:
     user: str = ""
 
 
-def group_tests(instance: Instance, table: str, query: Query, asker: Asker) -> list[list[tuple[Group, Test]]]:
+def group_tests(instance: Instance, table: str, query: Query, asker: Asker) -> list[list[tuple[Alternatives, Test]]]:
     """Per group of the query its valid conditions, each as (alternatives, test)."""
     groups = []
     for group in query.groups:
-        tests: list[tuple[Group, Test]] = []
+        tests: list[tuple[Alternatives, Test]] = []
         for alternatives in group:
             valid = [
                 (condition, test)
@@ -45,7 +45,7 @@ def group_tests(instance: Instance, table: str, query: Query, asker: Asker) -> l
                 if (test := condition_test(instance, table, condition, asker)) is not None
             ]
             if valid:
-                tests.append(((tuple(c for c, _ in valid),), _any([t for _, t in valid])))
+                tests.append((tuple(c for c, _ in valid), _any([t for _, t in valid])))
         groups.append(tests)
     return groups
 

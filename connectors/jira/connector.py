@@ -1,0 +1,85 @@
+"""The Jira connector: one connection of platform ``jira``, Cloud or Data Center."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from connectors.base import Capabilities, Cursor, Page
+from connectors.config import ConnectionConfig
+from connectors.http import Reader
+from connectors.jira import describing, following, previewing, writing
+from connectors.jira.client import BulkSession, open_client, tell_flavour
+from connectors.jira.plan import make_plan, mapping_of
+from connectors.jira.project import Project, find_project
+from connectors.jira.pull import Puller
+from connectors.jira.site import Site, learn
+from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
+
+
+class JiraConnector:
+    """Reads issues, SLA cycles, ratings and contacts; writes improvement actions as issues of one project.
+
+    Nothing is sent before the first call that needs an answer.
+    """
+
+    platform = "jira"
+
+    def __init__(self, config: ConnectionConfig) -> None:
+        self.name = config.name
+        self.config = config
+        self.mapping = mapping_of(config)
+        self.client = open_client(config)
+        self.reader = Reader(BulkSession(self.client), config)
+
+    @cached_property
+    def site(self) -> Site:
+        """What this Jira is and has."""
+        site = learn(self.reader, self.config)
+        tell_flavour(self.client, site.info.deployment_type, site.info.version_numbers)
+        return site
+
+    @cached_property
+    def _puller(self) -> Puller:
+        return Puller(self.reader, self.config, self.site, make_plan(self.config, self.mapping, self.site))
+
+    @cached_property
+    def project(self) -> Project:
+        """The improvement project and what may be set in it."""
+        return find_project(self.reader, self.config, self.site)
+
+    def describe(self) -> Capabilities:
+        """Ask the platform what it is and what we may do. Reads only."""
+        return describing.describe(self)
+
+    def kinds(self) -> Sequence[RecordKind]:
+        """Tickets, SLA rows, surveys and contacts, as far as they are mapped. Jira has no outages."""
+        return self.mapping.kinds()
+
+    def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
+        """Stream what changed since ``cursor`` and not after ``until``, oldest first."""
+        return self._puller.pull(kind, cursor, until=until)
+
+    def count(self, kind: RecordKind, *, until: datetime) -> int | None:
+        """The platform's own count of issues created before ``until``; None for what is inside issues."""
+        return self._puller.count(kind, until=until)
+
+    def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        """Make one write effective exactly once."""
+        return writing.write(self, outbound, ref)
+
+    def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
+        """The requests ``write`` would send."""
+        return previewing.preview(self, outbound, ref)
+
+    def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
+        """The improvement records as people left them."""
+        return following.states(self, refs)
+
+    def close(self) -> None:
+        """Release the HTTP session and temporary files."""
+        puller = self.__dict__.get("_puller")
+        if puller is not None:
+            puller.close()
+        self.reader.session.close()

@@ -1,0 +1,96 @@
+"""Who may read and write what: roles, table rights, and rows hidden from a user.
+
+A row that an access control hides is taken out *after* the page was cut, so a page may be short or empty and not
+the last: as on an instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from connectors.sandbox.query import parse
+from connectors.sandbox.servicenow.instance import Instance
+from connectors.sandbox.servicenow.matching import Asker, condition_test
+from connectors.sandbox.servicenow.schema import Schema
+from connectors.sandbox.store import Row, Table
+from connectors.sandbox.users import Account
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "admin": ("admin",),
+    "integration": ("itil_reader", "sn_cim.improvement_requester", "sn_cim.improvement_coordinator", "problem_coordinator"),
+    "reader": ("itil_reader",),
+    "owner": ("itil", "sn_cim.improvement_requester", "sn_cim.improvement_coordinator"),
+    "approver": ("itil_reader", "approver_user", "sn_cim.improvement_manager"),
+    "agent": ("itil",),
+}
+IMPROVEMENT_TABLES = frozenset({"sn_cim_register", "sn_cim_task", "sn_cim_inbound_m2m", "sn_cim_related_kpi"})
+PROCESS_TABLES = frozenset(
+    {"incident", "sc_req_item", "sc_request", "problem", "change_request", "task", "interaction", "cmdb_ci_outage"}
+)
+FALLBACK_TABLES = frozenset({"problem", "task", "u_improvement_action"})
+AUDIT_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_user_has_role"})
+
+WRITABLE: dict[str, frozenset[str]] = {
+    "integration": IMPROVEMENT_TABLES | FALLBACK_TABLES,
+    "owner": IMPROVEMENT_TABLES | PROCESS_TABLES | {"u_improvement_action", "sn_cim_strategic_objective"},
+    "approver": IMPROVEMENT_TABLES,
+    "agent": PROCESS_TABLES,
+}
+DELETABLE: dict[str, frozenset[str]] = {"integration": frozenset({"sn_cim_inbound_m2m"})}
+CIM_PEOPLE = frozenset({"admin", "owner", "approver"})
+
+
+def may_read(instance: Instance, account: Account, table: str) -> bool:
+    """Whether the user may query the table at all."""
+    if _is_denied(instance, account, table, "read"):
+        return False
+    return table not in AUDIT_TABLES or bool(account.roles & {"admin", "integration"})
+
+
+def may_write(instance: Instance, account: Account, table: str) -> bool:
+    """Whether the user may create and change records of the table."""
+    if _is_denied(instance, account, table, "write"):
+        return False
+    return account.is_admin or any(table in WRITABLE.get(role, ()) for role in account.roles)
+
+
+def may_delete(instance: Instance, account: Account, table: str) -> bool:
+    """Whether the user may delete records of the table."""
+    if _is_denied(instance, account, table, "write"):
+        return False
+    return account.is_admin or any(table in DELETABLE.get(role, ()) for role in account.roles)
+
+
+def may_move_state(account: Account) -> bool:
+    """Whether the user has the form's buttons of Continual Improvement Management (integration users have not)."""
+    return bool(account.roles & CIM_PEOPLE)
+
+
+def visible(instance: Instance, account: Account, table: Table, asker: Asker) -> Callable[[Row], bool] | None:
+    """The test a row must pass to be shown to this user; None where all are."""
+    hidden = instance.config.hidden_rows.get(account.username, {}).get(table.name)
+    if not hidden or account.is_admin:
+        return None
+    groups = [
+        [
+            [test for condition in alternatives if (test := condition_test(instance, table.name, condition, asker))]
+            for alternatives in group
+        ]
+        for group in parse(hidden).groups
+    ]
+    return lambda row: not any(all(any(test(row) for test in tests) for tests in group) for group in groups)
+
+
+def platform_roles(account: Account) -> tuple[str, ...]:
+    """The account's roles as the platform names them."""
+    return tuple(dict.fromkeys(name for role in sorted(account.roles) for name in ROLES.get(role, ())))
+
+
+def writable_tables(schema: Schema, account: Account) -> list[str]:
+    """The tables this user may write, for the documentation of the sandbox."""
+    return [name for name in schema.tables if account.is_admin or any(name in WRITABLE.get(r, ()) for r in account.roles)]
+
+
+def _is_denied(instance: Instance, account: Account, table: str, operation: str) -> bool:
+    denied = instance.config.denied.get(account.username, ())
+    return table in denied or f"{table}:{operation}" in denied

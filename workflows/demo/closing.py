@@ -1,0 +1,67 @@
+"""The demo's last page: what the loop did, and the truth beside the verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HONEST = {
+    "effect": {"improved"},
+    "placebo": {"no change", "not enough data", "recovered", "worse", "improved, not attributable"},
+    "regression": {"no change", "not enough data", "recovered", "worse", "improved, not attributable"},
+    "trend": {"improved, not attributable", "no change", "not enough data", "recovered"},
+    "worse": {"worse", "not enough data"},
+    "few": {"not enough data", "no change", "recovered"},
+}
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print what happened as a person likes to read it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if Console().is_terminal else 150)
+    if "incidents" in summary:
+        console.print(_facts("The loop on a real incident log", summary))
+        return
+    console.print()
+    console.print(
+        f"[bold]{summary['tickets']:,} tickets[/] pulled ({summary['records']:,} records), {summary['rules']} rules, "
+        f"{summary['points']:,} values, {summary['findings']} findings, {len(summary['actions'])} actions, "
+        f"{summary['reviews_written']} reviews written back, in {summary['loop_seconds']} s "
+        f"({summary['seconds']} s with the sandbox)."
+    )
+    for fact in summary["evidence"]:
+        console.print(f"{'✓' if summary['evidence_ok'] else '✗'} {fact}", highlight=False)
+    table = Table(title="The truth beside the verdicts", title_justify="left", header_style="bold", pad_edge=False)
+    for column in ("action", "scope", "metric", "truth", "verdict", "effect", "a plain arrow says", "record"):
+        table.add_column(column, overflow="fold")
+    for action in summary["actions"]:
+        verdict = action["verdict"] or f"({action['state']})"
+        tone = "" if action["verdict"] is None else "green" if verdict in HONEST.get(action["truth"], ()) else "red"
+        table.add_row(
+            action["id"],
+            Text(_short(action["scope"])),
+            action["metric"],
+            action["truth"],
+            Text(verdict, style=tone),
+            Text(action["effect_text"]),
+            Text(action["naive_text"], style="strike dim"),
+            Text(action["record"]),
+        )
+    console.print(table)
+    if summary["errors"]:
+        console.print(f"{len(summary['errors'])} errors; the first: {summary['errors'][0]}", markup=False)
+
+
+def _facts(title: str, summary: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    for key, value in summary.items():
+        table.add_row(key, str(value))
+    return table
+
+
+def _short(scope: str) -> str:
+    return " · ".join(part.partition("=")[2] for part in scope.split(","))

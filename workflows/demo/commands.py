@@ -1,0 +1,49 @@
+"""The demo's people at the command line: the same commands as everybody, each with their own token."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import typer
+
+from workflows.cli.errors import run as run_application
+from workflows.cli.main import build
+from workflows.demo.people import Outcome
+
+TOKEN = "REGELKREIS_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """Runs ``regelkreis …`` in this process, as one person, at the demo's moment."""
+
+    tokens: Mapping[str, str]  # by user name
+    now: datetime
+    _application: typer.Typer = field(default_factory=build)
+
+    def run(self, username: str, *arguments: str) -> Outcome:
+        """Run one command with this person's token; a refusal is an outcome, not an error."""
+        printed = io.StringIO()
+        moment = ["--as-of", self.now.isoformat()] if arguments[0] == "actions" else []
+        with _acting(self.tokens[username]), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            code = run_application(self._application, [*arguments, *moment])
+        return Outcome(is_ok=code == 0, text=printed.getvalue().strip())
+
+
+@contextlib.contextmanager
+def _acting(token: str) -> Iterator[None]:
+    """Act as the person of this token while the block runs."""
+    before = os.environ.get(TOKEN)
+    os.environ[TOKEN] = token
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[TOKEN]
+        else:
+            os.environ[TOKEN] = before

@@ -1,0 +1,167 @@
+"""The demo: two sandbox platforms, a year of weekly cycles, and at the end the truth beside the verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from improvement.errors import InputError, Place
+
+FIRST_CYCLE = datetime(2025, 6, 30, 12, tzinfo=UTC)
+MARKER = ".regelkreis-demo"
+PASSWORD = "sandbox"  # noqa: S105 - documented: the sandbox's and the demo's password for everybody
+
+
+@dataclass(slots=True)
+class Show:
+    """What was asked of the demo."""
+
+    home: Path
+    is_served: bool
+    as_json: bool
+    json_file: Path | None
+    replay: Path | None
+    seed: int
+    port: int
+    weeks: int
+    size: str
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing but JSON on standard output."""
+        return self.as_json
+
+
+def play(**asked: Any) -> None:
+    """Prepare a home, start the sandbox, run the loop, print the summary, serve the site."""
+    show = Show(**asked)
+    started = time.monotonic()
+    _prepare_home(show)
+    _say(show, "Starting the sandbox: a ServiceNow-like and a Jira-like platform …")
+    from connectors.sandbox.testing import running_sandbox
+
+    platforms: tuple[Any, ...] = ("servicenow",) if show.replay else ("servicenow", "jira_cloud")
+    with running_sandbox(
+        platforms=platforms, seed=show.seed, size=show.size, now=None if show.replay else FIRST_CYCLE, replay=show.replay
+    ) as sandbox:
+        _configure(show, sandbox)
+        _start(show)
+        if show.replay:
+            from workflows.demo import replayed
+
+            summary = replayed.run(sandbox, started=started)
+        else:
+            from workflows.demo import year
+
+            summary = year.run(sandbox, weeks=show.weeks, is_shown=not show.is_quiet, started=started)
+    _finish(show, summary)
+
+
+def _finish(show: Show, summary: dict[str, Any]) -> None:
+    if show.json_file is not None:
+        show.json_file.parent.mkdir(parents=True, exist_ok=True)
+        show.json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    if show.as_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False, default=str))
+    else:
+        from workflows.demo.closing import print_summary
+
+        print_summary(summary)
+    if show.is_served:
+        _serve(show)
+
+
+def _serve(show: Show) -> None:
+    from workflows.web.server import serve
+
+    print(f"\nThe site is at http://127.0.0.1:{show.port}/ – sign in as anna.frei (service owner), martin.keller")
+    print(f"(approver), auditor or admin; everybody's password is “{PASSWORD}”. Ctrl+C ends it.")
+    serve(host="127.0.0.1", port=show.port, workers=2)
+
+
+def _say(show: Show, text: str) -> None:
+    if not show.is_quiet:
+        print(text, flush=True)
+
+
+def _prepare_home(show: Show) -> None:
+    """A fresh home; only a folder that a demo made is ever removed."""
+    home = show.home.resolve()
+    if home.exists():
+        if any(home.iterdir()) and not (home / MARKER).exists():
+            raise InputError(
+                "The folder exists and was not made by a demo; it is left alone.",
+                where=Place(file=str(home)),
+                mend="Choose another one with --home.",
+            )
+        shutil.rmtree(home)
+    home.mkdir(parents=True)
+    (home / MARKER).write_text("made by `regelkreis demo`; it may be deleted at any time\n", encoding="utf-8")
+    show.home = home
+    os.environ["REGELKREIS_HOME"] = str(home)
+    os.environ.pop("REGELKREIS_TOKEN", None)
+
+
+def _configure(show: Show, sandbox: Any) -> None:
+    connections = [_connection("servicenow", "servicenow", sandbox.servicenow_url, "regelkreis")]
+    if sandbox.jira_cloud_url:
+        connections.append(_connection("jira", "jira", sandbox.jira_cloud_url, "regelkreis@example.com"))
+    if show.replay:
+        connections = [connections[0] + REPLAY_MAPPING]
+    text = f'public_url = "http://127.0.0.1:{show.port}"\nledger_origin = "demo.example/regelkreis"\n\n' + "\n".join(connections)
+    (show.home / "regelkreis.toml").write_text(text, encoding="utf-8")
+    secrets = show.home / "secrets"
+    secrets.mkdir(mode=0o700)
+    (secrets / "connections__servicenow__password").write_text(PASSWORD, encoding="utf-8")
+    if sandbox.jira_cloud_url:
+        (secrets / "connections__jira__token").write_text("sandbox-regelkreis", encoding="utf-8")
+
+
+def _connection(name: str, platform: str, url: str, user: str) -> str:
+    return f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
+
+
+REPLAY_MAPPING = """
+[connections.servicenow.mapping.ticket.service]
+path = "assignment_group.name"
+"""
+
+
+def _start(show: Show) -> None:
+    """What a person does first: `regelkreis init`, and rules that may open actions by themselves."""
+    command = [sys.executable, "-c", "from config.entry import main; main()", "init"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if done.returncode != 0:
+        raise InputError(f"`regelkreis init` failed: {done.stderr.strip()}")
+    for file in sorted((show.home / "rules").glob("*.yaml")):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"^(\s*mode:\s*)propose\b", r"\1open", text, flags=re.MULTILINE), encoding="utf-8")
+    from workflows.cli.session import start
+
+    start()
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds a block took to a table."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+def week_after(moment: datetime, weeks: int) -> datetime:
+    """The same hour so many weeks later."""
+    return moment + timedelta(weeks=weeks)

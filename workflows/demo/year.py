@@ -1,0 +1,224 @@
+"""A year of the loop: 78 weeks back-filled in one pull, then a cycle every Monday, people acting in between."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from connectors.base import Connector
+from connectors.sandbox import users as sandbox_users
+from connectors.sandbox.scenario import SCOPES, truth_of
+from connectors.sandbox.testing import RunningSandbox
+from workflows import access, charting, commands, cycle, ledger, loop
+from workflows.demo.commands import CommandLine
+from workflows.demo.jira_desk import JiraDesk
+from workflows.demo.people import Deed, People
+from workflows.demo.scripts import ActionView
+from workflows.demo.servicenow_desk import ServiceNowDesk
+from workflows.demo.stage import FIRST_CYCLE, PASSWORD, week_after
+from workflows.models import Action, Finding, LookKind, Person, ReviewRecord, Role
+
+FINAL_KINDS = (LookKind.FINAL, LookKind.SUSTAIN)
+
+
+def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) -> dict[str, Any]:
+    """Play the year and return what `demo --json` prints."""
+    tokens = _hire(FIRST_CYCLE)
+    people = People(
+        commands=CommandLine(tokens=tokens, now=FIRST_CYCLE),
+        desks={
+            "servicenow": ServiceNowDesk(sandbox.servicenow_url),
+            "jira": JiraDesk(sandbox.jira_cloud_url),
+        },
+    )
+    totals: Counter[str] = Counter()
+    errors: list[str] = []
+    begun = time.monotonic()
+    with cycle.connectors() as opened:
+        for one in opened:
+            commands.set_write(access.local_admin(), one.name, True, at=FIRST_CYCLE)
+        _link_accounts(opened, sandbox)
+        with _bar(weeks + 1, is_shown) as advance:
+            for number in range(weeks + 1):
+                now = week_after(FIRST_CYCLE, number)
+                sandbox.set_clock(now)
+                deeds = _people_act(people, now)
+                summary = cycle.run_with(opened, as_of=now)
+                _count(totals, summary, deeds)
+                errors += summary.errors
+                advance(_line(now, summary))
+    charting.render_all(as_of=week_after(FIRST_CYCLE, weeks))
+    verified = ledger.verify()
+    return {
+        "tickets": totals["tickets"],
+        "records": totals["records"],
+        "rules": totals["rules"],
+        "points": totals["points"],
+        "findings": Finding.objects.filter(times_fired__gt=0).count(),
+        "actions": _actions(),
+        "reviews_written": _reviews_written(),
+        "deliveries": totals["delivered"],
+        "evidence_ok": verified.is_ok,
+        "evidence": [*verified.facts, *verified.failures],
+        "errors": errors,
+        "loop_seconds": round(time.monotonic() - begun, 1),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _hire(at: datetime) -> dict[str, str]:
+    """Make the demo's people with their grants and tokens; returns tokens by user name."""
+    admin = access.local_admin()
+    tokens: dict[str, str] = {}
+    for scope in SCOPES:
+        owner = _person(scope.owner, tokens, admin, at)
+        access.grant(
+            owner,
+            Role.SERVICE_OWNER,
+            at=at,
+            by=admin,
+            customer=scope.customer,
+            country=scope.country,
+            service=scope.service,
+        )
+        approver = _person(scope.approver, tokens, admin, at)
+        access.grant(approver, Role.APPROVER, at=at, by=admin)
+    auditor = _person("auditor", tokens, admin, at)
+    access.grant(auditor, Role.AUDITOR, at=at, by=admin)
+    admin.set_password(PASSWORD)
+    admin.save()
+    return tokens
+
+
+def _person(username: str, tokens: dict[str, str], admin: Person, at: datetime) -> Person:
+    if username in tokens:
+        return access.person_named(username)
+    name = username.replace(".", " ").title()
+    person = access.add_person(username, name=name, email=f"{username}@example.com", at=at, by=admin)
+    person.set_password(PASSWORD)
+    person.save()
+    tokens[username] = access.new_token(person, label="demo", at=at, by=admin)
+    return person
+
+
+def _link_accounts(opened: list[Connector], sandbox: RunningSandbox) -> None:
+    """Say which platform account is which person, as an administrator does once."""
+    from connectors.sandbox.jira.accounts import of_user
+
+    admin = access.local_admin()
+    for one in opened:
+        for person in Person.objects.filter(is_local_admin=False):
+            account = person.username
+            if one.platform == "jira":
+                user = sandbox_users.Account(person.username, str(person), person.email, "Etc/UTC", frozenset())
+                account = of_user(user).account_id
+            access.link_account(person, one.name, account, at=FIRST_CYCLE, by=admin)
+
+
+def _people_act(people: People, now: datetime) -> list[Deed]:
+    people.commands.now = now  # type: ignore[attr-defined]
+    register = [
+        ActionView.of(
+            {**loop.detail(action), "golive_planned": _iso(action.golive_planned), "implemented_on": _iso(action.implemented_on)},
+            settings.REGELKREIS.connections[action.connection].platform,
+        )
+        for action in Action.objects.select_related("owner").order_by("id")
+    ]
+    return people.play(now, register)
+
+
+def _iso(day: Any) -> str | None:
+    return day.isoformat() if day is not None else None
+
+
+def _count(totals: Counter[str], summary: cycle.CycleSummary, deeds: list[Deed]) -> None:
+    totals["records"] += summary.new
+    totals["tickets"] += summary.new_tickets
+    totals["rules"] = max(totals["rules"], summary.rules)
+    totals["points"] += summary.points
+    totals["delivered"] += summary.delivered
+    totals["deeds"] += sum(deed.is_done for deed in deeds)
+
+
+def _line(now: datetime, summary: cycle.CycleSummary) -> str:
+    parts = [f"{now:%Y-%m-%d}", f"{summary.new:,} new records"]
+    if summary.opened:
+        parts.append(f"opened {', '.join(summary.opened)}")
+    parts += summary.verdicts
+    return " · ".join(parts)
+
+
+def _bar(total: int, is_shown: bool) -> Any:
+    """A progress bar in a terminal, a line a month when piped."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def shown() -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console()
+        if not console.is_terminal:
+            seen = {"n": 0}
+
+            def plain(line: str) -> None:
+                seen["n"] += 1
+                if seen["n"] % 4 == 1 or "ACT-" in line:
+                    print(f"  {line}", flush=True)
+
+            yield plain
+            return
+        columns = (TextColumn("cycles"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("", total=total)
+
+            def fancy(line: str) -> None:
+                progress.update(task, advance=1, description=line)
+                if "ACT-" in line:
+                    progress.console.print(f"  {line}")
+
+            yield fancy
+
+    @contextmanager
+    def silent() -> Any:
+        yield lambda line: None
+
+    return shown() if is_shown else silent()
+
+
+def _actions() -> list[dict[str, Any]]:
+    """Every action with the truth of its scope joined: only now, after the last cycle."""
+    found = []
+    for action in Action.objects.order_by("id"):
+        final = action.looks.filter(kind=LookKind.FINAL, computed_at__isnull=False).order_by("-computed_at").first()
+        result = (final.result if final is not None else None) or {}
+        platform = settings.REGELKREIS.connections[action.connection].platform
+        found.append(
+            {
+                "id": action.code,
+                "scope": action.scope_key,
+                "platform": platform,
+                "metric": action.metric,
+                "title": action.title,
+                "truth": truth_of(platform, action.scope_key, action.metric).value,
+                "state": action.state,
+                "verdict": final.verdict if final is not None else None,
+                "effect": result.get("effect"),
+                "low": result.get("low"),
+                "high": result.get("high"),
+                "effect_text": result.get("effect_text", ""),
+                "naive_text": result.get("naive_text", ""),
+                "record": action.platform_number,
+                "record_url": action.platform_url,
+            }
+        )
+    return found
+
+
+def _reviews_written() -> int:
+    """Review records whose note reached the platform."""
+    return ReviewRecord.objects.filter(deliveries__state="sent", deliveries__verb="note").distinct().count()
