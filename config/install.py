@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.secret_files import read_or_make_secret
+from improvement.errors import InputError, Place
 
 TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the environment: REGELKREIS_LANGUAGE=de,
 # REGELKREIS_CONNECTIONS__SNOW__PASSWORD=…; or as a file in secrets/: connections__snow__password.
@@ -11,10 +18,14 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 # language = "en"                     # en | de: the language of work notes; the site follows the browser
 # public_url = "http://127.0.0.1:8600"  # how people reach the site; links in work notes begin with it
 # database = "sqlite"                 # or postgresql://user@host:5432/regelkreis
+# allowed_hosts = ["regelkreis.acme.example"]  # further names of the site; that of public_url is known
 # default_zone = "UTC"                # whose weeks count where a scope has no country
 # log_format = "auto"                 # auto | console | json
 # log_level = "warning"               # debug | info | warning | error
 # ledger_origin = "acme.example/regelkreis"  # the name of your ledger; it stands in every checkpoint
+# max_slip_weeks = 4                  # how late a change may go live before its plan is approved again
+# warehouse = "warehouse.duckdb"      # where the records live; relative paths are below this folder
+# rules = "rules"                     # the folder of your rules
 
 # [zones]                             # in which zone a country's weeks are counted
 # US = "America/Chicago"
@@ -32,60 +43,89 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 """
 
 
-def init_command() -> None:
+def init_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Make the home directory with settings, keys, starter rules and database. Keeps what is already there."""
     from config.settings import home
 
-    made = make_home(home())
+    made = make_files(home())
     import django
-    import typer
 
     django.setup()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
     from workflows import access
+    from workflows.models import Checkpoint
 
     access.local_admin()
+    made += make_ledger_key(home(), has_checkpoints=Checkpoint.objects.exists())
+    if as_json:
+        typer.echo(json.dumps({"home": str(home()), "made": made}, ensure_ascii=False, indent=2))
+        return
     for line in made or ["everything was there already"]:
         typer.echo(line)
     typer.echo(f"Ready: {home()}. Next: describe a connection in regelkreis.toml, then `regelkreis doctor`.")
 
 
-def make_home(home: Path) -> list[str]:
-    """Create what is missing in a home directory; returns a line for each thing made. Never overwrites."""
-    made: list[str] = []
-    for folder, mode in ((home, 0o750), (home / "secrets", 0o700), (home / "rules", 0o750)):
-        if not folder.exists():
-            folder.mkdir(parents=True, mode=mode)
-            made.append(f"made {folder}")
-    file = home / "regelkreis.toml"
+def make_home(folder: Path) -> list[str]:
+    """Create what is missing in a home directory, without a database; a line for each thing made."""
+    return make_files(folder) + make_ledger_key(folder, has_checkpoints=False)
+
+
+def make_files(folder: Path) -> list[str]:
+    """Create the folders, the commented settings file, the key of web sessions and the starter rules where missing.
+
+    Never overwrites. The starter rules are copied once, together with their folder: a rule that somebody deleted
+    stays deleted.
+    """
+    has_rules = (folder / "rules").is_dir()
+    made = [f"made {path}" for path, mode in _folders(folder) if _make_folder(path, mode)]
+    file = folder / "regelkreis.toml"
     if not file.exists():
+        file.touch(mode=0o600)  # people will write passwords into it
         file.write_text(TEMPLATE, encoding="utf-8")
         made.append(f"wrote {file}")
-    made.extend(_copy_rules(home / "rules"))
-    made.extend(_make_keys(home))
-    return made
+    if not (folder / "secret.key").exists():
+        read_or_make_secret(folder / "secret.key")
+        made.append(f"made {folder / 'secret.key'} (signs web sessions)")
+    return made if has_rules else made + _copy_rules(folder / "rules")
+
+
+def make_ledger_key(folder: Path, *, has_checkpoints: bool) -> list[str]:
+    """Create the ledger's signing key (mode 0600) where it is missing.
+
+    Raises :class:`InputError` when the ledger was signed already and its key is gone: a new one could not verify it.
+    """
+    from improvement.evidence import checkpoint
+
+    key = folder / "ledger.key"
+    if key.exists():
+        return []
+    if has_checkpoints:
+        raise InputError(
+            "The ledger's signing key is gone, but checkpoints were signed with it.",
+            where=Place(file=str(key)),
+            mend="Restore it from your backup.",
+        )
+    checkpoint.new_key(key)
+    return [f"made {key} (signs the ledger: back it up)"]
+
+
+def _folders(folder: Path) -> tuple[tuple[Path, int], ...]:
+    return (folder, 0o750), (folder / "secrets", 0o700), (folder / "rules", 0o750)
+
+
+def _make_folder(path: Path, mode: int) -> bool:
+    if path.is_dir():
+        return False
+    path.mkdir(parents=True, mode=mode)
+    return True
 
 
 def _copy_rules(target: Path) -> list[str]:
     made = []
     for source in sorted(resources.files("config").joinpath("rules").iterdir(), key=lambda item: item.name):
-        if source.name.endswith(".yaml") and not (target / source.name).exists():
+        if source.name.endswith((".yaml", ".yml")):
             (target / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
             made.append(f"copied {target / source.name}")
-    return made
-
-
-def _make_keys(home: Path) -> list[str]:
-    from config.secret_files import read_or_make_secret
-    from improvement.evidence import checkpoint
-
-    made = []
-    if not (home / "ledger.key").exists():
-        checkpoint.new_key(home / "ledger.key")
-        made.append(f"made {home / 'ledger.key'} (signs the ledger: back it up)")
-    if not (home / "secret.key").exists():
-        read_or_make_secret(home / "secret.key")
-        made.append(f"made {home / 'secret.key'} (signs web sessions)")
     return made

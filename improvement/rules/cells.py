@@ -74,25 +74,47 @@ class Cells:
         """The row of a scope, or None where it has no cell."""
         return self._row_of.get(scope)
 
-    def window(self, first: int, last: int, *, is_snapshot: bool) -> WindowValues:
-        """Values of the weeks ``first … last``; of a snapshot those of the last week alone."""
+    def window(self, first: int, last: int, *, is_snapshot: bool = False, is_count: bool = False) -> WindowValues:
+        """Values of the weeks ``first … last``; of a snapshot those of the last week alone.
+
+        In a count every week is one of exposure, with or without a cell: so a scope's first event is no burst.
+        """
         span = range(last if is_snapshot else first, last + 1)
-        numerator, denominator, n = (self._sum(column, span) for column in (self.numerator, self.denominator, self.n))
-        value = np.full(len(self.scopes), np.nan)
-        np.divide(numerator, denominator, out=value, where=denominator > 0)
-        return WindowValues(value, numerator, denominator, n)
+        numerator, n = self._sum(self.numerator, span), self._sum(self.n, span)
+        denominator = self._sum(self.denominator, span)
+        if is_count:
+            denominator = denominator + (len(span) - self._sum(self._has_cell(), span))
+        return _values(numerator, denominator, n)
 
-    def is_present(self, first: int, last: int) -> npt.NDArray[np.bool_]:
-        """Per scope whether any cell lies in these weeks."""
-        return self.weeks_present(first, last) > 0
+    def past(self, first: int, last: int, *, is_count: bool) -> WindowValues:
+        """Values of a long reference; of a count from the scope's first active week in it on."""
+        span = range(first, last + 1)
+        numerator, n = self._sum(self.numerator, span), self._sum(self.n, span)
+        if not is_count:
+            return _values(numerator, self._sum(self.denominator, span), n)
+        exposure = np.where(self.rows > 0, self.denominator, 1.0)
+        active = self.is_active(is_count=True)
+        total, has_begun = np.zeros(len(self.scopes)), np.zeros(len(self.scopes), dtype=np.bool_)
+        for week in span:
+            position = week - self.first_week
+            is_inside = 0 <= position < self.rows.shape[1]
+            has_begun = has_begun | active[:, position] if is_inside else has_begun
+            total = total + np.where(has_begun, exposure[:, position] if is_inside else 1.0, 0.0)
+        return _values(numerator, total, n)
 
-    def weeks_present(self, first: int, last: int) -> npt.NDArray[np.int64]:
-        """Per scope how many of these weeks hold a cell."""
-        counted: npt.NDArray[np.int64] = (self._columns(self.rows, first, last) > 0).sum(axis=1)
+    def is_active(self, *, is_count: bool) -> npt.NDArray[np.bool_]:
+        """Scopes × weeks: where something was counted. Weeks of a count that were filled with zero are not."""
+        return (self.n if is_count else self.rows) > 0
+
+    def weeks_active(self, first: int, last: int, *, is_count: bool) -> npt.NDArray[np.int64]:
+        """Per scope in how many of these weeks something was counted."""
+        active = self.is_active(is_count=is_count)
+        start, stop = max(first - self.first_week, 0), max(last - self.first_week + 1, 0)
+        counted: npt.NDArray[np.int64] = active[:, start:stop].sum(axis=1)
         return counted
 
-    def _columns(self, column: Floats, first: int, last: int) -> Floats:
-        return column[:, max(first - self.first_week, 0) : max(last - self.first_week + 1, 0)]
+    def _has_cell(self) -> Floats:
+        return (self.rows > 0).astype(np.float64)
 
     def _sum(self, column: Floats, span: range) -> Floats:
         total = np.zeros(len(self.scopes))
@@ -101,6 +123,12 @@ class Cells:
             if 0 <= position < column.shape[1]:
                 total = total + column[:, position]
         return total
+
+
+def _values(numerator: Floats, denominator: Floats, n: Floats) -> WindowValues:
+    value = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=value, where=denominator > 0)
+    return WindowValues(value, numerator, denominator, n)
 
 
 def _scope_rows(table: pa.Table, by: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], tuple[Scope, ...]]:

@@ -119,7 +119,9 @@ def _conditions(
         limit = in_unit(amount, (*path, kind.value), problems, metric) if amount is not None else None
         if limit is not None:
             other = SeriesKey(metric.id, where, key.by)
-            found.append(Condition(other, Target(kind, limit), metric.is_snapshot, metric.lag_weeks))
+            found.append(
+                Condition(other, Target(kind, limit), metric.is_snapshot, metric.family == "count", metric.lag_weeks)
+            )
     return tuple(found)
 
 

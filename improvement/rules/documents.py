@@ -123,9 +123,7 @@ class FlowDownPart(Part):
     by: Names = ("supplier",)
     agreement: Names | None = None
     tighten: Annotated[float, Field(gt=0, le=1)] = 0.8
-    target: TargetPart | None = Field(
-        default=None, description="Needed where a target cannot be tightened by a factor."
-    )
+    target: TargetPart | None = Field(default=None, description="Needed where no factor can tighten the target.")
 
 
 class SpecPart(Part):

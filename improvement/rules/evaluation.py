@@ -81,8 +81,8 @@ def points(
     block = Cells.of(cells, rule.by)
     last = week - rule.lag_weeks
     first = last - rule.window_weeks + 1
-    found = block.window(first, last, is_snapshot=rule.is_snapshot)
-    rows = np.flatnonzero(block.is_present(first - rule.reference_weeks, last))
+    found = block.window(first, last, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
+    rows = np.flatnonzero(block.weeks_active(first - rule.reference_weeks, last, is_count=rule.is_count))
     own = _OwnPast(block, rule, first)
     holds = _conditions(rule, block, week, companions or {})
     on = weeks.sunday(last)
@@ -108,12 +108,13 @@ def points(
                 holds[row],
             )
         )
-    known = {block.scopes[row] for row in rows.tolist()}
-    for scope in also:
-        if scope not in known:
-            target = resolve(rule, scope, on, own=lambda reference, row: None, row=-1)
-            result.append(_point(rule, connection, scope, first, last, float("nan"), 0.0, 0.0, 0, target, True))
-    result.sort(key=lambda point: point.scope.key)
+    silent = set(also).difference(block.scopes[row] for row in rows.tolist())
+    for scope in silent:
+        target = resolve(rule, scope, on, own=lambda reference, row: None, row=-1)
+        nothing = (float("nan"), 0.0, 0.0, 0)
+        result.append(_point(rule, connection, scope, first, last, *nothing, target, True))
+    if silent:
+        result.sort(key=lambda point: point.scope.key)
     return result
 
 
@@ -179,8 +180,9 @@ class _OwnPast:
 
     def _values(self, reference_weeks: int) -> list[float | None]:
         first, last = self._first - reference_weeks, self._first - 1
-        found = self._block.window(first, last, is_snapshot=False)
-        enough = self._block.weeks_present(first, last) >= MIN_OWN_SHARE * reference_weeks
+        is_count = self._rule.is_count
+        found = self._block.past(first, last, is_count=is_count)
+        enough = self._block.weeks_active(first, last, is_count=is_count) >= MIN_OWN_SHARE * reference_weeks
         known: Floats = np.where(enough, found.value, np.nan)
         return [value if value == value else None for value in known.tolist()]
 
@@ -203,7 +205,9 @@ def _condition(rule: Rule, condition: Condition, block: Cells, week: int, cells:
         return held
     other = Cells.of(cells, condition.key.by)
     last = week - condition.lag_weeks
-    found = other.window(last - rule.window_weeks + 1, last, is_snapshot=condition.is_snapshot)
+    found = other.window(
+        last - rule.window_weeks + 1, last, is_snapshot=condition.is_snapshot, is_count=condition.is_count
+    )
     limit = condition.target.value
     is_max = condition.target.kind is TargetKind.MAX
     holds = np.where(np.isnan(found.value), np.nan, found.value <= limit if is_max else found.value >= limit)

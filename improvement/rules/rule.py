@@ -101,6 +101,7 @@ class Condition:
     key: SeriesKey
     target: Target
     is_snapshot: bool
+    is_count: bool
     lag_weeks: int
 
 
@@ -212,6 +213,11 @@ class Rule:
     def by(self) -> tuple[str, ...]:
         """The dimensions that make a scope."""
         return self.key.by
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts events per week of exposure."""
+        return self.family == "count"
 
     @property
     def reference_weeks(self) -> int:

@@ -54,6 +54,8 @@ class Scope:
 
 
 def _escape(text: str) -> str:
+    if not any(letter in text for letter in _ESCAPED):
+        return text
     return "".join("\\" + letter if letter in _ESCAPED else letter for letter in text)
 
 

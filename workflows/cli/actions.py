@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.session import AS_OF_HELP, actor, day, moment, start
+from workflows.cli.session import AS_OF_HELP, actor, day, day_if_given, moment, start
 
 group = typer.Typer(help="Improvement actions: list, show, open, plan, approve, decide.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def list_actions(
 
     found = Action.objects.select_related("owner").order_by("id")
     if state is not None:
-        found = found.filter(state=state)
+        found = found.filter(state=_state(state))
     if as_json:
         print_json([loop.detail(action) for action in found])
         return
@@ -36,11 +36,18 @@ def list_actions(
         "Continual improvement register",
         ["action", "state", "verdict", "owner", "platform", "record", "title"],
         [
-            (action.code, action.state, action.verdict, action.owner.username if action.owner else "", action.connection,
-             action.platform_number, action.title)
+            (
+                action.code,
+                action.state,
+                action.verdict,
+                action.owner.username if action.owner else "nobody yet",
+                action.connection,
+                action.platform_number,
+                action.title,
+            )
             for action in found
         ],
-    )  # fmt: skip
+    )
 
 
 @group.command()
@@ -111,9 +118,16 @@ def plan(
     from workflows.cli.output import report
 
     action = commands.plan(
-        actor(), code, at=moment(as_of), hypothesis=hypothesis, goal=goal, min_effect=min_effect, golive=day(golive),
-        due=day(due), accept_detectable=accept_detectable,
-    )  # fmt: skip
+        actor(),
+        code,
+        at=moment(as_of),
+        hypothesis=hypothesis,
+        goal=goal,
+        min_effect=min_effect,
+        golive=day_if_given(golive),
+        due=day_if_given(due),
+        accept_detectable=accept_detectable,
+    )
     report(action, as_json)
 
 
@@ -177,13 +191,10 @@ def golive(
 ) -> None:
     """Say when the change went live."""
     start()
-    from improvement.errors import InputError
     from workflows import commands
+    from workflows.cli.output import report
 
-    found = day(on)
-    if found is None:
-        raise InputError("The day is missing.", mend="Use --on 2026-03-02.")
-    commands.golive(actor(), code, at=moment(as_of), on=found, ref=ref)
+    report(commands.golive(actor(), code, at=moment(as_of), on=day(on), ref=ref), as_json)
 
 
 @group.command()
@@ -265,4 +276,14 @@ def task(
     from workflows import commands
     from workflows.cli.output import report
 
-    report(commands.add_task(actor(), code, title, at=moment(as_of), due=day(due)), as_json)
+    report(commands.add_task(actor(), code, title, at=moment(as_of), due=day_if_given(due)), as_json)
+
+
+def _state(text: str) -> str:
+    from improvement.errors import InputError
+    from improvement.pdca import State
+
+    states = [state.value for state in State]
+    if text not in states:
+        raise InputError(f"“{text}” is no state.", mend=f"States: {', '.join(states)}.")
+    return text

@@ -69,16 +69,42 @@ def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], a
         f"{action.code} {action.title}",
         ["look", "week", "due", "computed", "verdict", "sentence"],
         [
-            (look.kind, look.week_no, f"{look.due_at:%Y-%m-%d}", f"{look.computed_at:%Y-%m-%d}" if look.computed_at else "",
-             look.verdict, (look.result or {}).get("sentence", ""))
+            (
+                look.kind,
+                look.week_no,
+                f"{look.due_at:%Y-%m-%d}",
+                f"{look.computed_at:%Y-%m-%d}" if look.computed_at else "",
+                look.verdict,
+                (look.result or {}).get("sentence", ""),
+            )
             for look in looks
         ],
-    )  # fmt: skip
+    )
+
+
+@reviews.command(name="list")
+def list_reviews(as_json: Json = False) -> None:
+    """Every review record, newest last."""
+    start()
+    from workflows.cli.output import print_json, print_table
+    from workflows.models import ReviewRecord
+
+    columns = ["review", "action", "kind", "recorded", "verdict"]
+    rows = [
+        (review.code, review.action.code, review.kind, f"{review.recorded_at:%Y-%m-%d}", review.document.get("verdict"))
+        for review in ReviewRecord.objects.select_related("action").order_by("id")
+    ]
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print_table("Review records", columns, rows)
 
 
 @reviews.command(name="show")
-def show_review(code: Annotated[str, typer.Argument(help="A review like REV-3, or an action like ACT-7.")]) -> None:
-    """The published document of a review record, or of the newest one of an action."""
+def show_review(
+    code: Annotated[str, typer.Argument(help="A review like REV-3, or an action like ACT-7.")], as_json: Json = False
+) -> None:
+    """A review record, or the newest one of an action: in plain words, or with --json as the published document."""
     start()
     from improvement.errors import InputError
     from workflows import commands, reviewing
@@ -92,4 +118,7 @@ def show_review(code: Annotated[str, typer.Argument(help="A review like REV-3, o
         review = commands.find(code).reviews.order_by("-id").first()
     if review is None:
         raise InputError(f"There is no review “{code}”.", mend="`regelkreis checks show ACT-n` lists what was found.")
-    print_json(reviewing.published(review))
+    if as_json:
+        print_json(reviewing.published(review))
+    else:
+        print(reviewing.note_text(review))

@@ -8,17 +8,19 @@ import typer
 
 from workflows.cli import actions, checks, demo, evidence, loop, metrics, rules, sandbox, serve, users
 
+HELP = "A continual-improvement engine for ServiceNow and Jira: rules, plan–do–check–act, honest statistics, evidence."
+
 
 def build() -> typer.Typer:
     """The application with all its groups."""
     application = typer.Typer(
         name="regelkreis",
-        help="A continual-improvement engine for ServiceNow and Jira: rules, plan–do–check–act, honest statistics, evidence.",
+        help=HELP,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    application.callback()(_common)
+    application.callback(help=HELP)(_common)
     loop.register(application)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
@@ -33,12 +35,17 @@ def build() -> typer.Typer:
     return application
 
 
-def _common(
-    is_version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and end.")] = False,
-) -> None:
-    """Options before any command."""
-    if is_version:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         from importlib.metadata import version
 
         typer.echo(f"regelkreis {version('regelkreis')}")
         raise typer.Exit
+
+
+def _common(
+    is_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options before any command."""

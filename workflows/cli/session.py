@@ -44,17 +44,20 @@ def moment(text: str | None) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"“{text}” is no moment.", mend="Write it like 2026-03-02T06:00Z.") from error
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def day(text: str | None) -> date | None:
+def day(text: str) -> date:
     """A local date given on the command line."""
-    if text is None:
-        return None
     try:
         return date.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"“{text}” is no date.", mend="Write it like 2026-03-02.") from error
+
+
+def day_if_given(text: str | None) -> date | None:
+    """A local date that may be left out."""
+    return None if text is None else day(text)
 
 
 def actor() -> Person:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workflows.cli.session import actor, moment, start
 
+if TYPE_CHECKING:
+    from workflows.models import Person
+
 group = typer.Typer(help="People, roles, tokens, platform accounts.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The user name.")]
 
 
-def _admin():  # type: ignore[no-untyped-def]
+def _admin() -> Person:
     start()
     from improvement.errors import PermissionMissing
     from workflows.models import Role

@@ -156,7 +156,7 @@ def _spans(instance: Instance, table: Table, query: Query, asker: Asker) -> list
         rest: list[Test] = []
         ids = _narrowed_ids(group)
         for alternatives, test in group:
-            bounds = _bounds(alternatives, asker, ids)
+            bounds = _record_bounds(table, alternatives) or _bounds(alternatives, asker, ids)
             if bounds is None:
                 rest.append(test)
             else:
@@ -169,6 +169,15 @@ def _spans(instance: Instance, table: Table, query: Query, asker: Asker) -> list
         tests = [_all([test for _, test in group]) for group in groups]
         return [_Span(spans[0].begin, max(span.end for span in spans), _one_of(tests))]
     return spans
+
+
+def _record_bounds(table: Table, alternatives: Alternatives) -> tuple[Bound, Bound] | None:
+    """The place of the one record that ``sys_id=…`` names."""
+    only = alternatives[0]
+    if len(alternatives) != 1 or only.field != "sys_id" or only.operator != "=":
+        return None
+    row = table.rows.get(only.value)
+    return (LAST, LAST) if row is None else ((row[UPDATED], row[SYS_ID]), (row[UPDATED], row[SYS_ID] + "\x00"))
 
 
 def _narrowed_ids(group: list[tuple[Alternatives, Test]]) -> str | None:

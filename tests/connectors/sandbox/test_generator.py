@@ -16,11 +16,31 @@ from connectors.sandbox.arrivals import Floats, Ints, local_week
 from connectors.sandbox.generator import Platform, end_of, generate
 from connectors.sandbox.scenario import BREACH, CSAT, HOURS, SCOPES, ScenarioScope, Truth
 from connectors.sandbox.world import World, WorldTicket
+from improvement.check.goals import Goal
+from improvement.check.look import compute_look
+from improvement.check.model import CheckPlan, CheckResult, Direction, Series, Verdict
+from improvement.check.windows import windows_for
+from improvement.weeks import week_of
 
 PLATFORMS: tuple[Platform, ...] = ("servicenow", "jira")
 TARGET = 0.15  # the starter rule's
 WEEKS = scenario.WEEKS
 TAU_H = 336.0
+
+FIRST_WEEK = week_of(scenario.START.date())
+CHECKED_AS = {
+    BREACH: ("proportion", Direction.LOWER, "%"),
+    CSAT: ("score", Direction.HIGHER, "points"),
+    HOURS: ("time", Direction.LOWER, "h"),
+}
+FOUND = {
+    Truth.EFFECT: {Verdict.IMPROVED},
+    Truth.PLACEBO: {Verdict.NO_CHANGE},
+    Truth.REGRESSION: {Verdict.RECOVERED, Verdict.NO_CHANGE},
+    Truth.TREND: {Verdict.NOT_ATTRIBUTABLE, Verdict.NO_CHANGE},
+    Truth.WORSE: {Verdict.WORSE},
+    Truth.FEW: {Verdict.NOT_ENOUGH_DATA},
+}
 
 every_platform = pytest.mark.parametrize("platform", PLATFORMS)
 
@@ -103,6 +123,46 @@ def before_and_after(scope: ScenarioScope) -> tuple[float, float]:
     assert scope.golive_week is not None
     series = weekly(scope, scope.metric)
     return series.value(22, 73), series.value(scope.golive_week, scope.golive_week + 12)
+
+
+def final_look(scope: ScenarioScope, *, trigger: tuple[int, int]) -> CheckResult:
+    """What the check says 13 weeks after go-live, given the weeks the rule looked at."""
+    assert scope.metric is not None
+    assert scope.golive_on is not None
+    family, direction, unit = CHECKED_AS[scope.metric]
+    others = [other for other in scenario.scopes_of(scope.platform) if other.metric != scope.metric]
+    controls = {
+        other.key: cells(other, scope.metric) for other in sorted(others, key=lambda other: -other.per_week)[:10]
+    }
+    windows = windows_for(
+        trigger_first=FIRST_WEEK + trigger[0],
+        trigger_last=FIRST_WEEK + trigger[1],
+        implemented_on=scope.golive_on,
+        earliest_week=FIRST_WEEK,
+    )
+    plan = CheckPlan(
+        "ACT-1", scope.metric, family, direction, unit, windows, Goal.parse(scope.goal), controls=tuple(controls)
+    )
+    return compute_look(
+        plan, cells(scope, scope.metric), controls, look=13, kind="final", last_week=windows.after_from + 12
+    )
+
+
+def cells(scope: ScenarioScope, metric: str) -> Series:
+    series = weekly(scope, metric)
+    return Series(np.arange(FIRST_WEEK, FIRST_WEEK + WEEKS), series.numerator, series.denominator)
+
+
+@every_platform
+@pytest.mark.parametrize("trigger", [(75, 79), (49, 53)], ids=["fires in the first cycles", "fires in the back-fill"])
+def test_the_check_finds_the_true_effects_and_nothing_else(platform: Platform, trigger: tuple[int, int]) -> None:
+    """What fires is chronic or fresh; whichever weeks the rule looked at, the verdict fits the truth."""
+    for scope in scenario.scopes_of(platform):
+        is_chronic = scope.truth in (Truth.PLACEBO, Truth.TREND)
+        if scope.acts and (is_chronic or trigger[0] > 53):
+            result = final_look(scope, trigger=trigger)
+            assert result.verdict in FOUND[scope.truth], (scope.key, result.sentence)
+            assert result.goal_met is True or scope.truth is not Truth.EFFECT
 
 
 @every_platform

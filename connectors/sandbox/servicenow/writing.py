@@ -1,0 +1,186 @@
+"""Creating, changing and deleting records through the API, as the platform takes what a caller sends.
+
+Unknown and read-only fields are dropped silently, text is cut to its column's length, a strict choice column keeps
+its value when sent one that is no choice, journal fields append an entry. A caller must read back and compare.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.sandbox.servicenow import access, cim
+from connectors.sandbox.servicenow.errors import acl, no_record
+from connectors.sandbox.servicenow.instance import Instance
+from connectors.sandbox.servicenow.schema import JOURNAL_TYPES, Column
+from connectors.sandbox.store import Row, Table
+from connectors.sandbox.users import Account
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
+TRUE_WORDS = frozenset({"true", "1", "yes"})
+
+
+@dataclass
+class Accepted:
+    """What is left of a body: column values as stored, and journal entries."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    journal: dict[str, str] = field(default_factory=dict)
+
+
+def create(instance: Instance, account: Account, table: str, body: Mapping[str, Any], *, by_label: bool) -> Row:
+    """Insert a record. Raises :class:`ApiError` where an access control or a rule forbids it."""
+    if not access.may_write(instance, account, table):
+        raise acl("Insert")
+    accepted = accept(instance, account, table, body, by_label=by_label, is_new=True)
+    values = accepted.values
+    if table == cim.REGISTER:
+        values.pop("state", None)
+        values = cim.computed(instance, None, values)
+    if table == cim.TASK:
+        values.setdefault("state", cim.first_task_state(instance, values.get("cim_register", "")))
+    position = instance.tables[table].position
+    if "opened_at" in position and not values.get("opened_at"):
+        values["opened_at"] = instance.stamp
+    if "opened_by" in position and not values.get("opened_by"):
+        values["opened_by"] = instance.user_id(account)
+    row = instance.insert(table, values, by=account.username)
+    _append_journal(instance, table, row[0], accepted.journal, by=account.username)
+    return cim.after_change(instance, instance.tables[table], None, row, by=account.username)
+
+
+def change(
+    instance: Instance, account: Account, table: Table, row: Row, body: Mapping[str, Any], *, by_label: bool
+) -> Row:
+    """Change a record. Raises :class:`ApiError` where an access control or a rule forbids it."""
+    if table.name != cim.APPROVER and not access.may_write(instance, account, table.name):
+        raise acl("Update")
+    accepted = accept(instance, account, table.name, body, by_label=by_label, is_new=False)
+    values = accepted.values
+    if table.name == cim.APPROVER:
+        cim.check_decision(instance, account, row, values)
+    if table.name == cim.REGISTER:
+        if "state" in values:
+            cim.check_button(instance, row, {**values, **accepted.journal})
+        values = cim.computed(instance, row, values)
+    new = cim.audited_update(instance, table, row, values, by=account.username)
+    if accepted.journal:
+        _append_journal(instance, table.name, row[0], accepted.journal, by=account.username)
+        if new is row:  # a journal entry alone touches the record too
+            new = instance.update(table, row, {"sys_updated_by": "", "sys_mod_count": ""}, by=account.username)
+            new[table.position["sys_mod_count"]] = str(int(instance.value(table, row, "sys_mod_count") or "0") + 1)
+    return cim.after_change(instance, table, row, new, by=account.username)
+
+
+def delete(instance: Instance, account: Account, table: Table, row: Row) -> None:
+    """Delete a record and note it in sys_audit_delete."""
+    if not access.may_delete(instance, account, table.name):
+        raise acl("Delete")
+    if table.remove(row[0]) is None:
+        raise no_record()
+    instance.insert(
+        "sys_audit_delete",
+        {
+            "tablename": table.name,
+            "documentkey": row[0],
+            "display_value": instance.value(table, row, instance.schema.tables[table.name].display),
+            "user": account.username,
+        },
+        by=account.username,
+    )
+
+
+def accept(
+    instance: Instance, account: Account, table: str, body: Mapping[str, Any], *, by_label: bool, is_new: bool
+) -> Accepted:
+    """What the platform takes of a body; everything else is dropped without a word."""
+    accepted = Accepted()
+    for name, sent in body.items():
+        column = instance.schema.column(table, name)
+        if column is None or (column.read_only and not _may_write_anyway(account, table, column)):
+            continue
+        text = _text(sent)
+        if column.type in JOURNAL_TYPES:
+            if text:
+                accepted.journal[name] = text
+            continue
+        value = _stored(instance, column, text, by_label=by_label)
+        if value is not None and not (is_new and value == "" and column.default):
+            accepted.values[name] = value
+    return accepted
+
+
+def _may_write_anyway(account: Account, table: str, column: Column) -> bool:
+    if account.is_admin and not column.name.startswith("sys_"):
+        return True
+    return table == cim.REGISTER and column.name == "state" and access.may_move_state(account)
+
+
+def _text(sent: Any) -> str:
+    if isinstance(sent, Mapping):
+        sent = sent.get("value", sent.get("display_value"))
+    if sent is None:
+        return ""
+    if isinstance(sent, bool):
+        return "true" if sent else "false"
+    if isinstance(sent, list):
+        return ",".join(_text(part) for part in sent)
+    return str(sent)
+
+
+def _stored(instance: Instance, column: Column, text: str, *, by_label: bool) -> str | None:
+    """The value as the column stores it; None where it is dropped."""
+    if column.type == "boolean":
+        return "true" if text.lower() in TRUE_WORDS else "false"
+    if column.choices:
+        return _choice(column, text, by_label=by_label)
+    if text == "":
+        return ""
+    if column.is_time:
+        return text if _DATE_TIME.fullmatch(text) else f"{text} 00:00:00" if _DATE.fullmatch(text) else None
+    if column.type == "glide_date":
+        return text[:10] if _DATE.match(text) else None
+    if column.type == "reference":
+        return _reference(instance, column, text, by_label=by_label)
+    if column.is_number:
+        return _number(column, text)
+    return text[: column.max_length]
+
+
+def _choice(column: Column, text: str, *, by_label: bool) -> str | None:
+    by_name = {label.casefold(): value for value, label in column.choices}
+    known = {value for value, _ in column.choices}
+    if by_label and text.casefold() in by_name:
+        return by_name[text.casefold()]
+    return text if text in known or text == "" or not column.is_strict else None
+
+
+def _reference(instance: Instance, column: Column, text: str, *, by_label: bool) -> str | None:
+    if instance.find(column.reference, text) is not None:
+        return text
+    if by_label:
+        for table in instance.family(column.reference):
+            name = instance.schema.tables[table.name].display
+            for row in table:
+                if instance.value(table, row, name) == text:
+                    return row[0]
+    return None
+
+
+def _number(column: Column, text: str) -> str | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return str(int(number)) if column.type == "integer" else f"{number:.10g}"
+
+
+def _append_journal(instance: Instance, table: str, sys_id: str, journal: Mapping[str, str], *, by: str) -> None:
+    for element, text in journal.items():
+        entry = instance.insert(
+            "sys_journal_field", {"name": table, "element": element, "element_id": sys_id, "value": text}, by=by
+        )
+        instance.journal.setdefault(sys_id, []).append(entry[0])
