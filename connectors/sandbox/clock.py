@@ -31,7 +31,9 @@ class SandboxClock:
         """Move forward and answer the new present. Raises :class:`ClockGoesBack`."""
         target = _whole(to)
         if target < self._now:
-            raise ClockGoesBack(f"The clock stands at {self._now.isoformat()} and cannot go back to {target.isoformat()}.")
+            raise ClockGoesBack(
+                f"The clock stands at {self._now.isoformat()} and cannot go back to {target.isoformat()}."
+            )
         self._now = target
         return target
 

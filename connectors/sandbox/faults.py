@@ -128,7 +128,9 @@ async def _rate_limit(faults: Faults, rule: FaultRule, request: web.Request, han
     response = faults.refusal(429, "Rate limit exceeded")
     reset = int((datetime.now(UTC) + timedelta(seconds=rule.seconds)).timestamp())
     response.headers.update(rule.headers())
-    response.headers.update({"X-RateLimit-Limit": "100", "X-RateLimit-Reset": str(reset), "X-RateLimit-Rule": "sandbox"})
+    response.headers.update(
+        {"X-RateLimit-Limit": "100", "X-RateLimit-Reset": str(reset), "X-RateLimit-Rule": "sandbox"}
+    )
     return response
 
 
@@ -162,7 +164,9 @@ async def _cut_body(faults: Faults, rule: FaultRule, request: web.Request, handl
     return web.Response(body=body[: len(body) // 2], content_type="application/json")
 
 
-async def _cut_connection(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _cut_connection(
+    faults: Faults, rule: FaultRule, request: web.Request, handler: Handler
+) -> web.StreamResponse:
     """200 and half of the announced length, then a reset."""
     return await _partly(request, _body(await handler(request)), pause_s=0.0)
 
@@ -181,7 +185,9 @@ async def _html_page(faults: Faults, rule: FaultRule, request: web.Request, hand
     return web.Response(text=HTML_PAGE, content_type="text/html")
 
 
-async def _duplicate_page(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _duplicate_page(
+    faults: Faults, rule: FaultRule, request: web.Request, handler: Handler
+) -> web.StreamResponse:
     """The former page of this path once more, whatever was asked for."""
     body = faults.last_pages.get(request.path)
     if body is None:

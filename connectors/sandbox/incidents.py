@@ -17,11 +17,12 @@ from connectors.sandbox.scenario import ZONES, ScenarioScope
 from connectors.sandbox.titles import CATEGORIES, ODD
 from connectors.sandbox.world import TicketEvent, WorldSurvey, WorldTicket
 
-MAJOR_SHARE = 0.0013
+MAJOR_SHARE = 0.0003
 CANCELLED_SHARE = 0.015
-NEVER_RESOLVED_SHARE = 0.001
+NEVER_RESOLVED_SHARE = 0.0003
 REOPENED_SHARE = 0.011  # as in the real log
 SUPPLIER_SHARE = 0.22
+SUPPLIER_LATE_SHARE = 0.15  # of the incidents that breach and have a supplier
 SURVEY_SHARE = 0.80
 ODD_TITLE_SHARE = 0.0005
 CLOSES_AFTER_S = 5 * DAY_S  # as in the real log
@@ -127,7 +128,7 @@ def _draw(
         pause=pause.astype(np.int64),
         reassignments=rng.choice(len(REASSIGNMENTS), size=count, p=REASSIGNMENTS / REASSIGNMENTS.sum()),
         has_supplier=(rng.random(count) < (SUPPLIER_SHARE if scope.supplier else 0.0)).astype(np.int64),
-        supplier_is_late=(rng.random(count) < 0.3).astype(np.int64),
+        supplier_is_late=(rng.random(count) < SUPPLIER_LATE_SHARE).astype(np.int64),
         supplier_part=rng.uniform(0.1, 0.9, size=count),
         is_reopened=(rng.random(count) < REOPENED_SHARE).astype(np.int64),
         reopen_after=rng.integers(4 * 3600, 72 * 3600, size=count),

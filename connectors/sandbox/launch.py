@@ -91,7 +91,7 @@ class Children:
 
 def _start(job: Job) -> subprocess.Popen[bytes]:
     search = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    process = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
+    process = subprocess.Popen(
         [sys.executable, "-m", "connectors.sandbox.process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

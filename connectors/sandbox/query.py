@@ -47,7 +47,8 @@ OPERATORS: tuple[str, ...] = (
 )
 
 _CONDITION = re.compile(
-    r"(?P<field>[a-z0-9_.]+)(?P<operator>" + "|".join(re.escape(name) for name in OPERATORS) + r")(?P<value>.*)", re.DOTALL
+    r"(?P<field>[a-z0-9_.]+)(?P<operator>" + "|".join(re.escape(name) for name in OPERATORS) + r")(?P<value>.*)",
+    re.DOTALL,
 )
 _SPLIT = re.compile(r"\^\^|\^")
 _ESCAPED = "\x00"

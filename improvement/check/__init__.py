@@ -18,10 +18,10 @@ from improvement.check.model import (
 from improvement.check.windows import windows_for
 
 if TYPE_CHECKING:
-    from improvement.check.detectable import Detectable, detectable
+    from improvement.check.detection import Detectable, detectable
     from improvement.check.look import compute_look, not_due
 
-_LAZY = {"compute_look": "look", "not_due": "look", "detectable": "detectable", "Detectable": "detectable"}
+_LAZY = {"compute_look": "look", "not_due": "look", "detectable": "detection", "Detectable": "detection"}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,11 +22,14 @@ def target_of(part: TargetPart, path: Path, problems: Problems, metric: Metric) 
     """A target in the metric's unit, or None after reporting."""
     if part.worse_than_own is not None:
         return _own(part, path, problems, metric)
-    kind = TargetKind.MAX if part.max is not None else TargetKind.MIN
-    amount = part.max if part.max is not None else part.min
+    if part.max is not None:
+        return limit_of(TargetKind.MAX, part.max, path, problems, metric)
+    return limit_of(TargetKind.MIN, part.min, path, problems, metric) if part.min is not None else None
+
+
+def limit_of(kind: TargetKind, amount: Amount, path: Path, problems: Problems, metric: Metric) -> Target | None:
+    """A limit on the side where the metric is bad, or None after reporting."""
     at = (*path, kind.value)
-    if amount is None:
-        return None
     if (metric.direction == "lower") != (kind is TargetKind.MAX):
         other = TargetKind.MIN if kind is TargetKind.MAX else TargetKind.MAX
         what = f"Of {metric.id} {metric.direction} values are better: {kind.value} would fire on good ones."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from improvement.rules.amounts import in_unit, target_of
+from improvement.rules.amounts import in_unit, limit_of, target_of
 from improvement.rules.canonical import versioned
 from improvement.rules.cascade import overrides_of
-from improvement.rules.documents import RuleDocument, TargetPart
+from improvement.rules.documents import RuleDocument
 from improvement.rules.flow_down import flow_down_of
 from improvement.rules.problems import Problems
 from improvement.rules.rule import Clear, Condition, Limits, Mode, Rule, SeriesKey, Target, TargetKind
@@ -133,22 +133,23 @@ def _clear(document: RuleDocument, target: Target | None, problems: Problems, me
             (*path, "for"), f"{part.hold}w is no multiple of every ({every}w).", f"Use {every}w or a multiple."
         )
     values = max(part.hold // every, 1)
-    if part.max is None and part.min is None:
+    kind = TargetKind.MAX if part.max is not None else TargetKind.MIN
+    amount = part.max if part.max is not None else part.min
+    if amount is None:
         return Clear(part.ratio if part.ratio is not None else 1.0, None, values)
-    name = "max" if part.max is not None else "min"
-    limit = target_of(TargetPart(max=part.max, min=part.min), path, problems, metric)
+    limit = limit_of(kind, amount, path, problems, metric)
     if limit is None or target is None:
         return Clear(1.0, None, values)
     if target.kind is TargetKind.WORSE_THAN_OWN:
         problems.add(
-            (*path, name),
+            (*path, kind.value),
             "The target differs by scope: an absolute limit may be looser.",
             "Use ratio, like 0.8.",
             of_key=True,
         )
     elif _is_looser(limit, target):
         what = "The finding would be resolved while it still breaks its target."
-        problems.add((*path, name), what, "Use a stricter value, or ratio: 0.8.")
+        problems.add((*path, kind.value), what, "Use a stricter value, or ratio: 0.8.")
     return Clear(1.0, limit, values)
 
 

@@ -89,80 +89,75 @@ def points(
     value, numerator, denominator, n = (
         column.tolist() for column in (found.value, found.numerator, found.denominator, found.n)
     )
+    judge = _Judge(rule, connection, first, last)
     result = []
     for row in rows.tolist():
         scope = block.scopes[row]
         target = resolve(rule, scope, on, own=own.of, row=row)
-        result.append(
-            _point(
-                rule,
-                connection,
-                scope,
-                first,
-                last,
-                value[row],
-                numerator[row],
-                denominator[row],
-                int(n[row]),
-                target,
-                holds[row],
-            )
-        )
-    silent = set(also).difference(block.scopes[row] for row in rows.tolist())
+        result.append(judge.point(scope, target, holds[row], value[row], numerator[row], denominator[row], int(n[row])))
+    silent = set(also).difference(point.scope for point in result)
     for scope in silent:
         target = resolve(rule, scope, on, own=lambda reference, row: None, row=-1)
-        nothing = (float("nan"), 0.0, 0.0, 0)
-        result.append(_point(rule, connection, scope, first, last, *nothing, target, True))
+        result.append(judge.point(scope, target, True, float("nan"), 0.0, 0.0, 0))
     if silent:
         result.sort(key=lambda point: point.scope.key)
     return result
 
 
-def _point(
-    rule: Rule,
-    connection: str,
-    scope: Scope,
-    first: int,
-    last: int,
-    value: float,
-    numerator: float,
-    denominator: float,
-    n: int,
-    target: ResolvedTarget,
-    holds: bool | None,
-) -> Point:
-    is_known = value == value  # NaN: nothing was counted
-    is_breaching: bool | None = None
-    is_clear: bool | None = None
-    reason = ""
-    if not is_known:
-        reason = Reason.NO_ROWS
-    elif n < rule.min_samples:
-        reason = Reason.FEW
-    elif target.value is None:
-        reason = Reason.SHORT_PAST
-    elif holds is None:
-        reason = Reason.WHILE_UNKNOWN
-    elif not holds:
-        is_breaching, is_clear, reason = False, True, Reason.WHILE_BROKEN
-    else:
-        is_breaching, is_clear = target.is_broken_by(value), target.is_cleared_by(value)
-    return Point(
-        rule.id,
-        connection,
-        scope,
-        last,
-        first,
-        value if is_known else None,
-        numerator,
-        denominator,
-        n,
-        target,
-        is_breaching,
-        is_clear,
-        reason,
-        target.distance(value) if is_known else None,
-    )
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Compares the values of one window with their targets."""
+
+    rule: Rule
+    connection: str
+    first: int
+    last: int
+
+    def point(
+        self,
+        scope: Scope,
+        target: ResolvedTarget,
+        holds: bool | None,
+        value: float,
+        numerator: float,
+        denominator: float,
+        n: int,
+    ) -> Point:
+        """One point; a value of NaN means that nothing was counted."""
+        is_known = value == value
+        is_breaching, is_clear, reason = self._verdict(target, holds, value, n)
+        return Point(
+            self.rule.id,
+            self.connection,
+            scope,
+            self.last,
+            self.first,
+            value if is_known else None,
+            numerator,
+            denominator,
+            n,
+            target,
+            is_breaching,
+            is_clear,
+            reason,
+            target.distance(value) if is_known else None,
+        )
+
+    def _verdict(
+        self, target: ResolvedTarget, holds: bool | None, value: float, n: int
+    ) -> tuple[bool | None, bool | None, str]:
+        """(is breaching, is clear, why not), both None where the value does not count."""
+        if value != value:
+            return None, None, Reason.NO_ROWS
+        if n < self.rule.min_samples:
+            return None, None, Reason.FEW
+        if target.value is None:
+            return None, None, Reason.SHORT_PAST
+        if holds is None:
+            return None, None, Reason.WHILE_UNKNOWN
+        if not holds:
+            return False, True, Reason.WHILE_BROKEN
+        return target.is_broken_by(value), target.is_cleared_by(value), ""
 
 
 class _OwnPast:

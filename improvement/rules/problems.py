@@ -41,8 +41,11 @@ class Problems:
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:
         """Where a path stands: in the document, else in the defaults it was taken from, else at what should hold it."""
-        found = [(*node.position(path, of_key=of_key), file) for node, file in self._layers]
-        _, line, column, file = max(found, key=lambda item: item[0])  # the first of equals: the document itself
+        depths = [node.position(path)[0] for node, _ in self._layers]
+        depth = max(depths)
+        node, file = self._layers[depths.index(depth)]  # the first of equals: the document itself
+        is_missing = depth < len(path)  # then the key that should hold it is shown
+        _, line, column = node.position(path[:depth], of_key=of_key or is_missing)
         return Place(file=file, line=line, column=column, field=shown(path) or None)
 
     def add_from(self, error: ValidationError, model: type[BaseModel], prefix: Path = ()) -> None:

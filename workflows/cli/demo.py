@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,7 +17,7 @@ def run(
     port: Annotated[int, typer.Option(help="Port of the web site afterwards.")] = 8600,
     home: Annotated[Path, typer.Option(help="Where the demo keeps its state; made anew.")] = Path("demo-home"),
     weeks: Annotated[int, typer.Option(help="Weekly cycles to run.")] = 52,
-    size: Annotated[str, typer.Option(help="small or demo.")] = "demo",
+    size: Annotated[Literal["small", "demo"], typer.Option(help="How much there is.")] = "demo",
 ) -> None:
     """Run the loop week by week for a year on two sandbox platforms, then serve the site."""
     from workflows.demo import stage

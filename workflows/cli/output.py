@@ -24,7 +24,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     """A Rich table in a terminal; tab-separated lines when piped."""
     cells = [[shown(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        print("\t".join(columns))
+        if any(columns):
+            print("\t".join(columns))
         for row in cells:
             print("\t".join(re.sub(r"[\t\n]", " ", cell) for cell in row))
         return
@@ -32,7 +33,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=title, title_justify="left", header_style="bold", show_header=any(columns))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in cells:

@@ -69,7 +69,8 @@ def run_tests(paths: Paths = None, as_json: Json = False) -> None:
 @group.command()
 def schema() -> None:
     """The JSON Schema of a rule, for editors."""
+    from improvement.metrics import CATALOGUE
     from improvement.rules import json_schema
     from workflows.cli.output import print_json
 
-    print_json(json_schema())
+    print_json(json_schema(CATALOGUE))

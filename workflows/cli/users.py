@@ -9,10 +9,11 @@ import typer
 from workflows.cli.session import actor, moment, start
 
 if TYPE_CHECKING:
-    from workflows.models import Person
+    from workflows.models import Grant, Person
 
 group = typer.Typer(help="People, roles, tokens, platform accounts.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The user name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _admin() -> Person:
@@ -27,17 +28,28 @@ def _admin() -> Person:
 
 
 @group.command(name="list")
-def list_users() -> None:
-    """Everybody with their roles."""
+def list_users(as_json: Json = False) -> None:
+    """Everybody with their roles and platform accounts."""
     start()
-    from workflows.cli.output import print_table
+    from workflows.cli.output import print_json, print_table
     from workflows.models import Person
 
+    people = Person.objects.order_by("username").prefetch_related("grants", "identities")
+    columns = ["user", "id", "name", "roles", "accounts"]
     rows = [
-        (person.username, str(person), ", ".join(str(grant.role) for grant in person.grants.all()))
-        for person in Person.objects.order_by("username").prefetch_related("grants")
+        (
+            person.username,
+            person.uid,
+            str(person),
+            [_limited(grant) for grant in person.grants.all()],
+            [str(identity) for identity in person.identities.all()],
+        )
+        for person in people
     ]
-    print_table("Users", ["user", "name", "roles"], rows)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print_table("Users", columns, [(*row[:3], ", ".join(row[3]), ", ".join(row[4])) for row in rows])
 
 
 @group.command()
@@ -51,11 +63,12 @@ def add(
     admin = _admin()
     from workflows import access
 
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
+    password = _new_password(name, email) if ask_password else None
     person = access.add_person(name, name=full_name, email=email, at=moment(None), by=admin)
-    if password:
+    if password is not None:
         person.set_password(password)
         person.save()
+    typer.echo(f"{name} was added as {person.uid}. Give them a role: `regelkreis users grant {name} --role …`.")
 
 
 @group.command()
@@ -75,10 +88,17 @@ def grant(
 
     if role not in Role.values:
         raise InputError(f"“{role}” is no role.", mend=f"Roles: {', '.join(Role.values)}.")
-    access.grant(
-        access.person_named(name), Role(role), at=moment(None), by=admin, connection=connection, customer=customer,
-        service=service, country=country,
-    )  # fmt: skip
+    given = access.grant(
+        access.person_named(name),
+        Role(role),
+        at=moment(None),
+        by=admin,
+        connection=connection,
+        customer=customer,
+        service=service,
+        country=country,
+    )
+    typer.echo(f"{name} is {_limited(given)}.")
 
 
 @group.command()
@@ -101,3 +121,27 @@ def link(
     from workflows import access
 
     access.link_account(access.person_named(name), connection, account, at=moment(None), by=admin)
+    typer.echo(f"{account} on {connection} is {name}.")
+
+
+def _limited(grant: Grant) -> str:
+    """A role with its limits: ``approver (country CH)``."""
+    names = ("connection", "customer", "service", "country")
+    limits = ", ".join(f"{name} {getattr(grant, name)}" for name in names if getattr(grant, name))
+    return f"{grant.role} ({limits})" if limits else str(grant.role)
+
+
+def _new_password(username: str, email: str) -> str:
+    """Ask twice for a password that is hard to guess."""
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
+
+    from improvement.errors import InputError
+    from workflows.models import Person
+
+    password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    try:
+        validate_password(password, Person(username=username, email=email))
+    except ValidationError as error:
+        raise InputError("This password is too easy to guess.", mend=" ".join(error.messages)) from error
+    return password

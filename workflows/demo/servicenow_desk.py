@@ -9,10 +9,10 @@ from improvement.errors import Place, WriteRefused
 from workflows.demo.desks import Browser
 
 REGISTER, TASK, APPROVAL = "sn_cim_register", "sn_cim_task", "sysapproval_approver"
+OBJECTIVE = "sn_cim_strategic_objective"
 Record = dict[str, Any]
 
-#: Labels of choices and columns → stored values where the dictionary does not tell.
-DEFAULT_COLUMNS = {"CIM Coordinator": "coordinator", "Strategies": "strategies", "Approver group": "approver_group"}
+STRATEGY = "Reliable operations"
 
 
 class ServiceNowDesk:
@@ -36,7 +36,7 @@ class ServiceNowDesk:
             "Accepted",
             {
                 self._column(owner, "CIM Coordinator"): self._user(owner),
-                self._column(owner, "Strategies"): "Reliable operations",
+                self._column(owner, "Strategies"): self._strategy(owner),
                 "due_date": due.isoformat(),
             },
         )
@@ -49,15 +49,14 @@ class ServiceNowDesk:
                 owner,
                 "POST",
                 TASK,
-                body={"short_description": title, "parent": parent, "assigned_to": self._user(owner)},
+                body={"short_description": title, "cim_register": parent, "assigned_to": self._user(owner)},
             )
 
     def hand_in(self, record: str, owner: str, approver: str) -> None:
         """Assess: the approver group is asked for, and its approvals are requested."""
         found = self._record(record, owner)
-        column = self._column(owner, "Approver group")
-        group = "" if found.get(column) else self._group(owner)
-        self._move(found, owner, "Assess", {column: group} if group else {})
+        group = self._group_with(approver, owner)
+        self._move(found, owner, "Assess", {self._column(owner, "Approver group"): group} if group else {})
 
     def approve(self, record: str, approver: str) -> bool:
         """Set the approver's own requested row to approved."""
@@ -79,7 +78,7 @@ class ServiceNowDesk:
         """Close every open task."""
         parent = self._record(record, owner)["sys_id"]
         done = self._choice(owner, TASK, "Closed Complete", default="3")
-        for task in self._rows(owner, TASK, f"parent={parent}"):
+        for task in self._rows(owner, TASK, f"cim_register={parent}"):
             if task["state"] != done:
                 self._send(owner, "PATCH", TASK, task["sys_id"], body={"state": done})
 
@@ -125,16 +124,25 @@ class ServiceNowDesk:
             self._users[username] = rows[0]["sys_id"] if rows else username
         return self._users[username]
 
-    def _group(self, person: str) -> str:
-        rows = self._rows(person, "sys_user_group", "nameLIKEapprov")
-        return str(rows[0]["sys_id"]) if rows else ""
+    def _group_with(self, approver: str, person: str) -> str:
+        """A group whose members include the approver, one for approvals first; '' where there is none."""
+        rows = self._rows(person, "sys_user_grmember", f"user={self._user(approver)}")
+        groups = [str(row["group"]) for row in rows]
+        named = self._rows(person, "sys_user_group", f"sys_idIN{','.join(groups)}^nameLIKEapprov") if groups else []
+        return str(named[0]["sys_id"]) if named else next(iter(groups), "")
+
+    def _strategy(self, person: str) -> str:
+        """The strategic objective that improvements serve here; a coordinator adds it where there is none."""
+        rows = self._rows(person, OBJECTIVE, "ORDERBYname")
+        found = rows[0] if rows else self._send(person, "POST", OBJECTIVE, body={"name": STRATEGY})
+        return str(found["sys_id"])
 
     def _column(self, person: str, label: str, default: str = "") -> str:
         """The column with this label, from the dictionary as the form shows it."""
         if self._columns is None:
             rows = self._rows(person, "sys_dictionary", f"name={REGISTER}")
             self._columns = {row.get("column_label", ""): row.get("element", "") for row in rows}
-        return self._columns.get(label) or default or DEFAULT_COLUMNS.get(label, "")
+        return self._columns.get(label) or default
 
     def _choice(self, person: str, table: str, label: str, *, element: str = "state", default: str = "") -> str:
         """The stored value of a choice."""

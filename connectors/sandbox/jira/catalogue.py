@@ -188,8 +188,7 @@ LINK_TYPES: dict[str, tuple[str, str, str]] = {
 
 _SELECT = "com.atlassian.jira.plugin.system.customfieldtypes:select"
 _GROUP = "com.atlassian.jira.plugin.system.customfieldtypes:grouppicker"
-_FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
-_DATETIME = "com.atlassian.jira.plugin.system.customfieldtypes:datetime"
+_DATE = "com.atlassian.jira.plugin.system.customfieldtypes:datepicker"
 _TEXT = "com.atlassian.jira.plugin.system.customfieldtypes:textfield"
 SLA_FIELD = "com.atlassian.servicedesk:sd-sla-field"
 FEEDBACK_FIELD = "com.atlassian.servicedesk:sd-request-feedback"
@@ -253,9 +252,9 @@ CUSTOM_FIELDS = (
     Field("customfield_10017", "Change risk", "option", _SELECT, attribute="risk"),
     Field("customfield_10018", "Change outcome", "option", _SELECT, attribute="outcome"),
     Field("customfield_10019", "Contact kind", "option", _SELECT, attribute="contact_kind"),
-    Field("customfield_10020", "Baseline", "number", _FLOAT, attribute="baseline"),
-    Field("customfield_10021", "Target value", "number", _FLOAT, attribute="target"),
-    Field("customfield_10022", "Next review", "datetime", _DATETIME, attribute="next_review"),
+    Field("customfield_10020", "Baseline", "string", _TEXT, attribute="baseline"),
+    Field("customfield_10021", "Target value", "string", _TEXT, attribute="target"),
+    Field("customfield_10022", "Next review", "date", _DATE, attribute="next_review"),
     Field("customfield_10023", "Verdict", "string", _TEXT, attribute="verdict"),
     *(field for field in SLA_FIELDS.values()),
     SATISFACTION,

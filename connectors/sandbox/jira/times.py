@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 _JQL_TIME = re.compile(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?: (\d{1,2}):(\d{2}))?$")
@@ -56,11 +56,3 @@ def jql_time(text: str, zone: ZoneInfo, now: int) -> int | None:
     ).total_seconds()
     return now + int(-span if sign == "-" else span)
 
-
-def epoch_of_date(text: str) -> int | None:
-    """Epoch seconds of an ISO date or time given to a write, None when it cannot be read."""
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return int((value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp())

@@ -11,7 +11,6 @@ from connectors.sandbox.jira.catalogue import FIELD_BY_ID, Field
 from connectors.sandbox.jira.history import person_item
 from connectors.sandbox.jira.model import History, HistoryItem, Issue
 from connectors.sandbox.jira.text import is_document, plain
-from connectors.sandbox.jira.times import epoch_of_date
 
 MAX_TEXT = 32_767
 MAX_LINE = 255
@@ -150,14 +149,8 @@ def _custom(call: Call, field: Field, value: Any) -> Any:
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise BadValue("data was not an object with a group name")
         return value["name"]
-    if field.type == "number":
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadValue("Operation value must be a number")
-        return value
-    if field.type == "datetime":
-        if epoch_of_date(str(value)) is None:
-            raise BadValue("Operation value must be in ISO 8601 format")
-        return value
+    if field.type == "date":
+        return _day(value)
     if not isinstance(value, str):
         raise BadValue("Operation value must be a string")
     if len(value) > MAX_LINE:

@@ -17,7 +17,12 @@ from connectors.sandbox.users import Account
 
 ROLES: dict[str, tuple[str, ...]] = {
     "admin": ("admin",),
-    "integration": ("itil_reader", "sn_cim.improvement_requester", "sn_cim.improvement_coordinator", "problem_coordinator"),
+    "integration": (
+        "itil_reader",
+        "sn_cim.improvement_requester",
+        "sn_cim.improvement_coordinator",
+        "problem_coordinator",
+    ),
     "reader": ("itil_reader",),
     "owner": ("itil", "sn_cim.improvement_requester", "sn_cim.improvement_coordinator"),
     "approver": ("itil_reader", "approver_user", "sn_cim.improvement_manager"),
@@ -88,7 +93,9 @@ def platform_roles(account: Account) -> tuple[str, ...]:
 
 def writable_tables(schema: Schema, account: Account) -> list[str]:
     """The tables this user may write, for the documentation of the sandbox."""
-    return [name for name in schema.tables if account.is_admin or any(name in WRITABLE.get(r, ()) for r in account.roles)]
+    return [
+        name for name in schema.tables if account.is_admin or any(name in WRITABLE.get(r, ()) for r in account.roles)
+    ]
 
 
 def _is_denied(instance: Instance, account: Account, table: str, operation: str) -> bool:

@@ -108,7 +108,12 @@ CIM_METHOD: Final[Choices] = (
     ("survey", "Survey"),
     ("manual", "Manual"),
 )
-CIM_OUTCOME: Final[Choices] = (("quality", "Quality"), ("cost", "Cost"), ("time", "Time"), ("satisfaction", "Satisfaction"))
+CIM_OUTCOME: Final[Choices] = (
+    ("quality", "Quality"),
+    ("cost", "Cost"),
+    ("time", "Time"),
+    ("satisfaction", "Satisfaction"),
+)
 MAJOR_INCIDENT: Final[Choices] = (
     ("proposed", "Proposed"),
     ("accepted", "Accepted"),

@@ -58,7 +58,9 @@ def check_button(instance: Instance, row: Row, changes: Mapping[str, str]) -> No
     demanded = BUTTONS[now].get(wanted)
     if demanded is None:
         possible = ", ".join(BUTTONS[now]) or "none"
-        raise business_rule(REGISTER, "CIM state flow", row[0], f"No button leads from {now} to {wanted} (possible: {possible})")
+        raise business_rule(
+            REGISTER, "CIM state flow", row[0], f"No button leads from {now} to {wanted} (possible: {possible})"
+        )
     if (now, wanted) == ("Assess", "Approved") and instance.config.need_approval:
         raise business_rule(REGISTER, "CIM state flow", row[0], "The initiative is approved by its approvers")
     missing = [name for name in demanded if not changes.get(name) and not instance.value(table, row, name)]
@@ -88,7 +90,9 @@ def computed(instance: Instance, row: Row | None, changes: dict[str, str]) -> di
     elif "percentage_improvement" in changes and base is not None and percentage is not None:
         changes["target_value"] = f"{round(base * (1 + percentage / 100), 6):g}"
     if changes.get("planned_start_date") and not current("planned_end_date"):
-        changes["planned_end_date"] = (date.fromisoformat(changes["planned_start_date"][:10]) + timedelta(days=1)).isoformat()
+        changes["planned_end_date"] = (
+            date.fromisoformat(changes["planned_start_date"][:10]) + timedelta(days=1)
+        ).isoformat()
     return changes
 
 
@@ -156,7 +160,12 @@ def _moved(instance: Instance, row: Row, state: str, *, by: str) -> None:
         _set(instance, row, {"approval": "requested"}, by=by)
     elif state == "In Progress":
         _open_tasks(instance, row)
-        _set(instance, row, {"work_start": instance.value(instance.tables[REGISTER], row, "work_start") or instance.stamp}, by=by)
+        _set(
+            instance,
+            row,
+            {"work_start": instance.value(instance.tables[REGISTER], row, "work_start") or instance.stamp},
+            by=by,
+        )
     elif state in ("Closed", "Canceled"):
         _withdraw_approvals(instance, row[0], "cancelled")
         if state == "Canceled":
@@ -199,7 +208,10 @@ def _request_approvals(instance: Instance, register: Row) -> None:
 def _withdraw_approvals(instance: Instance, register_id: str, state: str) -> None:
     table = instance.tables[APPROVER]
     for row in list(table):
-        if instance.value(table, row, "document_id") == register_id and instance.value(table, row, "state") == "requested":
+        if (
+            instance.value(table, row, "document_id") == register_id
+            and instance.value(table, row, "state") == "requested"
+        ):
             audited_update(instance, table, row, {"state": state}, by=SYSTEM)
 
 

@@ -63,6 +63,4 @@ def business_rule(table: str, rule: str, sys_id: str, message: str) -> ApiError:
 
 def data_policy(fields: str) -> ApiError:
     """A data policy demands fields."""
-    return ApiError(
-        403, "Operation Failed", f"Data Policy Exception:\n The following fields are mandatory: {fields}"
-    )
+    return ApiError(403, "Operation Failed", f"Data Policy Exception:\n The following fields are mandatory: {fields}")

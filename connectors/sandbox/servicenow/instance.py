@@ -30,7 +30,9 @@ class Instance:
     def __init__(self, config: SandboxConfig, now: datetime) -> None:
         self.config = config
         self.now = now
-        self.schema = Schema.of([*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS])
+        self.schema = Schema.of(
+            [*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS]
+        )
         self.tables = {name: Table(name, self.schema.names(name)) for name in self.schema.tables}
         self.families = {name: [self.tables[member] for member in self.schema.family(name)] for name in self.tables}
         self.contents: dict[str, bytes] = {}  # attachments by sys_id
@@ -38,7 +40,9 @@ class Instance:
         self.journal: dict[str, list[str]] = {}  # record → its journal entries, oldest first
         self._numbers = {name: definition.first_number - 1 for name, definition in self.schema.tables.items()}
         self._ids = 0
-        self._defaults = {name: [column.default for column, _ in columns.values()] for name, columns in self.schema.columns.items()}
+        self._defaults = {
+            name: [column.default for column, _ in columns.values()] for name, columns in self.schema.columns.items()
+        }
 
     # --- what is there ----------------------------------------------------------------------------------------
 
@@ -156,6 +160,13 @@ class Instance:
         new = row.copy()
         for name, value in differing.items():
             new[table.position[name]] = value
+        return self._replace(table, row, new, by, at)
+
+    def touch(self, table: Table, row: Row, *, by: str) -> Row:
+        """Replace a row by one that differs only in who updated it when (a journal entry was added)."""
+        return self._replace(table, row, row.copy(), by, "")
+
+    def _replace(self, table: Table, row: Row, new: Row, by: str, at: str) -> Row:
         new[1] = max(at or self.stamp, row[1])
         new[table.position["sys_updated_by"]] = by
         new[table.position["sys_mod_count"]] = str(int(row[table.position["sys_mod_count"]] or "0") + 1)

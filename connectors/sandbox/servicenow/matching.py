@@ -76,7 +76,9 @@ def condition_test(instance: Instance, table: str, condition: Condition, asker: 
     if name in _FIELD_COMPARISONS:
         return _against_field(instance, table, condition, get)
     if name == "INSTANCEOF":
-        classes = frozenset(instance.schema.family(condition.value)) if condition.value in instance.tables else frozenset()
+        classes = (
+            frozenset(instance.schema.family(condition.value)) if condition.value in instance.tables else frozenset()
+        )
         return lambda row: get(row) in classes
     if column.is_time:
         return _time_test(condition, get, asker)

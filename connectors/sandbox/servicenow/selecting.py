@@ -46,7 +46,14 @@ class _Span:
 
 
 def select(
-    instance: Instance, table: str, query: Query, asker: Asker, *, offset: int = 0, limit: int = 10_000, count: bool = True
+    instance: Instance,
+    table: str,
+    query: Query,
+    asker: Asker,
+    *,
+    offset: int = 0,
+    limit: int = 10_000,
+    count: bool = True,
 ) -> Selection:
     """The rows ``offset`` … ``offset + limit`` of the query, and how many there are in all."""
     if instance.config.invalid_query_returns_no_rows and not is_valid(instance, table, query, asker):
@@ -91,9 +98,7 @@ def _sorted(
     offset: int,
     limit: int,
 ) -> Selection:
-    found = [
-        (member, row) for member in members for row in _rows(member, _spans(instance, member, query, asker))
-    ]
+    found = [(member, row) for member in members for row in _rows(member, _spans(instance, member, query, asker))]
     found.sort(key=lambda pair: (pair[1][UPDATED], pair[1][SYS_ID]))
     for key in reversed(order):
         readers = {member.name: _sort_key(instance, member.name, key.field) for member in members}

@@ -117,15 +117,22 @@ TASKS: tuple[TableDef, ...] = (
         "number",
         30001,
     ),
-    TableDef("u_improvement_action", "Improvement action", (
-        col("u_state", "string", "State"),
-        col("u_verdict", "string", "Verdict"),
-        col("u_baseline", "decimal", "Baseline"),
-        col("u_target", "decimal", "Target"),
-        col("u_hypothesis", "string", "Hypothesis", max_length=4000),
-        col("u_next_review", "glide_date", "Next review"),
-        ref("u_owner", "sys_user", "Owner"),
-    ), "task", "IMP", "number"),
+    TableDef(
+        "u_improvement_action",
+        "Improvement action",
+        (
+            col("u_state", "string", "State"),
+            col("u_verdict", "string", "Verdict"),
+            col("u_baseline", "decimal", "Baseline"),
+            col("u_target", "decimal", "Target"),
+            col("u_hypothesis", "string", "Hypothesis", max_length=4000),
+            col("u_next_review", "glide_date", "Next review"),
+            ref("u_owner", "sys_user", "Owner"),
+        ),
+        "task",
+        "IMP",
+        "number",
+    ),
 )
 
 AROUND_TASKS: tuple[TableDef, ...] = (

@@ -81,7 +81,11 @@ MASTER_DATA: tuple[TableDef, ...] = (
     TableDef(
         "sys_user_has_role",
         "User Role",
-        (ref("user", "sys_user", "User"), ref("role", "sys_user_role", "Role"), col("state", "string", default="active")),
+        (
+            ref("user", "sys_user", "User"),
+            ref("role", "sys_user_role", "Role"),
+            col("state", "string", default="active"),
+        ),
         display="role",
     ),
 )
@@ -98,7 +102,10 @@ DICTIONARY: tuple[TableDef, ...] = (
         display="label",
     ),
     TableDef(
-        "sys_glide_object", "Field class", (col("name", "string", "Name"), col("label", "string", "Label")), display="label"
+        "sys_glide_object",
+        "Field class",
+        (col("name", "string", "Name"), col("label", "string", "Label")),
+        display="label",
     ),
     TableDef(
         "sys_dictionary",

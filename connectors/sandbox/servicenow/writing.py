@@ -69,9 +69,8 @@ def change(
     new = cim.audited_update(instance, table, row, values, by=account.username)
     if accepted.journal:
         _append_journal(instance, table.name, row[0], accepted.journal, by=account.username)
-        if new is row:  # a journal entry alone touches the record too
-            new = instance.update(table, row, {"sys_updated_by": "", "sys_mod_count": ""}, by=account.username)
-            new[table.position["sys_mod_count"]] = str(int(instance.value(table, row, "sys_mod_count") or "0") + 1)
+        if new is row:
+            new = instance.touch(table, row, by=account.username)
     return cim.after_change(instance, table, row, new, by=account.username)
 
 

@@ -327,7 +327,7 @@ def test_every_customer_has_contacts_and_one_long_silence(platform: Platform) ->
 def test_major_incidents_have_their_outage(platform: Platform) -> None:
     majors = sum(ticket.is_major for ticket in world(platform).tickets)
     unplanned = [outage for outage in world(platform).outages if outage.kind != "planned"]
-    assert 80 < majors < 250
+    assert 20 < majors < 60
     assert len(unplanned) == majors
 
 

@@ -14,7 +14,14 @@ from workflows.demo.desks import Desk
 from workflows.demo.people import Deed, Outcome, People
 from workflows.demo.scripts import GENERIC_ACCEPTANCE, GENERIC_HYPOTHESIS, ActionView, script_for
 
-EVENTS = {"submit": Event.SUBMIT, "approve": Event.APPROVE, "start": Event.START, "golive": Event.GO_LIVE}
+EVENTS = {
+    "submit": Event.SUBMIT,
+    "approve": Event.APPROVE,
+    "start": Event.START,
+    "golive": Event.GO_LIVE,
+    "standardise": Event.STANDARDISE,
+    "stop": Event.STOP,
+}
 OPENED = datetime(2025, 7, 14, 12, tzinfo=UTC)
 
 
@@ -23,7 +30,7 @@ class Product:
     """Regelkreis as its commands show it, with the real state machine and nothing else."""
 
     facts: ActionFacts
-    today: date = OPENED.date()
+    today: date = date(2025, 7, 14)
     said: list[tuple[str, ...]] = field(default_factory=list)
     has_sustaining_look: bool = False
 
@@ -213,7 +220,7 @@ def test_a_platform_that_refuses_is_reported_and_tried_again() -> None:
     product, desk = a_product("anna.frei"), Paper(has_approvals=True, refuses={"take over"})
     people = People(product, {"servicenow": desk})
     first = people.play(OPENED, [as_shown(product, action)])
-    assert [(deed.what, deed.is_done) for deed in first][0] == ("take over", False)
+    assert next((deed.what, deed.is_done) for deed in first) == ("take over", False)
     assert product.facts.state is State.PLANNED
     product.facts = replace(product.facts, state=State.PROPOSED)  # rejected: the owner has to try again
     desk.refuses.clear()

@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, so that no test touches the developer's."""
+"""A home of their own for all tests, set before Django reads its settings (loaded with `-p`, see pyproject.toml)."""
 
 from __future__ import annotations
 

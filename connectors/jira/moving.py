@@ -1,0 +1,172 @@
+"""Moving an improvement issue through its workflow: discovered, never forced, never against a person.
+
+We move an issue only while it stands where our last state put it. A person who moved it elsewhere is followed, not
+overruled. Transition names are localised and differ per workflow, so only the status it leads to counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.jira import tracing
+from connectors.jira.issues import ActionIssue, comments_of
+from connectors.jira.project import Allowed, ScreenField
+from connectors.jira.sending import Sender
+from connectors.jira.shaping import Shaped
+from connectors.jira.site import API, decoded
+from connectors.jira.wire import StatusValue
+from improvement.errors import WriteRefused
+from improvement.records import Outbound
+
+if TYPE_CHECKING:
+    from connectors.jira.connector import JiraConnector
+
+#: Name of a status of the improvement project → canonical platform state; others follow their category.
+PLATFORM_STATES: dict[str, str] = {
+    "to do": "new",
+    "backlog": "new",
+    "open": "new",
+    "new": "new",
+    "accepted": "accepted",
+    "selected for development": "accepted",
+    "assess": "assess",
+    "waiting for approval": "assess",
+    "approved": "approved",
+    "in progress": "in_progress",
+    "in review": "review",
+    "review": "review",
+    "on hold": "on_hold",
+    "blocked": "on_hold",
+    "pending": "on_hold",
+    "done": "closed",
+    "closed": "closed",
+    "resolved": "closed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    "rejected": "cancelled",
+    "declined": "cancelled",
+    "won't do": "cancelled",
+}
+_BY_CATEGORY = {"new": "new", "indeterminate": "in_progress", "done": "closed"}
+
+#: Our state → where its issue belongs.
+WANTED: dict[str, str] = {
+    "proposed": "new",
+    "planned": "new",
+    "doing": "in_progress",
+    "checking": "in_progress",
+    "acting": "in_progress",
+    "sustaining": "in_progress",
+    "on_hold": "on_hold",
+    "closed": "closed",
+    "cancelled": "cancelled",
+}
+#: What a closing transition may be resolved as. *Done* is for success alone.
+SUCCESS = ("done", "fixed", "resolved", "completed")
+NO_SUCCESS = ("inconclusive", "incomplete", "unsuccessful", "won't do", "won't fix", "cannot reproduce")
+DROPPED = ("cancelled", "canceled", "won't do", "won't fix", "declined")
+SUCCESSFUL_VERDICTS = frozenset({"improved", "improved_not_attributable"})
+
+
+class _Way(msgspec.Struct, frozen=True):
+    id: str
+    to: StatusValue
+    name: str = ""
+    fields: dict[str, ScreenField] = {}
+
+
+class _Ways(msgspec.Struct, frozen=True):
+    transitions: list[_Way] = []
+
+
+def platform_state(status: StatusValue, resolution: str | None = None) -> str:
+    """The canonical platform state of a status; a done one with a dropping resolution counts as cancelled."""
+    category = status.status_category.key if status.status_category is not None else None
+    state = PLATFORM_STATES.get((status.name or "").casefold()) or _BY_CATEGORY.get(category or "", "in_progress")
+    if state == "closed" and resolution is not None and resolution.casefold() in DROPPED:
+        return "cancelled"
+    return state
+
+
+def follow_state(
+    connector: JiraConnector, sender: Sender, outbound: Outbound, issue: ActionIssue, form: Shaped
+) -> None:
+    """Move the issue to where our state belongs, if a transition leads there and no person moved it meanwhile."""
+    ours = outbound.fields.get("state")
+    if ours is None:
+        return
+    wanted = WANTED.get(str(ours))
+    current = platform_state(msgspec.convert(issue.fields["status"], StatusValue), _resolution(issue))
+    if wanted is None or wanted == current:
+        return
+    last = WANTED.get(str(issue.property.get("state") or "proposed"), "new")
+    if current != last:
+        form.unwritten["state"] = f"a person moved the issue to {issue.fields['status'].get('name')}; it stays there"
+        return
+    for way in _ways(connector, issue.id):
+        if platform_state(way.to) != wanted:
+            continue
+        fields = _filled(way, wanted, outbound)
+        if fields is None:
+            continue
+        try:
+            sender.transition(issue.id, way.id, fields)
+        except WriteRefused as refused:
+            form.unwritten["state"] = f"Jira refused the transition “{way.name}”: {refused.what}"
+        return
+    _tell(connector, sender, outbound, issue, wanted, form)
+
+
+def _ways(connector: JiraConnector, issue_id: str) -> list[_Way]:
+    params = {"expand": "transitions.fields"}
+    content = connector.reader.read(f"{API}/issue/{issue_id}/transitions", what="transitions", params=params).content
+    found: _Ways = decoded(content, _Ways, connector.config, "transitions")
+    return found.transitions
+
+
+def _filled(way: _Way, wanted: str, outbound: Outbound) -> dict[str, Any] | None:
+    """What the transition's screen demands, or None where we cannot give it."""
+    fields: dict[str, Any] = {}
+    for field_id, field in way.fields.items():
+        if field_id == "resolution" and (field.required or wanted in ("closed", "cancelled")):
+            chosen = _choose(field.allowed_values, wanted, outbound)
+            if chosen is None:
+                return None
+            fields["resolution"] = {"id": chosen}
+        elif field.required and not field.has_default_value:
+            return None
+    return fields
+
+
+def _choose(allowed: list[Allowed], wanted: str, outbound: Outbound) -> str | None:
+    if wanted == "cancelled":
+        names = DROPPED
+    elif outbound.fields.get("verdict") in SUCCESSFUL_VERDICTS:
+        names = SUCCESS
+    else:
+        names = NO_SUCCESS
+    by_name = {(one.name or "").casefold(): one.id for one in allowed}
+    return next((by_name[name] for name in names if by_name.get(name)), None)
+
+
+def _resolution(issue: ActionIssue) -> str | None:
+    return (issue.fields.get("resolution") or {}).get("name")
+
+
+def _tell(
+    connector: JiraConnector, sender: Sender, outbound: Outbound, issue: ActionIssue, wanted: str, form: Shaped
+) -> None:
+    """No way leads there: say so in a comment, once per state, and on the receipt."""
+    shown = wanted.replace("_", " ")
+    form.unwritten["state"] = f"no transition that we may take leads to {shown}"
+    key = f"{outbound.action_id}/state/{outbound.fields['state']}"
+    mark = tracing.mark_of(key)
+    if any(mark in comment.body for comment in comments_of(connector, issue.id)):
+        return
+    text = (
+        f"{outbound.action_id} is now {str(outbound.fields['state']).replace('_', ' ')}. Regelkreis found no transition "
+        f"to {shown} that it may take, so this issue stays where it is. Please move it when it suits you."
+    )
+    sender.comment(issue.id, tracing.marked(text, key), is_internal=connector.project.is_service_desk)

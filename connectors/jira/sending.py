@@ -1,0 +1,215 @@
+"""Writing requests, each sent once: through the ``jira`` library where one of its calls is one request.
+
+Its ``Issue.update`` reads the issue again, ``create_issue_link`` looks link types up and ``add_remote_link`` asks for
+application links every time: those three go over its session directly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import requests
+from jira import JIRA
+from jira.exceptions import JIRAError
+
+from connectors.config import ConnectionConfig
+from connectors.http import redacted, refusal, send
+from connectors.jira.client import BulkSession
+from connectors.jira.site import API
+from improvement.errors import ConnectionFailed, Place, WriteRefused
+from improvement.records import OutboundFile, PreviewRequest
+
+REFUSED = frozenset({400, 404, 405, 413, 422})
+T = TypeVar("T")
+
+
+class Sender(Protocol):
+    """Where writing requests go: to Jira, or onto a list."""
+
+    is_live: bool
+    sha256: str  # of the first request
+    status: int  # of the first request; 0 while none was sent
+
+    def create(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """``POST /issue``; answers id and key."""
+        ...
+
+    def edit(self, issue_id: str, fields: dict[str, Any]) -> None:
+        """``PUT /issue/{id}``."""
+        ...
+
+    def comment(self, issue_id: str, body: str, *, is_internal: bool) -> None:
+        """``POST /issue/{id}/comment``."""
+        ...
+
+    def attach(self, issue_id: str, file: OutboundFile) -> None:
+        """``POST /issue/{id}/attachments``."""
+        ...
+
+    def set_property(self, issue_id: str, name: str, value: dict[str, Any]) -> None:
+        """``PUT /issue/{id}/properties/{name}``."""
+        ...
+
+    def transition(self, issue_id: str, transition_id: str, fields: dict[str, Any]) -> None:
+        """``POST /issue/{id}/transitions``."""
+        ...
+
+    def link(self, document: dict[str, Any]) -> None:
+        """``POST /issueLink``."""
+        ...
+
+    def remote_link(self, issue_id: str, document: dict[str, Any]) -> None:
+        """``POST /issue/{id}/remotelink``."""
+        ...
+
+
+@dataclass
+class LiveSender:
+    """Sends to Jira; every request at most once, whatever happens."""
+
+    client: JIRA
+    config: ConnectionConfig
+    is_live: bool = field(default=True, init=False)
+    sha256: str = field(default="", init=False)
+    status: int = field(default=0, init=False)
+
+    def create(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """See :class:`Sender`."""
+        self._note("POST", "/issue", {"fields": fields})
+        issue = self._once("create issue", 201, lambda: self.client.create_issue(fields=fields, prefetch=False))
+        return {"id": str(issue.raw["id"]), "key": str(issue.raw["key"])}
+
+    def edit(self, issue_id: str, fields: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._plain("PUT", f"/issue/{issue_id}", {"fields": fields}, "edit issue")
+
+    def comment(self, issue_id: str, body: str, *, is_internal: bool) -> None:
+        """See :class:`Sender`."""
+        self._note("POST", f"/issue/{issue_id}/comment", {"body": body})
+        self._once("add comment", 201, lambda: self.client.add_comment(issue_id, body, is_internal=is_internal))
+
+    def attach(self, issue_id: str, file: OutboundFile) -> None:
+        """See :class:`Sender`."""
+        self._note("POST", f"/issue/{issue_id}/attachments", _described(file))
+        content = io.BytesIO(file.content)
+        self._once("attach file", 200, lambda: self.client.add_attachment(issue_id, content, filename=file.name))
+
+    def set_property(self, issue_id: str, name: str, value: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._note("PUT", f"/issue/{issue_id}/properties/{name}", value)
+        self._once("set property", 200, lambda: self.client.add_issue_property(issue_id, name, value))
+
+    def transition(self, issue_id: str, transition_id: str, fields: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._note("POST", f"/issue/{issue_id}/transitions", {"id": transition_id, "fields": fields})
+        self._once("move issue", 204, lambda: self.client.transition_issue(issue_id, transition_id, fields=fields))
+
+    def link(self, document: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._plain("POST", "/issueLink", document, "link issues")
+
+    def remote_link(self, issue_id: str, document: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._plain("POST", f"/issue/{issue_id}/remotelink", document, "add remote link")
+
+    def _note(self, method: str, path: str, body: Any) -> None:
+        if not self.sha256:
+            self.sha256 = digest(method, path, body)
+
+    def _plain(self, method: str, path: str, body: dict[str, Any], what: str) -> None:
+        self._note(method, path, body)
+        response = send(BulkSession(self.client), self.config, method, API + path, what=what, json=body)
+        if not response.ok:
+            raise _refused(response, self.config, what)
+        self.status = self.status or response.status_code
+
+    def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
+        try:
+            answer = request()
+        except JIRAError as error:
+            if error.response is None:
+                raise self._unknown(what, error) from None
+            raise _refused(error.response, self.config, what) from None
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise self._unknown(what, error) from None
+        self.status = self.status or status
+        return answer
+
+    def _unknown(self, what: str, error: Exception) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"No answer to a write ({what}): {redacted(error, self.config)}. Whether it took effect is unknown.",
+            where=Place(connection=self.config.name),
+            mend="It is looked for on the platform before anything is sent again.",
+        )
+
+
+@dataclass
+class Recorder:
+    """Sends nothing and remembers what would have been sent."""
+
+    url: str
+    requests: list[PreviewRequest] = field(default_factory=list)
+    is_live: bool = field(default=False, init=False)
+    sha256: str = field(default="", init=False)
+    status: int = field(default=0, init=False)
+
+    def create(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """See :class:`Sender`."""
+        self._keep("POST", "/issue", {"fields": fields})
+        return {"id": "NEW", "key": "NEW"}
+
+    def edit(self, issue_id: str, fields: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._keep("PUT", f"/issue/{issue_id}", {"fields": fields})
+
+    def comment(self, issue_id: str, body: str, *, is_internal: bool) -> None:
+        """See :class:`Sender`."""
+        properties = [{"key": "sd.public.comment", "value": {"internal": True}}] if is_internal else []
+        self._keep("POST", f"/issue/{issue_id}/comment", {"body": body} | ({"properties": properties} if properties else {}))
+
+    def attach(self, issue_id: str, file: OutboundFile) -> None:
+        """See :class:`Sender`."""
+        self._keep("POST", f"/issue/{issue_id}/attachments", _described(file))
+
+    def set_property(self, issue_id: str, name: str, value: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._keep("PUT", f"/issue/{issue_id}/properties/{name}", value)
+
+    def transition(self, issue_id: str, transition_id: str, fields: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._keep("POST", f"/issue/{issue_id}/transitions", {"transition": {"id": int(transition_id)}, "fields": fields})
+
+    def link(self, document: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._keep("POST", "/issueLink", document)
+
+    def remote_link(self, issue_id: str, document: dict[str, Any]) -> None:
+        """See :class:`Sender`."""
+        self._keep("POST", f"/issue/{issue_id}/remotelink", document)
+
+    def _keep(self, method: str, path: str, body: Any) -> None:
+        text = json.dumps(body, ensure_ascii=False, indent=2, sort_keys=True)
+        self.requests.append(PreviewRequest(method=method, url=f"{self.url}{API}{path}", body=text))
+
+
+def digest(method: str, path: str, body: Any) -> str:
+    """SHA-256 of a request, for receipts."""
+    text = json.dumps([method, path, body], ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _described(file: OutboundFile) -> dict[str, Any]:
+    sha256 = hashlib.sha256(file.content).hexdigest()
+    return {"file": file.name, "media_type": file.media_type, "bytes": len(file.content), "sha256": sha256}
+
+
+def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
+    found = refusal(response, config, what)
+    if response.status_code in REFUSED:
+        return WriteRefused(found.what, where=found.where, mend="Correct what Jira names; sending it again cannot help.")
+    return found

@@ -1,0 +1,271 @@
+"""Making one write effective exactly once: look for its trace, send what is missing, read back and compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.jira import moving, tracing
+from connectors.jira.issues import ActionIssue, comments_of, find_labelled, read_action
+from connectors.jira.sending import LiveSender, Sender
+from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
+from improvement.errors import PermissionMissing, Place, RegelkreisError, WriteRefused
+from improvement.records import Outbound, Receipt, RecordRef, Verb
+
+if TYPE_CHECKING:
+    from connectors.jira.connector import JiraConnector
+
+MODE = "jira"
+MAX_TRIGGERS = 10
+PLATFORM_WINS = frozenset({"owner", "due"})  # people enter these on the issue; we only fill them while empty
+
+
+def write(connector: JiraConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+    """See :meth:`connectors.base.Connector.write`."""
+    return apply(connector, LiveSender(connector.client, connector.config), outbound, ref)
+
+
+def apply(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+    """One write through a sender (a live one, or one that only records)."""
+    connector.site  # noqa: B018 - tells the library which Jira it speaks to
+    if outbound.verb is Verb.CREATE:
+        return _create(connector, sender, outbound)
+    if ref is None:
+        raise WriteRefused(
+            f"{outbound.key} belongs to a record that does not exist yet.",
+            where=Place(connection=connector.name),
+            mend="Create the record first.",
+        )
+    table = {Verb.UPDATE: _update, Verb.NOTE: _note, Verb.ATTACH: _attach, Verb.TASK: _task, Verb.LINK: _link}
+    return table[outbound.verb](connector, sender, outbound, ref)
+
+
+# --- create ---------------------------------------------------------------------------------------------------
+
+
+def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Receipt:
+    project = connector.project
+    label = tracing.label_of(outbound.action_id)
+    form = shaped(outbound, project, connector.site)
+    found = find_labelled(connector, label)
+    if found is None:
+        _refuse_unknown_demands(connector)
+        labels = {"labels": [label, "regelkreis"]} if "labels" in project.screen else {}
+        _demand_labels(connector, labels)
+        fields = {
+            "project": {"id": project.id},
+            "issuetype": {"id": project.task.id},
+            **{name: value for name, value in form.fields.items() if value is not None},
+            **labels,
+        }
+        created = sender.create(fields)
+        id, key = created["id"], created["key"]
+    else:
+        id, key = found.id, found.key
+    ref = RecordRef(connection=connector.name, mode=MODE, id=id, number=key, url=f"{connector.config.url}/browse/{key}")
+    if not sender.is_live:
+        _leave_traces(connector, sender, outbound, ref, form, None)
+        return _receipt(sender, ref, was_found=found is not None)
+    issue = read_action(connector, id)
+    try:
+        _leave_traces(connector, sender, outbound, ref, form, issue)
+    except RegelkreisError as error:
+        form.unwritten["url"] = f"will follow with the next update: {error}"
+    return _receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
+
+
+def _refuse_unknown_demands(connector: JiraConnector) -> None:
+    demanded = connector.project.required()
+    if demanded:
+        names = ", ".join(f"“{one.name}” ({one.id})" for one in demanded)
+        raise WriteRefused(
+            f"Project {connector.project.key} demands fields that we do not know: {names}.",
+            where=Place(connection=connector.name, field="improvement_project"),
+            mend="Make them optional for this issue type, give them a default, or map one of our fields to them.",
+        )
+
+
+def _demand_labels(connector: JiraConnector, labels: dict[str, Any]) -> None:
+    """Without a label we could not find the issue again, and a second attempt would create it twice."""
+    if not labels:
+        raise WriteRefused(
+            f"Labels are not on the create screen of project {connector.project.key}.",
+            where=Place(connection=connector.name, field="improvement_project"),
+            mend="Add the field Labels to the screen; it carries the id by which a record is found again.",
+        )
+
+
+def _leave_traces(
+    connector: JiraConnector,
+    sender: Sender,
+    outbound: Outbound,
+    ref: RecordRef,
+    form: Shaped,
+    issue: ActionIssue | None,
+    *,
+    theirs: frozenset[str] = frozenset(),
+) -> None:
+    """Property and remote link, each only if it is not there already."""
+    before = issue.property if issue is not None else {}
+    written = dict(before.get("written", {}))
+    if issue is not None:
+        written |= {
+            name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in form.fields if name not in theirs
+        }
+    document = {
+        "id": outbound.action_id,
+        "state": outbound.fields.get("state") or before.get("state"),
+        "verdict": outbound.fields.get("verdict") or before.get("verdict"),
+        "url": outbound.fields.get("url") or before.get("url"),
+        "written": written,
+    }
+    if document != before:
+        sender.set_property(ref.id, tracing.PROPERTY, document)
+    url = outbound.fields.get("url")
+    if url is not None:
+        link = _remote_link(connector, outbound, str(url))
+        if issue is None or not issue.has_remote_link(link):
+            sender.remote_link(ref.id, link)
+
+
+def _remote_link(connector: JiraConnector, outbound: Outbound, url: str) -> dict[str, Any]:
+    """The whole link, every time: Jira nulls what an update leaves out."""
+    return {
+        "globalId": tracing.global_id(connector.name, outbound.action_id),
+        "application": {"type": "regelkreis", "name": "Regelkreis"},
+        "relationship": "is measured by",
+        "object": {"url": url, "title": f"{outbound.action_id} in Regelkreis", "summary": "Plan, looks and verdict"},
+    }
+
+
+# --- update ---------------------------------------------------------------------------------------------------
+
+
+def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    form = shaped(outbound, connector.project, connector.site)
+    issue = read_action(connector, ref.id)
+    ours = {field_id: name for name, field_id in connector.project.columns.items() if name != "hypothesis"}
+    changed: dict[str, Any] = {}
+    theirs: set[str] = set()
+    for field_id, value in form.fields.items():
+        current = issue.fields.get(field_id)
+        if same(value, current):
+            continue
+        name = ours.get(field_id, field_id)
+        if _is_theirs(issue, field_id, name, current):
+            theirs.add(field_id)
+            form.unwritten[name] = "changed on Jira by a person; theirs counts"
+        elif value is not None or current is not None:
+            changed[field_id] = value
+    if changed:
+        sender.edit(ref.id, changed)
+    moving.follow_state(connector, sender, outbound, issue, form)
+    if sender.is_live and changed:
+        issue = read_action(connector, ref.id)
+    _leave_traces(connector, sender, outbound, ref, form, issue, theirs=frozenset(theirs))
+    for field_id in theirs:
+        form.fields.pop(field_id)
+    return _receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
+
+
+def _is_theirs(issue: ActionIssue, field_id: str, name: str, current: Any) -> bool:
+    """Whether a person entered the present value: it is not what we wrote last."""
+    last = issue.property.get("written", {}).get(field_id)
+    if last is None:
+        return name in PLATFORM_WINS and current is not None
+    return bool(last != tracing.fingerprint(as_text(current)))
+
+
+# --- notes, files, tasks, links -------------------------------------------------------------------------------
+
+
+def _note(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    mark = tracing.mark_of(outbound.key)
+    if any(mark in comment.body for comment in comments_of(connector, ref.id)):
+        return _receipt(sender, ref, was_found=True)
+    body = tracing.marked(outbound.text or "", outbound.key)
+    sender.comment(ref.id, body, is_internal=connector.project.is_service_desk)
+    return _receipt(sender, ref, was_found=False)
+
+
+def _attach(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    file = outbound.file
+    if file is None:
+        raise WriteRefused(f"{outbound.key} has no file.", mend="This is a defect of Regelkreis; please report it.")
+    issue = read_action(connector, ref.id)
+    if any(known.filename == file.name and known.size == len(file.content) for known in issue.attachments):
+        return _receipt(sender, ref, was_found=True)
+    sender.attach(ref.id, file)
+    receipt = _receipt(sender, ref, was_found=False)
+    if not sender.is_live:
+        return receipt
+    attached = next((known for known in read_action(connector, ref.id).attachments if known.filename == file.name), None)
+    if attached is not None and attached.size == len(file.content):
+        return receipt
+    return _receipt(
+        sender, ref, was_found=False, differences={file.name: f"sent {len(file.content)} bytes, found {attached}"}
+    )
+
+
+def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    project = connector.project
+    if project.subtask is None:
+        reason = f"project {project.key} has no sub-tasks"
+        return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
+    label = tracing.task_label(outbound.key)
+    if find_labelled(connector, label) is not None:
+        return _receipt(sender, ref, was_found=True)
+    form = shaped(outbound, project, connector.site)
+    fields = {
+        "project": {"id": project.id},
+        "issuetype": {"id": project.subtask.id},
+        "parent": {"id": ref.id},
+        "labels": [label],
+        "summary": one_line(str(outbound.fields.get("title") or outbound.text or outbound.key)),
+        **{name: value for name, value in form.fields.items() if name in ("assignee", "duedate") and value is not None},
+    }
+    sender.create(fields)
+    return _receipt(sender, ref, was_found=False, unwritten=form.unwritten)
+
+
+def _link(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    issue = read_action(connector, ref.id)
+    missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
+    left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
+    for id in missing:
+        document = {"type": {"name": "Relates"}, "inwardIssue": {"id": id}, "outwardIssue": {"id": ref.id}}
+        try:
+            sender.link(document)
+        except (WriteRefused, PermissionMissing) as error:
+            left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
+    return _receipt(sender, ref, was_found=not missing, unwritten=left)
+
+
+def _receipt(
+    sender: Sender,
+    ref: RecordRef,
+    *,
+    was_found: bool,
+    form: Shaped | None = None,
+    issue: ActionIssue | None = None,
+    differences: dict[str, str] | None = None,
+    unwritten: dict[str, str] | None = None,
+) -> Receipt:
+    """What was sent and what a read-back shows."""
+    written: dict[str, str] = {}
+    differ = dict(differences or {})
+    if form is not None and issue is not None:
+        for name, value in form.fields.items():
+            found = issue.fields.get(name)
+            written[name] = as_text(found)
+            if value is not None and not same(value, found):
+                differ[name] = f"sent {as_text(value)!r}, found {as_text(found)!r}"
+    return Receipt(
+        ref=ref,
+        status=sender.status,
+        was_found=was_found,
+        request_sha256=sender.sha256,
+        written=written,
+        differences=differ,
+        unwritten=(form.unwritten if form is not None else {}) | (unwritten or {}),
+    )
+

@@ -1,0 +1,108 @@
+"""SLA clocks of the world as rows of task_sla."""
+
+from __future__ import annotations
+
+from connectors.sandbox.servicenow.instance import SYSTEM, Instance, sys_id_of
+from connectors.sandbox.servicenow.masterdata import MasterData
+from connectors.sandbox.servicenow.moments import stored, stored_duration
+from connectors.sandbox.store import Row
+from connectors.sandbox.world import WorldSla, WorldTicket
+
+Holds = tuple[tuple[int, int | None], ...]
+
+
+def hold_times(ticket: WorldTicket) -> Holds:
+    """When the ticket was on hold: (from, until), the last perhaps without end."""
+    holds: list[tuple[int, int | None]] = []
+    since: int | None = None
+    for event in ticket.events:
+        state = event.changes.get("state")
+        if state == "on_hold" and since is None:
+            since = event.at
+        elif state is not None and state != "on_hold" and since is not None:
+            holds.append((since, event.at))
+            since = None
+    if since is not None:
+        holds.append((since, None))
+    return tuple(holds)
+
+
+class SlaClock:
+    """One task_sla row over time. ``instants``: when it changes (start, pauses, breach, stop)."""
+
+    __slots__ = ("holds", "instants", "sla", "sys_id", "task_id")
+
+    def __init__(self, ticket: WorldTicket, sla: WorldSla, task_id: str, index: int, holds: Holds) -> None:
+        self.sla = sla
+        self.task_id = task_id
+        self.sys_id = sys_id_of("task_sla", str(ticket.uid), str(index))
+        is_running = (lambda at: sla.start < at and (sla.stop is None or at < sla.stop)) if holds else None
+        self.holds = holds if sla.target == "resolution" else ()
+        instants = [sla.start]
+        if self.holds and is_running is not None:
+            instants += [at for hold in self.holds for at in hold if at is not None and is_running(at)]
+        if sla.breached and (sla.stop is None or sla.breach_at < sla.stop):
+            instants.append(sla.breach_at)
+        if sla.stop is not None:
+            instants.append(sla.stop)
+        self.instants = tuple(instants)
+
+    def changes(self, then: int, now: int) -> bool:
+        """Whether the row changed after ``then`` until ``now``."""
+        return any(then < at <= now for at in self.instants)
+
+    def row(self, instance: Instance, master: MasterData, now: int) -> Row:
+        """The row as of ``now``."""
+        sla = self.sla
+        updated = max(at for at in self.instants if at <= now)
+        count = sum(at <= now for at in self.instants) - 1
+        is_stopped = sla.stop is not None and sla.stop <= now
+        is_breached = sla.breached and (is_stopped or sla.breach_at <= now)
+        paused, pausing_since = self._paused(updated)
+        elapsed = sla.elapsed_s if is_stopped else min(sla.elapsed_s, max(0, updated - sla.start - paused))
+        percentage = f"{100 * elapsed / sla.goal_s:.2f}" if sla.goal_s else "0"
+        stage = "in_progress" if pausing_since is None else "paused"
+        if is_stopped:
+            stage = "cancelled" if sla.cancelled else "completed"
+        duration, left = stored_duration(elapsed), stored_duration(sla.goal_s - elapsed)
+        pause = stored_duration(paused)
+        start, breach = stored(sla.start), stored(sla.breach_at)
+        values = {
+            "sys_created_on": start,
+            "sys_created_by": SYSTEM,
+            "sys_updated_by": SYSTEM,
+            "sys_mod_count": str(count),
+            "task": self.task_id,
+            "sla": master.agreement(sla.name, sla.agreement, sla.target, sla.goal_s, sla.supplier),
+            "stage": stage,
+            "active": "false" if is_stopped else "true",
+            "has_breached": "true" if is_breached else "false",
+            "start_time": start,
+            "end_time": stored(sla.stop) if is_stopped and sla.stop is not None else "",
+            "planned_end_time": breach,
+            "original_breach_time": stored(sla.start + sla.goal_s),
+            "duration": duration,
+            "business_duration": duration,
+            "pause_duration": pause,
+            "business_pause_duration": pause,
+            "pause_time": stored(pausing_since) if pausing_since is not None and not is_stopped else "",
+            "time_left": left,
+            "business_time_left": left,
+            "percentage": percentage,
+            "business_percentage": percentage,
+            "schedule": master.schedule,
+            "timezone": "UTC",
+        }
+        return instance.row("task_sla", self.sys_id, stored(updated), values)
+
+    def _paused(self, until: int) -> tuple[int, int | None]:
+        """Seconds off the clock in pauses that have ended, and since when an open one runs."""
+        total = 0
+        end = self.sla.stop if self.sla.stop is not None else until
+        for since, till in self.holds:
+            if since < self.sla.start or since >= min(until + 1, end):
+                continue
+            if till is None or till > until:
+                return total, since
+            total += min(till, end) - since
+        return total, None

@@ -1,0 +1,274 @@
+"""Every mistake is told with file, line, column and what to do, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from improvement.errors import ManyErrors
+from improvement.rules import check_paths, load_pack, rule_from_document
+from tests.improvement.rules.build import HEAD, a_file, a_rule
+
+GOOD = """\
+apiVersion: regelkreis/v1
+kind: Rule
+metadata:
+  id: sla
+  title: Too many
+spec:
+  metric: sla_breach_rate
+  where: {kind: incident}
+  by: [customer, country]
+  target: {max: 5%}
+"""
+
+
+def told(path: Path) -> list[tuple[int | None, int | None, str, str]]:
+    """(line, column, what, mend) of every error."""
+    found = []
+    for error in check_paths([path]).errors:
+        assert error.where is not None
+        assert error.where.file == str(path)
+        found.append((error.where.line, error.where.column, error.what, error.mend))
+    return found
+
+
+def changed(old: str, new: str) -> str:
+    """The good rule with one line changed."""
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column", "what", "mend"),
+    [
+        ("{max: 5%}", "{max: 5 percent}", 10, 17, '"5 percent" is not a number', "Did you mean 5%?"),
+        ("{max: 5%}", "{max: '5,5%'}", 10, 17, '"5,5%" is not a number', "Did you mean 5.5%?"),
+        ("{max: 5%}", "{max: 5}", 10, 17, "5 lies outside 0% and 100%", "Did you mean 5%?"),
+        ("{max: 5%}", "{max: 5h}", 10, 17, "is a share and has no unit", "Write it like 5%"),
+        ("{max: 5%}", "{min: 5%}", 10, 12, "min would fire on good ones", "Did you mean max: 5%?"),
+        ("{max: 5%}", "{max: 5%, min: 1%}", 10, 11, "here: max and min", "Keep one of them"),
+        ("{max: 5%}", "{}", 10, 11, "here: nothing", "Keep one"),
+        ("{max: 5%}", "{maxx: 5%}", 10, 12, "There is no “maxx” here", "Did you mean max?"),
+        ("sla_breach_rate", "sla_breach_rat", 7, 11, "There is no metric “sla_breach_rat”", "Did you mean sla_breach_rate?"),
+        ("kind: incident", "knd: incident", 8, 11, "cannot be filtered by “knd”", "Did you mean kind?"),
+        ("kind: incident", "kind: incidnet", 8, 17, "“incidnet” is no kind", "Did you mean incident?"),
+        ("kind: incident", "priority: [1, 9]", 8, 21, "from 1 (critical) to 5", "[1, 2, 3]"),
+        ("kind: incident", "caller: bob", 8, 11, "“caller” is a person", "People are never scopes"),
+        ("[customer, country]", "[customer, assignee]", 9, 18, "“assignee” is a person", "People are never scopes"),
+        ("[customer, country]", "[customer, cuntry]", 9, 18, "no dimension “cuntry”", "Did you mean country?"),
+        ("[customer, country]", "[customer, customer]", 9, 7, "there twice", "once"),
+        ("id: sla", "id: My Rule", 4, 7, "“My Rule” is not an id", "small letters"),
+        ("id: sla", "id: sla@supplier", 4, 7, "The @ is for derived rules", ""),
+        ("title: Too many", "title: 5", 5, 10, "“5” should be a text", "quotes"),
+        ("  title: Too many\n", "", 3, 1, "“title” is missing", "Add it"),
+        ("  title: Too many\n", "  title: a\n  title: b\n", 6, 3, "“title” is there twice (first at line 5", "Remove one"),
+        ("kind: Rule", "kind: Rul", 2, 7, "There is no kind “Rul”", "Did you mean Rule?"),
+        ("apiVersion: regelkreis/v1", "apiVersion: v2", 1, 13, "“v2” is no version we read", "regelkreis/v1"),
+        ("  by:", "  window: 28\n  by:", 9, 11, '"28" is not a duration', "Did you mean 28w"),
+        ("  by:", "  window: 10d\n  by:", 9, 11, "10d are no whole weeks", "Did you mean 1w?"),
+        ("  by:", "  window: 3 months\n  by:", 9, 11, "not a duration", "differ in length"),
+        ("  by:", "  window: 90w\n  by:", 9, 11, "90w is out of bounds", "1w to 52w"),
+        ("  by:", "  every: 1d\n  by:", 9, 10, "1d needs metrics counted by day", "Use 1w"),
+        ("  by:", "  every: 2w\n  trigger: {for: 3w}\n  by:", 10, 18, "no multiple of every", "Use 2w"),
+        ("  by:", "  mode: auto\n  by:", 9, 9, "“auto” is not allowed here", "observe"),
+        ("  by:", "  clear: {max: 6%}\n  by:", 9, 16, "still breaks its target", "stricter"),
+        ("  by:", "  clear: {ratio: 1.5}\n  by:", 9, 18, "1.5", ""),
+        ("  by:", "  trigger: {min_samples: many}\n  by:", 9, 26, "should be a whole number", "30"),
+        ("  by:", "  while: [{metric: csat, min: 3}]\n  by:", 9, 20, "There is no metric “csat”", "Did you mean csat_mean?"),
+        ("  by:", "  while: [{metric: csat_mean, min: 30%}]\n  by:", 9, 36, "measured in points", "Did you mean 30?"),
+        ("  by:", "  flow_down: {by: country}\n  by:", 9, 19, "itself groups by this", "Use supplier"),
+        ("  by:", "  flow_down: {by: supplier, agreement: [olla]}\n  by:", 9, 41, "“olla” is no agreement", "Did you mean ola?"),
+        ("  by:", "  overrides: [{when: {planet: Mars}, target: {max: 1%}}]\n  by:", 9, 23, "no dimension “planet”", "customer"),
+        ("  by:", "  overrides: [{when: {service: Mail}, target: {max: 1%}}]\n  by:", 9, 23, "can never apply", "Add service to by"),
+        ("  by:", "  overrides: [{when: {country: CH}, target: {max: 1%}, from: soon}]\n  by:", 9, 62, '"soon" is not a date', "2026-01-31"),
+        ("  by:", "  overrides: [{when: {country: CH}, target: {max: 1%}, from: 2026-02-30}]\n  by:", 9, 62, "not a date", ""),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place(
+    tmp_path: Path, old: str, new: str, line: int, column: int, what: str, mend: str
+) -> None:
+    errors = told(a_file(tmp_path, changed(old, new)))
+    assert len(errors) == 1, errors
+    assert errors[0][:2] == (line, column), errors
+    assert what in errors[0][2]
+    assert mend in errors[0][3]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "more", "what"),
+    [
+        (12, 9, "check:\n  goal: +50%\n", "makes sla_breach_rate worse"),
+        (12, 9, "check:\n  goal: -0.05\n", "is a share of what it was before"),
+        (12, 9, "check:\n  goal: -100%\n", "more than there is"),
+        (13, 15, "check:\n  goal: -20%\n  min_effect: -30%\n", "beyond the goal (-20%)"),
+        (12, 10, "check:\n  looks: [8w, 4w]\n", "must rise"),
+        (12, 21, "check:\n  controls: {same: [services]}\n", "cannot be the same in “services”"),
+        (12, 10, "action:\n  title: 'Better {servce}'\n", "“{servce}” is not known here"),
+        (12, 10, "action:\n  title: 'Better {customer'\n", "A brace is open or closed alone"),
+        (12, 14, "action:\n  playbook: [{a: b}]\n", "a colon makes it a mapping"),
+        (12, 8, "action:\n  due: 2 weeks\n", "is not a duration"),
+    ],
+)
+def test_a_mistake_in_action_or_check_is_told(tmp_path: Path, line: int, column: int, more: str, what: str) -> None:
+    errors = told(a_file(tmp_path, GOOD + more))
+    assert [(error[0], what in error[2]) for error in errors] == [(line, True)], errors
+    if "playbook" not in more:
+        assert errors[0][1] == column
+
+
+def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
+    a_file(tmp_path, changed("max: 5%", "max: 5 percent").replace("country]", "caller]"), "a.yaml")
+    a_file(tmp_path, changed("sla_breach_rate", "sla") + "foo: [1\n", "b.yaml")
+    a_file(tmp_path, GOOD, "c.yaml")
+    with pytest.raises(ManyErrors) as caught:
+        load_pack([tmp_path])
+    places = [(Path(error.where.file).name, error.where.line) for error in caught.value.errors]
+    assert places == [("a.yaml", 9), ("a.yaml", 10), ("b.yaml", 12)]
+    assert [rule.id for rule in check_paths([tmp_path]).rules] == ["sla"]  # what is right is still loaded
+
+
+def test_an_error_reads_as_one_line(tmp_path: Path) -> None:
+    path = a_file(tmp_path, changed("5%", "5 percent"), "sla.yaml")
+    (error,) = check_paths([path]).errors
+    expected = f'{path}:10:17, target.max: "5 percent" is not a number or a percentage. Did you mean 5%?'
+    assert str(error) == expected
+
+
+def test_two_rules_with_one_id_are_refused(tmp_path: Path) -> None:
+    (line, column, what, _), *_ = told(a_file(tmp_path, GOOD + "---\n" + GOOD))
+    assert (line, column) == (15, 7)
+    assert "There is a rule “sla” already" in what
+    assert ":4:7" in what
+
+
+def test_overrides_that_leave_two_winners_are_refused(tmp_path: Path) -> None:
+    text = GOOD + """\
+  overrides:
+    - {when: {customer: "Auto*"}, target: {max: 1%}}
+    - {when: {customer: "*haus"}, target: {max: 2%}}
+    - {when: {customer: Autohaus}, target: {max: 3%}}
+"""
+    errors = told(a_file(tmp_path, text))
+    assert len(errors) == 1  # the exact one beats both
+    assert errors[0][:2] == (13, 7)
+    assert "the one at line 12" in errors[0][2]
+
+
+def test_overrides_may_follow_each_other_in_time(tmp_path: Path) -> None:
+    text = GOOD + """\
+  overrides:
+    - {when: {country: CH}, target: {max: 1%}, to: 2025-12-31}
+    - {when: {country: CH}, target: {max: 2%}, from: 2026-01-01}
+"""
+    assert told(a_file(tmp_path, text)) == []
+
+
+def test_missing_empty_and_unreadable_files_are_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("title: ok\nname: Müller\n".encode("latin-1"))
+    errors = check_paths([tmp_path / "nothing.yaml", tmp_path / "empty", latin]).errors
+    texts = [error.what for error in errors]
+    assert any("no such file" in text for text in texts)
+    assert any("holds no rules" in text for text in texts)
+    (encoding,) = [error for error in errors if "UTF-8" in error.what]
+    assert encoding.where is not None
+    assert (encoding.where.line, encoding.where.column) == (2, 8)
+
+
+def test_defaults_hold_for_a_folder_and_those_below(tmp_path: Path) -> None:
+    a_file(tmp_path, """
+        apiVersion: regelkreis/v1
+        kind: Defaults
+        metadata: {owner: desk, tags: {practice: it}}
+        spec:
+          window: 6w
+          trigger: {min_samples: 30}
+          limits: {budget: 3}
+        check: {goal: -30%}
+        """, "defaults.yaml")  # fmt: skip
+    a_file(tmp_path / "near", """
+        apiVersion: regelkreis/v1
+        kind: Defaults
+        spec: {window: 8w}
+        """, "defaults.yaml")  # fmt: skip
+    a_file(tmp_path, GOOD, "far.yaml")
+    a_file(tmp_path / "near", GOOD.replace("id: sla", "id: near") + "  trigger: {for: 2w}\n", "near.yaml")
+    pack = load_pack([tmp_path])
+    far, near = pack.rule("sla"), pack.rule("near")
+    assert (far.window_weeks, near.window_weeks) == (6, 8)
+    assert (far.min_samples, near.min_samples, near.for_values) == (30, 30, 2)
+    assert (far.owner, far.tags, far.check.goal) == ("desk", {"practice": "it"}, "-30%")
+    assert pack.limits.budget == 3
+
+
+def test_a_mistake_in_the_defaults_is_told_there(tmp_path: Path) -> None:
+    path = a_file(tmp_path, "apiVersion: regelkreis/v1\nkind: Defaults\nspec:\n  windw: 6w\n  limits: {budget: x}\n", "d.yaml")
+    assert [(error[0], error[1]) for error in told(path)] == [(4, 3), (5, 20)]
+
+
+def test_a_default_that_breaks_a_rule_is_told_at_the_default(tmp_path: Path) -> None:
+    defaults = a_file(tmp_path, "apiVersion: regelkreis/v1\nkind: Defaults\nspec:\n  where: {knd: incident}\n", "d.yaml")
+    a_file(tmp_path, GOOD.replace("  where: {kind: incident}\n", ""), "r.yaml")
+    (error,) = check_paths([tmp_path]).errors
+    assert error.where is not None
+    assert (error.where.file, error.where.line, error.where.column) == (str(defaults), 4, 11)
+
+
+def test_the_digest_names_the_meaning_not_the_spelling(tmp_path: Path) -> None:
+    one = a_rule(tmp_path, "target: {max: 5%}\nwindow: 4w")
+    same = a_rule(tmp_path, "window:   28d\ntarget: {max: 0.05}\nmode: propose")
+    other = a_rule(tmp_path, "target: {max: 6%}")
+    moved = a_rule(tmp_path, "window: 5w")
+    assert one.sha256 == same.sha256
+    assert one.sha256 != other.sha256
+    assert one.series_sha256 == other.series_sha256  # only the target changed: the same series is judged again
+    assert one.series_sha256 != moved.series_sha256
+
+
+def test_a_canonical_form_loads_to_the_same_rule(tmp_path: Path) -> None:
+    spec = """
+        overrides: [{when: {country: CH, customer: "Auto*"}, target: {max: 3%}, from: 2026-01-01}]
+        while: [{metric: csat_mean, min: 3.5, where: {survey.kind: csat}}]
+        flow_down: {by: supplier, tighten: 0.9}
+        cooldown: 3w
+        """
+    more = "check: {goal: -50%, min_effect: -20%, looks: [4w, 8w]}\naction: {title: 'x {customer}', priority: {urgency: high}}\n"
+    rule = a_rule(tmp_path, spec, more)
+    again = rule_from_document(rule.canonical())
+    assert again == rule
+    assert again.sha256 == rule.sha256
+
+
+def test_norway_is_a_country(tmp_path: Path) -> None:
+    rule = a_rule(tmp_path, "where: {kind: incident, country: NO}")
+    assert rule.where["country"] == ("NO",)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a: " + "[" * 200 + "]" * 200, "nested too deeply"),
+        ("a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+            f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join(['*' + chr(97 + i)] * 10)}]\n" for i in range(8)), "too many values"),
+        ("a: &a [*a]", "refers to nothing above it"),
+        ("a: !!python/object:os.system x", "Tags are not read"),
+        ("a: &a {b: 1}\nc:\n  <<: *a", "Merge keys"),
+        ("? [a, b]\n: c", "A key must be a plain text"),
+        ("a: b: c", "not YAML"),
+        ("a:\n\t- b", "not YAML"),
+        ("a: 'open", "not YAML"),
+        ("a: \x07", "a character that YAML does not allow"),
+        ("a:\n  " + "- " * 3000, "nested too deeply"),
+        ("x" * 600_000, "too large"),
+    ],
+    ids=["deep", "billion laughs", "itself", "tag", "merge", "complex key", "colon", "tab", "quote", "bell", "dashes", "large"],
+)  # fmt: skip
+def test_hostile_files_are_refused_quickly(tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    errors = told(path)
+    assert any(what in error[2] for error in errors), errors
+    assert all(error[0] is not None and error[1] is not None for error in errors)

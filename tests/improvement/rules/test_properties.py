@@ -1,0 +1,116 @@
+"""Whatever is in a file, the loader answers with rules or with errors that have a place; it never crashes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from improvement.rules import Scope, check_paths
+from improvement.rules.cascade import patterns_meet
+from improvement.rules.rule import compiled_pattern
+from improvement.rules.units import UnitError, parse_amount, parse_duration, parse_effect
+
+PACK = Path(__file__).parents[3] / "config" / "rules"
+TEXTS = [path.read_text(encoding="utf-8") for path in sorted(PACK.glob("*.yaml"))]
+SMALL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.floats(), st.text(max_size=12),
+    st.sampled_from(["5%", "4w", "-50%", "{customer}", "sla_breach_rate", "2026-W01..2026-W09", "supplier", "1d", "Auto*"]),
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)), max_leaves=6
+)
+
+
+def answered(path: Path, text: str) -> None:
+    """The loader answers, and each error has a place and says something."""
+    path.write_text(text, encoding="utf-8", newline="")
+    for error in check_paths([path]).errors:
+        assert error.where is not None
+        assert error.where.file == str(path)
+        assert error.where.line is not None
+        assert error.where.line >= 1
+        assert error.where.column is not None
+        assert error.where.column >= 1
+        assert error.what
+
+
+@SMALL
+@given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=300))
+def test_any_text_is_answered(tmp_path: Path, text: str) -> None:
+    answered(tmp_path / "any.yaml", text)
+
+
+@SMALL
+@given(data=st.data())
+def test_a_damaged_rule_file_is_answered(tmp_path: Path, data: Any) -> None:
+    text = data.draw(st.sampled_from(TEXTS))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = min(len(text), start + data.draw(st.integers(0, 12)))
+        text = text[:start] + data.draw(st.text(alphabet="{}[]:,-*&!%|>'\"\n\t #abc019é\0", max_size=6)) + text[end:]
+    answered(tmp_path / "damaged.yaml", text)
+
+
+def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every path in a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(spot for key, item in items for spot in spots(item, (*path, key)))]
+
+
+DOCUMENTS = [document for text in TEXTS for document in YAML(typ="safe", pure=True).load_all(text)]
+
+
+@SMALL
+@given(data=st.data())
+def test_a_document_with_a_wrong_value_is_answered(tmp_path: Path, data: Any) -> None:
+    documents = [dict(data.draw(st.sampled_from(DOCUMENTS)))]
+    path = data.draw(st.sampled_from([spot for spot in spots(documents[0]) if spot]))
+    yaml = YAML(typ="safe", pure=True)
+    target = tmp_path / "wrong.yaml"
+    with target.open("w", encoding="utf-8") as file:
+        yaml.dump(documents[0], file)
+    fresh = yaml.load(target.read_text(encoding="utf-8"))
+    parent = fresh
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[path[-1]] = data.draw(VALUES)
+    with target.open("w", encoding="utf-8") as file:
+        yaml.dump(fresh, file)
+    answered(target, target.read_text(encoding="utf-8"))
+
+
+@given(st.one_of(st.text(max_size=50), SCALARS, st.lists(st.text(), max_size=2)))
+def test_units_answer_anything(raw: object) -> None:
+    for parse in (parse_amount, parse_duration, parse_effect):
+        try:
+            parse(raw)
+        except UnitError as error:
+            assert error.what
+            assert error.mend
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), max_size=4))
+def test_a_scope_key_can_be_read_back(values: dict[str, str]) -> None:
+    scope = Scope.of(values)
+    assert Scope.parse(scope.key) == scope
+
+
+@given(st.text(alphabet="ab*?", max_size=6), st.text(alphabet="ab*?", max_size=6), st.text(alphabet="ab", max_size=6))
+def test_patterns_that_match_one_text_meet(one: str, other: str, text: str) -> None:
+    def is_match(pattern: str) -> bool:
+        compiled = compiled_pattern(pattern)
+        return pattern == text if compiled is None else compiled.fullmatch(text) is not None
+
+    if is_match(one) and is_match(other):
+        assert patterns_meet(one, other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Auto*", "Bau*"), ("a?", "a"), ("*x", "*y"), ("Acme", "Zeta"), ("", "?*")])
+def test_patterns_without_a_common_text_do_not_meet(one: str, other: str) -> None:
+    assert not patterns_meet(one, other)

@@ -1,0 +1,83 @@
+"""The starter pack: valid, tested, documented, and covering the first ten metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from improvement.metrics import CATALOGUE
+from improvement.rules import RulePack, check_paths, json_schema, load_pack, rule_from_document, run_tests
+
+PACK = Path(__file__).parents[3] / "config" / "rules"
+FIRST_TEN = {
+    "incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve", "reopen_rate",
+    "backlog_open", "csat_mean", "contact_gap", "change_failure_rate",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pack() -> RulePack:
+    return load_pack([PACK])
+
+
+def test_every_test_of_the_pack_passes(pack: RulePack) -> None:
+    outcomes = run_tests(pack.tests)
+    assert len(outcomes) >= 30
+    assert [outcome.sentence for outcome in outcomes if not outcome.is_met] == []
+
+
+def test_the_pack_is_without_warnings() -> None:
+    report = check_paths([PACK])
+    assert (report.errors, report.warnings) == ((), ())
+
+
+def test_the_pack_covers_hard_and_soft_factors(pack: RulePack) -> None:
+    assert {rule.metric for rule in pack.rules} >= FIRST_TEN
+    assert {rule.tags["factor"] for rule in pack.rules} == {"hard", "soft"}
+    assert {test.rule.id for test in pack.tests} == {rule.id for rule in pack.rules}
+    sla = pack.rule("incident-resolution-sla")
+    assert (sla.target.value, sla.by, sla.mode.value) == (0.15, ("customer", "country", "service"), "propose")
+    assert pack.rule("incident-resolution-sla@supplier").target.value == 0.12
+    assert pack.rule("watermelon").conditions
+
+
+def test_every_rule_is_described(pack: RulePack) -> None:
+    assert all(rule.title and rule.description and rule.objective for rule in pack.rules)
+
+
+def test_every_stored_version_can_be_read_again(pack: RulePack) -> None:
+    for rule in pack.rules:
+        assert rule_from_document(rule.canonical()).sha256 == rule.sha256
+
+
+def test_the_pack_fits_the_published_schema() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema(CATALOGUE))
+    jsonschema.Draft202012Validator.check_schema(validator.schema)
+    for path in sorted(PACK.glob("*.yaml")):
+        for document in YAML(typ="safe", pure=True).load_all(path.read_text(encoding="utf-8")):
+            plain = _as_json(document)
+            assert [error.message for error in validator.iter_errors(plain)] == [], path
+
+
+def test_the_schema_refuses_what_the_loader_refuses() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema(CATALOGUE))
+    document = {
+        "apiVersion": "regelkreis/v1",
+        "kind": "Rule",
+        "metadata": {"id": "x", "title": "x"},
+        "spec": {"metric": "unknown", "target": {"max": 1}, "wher": {}},
+    }
+    messages = " ".join(error.message for error in validator.iter_errors(document))
+    assert "unknown" in messages
+    assert "wher" in messages
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

@@ -1,0 +1,171 @@
+"""The command starts fast, and ends with a message instead of a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from improvement.errors import GuardRefused, InputError, ManyErrors, Place
+from workflows.cli import errors
+
+RUN = "import sys; sys.argv[0] = 'regelkreis'; from config.entry import main; main()"
+HEAVY = ("django", "ibis", "statsmodels", "scipy", "numpy", "pandas", "duckdb", "pyarrow", "pydantic", "requests")
+GROUPS = (
+    *("init", "doctor", "connect", "pull", "cycle", "sandbox", "serve", "demo"),
+    *("rules", "metrics", "actions", "checks", "reviews", "evidence", "users"),
+)
+
+
+def regelkreis(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process of its own, the way a shell does."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
+    return subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**clean, "REGELKREIS_HOME": str(home), **environment},
+        cwd=Path(__file__).parents[3],
+    )
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['regelkreis', '--help']\n"
+        "from config.entry import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "continual-improvement" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_help_takes_less_than_a_third_of_a_second(tmp_path: Path) -> None:
+    used = []
+    for _ in range(3):  # processor time: the machine may be busy with other things
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert regelkreis(tmp_path, "--help").returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(used) <= 0.3
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_explains_itself(group: str) -> None:
+    from typer.testing import CliRunner
+
+    from config import install
+    from workflows.cli.main import build
+
+    application = build()
+    application.command(name="init")(install.init_command)
+    shown = CliRunner().invoke(application, [group, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.stdout
+
+
+def test_a_mistyped_command_ends_with_two(tmp_path: Path) -> None:
+    done = regelkreis(tmp_path, "actoins")
+    assert (done.returncode, "No such command" in done.stderr) == (2, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_argument_ends_with_two(tmp_path: Path) -> None:
+    done = regelkreis(tmp_path, "actions", "show")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_home_a_command_says_what_to_do(tmp_path: Path) -> None:
+    done = regelkreis(tmp_path / "nowhere", "actions", "list")
+    assert done.returncode == 2
+    assert "regelkreis init" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "regelkreis.toml").write_text('langauge = "de"\n')
+    done = regelkreis(tmp_path, "actions", "list")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path}/regelkreis.toml, langauge: This key is unknown. Did you mean language?\n"
+
+
+def test_init_makes_a_home_one_can_work_in_and_repeats_harmlessly(tmp_path: Path) -> None:
+    first = regelkreis(tmp_path / "home", "init")
+    assert first.returncode == 0, first.stderr
+    again = regelkreis(tmp_path / "home", "init", "--json")
+    assert json.loads(again.stdout) == {"home": str(tmp_path / "home"), "made": []}
+    listed = regelkreis(tmp_path / "home", "actions", "list", "--json")
+    assert json.loads(listed.stdout) == []
+    verified = regelkreis(tmp_path / "home", "evidence", "verify", "--json")
+    assert json.loads(verified.stdout)["ok"] is True
+
+
+def test_a_token_that_is_nobodys_is_refused(tmp_path: Path) -> None:
+    assert regelkreis(tmp_path, "init").returncode == 0
+    done = regelkreis(tmp_path, "users", "add", "olga", REGELKREIS_TOKEN="rk_wrong")
+    assert done.returncode == 2
+    assert "REGELKREIS_TOKEN is not valid" in done.stderr
+
+
+def _an_application(problem: BaseException) -> typer.Typer:
+    application = typer.Typer(pretty_exceptions_enable=False)
+
+    @application.command()
+    def fail() -> None:
+        raise problem
+
+    return application
+
+
+def _run(problem: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["regelkreis"])
+    return errors.run(_an_application(problem))
+
+
+def test_an_error_says_what_where_and_how_to_mend_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = InputError("The column is missing.", where=Place(file="cells.csv", line=1), mend="Add “week”.")
+    assert _run(problem, monkeypatch) == 2
+    assert capsys.readouterr().err == "error: cells.csv:1: The column is missing. Add “week”.\n"
+
+
+def test_several_errors_are_told_on_a_line_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(ManyErrors([InputError("One."), InputError("Two.")]), monkeypatch) == 2
+    assert capsys.readouterr().err == "error: One.\nerror: Two.\n"
+
+
+def test_a_refusal_ends_with_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(GuardRefused("ACT-1 cannot start", ["the plan is not approved"]), monkeypatch) == 1
+    assert "the plan is not approved" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(FileNotFoundError(2, "No such file or directory", "plans.csv"), monkeypatch) == 2
+    assert capsys.readouterr().err == "error: plans.csv: No such file or directory.\n"
+
+
+def test_a_database_that_does_not_answer_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from django.db import OperationalError
+
+    assert _run(OperationalError("database is locked"), monkeypatch) == 2
+    assert "It says: database is locked" in capsys.readouterr().err
+
+
+def test_a_bug_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _run(ZeroDivisionError("division by zero"), monkeypatch)

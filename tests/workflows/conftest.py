@@ -1,0 +1,49 @@
+"""A fresh state, home and rules folder for every story about the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RULE = """
+apiVersion: regelkreis/v1
+kind: Rule
+metadata: {id: sla, title: Resolution SLA, owner: service-owner}
+spec:
+  mode: open
+  metric: sla_breach_rate
+  where: {kind: incident, sla.target: resolution, sla.agreement: sla}
+  by: [customer, country, service]
+  window: 4w
+  every: 1w
+  target: {max: 15%}
+  trigger: {for: 2w, min_samples: 30}
+action: {title: "Fewer breaches for {service}"}
+check: {goal: -50%}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Path]:
+    """A home directory with one rule and keys; the settings look there."""
+    from config.install import make_home
+    from config.settings import load
+
+    monkeypatch.setenv("REGELKREIS_HOME", str(tmp_path))
+    make_home(tmp_path)
+    settings.REGELKREIS = load()
+    for file in (tmp_path / "rules").glob("*"):
+        file.unlink()
+    (tmp_path / "rules" / "sla.yaml").write_text(RULE, encoding="utf-8")
+    assert settings.REGELKREIS.home == tmp_path.resolve()
+    yield tmp_path
+
+
+@pytest.fixture
+def monday() -> datetime:
+    """The first cycle: 78 weeks after the start."""
+    return datetime(2025, 6, 30, 12, tzinfo=UTC)
