@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_urlsafe
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy
@@ -18,7 +19,8 @@ log_setup.configure(REGELKREIS.log_format, REGELKREIS.log_level, secrets=REGELKR
 _WEB = Path(workflows.web.__file__).parent
 
 DEBUG = False
-SECRET_KEY = read_or_make_secret(REGELKREIS.secret_key)
+# Without a home there is nothing to sign for yet: whoever only looks around leaves no files behind.
+SECRET_KEY = read_or_make_secret(REGELKREIS.secret_key) if REGELKREIS.home.is_dir() else token_urlsafe(50)
 ALLOWED_HOSTS = [*REGELKREIS.allowed_hosts, urlsplit(REGELKREIS.public_url).hostname or ""]
 INSTALLED_APPS = [
     "django.contrib.auth",

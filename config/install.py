@@ -24,6 +24,7 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 # log_level = "warning"               # debug | info | warning | error
 # ledger_origin = "acme.example/regelkreis"  # the name of your ledger; it stands in every checkpoint
 # max_slip_weeks = 4                  # how late a change may go live before its plan is approved again
+# allow_own_approval = false          # true: a small team may approve its own plans; every use is logged
 # warehouse = "warehouse.duckdb"      # where the records live; relative paths are below this folder
 # rules = "rules"                     # the folder of your rules
 

@@ -51,8 +51,8 @@ class Settings(BaseSettings):
     """Everything that can be set.
 
     ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse`` and ``rules`` are
-    paths, relative ones below the home. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
-    defaults.
+    paths, relative ones below the home. ``allow_own_approval`` lets an owner approve their own plan (small teams; each
+    use is logged). ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the defaults.
     """
 
     model_config = SettingsConfigDict(
@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     zones: dict[str, str] = DEFAULT_ZONES
     ledger_origin: str = "regelkreis.example/ledger"
     max_slip_weeks: int = Field(default=4, ge=0, le=52)
+    allow_own_approval: bool = False
     connections: dict[str, ConnectionConfig] = {}
 
     @field_validator("connections", mode="before")

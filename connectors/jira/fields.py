@@ -147,10 +147,8 @@ def _reader_of(info: FieldInfo) -> tuple[Any, Reading]:
     if schema is None:
         return object, _anything
     if schema.type == "array":
-        found = READERS.get(schema.items or "")
-        if found is None:
-            return object, _anything
-        return list[found[0]], _first(found[1])  # type: ignore[name-defined]
+        member, read = READERS.get(schema.items or "", (None, _anything))
+        return (list.__class_getitem__(member), _first(read)) if member is not None else (object, _anything)
     return READERS.get(schema.type, (object, _anything))
 
 
@@ -174,5 +172,3 @@ def texts(found: Sequence[FoundField]) -> Callable[[Any], str | None]:
         return None
 
     return read_first
-
-

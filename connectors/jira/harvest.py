@@ -11,10 +11,11 @@ import msgspec
 from connectors.base import Rejected
 from connectors.jira.columns import Columns
 from connectors.jira.history import Story, story
-from connectors.jira.plan import ClockPlan, Getter, Plan, Unreadable
+from connectors.jira.plan import ClockPlan, Getter, Plan, UnreadableError
 from connectors.jira.wire import Changelog, Cycle, HistoryEntry, IssueHead, RawPage, SlaValue, page_type
 from improvement.records import RecordKind
 
+Fillers = dict[str, list[tuple[Callable[[Any], None], Getter]]]  # issue type id → where each value goes and from
 HistoryReader = Callable[[str], Sequence[HistoryEntry]]  # issue id → all its history
 
 
@@ -35,7 +36,7 @@ class Harvest:
         self.needs_history = plan.needs_history and RecordKind.TICKET in self.columns
         self._page = page_type(self.fields(), has_changelog=self.needs_history)
         self._decoder = msgspec.json.Decoder(self._page)
-        self._fillers = {
+        self._fillers: dict[RecordKind, Fillers] = {
             kind: _fillers(plan.by_type.get(kind, {}), self.columns[kind])
             for kind in self.columns
             if kind in (RecordKind.TICKET, RecordKind.CONTACT)
@@ -99,7 +100,7 @@ class Harvest:
             return  # its type was changed between search and answer
         try:
             values = [get(fields, told) for _, get in fillers]
-        except Unreadable as error:
+        except UnreadableError as error:
             self.rejected.append(Rejected(kind=kind, id=issue.id, field=error.column, reason=str(error)))
             return
         columns = self.columns[kind]
@@ -170,7 +171,7 @@ class Harvest:
             return
         try:
             values = [(column, get(fields, None)) for column, get in self.plan.survey]
-        except Unreadable as error:
+        except UnreadableError as error:
             self.rejected.append(Rejected(kind=RecordKind.SURVEY, id=issue.id, field=error.column, reason=str(error)))
             return
         columns = self.columns[RecordKind.SURVEY]
@@ -185,11 +186,7 @@ class Harvest:
         columns.end_row()
 
 
-def _fillers(
-    by_type: dict[str, list[tuple[str, Getter]]], columns: Columns
-) -> dict[str, list[tuple[Callable[[Any], None], Getter]]]:
+def _fillers(by_type: dict[str, list[tuple[str, Getter]]], columns: Columns) -> Fillers:
     """Per issue type, where each column's value goes and where it comes from."""
     lists = columns.lists
-    return {
-        type_id: [(lists[column].append, get) for column, get in getters] for type_id, getters in by_type.items()
-    }
+    return {type_id: [(lists[column].append, get) for column, get in getters] for type_id, getters in by_type.items()}

@@ -56,7 +56,7 @@ class ActionIssue(msgspec.Struct, frozen=True):
     id: str
     key: str
     fields: dict[str, Any]
-    property: dict[str, Any]
+    kept: dict[str, Any]  # our entity property
     remote_links: list[dict[str, Any]]
 
     @property
@@ -112,7 +112,7 @@ def read_action(connector: JiraConnector, id: str) -> ActionIssue:
         id=str(raw["id"]),
         key=str(raw["key"]),
         fields=raw.get("fields") or {},
-        property=kept if isinstance(kept, dict) else {},
+        kept=kept if isinstance(kept, dict) else {},
         remote_links=decoded(links, list[dict[str, Any]], connector.config, "remote links"),
     )
 

@@ -92,19 +92,22 @@ def platform_state(status: StatusValue, resolution: str | None = None) -> str:
 
 def follow_state(
     connector: JiraConnector, sender: Sender, outbound: Outbound, issue: ActionIssue, form: Shaped
-) -> None:
-    """Move the issue to where our state belongs, if a transition leads there and no person moved it meanwhile."""
+) -> str | None:
+    """Move the issue to where our state belongs, if a transition leads there and no person moved it meanwhile.
+
+    Answers the last of our states that the issue followed, to be kept in its property.
+    """
     ours = outbound.fields.get("state")
-    if ours is None:
-        return
-    wanted = WANTED.get(str(ours))
+    placed: str | None = issue.kept.get("placed")
+    if ours is None or str(ours) not in WANTED:
+        return placed
+    wanted = WANTED[str(ours)]
     current = platform_state(msgspec.convert(issue.fields["status"], StatusValue), _resolution(issue))
-    if wanted is None or wanted == current:
-        return
-    last = WANTED.get(str(issue.property.get("state") or "proposed"), "new")
-    if current != last:
+    if wanted == current:
+        return str(ours)
+    if current != WANTED.get(placed or "proposed", "new"):
         form.unwritten["state"] = f"a person moved the issue to {issue.fields['status'].get('name')}; it stays there"
-        return
+        return placed
     for way in _ways(connector, issue.id):
         if platform_state(way.to) != wanted:
             continue
@@ -115,8 +118,10 @@ def follow_state(
             sender.transition(issue.id, way.id, fields)
         except WriteRefused as refused:
             form.unwritten["state"] = f"Jira refused the transition “{way.name}”: {refused.what}"
-        return
+            return placed
+        return str(ours)
     _tell(connector, sender, outbound, issue, wanted, form)
+    return placed
 
 
 def _ways(connector: JiraConnector, issue_id: str) -> list[_Way]:
@@ -141,6 +146,7 @@ def _filled(way: _Way, wanted: str, outbound: Outbound) -> dict[str, Any] | None
 
 
 def _choose(allowed: list[Allowed], wanted: str, outbound: Outbound) -> str | None:
+    names: tuple[str, ...]
     if wanted == "cancelled":
         names = DROPPED
     elif outbound.fields.get("verdict") in SUCCESSFUL_VERDICTS:
@@ -165,8 +171,9 @@ def _tell(
     mark = tracing.mark_of(key)
     if any(mark in comment.body for comment in comments_of(connector, issue.id)):
         return
+    ours = str(outbound.fields["state"]).replace("_", " ")
     text = (
-        f"{outbound.action_id} is now {str(outbound.fields['state']).replace('_', ' ')}. Regelkreis found no transition "
-        f"to {shown} that it may take, so this issue stays where it is. Please move it when it suits you."
+        f"{outbound.action_id} is now {ours}. Regelkreis found no transition to {shown} that it may take, so this "
+        "issue stays where it is. Please move it when it suits you."
     )
     sender.comment(issue.id, tracing.marked(text, key), is_internal=connector.project.is_service_desk)

@@ -28,7 +28,7 @@ _CATEGORY_STATE = {"new": "new", "indeterminate": "in_progress", "done": "closed
 _TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A value that does not fit its column; ``column`` says which."""
 
     def __init__(self, column: str, reason: str) -> None:
@@ -131,7 +131,11 @@ class _Planner:
         return name in OPTIONAL_SOURCES and DEFAULT_MAPPING.sources[name].source == source.source
 
     def _named(self, kind: RecordKind) -> list[tuple[str, SourceMap]]:
-        return [(name, source) for name, source in self._mapping.sources.items() if source.kind is kind and source.is_enabled]
+        return [
+            (name, source)
+            for name, source in self._mapping.sources.items()
+            if source.kind is kind and source.is_enabled
+        ]
 
     # --- values -----------------------------------------------------------------------------------------------
 
@@ -210,7 +214,9 @@ class _Planner:
             found = self._typed_field(name, source, SLA_TYPE)
             if found is None:
                 continue
-            getters = [self._getter(name, RecordKind.SLA, column, source) for column in ("target", "agreement", "supplier")]
+            getters = [
+                self._getter(name, RecordKind.SLA, column, source) for column in ("target", "agreement", "supplier")
+            ]
             self._plan.clocks.append(ClockPlan(found.id, *getters))
         if self._plan.clocks and RecordKind.TICKET in self._plan.where:
             self._plan.where[RecordKind.SLA] = self._plan.where[RecordKind.TICKET]
@@ -289,7 +295,7 @@ def _is_time(kind: RecordKind, column: str) -> bool:
 
 
 def _coerced(value: Any, kind: RecordKind, column: str) -> Any:
-    """A mapped value as its column wants it; :class:`Unreadable` when it cannot be."""
+    """A mapped value as its column wants it; :class:`UnreadableError` when it cannot be."""
     wanted = SCHEMAS[kind].field(column).type
     if value is None:
         return _BLANK.get(column)
@@ -301,7 +307,7 @@ def _coerced(value: Any, kind: RecordKind, column: str) -> Any:
         if pa.types.is_floating(wanted):
             return float(value)
     except ValueError:
-        raise Unreadable(column, f"“{value}” is not a {wanted}") from None
+        raise UnreadableError(column, f"“{value}” is not a {wanted}") from None
     return str(value)
 
 
@@ -312,5 +318,3 @@ def _as_bool(value: Any) -> bool:
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     raise ValueError(text)
-
-

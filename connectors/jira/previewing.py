@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.jira import writing
+from connectors.jira import tracing, writing
 from connectors.jira.sending import Recorder
+from connectors.jira.shaping import shaped
 from improvement.records import Outbound, PreviewRequest, RecordRef, Verb
 
 if TYPE_CHECKING:
@@ -13,9 +14,27 @@ if TYPE_CHECKING:
 
 
 def preview(connector: JiraConnector, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
-    """See :meth:`connectors.base.Connector.preview`. What follows a create that is still to come is not known yet."""
-    if ref is None and outbound.verb is not Verb.CREATE:
-        return []
+    """See :meth:`connectors.base.Connector.preview`. Where the issue is still to be created its id is shown as NEW."""
     recorder = Recorder(connector.config.url)
-    writing.apply(connector, recorder, outbound, ref)
+    if ref is None and outbound.verb is not Verb.CREATE:
+        _onto_nothing(connector, recorder, outbound)
+    else:
+        writing.apply(connector, recorder, outbound, ref)
     return recorder.requests
+
+
+def _onto_nothing(connector: JiraConnector, recorder: Recorder, outbound: Outbound) -> None:
+    """What would follow a create that has not happened yet."""
+    new = "NEW"
+    if outbound.verb is Verb.NOTE:
+        body = tracing.marked(outbound.text or "", outbound.key)
+        recorder.comment(new, body, is_internal=connector.project.is_service_desk)
+    elif outbound.verb is Verb.ATTACH and outbound.file is not None:
+        recorder.attach(new, outbound.file)
+    elif outbound.verb is Verb.UPDATE:
+        recorder.edit(new, shaped(outbound, connector.project, connector.site).fields)
+    elif outbound.verb is Verb.TASK and connector.project.subtask is not None:
+        recorder.create(writing.task_fields(connector.project, connector.site, outbound, new))
+    elif outbound.verb is Verb.LINK:
+        for id in outbound.trigger_ids[: writing.MAX_TRIGGERS]:
+            recorder.link(writing.link_document(id, new))

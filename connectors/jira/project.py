@@ -98,7 +98,9 @@ class Project:
     def required(self) -> list[ScreenField]:
         """Fields that must be given at create and that we do not give."""
         given = {*self.columns.values(), "project", "issuetype", "summary", "reporter", "labels"}
-        return [one for one in self.screen.values() if one.required and not one.has_default_value and one.id not in given]
+        return [
+            one for one in self.screen.values() if one.required and not one.has_default_value and one.id not in given
+        ]
 
 
 def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Project:
@@ -116,7 +118,9 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
             mend="Create it, give our user the project permissions, or name another project.",
         ) from None
     info: _ProjectInfo = decoded(content, _ProjectInfo, config, "project")
-    types = msgspec.convert(_paged(reader, config, f"/issue/createmeta/{key}/issuetypes", "issueTypes"), list[SubtaskType])
+    types = msgspec.convert(
+        _paged(reader, config, f"/issue/createmeta/{key}/issuetypes", "issueTypes"), list[SubtaskType]
+    )
     task = _task_type(types)
     if task is None:
         raise PermissionMissing(
@@ -185,5 +189,3 @@ def _columns(
             continue
         columns[ours] = found.id
     return columns, unresolved
-
-

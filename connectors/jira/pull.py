@@ -76,7 +76,9 @@ class Puller:
         self.close()
         spool = self._spool = Spool(kinds, since=since, until=until)
         harvest = self._harvest((RecordKind.TICKET, *kinds))
-        yield from self._pages(harvest, RecordKind.TICKET, self._plan.where[RecordKind.TICKET], since, until, None, spool)
+        yield from self._pages(
+            harvest, RecordKind.TICKET, self._plan.where[RecordKind.TICKET], since, until, None, spool
+        )
         spool.seal()
 
     def _search(
@@ -155,7 +157,9 @@ class Puller:
             if table.num_rows:
                 reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py())
                 yield Page(kind=kind, batch=table, cursor=reached)
-        yield Page(kind=kind, batch=self._harvest((kind,)).columns[kind].finish(until)[0], cursor=Cursor(updated_at=until))
+        yield Page(
+            kind=kind, batch=self._harvest((kind,)).columns[kind].finish(until)[0], cursor=Cursor(updated_at=until)
+        )
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.

@@ -170,7 +170,9 @@ class Recorder:
     def comment(self, issue_id: str, body: str, *, is_internal: bool) -> None:
         """See :class:`Sender`."""
         properties = [{"key": "sd.public.comment", "value": {"internal": True}}] if is_internal else []
-        self._keep("POST", f"/issue/{issue_id}/comment", {"body": body} | ({"properties": properties} if properties else {}))
+        self._keep(
+            "POST", f"/issue/{issue_id}/comment", {"body": body} | ({"properties": properties} if properties else {})
+        )
 
     def attach(self, issue_id: str, file: OutboundFile) -> None:
         """See :class:`Sender`."""
@@ -182,7 +184,9 @@ class Recorder:
 
     def transition(self, issue_id: str, transition_id: str, fields: dict[str, Any]) -> None:
         """See :class:`Sender`."""
-        self._keep("POST", f"/issue/{issue_id}/transitions", {"transition": {"id": int(transition_id)}, "fields": fields})
+        self._keep(
+            "POST", f"/issue/{issue_id}/transitions", {"transition": {"id": int(transition_id)}, "fields": fields}
+        )
 
     def link(self, document: dict[str, Any]) -> None:
         """See :class:`Sender`."""
@@ -211,5 +215,7 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
     found = refusal(response, config, what)
     if response.status_code in REFUSED:
-        return WriteRefused(found.what, where=found.where, mend="Correct what Jira names; sending it again cannot help.")
+        return WriteRefused(
+            found.what, where=found.where, mend="Correct what Jira names; sending it again cannot help."
+        )
     return found

@@ -85,7 +85,7 @@ def who_am_i(reader: Reader, config: ConnectionConfig) -> Myself:
 
     An expired token makes Jira answer searches as for anybody: 200 with fewer issues. Only this call tells.
     """
-    me = _get(reader, "/myself", Myself)
+    me: Myself = _get(reader, "/myself", Myself)
     if not me.account:
         raise CredentialsRefused(
             f"{config.url} takes us for an anonymous visitor.",
@@ -121,5 +121,3 @@ def _zone(name: str, config: ConnectionConfig) -> ZoneInfo:
             where=Place(connection=config.name),
             mend="Set the time zone in the integration user's profile, for example to UTC.",
         ) from None
-
-

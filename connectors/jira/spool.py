@@ -24,9 +24,7 @@ class Spool:
         self.until = until
         self.is_complete = False
         self._directory = tempfile.TemporaryDirectory(prefix="regelkreis-jira-")
-        self._writers = {
-            kind: pa.ipc.new_file(str(self._file(kind)), SCHEMAS[kind]) for kind in kinds
-        }
+        self._writers = {kind: pa.ipc.new_file(str(self._file(kind)), SCHEMAS[kind]) for kind in kinds}
         self._left = set(kinds)
 
     def _file(self, kind: RecordKind) -> Path:

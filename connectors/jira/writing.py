@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.jira import moving, tracing
 from connectors.jira.issues import ActionIssue, comments_of, find_labelled, read_action
+from connectors.jira.project import Project
 from connectors.jira.sending import LiveSender, Sender
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
+from connectors.jira.site import Site
 from improvement.errors import PermissionMissing, Place, RegelkreisError, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 MODE = "jira"
 MAX_TRIGGERS = 10
+LINK_TYPE = "Relates"
 PLATFORM_WINS = frozenset({"owner", "due"})  # people enter these on the issue; we only fill them while empty
 
 
@@ -103,9 +106,10 @@ def _leave_traces(
     issue: ActionIssue | None,
     *,
     theirs: frozenset[str] = frozenset(),
+    placed: str | None = None,
 ) -> None:
     """Property and remote link, each only if it is not there already."""
-    before = issue.property if issue is not None else {}
+    before = issue.kept if issue is not None else {}
     written = dict(before.get("written", {}))
     if issue is not None:
         written |= {
@@ -114,6 +118,7 @@ def _leave_traces(
     document = {
         "id": outbound.action_id,
         "state": outbound.fields.get("state") or before.get("state"),
+        "placed": placed,
         "verdict": outbound.fields.get("verdict") or before.get("verdict"),
         "url": outbound.fields.get("url") or before.get("url"),
         "written": written,
@@ -158,10 +163,10 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
             changed[field_id] = value
     if changed:
         sender.edit(ref.id, changed)
-    moving.follow_state(connector, sender, outbound, issue, form)
+    placed = moving.follow_state(connector, sender, outbound, issue, form)
     if sender.is_live and changed:
         issue = read_action(connector, ref.id)
-    _leave_traces(connector, sender, outbound, ref, form, issue, theirs=frozenset(theirs))
+    _leave_traces(connector, sender, outbound, ref, form, issue, theirs=frozenset(theirs), placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
     return _receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
@@ -169,7 +174,7 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
 
 def _is_theirs(issue: ActionIssue, field_id: str, name: str, current: Any) -> bool:
     """Whether a person entered the present value: it is not what we wrote last."""
-    last = issue.property.get("written", {}).get(field_id)
+    last = issue.kept.get("written", {}).get(field_id)
     if last is None:
         return name in PLATFORM_WINS and current is not None
     return bool(last != tracing.fingerprint(as_text(current)))
@@ -198,7 +203,9 @@ def _attach(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     receipt = _receipt(sender, ref, was_found=False)
     if not sender.is_live:
         return receipt
-    attached = next((known for known in read_action(connector, ref.id).attachments if known.filename == file.name), None)
+    attached = next(
+        (known for known in read_action(connector, ref.id).attachments if known.filename == file.name), None
+    )
     if attached is not None and attached.size == len(file.content):
         return receipt
     return _receipt(
@@ -214,17 +221,22 @@ def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     label = tracing.task_label(outbound.key)
     if find_labelled(connector, label) is not None:
         return _receipt(sender, ref, was_found=True)
-    form = shaped(outbound, project, connector.site)
-    fields = {
+    sender.create(task_fields(project, connector.site, outbound, ref.id))
+    return _receipt(sender, ref, was_found=False)
+
+
+def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str) -> dict[str, Any]:
+    """The sub-task of one TASK write: title, assignee, due date, and the label it is found by."""
+    assert project.subtask is not None
+    form = shaped(outbound, project, site)
+    return {
         "project": {"id": project.id},
         "issuetype": {"id": project.subtask.id},
-        "parent": {"id": ref.id},
-        "labels": [label],
+        "parent": {"id": parent_id},
+        "labels": [tracing.task_label(outbound.key)],
         "summary": one_line(str(outbound.fields.get("title") or outbound.text or outbound.key)),
         **{name: value for name, value in form.fields.items() if name in ("assignee", "duedate") and value is not None},
     }
-    sender.create(fields)
-    return _receipt(sender, ref, was_found=False, unwritten=form.unwritten)
 
 
 def _link(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
@@ -232,12 +244,16 @@ def _link(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
     left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
     for id in missing:
-        document = {"type": {"name": "Relates"}, "inwardIssue": {"id": id}, "outwardIssue": {"id": ref.id}}
         try:
-            sender.link(document)
+            sender.link(link_document(id, ref.id))
         except (WriteRefused, PermissionMissing) as error:
             left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
     return _receipt(sender, ref, was_found=not missing, unwritten=left)
+
+
+def link_document(trigger_id: str, action_id: str) -> dict[str, Any]:
+    """The issue link between a triggering ticket and an improvement issue."""
+    return {"type": {"name": LINK_TYPE}, "inwardIssue": {"id": trigger_id}, "outwardIssue": {"id": action_id}}
 
 
 def _receipt(
@@ -268,4 +284,3 @@ def _receipt(
         differences=differ,
         unwritten=(form.unwritten if form is not None else {}) | (unwritten or {}),
     )
-

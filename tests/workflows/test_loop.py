@@ -16,7 +16,7 @@ from workflows.models import Action, Connection, Delivery, Finding, LedgerEntry,
 pytestmark = pytest.mark.django_db
 
 QUIET = {0: 0.08}
-BAD = {0: 0.08, 74: 0.26, 86: 0.03}
+BAD = {0: 0.1, 74: 0.26, 86: 0.03}
 
 
 def a_platform(**scopes: dict[int, float]) -> MemoryPlatform:
@@ -52,7 +52,7 @@ def test_the_first_evaluation_opens_nothing_and_the_second_opens_one_action(home
     action = Action.objects.get()
     assert (action.state, action.scope["service"], action.platform_number) == ("proposed", "Mail", "CIM-" + action.code)
     assert len(action.measurement["controls"]) == 6
-    assert 0.07 < action.measurement["baseline"] < 0.09
+    assert 0.08 < action.measurement["baseline"] < 0.12
 
 
 def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(home: Path, monday: datetime) -> None:
@@ -70,7 +70,7 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(ho
     commands.golive(owner, action.code, at=live, on=live.date(), ref="CHG1")
     run(platform, live + timedelta(weeks=1), 15)
     action.refresh_from_db()
-    assert (action.state, action.verdict) == ("acting", "improved")
+    assert (action.state, action.verdict) == ("acting", "improved"), action.looks.get(kind="final").result["sentence"]
     review = ReviewRecord.objects.get(kind="final")
     assert review.document["results"]["goal_met"] is True
     assert f"{action.code}/note/final-1-13" in platform.effects

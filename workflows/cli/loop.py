@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,22 +39,25 @@ def doctor(as_json: Json = False) -> None:
 
 def connect(
     name: Annotated[str, typer.Argument(help="A connection of regelkreis.toml.")],
-    write: Annotated[str | None, typer.Option("--write", help="on or off: whether we may write to it.")] = None,
+    write: Annotated[Literal["on", "off"] | None, typer.Option("--write", help="Whether we may write to it.")] = None,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Ask a platform what it is and what we may do; switch writing on or off."""
     start()
-    from improvement.errors import InputError
     from workflows import commands, health
     from workflows.cli.output import print_json, print_table, say
 
-    if write not in (None, "on", "off"):
-        raise InputError(f"“{write}” is neither on nor off.", mend="Use --write on or --write off.")
+    if write == "off":  # must work even when the platform does not answer
+        commands.set_write(actor(), name, False, at=moment(as_of))
+        say(f"write: off for {name}")
+        if as_json:
+            print_json({"connection": name, "write": "off"})
+        return
     capabilities = health.connect(name)
-    if write is not None:
-        commands.set_write(actor(), name, write == "on", at=moment(as_of))
-        say(f"write: {write} for {name}")
+    if write == "on":
+        commands.set_write(actor(), name, True, at=moment(as_of))
+        say(f"write: on for {name}")
     if as_json:
         print_json(capabilities)
         return

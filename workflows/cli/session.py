@@ -25,9 +25,15 @@ def start() -> None:
 
 
 def _must_be_migrated() -> None:
+    from django.conf import settings
     from django.db import DEFAULT_DB_ALIAS, connections
     from django.db.migrations.executor import MigrationExecutor
 
+    if not settings.REGELKREIS.home.is_dir():
+        raise InputError(
+            f"There is no Regelkreis in {settings.REGELKREIS.home}.",
+            mend="Run `regelkreis init`, or set REGELKREIS_HOME to where it is.",
+        )
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise InputError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from connectors.sandbox.jira.accounts import of_user
 from connectors.sandbox.jira.api import JiraApi
@@ -33,9 +33,7 @@ class JiraApp:
     def __init__(self, world: World, flavour: Flavour, *, now: datetime) -> None:
         users = accounts_of(world)
         self._users = Accounts(users)
-        self.site = Site(
-            world, flavour=flavour, accounts=[of_user(user) for user in users], now=int(now.timestamp())
-        )
+        self.site = Site(world, flavour=flavour, accounts=[of_user(user) for user in users], now=int(now.timestamp()))
         self._apis: dict[str, JiraApi] = {}
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -56,14 +54,15 @@ class JiraApp:
         return _response(ApiError(status, message).answer())
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """The Jira site has the options of :class:`Site` only: ``index_lag`` (searches a new issue stays hidden for)."""
+        """One option: ``index_lag``, the number of searches that do not see a new issue yet."""
         for name, value in options.items():
             if name != "index_lag" or not isinstance(value, int) or value < 0:
                 raise ValueError(f"Jira has no option {name} = {value!r}; there is index_lag (a count of searches).")
             self.site.index_lag = value
 
     async def _answer(self, request: web.Request) -> web.Response:
-        body, uploads = b"", ()
+        body = b""
+        uploads: tuple[Upload, ...] = ()
         if request.content_type.startswith("multipart/"):
             uploads = await _uploads(request)
         elif request.can_read_body:
@@ -87,10 +86,9 @@ async def _uploads(request: web.Request) -> tuple[Upload, ...]:
     found = []
     reader = await request.multipart()
     async for part in reader:
-        name = getattr(part, "filename", None)
-        if getattr(part, "name", None) != "file" or name is None:
+        if not isinstance(part, BodyPartReader) or part.name != "file" or part.filename is None:
             continue
-        content = bytes(await part.read(decode=False))  # type: ignore[union-attr]
+        name, content = part.filename, bytes(await part.read(decode=False))
         found.append(Upload(name, part.headers.get("Content-Type", "application/octet-stream"), content))
     return tuple(found)
 

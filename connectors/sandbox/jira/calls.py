@@ -134,9 +134,7 @@ class Call:
 
     def names(self, name: str) -> tuple[str, ...]:
         """A parameter that lists names, repeated or separated by commas."""
-        return tuple(
-            part.strip() for value in self.params.get(name, ()) for part in value.split(",") if part.strip()
-        )
+        return tuple(part.strip() for value in self.params.get(name, ()) for part in value.split(",") if part.strip())
 
     def document(self) -> dict[str, Any]:
         """The JSON object sent; 400 when the body is none."""

@@ -227,9 +227,7 @@ OLA_RESOLUTION = Field("customfield_10033", "OLA time to resolution", "sd-servic
 UC_RESPONSE = Field("customfield_10034", "Supplier time to first response", "sd-servicelevelagreement", SLA_FIELD)
 UC_RESOLUTION = Field("customfield_10035", "Supplier time to resolution", "sd-servicelevelagreement", SLA_FIELD)
 SATISFACTION = Field("customfield_10040", "Satisfaction", "sd-feedback", FEEDBACK_FIELD, is_writable=False)
-SATISFACTION_DATE = Field(
-    "customfield_10041", "Satisfaction date", "datetime", FEEDBACK_DATE_FIELD, is_writable=False
-)
+SATISFACTION_DATE = Field("customfield_10041", "Satisfaction date", "datetime", FEEDBACK_DATE_FIELD, is_writable=False)
 
 #: (agreement, target) of a world clock → the SLA field that shows it.
 SLA_FIELDS: dict[tuple[str, str], Field] = {
@@ -267,9 +265,7 @@ FIELD_BY_ID: dict[str, Field] = {field.id: field for field in FIELDS}
 #: The create screens: what may be set at create, by project key; required fields first.
 CREATE_REQUIRED = ("project", "issuetype", "summary")
 _OPS_FIELDS = tuple(field.id for field in CUSTOM_FIELDS if field.attribute and field.id <= "customfield_10019")
-_CIP_FIELDS = ("customfield_10010", "customfield_10011", "customfield_10012") + tuple(
-    f"customfield_1002{n}" for n in range(4)
-)
+_CIP_FIELDS = tuple(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023))
 CREATE_SCREEN: dict[str, tuple[str, ...]] = {
     "OPS": (*CREATE_REQUIRED, "priority", "description", "labels", "assignee", *_OPS_FIELDS),
     "CIP": (*CREATE_REQUIRED, "description", "labels", "assignee", "duedate", "priority", "parent", *_CIP_FIELDS),

@@ -19,6 +19,7 @@ from connectors.sandbox.jira.jql import Clause, Empty, Function, JqlError, Opera
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.jira.times import jql_time
+from connectors.sandbox.world import WorldSla
 
 Test = Callable[[Issue], bool]
 _COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
@@ -29,9 +30,7 @@ _DATES: dict[str, Callable[[Issue], int | None]] = {
 }
 _CLAUSE_NAMES = {
     name.lower(): field for field in catalogue.FIELDS for name in (*field.clauses, field.id, field.name)
-} | {
-    f"cf[{field.id.removeprefix('customfield_')}]": field for field in catalogue.CUSTOM_FIELDS
-}
+} | {f"cf[{field.id.removeprefix('customfield_')}]": field for field in catalogue.CUSTOM_FIELDS}
 _KEY_NAMES = frozenset({"key", "issuekey", "issue", "id"})
 
 
@@ -311,7 +310,7 @@ def _is_paused(issue: Issue) -> bool:
     return issue.status.category is catalogue.IN_PROGRESS and issue.status is not catalogue.WORKING
 
 
-_SLA_FUNCTIONS: dict[str, Callable[[Issue, list[slas.WorldSla], int], bool]] = {
+_SLA_FUNCTIONS: dict[str, Callable[[Issue, list[WorldSla], int], bool]] = {
     "breached": lambda issue, cycles, now: slas.is_breached(cycles[-1], now),
     "everbreached": lambda issue, cycles, now: any(slas.is_breached(cycle, now) for cycle in cycles),
     "completed": lambda issue, cycles, now: not slas.is_running(cycles[-1], now),

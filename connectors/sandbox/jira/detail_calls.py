@@ -7,7 +7,7 @@ from typing import Any
 from connectors.sandbox.jira import catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
-from connectors.sandbox.jira.values import BadValue
+from connectors.sandbox.jira.values import BadValueError
 
 MAX_PROPERTY = 32_768
 MAX_LINKS = 2_000
@@ -59,7 +59,7 @@ def comment(call: Call, key: str, id: str) -> Answer:
 def _body(call: Call, document: dict[str, Any]) -> str:
     try:
         text = values.wiki(call, document.get("body"))
-    except BadValue as mistake:
+    except BadValueError as mistake:
         raise ApiError(400, errors={"comment": str(mistake)}) from None
     if not text.strip():
         raise ApiError(400, errors={"comment": "Comment body can not be empty!"})
@@ -116,7 +116,11 @@ def link(call: Call) -> Answer:
     call.writer()
     wanted = document.get("type") or {}
     type_id = next(
-        (id for id, (name, _, _) in catalogue.LINK_TYPES.items() if wanted.get("name") == name or wanted.get("id") == id),
+        (
+            id
+            for id, (name, _, _) in catalogue.LINK_TYPES.items()
+            if wanted.get("name") == name or wanted.get("id") == id
+        ),
         None,
     )
     if type_id is None:
@@ -194,7 +198,9 @@ def properties(call: Call, key: str) -> Answer:
     """``GET /issue/{key}/properties``: the keys."""
     issue = call.issue(key)
     names = issue.extras.properties if issue.extras is not None else {}
-    return json_answer({"keys": [{"self": f"{call.parts.api}/issue/{issue.id}/properties/{name}", "key": name} for name in names]})
+    return json_answer(
+        {"keys": [{"self": f"{call.parts.api}/issue/{issue.id}/properties/{name}", "key": name} for name in names]}
+    )
 
 
 def property_of(call: Call, key: str, name: str) -> Answer:

@@ -8,7 +8,7 @@ from connectors.sandbox.jira import catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import DONE, FIELD_BY_ID, Flavour, Project, Transition
 from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
-from connectors.sandbox.jira.values import BadValue
+from connectors.sandbox.jira.values import BadValueError
 
 MAX_BULK = 50
 
@@ -124,7 +124,7 @@ def _with_updates(call: Call, issue: Issue, document: dict[str, Any]) -> tuple[d
 def _comment_text(call: Call, value: Any) -> str:
     try:
         return values.wiki(call, value.get("body") if isinstance(value, dict) else value)
-    except BadValue as mistake:
+    except BadValueError as mistake:
         raise ApiError(400, errors={"comment": str(mistake)}) from None
 
 

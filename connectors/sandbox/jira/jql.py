@@ -99,7 +99,8 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(stripped, position)
         if match is None:
             at = position + 1
-            raise JqlError(f"Error in the JQL Query: The character '{stripped[position]}' is not expected. (line 1, character {at})")
+            what = f"The character '{stripped[position]}' is not expected."
+            raise JqlError(f"Error in the JQL Query: {what} (line 1, character {at})")
         kind = match.lastgroup or "word"
         value = match.group(kind)
         if kind == "text":

@@ -113,7 +113,13 @@ def link_types(call: Call) -> Answer:
     return json_answer(
         {
             "issueLinkTypes": [
-                {"id": id, "name": name, "inward": inward, "outward": outward, "self": f"{call.parts.api}/issueLinkType/{id}"}
+                {
+                    "id": id,
+                    "name": name,
+                    "inward": inward,
+                    "outward": outward,
+                    "self": f"{call.parts.api}/issueLinkType/{id}",
+                }
                 for id, (name, inward, outward) in catalogue.LINK_TYPES.items()
             ]
         }
@@ -158,7 +164,8 @@ def _screen_field(call: Call, field_id: str, project: Project) -> dict[str, Any]
     elif field.type == "option":
         options = call.site.options.of(field.attribute)
         shown["allowedValues"] = [
-            {"self": f"{call.parts.api}/customFieldOption/{id}", "value": text, "id": id} for text, id in options.items()
+            {"self": f"{call.parts.api}/customFieldOption/{id}", "value": text, "id": id}
+            for text, id in options.items()
         ]
     return shown
 
@@ -225,9 +232,13 @@ def permissions(call: Call) -> Answer:
     }
     asked = call.names("permissions") or tuple(rights)
     shown = {
-        name: {"id": str(number), "key": name, "name": name, "type": "PROJECT", "havePermission": rights.get(name, False)}
+        name: {
+            "id": str(number),
+            "key": name,
+            "name": name,
+            "type": "PROJECT",
+            "havePermission": rights.get(name, False),
+        }
         for number, name in enumerate(asked)
     }
     return json_answer({"permissions": shown})
-
-

@@ -188,7 +188,9 @@ def selected(asked: Sequence[str]) -> list[Field]:
     chosen: dict[str, Field] = {}
     for name in asked:
         if name in ("*all", "*navigable"):
-            chosen |= {field.id: field for field in FIELDS if name == "*all" or field.id not in ("comment", "attachment")}
+            chosen |= {
+                field.id: field for field in FIELDS if name == "*all" or field.id not in ("comment", "attachment")
+            }
         elif name.startswith("-"):
             chosen.pop(name[1:], None)
         elif name in FIELD_BY_ID:

@@ -52,7 +52,9 @@ def search_jql(call: Call) -> Answer:
         raise ApiError(404, "null for uri: /rest/api/latest/search/jql")
     asked = _asked(call)
     if not asked.jql.strip():
-        raise ApiError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+        raise ApiError(
+            400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+        )
     if len(asked.reconcile) > 50:
         raise ApiError(400, "The maximum number of issues to reconcile is 50.")
     is_light = set(asked.fields) <= _ID_ONLY and not asked.expand
@@ -91,7 +93,9 @@ def approximate_count(call: Call) -> Answer:
         raise ApiError(404, "null for uri: /rest/api/latest/search/approximate-count")
     text = call.document().get("jql")
     if not isinstance(text, str) or not text.strip():
-        raise ApiError(400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+        raise ApiError(
+            400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+        )
     return json_answer({"count": len(_matching(call, text))})
 
 

@@ -12,7 +12,7 @@ from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
 from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.options import Options
-from connectors.sandbox.world import TicketEvent, World, WorldContact, WorldTicket
+from connectors.sandbox.world import TicketEvent, Value, World, WorldContact, WorldTicket
 
 FIRST_ISSUE_ID = 10_000
 MAX_SUMMARY = 255
@@ -40,9 +40,12 @@ class Site:
         self._numbered: dict[int, list[Issue | None]] = {project.rank: [None] for project in catalogue.PROJECTS}
         self._next_id = itertools.count(FIRST_ISSUE_ID)
         self._ordered: list[int] = []
-        self._births = sorted(
+        self._births: list[tuple[int, int, int, WorldTicket | WorldContact]] = sorted(
             itertools.chain(
-                ((ticket.events[0].at if ticket.events else ticket.opened, 0, ticket.uid, ticket) for ticket in world.tickets),
+                (
+                    (ticket.events[0].at if ticket.events else ticket.opened, 0, ticket.uid, ticket)
+                    for ticket in world.tickets
+                ),
                 ((contact.at, 1, contact.uid, contact) for contact in world.contacts),
             ),
             key=lambda birth: birth[:3],
@@ -273,7 +276,7 @@ def _text(value: str | int | bool | None) -> str | None:
 def _agents_of(world: World) -> Iterator[Account]:
     """Accounts of everybody the world's tickets name, once each; people and users come after and win."""
     names = {ticket.caller for ticket in world.tickets}
-    known: dict[int, dict[str, object]] = {}
+    known: dict[int, dict[str, Value]] = {}
     for ticket in world.tickets:
         for event in ticket.events:
             if "assignee" in event.changes:

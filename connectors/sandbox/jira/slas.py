@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from connectors.sandbox.jira.catalogue import SLA_FIELDS, Field, WORKING
+from connectors.sandbox.jira.catalogue import SLA_FIELDS, WORKING, Field
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.times import friendly, iso, iso_sla
 from connectors.sandbox.world import WorldSla

@@ -33,8 +33,8 @@ def friendly(seconds: int) -> str:
 def jql_time(text: str, zone: ZoneInfo, now: int) -> int | None:
     """Epoch seconds of a JQL time (minute precision, zone of the calling user), None when it is none.
 
-    Absolute ``2026-03-01 09:00``, ``2026/03/01``, milliseconds since the epoch, or relative ``-2w``, ``-3d 4h``. A local time that occurs twice
-    means the first; one that is skipped is moved on by the gap, as Java's calendar does.
+    Absolute ``2026-03-01 09:00``, ``2026/03/01``, milliseconds since the epoch, or relative ``-2w``, ``-3d 4h``. A
+    local time that occurs twice means the first; one that is skipped is moved on by the gap, as Java's calendar does.
     """
     text = text.strip()
     match = _JQL_TIME.match(text)
@@ -55,4 +55,3 @@ def jql_time(text: str, zone: ZoneInfo, now: int) -> int | None:
         weeks=int(weeks or 0), days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0)
     ).total_seconds()
     return now + int(-span if sign == "-" else span)
-

@@ -16,7 +16,7 @@ MAX_TEXT = 32_767
 MAX_LINE = 255
 
 
-class BadValue(Exception):
+class BadValueError(Exception):
     """What is wrong with one field's value, in Jira's words."""
 
 
@@ -31,12 +31,11 @@ def set_fields(call: Call, issue: Issue, fields: dict[str, Any], screen: frozens
             continue
         try:
             read[field_id] = _read(call, field, value)
-        except BadValue as mistake:
+        except BadValueError as mistake:
             errors[field_id] = str(mistake)
     if errors:
         raise ApiError(400, errors=errors)
-    changed = [item for field_id, value in read.items() if (item := _set(call, issue, field_id, value)) is not None]
-    return changed
+    return [item for field_id, value in read.items() if (item := _set(call, issue, field_id, value)) is not None]
 
 
 def record(call: Call, issue: Issue, author: str, items: list[HistoryItem]) -> None:
@@ -49,14 +48,14 @@ def wiki(call: Call, value: Any, *, limit: int = MAX_TEXT) -> str:
     """The text of a description or comment: a document in version 3, a string in version 2."""
     if call.version == "3":
         if value is not None and not is_document(value):
-            raise BadValue("Operation value must be an Atlassian Document (see the Atlassian Document Format)")
+            raise BadValueError("Operation value must be an Atlassian Document (see the Atlassian Document Format)")
         text = plain(value)
     else:
         if value is not None and not isinstance(value, str):
-            raise BadValue("Operation value must be a string")
+            raise BadValueError("Operation value must be a string")
         text = value or ""
     if len(text) > limit:
-        raise BadValue(f"The entered text is too long. It exceeds the allowed limit of {limit:,} characters.")
+        raise BadValueError(f"The entered text is too long. It exceeds the allowed limit of {limit:,} characters.")
     return text
 
 
@@ -76,17 +75,17 @@ def _read(call: Call, field: Field, value: Any) -> Any:
     if field.id == "parent":
         return _parent(call, value)
     if field.id == "issuetype":
-        raise BadValue("The issue type selected is invalid.")
+        raise BadValueError("The issue type selected is invalid.")
     return _custom(call, field, value)
 
 
 def _summary(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise BadValue("You must specify a summary of the issue.")
+        raise BadValueError("You must specify a summary of the issue.")
     if "\n" in value or "\r" in value:
-        raise BadValue("The summary is invalid because it contains newline characters.")
+        raise BadValueError("The summary is invalid because it contains newline characters.")
     if len(value) > MAX_LINE:
-        raise BadValue("Summary must be less than 255 characters.")
+        raise BadValueError("Summary must be less than 255 characters.")
     return value
 
 
@@ -94,12 +93,12 @@ def _labels(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
-        raise BadValue("Operation value must be an array of strings")
+        raise BadValueError("Operation value must be an array of strings")
     for label in value:
         if " " in label:
-            raise BadValue(f"The label '{label}' contains spaces which is invalid.")
+            raise BadValueError(f"The label '{label}' contains spaces which is invalid.")
         if len(label) > MAX_LINE:
-            raise BadValue(f"The label '{label}' exceeds the limit of 255 characters.")
+            raise BadValueError(f"The label '{label}' exceeds the limit of 255 characters.")
     return tuple(dict.fromkeys(value))
 
 
@@ -108,7 +107,7 @@ def _assignee(call: Call, value: Any) -> str | None:
         return None
     account = call.site.directory.sent(value)
     if account is None:
-        raise BadValue("Specify a valid value for assignee")
+        raise BadValueError("Specify a valid value for assignee")
     return account.name
 
 
@@ -118,7 +117,7 @@ def _named(field: Field, value: Any) -> str:
         for id, name in table.items():
             if str(value.get("id")) == id or value.get("name") == name:
                 return id
-    raise BadValue(f"{field.name} name or id is not valid")
+    raise BadValueError(f"{field.name} name or id is not valid")
 
 
 def _day(value: Any) -> str | None:
@@ -127,13 +126,13 @@ def _day(value: Any) -> str | None:
     try:
         return date.fromisoformat(str(value)).isoformat()
     except ValueError:
-        raise BadValue(f"Error parsing date string: {value}") from None
+        raise BadValueError(f"Error parsing date string: {value}") from None
 
 
 def _parent(call: Call, value: Any) -> int | None:
     found = call.site.issue(str(value.get("id") or value.get("key") or "")) if isinstance(value, dict) else None
     if found is None:
-        raise BadValue("Could not find issue by id or key.")
+        raise BadValueError("Could not find issue by id or key.")
     return found.id
 
 
@@ -143,18 +142,20 @@ def _custom(call: Call, field: Field, value: Any) -> Any:
     if field.type == "option":
         text = call.site.options.sent(field.attribute, value)
         if text is None:
-            raise BadValue(f"Option value '{value}' is not valid" if not isinstance(value, dict) else _no_option(value))
+            raise BadValueError(
+                f"Option value '{value}' is not valid" if not isinstance(value, dict) else _no_option(value)
+            )
         return text
     if field.type == "group":
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise BadValue("data was not an object with a group name")
+            raise BadValueError("data was not an object with a group name")
         return value["name"]
     if field.type == "date":
         return _day(value)
     if not isinstance(value, str):
-        raise BadValue("Operation value must be a string")
+        raise BadValueError("Operation value must be a string")
     if len(value) > MAX_LINE:
-        raise BadValue("The entered text is too long. It exceeds the allowed limit of 255 characters.")
+        raise BadValueError("The entered text is too long. It exceeds the allowed limit of 255 characters.")
     return value
 
 

@@ -16,10 +16,17 @@ from connectors.sandbox.arrivals import Floats, Ints, local_week
 from connectors.sandbox.generator import Platform, end_of, generate
 from connectors.sandbox.scenario import BREACH, CSAT, HOURS, SCOPES, ScenarioScope, Truth
 from connectors.sandbox.world import World, WorldTicket
-from improvement.check.goals import Goal
-from improvement.check.look import compute_look
-from improvement.check.model import CheckPlan, CheckResult, Direction, Series, Verdict
-from improvement.check.windows import windows_for
+from improvement.check import (
+    CheckPlan,
+    CheckResult,
+    Direction,
+    Goal,
+    Series,
+    Verdict,
+    compute_look,
+    detectable,
+    windows_for,
+)
 from improvement.weeks import week_of
 
 PLATFORMS: tuple[Platform, ...] = ("servicenow", "jira")
@@ -125,15 +132,14 @@ def before_and_after(scope: ScenarioScope) -> tuple[float, float]:
     return series.value(22, 73), series.value(scope.golive_week, scope.golive_week + 12)
 
 
-def final_look(scope: ScenarioScope, *, trigger: tuple[int, int]) -> CheckResult:
-    """What the check says 13 weeks after go-live, given the weeks the rule looked at."""
+def plan_of(scope: ScenarioScope, trigger: tuple[int, int]) -> tuple[CheckPlan, dict[str, Series]]:
+    """The measurement plan of the scope's script and its controls, given the weeks the rule looked at."""
     assert scope.metric is not None
     assert scope.golive_on is not None
     family, direction, unit = CHECKED_AS[scope.metric]
     others = [other for other in scenario.scopes_of(scope.platform) if other.metric != scope.metric]
-    controls = {
-        other.key: cells(other, scope.metric) for other in sorted(others, key=lambda other: -other.per_week)[:10]
-    }
+    largest = sorted(others, key=lambda other: -other.per_week)[:10]
+    controls = {other.key: cells(other, scope.metric) for other in largest}
     windows = windows_for(
         trigger_first=FIRST_WEEK + trigger[0],
         trigger_last=FIRST_WEEK + trigger[1],
@@ -143,9 +149,14 @@ def final_look(scope: ScenarioScope, *, trigger: tuple[int, int]) -> CheckResult
     plan = CheckPlan(
         "ACT-1", scope.metric, family, direction, unit, windows, Goal.parse(scope.goal), controls=tuple(controls)
     )
-    return compute_look(
-        plan, cells(scope, scope.metric), controls, look=13, kind="final", last_week=windows.after_from + 12
-    )
+    return plan, controls
+
+
+def final_look(scope: ScenarioScope, trigger: tuple[int, int]) -> CheckResult:
+    """What the check says 13 weeks after go-live."""
+    plan, controls = plan_of(scope, trigger)
+    series = cells(scope, plan.metric)
+    return compute_look(plan, series, controls, look=13, kind="final", last_week=plan.windows.after_from + 12)
 
 
 def cells(scope: ScenarioScope, metric: str) -> Series:
@@ -160,9 +171,23 @@ def test_the_check_finds_the_true_effects_and_nothing_else(platform: Platform, t
     for scope in scenario.scopes_of(platform):
         is_chronic = scope.truth in (Truth.PLACEBO, Truth.TREND)
         if scope.acts and (is_chronic or trigger[0] > 53):
-            result = final_look(scope, trigger=trigger)
+            result = final_look(scope, trigger)
             assert result.verdict in FOUND[scope.truth], (scope.key, result.sentence)
             assert result.goal_met is True or scope.truth is not Truth.EFFECT
+
+
+@every_platform
+def test_goals_are_detectable_except_where_there_are_few_tickets(platform: Platform) -> None:
+    for scope in scenario.scopes_of(platform):
+        if scope.metric is None:
+            continue
+        plan, controls = plan_of(scope, (75, 79))
+        found = detectable(plan, cells(scope, scope.metric), controls).link
+        reference = weekly(scope, scope.metric).value(23, 74)
+        goal = plan.goal.link_size(family=str(plan.family), sign=plan.direction.sign, rate=reference)
+        is_detectable = found is not None and found <= goal
+        assert is_detectable == (not scope.accepts_undetectable), scope.key
+        assert bool(scope.accepts_undetectable) == (scope.truth is Truth.FEW)
 
 
 @every_platform

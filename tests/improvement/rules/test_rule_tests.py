@@ -62,7 +62,7 @@ def test_mistakes_in_tests_are_told(tmp_path: Path) -> None:
         "{as_of: 2026-W54, finding: ok}": (19, 17, "is not an ISO week"),
         "{as_of: 2026-W08, finding: fires}": (19, 36, "“fires” is not allowed here"),
         "{as_of: 2026-W08}": (19, 9, "Nothing is expected"),
-        "{as_of: 2026-W08, scope: {country: DE}, finding: ok}": (19, 35, "does not group by “country”"),
+        "{as_of: 2026-W08, scope: {country: DE}, finding: ok}": (19, 34, "does not group by “country”"),
     }
     for line, expected in cases.items():
         error = check_paths([expecting(tmp_path, line)]).errors[0]

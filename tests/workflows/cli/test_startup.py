@@ -90,6 +90,7 @@ def test_without_a_home_a_command_says_what_to_do(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "regelkreis init" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_wrong_setting_is_told_without_a_traceback(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""What this Jira is and lets us do, found by asking: the report behind `connect` and `doctor`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from connectors.base import Capabilities, Finding
+from connectors.jira.plan import make_plan
+from connectors.jira.project import Project
+from connectors.jira.site import API, Site, decoded
+from connectors.jira.writing import MODE
+from improvement.errors import MappingError, RegelkreisError
+
+if TYPE_CHECKING:
+    from connectors.jira.connector import JiraConnector
+
+RIGHTS = {
+    "BROWSE_PROJECTS": "Browse Projects",
+    "CREATE_ISSUES": "Create Issues",
+    "EDIT_ISSUES": "Edit Issues",
+    "TRANSITION_ISSUES": "Transition Issues",
+    "ADD_COMMENTS": "Add Comments",
+    "CREATE_ATTACHMENTS": "Create Attachments",
+    "LINK_ISSUES": "Link Issues",
+}
+MAX_SKEW_S = 120
+
+
+def describe(connector: JiraConnector) -> Capabilities:
+    """Ask and report. Raises only where nothing can be said at all: unreachable, or credentials refused."""
+    site = connector.site
+    findings = [
+        Finding(check="reachability", is_ok=True, detail=f"Jira {_flavour(site)} {site.info.version}"),
+        Finding(check="credentials", is_ok=True, detail=f"signed in as {site.me.display_name} ({site.me.account})"),
+        Finding(check="time zone", is_ok=True, detail=f"{site.zone.key}: searches by time are asked in it"),
+        _clock(site, connector.reader.now()),
+        *_mapping(connector, site),
+    ]
+    project, problem = _project(connector)
+    rights = _rights(connector, project)
+    findings += rights
+    lacking = [right.check for right in rights if not right.is_ok]
+    if project is None:
+        modes = {MODE: problem}
+    elif lacking:
+        modes = {MODE: f"our user lacks {', '.join(lacking)} in project {project.key}"}
+    elif project.required():
+        names = ", ".join(one.name for one in project.required())
+        modes = {MODE: f"project {project.key} demands fields that we do not know: {names}"}
+    else:
+        modes = {MODE: "available"}
+    findings.append(Finding(check="write-back", is_ok=modes[MODE] == "available", detail=f"{MODE}: {modes[MODE]}"))
+    return Capabilities(
+        platform="jira",
+        flavour=_flavour(site),
+        version=site.info.version,
+        user=site.me.account,
+        time_zone=site.zone.key,
+        mode=MODE if modes[MODE] == "available" else None,
+        modes=modes,
+        columns=dict(project.columns) if project is not None else {},
+        unresolved=dict(project.unresolved) if project is not None else {},
+        findings=tuple(findings),
+    )
+
+
+def _flavour(site: Site) -> str:
+    return "cloud" if site.is_cloud else "datacenter"
+
+
+def _clock(site: Site, now: datetime) -> Finding:
+    """The platform's clock beside ours: a sandbox stands in its own time, a real Jira should not."""
+    if site.info.server_time is None:
+        return Finding(check="clock", is_ok=True, detail="the platform does not tell its time")
+    skew = (datetime.fromisoformat(site.info.server_time).astimezone(UTC) - now).total_seconds()
+    return Finding(
+        check="clock",
+        is_ok=abs(skew) <= MAX_SKEW_S,
+        detail=f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours",
+        mend="" if abs(skew) <= MAX_SKEW_S else "Set the clocks right, or give --as-of where the platform's is meant.",
+    )
+
+
+def _mapping(connector: JiraConnector, site: Site) -> list[Finding]:
+    try:
+        plan = make_plan(connector.config, connector.mapping, site)
+    except MappingError as error:
+        return [Finding(check="mapping", is_ok=False, detail=str(error), mend=error.mend)]
+    found = [
+        Finding(
+            check=f"mapping of {kind.value}s",
+            is_ok=kind in plan.where,
+            detail=plan.where.get(kind, "nothing on this Jira to read it from"),
+            mend="" if kind in plan.where else "Name the issue types or fields in the connection's mapping.",
+        )
+        for kind in connector.kinds()
+    ]
+    for missing in dict.fromkeys(plan.missing):
+        mend = "Map it to what it is called here, or leave that column empty."
+        found.append(Finding(check="mapping", is_ok=False, detail=f"This Jira has no {missing}.", mend=mend))
+    return found
+
+
+def _project(connector: JiraConnector) -> tuple[Project | None, str]:
+    try:
+        return connector.project, ""
+    except RegelkreisError as error:
+        return None, str(error)
+
+
+def _rights(connector: JiraConnector, project: Project | None) -> list[Finding]:
+    """Our permissions in the improvement project."""
+    if project is None:
+        return []
+    params = {"projectKey": project.key, "permissions": ",".join(RIGHTS)}
+    content = connector.reader.read(f"{API}/mypermissions", what="permissions", params=params).content
+    answer: dict[str, Any] = decoded(content, dict[str, Any], connector.config, "permissions")
+    held = answer.get("permissions") or {}
+    return [
+        Finding(
+            check=name,
+            is_ok=bool((held.get(key) or {}).get("havePermission")),
+            detail=f"in project {project.key}",
+            mend="" if (held.get(key) or {}).get("havePermission") else f"Give our user the permission {name}.",
+        )
+        for key, name in RIGHTS.items()
+    ]

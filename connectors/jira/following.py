@@ -1,0 +1,212 @@
+"""Reading improvement issues as people left them: state, who moved it, owner, due date, tasks, approvals, comments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.jira.history import oldest_first
+from connectors.jira.issues import CommentValue, comments_of, is_gone
+from connectors.jira.moving import platform_state
+from connectors.jira.site import API, decoded
+from connectors.jira.tracing import unmarked
+from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
+from improvement.errors import ConnectionFailed
+from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
+
+if TYPE_CHECKING:
+    from connectors.jira.connector import JiraConnector
+
+BATCH = 50  # Cloud reconciles at most fifty issues with its index
+
+
+class _Comments(msgspec.Struct, frozen=True):
+    comments: list[CommentValue] = []
+    total: int = 0
+
+
+class _Parent(msgspec.Struct, frozen=True):
+    id: str = ""
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    status: StatusValue
+    summary: str = ""
+    assignee: UserValue | None = None
+    duedate: str | None = None
+    resolution: Named | None = None
+    comment: _Comments | None = None
+    subtasks: list[_Parent] = []
+    parent: _Parent | None = None
+
+
+class _Issue(msgspec.Struct, frozen=True):
+    id: str
+    key: str
+    fields: _Fields
+    changelog: Changelog | None = None
+
+
+class _Page(msgspec.Struct, frozen=True):
+    issues: list[_Issue] = []
+
+
+_FIELDS = ["status", "summary", "assignee", "duedate", "resolution", "comment", "subtasks"]
+_TASK_FIELDS = ["status", "summary", "assignee", "duedate", "parent"]
+
+
+def states(connector: JiraConnector, refs: Sequence[RecordRef]) -> list[PlatformState]:
+    """See :meth:`connectors.base.Connector.states`: one search per fifty issues, one more for their sub-tasks."""
+    issues: dict[str, _Issue] = {}
+    tasks: dict[str, list[PlatformTask]] = {}
+    for batch in _batches([ref.id for ref in refs]):
+        found = _read(connector, batch)
+        issues |= {issue.id: issue for issue in found}
+        parents = [issue.id for issue in found if issue.fields.subtasks]
+        if parents:
+            for parent_id, task in _tasks(connector, parents):
+                tasks.setdefault(parent_id, []).append(task)
+    return [
+        _state(connector, ref, issues[ref.id], tuple(tasks.get(ref.id, ())))
+        if ref.id in issues
+        else PlatformState(
+            ref=ref,
+            state="cancelled",
+            state_changed_by=None,
+            state_changed_at=None,
+            close_code=None,
+            owner=None,
+            due=None,
+            is_missing=True,
+        )
+        for ref in refs
+    ]
+
+
+def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), BATCH):
+        yield list(ids[start : start + BATCH])
+
+
+def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
+    """The issues of these ids that still exist. JQL refuses a list in which one does not: then one by one."""
+    try:
+        return _search(connector, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
+    except ConnectionFailed as error:
+        if " answered 400 " not in str(error):
+            raise
+    found = []
+    for id in ids:
+        params = {"fields": ",".join(_FIELDS), "expand": "changelog"}
+        try:
+            content = connector.reader.read(f"{API}/issue/{id}", what="issue", params=params).content
+        except ConnectionFailed as error:
+            if not is_gone(error):
+                raise
+            continue
+        found.append(decoded(content, _Issue, connector.config, "issue"))
+    return found
+
+
+def _search(
+    connector: JiraConnector, jql: str, reconciled: list[str], fields: list[str], *, expand: str = "", size: int = 100
+) -> list[_Issue]:
+    reader = connector.reader
+    if connector.site.is_cloud:
+        body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": size}
+        if expand:
+            body["expand"] = expand
+        if reconciled:
+            body["reconcileIssues"] = [int(id) for id in reconciled]
+        content = reader.read(f"{API}/search/jql", what="follow", method="POST", json=body).content
+    else:
+        params = {"jql": jql, "fields": ",".join(fields), "maxResults": size, "expand": expand}
+        content = reader.read(f"{API}/search", what="follow", params=params).content
+    page: _Page = decoded(content, _Page, connector.config, "search")
+    return page.issues
+
+
+def _tasks(connector: JiraConnector, parents: list[str]) -> Iterator[tuple[str, PlatformTask]]:
+    for parent in parents:
+        for issue in _search(connector, f"parent = {parent} ORDER BY key ASC", [], _TASK_FIELDS):
+            fields = issue.fields
+            yield (
+                parent,
+                PlatformTask(
+                    id=issue.id,
+                    number=issue.key,
+                    title=fields.summary,
+                    is_done=platform_state(fields.status) in ("closed", "cancelled"),
+                    assignee=fields.assignee.account if fields.assignee is not None else None,
+                    due=_day(fields.duedate),
+                ),
+            )
+
+
+def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask, ...]) -> PlatformState:
+    fields = issue.fields
+    resolution = fields.resolution.name if fields.resolution is not None else None
+    moved = _last_move(issue.changelog)
+    return PlatformState(
+        ref=RecordRef(connection=ref.connection, mode=ref.mode, id=ref.id, number=issue.key, url=ref.url),
+        state=platform_state(fields.status, resolution),
+        state_changed_by=moved.author.account if moved is not None and moved.author is not None else None,
+        state_changed_at=datetime.fromisoformat(moved.created) if moved is not None else None,
+        close_code=resolution,
+        owner=fields.assignee.account if fields.assignee is not None else None,
+        due=_day(fields.duedate),
+        tasks=tasks,
+        approvals=_approvals(connector, issue) if connector.project.is_service_desk else (),
+        comments=tuple(_comment(comment) for comment in _all_comments(connector, issue)),
+    )
+
+
+def _last_move(changelog: Changelog | None) -> HistoryEntry | None:
+    entries = oldest_first(changelog.histories) if changelog is not None else ()
+    moves = [entry for entry in entries if any((item.field_id or item.field) == "status" for item in entry.items)]
+    return moves[-1] if moves else None
+
+
+def _all_comments(connector: JiraConnector, issue: _Issue) -> list[CommentValue]:
+    shown = issue.fields.comment
+    if shown is None or shown.total > len(shown.comments):
+        return comments_of(connector, issue.id)
+    return shown.comments
+
+
+def _comment(comment: CommentValue) -> PlatformComment:
+    author = comment.author.account if comment.author is not None else None
+    return PlatformComment(
+        id=comment.id,
+        author=author or "",
+        at=datetime.fromisoformat(comment.created),
+        text=unmarked(comment.body),
+    )
+
+
+def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApproval, ...]:
+    """Native approvals of a service-management request; a type without any answers with an empty list."""
+    found: list[PlatformApproval] = []
+    content = connector.reader.read(f"/rest/servicedeskapi/request/{issue.id}/approval", what="approvals").content
+    page: dict[str, Any] = decoded(content, dict[str, Any], connector.config, "approvals")
+    for approval in page.get("values", ()):
+        decided = approval.get("completedDate", {}).get("iso8601")
+        for approver in approval.get("approvers", ()):
+            person = msgspec.convert(approver.get("approver") or {}, UserValue)
+            state = {"approved": "approved", "declined": "rejected"}.get(approver.get("approverDecision"), "requested")
+            found.append(
+                PlatformApproval(
+                    id=f"{approval['id']}:{person.account}",
+                    approver=person.account or "",
+                    state=state,
+                    at=datetime.fromisoformat(decided) if decided else None,
+                )
+            )
+    return tuple(found)
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text[:10]) if text else None
