@@ -43,6 +43,9 @@ serve: $(STAMP)
 docs: $(STAMP)
 	@$(BIN)/mkdocs build --strict
 
+schema: $(STAMP) ## write the published JSON Schema of review records
+	@$(BIN)/python -c 'from pathlib import Path; from improvement.review import export_schema; export_schema(Path("."))'
+
 lock: ## pin every dependency again with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header requirements/runtime.in -o requirements/runtime.txt
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt

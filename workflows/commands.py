@@ -52,8 +52,10 @@ def plan(
     """Fill in the plan of a proposed action. Only what is given changes."""
     action = find(code)
     _must_own(actor, action)
-    if State(action.state) is not State.PROPOSED:
-        raise GuardRefused(f"{action.code} cannot be planned", [f"it is {action.state}, not proposed"])
+    plan_now = loop.current_plan(action)
+    is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
+    if State(action.state) is not State.PROPOSED and not is_open:
+        raise GuardRefused(f"{action.code} cannot be planned", [f"it is {action.state} and its plan is frozen"])
     with transaction.atomic():
         if hypothesis is not None:
             action.hypothesis = hypothesis
@@ -69,6 +71,9 @@ def plan(
         if accept_detectable is not None:
             action.detectable_accepted_reason = accept_detectable
         action.save()
+        if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
+            plan_now.document = planning.document(action)
+            plan_now.save(update_fields=["document"])
         ledger.append(
             "action.planned",
             subject=action.code,
@@ -169,13 +174,21 @@ def acknowledge(actor: Person, code: str, *, at: datetime) -> Action:
     action = find(code)
     _must_own(actor, action)
     with transaction.atomic():
-        seen = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=False, held_at__isnull=True)
-        if not seen.exists():
-            raise GuardRefused(f"{action.code} has nothing to acknowledge", ["no sustaining look waits"])
-        seen.update(held_at=at)
-        ledger.append("look.acknowledged", subject=action.code, actor=actor.uid, at=at, payload={})
+        seen = list(action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=False, held_at__isnull=True))
         pending = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True, is_dropped=False)
-        if State(action.state) is State.SUSTAINING and not pending.exists():
+        may_close = State(action.state) is State.SUSTAINING and not pending.exists()
+        if not seen and not may_close:
+            raise GuardRefused(f"{action.code} has nothing to acknowledge", ["no sustaining look waits"])
+        for look in seen:
+            look.held_at = at
+            look.save(update_fields=["held_at"])
+            for review in look.reviews.exclude(kind="missed"):
+                payload = {"verdict_sha256": review.verdict_sha256}
+                ReviewEntry.objects.create(
+                    review=review, kind="acknowledgement", at=at, actor=actor.uid, payload=payload
+                )
+            ledger.append("look.acknowledged", subject=action.code, actor=actor.uid, at=at, payload={"week": look.week_no})
+        if may_close:
             loop.move(action, Event.LAST_SUSTAINING_LOOK, actor=ledger.ENGINE, at=at, acknowledged_by=actor.uid)
     return action
 

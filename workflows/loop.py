@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from improvement import pdca
@@ -79,6 +80,7 @@ def facts_of(action: Action) -> ActionFacts:
         is_late=action.is_late,
         first_implemented_on=action.first_implemented_on if action.cycle_no > 1 else None,
         is_overridden=action.is_overridden,
+        may_approve_own=settings.REGELKREIS.allow_own_approval,
     )
 
 

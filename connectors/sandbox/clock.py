@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-STORED = "%Y-%m-%d %H:%M:%S"
 
-
-class ClockGoesBack(ValueError):
+class ClockGoesBack(ValueError):  # noqa: N818 - says what happens
     """The clock can only move forward: what the world has shown cannot be unseen."""
 
 
@@ -31,9 +29,8 @@ class SandboxClock:
         """Move forward and answer the new present. Raises :class:`ClockGoesBack`."""
         target = _whole(to)
         if target < self._now:
-            raise ClockGoesBack(
-                f"The clock stands at {self._now.isoformat()} and cannot go back to {target.isoformat()}."
-            )
+            stands, asked = self._now.isoformat(), target.isoformat()
+            raise ClockGoesBack(f"The clock stands at {stands} and cannot go back to {asked}.")
         self._now = target
         return target
 

@@ -102,8 +102,17 @@ def running_sandbox(
     options
         Further fields of :class:`SandboxConfig`, such as ``cim=False`` or ``load_records=100_000``.
     """
-    ports = {f"{flavour}_port": 0 if flavour in platforms else None for flavour in FLAVOURS}
-    config = SandboxConfig(seed=seed, size=size, now=now, replay=replay, **ports, **options)
+    port = {flavour: 0 if flavour in platforms else None for flavour in FLAVOURS}
+    config = SandboxConfig(
+        servicenow_port=port["servicenow"],
+        jira_cloud_port=port["jira_cloud"],
+        jira_dc_port=port["jira_dc"],
+        seed=seed,
+        size=size,
+        now=now,
+        replay=replay,
+        **options,
+    )
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         if worlds is not None:
             file = Path(folder) / "worlds.pickle"

@@ -85,6 +85,7 @@ def _hire(at: datetime) -> dict[str, str]:
             country=scope.country,
             service=scope.service,
         )
+        access.grant(owner, Role.SERVICE_OWNER, at=at, by=admin, customer=scope.customer)
         approver = _person(scope.approver, tokens, admin, at)
         access.grant(approver, Role.APPROVER, at=at, by=admin)
     auditor = _person("auditor", tokens, admin, at)

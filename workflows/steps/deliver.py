@@ -139,7 +139,11 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
     )
     if delivery.review is not None:
         ReviewEntry.objects.create(
-            review=delivery.review, kind="receipt", at=as_of, actor=ledger.ENGINE, payload=payload
+            review=delivery.review,
+            kind="receipt",
+            at=as_of,
+            actor=ledger.ENGINE,
+            payload={**payload, "verdict_sha256": delivery.review.verdict_sha256},
         )
 
 

@@ -51,6 +51,8 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
         "approval_source": plan.approval_source,
         "implemented_on": action.implemented_on.isoformat() if action.implemented_on else "",
         "implemented_ref": action.implemented_ref,
+        "is_late": action.is_late,
+        "computed_at": look.computed_at.isoformat() if look.computed_at and not is_missed else "",
         "data_as_of": look.data_as_of.isoformat() if look.data_as_of and not is_missed else "",
         "inputs_sha256": look.inputs_sha256 if not is_missed else "",
         "restatement_seq": 0,

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from connectors.sandbox.query import parse
 from connectors.sandbox.servicenow.instance import Instance
 from connectors.sandbox.servicenow.matching import Asker, condition_test
-from connectors.sandbox.servicenow.schema import Schema
 from connectors.sandbox.store import Row, Table
 from connectors.sandbox.users import Account
 
@@ -89,13 +88,6 @@ def visible(instance: Instance, account: Account, table: Table, asker: Asker) ->
 def platform_roles(account: Account) -> tuple[str, ...]:
     """The account's roles as the platform names them."""
     return tuple(dict.fromkeys(name for role in sorted(account.roles) for name in ROLES.get(role, ())))
-
-
-def writable_tables(schema: Schema, account: Account) -> list[str]:
-    """The tables this user may write, for the documentation of the sandbox."""
-    return [
-        name for name in schema.tables if account.is_admin or any(name in WRITABLE.get(r, ()) for r in account.roles)
-    ]
 
 
 def _is_denied(instance: Instance, account: Account, table: str, operation: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
 
@@ -18,6 +19,15 @@ from connectors.sandbox.store import Row
 from connectors.sandbox.users import Account
 
 TABLE = "sys_attachment"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a file is attached to, and under which name."""
+
+    table: str
+    sys_id: str
+    file_name: str
 
 
 class AttachmentApi:
@@ -76,8 +86,8 @@ class AttachmentApi:
 
     async def upload_raw(self, request: web.Request, account: Account) -> web.Response:
         """``POST /attachment/file?table_name=&table_sys_id=&file_name=`` with the content as body."""
-        where = [request.query.get(name, "") for name in ("table_name", "table_sys_id", "file_name")]
-        return self._store(request, account, *where, request.content_type, await request.read())
+        target = Target(*(request.query.get(name, "") for name in ("table_name", "table_sys_id", "file_name")))
+        return self._store(request, account, target, request.content_type, await request.read())
 
     async def upload_multipart(self, request: web.Request, account: Account) -> web.Response:
         """``POST /attachment/upload``: multipart form with table_name, table_sys_id and the file as last part."""
@@ -95,16 +105,8 @@ class AttachmentApi:
                 fields[part.name or ""] = await part.text()
                 continue
             media_type = part.headers.get("Content-Type", "application/octet-stream")
-            content = bytes(await part.read())
-            return self._store(
-                request,
-                account,
-                fields.get("table_name", ""),
-                fields.get("table_sys_id", ""),
-                part.filename,
-                media_type,
-                content,
-            )
+            target = Target(fields.get("table_name", ""), fields.get("table_sys_id", ""), part.filename)
+            return self._store(request, account, target, media_type, bytes(await part.read()))
         raise ApiError(400, "Failed to create the attachment", "No file found in the request")
 
     async def delete(self, request: web.Request, account: Account) -> web.Response:
@@ -124,30 +126,23 @@ class AttachmentApi:
         return row
 
     def _store(
-        self,
-        request: web.Request,
-        account: Account,
-        table: str,
-        sys_id: str,
-        name: str,
-        media_type: str,
-        content: bytes,
+        self, request: web.Request, account: Account, target: Target, media_type: str, content: bytes
     ) -> web.Response:
-        if not table or not sys_id or not name:
+        if not target.table or not target.sys_id or not target.file_name:
             raise ApiError(400, "Required parameters missing", "table_name, table_sys_id and file_name are required")
-        if not self.instance.has_table(table):
-            raise invalid_table(table)
-        target, _ = self.tables.visible_record(table, sys_id, account)
-        if not access.may_write(self.instance, account, target.name):
+        if not self.instance.has_table(target.table):
+            raise invalid_table(target.table)
+        table, _ = self.tables.visible_record(target.table, target.sys_id, account)
+        if not access.may_write(self.instance, account, table.name):
             raise acl("Insert")
         attachment_id = self.instance.new_id(TABLE)
         values = {
-            "file_name": name,
+            "file_name": target.file_name,
             "content_type": media_type,
             "size_bytes": str(len(content)),
             "size_compressed": str(len(zlib.compress(content, 1))),
-            "table_name": table,
-            "table_sys_id": sys_id,
+            "table_name": target.table,
+            "table_sys_id": target.sys_id,
             "hash": hashlib.sha256(content).hexdigest(),
             "download_link": f"{base_url(request)}/api/now/attachment/{attachment_id}/file",
         }

@@ -16,6 +16,7 @@ from connectors.sandbox.store import Row, Table
 from connectors.sandbox.users import Account
 
 SYSTEM = "system"
+DEFINITIONS = (*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS)
 
 Get = Callable[[Row], str]
 
@@ -30,9 +31,7 @@ class Instance:
     def __init__(self, config: SandboxConfig, now: datetime) -> None:
         self.config = config
         self.now = now
-        self.schema = Schema.of(
-            [*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS]
-        )
+        self.schema = Schema.of(DEFINITIONS)
         self.tables = {name: Table(name, self.schema.names(name)) for name in self.schema.tables}
         self.families = {name: [self.tables[member] for member in self.schema.family(name)] for name in self.tables}
         self.contents: dict[str, bytes] = {}  # attachments by sys_id

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from connectors.sandbox.query import Condition, Query, parse
 from connectors.sandbox.servicenow.errors import ApiError
-from connectors.sandbox.servicenow.moments import normalised, stored
+from connectors.sandbox.servicenow.moments import epoch_of, normalised, stored
 
 if TYPE_CHECKING:
     from connectors.sandbox.servicenow.table_api import Page
@@ -106,8 +106,6 @@ def _group_bounds(conditions: list[Condition], count: int) -> tuple[int, int]:
 
 
 def _second_bounds(condition: Condition, count: int) -> tuple[int, int]:
-    from connectors.sandbox.servicenow.moments import epoch_of
-
     moment = normalised(condition.value)
     if moment is None:
         return 0, count
@@ -126,7 +124,7 @@ def _index_after(sys_id: str) -> int:
 
 
 def _encode(fields: tuple[str, ...], is_with_links: bool, count: int) -> _Encoded:
-    makers = [(name, _MAKERS.get(name, lambda index: "")) for name in fields]
+    makers = [(name, _MAKERS.get(name, _nothing)) for name in fields]
     references = _REFERENCES if is_with_links else {}
     encoder = msgspec.json.Encoder()
     offsets = array("Q", [0])
@@ -151,6 +149,10 @@ def _encode(fields: tuple[str, ...], is_with_links: bool, count: int) -> _Encode
 
 def _linked(table: str, value: str) -> dict[str, str]:
     return {"link": f"http://localhost/api/now/table/{table}/{value}", "value": value}
+
+
+def _nothing(index: int) -> str:
+    return ""
 
 
 def _id(kind: int, index: int) -> str:

@@ -136,8 +136,8 @@ class MasterData:
             "v_plugin",
             "sn_cim_strategic_objective",
         ):
-            for row in list(instance.tables[name]):
-                instance.tables[name].remove(row[0])
+            for old in list(instance.tables[name]):
+                instance.tables[name].remove(old[0])
         tables = instance.visible_tables()
         for table in tables:
             definition = instance.schema.tables[table]

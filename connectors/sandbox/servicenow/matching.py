@@ -125,9 +125,11 @@ def _time_test(condition: Condition, get: Get, asker: Asker) -> Test | None:
         first, last = bounds
         return (lambda row: first <= get(row) <= last) if name == "ON" else (lambda row: not first <= get(row) <= last)
     if name.startswith("RELATIVE"):
-        moment = moments.relative(raw, asker.now)
-        compare = _COMPARISONS[{"GT": ">", "GE": ">=", "LT": "<", "LE": "<="}[name[-2:]]]
-        return None if moment is None else lambda row: bool(get(row)) and compare(get(row), moment)
+        since = moments.relative(raw, asker.now)
+        if since is None:
+            return None
+        compare_since = _COMPARISONS[{"GT": ">", "GE": ">=", "LT": "<", "LE": "<="}[name[-2:]]]
+        return lambda row: bool(text := get(row)) and compare_since(text, since)
     if name == "BETWEEN":
         low, high = (_time(part, asker) for part in (*raw.split("@", 1), "")[:2])
         return None if low is None or high is None else lambda row: low <= get(row) <= high

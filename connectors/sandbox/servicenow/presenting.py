@@ -15,17 +15,18 @@ from connectors.sandbox.store import Row, Table
 
 Display = Literal["false", "true", "all"]
 Cell = Callable[[Row], Any]
+UTC_ZONE = ZoneInfo("Etc/UTC")
 REFERENCE_LIKE = frozenset({"reference"})
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a caller wants records: ``fields`` (empty: all), display mode, links or not, zone, address of the instance."""
+    """How a caller wants records: ``fields`` (empty: all), display mode, links, zone, address of the instance."""
 
     fields: tuple[str, ...] = ()
     display: Display = "false"
     is_without_links: bool = False
-    zone: ZoneInfo = ZoneInfo("Etc/UTC")
+    zone: ZoneInfo = UTC_ZONE
     base_url: str = ""
 
 

@@ -15,6 +15,7 @@ from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.moments import stored
 from connectors.sandbox.servicenow.render_sla import SlaClock, hold_times
 from connectors.sandbox.servicenow.render_task import TABLE_OF_KIND, task_values
+from connectors.sandbox.store import Row
 from connectors.sandbox.world import World, WorldContact, WorldOutage, WorldTicket
 
 CONTACT_TYPES = {"call": "phone", "mail": "mail", "chat": "chat", "visit": "walkup", "review": "review"}
@@ -26,9 +27,9 @@ class Renderer:
 
     def __init__(self, instance: Instance, world: World, master: MasterData) -> None:
         self.instance = instance
-        self.world = world
         self.master = master
-        self._tickets = sorted(world.tickets, key=lambda ticket: (ticket.events[0].at, ticket.uid))
+        self._tickets: list[WorldTicket | None] = [*sorted(world.tickets, key=lambda t: (t.events[0].at, t.uid))]
+        world.tickets = []  # ours now: rows take their place, and both together would be too much
         self._born = 0
         self._contacts = sorted(world.contacts, key=lambda contact: contact.at)
         self._told = 0
@@ -52,8 +53,11 @@ class Renderer:
 
     def _bear_tickets(self, now: int) -> None:
         tickets = self._tickets
-        while self._born < len(tickets) and tickets[self._born].events[0].at <= now:
+        while self._born < len(tickets):
             ticket = tickets[self._born]
+            if ticket is None or ticket.events[0].at > now:
+                return
+            tickets[self._born] = None  # over sooner or later; only the living are kept
             self._born += 1
             number = ticket.number or self.instance.next_number(TABLE_OF_KIND[ticket.kind])
             self._show(_LiveTicket(ticket, number), BEFORE_ALL, now)
@@ -215,14 +219,11 @@ WRITTEN_BY_PEOPLE = (
     "parent",
     "problem_id",
     "close_notes",
-    "description",
     "due_date",
 )
 
 
-def _keep_what_people_wrote(
-    position: dict[str, int], former: list[str], row: list[str], values: dict[str, str]
-) -> None:
+def _keep_what_people_wrote(position: dict[str, int], former: Row, row: Row, values: dict[str, str]) -> None:
     for name in WRITTEN_BY_PEOPLE:
         at = position.get(name)
         if at is not None and name not in values and former[at]:

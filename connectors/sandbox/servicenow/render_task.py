@@ -52,7 +52,7 @@ def task_values(
         if "state" in changes:
             state = str(changes["state"])
             if state == "resolved":
-                resolved = stored(event.at)
+                resolved = "" if "resolved_at" in event.changes else stored(event.at)
             elif state in ENDED:
                 closed = stored(event.at)
             else:

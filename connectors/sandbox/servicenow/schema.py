@@ -17,7 +17,7 @@ Choice = tuple[str, str]  # stored value, label
 class Column:
     """One dictionary entry.
 
-    ``type`` is the internal type (string, integer, boolean, glide_date_time, glide_duration, reference, journal_input …).
+    ``type`` is the internal type (string, integer, boolean, glide_date_time, glide_duration, reference …).
     ``is_strict``: a value that is no choice is dropped on write; other choice columns store what they are given.
     """
 

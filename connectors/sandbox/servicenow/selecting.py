@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 
 from connectors.sandbox.query import Alternatives, Condition, Order, Query
 from connectors.sandbox.servicenow import moments
@@ -29,7 +29,7 @@ LAST: Bound = (AFTER_ALL_IDS, "")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One page: runs of rows of the same table in order, the number of all rows (None: not asked), and whether more follow."""
+    """One page as runs of rows of the same table, the number of all rows (None: not asked), whether more follow."""
 
     chunks: list[Chunk]
     total: int | None
@@ -170,7 +170,7 @@ def _spans(instance: Instance, table: Table, query: Query, asker: Asker) -> list
         if begin < end:
             spans.append(_Span(begin, end, _all(rest)))
     spans.sort(key=lambda span: span.begin)
-    if any(before.end > after.begin for before, after in zip(spans, spans[1:], strict=False)):
+    if any(before.end > after.begin for before, after in pairwise(spans)):
         tests = [_all([test for _, test in group]) for group in groups]
         return [_Span(spans[0].begin, max(span.end for span in spans), _one_of(tests))]
     return spans

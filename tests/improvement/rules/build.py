@@ -65,7 +65,9 @@ def some_cells(
     return pa.table(columns)
 
 
-def a_point(week: int, *, breaching: bool | None, clear: bool | None = None, value: float = 0.2, window: int = 4) -> Point:
+def a_point(
+    week: int, *, breaching: bool | None, clear: bool | None = None, value: float = 0.2, window: int = 4
+) -> Point:
     """A point as a rule with a maximum of 10 % would see it."""
     return Point(
         rule_id="sla",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from improvement import metrics
-from improvement.rules import Cells, Point, Reason, Rule, Scope, plan_queries, points
+from improvement.rules import Cells, FindingMemory, Point, Reason, Rule, Scope, advance, fold, plan_queries, points
 from improvement.rules.scope import DIMENSIONS, NONE
 from improvement.weeks import parse_label
 from tests.improvement.rules.build import ACME, a_rule, some_cells
@@ -167,7 +167,8 @@ while: [{metric: sla_breach_rate, where: {sla.agreement: sla}, max: 5%}]
 
 
 @pytest.mark.parametrize(
-    ("breached", "is_breaching", "reason"), [(1, True, ""), (20, False, Reason.WHILE_BROKEN), (None, None, Reason.WHILE_UNKNOWN)]
+    ("breached", "is_breaching", "reason"),
+    [(1, True, ""), (20, False, Reason.WHILE_BROKEN), (None, None, Reason.WHILE_UNKNOWN)],
 )
 def test_a_watermelon_is_red_only_while_it_is_green(
     tmp_path: Path, breached: int | None, is_breaching: bool | None, reason: str
@@ -214,22 +215,44 @@ def test_no_cells_give_no_points(tmp_path: Path) -> None:
     assert points(rule, some_cells({ACME: [(1, 40)]}), connection="c", week=2950) == []
 
 
-@pytest.mark.parametrize("spec", ["", "metric: incident_count\ntarget: {worse_than_own: {by: 30%, reference: 13w}}\ntrigger: {for: 1w}"])
+@pytest.mark.parametrize(
+    "spec", ["", "metric: incident_count\ntarget: {worse_than_own: {by: 30%, reference: 13w}}\ntrigger: {for: 1w}"]
+)
 def test_wide_and_narrow_cells_give_the_same_bytes(tmp_path: Path, spec: str) -> None:
     """A back-test reads years of cells at once, the live cycle only the weeks it needs."""
     rule = a_rule(tmp_path, spec)
     random = np.random.default_rng(7)
     scopes = [Scope.of({"customer": f"C{number}", "country": "DE", "service": "Mail"}) for number in range(5)]
-    weekly = {
-        scope: [(random.random() * 9, float(random.integers(0, 60))) for _ in range(60)] for scope in scopes
-    }
+    weekly = {scope: [(random.random() * 9, float(random.integers(0, 60))) for _ in range(60)] for scope in scopes}
     cells = some_cells(weekly)
     wide = Cells.of(cells, rule.by)
+    folded: dict[Scope, FindingMemory] = {}
     for week in range(2930, 2960):
         weeks_of = cells["week"].to_numpy()
         narrow = cells.filter(pa.array((weeks_of > week - rule.weeks_needed) & (weeks_of <= week)))
         live = points(rule, narrow, connection="c", week=week)
         assert repr(live) == repr(points(rule, wide, connection="c", week=week))
+        for point in live:
+            folded[point.scope] = advance(folded.get(point.scope), point, rule)
+    for scope, memory in folded.items():  # the live cycle, week by week, ends where the back-test ends
+        history = [point for week in range(2930, 2960) for point in points(rule, wide, connection="c", week=week)]
+        assert fold([point for point in history if point.scope == scope], rule) == memory
+
+
+def test_weeks_filled_with_zero_make_no_difference(tmp_path: Path) -> None:
+    """The warehouse fills a count's empty weeks from the first one it was asked for: more weeks, more zeros."""
+    rule = a_rule(tmp_path, "metric: incident_count\ntarget: {worse_than_own: {by: 30%, reference: 13w}}\nwindow: 3w")
+    random = np.random.default_rng(3)
+    values = [(float(count), 1.0) for count in random.poisson(0.6, 60)]
+    names = {"week": range(2900, 2960), "numerator": [top for top, _ in values], "denominator": [1.0] * 60}
+    scope = {name: pa.array([value] * 60) for name, value in ACME.items}
+    filled = pa.table(
+        {**scope, **{name: list(column) for name, column in names.items()}, "n": [int(top) for top, _ in values]}
+    )
+    sparse = filled.filter(pa.array([top > 0 for top, _ in values]))
+    for week in range(2920, 2960):
+        live = points(rule, sparse, connection="c", week=week)
+        assert repr(live) == repr(points(rule, filled, connection="c", week=week))
 
 
 def test_words_are_the_same_as_in_the_metrics() -> None:

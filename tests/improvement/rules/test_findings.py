@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,9 @@ def told(rule: Rule, values: list[str], *, first_week: int = 100) -> list[Findin
     found = []
     for week, value in enumerate(values, first_week):
         breaching = {BAD: True, GOOD: False, CLEAR: False, FEW: None}[value]
-        memory = advance(memory, a_point(week, breaching=breaching, clear=value == CLEAR if breaching is False else None), rule)
+        memory = advance(
+            memory, a_point(week, breaching=breaching, clear=value == CLEAR if breaching is False else None), rule
+        )
         found.append(memory)
     return found
 
@@ -56,7 +59,12 @@ def test_the_trigger_window_runs_from_the_first_pending_to_the_firing_value(rule
     memory = told(rule, [CLEAR, BAD, FEW, BAD, BAD])[-1]
     assert (memory.first_pending_week, memory.fired_week) == (101, 103)
     assert (memory.trigger_first_week, memory.trigger_last_week) == (98, 103)  # a window of four weeks
-    assert (memory.trigger_value, memory.trigger_n, memory.trigger_target, memory.trigger_source) == (0.2, 40, 0.1, "target")
+    assert (memory.trigger_value, memory.trigger_n, memory.trigger_target, memory.trigger_source) == (
+        0.2,
+        40,
+        0.1,
+        "target",
+    )
 
 
 def test_window_four_for_two_looks_at_five_weeks(rule: Rule) -> None:
@@ -67,7 +75,9 @@ def test_window_four_for_two_looks_at_five_weeks(rule: Rule) -> None:
 
 
 def test_a_firing_finding_keeps_the_value_it_fired_on(rule: Rule) -> None:
-    memory = fold([a_point(1, breaching=True), a_point(2, breaching=True, value=0.3), a_point(3, breaching=True, value=0.9)], rule)
+    memory = fold(
+        [a_point(1, breaching=True), a_point(2, breaching=True, value=0.3), a_point(3, breaching=True, value=0.9)], rule
+    )
     assert memory is not None
     assert (memory.trigger_value, memory.times_fired) == (0.3, 1)
 
@@ -116,7 +126,7 @@ LEGAL = {
 def test_no_sequence_takes_an_illegal_step(rule: Rule, values: list[str]) -> None:
     memories = told(rule, values)
     states = ["no_data", *(memory.state.value for memory in memories)]
-    assert all(after in LEGAL[before] for before, after in zip(states, states[1:], strict=False))
+    assert all(after in LEGAL[before] for before, after in pairwise(states))
     for memory, value in zip(memories, values, strict=True):
         assert 0 <= memory.run <= rule.for_values
         assert memory.clear_run < rule.clear.values
@@ -136,5 +146,7 @@ def test_a_memory_survives_being_stored(rule: Rule, values: list[str], cut: int)
         if memory is not None and week % 3 == cut % 3:
             memory = msgspec.convert(msgspec.json.decode(msgspec.json.encode(memory)), FindingMemory)
         breaching = {BAD: True, GOOD: False, CLEAR: False, FEW: None}[value]
-        memory = advance(memory, a_point(week, breaching=breaching, clear=value == CLEAR if breaching is False else None), rule)
+        memory = advance(
+            memory, a_point(week, breaching=breaching, clear=value == CLEAR if breaching is False else None), rule
+        )
     assert not values or msgspec.json.encode(memory) == msgspec.json.encode(whole[-1])

@@ -20,12 +20,16 @@ def rule(tmp_path_factory: pytest.TempPathFactory) -> Rule:
 
 
 def a_candidate(rule: Rule, customer: str = "Acme", **more: Any) -> Candidate:
-    scope = Scope.of({"customer": customer, "country": more.pop("country", "DE"), "service": more.pop("service", customer)})
+    scope = Scope.of(
+        {"customer": customer, "country": more.pop("country", "DE"), "service": more.pop("service", customer)}
+    )
     values: dict[str, Any] = {"connection": "snow", "week": 100, "size": 0.5, "n": 100, "owner": "anna"} | more
     return Candidate(rule=rule, scope=scope, **values)
 
 
-def chosen(candidates: list[Candidate], *, busy: dict[str | None, int] | None = None, budget: int = 7, new: int = 5) -> Choice:
+def chosen(
+    candidates: list[Candidate], *, busy: dict[str | None, int] | None = None, budget: int = 7, new: int = 5
+) -> Choice:
     return choose(candidates, open_per_owner=busy or {}, budget=budget, max_new=new)
 
 
@@ -62,7 +66,10 @@ def test_an_open_action_or_an_observing_rule_opens_nothing(rule: Rule, tmp_path:
 
 
 def test_many_scopes_of_one_service_become_one_proposal(rule: Rule) -> None:
-    candidates = [a_candidate(rule, name, service="Mail", size=size) for name, size in zip("ABCD", (0.1, 0.4, 0.3, 0.2), strict=True)]
+    candidates = [
+        a_candidate(rule, name, service="Mail", size=size)
+        for name, size in zip("ABCD", (0.1, 0.4, 0.3, 0.2), strict=True)
+    ]
     choice = chosen([*candidates, a_candidate(rule, "Z")])
     group = next(proposal for proposal in choice.opened if proposal.is_group)
     assert group.scope == Scope.of({"service": "Mail"})
@@ -72,19 +79,31 @@ def test_many_scopes_of_one_service_become_one_proposal(rule: Rule) -> None:
 
 
 def test_priority_follows_scope_and_size(rule: Rule, tmp_path: Path) -> None:
-    assert priority(rule, a_point(1, breaching=True)) == (3, 1)  # a service of a customer in a country; twice the target
+    assert priority(rule, a_point(1, breaching=True)) == (
+        3,
+        1,
+    )  # a service of a customer in a country; twice the target
     fixed = a_rule(tmp_path, more="action: {priority: {impact: high, urgency: low}}\n")
     assert priority(fixed, a_point(1, breaching=True)) == (1, 3)
 
 
 @given(st.permutations(range(8)), st.integers(0, 4), st.integers(0, 6))
 def test_the_order_of_candidates_does_not_matter(rule: Rule, order: list[int], budget: int, new: int) -> None:
-    candidates = [a_candidate(rule, f"C{number}", size=number % 3, owner="ab"[number % 2], service="M" if number < 5 else f"S{number}") for number in range(8)]
+    candidates = [
+        a_candidate(
+            rule, f"C{number}", size=number % 3, owner="ab"[number % 2], service="M" if number < 5 else f"S{number}"
+        )
+        for number in range(8)
+    ]
     choice = chosen([candidates[number] for number in order], budget=budget, new=new)
     assert choice == chosen(candidates, budget=budget, new=new)
     assert len(choice.opened) <= new
     assert all(sum(proposal.owner == owner for proposal in choice.opened) <= budget for owner in "ab")
-    scopes = [member.scope for proposal in [*choice.opened, *(waiting.proposal for waiting in choice.queued)] for member in proposal.members]
+    scopes = [
+        member.scope
+        for proposal in [*choice.opened, *(waiting.proposal for waiting in choice.queued)]
+        for member in proposal.members
+    ]
     assert sorted(scopes) == sorted(candidate.scope for candidate in candidates)  # nothing lost, nothing twice
 
 

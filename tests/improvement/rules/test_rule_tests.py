@@ -62,13 +62,12 @@ def test_mistakes_in_tests_are_told(tmp_path: Path) -> None:
         "{as_of: 2026-W54, finding: ok}": (19, 17, "is not an ISO week"),
         "{as_of: 2026-W08, finding: fires}": (19, 36, "“fires” is not allowed here"),
         "{as_of: 2026-W08}": (19, 9, "Nothing is expected"),
-        "{as_of: 2026-W08, scope: {country: DE}, finding: ok}": (19, 34, "does not group by “country”"),
+        "{as_of: 2026-W08, scope: {country: DE}, finding: ok}": (19, 35, "does not group by “country”"),
     }
     for line, expected in cases.items():
-        error = check_paths([expecting(tmp_path, line)]).errors[0]
-        assert error.where is not None
-        assert (error.where.line, error.where.column) == expected[:2], line
-        assert expected[2] in error.what
+        found = check_paths([expecting(tmp_path, line)]).errors
+        places = [(error.where.line, error.where.column, error.what) for error in found if error.where is not None]
+        assert any(place[:2] == expected[:2] and expected[2] in place[2] for place in places), (line, places)
     given = {
         "breached: 8": ("breachd: 8", "is not given by “breachd”"),
         "W07..2026-W08": ("W06..2026-W08", "given twice"),
@@ -82,6 +81,8 @@ def test_mistakes_in_tests_are_told(tmp_path: Path) -> None:
 
 
 def test_of_two_scopes_the_meant_one_must_be_named(tmp_path: Path) -> None:
-    text = (RULE + "      - {as_of: 2026-W08, finding: ok}\n").replace("W07..2026-W08, scope: {customer: Acme}", "W07..2026-W08, scope: {customer: Zeta}")
+    text = (RULE + "      - {as_of: 2026-W08, finding: ok}\n").replace(
+        "W07..2026-W08, scope: {customer: Acme}", "W07..2026-W08, scope: {customer: Zeta}"
+    )
     (error,) = check_paths([a_file(tmp_path, text)]).errors
     assert "Which of the 2 scopes" in error.what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jsonschema
@@ -10,8 +11,10 @@ from ruamel.yaml import YAML
 
 from improvement.metrics import CATALOGUE
 from improvement.rules import RulePack, check_paths, json_schema, load_pack, rule_from_document, run_tests
+from improvement.rules.given import WORDS
 
-PACK = Path(__file__).parents[3] / "config" / "rules"
+ROOT = Path(__file__).parents[3]
+PACK = ROOT / "config" / "rules"
 FIRST_TEN = {
     "incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve", "reopen_rate",
     "backlog_open", "csat_mean", "contact_gap", "change_failure_rate",
@@ -73,6 +76,24 @@ def test_the_schema_refuses_what_the_loader_refuses() -> None:
     messages = " ".join(error.message for error in validator.iter_errors(document))
     assert "unknown" in messages
     assert "wher" in messages
+
+
+@pytest.mark.parametrize("page", ["reference/rule-language.md", "how-to/write-a-rule.md"])
+def test_the_examples_of_the_manual_are_valid_and_pass(page: str, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    (tmp_path / "manual.yaml").write_text("---\n".join(blocks), encoding="utf-8")
+    outcomes = run_tests(load_pack([tmp_path]).tests)
+    assert outcomes
+    assert all(outcome.is_met for outcome in outcomes)
+
+
+def test_the_manual_names_the_words_of_every_metric() -> None:
+    text = (ROOT / "docs" / "reference" / "rule-language.md").read_text(encoding="utf-8")
+    for metric, words in WORDS.items():
+        (line,) = [line for line in text.splitlines() if line.startswith("| `") and f"`{metric}`" in line]
+        assert all(f"`{word}`" in line for word in words if word), metric
 
 
 def _as_json(value: object) -> object:
