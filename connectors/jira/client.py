@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+import urllib3
 from jira import JIRA
 
 from connectors.config import ConnectionConfig
@@ -46,8 +47,21 @@ class BulkSession(requests.Session):
         self._session: requests.Session = client._session
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        """Send over the client's connection pool, with its authentication."""
-        return requests.Session.request(self._session, method, url, *args, **options)
+        """Send over the client's connection pool, with its authentication.
+
+        The body is read in one go: requests' own pieces of 10 KB cost a third of a large page's time.
+        """
+        response = requests.Session.request(self._session, method, url, *args, **{**options, "stream": True})
+        try:
+            response._content = response.raw.read(decode_content=True)
+        except urllib3.exceptions.ProtocolError as error:
+            raise requests.exceptions.ChunkedEncodingError(error) from None
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise requests.exceptions.ConnectionError(error) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.exceptions.ContentDecodingError(error) from None
+        response._content_consumed = True  # type: ignore[attr-defined]
+        return response
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base import Capabilities, Finding
 from connectors.jira.plan import make_plan
 from connectors.jira.project import Project
-from connectors.jira.site import API, Site, decoded
+from connectors.jira.site import Site, ask
 from connectors.jira.writing import MODE
 from improvement.errors import MappingError, RegelkreisError
 
@@ -114,8 +114,7 @@ def _rights(connector: JiraConnector, project: Project | None) -> list[Finding]:
     if project is None:
         return []
     params = {"projectKey": project.key, "permissions": ",".join(RIGHTS)}
-    content = connector.reader.read(f"{API}/mypermissions", what="permissions", params=params).content
-    answer: dict[str, Any] = decoded(content, dict[str, Any], connector.config, "permissions")
+    answer: dict[str, Any] = ask(connector.reader, "/mypermissions", dict[str, Any], params=params)
     held = answer.get("permissions") or {}
     return [
         Finding(

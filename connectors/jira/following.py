@@ -11,7 +11,7 @@ import msgspec
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, comments_of, is_gone
 from connectors.jira.moving import platform_state
-from connectors.jira.site import API, decoded
+from connectors.jira.site import ask
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
 from improvement.errors import ConnectionFailed
@@ -102,30 +102,27 @@ def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
     for id in ids:
         params = {"fields": ",".join(_FIELDS), "expand": "changelog"}
         try:
-            content = connector.reader.read(f"{API}/issue/{id}", what="issue", params=params).content
+            found.append(ask(connector.reader, f"/issue/{id}", _Issue, what="issue", params=params))
         except ConnectionFailed as error:
             if not is_gone(error):
                 raise
-            continue
-        found.append(decoded(content, _Issue, connector.config, "issue"))
     return found
 
 
 def _search(
     connector: JiraConnector, jql: str, reconciled: list[str], fields: list[str], *, expand: str = "", size: int = 100
 ) -> list[_Issue]:
-    reader = connector.reader
+    page: _Page
     if connector.site.is_cloud:
         body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": size}
         if expand:
             body["expand"] = expand
         if reconciled:
             body["reconcileIssues"] = [int(id) for id in reconciled]
-        content = reader.read(f"{API}/search/jql", what="follow", method="POST", json=body).content
+        page = ask(connector.reader, "/search/jql", _Page, what="follow", json=body)
     else:
         params = {"jql": jql, "fields": ",".join(fields), "maxResults": size, "expand": expand}
-        content = reader.read(f"{API}/search", what="follow", params=params).content
-    page: _Page = decoded(content, _Page, connector.config, "search")
+        page = ask(connector.reader, "/search", _Page, what="follow", params=params)
     return page.issues
 
 
@@ -190,8 +187,8 @@ def _comment(comment: CommentValue) -> PlatformComment:
 def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApproval, ...]:
     """Native approvals of a service-management request; a type without any answers with an empty list."""
     found: list[PlatformApproval] = []
-    content = connector.reader.read(f"/rest/servicedeskapi/request/{issue.id}/approval", what="approvals").content
-    page: dict[str, Any] = decoded(content, dict[str, Any], connector.config, "approvals")
+    path = f"/rest/servicedeskapi/request/{issue.id}/approval"
+    page: dict[str, Any] = ask(connector.reader, path, dict[str, Any], what="approvals")
     for approval in page.get("values", ()):
         decided = approval.get("completedDate", {}).get("iso8601")
         for approver in approval.get("approvers", ()):

@@ -46,14 +46,15 @@ class Harvest:
         """The fields to ask for with the types to decode."""
         return list(self.plan.decoded.items())
 
-    def decode(self, body: bytes) -> Any:
-        """A page; issues that do not have the expected shape are set aside as rejected."""
+    def decode(self, body: bytes) -> list[Any]:
+        """The issues of a page; those that do not have the expected shape are set aside as rejected."""
         try:
-            return self._decoder.decode(body)
+            page: Any = self._decoder.decode(body)
         except msgspec.ValidationError:
             return self._decode_patiently(body)
+        return list(page.issues)
 
-    def _decode_patiently(self, body: bytes) -> Any:
+    def _decode_patiently(self, body: bytes) -> list[Any]:
         raw = msgspec.json.decode(body, type=RawPage)
         readable = []
         issue_type = msgspec.structs.fields(self._page)[0].type.__args__[0]
@@ -65,7 +66,7 @@ class Harvest:
                 reason, _, place = str(error).partition(" - at ")
                 field = place.strip("`").removeprefix("$.").removeprefix("fields.")
                 self.rejected.append(Rejected(kind=self._main, id=head.id, field=field, reason=reason))
-        return self._page(readable, raw.next_page_token, raw.is_last, raw.total, raw.start_at)
+        return readable
 
     def take(self, issues: Sequence[Any]) -> None:
         """Add the rows of these issues."""

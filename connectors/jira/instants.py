@@ -9,20 +9,25 @@ MINUTE = timedelta(minutes=1)
 
 
 def not_after(instant: datetime, zone: ZoneInfo) -> str:
-    """JQL text of a minute that is certainly not after ``instant`` (aware).
+    """JQL text of a minute that is certainly not after ``instant`` (aware)."""
+    return _text(floor(instant, zone), zone)
+
+
+def floor(instant: datetime, zone: ZoneInfo) -> datetime:
+    """The UTC minute that :func:`not_after` names.
 
     An hour that occurs twice when summer time ends can be meant either way, so we step back before it: reading a
     little too much is free, missing an issue is not.
     """
-    moment = instant.astimezone(UTC).replace(second=0, microsecond=0)
+    moment = minute_of(instant)
     while _is_ambiguous(moment, zone):
         moment -= timedelta(minutes=30)
-    return _text(moment, zone)
+    return moment
 
 
 def after(instant: datetime, zone: ZoneInfo) -> str:
     """JQL text of a whole minute that is certainly after ``instant`` (aware), for ``updated <``."""
-    moment = instant.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE
+    moment = minute_of(instant) + MINUTE
     while _is_ambiguous(moment, zone):
         moment += timedelta(minutes=30)
     return _text(moment, zone)

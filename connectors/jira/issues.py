@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connectors.jira.site import API, decoded
+from connectors.jira.site import ask
 from connectors.jira.tracing import PROPERTY
 from connectors.jira.wire import UserValue
 from improvement.errors import ConnectionFailed
@@ -89,31 +89,28 @@ class ActionIssue(msgspec.Struct, frozen=True):
 def find_labelled(connector: JiraConnector, label: str) -> Labelled | None:
     """The oldest issue of the improvement project with this label, if any."""
     jql = f'project = "{connector.project.key}" AND labels = "{label}" ORDER BY created ASC, key ASC'
-    reader = connector.reader
+    found: _Found
     if connector.site.is_cloud:
         body = {"jql": jql, "fields": ["summary"], "maxResults": 2}
-        content = reader.read(f"{API}/search/jql", what="find", method="POST", json=body).content
+        found = ask(connector.reader, "/search/jql", _Found, what="find", json=body)
     else:
         params = {"jql": jql, "fields": "summary", "maxResults": 2}
-        content = reader.read(f"{API}/search", what="find", params=params).content
-    found: _Found = decoded(content, _Found, connector.config, "search")
+        found = ask(connector.reader, "/search", _Found, what="find", params=params)
     return found.issues[0] if found.issues else None
 
 
 def read_action(connector: JiraConnector, id: str) -> ActionIssue:
     """An improvement issue with its property and remote links; raises what the reader raises (404: gone)."""
-    reader = connector.reader
     params = {"fields": "*all,-comment", "properties": PROPERTY}
-    content = reader.read(f"{API}/issue/{id}", what="issue", params=params).content
-    raw: dict[str, Any] = decoded(content, dict[str, Any], connector.config, "issue")
-    links = reader.read(f"{API}/issue/{id}/remotelink", what="remote links").content
+    raw: dict[str, Any] = ask(connector.reader, f"/issue/{id}", dict[str, Any], what="issue", params=params)
+    links = ask(connector.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links")
     kept = (raw.get("properties") or {}).get(PROPERTY)
     return ActionIssue(
         id=str(raw["id"]),
         key=str(raw["key"]),
         fields=raw.get("fields") or {},
         kept=kept if isinstance(kept, dict) else {},
-        remote_links=decoded(links, list[dict[str, Any]], connector.config, "remote links"),
+        remote_links=links,
     )
 
 
@@ -122,8 +119,7 @@ def comments_of(connector: JiraConnector, id: str) -> list[CommentValue]:
     found: list[CommentValue] = []
     while True:
         params = {"startAt": len(found), "maxResults": PAGE, "orderBy": "created"}
-        content = connector.reader.read(f"{API}/issue/{id}/comment", what="comments", params=params).content
-        page: _Comments = decoded(content, _Comments, connector.config, "comments")
+        page: _Comments = ask(connector.reader, f"/issue/{id}/comment", _Comments, what="comments", params=params)
         found.extend(page.comments)
         if not page.comments or len(found) >= page.total:
             return found

@@ -15,7 +15,7 @@ from connectors.jira.issues import ActionIssue, comments_of
 from connectors.jira.project import Allowed, ScreenField
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped
-from connectors.jira.site import API, decoded
+from connectors.jira.site import ask
 from connectors.jira.wire import StatusValue
 from improvement.errors import WriteRefused
 from improvement.records import Outbound
@@ -126,8 +126,7 @@ def follow_state(
 
 def _ways(connector: JiraConnector, issue_id: str) -> list[_Way]:
     params = {"expand": "transitions.fields"}
-    content = connector.reader.read(f"{API}/issue/{issue_id}/transitions", what="transitions", params=params).content
-    found: _Ways = decoded(content, _Ways, connector.config, "transitions")
+    found: _Ways = ask(connector.reader, f"/issue/{issue_id}/transitions", _Ways, what="transitions", params=params)
     return found.transitions
 
 

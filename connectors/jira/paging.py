@@ -1,22 +1,25 @@
 """Reading a search to its end: by token on Cloud, by slices of update time on Data Center.
 
 Both deliver every issue at least once, oldest update first, whatever changes meanwhile; an issue that changes while
-we read may come twice. The next page is fetched while the caller works on the present one.
+we read may come twice. A page is delivered as it came, after a glance at what paging needs to know, so that the next
+one is on its way while the caller still decodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import msgspec
+import requests
 import structlog
 
 from connectors.http import Reader
-from connectors.jira.instants import minute_of, not_after
-from connectors.jira.site import API, Site
+from connectors.jira.instants import floor, minute_of, not_after
+from connectors.jira.site import API, Site, ask, decoded
 from improvement.errors import ConnectionFailed, Place
 
 log = structlog.get_logger("connectors.jira")
@@ -27,9 +30,33 @@ DATA_CENTER_PAGE = 500
 OVERLAP = 10  # issues of the page before that an offset page must show again
 MAX_RESTARTS = 5
 
-Page = Any  # a struct of connectors.jira.wire.page_type, or RawPage
-Decode = Callable[[bytes], Page]
 T = TypeVar("T")
+
+
+class _Updated(msgspec.Struct, frozen=True, gc=False):
+    updated: str
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    id: str
+    fields: _Updated
+
+    @property
+    def updated(self) -> datetime:
+        return datetime.fromisoformat(self.fields.updated).astimezone(UTC)
+
+
+class _Glance(msgspec.Struct, frozen=True, rename="camel"):
+    issues: list[_Head] = []
+    next_page_token: str | None = None
+    is_last: bool | None = None
+    total: int | None = None
+    error: Any = None
+
+
+class _Count(msgspec.Struct, frozen=True):
+    count: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +84,32 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """How a page's issues are looked at while paging: their ids and update times."""
+class Delivered:
+    """One page: its body, how many issues it holds, and the last one's id and update time."""
 
-    decode: Decode
-    id_of: Callable[[Any], str]
-    updated_of: Callable[[Any], datetime]
+    body: bytes
+    count: int
+    last_id: str
+    reached: datetime
 
 
-def pages(reader: Reader, site: Site, search: Search, read: Read) -> Iterator[Sequence[Any]]:
-    """The issues of a search, page by page."""
+def pages(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
+    """The pages of a search that hold issues. ``search.fields`` must name ``updated``."""
     walk = _by_token if site.is_cloud else _by_slice
-    return _ahead(walk(reader, site, search, read))
+    return _ahead(walk(reader, site, search))
 
 
 def count(reader: Reader, site: Site, jql: str) -> int | None:
     """The platform's own count: approximate on Cloud, exact on Data Center."""
     if site.is_cloud:
-        response = reader.read(f"{API}/search/approximate-count", what="count", method="POST", json={"jql": jql})
-        found = response.json().get("count")
+        counted = ask(reader, "/search/approximate-count", _Count, what="count", json={"jql": jql})
     else:
-        params = {"jql": jql, "maxResults": 0, "fields": "id"}
-        found = reader.read(f"{API}/search", what="count", params=params).json().get("total")
-    return int(found) if found is not None else None
+        counted = ask(reader, "/search", _Count, what="count", params={"jql": jql, "maxResults": 0, "fields": "id"})
+    found: int | None = counted.count if counted.count is not None else counted.total
+    return found
 
 
-def _by_token(reader: Reader, site: Site, search: Search, read: Read) -> Iterator[Sequence[Any]]:
+def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """A token belongs to one query; a repeated or expired one starts a new query where the last page ended."""
     reached = search.since
     query = search.jql(reached, site)
@@ -100,42 +127,38 @@ def _by_token(reader: Reader, site: Site, search: Search, read: Read) -> Iterato
         if token is not None:
             body["nextPageToken"] = token
         try:
-            page = read.decode(reader.read(f"{API}/search/jql", what="search", method="POST", json=body).content)
+            page = _glance(reader, "/search/jql", json=body)
         except ConnectionFailed as error:
             if token is None or "token" not in str(error).lower():
                 raise
             reason = "the page token expired"
         else:
-            if page.issues:
-                latest = read.updated_of(page.issues[-1])
-                reached = latest if reached is None else max(reached, latest)
-                yield page.issues
-            if page.is_last or not page.next_page_token:
+            if page.glance.issues:
+                delivered = page.delivered()
+                reached = delivered.reached if reached is None else max(reached, delivered.reached)
+                yield delivered
+            following = page.glance.next_page_token
+            if page.glance.is_last or not following:
                 return
-            if page.next_page_token not in used:
-                token = page.next_page_token
-                used.add(token)
+            if following not in used:
+                token = following
+                used.add(following)
                 continue
             reason = "a page token was repeated"
         restarts += 1
-        if restarts > MAX_RESTARTS:
-            raise ConnectionFailed(
-                f"Jira's search does not come to an end: {reason}, {restarts} times.",
-                where=Place(connection=reader.config.name),
-                mend="Run again later; the pull goes on from its cursor.",
-            )
-        log.warning("search.restarted", connection=reader.config.name, reason=reason)
+        _give_up(restarts, reason, reader)
         query = search.jql(reached, site)
         token, used = None, set()
 
 
-def _by_slice(reader: Reader, site: Site, search: Search, read: Read) -> Iterator[Sequence[Any]]:
+def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """Pages that each begin at the last minute read; offsets only within a minute that fills whole pages.
 
     An offset page repeats the last :data:`OVERLAP` issues of the page before: if none of them is there, issues have
     moved on meanwhile and the minute is read again.
     """
-    query = search.jql(search.since, site)
+    since = search.since
+    query = search.jql(since, site)
     start = 0
     seen: set[str] = set()  # ids delivered from the minute that the slice begins with
     restarts = 0
@@ -148,25 +171,73 @@ def _by_slice(reader: Reader, site: Site, search: Search, read: Read) -> Iterato
         }
         if search.expand:
             params["expand"] = ",".join(search.expand)
-        page = read.decode(reader.read(f"{API}/search", what="search", params=params).content)
-        issues = page.issues
-        ids = [read.id_of(issue) for issue in issues]
-        if start and issues and restarts < MAX_RESTARTS and seen.isdisjoint(ids[:OVERLAP]):
+        page = _glance(reader, "/search", params=params, earliest=floor(since, site.zone) if since else None)
+        issues = page.glance.issues
+        ids = [issue.id for issue in issues]
+        if start and seen.isdisjoint(ids[:OVERLAP]):
             start, restarts = 0, restarts + 1
+            _give_up(restarts, "issues change faster than they can be read", reader)
             continue
-        fresh = [issue for issue, id in zip(issues, ids, strict=True) if id not in seen]
-        if fresh:
-            yield fresh
-        if not issues or start + len(issues) >= (page.total or 0):
+        if not seen.issuperset(ids):
+            yield page.delivered()
+        if not issues or start + len(issues) >= (page.glance.total or 0):
             return
-        last_minute = minute_of(read.updated_of(issues[-1]))
+        last_minute = minute_of(issues[-1].updated)
         following = search.jql(last_minute, site)
         if following == query:
             seen.update(ids)
             start += max(1, len(issues) - OVERLAP)
         else:
-            query, start = following, 0
-            seen = {id for issue, id in zip(issues, ids, strict=True) if read.updated_of(issue) >= last_minute}
+            since, query, start = last_minute, following, 0
+            seen = {issue.id for issue in issues if issue.updated >= last_minute}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A page and what paging saw of it."""
+
+    body: bytes
+    glance: _Glance
+
+    def delivered(self) -> Delivered:
+        last = self.glance.issues[-1]
+        return Delivered(body=self.body, count=len(self.glance.issues), last_id=last.id, reached=last.updated)
+
+
+def _glance(
+    reader: Reader, path: str, *, params: Any = None, json: Any = None, earliest: datetime | None = None
+) -> _Seen:
+    """Read one page; a damaged one, or one that answers another question, is asked for again."""
+    kept: list[_Seen] = []
+
+    def check(response: requests.Response) -> None:
+        glance: _Glance = decoded(response.content, _Glance, reader.config, "search")
+        wrong = ""
+        if glance.error is not None:
+            wrong = f"an error beside the issues: {glance.error}"
+        elif earliest is not None and glance.issues and glance.issues[0].updated < earliest:
+            wrong = "the page of another query"
+        if wrong:
+            raise ConnectionFailed(
+                f"{reader.config.url} sent {wrong} (search).",
+                where=Place(connection=reader.config.name),
+                mend="Run again later; the pull goes on from its cursor.",
+            )
+        kept[:] = [_Seen(response.content, glance)]
+
+    reader.read(API + path, what="search", params=params, json=json, method="POST" if json else "GET", check=check)
+    return kept[0]
+
+
+def _give_up(restarts: int, reason: str, reader: Reader) -> None:
+    """Note a restart of the search, or raise when there were too many."""
+    log.warning("search.restarted", connection=reader.config.name, reason=reason)
+    if restarts > MAX_RESTARTS:
+        raise ConnectionFailed(
+            f"Jira's search does not come to an end: {reason}, {restarts} times.",
+            where=Place(connection=reader.config.name),
+            mend="Run again later; the pull goes on from its cursor.",
+        )
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -10,7 +10,7 @@ import msgspec
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira.fields import Fields
-from connectors.jira.site import API, Site, decoded
+from connectors.jira.site import Site, ask
 from connectors.jira.wire import FieldSchema
 from connectors.mapping import near_matches
 from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, Place
@@ -108,7 +108,7 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
     key = config.improvement_project
     place = Place(connection=config.name, field="improvement_project")
     try:
-        content = reader.read(f"{API}/project/{key}", what=f"project {key}").content
+        info: _ProjectInfo = ask(reader, f"/project/{key}", _ProjectInfo)
     except ConnectionFailed as error:
         if type(error) is not ConnectionFailed or "404" not in str(error):
             raise
@@ -117,10 +117,7 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
             where=place,
             mend="Create it, give our user the project permissions, or name another project.",
         ) from None
-    info: _ProjectInfo = decoded(content, _ProjectInfo, config, "project")
-    types = msgspec.convert(
-        _paged(reader, config, f"/issue/createmeta/{key}/issuetypes", "issueTypes"), list[SubtaskType]
-    )
+    types = msgspec.convert(_paged(reader, f"/issue/createmeta/{key}/issuetypes", "issueTypes"), list[SubtaskType])
     task = _task_type(types)
     if task is None:
         raise PermissionMissing(
@@ -128,7 +125,7 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
             where=place,
             mend="Give it the project permission Create Issues.",
         )
-    found = _paged(reader, config, f"/issue/createmeta/{key}/issuetypes/{task.id}", "fields")
+    found = _paged(reader, f"/issue/createmeta/{key}/issuetypes/{task.id}", "fields")
     screen = {one.id: one for one in msgspec.convert(found, list[ScreenField])}
     columns, unresolved = _columns(config, site.fields, screen)
     return Project(
@@ -143,13 +140,12 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
     )
 
 
-def _paged(reader: Reader, config: ConnectionConfig, path: str, cloud_key: str) -> list[Any]:
+def _paged(reader: Reader, path: str, cloud_key: str) -> list[Any]:
     """All entries of a paged createmeta list; Cloud and Data Center name the list differently."""
     found: list[Any] = []
     while True:
         params = {"startAt": len(found), "maxResults": PAGE}
-        content = reader.read(API + path, what="create screen", params=params).content
-        page: dict[str, Any] = decoded(content, dict[str, Any], config, path)
+        page: dict[str, Any] = ask(reader, path, dict[str, Any], what="create screen", params=params)
         entries = page.get(cloud_key) or page.get("values") or []
         found.extend(entries)
         if not entries or len(found) >= int(page.get("total", 0)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import pyarrow.compute as pc
@@ -15,7 +14,7 @@ from connectors.http import Reader
 from connectors.jira import instants, paging
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan
-from connectors.jira.site import API, Site, decoded, who_am_i
+from connectors.jira.site import Site, ask, who_am_i
 from connectors.jira.spool import Spool
 from connectors.jira.wire import Changelog, ChangelogPage, HistoryEntry
 from improvement.records import RecordKind
@@ -105,14 +104,13 @@ class Puller:
             until_text=instants.after(until, self._site.zone),
             page_size=self._page_size(),
         )
-        read = paging.Read(decode=harvest.decode, id_of=_id_of, updated_of=_updated_of)
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
         reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC))
-        for issues in paging.pages(self._reader, self._site, search, read):
-            harvest.take(issues)
-            taken += len(issues)
-            reached = Cursor(updated_at=min(_updated_of(issues[-1]), until), tiebreak=issues[-1].id)
+        for delivered in paging.pages(self._reader, self._site, search):
+            harvest.take(harvest.decode(delivered.body))
+            taken += delivered.count
+            reached = Cursor(updated_at=min(delivered.reached, until), tiebreak=delivered.last_id)
             if taken >= FLUSH_ROWS:
                 page, counted = self._page(harvest, kind, cursor or reached, until, spool, counted)
                 yield page
@@ -191,27 +189,15 @@ class Puller:
 
     def _whole_history(self, issue_id: str) -> Sequence[HistoryEntry]:
         """All of an issue's history, where a search showed only its newest part."""
+        path = f"/issue/{issue_id}"
         if not self._site.is_cloud:
             params = {"fields": "updated", "expand": "changelog"}
-            response = self._reader.read(f"{API}/issue/{issue_id}", what="history", params=params)
-            shown: _History = decoded(response.content, _History, self._config, "history")
+            shown: _History = ask(self._reader, path, _History, what="history", params=params)
             return shown.changelog.histories
         entries: list[HistoryEntry] = []
         while True:
-            response = self._reader.read(
-                f"{API}/issue/{issue_id}/changelog",
-                what="history",
-                params={"startAt": len(entries), "maxResults": 100},
-            )
-            page: ChangelogPage = decoded(response.content, ChangelogPage, self._config, "history")
+            asked = {"startAt": len(entries), "maxResults": 100}
+            page: ChangelogPage = ask(self._reader, f"{path}/changelog", ChangelogPage, what="history", params=asked)
             entries.extend(page.values)
             if page.is_last or not page.values:
                 return entries
-
-
-def _id_of(issue: Any) -> str:
-    return str(issue.id)
-
-
-def _updated_of(issue: Any) -> datetime:
-    return datetime.fromisoformat(issue.fields.updated).astimezone(UTC)

@@ -5,11 +5,13 @@ Learnt once per connector by a handful of requests.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+import requests
 
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
@@ -68,15 +70,15 @@ class Site:
 
 def learn(reader: Reader, config: ConnectionConfig) -> Site:
     """Ask the Jira what it is and what it has. Raises what :class:`Reader` raises."""
-    info = _get(reader, "/serverInfo", ServerInfo)
+    info = ask(reader, "/serverInfo", ServerInfo)
     me = who_am_i(reader, config)
     return Site(
         info=info,
         me=me,
         zone=_zone(me.time_zone, config),
-        fields=Fields(_get(reader, "/field", list[FieldInfo]), connection=config.name),
-        types=tuple(_get(reader, "/issuetype", list[TypeValue])),
-        statuses={status.id: status for status in _get(reader, "/status", list[StatusValue])},
+        fields=Fields(ask(reader, "/field", list[FieldInfo]), connection=config.name),
+        types=tuple(ask(reader, "/issuetype", list[TypeValue])),
+        statuses={status.id: status for status in ask(reader, "/status", list[StatusValue])},
     )
 
 
@@ -85,7 +87,7 @@ def who_am_i(reader: Reader, config: ConnectionConfig) -> Myself:
 
     An expired token makes Jira answer searches as for anybody: 200 with fewer issues. Only this call tells.
     """
-    me: Myself = _get(reader, "/myself", Myself)
+    me: Myself = ask(reader, "/myself", Myself)
     if not me.account:
         raise CredentialsRefused(
             f"{config.url} takes us for an anonymous visitor.",
@@ -95,9 +97,34 @@ def who_am_i(reader: Reader, config: ConnectionConfig) -> Myself:
     return me
 
 
-def _get(reader: Reader, path: str, shape: Any) -> Any:
-    response = reader.read(API + path, what=path.strip("/"), headers={"Accept": "application/json"})
-    return decoded(response.content, shape, reader.config, path)
+def ask(
+    reader: Reader,
+    path: str,
+    shape: Any,
+    *,
+    what: str = "",
+    params: Mapping[str, Any] | None = None,
+    json: Any = None,
+    accept: Callable[[Any], None] | None = None,
+) -> Any:
+    """One readable answer as a struct; ``json`` makes it a POST (searches only).
+
+    A body that is cut, no JSON, or carries an ``error`` beside its data is asked for again, like any other failure.
+    ``accept`` may raise :class:`ConnectionFailed` about the decoded answer, with the same effect.
+    """
+    what = what or path.strip("/")
+    found: list[Any] = []
+
+    def check(response: requests.Response) -> None:
+        found[:] = [decoded(response.content, shape, reader.config, what)]
+        if accept is not None:
+            accept(found[0])
+
+    address = path if path.startswith("/rest/") else API + path
+    method = "GET" if json is None else "POST"
+    headers = {"Accept": "application/json"}
+    reader.read(address, what=what, params=params, headers=headers, json=json, method=method, check=check)
+    return found[0]
 
 
 def decoded(content: bytes, shape: Any, config: ConnectionConfig, what: str) -> Any:
@@ -106,7 +133,7 @@ def decoded(content: bytes, shape: Any, config: ConnectionConfig, what: str) -> 
         return msgspec.json.decode(content, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConnectionFailed(
-            f"{config.url} sent no readable answer ({what.strip('/')}): {error}",
+            f"{config.url} sent no readable answer ({what}): {error}",
             where=Place(connection=config.name),
             mend="Check that the address is the root of a Jira, not of a login page or proxy.",
         ) from None

@@ -149,14 +149,10 @@ class FieldInfo(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     schema: FieldSchema | None = None
 
 
-class RawPage(msgspec.Struct, frozen=True, rename="camel"):
+class RawPage(msgspec.Struct, frozen=True):
     """A search page whose issues stay undecoded: to find the one that cannot be read."""
 
     issues: list[msgspec.Raw] = []
-    next_page_token: str | None = None
-    is_last: bool | None = None
-    total: int | None = None
-    start_at: int | None = None
 
 
 class IssueHead(msgspec.Struct, frozen=True):
@@ -177,13 +173,6 @@ def page_type(fields: list[tuple[str, Any]], *, has_changelog: bool) -> type[msg
     issue = msgspec.defstruct("Issue", members, frozen=True, gc=False)
     return msgspec.defstruct(
         "Page",
-        [
-            ("issues", list[issue], msgspec.field(default_factory=list)),  # type: ignore[valid-type]
-            ("next_page_token", str | None, None),
-            ("is_last", bool | None, None),
-            ("total", int | None, None),
-            ("start_at", int | None, None),
-        ],
-        rename="camel",
+        [("issues", list[issue], msgspec.field(default_factory=list))],  # type: ignore[valid-type]
         frozen=True,
     )

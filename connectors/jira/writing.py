@@ -66,11 +66,12 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
         id, key = found.id, found.key
     ref = RecordRef(connection=connector.name, mode=MODE, id=id, number=key, url=f"{connector.config.url}/browse/{key}")
     if not sender.is_live:
-        _leave_traces(connector, sender, outbound, ref, form, None)
+        _leave_traces(connector, sender, outbound, ref, None, ours=frozenset())
         return _receipt(sender, ref, was_found=found is not None)
     issue = read_action(connector, id)
+    ours = frozenset(form.fields) if found is None else _already(form, issue)
     try:
-        _leave_traces(connector, sender, outbound, ref, form, issue)
+        _leave_traces(connector, sender, outbound, ref, issue, ours=ours)
     except RegelkreisError as error:
         form.unwritten["url"] = f"will follow with the next update: {error}"
     return _receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
@@ -102,23 +103,20 @@ def _leave_traces(
     sender: Sender,
     outbound: Outbound,
     ref: RecordRef,
-    form: Shaped,
     issue: ActionIssue | None,
     *,
-    theirs: frozenset[str] = frozenset(),
+    ours: frozenset[str],
     placed: str | None = None,
 ) -> None:
-    """Property and remote link, each only if it is not there already."""
+    """Property and remote link, each only if it is not there already. ``ours``: fields whose present value we wrote."""
     before = issue.kept if issue is not None else {}
     written = dict(before.get("written", {}))
     if issue is not None:
-        written |= {
-            name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in form.fields if name not in theirs
-        }
+        written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
     document = {
         "id": outbound.action_id,
         "state": outbound.fields.get("state") or before.get("state"),
-        "placed": placed,
+        "placed": placed or before.get("placed"),
         "verdict": outbound.fields.get("verdict") or before.get("verdict"),
         "url": outbound.fields.get("url") or before.get("url"),
         "written": written,
@@ -148,14 +146,14 @@ def _remote_link(connector: JiraConnector, outbound: Outbound, url: str) -> dict
 def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     form = shaped(outbound, connector.project, connector.site)
     issue = read_action(connector, ref.id)
-    ours = {field_id: name for name, field_id in connector.project.columns.items() if name != "hypothesis"}
+    names = {field_id: name for name, field_id in connector.project.columns.items() if name != "hypothesis"}
     changed: dict[str, Any] = {}
     theirs: set[str] = set()
     for field_id, value in form.fields.items():
         current = issue.fields.get(field_id)
         if same(value, current):
             continue
-        name = ours.get(field_id, field_id)
+        name = names.get(field_id, field_id)
         if _is_theirs(issue, field_id, name, current):
             theirs.add(field_id)
             form.unwritten[name] = "changed on Jira by a person; theirs counts"
@@ -166,10 +164,16 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     placed = moving.follow_state(connector, sender, outbound, issue, form)
     if sender.is_live and changed:
         issue = read_action(connector, ref.id)
-    _leave_traces(connector, sender, outbound, ref, form, issue, theirs=frozenset(theirs), placed=placed)
+    ours = _already(form, issue) | frozenset(changed)
+    _leave_traces(connector, sender, outbound, ref, issue, ours=ours, placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
     return _receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
+
+
+def _already(form: Shaped, issue: ActionIssue) -> frozenset[str]:
+    """The fields that hold what we want already."""
+    return frozenset(name for name, value in form.fields.items() if same(value, issue.fields.get(name)))
 
 
 def _is_theirs(issue: ActionIssue, field_id: str, name: str, current: Any) -> bool:

@@ -15,6 +15,7 @@ Control API on each port (no authentication, loopback by default):
 from __future__ import annotations
 
 import importlib
+import logging
 import pickle
 import resource
 import time
@@ -29,6 +30,7 @@ from connectors.sandbox.launch import Children
 from connectors.sandbox.plugin import Flavour, PlatformApp, SandboxConfig, first_clock
 from connectors.sandbox.world import World
 
+log = logging.getLogger("connectors.sandbox")
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
@@ -107,6 +109,11 @@ class _Port:
             return self.platform.error(405, "Method not supported")
         except web.HTTPRequestEntityTooLarge:
             return self.platform.error(413, "Request Entity Too Large")
+        except web.HTTPException:
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path_qs)
+            return self.platform.error(500, "Internal Server Error")
 
     async def _read_clock(self, _request: web.Request) -> web.Response:
         return web.json_response({"now": self.clock.now.isoformat().replace("+00:00", "Z")})

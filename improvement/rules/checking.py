@@ -48,7 +48,11 @@ class CheckReport:
 def check_paths(paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None) -> CheckReport:
     """Check rule files and folders; never raises for what they hold."""
     loaded = load(paths, catalogue=catalogue)
-    warnings = [*_overlaps(loaded.rules), *_untested(loaded.rules, loaded.tests), *_goalless(loaded.rules)]
+    warnings = [
+        *_overlaps(loaded.rules),
+        *_untested(loaded.rules, loaded.tests, bool(loaded.errors)),
+        *_goalless(loaded.rules),
+    ]
     return CheckReport(loaded.files, tuple(loaded.rules), tuple(loaded.tests), tuple(loaded.errors), tuple(warnings))
 
 
@@ -63,7 +67,9 @@ def _overlaps(rules: list[Rule]) -> list[RegelkreisError]:
     return found
 
 
-def _untested(rules: list[Rule], tests: list[RuleTest]) -> list[RegelkreisError]:
+def _untested(rules: list[Rule], tests: list[RuleTest], has_errors: bool) -> list[RegelkreisError]:
+    if has_errors:  # its test may be among what could not be read
+        return []
     tested = {test.rule.id for test in tests}
     return [
         InputError(

@@ -72,7 +72,7 @@ def compiled(
             check=check,
             limits=limits,
             flow_down=flow_down,
-            derived_from=None,
+            derived_from=metadata.id.partition("@")[0] if "@" in metadata.id else None,
             document={},
             sha256="",
             series_sha256="",

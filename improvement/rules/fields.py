@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from improvement.errors import InputError
 from improvement.rules.units import Amount, Duration, Effect, UnitError, parse_amount, parse_duration, parse_effect
-from improvement.weeks import label, parse_label
+from improvement.weeks import label, monday, parse_label
 
-MAX_TEST_WEEKS = 520
+MAX_TEST_WEEKS = 260
+FIRST_YEAR, LAST_YEAR = 1990, 2100  # of weeks and dates
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -56,7 +57,7 @@ def _weeks(raw: object) -> int:
 def _date(raw: object) -> date:
     try:
         if isinstance(raw, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", raw):
-            return date.fromisoformat(raw)
+            return _in_our_time(date.fromisoformat(raw))
     except ValueError as error:
         raise refusal(f'"{raw}" is not a date: {error}.', "Write it like 2026-01-31.") from error
     raise refusal(f'"{str(raw)[:60]}" is not a date.', "Write it like 2026-01-31.")
@@ -101,26 +102,42 @@ def _level(raw: object) -> int:
     raise refusal(f'"{str(raw)[:60]}" is not a level.', "Write high, medium, low, or leave it out to have it derived.")
 
 
+def _in_our_time(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"the year lies outside {FIRST_YEAR} to {LAST_YEAR}")
+    return day
+
+
+def _week_of(text: str) -> int:
+    """The week of a label; :class:`ValueError` in plain words otherwise."""
+    try:
+        week = parse_label(text.strip())
+    except InputError as error:
+        raise ValueError(error.what) from error
+    _in_our_time(monday(week))
+    return week
+
+
 def _span(raw: object) -> tuple[int, int]:
     if not isinstance(raw, str):
         raise refusal(f'"{str(raw)[:60]}" is not a span of weeks.', "Write it like 2026-W01..2026-W06.")
     first, _, last = raw.partition("..")
     try:
-        span = parse_label(first.strip()), parse_label((last or first).strip())
-    except InputError as error:
-        raise refusal(error.what, "Write it like 2026-W01..2026-W06.") from error
+        span = _week_of(first), _week_of(last or first)
+    except ValueError as error:
+        raise refusal(f"{raw[:60]}: {str(error).rstrip('.')}.", "Write it like 2026-W01..2026-W06.") from error
     if span[1] < span[0]:
         raise refusal(f"{raw} ends before it begins.", f"Did you mean {label(span[1])}..{label(span[0])}?")
     if span[1] - span[0] >= MAX_TEST_WEEKS:
-        raise refusal(f"{raw} is longer than ten years.", "Shorten it.")
+        raise refusal(f"{raw} is longer than five years.", "Shorten it.")
     return span
 
 
 def _week(raw: object) -> int:
     try:
-        return parse_label(raw if isinstance(raw, str) else str(raw))
-    except InputError as error:
-        raise refusal(error.what, error.mend) from error
+        return _week_of(str(raw))
+    except ValueError as error:
+        raise refusal(f"{str(raw)[:60]}: {str(error).rstrip('.')}.", "Write it like 2026-W07.") from error
 
 
 def _scalar_schema(pattern: str, example: str, description: str, *, number: bool = False) -> WithJsonSchema:

@@ -215,8 +215,12 @@ def _defaults(documents: list[_Document], loaded: Loaded) -> dict[Path, _Documen
 
 
 def _limits(node: Node) -> Limits:
-    given = node.plain().get("spec") or {}
-    return Limits(**(given.get("limits") or {}))
+    return Limits(**_given_limits(node))
+
+
+def _given_limits(node: Node) -> dict[str, int]:
+    spec = node.plain().get("spec") or {}
+    return dict(spec.get("limits") or {})
 
 
 def _load_rule(
@@ -226,17 +230,17 @@ def _load_rule(
     layers = [(document.node, str(document.path)), *((above.node, str(above.path)) for above in chain)]
     problems = Problems(layers)
     raw: dict[str, Any] = {}
-    limits = Limits()
+    limits: dict[str, int] = {}
     for above in reversed(chain):
         plain = {name: value for name, value in above.node.plain().items() if name in DEFAULTED and value is not None}
-        limits = _limits(above.node)
+        limits |= _given_limits(above.node)
         if "spec" in plain:
             plain["spec"] = {name: value for name, value in plain["spec"].items() if name != "limits"}
         raw = merged(raw, plain)
     raw = merged(raw, document.node.plain())
     model = _validated(RuleDocument, raw, problems)
     judged = model if model is not None else salvaged(RuleDocument, raw, problems)
-    rule = compiled(cast("RuleDocument", judged), problems, catalogue, limits) if judged is not None else None
+    rule = compiled(cast("RuleDocument", judged), problems, catalogue, Limits(**limits)) if judged is not None else None
     if model is not None and "@" in cast("RuleDocument", model).metadata.id:
         problems.add(("metadata", "id"), "The @ is for derived rules.", "Use small letters, digits and hyphens.")
     if model is None:

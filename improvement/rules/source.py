@@ -21,8 +21,11 @@ from improvement.errors import InputError, Place
 MAX_CHARACTERS = 512 * 1024
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
+MAX_DOCUMENTS = 1_000
+MAX_ERRORS = 200  # of one file's text; whoever reads them has enough
 _INTEGER = re.compile(r"^[-+]?(0|[1-9][0-9]{0,17})$")
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?$")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _WORDS: dict[str, object] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -87,6 +90,7 @@ def read_documents(text: str, file: str) -> tuple[list[Node], list[InputError]]:
             document = builder.take(event)
             if document is not None:
                 documents.append(document)
+                builder.refuse_more_than(MAX_DOCUMENTS, len(documents), document)
     except _TooMuchError as error:
         builder.errors.append(error.error)
     except YAMLError as error:
@@ -138,14 +142,22 @@ class _Builder:
             return root
         return None
 
+    def refuse_more_than(self, most: int, number: int, document: Node) -> None:
+        """Stop at too many documents."""
+        if number > most:
+            what = "The file holds too many documents."
+            raise _TooMuchError(self._made(what, document.line, document.column, f"Keep it under {most}."))
+
     def _scalar(self, event: Any) -> None:
         line, column = _at(event)
+        text = _UNPRINTABLE.sub("\ufffd", event.value)
+        if text != event.value:
+            self._error("The text holds a control character.", line, column, "Remove it.")
         parent = self._stack[-1] if self._stack else None
         if parent is not None and isinstance(parent.node.value, dict) and parent.key is None:
-            self._key(parent, str(event.value), line, column)
+            self._key(parent, text, line, column)
             return
-        value = event.value if event.style is not None else scalar(event.value)
-        node = Node(value, line, column)
+        node = Node(text if event.style is not None else scalar(text), line, column)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._place(node)
@@ -228,7 +240,10 @@ class _Builder:
         return InputError(what, where=Place(file=self.file, line=line, column=column), mend=mend)
 
     def _error(self, what: str, line: int, column: int, mend: str) -> None:
-        self.errors.append(self._made(what, line, column, mend))
+        error = self._made(what, line, column, mend)
+        if len(self.errors) >= MAX_ERRORS:
+            raise _TooMuchError(error)
+        self.errors.append(error)
 
 
 def scalar(text: str) -> object:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
 
 
+LONGEST_STORY = 520  # weeks
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What is expected when ``week`` is the last complete one. None: nothing is said about it."""
@@ -198,6 +201,10 @@ def _story(part: TestPart, path: Path, rule: Rule, problems: Problems, catalogue
         return None
     first_week = min(entry.weeks[0] for entries in given.values() for _, entry, _ in entries)
     known = tuple(expectation for expectation in expectations if expectation is not None)
+    if any(not 0 <= expectation.week - first_week < LONGEST_STORY for expectation in known):
+        what = "An expectation lies before what is given, or more than ten years after it."
+        problems.add((*path, "expect"), what, "Move it, or give weeks around it.")
+        return None
     return Story(part.name, cells, first_week, known, problems.place((*path, "name")))
 
 

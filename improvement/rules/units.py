@@ -13,6 +13,7 @@ _WORDED = re.compile(r"^(\d{1,6})\s*(days?|weeks?)$", re.IGNORECASE)
 _PERCENT_WORDED = re.compile(rf"^({_NUMBER})\s*(?:percent|per cent|pct|prozent)$", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d+)\s*(%?)$")
 LONGEST = 40  # characters of an amount worth reading
+LARGEST = 1e12
 
 
 class UnitError(ValueError):
@@ -73,13 +74,13 @@ def parse_amount(raw: object) -> Amount:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise UnitError(f"{_quoted(raw)} is not a number or a percentage.", "Write it like 5% or 0.05.")
     if not isinstance(raw, str):
-        if not math.isfinite(raw):
+        if not abs(raw) <= LARGEST:
             raise UnitError(f"{_quoted(raw)} is not a number or a percentage.", "Write it like 5% or 0.05.")
         return Amount(float(raw), False, "", _precision(repr(raw)))
     text = raw.strip().replace("−", "-")
     match = _AMOUNT.match(text) if len(text) <= LONGEST else None
     number = float(match[1]) if match else math.nan
-    if match is None or not math.isfinite(number) or (match[2] or "").lower() in {"percent", "pct", "prozent"}:
+    if match is None or not abs(number) <= LARGEST or (match[2] or "").lower() in {"percent", "pct", "prozent"}:
         raise UnitError(f"{_quoted(raw)} is not a number or a percentage.", _amount_meant(text))
     if match[2] == "%":
         return Amount(_percent(match[1]), True, "", _precision(match[1]) / 100)

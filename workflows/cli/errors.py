@@ -16,13 +16,13 @@ FOREIGN = {
 }
 
 
-def run(application: typer.Typer) -> int:
+def run(application: typer.Typer, arguments: list[str] | None = None) -> int:
     """Run the application; returns the exit code: 0 fine, 1 findings or refusals, 2 usage or invalid input.
 
-    Anything unforeseen keeps its traceback: it is a bug and should look like one.
+    ``arguments`` stand for those of the process. Anything unforeseen keeps its traceback: it is a bug and should look like one.
     """
     try:
-        application()
+        application(arguments)
     except SystemExit as leaving:
         return _code(leaving)
     except RegelkreisError as error:

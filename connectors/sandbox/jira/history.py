@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.accounts import AUTOMATION
 from connectors.sandbox.jira.model import History, HistoryItem, Issue
 from connectors.sandbox.jira.parts import Parts, dump
-from connectors.sandbox.jira.times import iso
+from connectors.sandbox.jira.times import ZoneText
 from connectors.sandbox.world import Value
 
 _GROUP_FIELD = "customfield_10015"
@@ -38,9 +37,9 @@ def steps(issue: Issue) -> Iterator[tuple[int, str, list[_Step]]]:
 class Changelog:
     """Renders changelogs for one API version and zone; the parts that recur are kept as text."""
 
-    def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
+    def __init__(self, parts: Parts, times: ZoneText) -> None:
         self._parts = parts
-        self._zone = zone
+        self._times = times
         self._items: dict[_Step, str] = {}
 
     def entries(self, issue: Issue) -> list[str]:
@@ -55,7 +54,7 @@ class Changelog:
 
     def _entry(self, id: str, author: str, at: int, items: str) -> str:
         return (
-            f'{{"id":"{id}","author":{self._parts.person_text(author)},"created":"{iso(at, self._zone)}",'
+            f'{{"id":"{id}","author":{self._parts.person_text(author)},"created":"{self._times.iso(at)}",'
             f'"items":[{items}]}}'
         )
 

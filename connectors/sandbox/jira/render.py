@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import attrgetter, methodcaller
 from zoneinfo import ZoneInfo
 
 from connectors.sandbox.jira import catalogue, slas
@@ -12,7 +13,7 @@ from connectors.sandbox.jira.history import Changelog
 from connectors.sandbox.jira.model import Attachment, Comment, Issue
 from connectors.sandbox.jira.parts import Parts, dump, quote
 from connectors.sandbox.jira.text import document
-from connectors.sandbox.jira.times import iso
+from connectors.sandbox.jira.times import ZoneText
 
 Fragment = Callable[[Issue], str]
 CHANGELOG_ON_SEARCH = 100
@@ -24,7 +25,8 @@ class Renderer:
     def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
         self.parts = parts
         self.zone = zone
-        self.changelog = Changelog(parts, zone)
+        self.times = ZoneText(zone)
+        self.changelog = Changelog(parts, self.times)
         self._shape = cache(self._make_shape)
 
     def issue(self, issue: Issue, fields: Sequence[str], *, with_changelog: bool = False) -> str:
@@ -52,17 +54,16 @@ class Renderer:
         """The function that renders one field."""
         parts = self.parts
         site = parts.site
-        zone = self.zone
+        times = self.times
         if field.custom == catalogue.SLA_FIELD:
-            render = slas.sla_renderer(field, zone, f"{parts.base}/rest/servicedeskapi/sla")
+            render = slas.sla_renderer(field, self.times, f"{parts.base}/rest/servicedeskapi/sla")
             return lambda issue: render(issue, site.now)
         if field is catalogue.SATISFACTION:
             return lambda issue: slas.satisfaction(issue, site.now)
         if field is catalogue.SATISFACTION_DATE:
-            return lambda issue: slas.satisfaction_date(issue, site.now, zone)
+            return lambda issue: slas.satisfaction_date(issue, site.now, times)
         if field.type == "option":
-            attribute = field.attribute
-            return lambda issue: parts.option_text(attribute, issue.value(attribute))
+            return self._option(field.attribute)
         if field.type == "group":
             return lambda issue: parts.group_text(issue.group)
         if field.attribute:
@@ -70,9 +71,25 @@ class Renderer:
             return lambda issue: dump(issue.value(attribute))
         return self._system(field.id)
 
+    def _option(self, attribute: str) -> Fragment:
+        parts = self.parts
+        texts: dict[str | None, str] = {None: "null"}
+        get: Callable[[Issue], str | None] = methodcaller("value", attribute)
+        if hasattr(Issue, attribute):
+            get = attrgetter(attribute)
+
+        def render(issue: Issue) -> str:
+            value = get(issue)
+            text = texts.get(value)
+            if text is None:
+                text = texts[value] = parts.option_text(attribute, value)
+            return text
+
+        return render
+
     def _system(self, field_id: str) -> Fragment:
         parts = self.parts
-        zone = self.zone
+        times = self.times
         table: dict[str, Fragment] = {
             "issuetype": lambda issue: parts.type_text(issue.type),
             "project": lambda issue: parts.project_text(issue.project),
@@ -86,9 +103,9 @@ class Renderer:
             "assignee": lambda issue: parts.person_text(issue.assignee),
             "reporter": lambda issue: parts.person_text(issue.reporter),
             "creator": lambda issue: parts.person_text(issue.reporter),
-            "created": lambda issue: f'"{iso(issue.created, zone)}"',
-            "updated": lambda issue: f'"{iso(issue.updated, zone)}"',
-            "resolutiondate": lambda issue: f'"{iso(issue.resolved, zone)}"' if issue.resolved is not None else "null",
+            "created": lambda issue: f'"{times.iso(issue.created)}"',
+            "updated": lambda issue: f'"{times.iso(issue.updated)}"',
+            "resolutiondate": lambda issue: f'"{times.iso(issue.resolved)}"' if issue.resolved is not None else "null",
             "duedate": lambda issue: f'"{issue.due}"' if issue.due else "null",
             "comment": lambda issue: self.comments(issue),
             "attachment": lambda issue: self.attachments(issue),
@@ -135,7 +152,7 @@ class Renderer:
         return (
             f'{{"self":"{self.parts.api}/issue/{issue.id}/comment/{comment.id}","id":"{comment.id}",'
             f'"author":{author},"updateAuthor":{author},"body":{self.body(comment.body)},'
-            f'"created":"{iso(comment.created, self.zone)}","updated":"{iso(comment.updated, self.zone)}",'
+            f'"created":"{self.times.iso(comment.created)}","updated":"{self.times.iso(comment.updated)}",'
             f'"jsdPublic":{"false" if comment.is_internal else "true"}}}'
         )
 
@@ -153,7 +170,7 @@ class Renderer:
         return (
             f'{{"self":"{parts.api}/attachment/{attachment.id}","id":"{attachment.id}",'
             f'"filename":{quote(attachment.name)},"author":{parts.person_text(attachment.author)},'
-            f'"created":"{iso(attachment.created, self.zone)}","size":{len(attachment.content)},'
+            f'"created":"{self.times.iso(attachment.created)}","size":{len(attachment.content)},'
             f'"mimeType":{quote(attachment.media_type)},'
             f'"content":"{parts.api}/attachment/content/{attachment.id}"}}'
         )

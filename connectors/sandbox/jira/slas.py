@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
+from functools import lru_cache
 
 from connectors.sandbox.jira.catalogue import SLA_FIELDS, WORKING, Field
 from connectors.sandbox.jira.model import Issue
-from connectors.sandbox.jira.times import friendly, iso, iso_sla
+from connectors.sandbox.jira.times import ZoneText, friendly
 from connectors.sandbox.world import WorldSla
 
 FIELD_AGREEMENT: dict[str, tuple[str, str]] = {field.id: pair for pair, field in SLA_FIELDS.items()}
@@ -35,7 +35,7 @@ def is_breached(clock: WorldSla, now: int) -> bool:
     return clock.breached and clock.breach_at <= now
 
 
-def sla_renderer(field: Field, zone: ZoneInfo, links: str) -> Callable[[Issue, int], str]:
+def sla_renderer(field: Field, times: ZoneText, links: str) -> Callable[[Issue, int], str]:
     """A function that renders one SLA field of an issue at an instant; ``null`` where no goal ever matched."""
     agreement, target = FIELD_AGREEMENT[field.id]
     head = (
@@ -44,12 +44,13 @@ def sla_renderer(field: Field, zone: ZoneInfo, links: str) -> Callable[[Issue, i
     )
 
     def instant(epoch: int) -> str:
-        local = iso_sla(epoch, zone)
+        local = times.iso_sla(epoch)
         return (
             f'{{"iso8601":"{local}","jira":"{local[:-5]}.000{local[-5:]}",'
             f'"friendly":"{local[:16]}","epochMillis":{epoch * 1000}}}'
         )
 
+    @lru_cache(maxsize=4096)
     def duration(seconds: int) -> str:
         return f'{{"millis":{seconds * 1000},"friendly":"{friendly(seconds)}"}}'
 
@@ -115,7 +116,7 @@ def answered_at(issue: Issue, now: int) -> int | None:
     return issue.ticket.survey.answered
 
 
-def satisfaction_date(issue: Issue, now: int, zone: ZoneInfo) -> str:
+def satisfaction_date(issue: Issue, now: int, times: ZoneText) -> str:
     """The satisfaction date field, as JSON text."""
     answered = answered_at(issue, now)
-    return f'"{iso(answered, zone)}"' if answered is not None else "null"
+    return f'"{times.iso(answered)}"' if answered is not None else "null"

@@ -59,7 +59,7 @@ class BatchApi:
                 "status_code": response.status,
                 "status_text": response.reason or "",
                 "body": base64.b64encode(content).decode(),
-                "headers": [{"name": name, "value": value} for name, value in response.headers.items()],
+                "headers": [{"name": str(name), "value": value} for name, value in response.headers.items()],
             }
 
 

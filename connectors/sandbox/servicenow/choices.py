@@ -128,7 +128,7 @@ INTERACTION_STATE: Final[Choices] = (
 )
 INTERACTION_TYPE: Final[Choices] = (
     ("phone", "Phone"),
-    ("mail", "Mail"),
+    ("email", "Email"),
     ("chat", "Chat"),
     ("walkup", "Walk-up"),
     ("review", "Service review"),

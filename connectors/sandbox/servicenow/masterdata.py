@@ -156,7 +156,6 @@ class MasterData:
     def _column(self, table: str, name: str) -> None:
         column = self.instance.schema.column(table, name)
         assert column is not None
-        target = sys_id_of("sys_db_object", column.reference) if column.reference else ""
         self._insert(
             "sys_dictionary",
             f"{table}/{name}",
@@ -165,7 +164,7 @@ class MasterData:
                 "element": name,
                 "column_label": column.label,
                 "internal_type": self._glide_type(column.type),
-                "reference": target,
+                "reference": column.reference,
                 "max_length": str(column.max_length),
                 "mandatory": str(column.mandatory).lower(),
                 "read_only": str(column.read_only).lower(),

@@ -10,7 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from connectors.sandbox.servicenow.errors import json_response
 from connectors.sandbox.users import INTEGRATION, PASSWORD, Account, Accounts
@@ -45,7 +45,7 @@ class TokenOffice:
     async def issue(self, request: web.Request) -> web.Response:
         """``POST /oauth_token.do``, form-encoded."""
         form = {name: str(value) for name, value in (await request.post()).items()}
-        if form.get("client_id") != CLIENT_ID or form.get("client_secret") != CLIENT_SECRET:
+        if _client_of(request, form) != (CLIENT_ID, CLIENT_SECRET):
             return _refused("invalid_client")
         grant = form.get("grant_type")
         if grant == "password":
@@ -71,6 +71,17 @@ class TokenOffice:
             self._refresh[refresh] = _Token(account.username, now + REFRESH_S)
             answer["refresh_token"] = refresh
         return json_response(answer)
+
+
+def _client_of(request: web.Request, form: dict[str, str]) -> tuple[str, str]:
+    """Client id and secret from the form or by Basic authentication (RFC 6749 §2.3.1 allows both)."""
+    if "client_secret" in form:
+        return form.get("client_id", ""), form["client_secret"]
+    try:
+        basic = BasicAuth.decode(request.headers.get("Authorization", ""))
+    except ValueError:
+        return "", ""
+    return basic.login, basic.password
 
 
 def _alive(tokens: dict[str, _Token], token: str) -> str | None:

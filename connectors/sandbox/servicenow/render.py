@@ -18,7 +18,7 @@ from connectors.sandbox.servicenow.render_task import TABLE_OF_KIND, task_values
 from connectors.sandbox.store import Row
 from connectors.sandbox.world import World, WorldContact, WorldOutage, WorldTicket
 
-CONTACT_TYPES = {"call": "phone", "mail": "mail", "chat": "chat", "visit": "walkup", "review": "review"}
+CONTACT_TYPES = {"call": "phone", "mail": "email", "chat": "chat", "visit": "walkup", "review": "review"}
 BEFORE_ALL = -1
 
 

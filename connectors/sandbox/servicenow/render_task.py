@@ -33,6 +33,7 @@ IMPACT_OF_PRIORITY = {"1": ("1", "1"), "2": ("1", "2"), "3": ("2", "2"), "4": ("
 CONTACT_TYPES = ("self-service", "phone", "email", "walk-in")
 TEXT_LIMIT = 160
 ENDED = ("closed", "cancelled")
+OVER = ("resolved", *ENDED)
 
 
 def task_values(
@@ -56,7 +57,7 @@ def task_values(
             elif state in ENDED:
                 closed = stored(event.at)
             else:
-                resolved = closed = ""
+                closed = ""
         if "priority" in changes:
             priority = str(changes["priority"])
         if "assignment_group" in changes:
@@ -69,6 +70,8 @@ def task_values(
             reassigned = int(changes["reassignment_count"] or 0)
         if "is_major" in changes:
             is_major = bool(changes["is_major"])
+    if state not in OVER:
+        resolved = ""  # reopened
     company, location = master.company(ticket.customer), master.location(ticket.location, ticket.country)
     caller, service = master.person(ticket.caller, company, location), master.service(ticket.service)
     impact, urgency = IMPACT_OF_PRIORITY.get(priority, ("3", "3"))

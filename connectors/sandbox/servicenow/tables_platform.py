@@ -115,7 +115,7 @@ DICTIONARY: tuple[TableDef, ...] = (
             col("element", "string", "Column name"),
             col("column_label", "string", "Column label"),
             ref("internal_type", "sys_glide_object", "Type"),
-            ref("reference", "sys_db_object", "Reference"),
+            col("reference", "table_name", "Reference"),  # an instance stores the table's name here, not its sys_id
             col("max_length", "integer", "Max length"),
             col("mandatory", "boolean", "Mandatory", default="false"),
             col("read_only", "boolean", "Read only", default="false"),

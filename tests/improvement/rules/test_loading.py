@@ -52,6 +52,7 @@ def changed(old: str, new: str) -> str:
         ("{max: 5%}", "{max: 5 percent}", 10, 17, '"5 percent" is not a number', "Did you mean 5%?"),
         ("{max: 5%}", "{max: '5,5%'}", 10, 17, '"5,5%" is not a number', "Did you mean 5.5%?"),
         ("{max: 5%}", "{max: 5}", 10, 17, "5 lies outside 0% and 100%", "Did you mean 5%?"),
+        ("{max: 5%}", "{max: 1e308}", 10, 17, "is not a number", "Write it like 5%"),
         ("{max: 5%}", "{max: 5h}", 10, 17, "is a share and has no unit", "Write it like 5%"),
         ("{max: 5%}", "{min: 5%}", 10, 12, "min would fire on good ones", "Did you mean max: 5%?"),
         ("{max: 5%}", "{max: 5%, min: 1%}", 10, 11, "here: max and min", "Keep one of them"),
@@ -107,6 +108,7 @@ def test_a_mistake_is_told_with_its_place(
         ("window: 90w", 9, 11, "90w is out of bounds", "1w to 52w"),
         ("every: 1d", 9, 10, "1d needs metrics counted by day", "Use 1w"),
         ("every: 2w\n  trigger: {for: 3w}", 10, 18, "no multiple of every", "Use 2w"),
+        ("overrides: [{when: {country: CH}, target: {max: 1%}, from: 9999-01-01}]", 9, 62, "lies outside", ""),
         ("mode: auto", 9, 9, "“auto” is not allowed here", "observe"),
         ("clear: {max: 6%}", 9, 16, "still breaks its target", "stricter"),
         ("clear: {ratio: 1.5}", 9, 18, "1.5", ""),
@@ -239,7 +241,7 @@ def test_defaults_hold_for_a_folder_and_those_below(tmp_path: Path) -> None:
     a_file(tmp_path / "near", """
         apiVersion: regelkreis/v1
         kind: Defaults
-        spec: {window: 8w}
+        spec: {window: 8w, limits: {group_above: 9}}
         """, "defaults.yaml")  # fmt: skip
     a_file(tmp_path, GOOD, "far.yaml")
     a_file(tmp_path / "near", GOOD.replace("id: sla", "id: near") + "  trigger: {for: 2w}\n", "near.yaml")
@@ -249,6 +251,7 @@ def test_defaults_hold_for_a_folder_and_those_below(tmp_path: Path) -> None:
     assert (far.min_samples, near.min_samples, near.for_values) == (30, 30, 2)
     assert (far.owner, far.tags, far.check.goal) == ("desk", {"practice": "it"}, "-30%")
     assert pack.limits.budget == 3
+    assert (near.limits.budget, near.limits.group_above, far.limits.group_above) == (3, 9, 3)
 
 
 def test_a_mistake_in_the_defaults_is_told_there(tmp_path: Path) -> None:
@@ -316,8 +319,25 @@ def test_norway_is_a_country(tmp_path: Path) -> None:
         ("a: \x07", "a character that YAML does not allow"),
         ("a:\n  " + "- " * 3000, "nested too deeply"),
         ("x" * 600_000, "too large"),
+        ('a: "\\ud800"', "a control character"),
+        ('"\\0": a', "a control character"),
     ],
-    ids=["deep", "laughs", "itself", "tag", "merge", "complex key", "colon", "tab", "quote", "bell", "dashes", "large"],
+    ids=[
+        "deep",
+        "laughs",
+        "itself",
+        "tag",
+        "merge",
+        "complex key",
+        "colon",
+        "tab",
+        "quote",
+        "bell",
+        "dashes",
+        "large",
+        "surrogate",
+        "nul",
+    ],
 )
 def test_hostile_files_are_refused_quickly(tmp_path: Path, text: str, what: str) -> None:
     path = tmp_path / "x.yaml"

@@ -61,6 +61,8 @@ def test_mistakes_in_tests_are_told(tmp_path: Path) -> None:
     cases = {
         "{as_of: 2026-W54, finding: ok}": (19, 17, "is not an ISO week"),
         "{as_of: 2026-W08, finding: fires}": (19, 36, "“fires” is not allowed here"),
+        "{as_of: 9999-W52, finding: ok}": (19, 17, "lies outside 1990 to 2100"),
+        "{as_of: 2099-W01, finding: ok}": (19, 7, "more than ten years after"),
         "{as_of: 2026-W08}": (19, 9, "Nothing is expected"),
         "{as_of: 2026-W08, scope: {country: DE}, finding: ok}": (19, 35, "does not group by “country”"),
     }

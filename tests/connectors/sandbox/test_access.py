@@ -1,0 +1,105 @@
+"""Who may see and change what, and how tokens come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from connectors.sandbox.testing import RunningSandbox
+
+TOKEN_REQUEST = {"client_id": "regelkreis", "client_secret": "sandbox"}
+
+
+def bearer(api: Any, token: str) -> requests.Response:
+    return requests.get(
+        f"{api.url}/api/now/table/sys_user",
+        params={"sysparm_limit": "1"},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+
+
+def issue(api: Any, **form: str) -> requests.Response:
+    return requests.post(f"{api.url}/oauth_token.do", data={**TOKEN_REQUEST, **form}, timeout=30)
+
+
+def test_wrong_passwords_are_refused(api: Any) -> None:
+    refused = type(api)(api.url, "admin", "wrong").send("GET", "/api/now/table/incident")
+
+    assert refused.status_code == 401
+    assert refused.json()["error"]["message"] == "User Not Authenticated"
+    assert "WWW-Authenticate" in refused.headers
+
+
+def test_tokens_of_users_work(api: Any) -> None:
+    assert bearer(api, "sandbox").status_code == 200
+    assert bearer(api, "sandbox-reader").status_code == 200
+    assert bearer(api, "nonsense").status_code == 401
+
+
+def test_oauth_grants_refreshes_and_expires(api: Any, small: RunningSandbox) -> None:
+    granted = issue(api, grant_type="password", username="reader", password="sandbox").json()
+    assert granted["token_type"] == "Bearer"
+    assert bearer(api, granted["access_token"]).status_code == 200
+
+    small.set_options("servicenow", expire_tokens=True)
+    assert bearer(api, granted["access_token"]).status_code == 401
+    renewed = issue(api, grant_type="refresh_token", refresh_token=granted["refresh_token"]).json()
+    assert bearer(api, renewed["access_token"]).status_code == 200
+
+
+def test_client_credentials_have_no_refresh_token(api: Any) -> None:
+    granted = issue(api, grant_type="client_credentials").json()
+
+    assert "refresh_token" not in granted
+    assert bearer(api, granted["access_token"]).status_code == 200
+    assert issue(api, grant_type="password", username="reader", password="wrong").status_code == 401
+
+
+def test_hidden_rows_make_pages_short_but_totals_stay(api: Any) -> None:
+    reader = api.as_user("reader")
+    query = "priority<=2^ORDERBYsys_updated_on^ORDERBYsys_id"
+    full = api.list("incident", query, limit=50)
+    page = reader.page("incident", query, limit=50)
+
+    visible = [record["sys_id"] for record in full if record["priority"] != "1"]
+    assert [record["sys_id"] for record in page.json()["result"]] == visible
+    assert len(visible) < 50
+    assert int(page.headers["X-Total-Count"]) == api.count("incident", query)
+    assert 'rel="next"' in page.headers["Link"]
+
+
+def test_a_hidden_record_does_not_exist_for_its_reader(api: Any) -> None:
+    hidden = api.list("incident", "priority=1", limit=1)[0]
+
+    refused = api.as_user("reader").send("GET", f"/api/now/table/incident/{hidden['sys_id']}")
+
+    assert refused.status_code == 404
+    assert "ACL restricts" in refused.json()["error"]["detail"]
+
+
+def test_readers_and_the_integration_user_may_not_write_incidents(api: Any) -> None:
+    incident = api.list("incident", "priority=3", limit=1)[0]["sys_id"]
+
+    for user in ("reader", "regelkreis"):
+        refused = api.as_user(user).patch("incident", incident, short_description="changed")
+        assert refused.status_code == 403
+        assert "ACL Exception Update Failed" in refused.json()["error"]["detail"]
+    assert api.as_user("reader").send("POST", "/api/now/table/problem", json={}).status_code == 403
+
+
+def test_audit_tables_are_not_for_everybody(api: Any) -> None:
+    assert api.as_user("reader").send("GET", "/api/now/table/sys_audit_delete").status_code == 403
+    assert api.as_user("regelkreis").send("GET", "/api/now/table/sys_audit_delete").status_code == 200
+
+
+def test_rights_can_be_taken_away(serve: Callable[..., Any], a_world: Any, a_ticket: Any) -> None:
+    sandbox, api = serve(a_world(a_ticket()), denied={"regelkreis": ("task_sla:read", "sn_cim_task:write")})
+    integration = api.as_user("regelkreis")
+
+    assert integration.send("GET", "/api/now/table/task_sla").status_code == 403
+    assert integration.send("POST", "/api/now/table/sn_cim_task", json={}).status_code == 403
+    sandbox.set_options("servicenow", denied={})
+    assert integration.send("GET", "/api/now/table/task_sla").status_code == 200
