@@ -8,18 +8,20 @@ the outbox decides about a second attempt. No secret appears in an error or a lo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 import structlog
 import tenacity
+from requests import PreparedRequest, ReadTimeout, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
+from requests.exceptions import ChunkedEncodingError, SSLError
 
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
@@ -43,17 +45,17 @@ class BearerAuth(AuthBase):
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
 
-def open_session(config: ConnectionConfig) -> requests.Session:
+def open_session(config: ConnectionConfig) -> Session:
     """A session with the connection's authentication, TLS and proxy, that never retries by itself."""
-    return prepare(requests.Session(), config)
+    return prepare(Session(), config)
 
 
-def prepare(session: requests.Session, config: ConnectionConfig) -> requests.Session:
+def prepare(session: Session, config: ConnectionConfig) -> Session:
     """Give any session (a client library's too) our authentication, TLS, proxy and *no* retries."""
     session.auth = auth_of(config)
     session.verify = config.verify if isinstance(config.verify, bool) else str(config.verify)
@@ -88,7 +90,7 @@ class Reader:
     ``sleep`` and ``now`` are parameters so that tests need not wait.
     """
 
-    session: requests.Session
+    session: Session
     config: ConnectionConfig
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -104,8 +106,8 @@ class Reader:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         method: str = "GET",
-        check: Callable[[requests.Response], None] | None = None,
-    ) -> requests.Response:
+        check: Callable[[Response], None] | None = None,
+    ) -> Response:
         """One successful answer (2xx), retrying everything that may pass.
 
         Parameters
@@ -135,15 +137,15 @@ class Reader:
         *,
         what: str,
         params: Mapping[str, Any] | None = None,
-        check: Callable[[requests.Response], None] | None = None,
-    ) -> requests.Response:
+        check: Callable[[Response], None] | None = None,
+    ) -> Response:
         """Like :meth:`read`, but raises :class:`TooHeavy` at once so that the caller can ask for a smaller page."""
         call = _Call(self, "GET", self.config.url + url if url.startswith("/") else url, what, params, None, None)
         return call.patiently(check, retry_heavy=False)
 
 
 def send(
-    session: requests.Session,
+    session: Session,
     config: ConnectionConfig,
     method: str,
     url: str,
@@ -154,7 +156,7 @@ def send(
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     files: Any = None,
-) -> requests.Response:
+) -> Response:
     """Send one writing request once and return whatever the platform answered (any status).
 
     Raises :class:`ConnectionFailed` where no answer came: the write may or may not have taken effect, so the caller
@@ -165,11 +167,18 @@ def send(
     options |= {"json": json} if json is not None else {}
     options |= {"data": data} if data is not None else {}
     options |= {"files": files} if files is not None else {}
-    try:
+    with writing(config, what):
         return session.request(
             method, address, timeout=(CONNECT_TIMEOUT_S, config.timeout_s), allow_redirects=False, **options
         )
-    except requests.RequestException as error:
+
+
+@contextmanager
+def writing(config: ConnectionConfig, what: str) -> Iterator[None]:
+    """Around one writing request, also one of a client library: a missing answer becomes :class:`ConnectionFailed`."""
+    try:
+        yield
+    except RequestException as error:
         raise ConnectionFailed(
             f"No answer to a write ({what}): {redacted(error, config)}. Whether it took effect is unknown.",
             where=Place(connection=config.name),
@@ -177,7 +186,7 @@ def send(
         ) from None
 
 
-def refusal(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed:
+def refusal(response: Response, config: ConnectionConfig, what: str) -> ConnectionFailed:
     """The error of an answer that is not 2xx, with the platform's own words and how to mend it."""
     place = Place(connection=config.name)
     status = response.status_code
@@ -211,7 +220,7 @@ def refusal(response: requests.Response, config: ConnectionConfig, what: str) ->
     )
 
 
-def platform_message(response: requests.Response, config: ConnectionConfig) -> str:
+def platform_message(response: Response, config: ConnectionConfig) -> str:
     """What the platform said, at most 400 characters, without secrets."""
     text = ""
     if "json" in response.headers.get("Content-Type", ""):
@@ -231,7 +240,7 @@ def redacted(text: object, config: ConnectionConfig) -> str:
     return plain
 
 
-def retry_after_s(response: requests.Response, now: datetime) -> float | None:
+def retry_after_s(response: Response, now: datetime) -> float | None:
     """The wait a platform asks for: ``Retry-After`` as seconds or as an HTTP date (RFC 9110 §10.2.3)."""
     value = response.headers.get("Retry-After", "").strip()
     if not value:
@@ -247,7 +256,7 @@ def retry_after_s(response: requests.Response, now: datetime) -> float | None:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
-class _Again(Exception):  # noqa: N818 - a signal between us and tenacity, never shown
+class _Again(Exception):
     def __init__(self, error: ConnectionFailed, wait_s: float | None) -> None:
         super().__init__(str(error))
         self.error = error
@@ -265,7 +274,7 @@ class _Call:
     json: Any
     waited_s: float = 0.0
 
-    def patiently(self, check: Callable[[requests.Response], None] | None, *, retry_heavy: bool) -> requests.Response:
+    def patiently(self, check: Callable[[Response], None] | None, *, retry_heavy: bool) -> Response:
         config = self.reader.config
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Again),
@@ -279,7 +288,7 @@ class _Call:
         except _Again as last:
             raise last.error from None
 
-    def _once(self, check: Callable[[requests.Response], None] | None, retry_heavy: bool) -> requests.Response:
+    def _once(self, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
         reader, config = self.reader, self.reader.config
         reader.requests += 1
         try:
@@ -294,18 +303,18 @@ class _Call:
             )
         except RegelkreisError:
             raise
-        except requests.exceptions.SSLError as error:
+        except SSLError as error:
             raise self._failed(f"TLS failed: {redacted(error, config)}", mend="Set verify to your CA file.") from None
-        except (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError) as error:
-            heavy = TooHeavy(
+        except (ReadTimeout, ChunkedEncodingError) as error:
+            unfinished = TooHeavy(
                 f"{config.url} did not finish its answer ({self.what}): {redacted(error, config)}",
                 where=Place(connection=config.name),
                 mend="Lower page_size or raise timeout_s.",
             )
             if not retry_heavy:
-                raise heavy from None
-            raise _Again(heavy, None) from None
-        except requests.RequestException as error:
+                raise unfinished from None
+            raise _Again(unfinished, None) from None
+        except RequestException as error:
             failed = self._failed(
                 f"{config.url} could not be reached ({self.what}): {_cause(error, config)}",
                 mend="Check the address, the network and the proxy.",
@@ -313,9 +322,7 @@ class _Call:
             raise _Again(failed, None) from None
         return self._judged(response, check, retry_heavy)
 
-    def _judged(
-        self, response: requests.Response, check: Callable[[requests.Response], None] | None, retry_heavy: bool
-    ) -> requests.Response:
+    def _judged(self, response: Response, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
         config = self.reader.config
         if response.ok and response.status_code < 300:
             if check is not None:
@@ -333,14 +340,14 @@ class _Call:
         if response.status_code not in RETRIED_STATUS:
             raise refusal(response, config, self.what)
         if response.status_code == 500 and any(text in response.text.lower() for text in TIMEOUT_TEXTS):
-            heavy = TooHeavy(
+            cancelled = TooHeavy(
                 f"{config.url} cancelled the request for taking too long ({self.what}).",
                 where=Place(connection=config.name),
                 mend="Lower page_size.",
             )
             if not retry_heavy:
-                raise heavy
-            raise _Again(heavy, None)
+                raise cancelled
+            raise _Again(cancelled, None)
         wait_s = retry_after_s(response, self.reader.now())
         if wait_s is not None and self.waited_s + wait_s > config.max_wait_s:
             raise self._failed(

@@ -38,7 +38,7 @@ class OAuthToken(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._valid()}"
-        request.register_hook("response", self._renew_on_401)
+        request.register_hook("response", self._renew_on_401)  # type: ignore[no-untyped-call]
         return request
 
     def _valid(self) -> str:
@@ -58,7 +58,7 @@ class OAuthToken(AuthBase):
                 self._fetch()
         again = response.request.copy()
         again.headers["Authorization"] = f"Bearer {self._token}"
-        answer: requests.Response = response.connection.send(again, **options)  # type: ignore[attr-defined]
+        answer: requests.Response = response.connection.send(again, **options)
         answer.history.append(response)
         answer.request = again
         return answer

@@ -84,8 +84,18 @@ WORDS = {
 }
 
 THEMES = {
-    "light": {"text": "#1d2733", "muted": "#5b6773", "grid": "#e3e8ee", "bands": ["#f1f4f8", "#fdeedd", "#eceff3", "#e4f4fb"]},
-    "dark": {"text": "#e6ebf1", "muted": "#9aa7b5", "grid": "#2a343f", "bands": ["#1b232c", "#3a2a18", "#222c36", "#12303c"]},
+    "light": {
+        "text": "#1d2733",
+        "muted": "#5b6773",
+        "grid": "#e3e8ee",
+        "bands": ["#f1f4f8", "#fdeedd", "#eceff3", "#e4f4fb"],
+    },
+    "dark": {
+        "text": "#e6ebf1",
+        "muted": "#9aa7b5",
+        "grid": "#2a343f",
+        "bands": ["#1b232c", "#3a2a18", "#222c36", "#12303c"],
+    },
 }
 BAND_ORDER = ("reference", "trigger", "confirmation", "after")
 
@@ -108,7 +118,11 @@ def before_after(data: BeforeAfter, *, theme: str = "light", language: str = "en
         .configure(background="transparent", font="system-ui, sans-serif")
         .configure_view(stroke=None)
         .configure_axis(
-            labelColor=colours["muted"], titleColor=colours["muted"], gridColor=colours["grid"], domain=False, tickSize=0
+            labelColor=colours["muted"],
+            titleColor=colours["muted"],
+            gridColor=colours["grid"],
+            domain=False,
+            tickSize=0,
         )
     )
     spec: dict[str, Any] = chart.to_dict()
@@ -139,9 +153,7 @@ def _bands(alt: Any, data: BeforeAfter, words: dict[str, str], colours: dict[str
     rect = base.mark_rect().encode(
         x=_axis_x(alt),
         x2="end:T",
-        color=alt.Color(
-            "kind:N", scale=alt.Scale(domain=list(BAND_ORDER), range=colours["bands"]), legend=None
-        ),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=list(BAND_ORDER), range=colours["bands"]), legend=None),
     )
     text = base.mark_text(align="left", baseline="bottom", dx=4, dy=-2, fontSize=11, color=colours["muted"]).encode(
         x="day:T", y=alt.value(300), text="label:N"
@@ -161,7 +173,9 @@ def _series(alt: Any, data: BeforeAfter, words: dict[str, str]) -> Any:
         for point in data.points
     ]
     tone = {True: BLUE, False: ORANGE, None: PURPLE}[data.is_improved]
-    base = alt.Chart(_rows(rows)).encode(x=_axis_x(alt), y=alt.Y("value:Q", title=data.unit, scale=alt.Scale(zero=False)))
+    base = alt.Chart(_rows(rows)).encode(
+        x=_axis_x(alt), y=alt.Y("value:Q", title=data.unit, scale=alt.Scale(zero=False))
+    )
     line = base.mark_line(strokeWidth=1.4, color=GREY)
     dots = base.mark_point(filled=True, size=34, opacity=1).encode(
         color=alt.condition("datum.part == 'after'", alt.value(tone), alt.value(GREY)),
@@ -176,15 +190,19 @@ def _series(alt: Any, data: BeforeAfter, words: dict[str, str]) -> Any:
 
 
 def _target(alt: Any, data: BeforeAfter) -> Any:
-    return alt.Chart(_rows([{"target": data.target}])).mark_rule(color=RED, strokeDash=[6, 4], strokeWidth=1.4).encode(
-        y="target:Q"
+    return (
+        alt.Chart(_rows([{"target": data.target}]))
+        .mark_rule(color=RED, strokeDash=[6, 4], strokeWidth=1.4)
+        .encode(y="target:Q")
     )
 
 
 def _expected(alt: Any, data: BeforeAfter, words: dict[str, str], colours: dict[str, Any]) -> Any:
     rows = [{"day": day.isoformat(), "value": value, "label": words["expected"]} for day, value in data.expected]
     line = alt.Chart(_rows(rows)).mark_line(color=colours["text"], strokeDash=[3, 3], strokeWidth=1.6)
-    return line.encode(x=_axis_x(alt), y="value:Q", tooltip=[alt.Tooltip("label:N"), alt.Tooltip("value:Q", format=".2f")])
+    return line.encode(
+        x=_axis_x(alt), y="value:Q", tooltip=[alt.Tooltip("label:N"), alt.Tooltip("value:Q", format=".2f")]
+    )
 
 
 def _markers(alt: Any, data: BeforeAfter, colours: dict[str, Any]) -> list[Any]:
@@ -196,7 +214,9 @@ def _markers(alt: Any, data: BeforeAfter, colours: dict[str, Any]) -> list[Any]:
     disc = base.mark_point(shape="circle", filled=True, size=260, color=colours["text"], opacity=1).encode(
         y=alt.value(10), tooltip=[alt.Tooltip("what:N"), alt.Tooltip("day:T", format="%Y-%m-%d")]
     )
-    letter = base.mark_text(fontSize=11, fontWeight="bold", color="#ffffff" if colours is THEMES["light"] else "#10161d")
+    letter = base.mark_text(
+        fontSize=11, fontWeight="bold", color="#ffffff" if colours is THEMES["light"] else "#10161d"
+    )
     return [rule, disc, letter.encode(y=alt.value(10), text="letter:N")]
 
 

@@ -83,7 +83,9 @@ def _before_after(action: Action, metric: Metric, warehouse: Warehouse, as_of: d
         markers=_markers(action),
         target=scale * float(action.trigger["target"]) if action.trigger.get("target") is not None else None,
         expected=_expected(windows, action, final.result if final is not None else None, scale),
-        is_improved={"improved": True, "worse": False, "faded": False}.get(final.verdict) if final is not None else None,
+        is_improved={"improved": True, "worse": False, "faded": False}.get(final.verdict)
+        if final is not None
+        else None,
         as_of=last_day(last),
     )
 

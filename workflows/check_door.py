@@ -106,7 +106,9 @@ def _read(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
     except FileNotFoundError as error:
         raise InputError("There is no such file.", where=Place(file=str(path))) from error
     except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"The file cannot be read: {error}.", where=Place(file=str(path)), mend="Save it as UTF-8.") from error
+        raise InputError(
+            f"The file cannot be read: {error}.", where=Place(file=str(path)), mend="Save it as UTF-8."
+        ) from error
     lines = text.splitlines()
     if not lines:
         raise InputError("The file is empty.", where=Place(file=str(path)), mend=f"Columns: {', '.join(needed)}.")
@@ -126,7 +128,9 @@ def _read(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
             if any((value or "").strip() for key, value in row.items() if key is not None and isinstance(value, str)):
                 yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if key is not None}
     except csv.Error as error:
-        raise InputError(f"The file is no valid CSV: {error}.", where=Place(file=str(path), line=reader.line_num)) from error
+        raise InputError(
+            f"The file is no valid CSV: {error}.", where=Place(file=str(path), line=reader.line_num)
+        ) from error
 
 
 def _plans(path: Path, report: DoorReport) -> Iterator[_Plan]:
@@ -212,14 +216,18 @@ def _cells(path: Path) -> tuple[dict[str, _Rows], bool]:
 
 def _check(plan: _Plan, rows: _Rows | None, cells: Path, *, has_strata: bool) -> DoorResult:
     if rows is None:
-        raise InputError(f"There are no cells for the action “{plan.action}”.", where=plan.place, mend=f"Add them to {cells}.")
+        raise InputError(
+            f"There are no cells for the action “{plan.action}”.", where=plan.place, mend=f"Add them to {cells}."
+        )
     errors = [*rows.errors, *_wrong_rows(plan, rows, cells)]
     if errors:
         raise _Refused(errors)
     if plan.scope not in rows.week:
         known = ", ".join(sorted(rows.week)[:10])
         raise InputError(
-            f"The action “{plan.action}” has no cells for its scope “{plan.scope}”.", where=plan.place, mend=f"Scopes found: {known}."
+            f"The action “{plan.action}” has no cells for its scope “{plan.scope}”.",
+            where=plan.place,
+            mend=f"Scopes found: {known}.",
         )
     last_complete = week_of(plan.as_of) - 1
     series = {scope: _series(rows, scope, last_complete, has_strata=has_strata) for scope in rows.week}
@@ -241,13 +249,18 @@ def _wrong_rows(plan: _Plan, rows: _Rows, cells: Path) -> list[RegelkreisError]:
             if first != line:
                 errors.append(
                     InputError(
-                        f"{scope}, {monday(week)} stands twice (first in line {first}).", where=place, mend="Keep one, or give strata."
+                        f"{scope}, {monday(week)} stands twice (first in line {first}).",
+                        where=place,
+                        mend="Keep one, or give strata.",
                     )
                 )
             numerator, denominator = rows.numerator[scope][index], rows.denominator[scope][index]
             if plan.metric.family == "proportion" and numerator > denominator:
                 errors.append(
-                    InputError(f"numerator {numerator:g} is above denominator {denominator:g}; {plan.metric.id} is a share.", where=place)
+                    InputError(
+                        f"numerator {numerator:g} is above denominator {denominator:g}; {plan.metric.id} is a share.",
+                        where=place,
+                    )
                 )
             if plan.metric.family in ("proportion", "count", "time") and numerator < 0:
                 errors.append(InputError(f"numerator {numerator:g} is negative.", where=place))

@@ -187,7 +187,9 @@ def acknowledge(actor: Person, code: str, *, at: datetime) -> Action:
                 ReviewEntry.objects.create(
                     review=review, kind="acknowledgement", at=at, actor=actor.uid, payload=payload
                 )
-            ledger.append("look.acknowledged", subject=action.code, actor=actor.uid, at=at, payload={"week": look.week_no})
+            ledger.append(
+                "look.acknowledged", subject=action.code, actor=actor.uid, at=at, payload={"week": look.week_no}
+            )
         if may_close:
             loop.move(action, Event.LAST_SUSTAINING_LOOK, actor=ledger.ENGINE, at=at, acknowledged_by=actor.uid)
     return action
@@ -241,7 +243,9 @@ def _owner_event(
 
 
 def _must_own(actor: Person, action: Action) -> None:
-    is_owner = action.owner_id == actor.pk or (action.owner_id is None and access.may(actor, Role.SERVICE_OWNER, action))
+    is_owner = action.owner_id == actor.pk or (
+        action.owner_id is None and access.may(actor, Role.SERVICE_OWNER, action)
+    )
     if not is_owner and not actor.has_role(Role.ADMIN):
         owner = action.owner.username if action.owner else "nobody yet"
         raise PermissionMissing(

@@ -98,9 +98,12 @@ def connectors(names: list[str] | None = None) -> Iterator[list[Connector]]:
 
 def pull_all(*, as_of: datetime, names: list[str] | None = None, is_shown: bool = False) -> list[pull.PullResult]:
     """Pull some or all connections."""
-    with connectors(names) as opened, Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
-        with _progress(is_shown) as on_progress:
-            return [pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress) for one in opened]
+    with (
+        connectors(names) as opened,
+        Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
+        _progress(is_shown) as on_progress,
+    ):
+        return [pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress) for one in opened]
 
 
 @contextmanager
@@ -114,7 +117,12 @@ def _progress(is_shown: bool) -> Iterator[pull.Progress | None]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} records"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,.0f} records"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
 
@@ -240,6 +248,7 @@ def preview_all() -> list[dict[str, str]]:
         for one in opened:
             for delivery, requests in deliver.preview(one):
                 found += [
-                    {"key": delivery.key, "method": item.method, "url": item.url, "body": item.body} for item in requests
+                    {"key": delivery.key, "method": item.method, "url": item.url, "body": item.body}
+                    for item in requests
                 ]
     return found

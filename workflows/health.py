@@ -39,9 +39,7 @@ def examine() -> list[HealthLine]:
         except RegelkreisError as error:
             lines.append(HealthLine(name, "connection", False, error.what, error.mend))
             continue
-        lines += [
-            HealthLine(name, item.check, item.is_ok, item.detail, item.mend) for item in capabilities.findings
-        ]
+        lines += [HealthLine(name, item.check, item.is_ok, item.detail, item.mend) for item in capabilities.findings]
     return lines
 
 
@@ -71,7 +69,9 @@ def _home() -> list[HealthLine]:
     ]
     if key.exists():
         is_private = key.stat().st_mode & 0o077 == 0
-        lines.append(HealthLine("", "ledger key is private", is_private, oct(key.stat().st_mode & 0o777), f"chmod 600 {key}"))
+        lines.append(
+            HealthLine("", "ledger key is private", is_private, oct(key.stat().st_mode & 0o777), f"chmod 600 {key}")
+        )
     errors: list[str] = []
     if config.rules.is_dir():
         from improvement.rules import check_paths
@@ -82,6 +82,8 @@ def _home() -> list[HealthLine]:
         lines.append(HealthLine("", "rules", not errors, detail, "`regelkreis rules check` shows each error."))
     if not config.connections:
         lines.append(
-            HealthLine("", "connections", False, "none is configured", f"Describe one in {config.home / 'regelkreis.toml'}.")
+            HealthLine(
+                "", "connections", False, "none is configured", f"Describe one in {config.home / 'regelkreis.toml'}."
+            )
         )
     return lines

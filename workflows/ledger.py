@@ -72,7 +72,9 @@ def sign_checkpoint(at: datetime) -> Checkpoint | None:
         return None
     root = merkle.frontier_root(tuple(bytes.fromhex(node) for node in head.frontier), head.size)
     key = checkpoint.load_key(settings.REGELKREIS.ledger_key)
-    note = checkpoint.sign(checkpoint.Checkpoint(origin=settings.REGELKREIS.ledger_origin, size=head.size, root=root), key)
+    note = checkpoint.sign(
+        checkpoint.Checkpoint(origin=settings.REGELKREIS.ledger_origin, size=head.size, root=root), key
+    )
     return Checkpoint.objects.create(size=head.size, note=note, at=at)
 
 

@@ -71,7 +71,9 @@ def facts_of(action: Action) -> ActionFacts:
         has_controls="controls" in action.measurement,
         approved_by=plan.approved_by.uid if frozen and plan is not None and plan.approved_by else None,
         approved_at=plan.frozen_at if frozen and plan is not None else None,
-        frozen_on=planning.local_day(action, plan.frozen_at) if frozen and plan is not None and plan.frozen_at else None,
+        frozen_on=planning.local_day(action, plan.frozen_at)
+        if frozen and plan is not None and plan.frozen_at
+        else None,
         implemented_on=action.implemented_on,
         trigger_last=planning.trigger_last_day(action),
         cycle_no=action.cycle_no,
@@ -276,8 +278,6 @@ def _drop_looks(moving: Move) -> None:
 
 def _close(moving: Move) -> None:
     moving.action.closed_at = moving.at
-
-
 
 
 CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {

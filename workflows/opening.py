@@ -100,7 +100,10 @@ def open_by_person(
         action.owner = None if actor.is_local_admin else actor
         last = weeks.last_complete_week(at, planning.zone_of(action))
         action.trigger = {"from_week": last - PERSON_TRIGGER_WEEKS + 1, "to_week": last}
-        action.measurement = {"where": [[key, [value]] for key, value in sorted(conditions.items())], "by": list(values)}
+        action.measurement = {
+            "where": [[key, [value]] for key, value in sorted(conditions.items())],
+            "by": list(values),
+        }
         return _complete(action, warehouse, None, [], actor=actor.uid, at=at)
 
 
@@ -145,9 +148,7 @@ def _complete(
         measuring.measure(action, warehouse, rule, as_of=at)
         planning.check_goal(action)
         action.save()
-        Transition.objects.create(
-            action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor
-        )
+        Transition.objects.create(action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor)
         ledger.append(
             "action.opened",
             subject=action.code,
@@ -172,7 +173,9 @@ def _complete(
         outbox.queue(action, outbound, at=at)
         for number, step in enumerate(rule.action.playbook if rule else [], start=1):
             fields: dict[str, str | int | float | None] = {"title": step, "due": None}
-            task = Outbound(verb=Verb.TASK, key=f"{action.code}/playbook/{number}", action_id=action.code, fields=fields)
+            task = Outbound(
+                verb=Verb.TASK, key=f"{action.code}/playbook/{number}", action_id=action.code, fields=fields
+            )
             outbox.queue(action, task, at=at)
         triggers = trigger_ids(action, warehouse)
         if triggers:
@@ -213,7 +216,8 @@ def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
         key, separator, value = part.partition("=")
         if not separator or key.strip() not in known:
             raise InputError(
-                f"“{part}” is no part of a {what}.", mend=f"Write key=value, separated by commas; keys: {', '.join(known)}."
+                f"“{part}” is no part of a {what}.",
+                mend=f"Write key=value, separated by commas; keys: {', '.join(known)}.",
             )
         values[key.strip()] = value.strip()
     return values

@@ -12,7 +12,7 @@ from workflows.models import Action, Delivery, ReviewRecord
 
 
 def queue(action: Action, outbound: Outbound, *, at: datetime, review: ReviewRecord | None = None) -> Delivery:
-    """Add one intended effect; the same ``outbound.key`` twice is one delivery, the later content winning until sent."""
+    """Add one intended effect; the same ``outbound.key`` twice is one delivery, the later content wins until sent."""
     delivery, is_new = Delivery.objects.get_or_create(
         key=outbound.key,
         defaults={

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-class ClockGoesBack(ValueError):  # noqa: N818 - says what happens
+class ClockGoesBack(ValueError):
     """The clock can only move forward: what the world has shown cannot be unseen."""
 
 

@@ -61,9 +61,9 @@ class SandboxConfig:
     """
 
     host: str = "127.0.0.1"
-    servicenow_port: int | None = 8081
-    jira_cloud_port: int | None = 8082
-    jira_dc_port: int | None = 8083
+    servicenow_port: int | None = 8601
+    jira_cloud_port: int | None = 8602
+    jira_dc_port: int | None = 8603
     seed: int = 7
     size: Size = "small"
     now: datetime | None = None

@@ -11,7 +11,9 @@ from connectors.mapping import PlatformMapping, merged
 from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.describing import describe, detect
 from connectors.servicenow.following import Follower
-from connectors.servicenow.pull import plan_of, pull
+from connectors.servicenow.lookups import Lookups
+from connectors.servicenow.plan import Plan, learn, plans_of
+from connectors.servicenow.pull import pull
 from connectors.servicenow.records import Mode
 from connectors.servicenow.tables import Instance, stored
 from connectors.servicenow.writing import Writer
@@ -29,54 +31,69 @@ class ServiceNowConnector:
         self.config = config
         self.mapping: PlatformMapping = merged(DEFAULT, config.mapping, connection=config.name)
         self._instance = Instance(config)
+        self._lookups = Lookups(self._instance)
+        self._plans: dict[RecordKind, list[Plan]] = {}
+        self._looked_up_until: datetime | None = None
         self._mode: Mode | None = None
 
     def describe(self) -> Capabilities:
         """Ask the instance what it is and what we may do. Reads only."""
-        return describe(self._instance, self.mapping)
+        return describe(self._instance, self._lookups, self.mapping)
 
     def kinds(self) -> Sequence[RecordKind]:
         """The record kinds that have a source."""
         return self.mapping.kinds()
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
-        """Stream what changed since the cursor, oldest first, table by table."""
-        self._instance.forget_lookups()
-        plans = [plan_of(self._instance, source) for source in self.mapping.of_kind(kind)]
-        yield from pull(self._instance, plans, cursor, until=until)
+        """Stream what changed since the cursor, oldest first, source by source."""
+        if until != self._looked_up_until:  # reference tables are loaded once for all kinds of one pull
+            self._lookups.forget()
+            self._looked_up_until = until
+        yield from pull(self._instance, self._lookups, self._plans_of(kind), cursor, until=until)
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
-        """The instance's own count of the same rows."""
+        """The instance's own count of the same rows, hidden ones included."""
         total = 0
-        for source in self.mapping.of_kind(kind):
-            query = f"sys_updated_on<={stored(until)}" + (f"^{source.filter}" if source.filter else "")
-            total += self._instance.count(source.source, query)
+        for plan in self._plans_of(kind):
+            groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
+            bound = f"sys_updated_on<={stored(until)}"
+            query = "^NQ".join(f"{bound}^{group}" if group else bound for group in groups)
+            total += self._instance.count(plan.source.source, query)
         return total
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
-        """Make one write effective exactly once."""
-        return self._writer().write(outbound, ref)
+        """Make one write effective exactly once: search its trace, send at most one request, read back."""
+        return self._writer(ref).write(outbound, ref)
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         """The requests :meth:`write` would send."""
-        return self._writer().preview(outbound, ref)
+        return self._writer(ref).preview(outbound, ref)
 
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
-        """The records as people left them."""
+        """The records as people left them, in the order asked for."""
         return Follower(self._instance).states(refs) if refs else []
 
     def close(self) -> None:
         """Close the HTTP session."""
         self._instance.session.close()
 
-    def _writer(self) -> Writer:
+    def _plans_of(self, kind: RecordKind) -> list[Plan]:
+        if kind not in self._plans:
+            learn(self._instance, [source for source in self.mapping.sources.values() if source.is_enabled])
+            self._plans[kind] = plans_of(self._instance, self._lookups, self.mapping.of_kind(kind))
+        return self._plans[kind]
+
+    def _writer(self, ref: RecordRef | None) -> Writer:
+        """A writer in the record's own mode (fixed at its creation), for a new record in the mode detected."""
+        if ref is not None:
+            return Writer(self._instance, ref.mode)
         if self._mode is None:
             self._mode, modes = detect(self._instance)
-            if self._mode is None:
-                reasons = "; ".join(f"{name}: {why}" for name, why in modes.items())
-                raise WriteRefused(
-                    f"No write-back mode is available ({reasons}).",
-                    where=Place(connection=self.name),
-                    mend="`regelkreis doctor` says which roles are missing.",
-                )
-        return Writer(self._instance, self._mode)
+        if self._mode is None:
+            reasons = "; ".join(f"{name}: {why}" for name, why in modes.items())
+            raise WriteRefused(
+                f"No write-back mode is available ({reasons}).",
+                where=Place(connection=self.name),
+                mend="Give the integration user a role of one of these modes; `regelkreis doctor` shows them.",
+            )
+        return Writer(self._instance, self._mode.name)

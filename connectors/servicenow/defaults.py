@@ -13,6 +13,8 @@ WHERE: dict[str, Any] = {
 }
 TASK: dict[str, Any] = {
     **WHERE,
+    "supplier": {"field": "vendor.name", "is_optional": True},
+    "category": {"field": "category", "is_optional": True},
     "number": "number",
     "title": "short_description",
     "priority": "priority",
@@ -22,7 +24,7 @@ TASK: dict[str, Any] = {
     "created_at": "sys_created_on",
 }
 NO_COUNTS: dict[str, Any] = {
-    "is_major": {"constant": "false"},
+    "is_major": {"constant": False},
     "reopen_count": {"constant": 0},
     "reassignment_count": {"field": "reassignment_count", "is_optional": True},
 }
@@ -53,8 +55,6 @@ DEFAULT = PlatformMapping(
                     **TASK,
                     "kind": {"constant": "incident"},
                     "state": _states("1", "2", "3 4 5", "6", "7", "8"),
-                    "supplier": {"field": "vendor.name", "is_optional": True},
-                    "category": "category",
                     "resolved_at": "resolved_at",
                     "reopen_count": {"field": "reopen_count", "is_optional": True},
                     "reassignment_count": {"field": "reassignment_count", "is_optional": True},
@@ -89,7 +89,8 @@ DEFAULT = PlatformMapping(
                     **NO_COUNTS,
                     "kind": {"constant": "problem"},
                     "state": _states("101 1", "103 104 2", "102", "106", "107 3", ""),
-                    "resolved_at": {"field": ["resolved_at", "closed_at"]},
+                    "resolved_at": {"field": ["resolved_at", "closed_at"], "is_optional": True},
+                    "reopen_count": {"field": "reopen_count", "is_optional": True},
                 },
             }
         ),
@@ -144,7 +145,7 @@ DEFAULT = PlatformMapping(
                     "end_at": "end_time",
                     "breach_at": "planned_end_time",
                     "goal_s": "sla.duration",
-                    "elapsed_s": {"field": ["business_duration", "duration"]},
+                    "elapsed_s": ["business_duration", "duration"],
                 },
             }
         ),
@@ -154,7 +155,7 @@ DEFAULT = PlatformMapping(
                 "source": "asmt_assessment_instance",
                 "fields": {
                     "kind": {"constant": "csat"},
-                    "ticket_id": {"field": ["task_id", "trigger_id"]},
+                    "ticket_id": {"field": ["task_id", "trigger_id"], "is_optional": True},
                     "sent_at": "sys_created_on",
                     "answered_at": "taken_on",
                 },
@@ -165,10 +166,26 @@ DEFAULT = PlatformMapping(
                 "kind": "contact",
                 "source": "interaction",
                 "fields": {
-                    **WHERE,
+                    "customer": {
+                        "field": ["company.name", "account.name", "opened_for.company.name"],
+                        "is_optional": True,
+                    },
+                    "country": {
+                        "field": ["location.country", "opened_for.location.country"],
+                        "is_optional": True,
+                    },
+                    "service": {"field": "business_service.name", "is_optional": True},
                     "kind": {
                         "field": "type",
-                        "values": {"phone": "call", "chat": "chat", "email": "mail", "walkup": "visit"},
+                        "values": {
+                            "review": "review",
+                            "phone": "call",
+                            "chat": "chat",
+                            "email": "mail",
+                            "walkup": "visit",
+                            "walkin": "visit",
+                            "walk-in": "visit",
+                        },
                         "otherwise": "call",
                     },
                     "at": "opened_at",
@@ -186,8 +203,8 @@ DEFAULT = PlatformMapping(
                         "otherwise": "outage",
                     },
                     "service": "cmdb_ci.name",
-                    "customer": {"field": "company.name", "is_optional": True},
-                    "country": {"field": "location.country", "is_optional": True},
+                    "customer": {"field": ["company.name", "cmdb_ci.company.name"], "is_optional": True},
+                    "country": {"field": ["location.country", "cmdb_ci.location.country"], "is_optional": True},
                     "begin_at": "begin",
                     "end_at": "end",
                 },

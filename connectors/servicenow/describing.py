@@ -5,104 +5,200 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import requests
+
 from connectors.base import Capabilities, Finding
-from connectors.mapping import PlatformMapping
-from connectors.servicenow.pull import plan_of
-from connectors.servicenow.records import MODES, NEVER, NO_PLACE, Mode
-from connectors.servicenow.tables import Instance
-from connectors.servicenow.writing import Writer
-from improvement.errors import ConnectionFailed, RegelkreisError
+from connectors.mapping import PlatformMapping, SourceMap
+from connectors.servicenow.columns import Columns
+from connectors.servicenow.lookups import Lookups
+from connectors.servicenow.plan import checks, learn
+from connectors.servicenow.records import Mode, mode_named, modes_in_order
+from connectors.servicenow.tables import OUR_USER, Instance, Row, literal
+from improvement.errors import ConnectionFailed, MappingError, RegelkreisError
 from improvement.records import OUTBOUND_FIELDS
 
-CLOCK_SKEW_S = 300
+CLOCK_SKEW_S = 60
+ADMIN = "admin"
 
 
-def describe(instance: Instance, mapping: PlatformMapping) -> Capabilities:
-    """Reachability, credentials, clock, permission and fields per table, write-back mode and its columns."""
-    findings: list[Finding] = []
-    user = instance.config.user or ""
-    me = instance.reader.read(
-        "/api/now/table/sys_user",
-        what="our own user",
-        params={"sysparm_query": f"user_name={user}", "sysparm_fields": "user_name,time_zone", "sysparm_limit": "1"},
-    )
-    findings.append(Finding(check="reachability", is_ok=True, detail=instance.config.url))
-    rows = me.json()["result"]
-    zone = str(rows[0].get("time_zone") or "system") if rows else "unknown"
-    findings.append(Finding(check="credentials", is_ok=True, detail=f"signed in as {user}"))
-    findings.append(_clock(me.headers.get("Date", "")))
-    for name, source in mapping.sources.items():
-        if source.is_enabled:
-            findings.extend(_source(instance, name, mapping))
+def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> Capabilities:
+    """Reachability, credentials, clock, zone, permission and fields per table, write-back mode and its columns.
+
+    Raises :class:`ConnectionFailed` or its kin where the instance cannot be reached or refuses our credentials;
+    everything else is a finding.
+    """
+    me, response = _ourselves(instance)
+    user = me.get("user_name") or instance.our_user()
+    zone = me.get("time_zone") or "the system's"
+    findings = [
+        Finding(check="reachability", is_ok=True, detail=instance.config.url),
+        Finding(check="credentials", is_ok=True, detail=f"signed in as {user}"),
+        Finding(check="time zone", is_ok=True, detail=f"{zone} (stored times are read in UTC whatever it is)"),
+        _clock(response),
+    ]
+    sources = [source for source in mapping.sources.values() if source.is_enabled]
+    learn(instance, sources)
+    for source in sources:
+        findings += _source(instance, source)
     mode, modes = detect(instance)
     columns, unresolved = _columns(instance, mode)
+    findings.append(_write_back(mode, modes, unresolved))
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
-        version="Table API",
+        version=_version(instance),
         user=user,
         time_zone=zone,
         mode=mode.name if mode else None,
         modes=modes,
         columns=columns,
         unresolved=unresolved,
-        findings=(*findings, Finding(
-            check="write-back", is_ok=mode is not None,
-            detail=f"{mode.name}: {mode.table}" if mode else "; ".join(f"{key}: {why}" for key, why in modes.items()),
-            mend="" if mode else "Install Continual Improvement Management or grant write access to problem.",
-        )),
-    )  # fmt: skip
-
-
-def _clock(date: str) -> Finding:
-    if not date:
-        return Finding(check="clock", is_ok=True, detail="the platform does not tell its time")
-    skew = abs((parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds())
-    return Finding(
-        check="clock",
-        is_ok=skew < CLOCK_SKEW_S,
-        detail=f"{skew:.0f} s apart",
-        mend="" if skew < CLOCK_SKEW_S else "Set the clocks right: pulls are bounded by time.",
+        findings=tuple(findings),
     )
 
 
-def _source(instance: Instance, name: str, mapping: PlatformMapping) -> list[Finding]:
-    source = mapping.sources[name]
-    try:
-        plan_of(instance, source)
-        instance.rows(source.source, "ORDERBYsys_id", "sys_id", limit=1)
-    except RegelkreisError as error:
-        return [Finding(check=f"table {source.source}", is_ok=False, detail=error.what, mend=error.mend)]
-    return [Finding(check=f"table {source.source}", is_ok=True, detail=f"{len(source.fields)} fields of {name} mapped")]
-
-
 def detect(instance: Instance) -> tuple[Mode | None, dict[str, str]]:
-    """The first write-back mode that can be read, and what stands against each of the others."""
+    """The first write-back mode that is possible, and for every mode ``available`` or what stands against it.
+
+    Probed by reading only: the table answers, its columns are shown, and we have one of its roles (where the
+    platform lets us see our roles).
+    """
     modes: dict[str, str] = {}
     chosen: Mode | None = None
-    for name in ("cim", *(name for name in instance.config.fallback_modes if name in MODES)):
-        mode = MODES[name]
-        try:
-            instance.rows(mode.table, "ORDERBYsys_id", "sys_id", limit=1)
-            instance.columns(mode.table)
-        except ConnectionFailed as error:
-            modes[name] = error.what
-            continue
-        modes[name] = "available"
-        chosen = chosen or mode
+    roles = _our_roles(instance)
+    for name in modes_in_order(instance.config):
+        mode = mode_named(name, instance.config)
+        reason = "no custom_table is configured" if mode is None else _against(instance, mode, roles)
+        modes[name] = reason or "available"
+        if not reason and chosen is None:
+            chosen = mode
     return chosen, modes
 
 
+def _ourselves(instance: Instance) -> tuple[Row, requests.Response]:
+    query = f"user_name={literal(instance.config.user)}" if instance.config.user else OUR_USER
+    response = instance.reader.read(
+        "/api/now/table/sys_user",
+        what="our own user",
+        params={
+            "sysparm_query": query,
+            "sysparm_fields": "user_name,time_zone",
+            "sysparm_limit": "2",
+            "sysparm_exclude_reference_link": "true",
+        },
+        check=instance.check,
+    )
+    rows = response.json()["result"]
+    return (rows[0] if len(rows) == 1 else {}), response
+
+
+def _clock(response: requests.Response) -> Finding:
+    date = response.headers.get("Date", "")
+    if not date:
+        return Finding(check="clock", is_ok=True, detail="the platform does not tell its time")
+    skew = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
+    is_ok = abs(skew) <= CLOCK_SKEW_S
+    direction = "ahead of" if skew > 0 else "behind"
+    return Finding(
+        check="clock",
+        is_ok=is_ok,
+        detail=f"the platform is {abs(skew):.0f} s {direction} us",
+        mend="" if is_ok else "Set the clocks right: a pull is bounded by time.",
+    )
+
+
+def _version(instance: Instance) -> str:
+    """The build, where we may read it."""
+    try:
+        rows = instance.rows("sys_properties", "name=glide.buildtag", ["value"], limit=1)
+    except ConnectionFailed:
+        rows = []
+    return rows[0]["value"] if rows and rows[0].get("value") else "Table API"
+
+
+def _source(instance: Instance, source: SourceMap) -> list[Finding]:
+    """Permission on the table, then one finding for each field that does not resolve."""
+    table = source.source
+    try:
+        rows = instance.rows(table, "", ["sys_id"], limit=1)
+        instance.columns(table)
+        hidden = 0 if rows else instance.count(table, "")
+    except RegelkreisError as error:
+        return [Finding(check=f"permission {table}", is_ok=False, detail=error.what, mend=error.mend)]
+    if hidden:
+        permission = Finding(
+            check=f"permission {table}",
+            is_ok=False,
+            detail=f"the first of its {hidden} records are hidden from us",
+            mend="Look at the access controls of the table; only visible records are pulled.",
+        )
+    else:
+        permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
+    return [permission, *_fields(instance, source)]
+
+
+def _fields(instance: Instance, source: SourceMap) -> list[Finding]:
+    found = list(checks(instance, source))
+    resolved = {check.name for check in found if check.error is None}
+    broken = [check for check in found if check.error is not None]
+    findings = []
+    for check in broken:
+        error = check.error
+        assert isinstance(error, MappingError)
+        is_ok = check.is_optional
+        detail = f"{error.what}" if not is_ok else f"this instance has no {source.source}.{check.path}"
+        if is_ok and check.name not in resolved:
+            detail += f": {check.name} stays empty"
+        findings.append(
+            Finding(
+                check=f"field {source.source}.{check.path}",
+                is_ok=is_ok,
+                detail=detail,
+                mend="" if is_ok else error.mend,
+            )
+        )
+    if not any(not finding.is_ok for finding in findings):
+        detail = f"{len(resolved)} of {len(source.fields)} fields are read from the platform"
+        findings.append(Finding(check=f"mapping {source.source}", is_ok=True, detail=detail))
+    return findings
+
+
+def _our_roles(instance: Instance) -> frozenset[str] | None:
+    """Our roles; None where the platform does not show them."""
+    query = f"user.user_name={literal(instance.our_user())}"
+    try:
+        rows = instance.rows("sys_user_has_role", query, ["role.name"])
+    except ConnectionFailed:
+        return None
+    return frozenset(row.get("role.name", "") for row in rows) if rows else None
+
+
+def _against(instance: Instance, mode: Mode, roles: frozenset[str] | None) -> str:
+    """What stands against a mode; empty where nothing does."""
+    try:
+        instance.rows(mode.table, "", ["sys_id"], limit=1)
+    except ConnectionFailed as error:
+        return error.what
+    if not instance.known(mode.table):
+        return f"the dictionary shows no columns of {mode.table}"
+    if roles is not None and mode.roles and not roles & {*mode.roles, ADMIN}:
+        return f"{instance.our_user()} has none of the roles {', '.join(mode.roles)}"
+    return ""
+
+
 def _columns(instance: Instance, mode: Mode | None) -> tuple[dict[str, str], dict[str, str]]:
-    columns: dict[str, str] = {}
-    unresolved: dict[str, str] = {}
     if mode is None:
         return {}, dict.fromkeys(OUTBOUND_FIELDS, "no write-back mode is available")
-    writer = Writer(instance, mode)
-    for name in OUTBOUND_FIELDS:
-        column = writer.column(name, mode)
-        if column is None:
-            unresolved[name] = NEVER.get(name, NO_PLACE)
-        else:
-            columns[name] = column
-    return columns, unresolved
+    return Columns(instance, mode).resolved()
+
+
+def _write_back(mode: Mode | None, modes: dict[str, str], unresolved: dict[str, str]) -> Finding:
+    if mode is None:
+        return Finding(
+            check="write-back",
+            is_ok=False,
+            detail="; ".join(f"{name}: {why}" for name, why in modes.items()),
+            mend="Install Continual Improvement Management, or give the integration user a role of another mode.",
+        )
+    missing = f"; without a column: {', '.join(sorted(unresolved))}" if unresolved else ""
+    return Finding(check="write-back", is_ok=True, detail=f"mode {mode.name} on {mode.table}{missing}")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: our field → (column to try first, label to resolve it by), for Continual Improvement Management
-CIM_COLUMNS: dict[str, tuple[str, str]] = {
+from connectors.config import ConnectionConfig
+from improvement.records import OUTBOUND_FIELDS
+
+Columns = dict[str, tuple[str, ...]]  # our field → column names and labels to try, in this order
+
+TASK_COLUMNS: Columns = {
     "title": ("short_description", "Short description"),
     "description": ("description", "Description"),
-    "hypothesis": ("business_justification", "Business justification"),
     "service": ("business_service", "Service"),
-    "owner": ("coordinator", "CIM Coordinator"),
+    "owner": ("assigned_to", "Assigned to"),
     "due": ("due_date", "Due date"),
+}
+CIM_COLUMNS: Columns = {
+    **TASK_COLUMNS,
+    "hypothesis": ("business_justification", "Business justification"),
+    "owner": ("coordinator", "CIM Coordinator"),
     "baseline": ("base_value", "Base value"),
     "target": ("target_value", "Target value"),
     "next_review": ("target_review_date", "Target review date"),
@@ -19,59 +27,100 @@ CIM_COLUMNS: dict[str, tuple[str, str]] = {
     "planned_end": ("planned_end_date", "Planned end date"),
     "method": ("success_measurement_method", "Success measurement method"),
 }
-TASK_COLUMNS: dict[str, tuple[str, str]] = {
-    "title": ("short_description", "Short description"),
-    "description": ("description", "Description"),
-    "service": ("business_service", "Service"),
-    "owner": ("assigned_to", "Assigned to"),
-    "due": ("due_date", "Due date"),
+CUSTOM_COLUMNS: Columns = {
+    name: (f"u_{name}", *TASK_COLUMNS.get(name, ()), name.replace("_", " ").capitalize()) for name in OUTBOUND_FIELDS
 }
-NO_PLACE = "this platform has no column for it"
+
+MEASURED = frozenset({"baseline", "target", "next_review", "method", "verdict", "state"})
+"""Fields in which what we measured wins; in every other a person's change on the platform wins."""
+
 NEVER = {
     "state": "the platform's own flow moves it; it is followed, never written",
     "verdict": "it is told by work note and attachment",
     "url": "it stands in the description",
 }
+NO_PLACE = "this platform has no column for it"
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way of keeping an improvement record."""
+    """One way of keeping an improvement record.
+
+    ``roles``: the integration user needs one of them; ``creation``: fields a new record gets besides ours.
+    """
 
     name: str
     table: str
-    columns: dict[str, tuple[str, str]]
+    columns: Columns
+    roles: tuple[str, ...]
     task_table: str | None = None
     task_parent: str = "parent"
+    link_table: str | None = None
+    creation: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def owner_columns(self) -> tuple[str, ...]:
+        """Where the owner may stand."""
+        return self.columns.get("owner", ("assigned_to",))
 
 
-MODES: dict[str, Mode] = {
-    "cim": Mode("cim", "sn_cim_register", CIM_COLUMNS, "sn_cim_task", "cim_register"),
-    "problem": Mode("problem", "problem", TASK_COLUMNS, "problem_task", "problem"),
-    "task_min": Mode("task_min", "task", TASK_COLUMNS),
-}
+CIM = Mode(
+    "cim",
+    "sn_cim_register",
+    CIM_COLUMNS,
+    ("sn_cim.improvement_requester", "sn_cim.improvement_coordinator", "sn_cim.improvement_manager"),
+    "sn_cim_task",
+    "cim_register",
+    "sn_cim_inbound_m2m",
+    (("method", "Manual"),),
+)
+PROBLEM = Mode(
+    "problem",
+    "problem",
+    TASK_COLUMNS,
+    ("problem_coordinator", "problem_manager", "problem_admin", "itil"),
+    "problem_task",
+    "problem",
+)
+TASK_MIN = Mode("task_min", "task", TASK_COLUMNS, ())
 
-#: labels of CIM states → our words for a platform's state
+
+def mode_named(name: str, config: ConnectionConfig) -> Mode | None:
+    """The mode of this name; None for ``custom`` where no table is configured, and for names that are none."""
+    if name == "custom":
+        return Mode("custom", config.custom_table, CUSTOM_COLUMNS, ()) if config.custom_table else None
+    return {mode.name: mode for mode in (CIM, PROBLEM, TASK_MIN)}.get(name)
+
+
+def modes_in_order(config: ConnectionConfig) -> list[str]:
+    """Which modes are tried, best first."""
+    return ["cim", *(name for name in ("custom", "problem", "task_min") if name in config.fallback_modes)]
+
+
 STATE_OF_LABEL = {
     "new": "new",
+    "open": "new",
     "accepted": "accepted",
     "assess": "assess",
     "approved": "approved",
     "in progress": "in_progress",
     "implement": "in_progress",
     "work in progress": "in_progress",
+    "root cause analysis": "in_progress",
+    "fix in progress": "in_progress",
     "monitor/review": "review",
     "review": "review",
+    "resolved": "review",
     "on hold": "on_hold",
     "pending": "on_hold",
     "closed": "closed",
     "closed complete": "closed",
-    "resolved": "review",
-    "canceled": "cancelled",
-    "cancelled": "cancelled",
     "closed incomplete": "cancelled",
     "closed skipped": "cancelled",
-    "open": "new",
-    "fix in progress": "in_progress",
-    "root cause analysis": "in_progress",
+    "canceled": "cancelled",
+    "cancelled": "cancelled",
+    "rejected": "cancelled",
 }
+"""Labels of states, in any case → our words for a platform's state (PlatformState.state)."""
+
+DONE_LABELS = frozenset({"closed", "closed complete", "closed incomplete", "closed skipped", "canceled", "cancelled"})

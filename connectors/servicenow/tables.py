@@ -1,14 +1,14 @@
-"""What an instance's tables look like, and pages of their rows.
+"""An instance behind one authenticated session: small reads, counts, and what the dictionary says about tables.
 
-Paging is by keyset (update time, then sys_id), never by offset: offsets skip rows while others change. A page may be
-short or empty because rows are hidden after it was cut, so only an empty *answer beyond the last key* ends the loop.
+pysnow's client holds the session and its resources send our writes (:mod:`connectors.servicenow.sending`); paging
+and decoding are ours. Every value is the stored one: UTC texts, plain sys_ids, never a display value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,15 +16,20 @@ import pysnow
 import requests
 
 from connectors.config import ConnectionConfig
-from connectors.http import Reader, TooHeavy, prepare
+from connectors.http import Reader, TooHeavy, prepare, redacted
 from connectors.mapping import unknown_field
 from improvement.errors import ConnectionFailed, PermissionMissing, Place
 
-MIN_ROWS = 50
-Row = dict[str, Any]
+STORED = "%Y-%m-%d %H:%M:%S"
+MAX_ROWS = 10_000
+IDS_PER_QUERY = 100  # 33 characters each: far below the 8 KB many servers allow for a request line
+OUR_USER = "sys_idINjavascript:gs.getUserID()"
+Row = dict[str, str]
 
 
-class _Body(msgspec.Struct):
+class Answer(msgspec.Struct):
+    """The body of a list request."""
+
     result: list[dict[str, Any]] = []
     error: Any = None
 
@@ -37,204 +42,204 @@ class Column:
     label: str
     type: str
     reference: str
+    is_read_only: bool = False
 
 
 def stored(moment: datetime) -> str:
-    """An instant as the platform stores it: UTC, ``YYYY-MM-DD hh:mm:ss``."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    """An aware instant as the platform stores it: UTC, ``YYYY-MM-DD hh:mm:ss``."""
+    return moment.astimezone(UTC).strftime(STORED)
+
+
+def instant(text: str) -> datetime | None:
+    """A stored instant (UTC); None where the field is empty or holds no time."""
+    try:
+        return datetime.strptime(text, STORED).replace(tzinfo=UTC) if text else None
+    except ValueError:
+        return None
+
+
+def literal(value: str) -> str:
+    """A value inside an encoded query; a literal ``^`` is written twice."""
+    return value.replace("^", "^^")
 
 
 class Instance:
-    """An instance behind one authenticated session (pysnow's client holds it; paging and decoding are ours)."""
+    """A ServiceNow instance: reads with patience, and knows its own dictionary."""
 
     def __init__(self, config: ConnectionConfig) -> None:
         self.config = config
         self.session = prepare(requests.Session(), config)
         host = config.url.partition("://")[2]
         self.client = pysnow.Client(host=host, session=self.session, use_ssl=config.url.startswith("https"))
-        prepare(self.session, config)  # pysnow sets headers and mounts of its own
+        prepare(self.session, config)  # pysnow sets a User-Agent of its own
         self.reader = Reader(self.session, config)
         self._columns: dict[str, dict[str, Column]] = {}
-        self._lookups: dict[str, dict[str, Row]] = {}
-        self._page_rows = config.rows_per_page
+        self._user: str | None = None
 
-    def rows(self, table: str, query: str, fields: str, *, limit: int = 1000) -> list[Row]:
-        """The rows of a small result, raw values, references as sys_ids."""
+    def rows(self, table: str, query: str, fields: Iterable[str], *, limit: int = MAX_ROWS) -> list[Row]:
+        """The rows of a small result."""
         response = self.reader.read(
-            f"/api/now/table/{table}", what=f"table {table}", params=_parameters(query, fields, limit), check=_check
+            f"/api/now/table/{table}",
+            what=f"table {table}",
+            params=parameters(query, fields, limit),
+            check=self.check,
         )
-        found: list[Row] = msgspec.json.decode(response.content, type=_Body).result
+        return [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+
+    def rows_of(self, table: str, column: str, ids: Iterable[str], query: str, fields: Iterable[str]) -> list[Row]:
+        """The rows whose ``column`` is one of these ids, in as many requests as the length of an address takes."""
+        wanted = sorted({key for key in ids if key})
+        found: list[Row] = []
+        for start in range(0, len(wanted), IDS_PER_QUERY):
+            chunk = ",".join(wanted[start : start + IDS_PER_QUERY])
+            found += self.rows(table, f"{column}IN{chunk}{query}", fields)
         return found
 
     def count(self, table: str, query: str) -> int:
-        """How many rows the platform itself counts."""
+        """How many rows the platform itself counts, hidden ones included."""
         response = self.reader.read(
             f"/api/now/stats/{table}",
             what=f"count of {table}",
             params={"sysparm_query": query, "sysparm_count": "true"},
+            check=self.check_web_page,
         )
         return int(response.json()["result"]["stats"]["count"])
 
-    def pages(
-        self, table: str, fields: list[str], *, since: str, after_id: str, until: str, extra: str, row_type: Any
-    ) -> Iterator[list[Any]]:
-        """Pages of typed rows updated from ``since`` (after ``after_id`` within that second) to ``until``.
+    def our_user(self) -> str:
+        """The account we are signed in with, as the platform calls it."""
+        if self._user is None:
+            me = self.rows("sys_user", OUR_USER, ["user_name"], limit=2) if not self.config.user else []
+            is_told = len(me) == 1  # a condition that was not understood gives everybody
+            self._user = me[0]["user_name"] if is_told else self.config.user or ""
+        return self._user
 
-        Halves the page when the platform cannot finish it in time, and grows it again slowly.
-        """
-        tail = f"^{extra}" if extra else ""
-        bound = f"^sys_updated_on<={until}{tail}"
-        order = "^ORDERBYsys_updated_on^ORDERBYsys_id"
-        names = ",".join(fields)
-        decoder = msgspec.json.Decoder(msgspec.defstruct("Body", [("result", list[row_type], []), ("error", Any, None)]))
-        query = f"sys_updated_on>={since}{bound}{order}"
-        if after_id:
-            query = f"sys_updated_on>{since}{bound}^NQsys_updated_on={since}^sys_id>{after_id}{tail}{order}"
-        while True:
-            rows = self._page(table, query, names, decoder)
-            if not rows:
-                return
-            yield rows
-            last = rows[-1]
-            query = (
-                f"sys_updated_on>{last.sys_updated_on}{bound}^NQsys_updated_on={last.sys_updated_on}"
-                f"^sys_id>{last.sys_id}{tail}{order}"
-            )
-
-    def _page(self, table: str, query: str, names: str, decoder: Any) -> list[Any]:
-        while True:
-            try:
-                response = self.reader.read_page(
-                    f"/api/now/table/{table}",
-                    what=f"table {table}",
-                    params=_parameters(query, names, self._page_rows),
-                    check=_complete,
+    def learn(self, tables: Iterable[str]) -> None:
+        """Read the dictionary of these tables and all they extend, in a handful of requests."""
+        wanted = [table for table in dict.fromkeys(tables) if table not in self._columns]
+        if not wanted:
+            return
+        parents = self._parents(wanted)
+        chains = {table: _chain(table, parents) for table in wanted}
+        names = sorted({name for chain in chains.values() for name in chain})
+        fields = ("name", "element", "column_label", "internal_type", "reference", "read_only")
+        entries: dict[str, dict[str, Column]] = {}
+        for start in range(0, len(names), 20):
+            query = f"nameIN{','.join(names[start : start + 20])}^elementISNOTEMPTY^ORDERBYname^ORDERBYelement"
+            for row in self.rows("sys_dictionary", query, fields):
+                entries.setdefault(row["name"], {})[row["element"]] = Column(
+                    row["element"],
+                    row.get("column_label", ""),
+                    row.get("internal_type", ""),
+                    row.get("reference", ""),
+                    row.get("read_only") == "true",
                 )
-                body = decoder.decode(response.content)
-            except (TooHeavy, msgspec.DecodeError) as error:
-                if self._page_rows <= MIN_ROWS:
-                    raise ConnectionFailed(
-                        f"{table} cannot be read, not even {MIN_ROWS} rows at a time: {error}",
-                        where=Place(connection=self.config.name),
-                        mend="Ask the platform's administrator for an index on sys_updated_on.",
-                    ) from error
-                self._page_rows = max(MIN_ROWS, self._page_rows // 2)
-                self.reader.retries += 1
-                continue
-            self._page_rows = min(self.config.rows_per_page, self._page_rows + self._page_rows // 4)
-            found: list[Any] = body.result
-            if found or "rel=\"next\"" not in response.headers.get("Link", ""):
-                return found
-            return self._beyond_hidden(response, decoder)
+        for table, chain in chains.items():
+            merged: dict[str, Column] = {}
+            for name in reversed(chain):
+                merged |= entries.get(name, {})
+            self._columns[table] = merged
 
-    def _beyond_hidden(self, response: requests.Response, decoder: Any) -> list[Any]:
-        """Rows hidden from us emptied a page that is not the last: follow its Link until there are rows or an end."""
-        while True:
-            url = requests.utils.parse_header_links(response.headers["Link"])
-            following = next((link["url"] for link in url if link.get("rel") == "next"), None)
-            if following is None:
-                return []
-            response = self.reader.read_page(following, what="the next page", check=_complete)
-            found: list[Any] = decoder.decode(response.content).result
-            if found or "rel=\"next\"" not in response.headers.get("Link", ""):
-                return found
-
-    def columns(self, table: str) -> dict[str, Column]:
-        """The columns of a table and the tables it extends, from the dictionary."""
-        if table not in self._columns:
-            chain = self._chain(table)
-            found = self.rows(
-                "sys_dictionary",
-                f"nameIN{','.join(chain)}^elementISNOTEMPTY",
-                "name,element,column_label,internal_type,reference",
-                limit=10_000,
-            )
-            if not found:
-                raise PermissionMissing(
-                    f"The dictionary shows no columns of {table}.",
-                    where=Place(connection=self.config.name),
-                    mend="The table does not exist, or the user may not read sys_dictionary.",
-                )
-            self._columns[table] = {
-                row["element"]: Column(row["element"], row["column_label"], row["internal_type"], row["reference"])
-                for row in found
-            }
+    def known(self, table: str) -> dict[str, Column]:
+        """The columns the dictionary shows of a table and those it extends; none for a table that is not there."""
+        self.learn([table])
         return self._columns[table]
 
-    def _chain(self, table: str) -> list[str]:
-        """A table and those it extends."""
-        chain, name = [table], table
-        for _ in range(10):
-            found = self.rows("sys_db_object", f"name={name}", "name,super_class.name", limit=1)
-            parent = found[0].get("super_class.name", "") if found else ""
-            if not parent or parent in chain:
-                break
-            chain.append(parent)
-            name = parent
-        return chain
+    def columns(self, table: str) -> dict[str, Column]:
+        """Like :meth:`known`, but raises :class:`ConnectionFailed` or its kin where nothing is shown."""
+        if not self.known(table):
+            self.rows(table, "", ["sys_id"], limit=1)  # a table that does not exist says so itself
+            raise PermissionMissing(
+                f"The dictionary shows no columns of {table}.",
+                where=Place(connection=self.config.name),
+                mend="Let the integration user read sys_dictionary and sys_db_object.",
+            )
+        return self._columns[table]
 
-    def lookup(self, table: str, fields: tuple[str, ...]) -> dict[str, Row]:
-        """A whole small reference table by sys_id, loaded once."""
-        key = f"{table}:{','.join(fields)}"
-        if key not in self._lookups:
-            found: dict[str, Row] = {}
-            last = ""
-            while True:
-                names = ",".join(("sys_id", *fields))
-                rows = self.rows(table, f"sys_id>{last}^ORDERBYsys_id", names, limit=5000)
-                if not rows:
-                    break
-                found.update({row["sys_id"]: row for row in rows})
-                last = rows[-1]["sys_id"]
-            self._lookups[key] = found
-        return self._lookups[key]
-
-    def forget_lookups(self) -> None:
-        """Load reference tables afresh: companies and services change too."""
-        self._lookups.clear()
-
-    def verify(self, table: str, path: str, *, used_for: str) -> list[tuple[str, str]]:
-        """The columns a dot-walked path goes through, as (table, element); :class:`MappingError` where it breaks."""
-        steps: list[tuple[str, str]] = []
+    def steps(self, table: str, path: str, *, used_for: str) -> list[tuple[str, str]]:
+        """The columns a dot-walked path goes through as (table, element); :class:`MappingError` where it breaks."""
+        found: list[tuple[str, str]] = []
         at = table
         for element in path.split("."):
-            known = self.columns(at)
+            known = self.columns(at) if at == table else self.known(at) if at else {}
             if element not in known and element != "sys_id":
-                raise unknown_field(element, known, connection=self.config.name, source=table, used_for=used_for)
-            steps.append((at, element))
+                raise unknown_field(
+                    element if at == table else path,
+                    known,
+                    connection=self.config.name,
+                    source=table,
+                    used_for=used_for,
+                )
+            found.append((at, element))
             at = known[element].reference if element in known else ""
-        return steps
+        return found
+
+    def check(self, response: requests.Response) -> None:
+        """A small answer must be JSON, whole, and say no error; else :class:`ConnectionFailed` (read again)."""
+        self.check_web_page(response)
+        try:
+            body = msgspec.json.decode(response.content, type=Answer)
+        except msgspec.DecodeError as error:
+            raise TooHeavy(f"The answer was cut or is no JSON: {error}", where=self._place) from None
+        if body.error:
+            raise TooHeavy(
+                f"The platform answered 200 with an error: {redacted(body.error, self.config)}", where=self._place
+            )
+
+    def check_web_page(self, response: requests.Response) -> None:
+        """A sleeping developer instance and a login page answer 200 with HTML; a write must not take it for success."""
+        if response.content[:200].lstrip()[:1] == b"<":
+            raise ConnectionFailed(
+                f"{self.config.url} answered with a web page instead of data.",
+                where=self._place,
+                mend="A developer instance may be asleep: open it in a browser, then try again.",
+            )
+
+    @property
+    def _place(self) -> Place:
+        return Place(connection=self.config.name)
+
+    def _parents(self, tables: list[str]) -> dict[str, str]:
+        """Which table each table extends, level by level."""
+        parents: dict[str, str] = {}
+        level = tables
+        while level:
+            query = f"nameIN{','.join(level)}"
+            found = self.rows("sys_db_object", query, ("name", "super_class.name"))
+            parents |= {row["name"]: row.get("super_class.name", "") for row in found}
+            level = sorted({parents[name] for name in level if parents.get(name)} - set(parents))
+        return parents
 
 
-def _parameters(query: str, fields: str, limit: int) -> Mapping[str, str]:
+def parameters(query: str, fields: Iterable[str], limit: int) -> dict[str, str]:
+    """The parameters of every list request: raw values, references as plain sys_ids, no count."""
     return {
         "sysparm_query": query,
-        "sysparm_fields": fields,
+        "sysparm_fields": ",".join(fields),
         "sysparm_limit": str(limit),
         "sysparm_display_value": "false",
         "sysparm_exclude_reference_link": "true",
         "sysparm_no_count": "true",
+        "sysparm_suppress_pagination_header": "true",
     }
 
 
-def _check(response: requests.Response) -> None:
-    """A small answer must parse whole and say no error."""
-    _complete(response)
-    try:
-        body = msgspec.json.decode(response.content, type=_Body)
-    except msgspec.DecodeError as error:
-        raise ConnectionFailed(f"The answer was cut or is no JSON: {error}") from error
-    if body.error:
-        raise ConnectionFailed(f"The platform answered 200 with an error: {body.error}")
+def texts(row: Mapping[str, Any]) -> Row:
+    """A row as plain texts, also where an instance answers links, numbers or nulls."""
+    return {name: _text(value) for name, value in row.items()}
 
 
-def _complete(response: requests.Response) -> None:
-    """HTML instead of JSON is a sleeping instance; ``error`` beside rows is a cancelled transaction."""
-    content = response.content
-    if content[:200].lstrip()[:1] == b"<":
-        raise ConnectionFailed(
-            "The platform answered with a web page instead of data.",
-            mend="A developer instance may be asleep: open it in a browser, then try again.",
-        )
-    if b'"error"' in content[-2000:] and b'"result"' in content[:200]:
-        raise TooHeavy("The platform cancelled the transaction in the middle of an answer.")
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return _text(value.get("value"))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _chain(table: str, parents: Mapping[str, str]) -> list[str]:
+    chain = [table]
+    while (parent := parents.get(chain[-1], "")) and parent not in chain:
+        chain.append(parent)
+    return chain

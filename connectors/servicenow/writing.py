@@ -2,285 +2,249 @@
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
-import requests
-
-from connectors.http import platform_message, refusal, send
-from connectors.servicenow.records import MODES, NEVER, NO_PLACE, Mode
+from connectors.servicenow.columns import Columns
+from connectors.servicenow.records import MEASURED, mode_named
+from connectors.servicenow.sending import Request, Sent, send
 from connectors.servicenow.tables import Instance
-from improvement.errors import ConnectionFailed, Place, WriteRefused
-from improvement.records import Outbound, OutboundFile, PreviewRequest, Receipt, RecordRef, Verb
-
-MARK = "[rk {key}]"
-_NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?")
-REFUSED = frozenset({400, 403, 404, 405, 409, 413, 415, 422})
+from connectors.servicenow.traces import Traces, correlation, marker
+from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
+from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One writing request, ready to be sent or shown."""
+@dataclass(slots=True)
+class Intent:
+    """What one write comes to: a request (None: nothing to send), and what has no place.
 
-    method: str
-    path: str
-    body: dict[str, str] | None = None
-    params: dict[str, str] | None = None
-    file: OutboundFile | None = None
+    ``is_there``: an earlier attempt took effect. ``sent_columns`` are compared after a read-back.
+    """
 
-    @property
-    def sha256(self) -> str:
-        """Digest of what is sent, without credentials."""
-        content = self.file.content if self.file else json.dumps(self.body or {}, sort_keys=True).encode()
-        return hashlib.sha256(f"{self.method} {self.path} {self.params}\n".encode() + content).hexdigest()
+    request: Request | None
+    unwritten: dict[str, str] = field(default_factory=dict)
+    is_there: bool = False
+    sent_columns: dict[str, str] = field(default_factory=dict)
+    found: RecordRef | None = None
 
 
 class Writer:
-    """Writes improvement records of one instance in its detected mode."""
+    """Writes improvement records of one instance in one mode."""
 
-    def __init__(self, instance: Instance, mode: Mode) -> None:
+    def __init__(self, instance: Instance, mode_name: str) -> None:
+        mode = mode_named(mode_name, instance.config)
+        if mode is None:
+            raise WriteRefused(
+                f"There is no write-back mode “{mode_name}” for this connection.",
+                where=Place(connection=instance.config.name),
+                mend="A record keeps the mode it was created in: set custom_table again.",
+            )
         self.instance = instance
         self.mode = mode
+        self.columns = Columns(instance, mode)
+        self.traces = Traces(instance, mode)
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Make one write effective exactly once."""
-        mode = MODES[ref.mode] if ref is not None else self.mode
-        found = self._trace(outbound, ref, mode)
-        request, unwritten = self._request(outbound, ref, mode)
-        if found is not None and outbound.verb is not Verb.UPDATE:
-            return Receipt(
-                ref=found, status=0, was_found=True, request_sha256=request.sha256 if request else "", unwritten=unwritten
-            )
-        if request is None:
-            if ref is None:
-                raise WriteRefused(f"Nothing of {outbound.key} has a place on this platform.")
-            return Receipt(ref=ref, status=0, was_found=True, request_sha256="", unwritten=unwritten)
-        response = self._send(request, outbound)
-        written = response.json().get("result", {}) if response.content else {}
-        if outbound.verb is Verb.CREATE:
-            ref = self._ref(mode, written)
-        if ref is None:
-            raise ConnectionFailed(f"{outbound.key} has no record yet.")
-        shown, differences = self._compare(request, ref, mode, outbound)
+        intent = self._intent(outbound, ref)
+        if intent.request is None or intent.is_there:
+            return self._nothing_sent(intent, ref, outbound)
+        sent = send(self.instance, intent.request, outbound.key)
+        target = ref if ref is not None else self._ref(sent.result)
+        written, differences = self._read_back(outbound, target, intent, sent)
         return Receipt(
-            ref=ref,
-            status=response.status_code,
+            ref=target,
+            status=sent.status,
             was_found=False,
-            request_sha256=request.sha256,
-            written=shown,
+            request_sha256=intent.request.sha256,
+            written=written,
             differences=differences,
-            unwritten=unwritten,
+            unwritten=intent.unwritten,
         )
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
-        """The request that would be sent."""
-        mode = MODES[ref.mode] if ref is not None else self.mode
-        stand_in = ref or RecordRef(
-            connection=self.instance.config.name, mode=mode.name, id="<new record>", number="", url=""
-        )
-        request, _ = self._request(outbound, None if outbound.verb is Verb.CREATE else stand_in, mode)
-        if request is None:
-            return []
-        body = f"<{len(request.file.content)} bytes>" if request.file else json.dumps(request.body, ensure_ascii=False)
-        query = "&".join(f"{key}={value}" for key, value in (request.params or {}).items())
-        url = f"{self.instance.config.url}{request.path}" + (f"?{query}" if query else "")
-        return [PreviewRequest(method=request.method, url=url, body=body)]
+        """The request :meth:`write` would send now; none where it is there already or has no place."""
+        if ref is None and outbound.verb is not Verb.CREATE:
+            ref = self._ref({"sys_id": "NEW-RECORD", "number": ""})
+        intent = self._intent(outbound, ref)
+        return [intent.request.preview(self.instance)] if intent.request is not None and not intent.is_there else []
 
-    # --- traces of earlier attempts ---------------------------------------------------------------------------
+    # --- what each verb comes to ------------------------------------------------------------------------------
 
-    def _trace(self, outbound: Outbound, ref: RecordRef | None, mode: Mode) -> RecordRef | None:
+    def _intent(self, outbound: Outbound, ref: RecordRef | None) -> Intent:
         if outbound.verb is Verb.CREATE:
-            rows = self.instance.rows(mode.table, f"correlation_id={correlation(outbound.action_id)}", "sys_id,number", limit=2)
-            return self._ref(mode, rows[0]) if rows else None
+            return self._create(outbound)
         if ref is None:
-            return None
-        searches = {
-            Verb.NOTE: ("sys_journal_field", f"element_id={ref.id}^valueLIKE{MARK.format(key=outbound.key)}"),
-            Verb.ATTACH: (
-                "sys_attachment",
-                f"table_sys_id={ref.id}^file_name={outbound.file.name if outbound.file else ''}",
-            ),
-            Verb.TASK: (mode.task_table, f"correlation_id={correlation(outbound.key)}"),
+            raise ConnectionFailed(f"{outbound.key} has no record on the platform yet.", mend="It is created first.")
+        intents: dict[Verb, Callable[[Outbound, RecordRef], Intent]] = {
+            Verb.UPDATE: self._update,
+            Verb.NOTE: self._note,
+            Verb.ATTACH: self._attach,
+            Verb.TASK: self._task,
+            Verb.LINK: self._link,
         }
-        if outbound.verb is Verb.LINK:
-            linked = self._linked(ref)
-            return ref if linked >= set(outbound.trigger_ids[:1]) and linked else None
-        table, query = searches.get(outbound.verb, (None, ""))
-        if table is None:
-            return None
-        return ref if self.instance.rows(table, query, "sys_id", limit=1) else None
+        return intents[outbound.verb](outbound, ref)
 
-    def _linked(self, ref: RecordRef) -> set[str]:
-        rows = self.instance.rows("sn_cim_inbound_m2m", f"cim_register={ref.id}", "source_id", limit=100)
-        return {row["source_id"] for row in rows}
+    def _create(self, outbound: Outbound) -> Intent:
+        fields = {**dict(self.mode.creation), **outbound.fields}
+        body, unwritten = self.columns.body(fields)
+        unwritten = {name: why for name, why in unwritten.items() if name in outbound.fields}
+        body |= {"correlation_id": correlation(outbound.action_id), "correlation_display": "Regelkreis"}
+        request = Request("POST", f"/table/{self.mode.table}", body)
+        row = self.traces.record(outbound.action_id)
+        return Intent(request, unwritten, row is not None, body, self._ref(row) if row is not None else None)
 
-    # --- requests ---------------------------------------------------------------------------------------------
+    def _update(self, outbound: Outbound, ref: RecordRef) -> Intent:
+        """Only what differs is sent; where a person changed a field on the platform last, the person wins."""
+        body, unwritten = self.columns.body(outbound.fields)
+        current = self.traces.current(ref.id, list(body)) if body else {}
+        if current is None:
+            raise WriteRefused(
+                f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
+                where=Place(connection=self.instance.config.name, record=ref.number),
+                mend="Restore it, or let the integration user see it.",
+            )
+        body = {name: value for name, value in body.items() if not same(value, current.get(name, ""))}
+        theirs = {name: self.columns.field_of(name, outbound.fields) for name in body}
+        theirs = {name: ours for name, ours in theirs.items() if ours not in MEASURED}
+        for name, user in self._edited(ref, list(theirs)).items():
+            unwritten[theirs[name]] = f"{user} changed it there last"
+            del body[name]
+        request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body) if body else None
+        return Intent(request, unwritten, sent_columns=body)
 
-    def _request(
-        self, outbound: Outbound, ref: RecordRef | None, mode: Mode
-    ) -> tuple[Request | None, dict[str, str]]:
-        table = f"/api/now/table/{mode.table}"
+    def _note(self, outbound: Outbound, ref: RecordRef) -> Intent:
+        text = f"{outbound.text or ''}\n{marker(outbound.key)}"
+        request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", {"work_notes": text})
+        return Intent(request, is_there=self.traces.note(ref.id, outbound.key) is not None)
+
+    def _attach(self, outbound: Outbound, ref: RecordRef) -> Intent:
+        if outbound.file is None:
+            return Intent(None, {"file": "the write carries none"})
+        params = (("table_name", self.mode.table), ("table_sys_id", ref.id), ("file_name", outbound.file.name))
+        request = Request("POST", "/attachment/file", params=params, file=outbound.file)
+        return Intent(request, is_there=self.traces.attachment(ref.id, outbound.file) is not None)
+
+    def _task(self, outbound: Outbound, ref: RecordRef) -> Intent:
+        table = self.mode.task_table
+        if table is None or not self.instance.known(table):
+            return Intent(None, {"task": f"mode {self.mode.name} has no tasks here"})
+        body = {
+            self.mode.task_parent: ref.id,
+            "short_description": str(outbound.fields.get("title") or ""),
+            "correlation_id": correlation(outbound.key),
+        }
+        if outbound.fields.get("due"):
+            body["due_date"] = f"{outbound.fields['due']} 12:00:00"
+        is_there = self.traces.task(table, outbound.key) is not None
+        return Intent(Request("POST", f"/table/{table}", body), is_there=is_there)
+
+    def _link(self, outbound: Outbound, ref: RecordRef) -> Intent:
+        """All missing links in one request: the batch API takes several."""
+        table = self.mode.link_table
+        if table is None or not self.instance.known(table):
+            return Intent(None, {"triggers": f"mode {self.mode.name} has no place for links"})
+        missing = self.traces.links_wanted(outbound, ref.id)
+        bodies = [{"cim_register": ref.id, "source_table": name, "source_id": key} for name, key in missing]
+        if len(bodies) < 2:
+            return Intent(Request("POST", f"/table/{table}", bodies[0]) if bodies else None)
+        return Intent(Request("POST", "/v1/batch", _batch(table, bodies, outbound.key)))
+
+    # --- after the request ------------------------------------------------------------------------------------
+
+    def _nothing_sent(self, intent: Intent, ref: RecordRef | None, outbound: Outbound) -> Receipt:
+        target = intent.found or ref
+        assert target is not None  # only CREATE comes without a reference, and it always has a request
+        digest = intent.request.sha256 if intent.request is not None else ""
+        return Receipt(ref=target, status=0, was_found=True, request_sha256=digest, unwritten=intent.unwritten)
+
+    def _read_back(
+        self, outbound: Outbound, ref: RecordRef, intent: Intent, sent: Sent
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """What the platform really took: unknown and read-only fields are dropped there without a word."""
         if outbound.verb in (Verb.CREATE, Verb.UPDATE):
-            body, unwritten = self.columns(outbound.fields, mode)
-            if outbound.verb is Verb.CREATE:
-                body["correlation_id"] = correlation(outbound.action_id)
-                body["correlation_display"] = "Regelkreis"
-                return Request("POST", table, body), unwritten
-            if not body or ref is None:
-                return None, unwritten
-            return Request("PATCH", f"{table}/{ref.id}", body), unwritten
-        if ref is None:
-            return None, {}
+            return self._compared(ref, intent.sent_columns)
         if outbound.verb is Verb.NOTE:
-            text = f"{outbound.text}\n{MARK.format(key=outbound.key)}"
-            return Request("PATCH", f"{table}/{ref.id}", {"work_notes": text}), {}
+            if self.traces.note(ref.id, outbound.key) is None:
+                return {}, {"work_notes": "sent, but not found in the journal"}
+            return {"work_notes": marker(outbound.key)}, {}
         if outbound.verb is Verb.ATTACH and outbound.file is not None:
-            params = {"table_name": mode.table, "table_sys_id": ref.id, "file_name": outbound.file.name}
-            return Request("POST", "/api/now/attachment/file", params=params, file=outbound.file), {}
-        if outbound.verb is Verb.TASK:
-            if mode.task_table is None:
-                return None, {"task": "this mode has no tasks"}
-            body = {
-                mode.task_parent: ref.id,
-                "short_description": str(outbound.fields.get("title") or ""),
-                "correlation_id": correlation(outbound.key),
-            }
-            if outbound.fields.get("due"):
-                body["due_date"] = f"{outbound.fields['due']} 12:00:00"
-            return Request("POST", f"/api/now/table/{mode.task_table}", body), {}
-        if outbound.verb is Verb.LINK and mode.name == "cim" and outbound.trigger_ids:
-            body = {"cim_register": ref.id, "source_table": "incident", "source_id": outbound.trigger_ids[0]}
-            return Request("POST", "/api/now/table/sn_cim_inbound_m2m", body), {}
-        return None, {outbound.verb.value: "this mode has no place for it"}
+            row = self.traces.attachment(ref.id, outbound.file) or {}
+            size = row.get("size_bytes", "")
+            differs = size != str(len(outbound.file.content))
+            problem = {"size_bytes": f"sent {len(outbound.file.content)}, found {size or 'nothing'}"} if differs else {}
+            return {"file_name": outbound.file.name, "size_bytes": size}, problem
+        if outbound.verb is Verb.LINK and isinstance(sent.result, dict) and "serviced_requests" in sent.result:
+            return _links_read(sent.result, outbound.key)
+        return {"sys_id": str((sent.result or {}).get("sys_id", ""))}, {}
 
-    def columns(self, fields: Mapping[str, str | int | float | None], mode: Mode) -> tuple[dict[str, str], dict[str, str]]:
-        """Our fields as columns that resolve on this instance, and what stays unwritten with the reason."""
-        body: dict[str, str] = {}
-        unwritten: dict[str, str] = {}
-        for name, value in fields.items():
-            column = self.column(name, mode)
-            if column is None:
-                if value is not None:
-                    unwritten[name] = NEVER.get(name, NO_PLACE)
-                continue
-            if value is None:
-                continue
-            text = self._value(name, str(value), mode.table, column)
-            if text is None:
-                unwritten[name] = f"“{str(value)[:60]}” is not known there"
-            else:
-                body[column] = text
-        return body, unwritten
+    def _compared(self, ref: RecordRef, sent: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        row = self.traces.current(ref.id, list(sent))
+        if row is None:
+            return {}, {"record": "it could not be read back"}
+        written = {name: row.get(name, "") for name in sent}
+        differences = {
+            name: f"sent “{value[:80]}”, found “{written[name][:80]}”"
+            for name, value in sent.items()
+            if not same(value, written[name])
+        }
+        return written, differences
 
-    def column(self, name: str, mode: Mode) -> str | None:
-        """The column of one of our fields: configured, by its usual name, or by its label."""
-        known = self.instance.columns(mode.table)
-        configured = self.instance.config.columns.get(name)
-        if configured in known:
-            return configured
-        usual, label = mode.columns.get(name, ("", ""))
-        if usual in known:
-            return usual
-        return next((element for element, column in known.items() if label and column.label == label), None)
+    def _edited(self, ref: RecordRef, columns: list[str]) -> dict[str, str]:
+        if not columns:
+            return {}
+        try:
+            return self.traces.edited_by_people(ref.id, columns, self.instance.our_user())
+        except PermissionMissing:
+            return {}  # an audit we may not read cannot tell; the read-back still shows what we overwrote
 
-    def _value(self, name: str, text: str, table: str, column: str) -> str | None:
-        definition = self.instance.columns(table)[column]
-        if definition.reference == "sys_user":
-            return self._only("sys_user", f"user_name={text}")
-        if definition.reference == "sys_user_group":
-            return self._only("sys_user_group", f"name={text}")
-        if definition.reference:
-            return self._only(definition.reference, f"name={text}")
-        if definition.type in ("decimal", "integer", "float", "percent_complete"):
-            match = _NUMBER.search(text)
-            return match[0].replace("−", "-") if match else None
-        if definition.type == "glide_date_time":
-            return f"{text} 12:00:00" if len(text) == 10 else text
-        return text
-
-    def _only(self, table: str, query: str) -> str | None:
-        rows = self.instance.rows(table, query, "sys_id", limit=2)
-        return str(rows[0]["sys_id"]) if len(rows) == 1 else None
-
-    # --- sending ----------------------------------------------------------------------------------------------
-
-    def _send(self, request: Request, outbound: Outbound) -> requests.Response:
-        instance = self.instance
-        headers = {"Accept": "application/json"}
-        data = None
-        if request.file is not None:
-            headers["Content-Type"] = request.file.media_type
-            data = request.file.content
-        response = send(
-            instance.session, instance.config, request.method, request.path, what=outbound.key, json=request.body,
-            data=data, params=request.params, headers=headers,
-        )  # fmt: skip
-        if response.status_code in REFUSED:
-            raise self._refused(response, outbound)
-        if not response.ok:
-            raise refusal(response, instance.config, outbound.key)
-        body = response.json() if response.content else {}
-        if body.get("error"):
-            raise ConnectionFailed(f"The platform answered {response.status_code} with an error ({outbound.key}): {body['error']}")
-        return response
-
-    def _refused(self, response: requests.Response, outbound: Outbound) -> WriteRefused:
-        """A refusal for good; a 403 has three causes, told apart by its text."""
-        said = platform_message(response, self.instance.config)
-        cause, mend = "It refused the write", "Read its message; the write waits in the dead letters."
-        if response.status_code == 403:
-            lowered = said.lower()
-            if "data policy" in lowered:
-                cause, mend = "A data policy forbids the write", "Fill the field it names, or exempt the integration user."
-            elif "business rule" in lowered:
-                cause, mend = "A business rule aborted the write", "Ask its author; it runs for every user."
-            else:
-                cause, mend = "An access control forbids the write", "Grant the role named in the how-to of ServiceNow."
-        return WriteRefused(
-            f"{cause} ({outbound.key}, {response.status_code}): {said}", where=Place(connection=self.instance.config.name), mend=mend
-        )
-
-    def _ref(self, mode: Mode, row: Mapping[str, Any]) -> RecordRef:
+    def _ref(self, row: Mapping[str, Any]) -> RecordRef:
         sys_id = str(row["sys_id"])
+        page = quote(f"/{self.mode.table}.do?sys_id={sys_id}", safe="")
         return RecordRef(
             connection=self.instance.config.name,
-            mode=mode.name,
+            mode=self.mode.name,
             id=sys_id,
             number=str(row.get("number", "")),
-            url=f"{self.instance.config.url}/nav_to.do?uri={mode.table}.do?sys_id={sys_id}",
+            url=f"{self.instance.config.url}/nav_to.do?uri={page}",
         )
 
-    def _compare(
-        self, request: Request, ref: RecordRef, mode: Mode, outbound: Outbound
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """Read back what was written: unknown and read-only fields are dropped silently by the platform."""
-        if outbound.verb not in (Verb.CREATE, Verb.UPDATE) or not request.body:
-            return {}, {}
-        rows = self.instance.rows(mode.table, f"sys_id={ref.id}", ",".join(request.body), limit=1)
-        if not rows:
-            return {}, {"record": "it could not be read back"}
-        shown = {column: str(rows[0].get(column, "")) for column in request.body}
-        differences = {
-            column: f"sent “{sent[:80]}”, found “{shown[column][:80]}”"
-            for column, sent in request.body.items()
-            if not _same(sent, shown[column])
-        }
-        return shown, differences
 
-
-def correlation(key: str) -> str:
-    """The text by which a record of ours is found again."""
-    return f"rk-{key}"
-
-
-def _same(sent: str, found: str) -> bool:
+def same(sent: str, found: str) -> bool:
+    """Whether a value came back as it was sent, apart from the platform's way of writing numbers and line ends."""
     if sent == found:
         return True
     try:
         return float(sent) == float(found)
     except ValueError:
         return sent.replace("\r\n", "\n").strip() == found.replace("\r\n", "\n").strip()
+
+
+def _batch(table: str, bodies: list[dict[str, str]], key: str) -> dict[str, Any]:
+    headers = [{"name": "Content-Type", "value": "application/json"}, {"name": "Accept", "value": "application/json"}]
+    return {
+        "batch_request_id": key,
+        "rest_requests": [
+            {
+                "id": body["source_id"],
+                "method": "POST",
+                "url": f"/api/now/table/{table}",
+                "headers": headers,
+                "body": base64.b64encode(json.dumps(body).encode()).decode(),
+            }
+            for body in bodies
+        ],
+    }
+
+
+def _links_read(answer: Mapping[str, Any], key: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Each link's own status; one that was not serviced is sent again later, when the others are found."""
+    if answer.get("unserviced_requests"):
+        raise ConnectionFailed(f"Some links of {key} were not made yet.", mend="They are sent again.")
+    statuses = {str(item["id"]): int(item["status_code"]) for item in answer["serviced_requests"]}
+    refused = {name: f"refused with {status}" for name, status in statuses.items() if status >= 300}
+    return {name: "linked" for name in statuses if name not in refused}, refused

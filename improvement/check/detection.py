@@ -48,9 +48,7 @@ def detectable(plan: CheckPlan, scope: Series, controls: Mapping[str, Series]) -
     volume = float(cells.denominator.sum())
     unit_variance = _unit_variance(plan.family, float(cells.numerator.sum()) / volume)
     weekly = volume / weeks
-    variance = found.phi * unit_variance * (
-        spread(rho, weeks) / (weekly * weeks) + spread(rho, look) / (weekly * look)
-    )
+    variance = found.phi * unit_variance * (spread(rho, weeks) / (weekly * weeks) + spread(rho, look) / (weekly * look))
     size = (bounds(plan.looks)[look] + POWER_Z) * math.sqrt(variance)
     return Detectable(size, _text(plan, size), found.phi, rho)
 

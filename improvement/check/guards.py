@@ -60,7 +60,12 @@ def pre_trend(data: Data, long_before: Data | None, sign: int) -> GuardResult:
             is_trending = sign * t_long > 0.5 and sign * t_short > 1.0
         if not is_trending:
             return _result(
-                3, True, "no trend before", "kein Trend davor", t_52=t_short, **({"t_104": t_long} if t_long is not None else {})
+                3,
+                True,
+                "no trend before",
+                "kein Trend davor",
+                t_52=t_short,
+                **({"t_104": t_long} if t_long is not None else {}),
             )
         with_trend = estimate(data, trend)
     except FitFailed as error:
@@ -69,7 +74,8 @@ def pre_trend(data: Data, long_before: Data | None, sign: int) -> GuardResult:
         3,
         with_trend.agrees_with(sign),
         f"it was improving before ({yearly:+.2f} a year); with that trend the effect is {with_trend.delta:+.2f}",
-        f"es besserte sich schon vorher ({yearly:+.2f} im Jahr); mit diesem Trend ist die Wirkung {with_trend.delta:+.2f}",
+        f"es besserte sich schon vorher ({yearly:+.2f} im Jahr); "
+        f"mit diesem Trend ist die Wirkung {with_trend.delta:+.2f}",
         t_52=t_short,
         delta_with_trend=with_trend.delta,
         t_with_trend=with_trend.t,
@@ -200,4 +206,9 @@ def alone(*, is_late: bool, has_other_action: bool, high_risk_changes: tuple[str
         numbers = ", ".join(high_risk_changes[:5])
         reasons.append(f"high-risk changes went live meanwhile ({numbers})")
         reasons_de.append(f"währenddessen gingen Changes mit hohem Risiko live ({numbers})")
-    return _result(8, not reasons, "; ".join(reasons) or "nothing else was changed", "; ".join(reasons_de) or "sonst wurde nichts geändert")
+    return _result(
+        8,
+        not reasons,
+        "; ".join(reasons) or "nothing else was changed",
+        "; ".join(reasons_de) or "sonst wurde nichts geändert",
+    )

@@ -43,7 +43,15 @@ class Outcome:
         return self.high < 0
 
 
-REASON_OF_GUARD = {2: "not_sustained", 3: "pre_trend", 4: "controls_made_it", 5: "controls_disagree", 6: "mix", 7: "no_controls", 8: "not_alone"}
+REASON_OF_GUARD = {
+    2: "not_sustained",
+    3: "pre_trend",
+    4: "controls_made_it",
+    5: "controls_disagree",
+    6: "mix",
+    7: "no_controls",
+    8: "not_alone",
+}
 
 
 def _worse_is_attributable(o: Outcome) -> bool:

@@ -1,12 +1,15 @@
-"""Metrics: each one function from canonical records to weekly cells."""
+"""Metrics: each one function from canonical records to the rows that count, summed to weekly cells."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from improvement.errors import InputError
-from improvement.metrics.catalogue import DIMENSIONS, NONE, Metric
-from improvement.metrics.cells import CellQuery, Tables, complete, scope_rows, where_from
+from improvement.metrics.catalogue import DIMENSIONS, NONE, Fill, Metric
+from improvement.metrics.cells import CellQuery, Tables, scope_rows, summed, where_from
+from improvement.metrics.filling import complete
 from improvement.metrics.hard import HARD
-from improvement.metrics.soft import SOFT
+from improvement.metrics.soft import SOFT, last_days
 
 CATALOGUE: dict[str, Metric] = {metric.id: metric for metric in (*HARD, *SOFT)}
 
@@ -18,9 +21,37 @@ def metric_named(name: str) -> Metric:
     return CATALOGUE[name]
 
 
-def expression(query: CellQuery, tables: Tables) -> object:
-    """The lazy query that gives a metric's raw cells."""
-    return metric_named(query.metric).expression(tables, query)
+def expression(query: CellQuery, tables: Tables) -> Any:
+    """The lazy query that gives a metric's raw cells, to be made whole by :func:`complete`."""
+    metric = metric_named(query.metric)
+    rows = metric.rows(tables, query)
+    return last_days(rows, query) if metric.fill is Fill.SINCE_LAST else summed(rows, query)
+
+
+def contributing(query: CellQuery, tables: Tables) -> Any:
+    """The lazy query of the rows behind a value: ``by…[, stratum], id, week, numerator, denominator``.
+
+    Of a count the tickets counted, of a level the tickets that make it up, of a contact gap each account's last
+    contact (``week`` is then never earlier than the week before the first one asked for).
+    """
+    metric = metric_named(query.metric)
+    rows = metric.rows(tables, query)
+    if metric.fill is Fill.ZERO:
+        return rows.filter(rows.week >= tables.first_week, rows.numerator != 0)
+    if metric.fill is Fill.RUNNING_SUM:
+        levels = rows.group_by([*query.keys, "id"]).agg(
+            week=rows.week.min(), numerator=rows.numerator.sum(), denominator=rows.denominator.max()
+        )
+        return levels.filter(levels.numerator != 0)
+    if metric.fill is Fill.SINCE_LAST:
+        spoken = rows.filter(rows.numerator.notnull())
+        return spoken.group_by([*query.keys, "account"]).agg(
+            id=spoken.id.argmax(spoken.numerator),
+            week=spoken.week.max(),
+            numerator=spoken.numerator.max(),
+            denominator=spoken.numerator.count().cast("float64"),
+        )
+    return rows
 
 
 __all__ = [
@@ -28,9 +59,11 @@ __all__ = [
     "DIMENSIONS",
     "NONE",
     "CellQuery",
+    "Fill",
     "Metric",
     "Tables",
     "complete",
+    "contributing",
     "expression",
     "metric_named",
     "scope_rows",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Literal
 
 Family = Literal["proportion", "count", "time", "score"]
@@ -13,15 +14,27 @@ DIMENSIONS = ("customer", "country", "service", "supplier", "category", "assignm
 TICKET_WHERE = ("kind", *DIMENSIONS)
 SLA_WHERE = (*TICKET_WHERE, "sla.target", "sla.agreement")
 SURVEY_WHERE = (*TICKET_WHERE, "survey.kind")
+CONTACT_WHERE = ("customer", "country", "service")
 NONE = "(none)"  # the scope value of a missing dimension
+DEFAULT_TAU_H = 336.0  # two weeks
+
+
+class Fill(Enum):
+    """What a week says in which no row of a scope falls."""
+
+    ABSENT = "absent"  # nothing: rates and means have no value then
+    ZERO = "zero"  # a count of zero over one week of exposure
+    RUNNING_SUM = "running sum"  # the level left by all changes so far
+    SINCE_LAST = "since last"  # days since the last event of each account
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric of the catalogue.
 
-    ``expression`` maps the canonical tables and a query to weekly cells (improvement/metrics/cells.py). ``unit`` is
-    that of the value shown; ``is_share`` values are shown as percentages. ``tau_h`` restricts times (hours).
+    ``rows`` maps the canonical tables and a query to the rows that count (improvement/metrics/cells.py): the weekly
+    cells are their sums, and the rows behind a point are these rows. ``unit`` is that of the value shown;
+    ``is_share`` values are shown as percentages. ``tau_h`` restricts times (hours).
     """
 
     id: str
@@ -34,12 +47,17 @@ class Metric:
     denominator: str
     family: Family | None
     where_keys: tuple[str, ...]
-    expression: Callable[[Any, Any], Any] = field(repr=False)
+    rows: Callable[[Any, Any], Any] = field(repr=False)
     version: int = 1
-    is_snapshot: bool = False
+    fill: Fill = Fill.ABSENT
     is_share: bool = False
     tau_h: float | None = None
     example: str = ""
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether a value is the state at a week's end, so that a window's value is that of its last week."""
+        return self.fill in (Fill.RUNNING_SUM, Fill.SINCE_LAST)
 
     @property
     def sign(self) -> int:

@@ -1,7 +1,8 @@
-"""From canonical tables to weekly cells: one lazy query per metric, filter and grouping.
+"""From canonical tables to weekly cells: one lazy Ibis query per metric, filter and grouping.
 
-The query's text never changes from cycle to cycle: the moment and the weeks come from a one-row table
-``parameters``, so that an engine compiles it once. Weeks that hold nothing are added afterwards (:func:`complete`).
+A metric says which rows count (dimensions, week, numerator, denominator, id); cells are the sums of these rows, and
+the same rows are the evidence behind a point. The moment and the weeks come with the tables as scalars, so that an
+engine compiles a query once and runs it for every cycle. Weeks that hold nothing are added afterwards (filling.py).
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from improvement.metrics.catalogue import NONE, Metric
+from improvement.metrics.catalogue import NONE
 
 Where = tuple[tuple[str, tuple[str | int | bool, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CellQuery:
-    """What to count: a metric on one connection, filtered and grouped. Hashable, so that its SQL is kept."""
+    """What to count: a metric on one connection, filtered and grouped. Hashable, so that its SQL is kept.
+
+    ``stratum`` splits the cells of a scope further (priority, category); ``tau_h`` restricts times, in hours.
+    """
 
     metric: str
     connection: str
@@ -30,6 +31,11 @@ class CellQuery:
     by: tuple[str, ...] = ()
     stratum: str | None = None
     tau_h: float | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that name a series: dimensions, then the stratum."""
+        return (*self.by, "stratum") if self.stratum is not None else self.by
 
 
 def where_from(conditions: Mapping[str, Any]) -> Where:
@@ -43,40 +49,42 @@ def where_from(conditions: Mapping[str, Any]) -> Where:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The canonical tables as Ibis sees them, tombstones left out, and the one-row ``parameters``."""
+    """The canonical tables as lazy Ibis tables without tombstones, and the moment of the evaluation as scalars.
+
+    SLA rows and surveys carry the dimensions of their ticket. Beside the canonical columns there are those derived at
+    load: a local day for every instant; tickets' ``done_at`` (resolved, or closed where the platform knows no
+    resolution; null while a ticket is open again) and ``open_s`` (seconds from opening to it, never negative); SLA
+    rows' ``decided_at`` (breached: when the goal ran out; kept: when the clock stopped) and ``clock_s`` (business
+    seconds where the platform computes them, else from start to end). ``as_of`` is a UTC timestamp; ``first_day`` and
+    ``last_day`` are the local days (days since 1970) of the first week's Monday and the last week's Sunday.
+    """
 
     tickets: Any
     slas: Any
     surveys: Any
     contacts: Any
     outages: Any
-    parameters: Any
-
-    @property
-    def as_of(self) -> Any:
-        """The moment up to which events count."""
-        return self.parameters.as_of.as_scalar()
+    as_of: Any
+    first_day: Any
+    last_day: Any
 
     @property
     def first_week(self) -> Any:
         """The first week asked for."""
-        return self.parameters.first_week.as_scalar()
-
-    @property
-    def last_week(self) -> Any:
-        """The last week asked for."""
-        return self.parameters.last_week.as_scalar()
+        return week_from(self.first_day)
 
 
 COLUMN_OF = {"sla.target": "target", "sla.agreement": "agreement", "survey.kind": "survey_kind"}
 
 
 def filtered(table: Any, query: CellQuery) -> Any:
-    """The rows of the query's connection that meet its conditions."""
+    """The rows of the query's connection that meet its conditions; ``(none)`` is met by a missing value."""
     kept = table.filter(table.connection == query.connection)
     for key, values in query.where:
         column = kept[COLUMN_OF.get(key, key)]
-        kept = kept.filter(column == values[0] if len(values) == 1 else column.isin(values))
+        present = [value for value in values if value != NONE]
+        is_met = column.isin(present) if len(present) != 1 else column == present[0]
+        kept = kept.filter(is_met if len(present) == len(values) else is_met | column.isnull())
     return kept
 
 
@@ -87,138 +95,55 @@ def week_from(day: Any) -> Any:
 
 def dimension(table: Any, name: str) -> Any:
     """A dimension as text; a missing one is the scope value ``(none)``."""
-    return ibis.coalesce(table[name].cast("string"), ibis.literal(NONE)).name(name)
+    column = table[name]
+    return ibis.coalesce(column if column.type().is_string() else column.cast("string"), ibis.literal(NONE))
 
 
-def grouped(table: Any, query: CellQuery, *, week: Any, numerator: Any, denominator: Any) -> Any:
-    """Sum numerator and denominator by scope, week and stratum."""
+def dimensions(table: Any, query: CellQuery) -> dict[str, Any]:
+    """The columns that name a row's series."""
     columns = {name: dimension(table, name) for name in query.by}
     if query.stratum is not None:
-        columns["stratum"] = dimension(table, query.stratum).name("stratum")
-    keyed = table.select(
-        **columns,
+        columns["stratum"] = dimension(table, query.stratum)
+    return columns
+
+
+def rows(table: Any, query: CellQuery, *, week: Any, numerator: Any, denominator: Any) -> Any:
+    """What each record adds: ``by…[, stratum], id, week, numerator, denominator``."""
+    return table.select(
+        **dimensions(table, query),
+        id=table.id,
         week=week,
         numerator=numerator.cast("float64"),
         denominator=denominator.cast("float64"),
     )
-    keys = [*columns, "week"]
-    return keyed.group_by(keys).agg(
-        numerator=keyed.numerator.sum(), denominator=keyed.denominator.sum(), n=keyed.count()
+
+
+def summed(table: Any, query: CellQuery) -> Any:
+    """Cells: the rows' sums by series and week, and how many rows they are."""
+    return table.group_by([*query.keys, "week"]).agg(
+        numerator=table.numerator.sum(), denominator=table.denominator.sum(), n=table.count()
     )
 
 
 def within(table: Any, tables: Tables, day: Any, moment: Any) -> Any:
     """Rows whose event lies in the weeks asked for and not after the moment."""
-    week = week_from(day)
-    return table.filter(moment <= tables.as_of, week >= tables.first_week, week <= tables.last_week)
+    return table.filter(moment <= tables.as_of, day >= tables.first_day, day <= tables.last_day)
 
 
-def complete(metric: Metric, query: CellQuery, found: pa.Table, *, first_week: int, last_week: int) -> pa.Table:
-    """Cells with every week that counts: zero weeks for counts, carried-forward weeks for snapshots.
-
-    Returns the columns ``by…, week, numerator, denominator, n[, stratum]``, sorted by scope and week, so that the
-    same data give the same bytes.
-    """
-    if metric.is_snapshot:
-        found = _carried_forward(metric, query, found, first_week, last_week)
-    elif metric.family == "count" or metric.family is None and metric.unit == "tickets":
-        found = _with_zero_weeks(query, found, last_week)
-    keys = [*query.by, "week", *(["stratum"] if query.stratum is not None else [])]
-    return found.select([*keys, "numerator", "denominator", "n"]).sort_by([(key, "ascending") for key in keys])
+def until(table: Any, tables: Tables, day: Any, moment: Any) -> Any:
+    """Rows whose event lies before the end of the last week asked for and not after the moment."""
+    return table.filter(moment <= tables.as_of, day <= tables.last_day)
 
 
-def _scopes(query: CellQuery, table: pa.Table) -> dict[tuple[str, ...], np.ndarray]:
-    """Row numbers by scope (and stratum)."""
-    keys = [*query.by, *(["stratum"] if query.stratum is not None else [])]
-    if not keys:
-        return {(): np.arange(table.num_rows)}
-    columns = [table[key].to_pylist() for key in keys]
-    rows: dict[tuple[str, ...], list[int]] = {}
-    for index, scope in enumerate(zip(*columns, strict=True)):
-        rows.setdefault(scope, []).append(index)
-    return {scope: np.array(indices) for scope, indices in rows.items()}
+def week_or_before(day: Any, tables: Tables) -> Any:
+    """The week of a day, where all weeks before the first one asked for are one: the week before it."""
+    return ibis.greatest(week_from(day), tables.first_week - 1)
 
 
-def _rebuilt(query: CellQuery, parts: list[tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> pa.Table:
-    keys = [*query.by, *(["stratum"] if query.stratum is not None else [])]
-    columns: dict[str, pa.Array] = {}
-    for position, key in enumerate(keys):
-        columns[key] = pa.array([scope[position] for scope, weeks, *_ in parts for _ in range(len(weeks))], pa.string())
-    joined = [np.concatenate([part[index] for part in parts]) if parts else np.zeros(0) for index in range(1, 5)]
-    columns["week"] = pa.array(joined[0].astype(np.int64))
-    columns["numerator"] = pa.array(joined[1].astype(np.float64))
-    columns["denominator"] = pa.array(joined[2].astype(np.float64))
-    columns["n"] = pa.array(joined[3].astype(np.int64))
-    return pa.table(columns)
+def scope_rows(table: Any, scope: Mapping[str, str]) -> Any:
+    """The rows of one scope in an Arrow table."""
+    import pyarrow.compute as pc
 
-
-def _with_zero_weeks(query: CellQuery, found: pa.Table, last_week: int) -> pa.Table:
-    """From a scope's first week on, a week without rows is a count of zero over one week of exposure."""
-    week = found["week"].to_numpy()
-    numerator, n = found["numerator"].to_numpy(), found["n"].to_numpy()
-    parts = []
-    for scope, rows in _scopes(query, found).items():
-        if not len(rows):
-            continue
-        weeks = np.arange(week[rows].min(), last_week + 1)
-        counts, volume = np.zeros(len(weeks)), np.zeros(len(weeks))
-        counts[week[rows] - weeks[0]] = numerator[rows]
-        volume[week[rows] - weeks[0]] = n[rows]
-        parts.append((scope, weeks, counts, np.ones(len(weeks)), volume))
-    return _rebuilt(query, parts)
-
-
-def _carried_forward(metric: Metric, query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> pa.Table:
-    """Snapshots at the end of each week, from changes per week (backlog) or the last day seen (contact gap)."""
-    week = found["week"].to_numpy()
-    numerator, denominator = found["numerator"].to_numpy(), found["denominator"].to_numpy()
-    parts = []
-    for scope, rows in _scopes(query, found).items():
-        if not len(rows):
-            continue
-        start = int(week[rows].min())
-        weeks = np.arange(start, last_week + 1)
-        if not len(weeks):
-            continue
-        changes = np.zeros(len(weeks))
-        if metric.id == "backlog_open":
-            np.add.at(changes, week[rows] - start, numerator[rows])
-            values, accounts = np.cumsum(changes), np.ones(len(weeks))
-            volume = values
-        else:
-            values, accounts = _gaps(week[rows], numerator[rows], denominator[rows], weeks)
-            volume = accounts
-        keep = weeks >= first_week
-        parts.append((scope, weeks[keep], values[keep], accounts[keep], np.maximum(volume[keep], 0)))
-    return _rebuilt(query, parts)
-
-
-def _gaps(
-    seen_week: np.ndarray, seen_day: np.ndarray, account: np.ndarray, weeks: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum over accounts of days since the last contact at each week's Sunday, and the number of accounts."""
-    total, accounts = np.zeros(len(weeks)), np.zeros(len(weeks))
-    sundays = weeks * 7 + 3
-    for one in np.unique(account):
-        mine = account == one
-        last = np.full(len(weeks), -np.inf)
-        np.maximum.at(last, seen_week[mine] - weeks[0], seen_day[mine])
-        last = np.maximum.accumulate(last)
-        known = np.isfinite(last)
-        total[known] += sundays[known] - last[known]
-        accounts[known] += 1
-    return total, accounts
-
-
-def empty(query: CellQuery) -> pa.Table:
-    """No cells, with the columns of a query."""
-    return _rebuilt(query, [])
-
-
-def scope_rows(table: pa.Table, scope: Mapping[str, str]) -> pa.Table:
-    """The rows of one scope."""
-    mask: Any = None
     for key, value in scope.items():
-        is_match = pc.equal(table[key], value)
-        mask = is_match if mask is None else pc.and_(mask, is_match)
-    return table if mask is None else table.filter(mask)
+        table = table.filter(pc.equal(table[key], value))
+    return table

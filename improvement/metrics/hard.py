@@ -6,31 +6,25 @@ from typing import Any
 
 import ibis
 
-from improvement.metrics.catalogue import SLA_WHERE, TICKET_WHERE, Metric
-from improvement.metrics.cells import CellQuery, Tables, filtered, grouped, week_from, within
+from improvement.metrics.catalogue import DEFAULT_TAU_H, SLA_WHERE, TICKET_WHERE, Fill, Metric
+from improvement.metrics.cells import CellQuery, Tables, filtered, rows, until, week_from, week_or_before, within
 
 ONE = ibis.literal(1)
 
 
-def _tickets(tables: Tables, query: CellQuery) -> Any:
-    table = filtered(tables.tickets, query)
-    return table.filter(ibis.coalesce(table.state, "") != "cancelled")
-
-
 def incident_count(tables: Tables, query: CellQuery) -> Any:
     """Tickets by the week they were opened."""
-    table = _tickets(tables, query)
-    table = within(table, tables, table.opened_day, table.opened_at)
-    return grouped(table, query, week=week_from(table.opened_day), numerator=ONE, denominator=ONE)
+    table = _incidents(tables, query)
+    table = until(table, tables, table.opened_day, table.opened_at)
+    return rows(table, query, week=week_or_before(table.opened_day, tables), numerator=ONE, denominator=ONE)
 
 
 def major_incident_count(tables: Tables, query: CellQuery) -> Any:
-    """Major incidents by the week they were opened; every scope with tickets is listed, if with zero."""
-    table = _tickets(tables, query)
-    table = within(table, tables, table.opened_day, table.opened_at)
-    return grouped(
-        table, query, week=week_from(table.opened_day), numerator=table.is_major.cast("int64"), denominator=ONE
-    )
+    """Major incidents by the week they were opened; every scope with incidents is listed, if with zero."""
+    table = _incidents(tables, query)
+    table = until(table, tables, table.opened_day, table.opened_at)
+    week = week_or_before(table.opened_day, tables)
+    return rows(table, query, week=week, numerator=table.is_major.cast("int64"), denominator=ONE)
 
 
 def sla_breach_rate(tables: Tables, query: CellQuery) -> Any:
@@ -38,57 +32,45 @@ def sla_breach_rate(tables: Tables, query: CellQuery) -> Any:
     table = filtered(tables.slas, query)
     table = table.filter(table.stage != "cancelled")
     table = within(table, tables, table.decided_day, table.decided_at)
-    return grouped(
-        table, query, week=week_from(table.decided_day), numerator=table.is_breached.cast("int64"), denominator=ONE
-    )
+    week = week_from(table.decided_day)
+    return rows(table, query, week=week, numerator=table.is_breached.cast("int64"), denominator=ONE)
 
 
 def time_to_respond(tables: Tables, query: CellQuery) -> Any:
     """Hours on the response clock, by the week it stopped."""
     table = filtered(tables.slas, query)
-    table = table.filter(table.target == "response", table.stage == "completed", table.elapsed_s.notnull())
+    table = table.filter(table.target == "response", table.stage == "completed", table.clock_s.notnull())
     table = within(table, tables, table.end_day, table.end_at)
-    return grouped(table, query, week=week_from(table.end_day), numerator=table.elapsed_s / 3600.0, denominator=ONE)
+    return rows(table, query, week=week_from(table.end_day), numerator=table.clock_s / 3600.0, denominator=ONE)
 
 
 def time_to_resolve(tables: Tables, query: CellQuery) -> Any:
-    """Restricted hours min(T, τ) of tickets opened in the week; the caller asks only for weeks old enough."""
-    tau_h = query.tau_h or 336.0
+    """Restricted hours min(T, τ) of tickets opened in the week and at least τ ago."""
+    tau_h = query.tau_h or DEFAULT_TAU_H
     table = _tickets(tables, query)
     table = within(table, tables, table.opened_day, table.opened_at)
-    opened_s = table.opened_at.epoch_seconds()
-    hours = (table.resolved_at.epoch_seconds() - opened_s) / 3600.0
-    is_known = table.resolved_at.notnull() & (table.resolved_at <= tables.as_of)
-    restricted = ibis.cases((is_known & (hours < tau_h), ibis.greatest(hours, 0.0)), else_=tau_h)
-    return grouped(table, query, week=week_from(table.opened_day), numerator=restricted, denominator=ONE)
+    table = table.filter(table.opened_at <= tables.as_of - ibis.interval(seconds=round(tau_h * 3600)))
+    hours = ibis.least(table.open_s / 3600.0, tau_h)
+    restricted = ibis.cases((table.done_at <= tables.as_of, hours), else_=tau_h)
+    return rows(table, query, week=week_from(table.opened_day), numerator=restricted, denominator=ONE)
 
 
 def reopen_rate(tables: Tables, query: CellQuery) -> Any:
     """Resolved tickets that were reopened at least once, by the week of their resolution."""
     table = _tickets(tables, query)
     table = within(table, tables, table.resolved_day, table.resolved_at)
-    return grouped(
-        table,
-        query,
-        week=week_from(table.resolved_day),
-        numerator=(table.reopen_count > 0).cast("int64"),
-        denominator=ONE,
-    )
+    week = week_from(table.resolved_day)
+    return rows(table, query, week=week, numerator=(table.reopen_count > 0).cast("int64"), denominator=ONE)
 
 
 def backlog_open(tables: Tables, query: CellQuery) -> Any:
-    """Changes of the backlog: +1 in the week a ticket was opened, −1 in the week it was resolved."""
+    """Changes of the backlog: +1 in the week a ticket was opened, −1 in the week it was done."""
     table = _tickets(tables, query)
-    opened = table.filter(table.opened_at <= tables.as_of, week_from(table.opened_day) <= tables.last_week)
-    plus = grouped(opened, query, week=week_from(opened.opened_day), numerator=ONE, denominator=ONE)
-    done = opened.filter(opened.resolved_at <= tables.as_of, week_from(opened.resolved_day) <= tables.last_week)
-    minus = grouped(
-        done,
-        query,
-        week=ibis.greatest(week_from(done.resolved_day), week_from(done.opened_day)),
-        numerator=ibis.literal(-1),
-        denominator=ONE,
-    )
+    opened = until(table, tables, table.opened_day, table.opened_at)
+    plus = rows(opened, query, week=week_or_before(opened.opened_day, tables), numerator=ONE, denominator=ONE)
+    done = until(opened, tables, opened.done_day, opened.done_at)
+    day = ibis.greatest(done.done_day, done.opened_day)  # some are recorded as resolved before they were opened
+    minus = rows(done, query, week=week_or_before(day, tables), numerator=ibis.literal(-1), denominator=ONE)
     return plus.union(minus)
 
 
@@ -97,20 +79,28 @@ def change_failure_rate(tables: Tables, query: CellQuery) -> Any:
     table = _tickets(tables, query)
     table = table.filter(table.kind == "change", table.is_successful.notnull())
     table = within(table, tables, table.closed_day, table.closed_at)
-    return grouped(
-        table,
-        query,
-        week=week_from(table.closed_day),
-        numerator=(~table.is_successful).cast("int64"),
-        denominator=ONE,
-    )
+    week = week_from(table.closed_day)
+    return rows(table, query, week=week, numerator=(~table.is_successful).cast("int64"), denominator=ONE)
+
+
+def _tickets(tables: Tables, query: CellQuery) -> Any:
+    table = filtered(tables.tickets, query)
+    return table.filter(table.state != "cancelled")
+
+
+def _incidents(tables: Tables, query: CellQuery) -> Any:
+    table = _tickets(tables, query)
+    return table if any(key == "kind" for key, _ in query.where) else table.filter(table.kind == "incident")
 
 
 HARD = (
     Metric(
         id="incident_count",
         title="Incidents opened",
-        definition="How many tickets were opened in a week; cancelled ones do not count.",
+        definition=(
+            "How many incidents were opened in a week; cancelled ones do not count. With `kind` in the filter it "
+            "counts tickets of that kind."
+        ),
         unit="tickets",
         direction="lower",
         date_basis="opened",
@@ -118,13 +108,14 @@ HARD = (
         denominator="one week of exposure",
         family="count",
         where_keys=TICKET_WHERE,
-        expression=incident_count,
+        rows=incident_count,
+        fill=Fill.ZERO,
         example="40, 44, 38 and 42 tickets in four weeks: 164 / 4 = 41 tickets a week.",
     ),
     Metric(
         id="major_incident_count",
         title="Major incidents",
-        definition="How many major incidents were opened in a week.",
+        definition="How many major incidents were opened in a week; cancelled ones do not count.",
         unit="tickets",
         direction="lower",
         date_basis="opened",
@@ -132,7 +123,8 @@ HARD = (
         denominator="one week of exposure",
         family="count",
         where_keys=TICKET_WHERE,
-        expression=major_incident_count,
+        rows=major_incident_count,
+        fill=Fill.ZERO,
         example="One major incident in four weeks: 1 / 4 = 0.25 a week.",
     ),
     Metric(
@@ -149,14 +141,17 @@ HARD = (
         denominator="decided clocks",
         family="proportion",
         where_keys=SLA_WHERE,
-        expression=sla_breach_rate,
+        rows=sla_breach_rate,
         is_share=True,
         example="8 breached of 40 decided clocks: 20 %.",
     ),
     Metric(
         id="time_to_respond",
         title="Time to respond",
-        definition="Mean time on the response clock, in business hours where the platform computes them.",
+        definition=(
+            "Mean time on response clocks that stopped in the week, in business hours where the platform computes "
+            "them, else by the wall clock."
+        ),
         unit="h",
         direction="lower",
         date_basis="response clock stopped",
@@ -164,7 +159,7 @@ HARD = (
         denominator="stopped response clocks",
         family=None,
         where_keys=SLA_WHERE,
-        expression=time_to_respond,
+        rows=time_to_respond,
         example="0.5 h and 1.5 h: mean 1.0 h.",
     ),
     Metric(
@@ -172,7 +167,7 @@ HARD = (
         title="Time to resolve",
         definition=(
             "Restricted mean time from opening to resolution: min(T, τ) over all tickets opened at least τ ago, so "
-            "that open tickets count with τ and nothing is censored."
+            "that open tickets count with τ and nothing is censored. A ticket that is open again is not resolved."
         ),
         unit="h",
         direction="lower",
@@ -181,8 +176,8 @@ HARD = (
         denominator="matured tickets",
         family="time",
         where_keys=TICKET_WHERE,
-        expression=time_to_resolve,
-        tau_h=336.0,
+        rows=time_to_resolve,
+        tau_h=DEFAULT_TAU_H,
         example="4 h, 20 h and one still open after τ = 336 h: (4 + 20 + 336) / 3 = 120 h.",
     ),
     Metric(
@@ -196,14 +191,17 @@ HARD = (
         denominator="resolved tickets",
         family="proportion",
         where_keys=TICKET_WHERE,
-        expression=reopen_rate,
+        rows=reopen_rate,
         is_share=True,
         example="3 of 60 resolved tickets were reopened: 5 %.",
     ),
     Metric(
         id="backlog_open",
         title="Open backlog",
-        definition="How many tickets were open at the end of the week.",
+        definition=(
+            "How many tickets were open at the end of the week: opened, and neither resolved nor closed by then; "
+            "cancelled ones do not count."
+        ),
         unit="open tickets",
         direction="lower",
         date_basis="end of week",
@@ -211,8 +209,8 @@ HARD = (
         denominator="one",
         family=None,
         where_keys=TICKET_WHERE,
-        expression=backlog_open,
-        is_snapshot=True,
+        rows=backlog_open,
+        fill=Fill.RUNNING_SUM,
         example="Opened 120 so far, resolved 104: 16 open.",
     ),
     Metric(
@@ -226,7 +224,7 @@ HARD = (
         denominator="changes closed with an outcome",
         family="proportion",
         where_keys=TICKET_WHERE,
-        expression=change_failure_rate,
+        rows=change_failure_rate,
         is_share=True,
         example="2 failed of 16 closed changes: 12.5 %.",
     ),

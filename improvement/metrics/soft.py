@@ -6,57 +6,89 @@ from typing import Any
 
 import ibis
 
-from improvement.metrics.catalogue import SURVEY_WHERE, TICKET_WHERE, Metric
-from improvement.metrics.cells import CellQuery, Tables, dimension, filtered, grouped, week_from, within
+from improvement.metrics.catalogue import CONTACT_WHERE, SURVEY_WHERE, Fill, Metric
+from improvement.metrics.cells import (
+    CellQuery,
+    Tables,
+    dimension,
+    dimensions,
+    filtered,
+    rows,
+    until,
+    week_from,
+    week_or_before,
+    within,
+)
 
 ONE = ibis.literal(1)
 
 
 def csat_mean(tables: Tables, query: CellQuery) -> Any:
-    """Score sum over answered surveys, by the week of the answer."""
+    """Scores of answered satisfaction surveys on a scale of 1 to 5, by the week of the answer."""
     table = filtered(tables.surveys, query)
-    table = table.filter(table.score.notnull())
+    table = table.filter(table.survey_kind == "csat", table.score.notnull())
     table = within(table, tables, table.answered_day, table.answered_at)
-    return grouped(table, query, week=week_from(table.answered_day), numerator=table.score, denominator=ONE)
+    low, high = table.scale_min, table.scale_max
+    on_five = 1.0 + 4.0 * (table.score - low) / (high - low)
+    is_other = (high > low) & ((low != 1.0) | (high != 5.0))
+    score = ibis.ifelse(is_other.fill_null(False), on_five, table.score)
+    return rows(table, query, week=week_from(table.answered_day), numerator=score, denominator=ONE)
 
 
 def contact_gap(tables: Tables, query: CellQuery) -> Any:
-    """The days on which an account was spoken to: contacts, answered surveys, and its first ticket as the start.
+    """The days on which an account was spoken to, and the day its first ticket was opened, from which a gap starts.
 
-    ``numerator`` carries the day, ``denominator`` a number that stands for the account.
+    ``numerator`` is the day of a contact or an answered survey, ``denominator`` that of the first ticket;
+    ``account`` is the customer.
     """
     contacts = filtered(tables.contacts, query)
-    contacts = contacts.filter(contacts.at <= tables.as_of)
     surveys = filtered(tables.surveys, query)
-    surveys = surveys.filter(surveys.answered_at <= tables.as_of)
     tickets = filtered(tables.tickets, query)
-    tickets = tickets.filter(tickets.opened_at <= tables.as_of)
-    days = (
-        _seen(contacts, query, contacts.at_day)
-        .union(_seen(surveys, query, surveys.answered_day))
-        .union(_first(tickets, query))
+    contacts = until(contacts, tables, contacts.at_day, contacts["at"])
+    surveys = until(surveys, tables, surveys.answered_day, surveys.answered_at)
+    tickets = until(tickets, tables, tickets.opened_day, tickets.opened_at)
+    spoken = [
+        _event(contacts, query, tables, id=contacts.id, contact=contacts.at_day),
+        _event(surveys, query, tables, id=surveys.id, contact=surveys.answered_day),
+    ]
+    keys = {**dimensions(tickets, query), "account": dimension(tickets, "customer")}
+    first = tickets.select(**keys, opened_day=tickets.opened_day).group_by(list(keys)).agg(day=ibis._.opened_day.min())
+    start = first.select(
+        *keys,
+        id=ibis.null("string"),
+        week=week_or_before(first.day, tables),
+        numerator=ibis.null("float64"),
+        denominator=first.day.cast("float64"),
     )
-    days = days.filter(week_from(days.day) <= tables.last_week)
-    keys = [*query.by, "account"]
-    weekly = days.group_by(*keys, week=week_from(days.day)).agg(numerator=days.day.max().cast("float64"), n=days.count())
-    numbered = weekly.mutate(denominator=weekly.account.hash().cast("float64"))
-    return numbered.drop("account")
+    return spoken[0].union(spoken[1]).union(start)
 
 
-def _seen(table: Any, query: CellQuery, day: Any) -> Any:
-    return table.select(**{name: dimension(table, name) for name in query.by}, account=dimension(table, "customer"), day=day)
+def last_days(table: Any, query: CellQuery) -> Any:
+    """Per series, account and week: the last day of contact and the first day of a ticket."""
+    return table.group_by([*query.keys, "account", "week"]).agg(
+        numerator=table.numerator.max(), denominator=table.denominator.min(), n=table.count()
+    )
 
 
-def _first(table: Any, query: CellQuery) -> Any:
-    seen = _seen(table, query, table.opened_day)
-    return seen.group_by([*query.by, "account"]).agg(day=seen.day.min())
+def _event(table: Any, query: CellQuery, tables: Tables, *, id: Any, contact: Any) -> Any:
+    return table.select(
+        **dimensions(table, query),
+        account=dimension(table, "customer"),
+        id=id,
+        week=week_or_before(contact, tables),
+        numerator=contact.cast("float64"),
+        denominator=ibis.null("float64"),
+    )
 
 
 SOFT = (
     Metric(
         id="csat_mean",
         title="Customer satisfaction",
-        definition="Mean score of answered satisfaction surveys; always read it with the response rate.",
+        definition=(
+            "Mean score of satisfaction surveys answered in the week, on a scale of 1 to 5 (other scales are mapped "
+            "onto it); always read it with the response rate."
+        ),
         unit="points",
         direction="higher",
         date_basis="answered",
@@ -64,7 +96,7 @@ SOFT = (
         denominator="answered surveys",
         family="score",
         where_keys=SURVEY_WHERE,
-        expression=csat_mean,
+        rows=csat_mean,
         example="Scores 5, 4 and 3: 12 / 3 = 4.00 points.",
     ),
     Metric(
@@ -80,9 +112,9 @@ SOFT = (
         numerator="days since the last contact, summed over accounts",
         denominator="accounts",
         family=None,
-        where_keys=TICKET_WHERE,
-        expression=contact_gap,
-        is_snapshot=True,
+        where_keys=CONTACT_WHERE,
+        rows=contact_gap,
+        fill=Fill.SINCE_LAST,
         example="Two accounts, last spoken to 10 and 30 days ago: 20 days.",
     ),
 )

@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iter
         file.unlink()
     (tmp_path / "rules" / "sla.yaml").write_text(RULE, encoding="utf-8")
     assert settings.REGELKREIS.home == tmp_path.resolve()
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.fixture

@@ -95,7 +95,12 @@ class MemoryPlatform:
             if self.fails_after_write:
                 self.fails_after_write = False
                 raise ConnectionFailed("The connection was reset.", mend="It is tried again.")
-        return Receipt(ref=self._ref(outbound.action_id), status=0 if was_found else 201, was_found=was_found, request_sha256="0" * 64)
+        return Receipt(
+            ref=self._ref(outbound.action_id),
+            status=0 if was_found else 201,
+            was_found=was_found,
+            request_sha256="0" * 64,
+        )
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         return [PreviewRequest(method="POST", url="memory:", body=msgspec.json.encode(outbound).decode())]
@@ -106,10 +111,15 @@ class MemoryPlatform:
             code = ref.id.removeprefix("id-")
             found.append(
                 PlatformState(
-                    ref=ref, state=self.state[code], state_changed_by=self.owner.get(code), state_changed_at=None,
-                    close_code=None, owner=self.owner.get(code), due=None,
+                    ref=ref,
+                    state=self.state[code],
+                    state_changed_by=self.owner.get(code),
+                    state_changed_at=None,
+                    close_code=None,
+                    owner=self.owner.get(code),
+                    due=None,
                     approvals=tuple(self.approvals.get(code, ())),
-                )  # fmt: skip
+                )
             )
         return found
 
@@ -117,7 +127,9 @@ class MemoryPlatform:
         self.requests.append("closed")
 
     def _ref(self, code: str) -> RecordRef:
-        return RecordRef(connection=self.name, mode="cim", id=f"id-{code}", number=f"CIM-{code}", url=f"https://x/{code}")
+        return RecordRef(
+            connection=self.name, mode="cim", id=f"id-{code}", number=f"CIM-{code}", url=f"https://x/{code}"
+        )
 
 
 def _ticket(

@@ -19,7 +19,8 @@ FOREIGN = {
 def run(application: typer.Typer, arguments: list[str] | None = None) -> int:
     """Run the application; returns the exit code: 0 fine, 1 findings or refusals, 2 usage or invalid input.
 
-    ``arguments`` stand for those of the process. Anything unforeseen keeps its traceback: it is a bug and should look like one.
+    ``arguments`` stand for those of the process. Anything unforeseen keeps its traceback: it is a bug and should
+    look like one.
     """
     try:
         application(arguments)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from improvement.errors import InputError, Place
 
@@ -35,7 +35,7 @@ class Show:
     seed: int
     port: int
     weeks: int
-    size: str
+    size: Literal["small", "demo", "large"]
 
     @property
     def is_quiet(self) -> bool:
@@ -53,7 +53,11 @@ def play(**asked: Any) -> None:
 
     platforms: tuple[Any, ...] = ("servicenow",) if show.replay else ("servicenow", "jira_cloud")
     with running_sandbox(
-        platforms=platforms, seed=show.seed, size=show.size, now=None if show.replay else FIRST_CYCLE, replay=show.replay
+        platforms=platforms,
+        seed=show.seed,
+        size=show.size,
+        now=None if show.replay else FIRST_CYCLE,
+        replay=show.replay,
     ) as sandbox:
         _configure(show, sandbox)
         _start(show)
@@ -71,7 +75,9 @@ def play(**asked: Any) -> None:
 def _finish(show: Show, summary: dict[str, Any]) -> None:
     if show.json_file is not None:
         show.json_file.parent.mkdir(parents=True, exist_ok=True)
-        show.json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+        show.json_file.write_text(
+            json.dumps(summary, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+        )
     if show.as_json:
         print(json.dumps(summary, indent=2, ensure_ascii=False, default=str))
     else:
@@ -119,7 +125,9 @@ def _configure(show: Show, sandbox: Any) -> None:
         connections.append(_connection("jira", "jira", sandbox.jira_cloud_url, "regelkreis@example.com"))
     if show.replay:
         connections = [connections[0] + REPLAY_MAPPING]
-    text = f'public_url = "http://127.0.0.1:{show.port}"\nledger_origin = "demo.example/regelkreis"\n\n' + "\n".join(connections)
+    text = f'public_url = "http://127.0.0.1:{show.port}"\nledger_origin = "demo.example/regelkreis"\n\n' + "\n".join(
+        connections
+    )
     (show.home / "regelkreis.toml").write_text(text, encoding="utf-8")
     secrets = show.home / "secrets"
     secrets.mkdir(mode=0o700)

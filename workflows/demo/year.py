@@ -124,7 +124,11 @@ def _people_act(people: People, now: datetime) -> list[Deed]:
     people.commands.now = now  # type: ignore[attr-defined]
     register = [
         ActionView.of(
-            {**loop.detail(action), "golive_planned": _iso(action.golive_planned), "implemented_on": _iso(action.implemented_on)},
+            {
+                **loop.detail(action),
+                "golive_planned": _iso(action.golive_planned),
+                "implemented_on": _iso(action.implemented_on),
+            },
             settings.REGELKREIS.connections[action.connection].platform,
         )
         for action in Action.objects.select_related("owner").order_by("id")
@@ -173,7 +177,13 @@ def _bar(total: int, is_shown: bool) -> Any:
 
             yield plain
             return
-        columns = (TextColumn("cycles"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        columns = (
+            TextColumn("cycles"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
         with Progress(*columns, console=console) as progress:
             task = progress.add_task("", total=total)
 

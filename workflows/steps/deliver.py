@@ -134,9 +134,7 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
         "differences": sorted(receipt.differences),
         "unwritten": sorted(receipt.unwritten),
     }
-    ledger.append(
-        "delivery.receipt", subject=delivery.action.code, actor=ledger.ENGINE, at=as_of, payload=payload
-    )
+    ledger.append("delivery.receipt", subject=delivery.action.code, actor=ledger.ENGINE, at=as_of, payload=payload)
     if delivery.review is not None:
         ReviewEntry.objects.create(
             review=delivery.review,

@@ -138,12 +138,10 @@ def _take_approval(action: Action, approval: PlatformApproval, as_of: datetime, 
 #: What a platform state asks of an action that stands elsewhere: the events to try, by our state.
 WANTED: dict[str, dict[State, Event]] = {
     "in_progress": {State.PLANNED: Event.START, State.ON_HOLD: Event.RESUME},
-    "on_hold": {
-        state: Event.HOLD for state in State if state not in (State.ON_HOLD, State.CLOSED, State.CANCELLED)
-    },
-    "cancelled": {
-        state: Event.CANCEL for state in (State.PROPOSED, State.PLANNED, State.DOING, State.CHECKING, State.ON_HOLD)
-    },
+    "on_hold": {state: Event.HOLD for state in State if state not in (State.ON_HOLD, State.CLOSED, State.CANCELLED)},
+    "cancelled": dict.fromkeys(
+        (State.PROPOSED, State.PLANNED, State.DOING, State.CHECKING, State.ON_HOLD), Event.CANCEL
+    ),
     "accepted": {State.ON_HOLD: Event.RESUME},
     "new": {State.ON_HOLD: Event.RESUME},
     "assess": {State.ON_HOLD: Event.RESUME},
@@ -184,9 +182,7 @@ def _settle(action: Action, found: PlatformState) -> None:
         action.save(update_fields=["diverged"])
 
 
-def _try(
-    action: Action, event: Event, apply: Callable[[], object], as_of: datetime, result: FollowResult
-) -> None:
+def _try(action: Action, event: Event, apply: Callable[[], object], as_of: datetime, result: FollowResult) -> None:
     try:
         apply()
     except GuardRefused as refusal:

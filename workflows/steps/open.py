@@ -40,9 +40,7 @@ def open_actions(
     }
     week = last_week(as_of)
     candidates = [_candidate(finding, by_id[finding.rule_id], evaluated, week) for finding in firing.values()]
-    choice = choose(
-        candidates, open_per_owner=_open_per_owner(), budget=limits.budget, max_new=limits.max_new_actions
-    )
+    choice = choose(candidates, open_per_owner=_open_per_owner(), budget=limits.budget, max_new=limits.max_new_actions)
     reasons: dict[tuple[str, str], str] = {}
     for waiting in choice.queued:
         for member in waiting.proposal.members:

@@ -58,7 +58,9 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
         "restatement_seq": 0,
         "results": look.result if not is_missed else None,
         "verdict": look.verdict if not is_missed else "",
-        "reason": (look.result or {}).get("reason", "") if not is_missed else "not held within 14 days after it was due",
+        "reason": (look.result or {}).get("reason", "")
+        if not is_missed
+        else "not held within 14 days after it was due",
         "sentence": (look.result or {}).get("sentence", "") if not is_missed else "This review was not held in time.",
     }
 

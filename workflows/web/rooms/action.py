@@ -13,7 +13,7 @@ from improvement import pdca
 from improvement.pdca import State
 from workflows import loop, outbox
 from workflows.models import Action, Chart, LedgerEntry, Look, LookKind
-from workflows.web.visibility import actions_for
+from workflows.web.visibility import actions_for, signed_in
 
 STEPS = (
     ("P", (State.PROPOSED, State.PLANNED)),
@@ -56,7 +56,7 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
 
 def _find(request: HttpRequest, code: str) -> Action:
     number = code.upper().removeprefix("ACT-")
-    action = actions_for(request.user).filter(pk=int(number)).first() if number.isdecimal() else None
+    action = actions_for(signed_in(request)).filter(pk=int(number)).first() if number.isdecimal() else None
     if action is None:
         raise Http404
     return action

@@ -12,7 +12,7 @@ from django.shortcuts import render
 
 from improvement.pdca import State
 from workflows.models import Finding, Look, Point, ReviewRecord, RuleVersion
-from workflows.web.visibility import actions_for, findings_for
+from workflows.web.visibility import actions_for, findings_for, signed_in
 
 RECENT_POINTS = 26
 DECIDING = (State.ACTING.value,)
@@ -50,7 +50,7 @@ class CustomerMood:
 @login_required
 def show(request: HttpRequest) -> HttpResponse:
     """The first page after signing in."""
-    person = request.user
+    person = signed_in(request)
     actions = actions_for(person)
     mine = actions.filter(owner=person) if actions.filter(owner=person).exists() else actions
     context = {

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from improvement.pdca import State
 from workflows.models import Action
-from workflows.web.visibility import actions_for
+from workflows.web.visibility import actions_for, signed_in
 
 FILTERS = ("connection", "state", "verdict", "owner", "rule", "metric")
 COLUMNS = (
@@ -45,7 +45,7 @@ def show(request: HttpRequest) -> HttpResponse:
         Column(letter, titles[title], [action for action in rows if action.state in {state.value for state in states}])
         for letter, title, states in COLUMNS
     ]
-    choices = _choices(actions_for(request.user))
+    choices = _choices(actions_for(signed_in(request)))
     context = {
         "columns": columns,
         "actions": rows,
@@ -60,7 +60,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def filtered(request: HttpRequest) -> QuerySet[Action]:
     """The actions the address asks for."""
-    actions = actions_for(request.user)
+    actions = actions_for(signed_in(request))
     lookups = {
         "connection": "connection",
         "state": "state",
@@ -107,7 +107,9 @@ def export(request: HttpRequest) -> HttpResponse:
     response["Content-Disposition"] = 'attachment; filename="register.csv"'
     response.write("\ufeff")
     writer = csv.writer(response)
-    writer.writerow(["id", "title", "state", "owner", "connection", "scope", "metric", "goal", "due", "verdict", "record"])
+    writer.writerow(
+        ["id", "title", "state", "owner", "connection", "scope", "metric", "goal", "due", "verdict", "record"]
+    )
     for action in filtered(request):
         writer.writerow(
             [

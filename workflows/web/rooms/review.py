@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from workflows import reviewing
 from workflows.models import ReviewRecord
 from workflows.web.rooms.action import sentence
-from workflows.web.visibility import actions_for
+from workflows.web.visibility import actions_for, signed_in
 
 
 @login_required
@@ -33,7 +33,9 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 def document(request: HttpRequest, code: str) -> HttpResponse:
     """The published document: the engine's part and its entries, folded."""
-    return JsonResponse(reviewing.published(_find(request, code)), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    return JsonResponse(
+        reviewing.published(_find(request, code)), json_dumps_params={"indent": 2, "ensure_ascii": False}
+    )
 
 
 def _find(request: HttpRequest, code: str) -> ReviewRecord:
@@ -42,7 +44,7 @@ def _find(request: HttpRequest, code: str) -> ReviewRecord:
     if number.isdecimal():
         review = (
             ReviewRecord.objects.select_related("action", "look")
-            .filter(pk=int(number), action__in=actions_for(request.user))
+            .filter(pk=int(number), action__in=actions_for(signed_in(request)))
             .first()
         )
     if review is None:

@@ -99,7 +99,9 @@ def sparkline(values: Sequence[float | None], target: float | None = None, label
     rule = ""
     if target is not None:
         height = 25 - 22 * (target - low) / span
-        rule = format_html('<line x1="0" x2="120" y1="{}" y2="{}" class="spark-target"/>', f"{height:.1f}", f"{height:.1f}")
+        rule = format_html(
+            '<line x1="0" x2="120" y1="{}" y2="{}" class="spark-target"/>', f"{height:.1f}", f"{height:.1f}"
+        )
     return format_html(
         '<svg class="spark" viewBox="-2 0 124 28" width="120" height="28" role="img" aria-label="{}">{}'
         '<polyline points="{}"/></svg>',

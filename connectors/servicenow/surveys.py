@@ -1,0 +1,86 @@
+"""Scores of satisfaction surveys: the answers lie in a table of their own, one row per question."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.servicenow.lookups import Lookups
+from connectors.servicenow.paging import Pager, Position, Shape
+from connectors.servicenow.tables import STORED, Instance
+
+RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
+AROUND = timedelta(days=1)  # answers are written with their instance; others are asked for by id
+FIELDS = ("sys_id", "sys_updated_on", "instance", "metric", "actual_value")
+Scale = tuple[float, float]
+Answers = dict[str, dict[Scale, list[float]]]
+
+
+class Scores:
+    """Mean answer of each survey on its scale.
+
+    ``actual_value`` counts with the metric's own minimum and maximum (``normalized_value`` is weighted by category);
+    −1 means no answer. Where an instance asks on several scales, the one with most answers counts.
+    """
+
+    def __init__(self, instance: Instance, lookups: Lookups, *, until: str) -> None:
+        self._instance = instance
+        self._lookups = lookups
+        self._until = until
+        self._shape = Shape.of(FIELDS)
+        for name in ("min", "max"):
+            lookups.need(METRICS, name)
+
+    def of(self, ids: pa.Array, updated_on: pa.Array, taken_at: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Score, scale minimum and scale maximum of some surveys; null where nobody answered."""
+        taken = set(pc.drop_null(pc.if_else(pc.is_valid(taken_at), ids, pa.scalar(None, pa.string()))).to_pylist())
+        answers = self._answers(taken, updated_on) if taken else {}
+        found = [_best(answers.get(key)) if key in taken else None for key in ids.to_pylist()]
+        columns = zip(*(item or (None, None, None) for item in found), strict=True)
+        score, low, high = (pa.array(list(column), pa.float64()) for column in columns)
+        return score, low, high
+
+    def _answers(self, wanted: set[str], updated_on: pa.Array) -> Answers:
+        answers: Answers = defaultdict(lambda: defaultdict(list))
+        seen: set[str] = set()
+        span = pc.min_max(updated_on)
+        low, high = (datetime.strptime(span[end].as_py(), STORED) for end in ("min", "max"))  # noqa: DTZ007 - UTC both
+        pages = Pager(
+            self._instance,
+            RESULTS,
+            self._shape,
+            after=Position((low - AROUND).strftime(STORED)),
+            until=min((high + AROUND).strftime(STORED), self._until),
+        )
+        for page in pages:
+            for row in page:
+                if row.f2 in wanted:
+                    seen.add(row.f2)
+                    self._add(answers, row.f2, row.f3, row.f4)
+        for late in self._instance.rows_of(RESULTS, "instance", wanted - seen, "", FIELDS):
+            self._add(answers, late["instance"], late["metric"], late["actual_value"])
+        return answers
+
+    def _add(self, answers: Answers, survey: str, metric: str, actual: str) -> None:
+        value = _number(actual)
+        row = self._lookups.row(METRICS, metric)
+        low, high = _number(row.get("min", "")), _number(row.get("max", ""))
+        if value is not None and value >= 0 and low is not None and high is not None and low < high:
+            answers[survey][low, high].append(value)
+
+
+def _best(by_scale: dict[Scale, list[float]] | None) -> tuple[float, float, float] | None:
+    if not by_scale:
+        return None
+    scale, values = max(by_scale.items(), key=lambda item: (len(item[1]), -item[0][1], -item[0][0]))
+    return sum(values) / len(values), *scale
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""Is it there already? Every write leaves a trace that is searched before anything is sent."""
+
+from __future__ import annotations
+
+import re
+
+from connectors.servicenow.records import Mode
+from connectors.servicenow.tables import Instance, Row, literal
+from improvement.records import Outbound, OutboundFile
+
+_KEY = re.compile(r"\[rk [^\]\s]+\]")
+
+
+def correlation(key: str) -> str:
+    """What stands in ``correlation_id`` of a record or task of ours."""
+    return f"rk-{key}"
+
+
+def marker(key: str) -> str:
+    """The last line of a note of ours."""
+    return f"[rk {key}]"
+
+
+def is_ours(text: str) -> bool:
+    """Whether a journal entry carries a marker of ours."""
+    return _KEY.search(text) is not None
+
+
+class Traces:
+    """Searches for the traces of earlier attempts, reads only."""
+
+    def __init__(self, instance: Instance, mode: Mode) -> None:
+        self.instance = instance
+        self.mode = mode
+
+    def record(self, action_id: str) -> Row | None:
+        """The improvement record of an action: the oldest that carries its correlation id."""
+        query = f"correlation_id={literal(correlation(action_id))}^ORDERBYsys_created_on"
+        return self._first(self.mode.table, query, ("sys_id", "number"))
+
+    def note(self, record: str, key: str) -> Row | None:
+        """Our note on a record."""
+        query = f"element_id={record}^valueLIKE{literal(marker(key))}"
+        return self._first("sys_journal_field", query, ("sys_id", "value"))
+
+    def attachment(self, record: str, file: OutboundFile) -> Row | None:
+        """A file of ours: its name carries the digest of its content."""
+        query = f"table_sys_id={record}^file_name={literal(file.name)}"
+        return self._first("sys_attachment", query, ("sys_id", "size_bytes"))
+
+    def task(self, table: str, key: str) -> Row | None:
+        """A task of ours."""
+        return self._first(
+            table, f"correlation_id={literal(correlation(key))}", ("sys_id", "number", "short_description")
+        )
+
+    def linked(self, table: str, record: str) -> set[str]:
+        """The tickets already linked to a record."""
+        return {row["source_id"] for row in self.instance.rows(table, f"cim_register={record}", ("source_id",))}
+
+    def current(self, record: str, columns: list[str]) -> Row | None:
+        """A record's present values; None where it is gone or hidden."""
+        return self._first(self.mode.table, f"sys_id={record}", ("sys_id", *columns))
+
+    def edited_by_people(self, record: str, columns: list[str], our_user: str) -> dict[str, str]:
+        """Columns whose last change was made by somebody else than us → by whom (from the platform's audit)."""
+        query = f"tablename={self.mode.table}^documentkey={record}^fieldnameIN{','.join(columns)}^ORDERBYsys_created_on"
+        rows = self.instance.rows("sys_audit", query, ("fieldname", "user"))
+        last = {row["fieldname"]: row["user"] for row in rows}
+        return {name: user for name, user in last.items() if user not in (our_user, "system", "")}
+
+    def links_wanted(self, outbound: Outbound, record: str) -> list[tuple[str, str]]:
+        """The triggering tickets not yet linked, as (table, sys_id)."""
+        if self.mode.link_table is None:
+            return []
+        missing = set(outbound.trigger_ids) - self.linked(self.mode.link_table, record)
+        rows = self.instance.rows_of("task", "sys_id", missing, "", ("sys_id", "sys_class_name"))
+        return sorted((row["sys_class_name"], row["sys_id"]) for row in rows)
+
+    def _first(self, table: str, query: str, fields: tuple[str, ...]) -> Row | None:
+        rows = self.instance.rows(table, query, fields, limit=1)
+        return rows[0] if rows else None

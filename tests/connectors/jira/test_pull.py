@@ -1,0 +1,261 @@
+"""Pulling from a Jira over HTTP: the same records from both flavours, complete whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from connectors.base import Cursor, Page
+from connectors.jira import pull
+from connectors.sandbox.generator import generate
+from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
+from connectors.sandbox.world import TicketEvent, WorldSla, WorldTicket
+from improvement.errors import ConnectionFailed, CredentialsRefused
+from improvement.records import SCHEMAS, RecordKind
+
+Connect = Callable[..., Any]
+SUNDAY = datetime(2026, 10, 25, tzinfo=UTC)  # summer time ends in Europe: 00:30Z and 01:30Z are both 02:30
+
+
+def rows(pages: Any) -> list[dict[str, Any]]:
+    """All rows of a pull; every page has the canonical schema and nothing is rejected."""
+    found: list[dict[str, Any]] = []
+    for page in pages:
+        assert page.batch.schema == SCHEMAS[page.kind]
+        assert page.rejected == ()
+        found += page.batch.to_pylist()
+    return found
+
+
+def by_id(pages: Any) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in rows(pages)}
+
+
+def test_tickets_are_what_the_world_says(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    world = generate("jira", size="small")
+    tickets = sorted(rows(connect(flavour).pull(RecordKind.TICKET, None, until=now)), key=lambda row: int(row["id"]))
+    seen = [ticket for ticket in world.tickets if ticket.events[0].at <= now.timestamp()]
+    assert len(tickets) == len(seen)
+    seen.sort(key=lambda ticket: (ticket.events[0].at, ticket.uid))
+    for row, ticket in zip(tickets, seen, strict=True):
+        told = [event for event in ticket.events if event.at <= now.timestamp()]
+        state = next(event.changes["state"] for event in reversed(told) if "state" in event.changes)
+        assert (row["kind"], row["customer"], row["country"], row["service"], row["supplier"]) == (
+            ticket.kind,
+            ticket.customer,
+            ticket.country,
+            ticket.service,
+            ticket.supplier,
+        )
+        assert row["state"] == state
+        assert row["opened_at"].timestamp() == ticket.opened
+        assert row["updated_at"].timestamp() == told[-1].at
+        assert row["reopen_count"] == max(int(event.changes.get("reopen_count") or 0) for event in told)
+        assert row["is_major"] is ticket.is_major
+        assert row["priority"] == ticket.priority
+        if state == "closed":
+            assert row["closed_at"].timestamp() == told[-1].at
+        assert row["is_successful"] == (ticket.is_successful if state == "closed" else None)
+
+
+def test_both_flavours_deliver_the_same(connect: Connect, now: datetime) -> None:
+    for kind in (RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY, RecordKind.CONTACT):
+        cloud, data_center = (by_id(connect(name).pull(kind, None, until=now)) for name in ("jira_cloud", "jira_dc"))
+        assert cloud
+        assert cloud == data_center
+
+
+def test_clocks_and_ratings_come_along_with_the_tickets(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    together, alone = connect(flavour), connect(flavour)
+    tickets = by_id(together.pull(RecordKind.TICKET, None, until=now))
+    before = together.reader.requests
+    clocks = by_id(together.pull(RecordKind.SLA, None, until=now))
+    surveys = by_id(together.pull(RecordKind.SURVEY, None, until=now))
+    assert together.reader.requests - before == 2  # two times asking who we are, no search
+    assert clocks == by_id(alone.pull(RecordKind.SLA, None, until=now))
+    assert surveys == by_id(alone.pull(RecordKind.SURVEY, None, until=now))
+    assert {row["ticket_id"] for row in clocks.values()} <= set(tickets)
+    assert {row["agreement"] for row in clocks.values()} == {"sla", "ola", "uc"}
+    assert all(1 <= row["score"] <= 5 for row in surveys.values())
+    keys = {(row["ticket_id"], row["sla_id"], row["start_at"]) for row in clocks.values()}
+    assert len(keys) == len(clocks)
+
+
+def test_a_second_pull_reads_only_what_changed(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    tickets = [an_incident(n, noon + timedelta(hours=n), resolved_after_h=None) for n in range(10)]
+    tickets[0].events.append(TicketEvent(int((noon + timedelta(hours=30)).timestamp()), {"state": "resolved"}))
+    sandbox = serve(tickets, now=noon + timedelta(hours=20))
+    connector = connect(flavour, at=sandbox)
+    *_, last = connector.pull(RecordKind.TICKET, None, until=noon + timedelta(hours=20))
+    assert last.cursor == Cursor(updated_at=noon + timedelta(hours=20))
+    sandbox.set_clock(noon + timedelta(hours=40))
+    changed = rows(connector.pull(RecordKind.TICKET, last.cursor, until=noon + timedelta(hours=40)))
+    assert [(row["number"], row["state"]) for row in changed] == [("OPS-1", "resolved")]
+
+
+def test_a_clock_that_ran_out_and_a_late_rating_are_noticed_though_the_issue_did_not_change(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    a_survey: Callable[..., Any],
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    running = an_incident(1, noon, resolved_after_h=None)
+    rated = an_incident(2, noon, resolved_after_h=1, survey=a_survey(noon + timedelta(hours=30), 2))
+    sandbox = serve([running, rated], now=noon + timedelta(hours=2))
+    connector = connect(flavour, at=sandbox)
+    first = noon + timedelta(hours=2)
+    before = by_id(connector.pull(RecordKind.SLA, None, until=first))
+    assert not rows(connector.pull(RecordKind.SURVEY, None, until=first))
+    later = noon + timedelta(hours=40)
+    sandbox.set_clock(later)
+    cursor = Cursor(updated_at=first)
+    after = by_id(connector.pull(RecordKind.SLA, cursor, until=later))
+    ongoing = next(row for row in after.values() if row["end_at"] is None)
+    assert (before[ongoing["id"]]["is_breached"], ongoing["is_breached"]) == (False, True)
+    assert [row["score"] for row in rows(connector.pull(RecordKind.SURVEY, cursor, until=later))] == [2.0]
+
+
+def test_nothing_after_until_is_read(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    until = now - timedelta(weeks=4, seconds=17)
+    read = rows(connect(flavour).pull(RecordKind.TICKET, None, until=until))
+    assert max(row["updated_at"] for row in read) <= until
+
+
+@pytest.mark.parametrize("user", ["honolulu", "auckland", "reader"])
+def test_the_zone_of_the_profile_does_not_matter(connect: Connect, flavour: Flavour, now: datetime, user: str) -> None:
+    cursor = Cursor(updated_at=now - timedelta(weeks=3))
+    ours = by_id(connect(flavour).pull(RecordKind.TICKET, cursor, until=now))
+    assert by_id(connect(flavour, user=user).pull(RecordKind.TICKET, cursor, until=now)) == ours
+
+
+def test_nothing_is_lost_in_the_hour_that_occurs_twice(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    tickets = [
+        an_incident(n, SUNDAY - timedelta(hours=1) + timedelta(minutes=10 * n), resolved_after_h=None)
+        for n in range(24)
+    ]
+    until = SUNDAY + timedelta(hours=6)
+    connector = connect(flavour, at=serve(tickets, now=until), user="reader", page_size=4, overlap_s=0)  # Europe/Zurich
+    assert connector.site.zone.key == "Europe/Zurich"
+    for minutes in range(-30, 200, 10):
+        since = SUNDAY + timedelta(minutes=minutes)
+        read = {row["number"] for row in rows(connector.pull(RecordKind.TICKET, Cursor(updated_at=since), until=until))}
+        expected = {f"OPS-{n + 1}" for n, ticket in enumerate(tickets) if ticket.opened >= since.timestamp()}
+        assert expected <= read
+
+
+def test_a_minute_that_fills_many_pages_is_read_whole(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    tickets = [an_incident(n, noon + timedelta(seconds=n // 10), resolved_after_h=None) for n in range(300)]
+    tickets += [an_incident(300 + n, noon + timedelta(minutes=5 + n), resolved_after_h=None) for n in range(50)]
+    until = noon + timedelta(hours=3)
+    connector = connect(flavour, at=serve(tickets, now=until), page_size=25)
+    assert len(by_id(connector.pull(RecordKind.TICKET, None, until=until))) == 350
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "rate_limit", "times": 2, "seconds": 0},
+        {"kind": "unavailable", "times": 1, "after": 3},
+        {"kind": "reset_before", "times": 2, "after": 5},
+        {"kind": "reset_after", "times": 1, "after": 2},
+        {"kind": "cut_body", "times": 2, "after": 1},
+        {"kind": "cut_connection", "times": 1, "after": 4},
+        {"kind": "error_in_200", "times": 2, "after": 2},
+        {"kind": "html_page", "times": 1, "after": 2},
+        {"kind": "duplicate_page", "times": 2, "after": 3},
+        {"kind": "repeat_token", "times": 2, "after": 3},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_bad_day_loses_nothing(
+    connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None], fault: dict[str, Any]
+) -> None:
+    expected = by_id(connect(flavour).pull(RecordKind.TICKET, None, until=now))
+    connector = connect(flavour)
+    assert connector.site.me.account
+    faults({"path": "/search", **fault})
+    assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == expected
+
+
+def test_a_search_without_end_is_given_up_with_reason(connect: Connect, now: datetime, sandbox: RunningSandbox) -> None:
+    connector = connect("jira_cloud")
+    sandbox.set_faults("jira_cloud", {"kind": "repeat_token", "path": "/search", "times": None})
+    try:
+        with pytest.raises(ConnectionFailed, match="does not come to an end: a page token was repeated"):
+            rows(connector.pull(RecordKind.TICKET, None, until=now))
+    finally:
+        sandbox.set_faults("jira_cloud")
+
+
+def test_an_expired_token_stops_the_pull_instead_of_showing_fewer_issues(
+    connect: Connect, flavour: Flavour, now: datetime
+) -> None:
+    connector = connect(flavour, password="expired")
+    with pytest.raises(CredentialsRefused, match="refused the credentials"):
+        rows(connector.pull(RecordKind.TICKET, None, until=now))
+
+
+def test_batches_are_flushed_by_rows_and_the_cursor_moves_with_them(
+    connect: Connect, flavour: Flavour, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "FLUSH_ROWS", 1_000)
+    pages: list[Page] = list(connect(flavour, page_size=100).pull(RecordKind.TICKET, None, until=now))
+    assert len(pages) > 3
+    cursors = [page.cursor.updated_at for page in pages]
+    assert cursors == sorted(cursors)
+    assert cursors[-1] == now
+    for page in pages[:-1]:
+        assert page.cursor.updated_at == pa.compute.max(page.batch["updated_at"]).as_py()
+
+
+def test_counts_agree_with_what_was_read(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    connector = connect(flavour)
+    for kind in (RecordKind.TICKET, RecordKind.CONTACT):
+        assert connector.count(kind, until=now) == len(rows(connector.pull(kind, None, until=now)))
+    assert connector.count(RecordKind.SLA, until=now) is None
+
+
+def test_an_empty_jira_and_one_with_a_single_odd_ticket(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    empty = connect(flavour, at=serve([], now=noon))
+    assert [rows(empty.pull(kind, None, until=noon)) for kind in empty.kinds()] == [[], [], [], []]
+    title = '=HYPERLINK("x") <b>مرحبا</b> 🚑 ' + "x" * 10_000
+    odd = an_incident(1, noon - timedelta(hours=4), resolved_after_h=None, title=title, customer=None, country=None)
+    odd.events.append(TicketEvent(odd.opened + 60, {"state": "resolved"}))
+    odd.opened += 3_600  # resolved before it was opened
+    odd.slas.append(WorldSla("resolution", "sla", "4h", 60, odd.opened, None, odd.opened + 60, False, 0, None))
+    connector = connect(flavour, at=serve([odd], now=noon))
+    (row,) = rows(connector.pull(RecordKind.TICKET, None, until=noon))
+    assert row["title"] == title[:255]
+    assert row["resolved_at"] < row["opened_at"]
+    assert (row["customer"], row["country"]) == (None, None)
+
+
+def test_a_long_history_is_read_to_its_beginning(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    ticket = an_incident(1, noon, resolved_after_h=None)
+    for n in range(130):
+        at = ticket.opened + 60 * (2 * n + 1)
+        ticket.events += [TicketEvent(at, {"state": "resolved"}), TicketEvent(at + 60, {"state": "in_progress"})]
+    until = noon + timedelta(hours=8)
+    (row,) = rows(connect(flavour, at=serve([ticket], now=until)).pull(RecordKind.TICKET, None, until=until))
+    assert row["reopen_count"] == 130

@@ -1,0 +1,111 @@
+"""What `doctor` and `connect` learn: permissions, fields, clock, write-back mode, all by reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from connectors.base import Capabilities
+from connectors.sandbox.testing import RunningSandbox
+from improvement.errors import ConnectionFailed, CredentialsRefused
+
+from .conftest import Connect, Person, a_ticket, a_world
+
+Serve = Callable[..., RunningSandbox]
+
+
+def failing(found: Capabilities) -> dict[str, str]:
+    return {item.check: item.detail for item in found.findings if not item.is_ok}
+
+
+def test_a_well_connected_instance_has_no_complaint(serve: Serve, connect: Connect) -> None:
+    found = connect(serve(a_world(a_ticket()))).describe()
+    assert failing(found) == {}
+    assert (found.platform, found.user, found.mode, found.time_zone) == ("servicenow", "regelkreis", "cim", "Etc/UTC")
+    assert found.columns["baseline"] == "base_value"
+    assert set(found.unresolved) == {"state", "verdict", "url"}
+    checks = {item.check for item in found.findings}
+    assert {"reachability", "credentials", "time zone", "clock", "permission incident", "write-back"} <= checks
+
+
+def test_describing_writes_nothing(serve: Serve, connect: Connect) -> None:
+    connector = connect(serve(a_world(a_ticket())))
+    methods: set[str] = set()
+    connector._instance.session.hooks["response"].append(lambda answer, **_: methods.add(answer.request.method))
+    connector.describe()
+    assert methods == {"GET"}
+
+
+def test_a_table_we_may_not_read_is_one_finding_and_the_rest_goes_on(serve: Serve, connect: Connect) -> None:
+    found = connect(serve(a_world(a_ticket()), denied={"regelkreis": ("task_sla:read",)})).describe()
+    assert list(failing(found)) == ["permission task_sla"]
+    assert "may not do this" in failing(found)["permission task_sla"]
+
+
+def test_a_mapped_field_that_is_not_there_is_named_with_a_near_match(serve: Serve, connect: Connect) -> None:
+    mapping = {"incident": {"fields": {"customer": "companny.name"}}, "sla": {"fields": {"sla_name": "sla.nam"}}}
+    found = failing(connect(serve(a_world(a_ticket())), mapping=mapping).describe())
+    assert "Did you mean company" in found["field incident.companny.name"]
+    assert "field task_sla.sla.nam" in found
+
+
+def test_an_optional_field_that_is_not_there_is_told_but_no_fault(serve: Serve, connect: Connect) -> None:
+    found = connect(serve(a_world(a_ticket()))).describe()
+    (line,) = [item for item in found.findings if item.check == "field interaction.account.name"]
+    assert line.is_ok
+
+
+def test_modes_are_tried_in_order_and_each_says_what_stands_against_it(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), cim=False, custom_table=True)
+    found = connect(running).describe()
+    assert found.mode == "problem"
+    assert list(found.modes) == ["cim", "custom", "problem", "task_min"]
+    assert "Invalid table sn_cim_register" in found.modes["cim"]
+    assert found.modes["custom"] == "no custom_table is configured"
+    assert connect(running, custom_table="u_improvement_action").describe().mode == "custom"
+    assert connect(running, fallback_modes=("task_min",)).describe().mode == "task_min"
+    nothing = connect(running, fallback_modes=()).describe()
+    assert nothing.mode is None
+    assert "write-back" in failing(nothing)
+
+
+def test_a_user_without_a_role_of_the_plugin_gets_the_next_mode(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    admin = Person(running.servicenow_url, "admin")
+    for row in admin.find("sys_user_has_role", "user.user_name=regelkreis^role.nameSTARTSWITHsn_cim"):
+        admin.send_away("sys_user_has_role", row["sys_id"])
+    found = connect(running).describe()
+    assert found.mode == "problem"
+    assert "has none of the roles" in found.modes["cim"]
+
+
+def test_columns_are_found_by_their_label_when_the_instance_names_them_otherwise(
+    serve: Serve, connect: Connect
+) -> None:
+    connector = connect(serve(a_world(a_ticket())), columns={"verdict": "Effort"})
+    assert connector.describe().columns["verdict"] == "effort"
+    wrong = connect(serve(a_world(a_ticket())), columns={"verdict": "u_gone"}).describe()
+    assert wrong.unresolved["verdict"] == "sn_cim_register has no column “u_gone”"
+
+
+def test_an_unreachable_instance_and_wrong_credentials_raise(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    with pytest.raises(CredentialsRefused):
+        connect(running, password="wrong-one").describe()
+    with pytest.raises(ConnectionFailed):
+        connect(running, url="http://127.0.0.1:9", max_attempts=1).describe()
+
+
+def test_a_sleeping_instance_is_called_asleep(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    running.set_faults("servicenow", {"kind": "html_page", "times": None})
+    with pytest.raises(ConnectionFailed, match="web page instead of data") as caught:
+        connect(running, max_attempts=2).describe()
+    assert "asleep" in caught.value.mend
+
+
+def test_a_token_signs_in_without_a_user_name(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    found = connect(running, user=None, password=None, token="sandbox-regelkreis").describe()
+    assert found.user == "regelkreis"

@@ -1,0 +1,145 @@
+"""What people did on the platform comes home: state, owner, tasks, approvals, comments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from connectors.sandbox.servicenow.cim import state_value
+from connectors.sandbox.testing import RunningSandbox
+from improvement.records import Outbound, PlatformState, RecordRef, Verb
+
+from .conftest import END, Connect, Person, a_ticket, a_world
+
+Serve = Callable[..., RunningSandbox]
+CREATE = Outbound(verb=Verb.CREATE, key="ACT-7/create", action_id="ACT-7", fields={"title": "Fewer breaches"})
+
+
+class Story:
+    """One improvement record and the people around it."""
+
+    def __init__(self, running: RunningSandbox, connect: Connect, **parts: Any) -> None:
+        self.connector = connect(running, **parts)
+        self.ref: RecordRef = self.connector.write(CREATE, None).ref
+        self.table = {"cim": "sn_cim_register"}.get(self.ref.mode, self.ref.mode)
+        self.admin = Person(running.servicenow_url, "admin")
+        self.olga = Person(running.servicenow_url, "olga.owner")
+        self.paul = Person(running.servicenow_url, "paul.prover")
+
+    @property
+    def state(self) -> PlatformState:
+        (found,) = self.connector.states([self.ref])
+        return found
+
+    def push(self, label: str, **values: str) -> None:
+        """Olga pushes the button to a state."""
+        self.olga.change(self.table, self.ref.id, state=state_value(label), **values)
+
+    def assess(self) -> None:
+        group = self.admin.create("sys_user_group", name="Approvers of the story")
+        for person in self.admin.find("sys_user", "user_nameINpaul.prover"):
+            self.admin.create("sys_user_grmember", user=person["sys_id"], group=group["sys_id"])
+        strategy = self.admin.create("sn_cim_strategic_objective", name="Reliable service")
+        olga = self.admin.find("sys_user", "user_name=olga.owner")[0]["sys_id"]
+        self.push("Accepted", coordinator=olga, strategic_objective=strategy["sys_id"])
+        self.push("Assess", approver_group=group["sys_id"])
+
+    def approve(self) -> None:
+        (approval,) = self.admin.find("sysapproval_approver", f"sysapproval={self.ref.id}^state=requested")
+        self.paul.change("sysapproval_approver", approval["sys_id"], state="approved")
+
+
+@pytest.fixture
+def story(serve: Serve, connect: Connect) -> Story:
+    return Story(serve(a_world(a_ticket())), connect)
+
+
+def test_a_fresh_record_is_new_and_nobody_has_touched_it(story: Story) -> None:
+    state = story.state
+    assert (state.state, state.state_changed_by, state.owner, state.approvals, state.comments) == (
+        "new",
+        None,
+        None,
+        (),
+        (),
+    )
+    assert not state.is_missing
+
+
+def test_the_flow_comes_home_with_the_people_who_moved_it(story: Story) -> None:
+    story.assess()
+    assert (story.state.state, story.state.state_changed_by, story.state.owner) == (
+        "assess",
+        "olga.owner",
+        "olga.owner",
+    )
+    story.approve()
+    state = story.state
+    assert state.state == "approved"
+    (approval,) = state.approvals
+    assert (approval.approver, approval.state, approval.at) == ("paul.prover", "approved", END)
+    story.push("In Progress")
+    assert story.state.state == "in_progress"
+    story.push("Monitor/Review")
+    assert story.state.state == "review"
+    story.push("Closed", close_notes="done", closure_code="successful")
+    state = story.state
+    assert (state.state, state.close_code, state.state_changed_at) == ("closed", "successful", END)
+
+
+def test_due_date_tasks_and_comments_come_home_but_our_own_notes_do_not(story: Story) -> None:
+    story.connector.write(
+        Outbound(verb=Verb.TASK, key="ACT-7/task/1", action_id="ACT-7", fields={"title": "Hire", "due": "2025-07-01"}),
+        story.ref,
+    )
+    story.connector.write(
+        Outbound(verb=Verb.NOTE, key="ACT-7/note/opened", action_id="ACT-7", text="opened"), story.ref
+    )
+    (task,) = story.admin.find("sn_cim_task", "")
+    olga = story.admin.find("sys_user", "user_name=olga.owner")[0]["sys_id"]
+    story.olga.change("sn_cim_task", task["sys_id"], state="3", assigned_to=olga)
+    story.olga.change("sn_cim_register", story.ref.id, due_date="2025-10-01 00:00:00", work_notes="We start on Monday")
+    story.paul.change("sn_cim_register", story.ref.id, comments="As you wrote in [rk ACT-7/note/opened]: fine")
+    state = story.state
+    assert state.due == date(2025, 10, 1)
+    (found,) = state.tasks
+    assert (found.title, found.is_done, found.assignee, found.due) == ("Hire", True, "olga.owner", date(2025, 7, 1))
+    assert [(comment.author, comment.text) for comment in state.comments] == [
+        ("olga.owner", "We start on Monday"),
+        ("paul.prover", "As you wrote in [rk ACT-7/note/opened]: fine"),
+    ]
+
+
+def test_a_cancelled_record_is_cancelled(story: Story) -> None:
+    story.push("Canceled")
+    assert story.state.state == "cancelled"
+
+
+def test_a_deleted_record_is_missing_and_the_others_keep_their_order(story: Story) -> None:
+    gone = RecordRef(connection="sn", mode="cim", id="0" * 32, number="CIM1", url="")
+    states = story.connector.states([gone, story.ref])
+    assert [(state.ref.number, state.is_missing) for state in states] == [("CIM1", True), (story.ref.number, False)]
+
+
+def test_an_audit_we_may_not_read_leaves_the_actor_untold(serve: Serve, connect: Connect) -> None:
+    story = Story(serve(a_world(a_ticket()), denied={"regelkreis": ("sys_audit",)}), connect)
+    story.push("Canceled")
+    assert (story.state.state, story.state.state_changed_by) == ("cancelled", None)
+
+
+def test_a_fallback_record_is_followed_too(serve: Serve, connect: Connect) -> None:
+    story = Story(serve(a_world(a_ticket()), cim=False), connect)
+    assert story.ref.mode == "problem"
+    olga = story.admin.find("sys_user", "user_name=olga.owner")[0]["sys_id"]
+    story.olga.change("problem", story.ref.id, assigned_to=olga, work_notes="mine")
+    assert (story.state.state, story.state.owner) == ("new", "olga.owner")
+    assert [comment.text for comment in story.state.comments] == ["mine"]
+
+
+def test_nothing_to_follow_asks_nothing(story: Story) -> None:
+    before = story.connector._instance.reader.requests
+    assert story.connector.states([]) == []
+    assert story.connector._instance.reader.requests == before

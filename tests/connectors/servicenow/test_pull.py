@@ -1,0 +1,284 @@
+"""Pulling from an instance over HTTP: complete, incremental, typed, and calm on a bad day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.base import Connector
+from connectors.registry import connector as connector_of
+from connectors.sandbox.testing import RunningSandbox
+from connectors.sandbox.world import TicketEvent, WorldSurvey
+from improvement.errors import ConnectionFailed, CredentialsRefused, MappingError, PermissionMissing
+from improvement.records import SCHEMAS, RecordKind
+
+from .conftest import END, HOUR, START, Connect, Person, a_ticket, a_world, pulled
+
+TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
+
+
+@pytest.mark.parametrize("kind", list(RecordKind))
+def test_a_pull_delivers_what_the_platform_counts(sandbox: RunningSandbox, connect: Connect, kind: RecordKind) -> None:
+    connector = connect(sandbox)
+    found = pulled(connector, kind, until=sandbox.clock())
+    assert found.table.schema == SCHEMAS[kind]
+    assert len(found.ids) == len(set(found.ids)) == connector.count(kind, until=sandbox.clock()) > 0
+    assert found.rejected == []
+
+
+def test_small_pages_deliver_the_same_as_large_ones(sandbox: RunningSandbox, connect: Connect) -> None:
+    now = sandbox.clock()
+    large = pulled(connect(sandbox), SLA, until=now)
+    small = pulled(connect(sandbox, page_size=97), SLA, until=now)
+    assert small.table.equals(large.table)
+    assert small.requests > 70
+
+
+def test_references_are_resolved_without_a_request_per_row(sandbox: RunningSandbox, connect: Connect) -> None:
+    found = pulled(connect(sandbox), TICKET, until=sandbox.clock())
+    assert {row["country"] for row in found.rows} <= {"DE", "CH", "GB", "US", "JP"}
+    assert all(row["customer"] and row["service"] and row["assignment_group"] for row in found.rows)
+    assert found.requests < 15
+
+
+def test_the_second_pull_reads_only_what_changed(sandbox: RunningSandbox, connect: Connect) -> None:
+    now = sandbox.clock()
+    earlier = now - timedelta(days=7)
+    connector = connect(sandbox)
+    first = pulled(connector, TICKET, until=earlier)
+    second = pulled(connector, TICKET, first.cursor, until=now)
+    everything = pulled(connect(sandbox), TICKET, until=now)
+    assert set(first.ids) | set(second.ids) == set(everything.ids)
+    assert len(second.ids) < len(everything.ids) / 4
+    again = pulled(connector, TICKET, second.cursor, until=now)
+    assert len(again.ids) < 20  # the overlap
+    assert again.requests == 4  # one per table
+
+
+def test_a_pull_killed_between_pages_goes_on_from_its_cursor(
+    sandbox: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.pull.BATCH_ROWS", 500)
+    now = sandbox.clock()
+    pages = connect(sandbox, page_size=250).pull(TICKET, None, until=now)
+    first = [next(pages), next(pages), next(pages)]
+    pages.close()
+    rest = pulled(connect(sandbox, page_size=250), TICKET, first[-1].cursor, until=now)
+    everything = pulled(connect(sandbox), TICKET, until=now)
+    assert {key for page in first for key in page.batch["id"].to_pylist()} | set(rest.ids) == set(everything.ids)
+    assert len(rest.ids) < len(everything.ids)
+
+
+def test_a_changed_mapping_reads_its_table_anew(sandbox: RunningSandbox, connect: Connect) -> None:
+    now = sandbox.clock()
+    before = pulled(connect(sandbox), TICKET, until=now)
+    mapping = {"incident": {"fields": {"category": {"constant": "all"}}}}
+    after = pulled(connect(sandbox, mapping=mapping), TICKET, before.cursor, until=now)
+    incidents = [row for row in after.rows if row["kind"] == "incident"]
+    assert len(incidents) == sum(row["kind"] == "incident" for row in before.rows)
+    assert {row["category"] for row in incidents} == {"all"}
+    assert sum(row["kind"] != "incident" for row in after.rows) < 20
+
+
+@pytest.mark.parametrize("user", ["honolulu", "auckland"])
+def test_times_do_not_depend_on_the_zone_of_our_user(sandbox: RunningSandbox, connect: Connect, user: str) -> None:
+    now = sandbox.clock()
+    assert pulled(connect(sandbox, user=user), SLA, until=now).table.equals(
+        pulled(connect(sandbox), SLA, until=now).table
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "cut_body", "path": "task_sla", "times": 2},
+        {"kind": "cut_connection", "path": "task_sla", "times": 2},
+        {"kind": "error_in_200", "path": "task_sla", "times": 2},
+        {"kind": "server_error", "path": "task_sla", "min_limit": 500, "times": None},
+        {"kind": "rate_limit", "path": "task_sla", "times": 2, "seconds": 3},
+        {"kind": "rate_limit", "path": "task_sla", "times": 1, "seconds": 3, "as_date": True},
+        {"kind": "unavailable", "path": "task_sla", "times": 2},
+        {"kind": "html_page", "path": "task_sla", "times": 1},
+        {"kind": "reset_before", "path": "task_sla", "times": 2},
+        {"kind": "duplicate_page", "path": "task_sla", "times": 1, "after": 1},
+    ],
+    ids=lambda rule: rule["kind"],
+)
+def test_a_bad_day_changes_nothing_in_what_arrives(
+    sandbox: RunningSandbox, connect: Connect, fault: dict[str, Any]
+) -> None:
+    now = sandbox.clock()
+    expected = pulled(connect(sandbox), SLA, until=now)
+    sandbox.set_faults("servicenow", fault)
+    found = pulled(connect(sandbox, page_size=1000), SLA, until=now)
+    assert found.table.equals(expected.table)
+
+
+def test_hidden_rows_neither_end_the_pull_nor_show(sandbox: RunningSandbox, connect: Connect) -> None:
+    """The reader must not see incidents of priority 1: pages become short, some empty."""
+    now = sandbox.clock()
+    full = pulled(connect(sandbox, user="admin"), TICKET, until=now)
+    found = pulled(connect(sandbox, user="reader", page_size=3), TICKET, until=now)
+    expected = {row["id"] for row in full.rows if not (row["kind"] == "incident" and row["priority"] == 1)}
+    assert set(found.ids) == expected
+    assert len(expected) < len(full.ids)
+
+
+def test_wrong_credentials_missing_permission_and_an_unreachable_platform_are_told_apart(
+    sandbox: RunningSandbox, connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    with pytest.raises(CredentialsRefused):
+        pulled(connect(sandbox, password="wrong-one"), TICKET)
+    closed = serve(a_world(a_ticket()), denied={"regelkreis": ("incident:read",)})
+    with pytest.raises(PermissionMissing, match="table incident"):
+        pulled(connect(closed), TICKET)
+    with pytest.raises(ConnectionFailed, match="could not be reached"):
+        pulled(connect(sandbox, url="http://127.0.0.1:9", max_attempts=2), TICKET)
+
+
+def test_an_unknown_field_names_table_field_and_near_match(sandbox: RunningSandbox, connect: Connect) -> None:
+    mapping = {"incident": {"fields": {"customer": "compny.name"}}}
+    with pytest.raises(MappingError, match=r"incident has no field “compny”.*Did you mean company"):
+        pulled(connect(sandbox, mapping=mapping), TICKET, until=sandbox.clock())
+
+
+def test_a_filter_on_an_unknown_field_is_refused_before_it_returns_the_whole_table(
+    sandbox: RunningSandbox, connect: Connect
+) -> None:
+    with pytest.raises(MappingError, match="has no field “prioritty”"):
+        pulled(connect(sandbox, mapping={"incident": {"filter": "prioritty=1"}}), TICKET, until=sandbox.clock())
+
+
+def test_a_filter_narrows_pull_and_count_alike(sandbox: RunningSandbox, connect: Connect) -> None:
+    others = {name: {"is_enabled": False} for name in ("request", "problem", "change")}
+    connector = connect(sandbox, mapping={"incident": {"filter": "priority=2^NQpriority=3"}, **others})
+    found = pulled(connector, TICKET, until=sandbox.clock())
+    assert {row["priority"] for row in found.rows} == {2, 3}
+    assert connector.count(TICKET, until=sandbox.clock()) == len(found.ids)
+
+
+def test_large_reference_tables_are_walked_by_the_platform(
+    sandbox: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = pulled(connect(sandbox), TICKET, until=sandbox.clock())
+    monkeypatch.setattr("connectors.servicenow.lookups.LARGEST_TABLE", 0)
+    assert pulled(connect(sandbox), TICKET, until=sandbox.clock()).table.equals(expected.table)
+
+
+def test_an_empty_platform_and_one_with_a_single_ticket(connect: Connect, serve: Callable[..., RunningSandbox]) -> None:
+    empty = connect(serve(a_world()))
+    for kind in empty.kinds():
+        found = pulled(empty, kind)
+        assert (found.ids, found.rejected, empty.count(kind, until=END)) == ([], [], 0)
+    single = connect(serve(a_world(a_ticket())))
+    assert len(pulled(single, TICKET).ids) == 1
+    (clock,) = pulled(single, SLA).rows
+    assert (clock["is_breached"], clock["goal_s"], clock["elapsed_s"]) == (True, 4 * HOUR, 36_000)
+    assert clock["breach_at"] == datetime.fromtimestamp(START + 5 * HOUR, UTC)
+    (survey,) = pulled(single, SURVEY).rows
+    assert (survey["score"], survey["scale_min"], survey["scale_max"]) == (4.0, 1.0, 5.0)
+    assert survey["ticket_id"] == clock["ticket_id"]
+
+
+def test_an_unanswered_survey_has_no_score_and_no_answer_time(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    quiet = a_ticket(1, survey=WorldSurvey(START + 12 * HOUR, None, None))
+    blank = a_ticket(2, survey=WorldSurvey(START + 12 * HOUR, START + 20 * HOUR, None))  # stored as −1
+    for row in pulled(connect(serve(a_world(quiet, blank))), SURVEY).rows:
+        assert (row["score"], row["answered_at"], row["scale_max"]) == (None, None, None)
+        assert row["sent_at"] is not None
+
+
+STRANGE = {
+    "as long as the column": "x" * 160,
+    "emoji": "Mail 📧 is 🐌",
+    "right to left": "البريد بطيء ‮",
+    "html": "<script>alert(1)</script>",
+    "formula": '=HYPERLINK("http://evil")',
+    "caret": "a^b^^c^NQd",
+}
+
+
+def test_strange_titles_arrive_as_they_are(connect: Connect, serve: Callable[..., RunningSandbox]) -> None:
+    tickets = [a_ticket(uid, title=title) for uid, title in enumerate(STRANGE.values(), 1)]
+    found = pulled(connect(serve(a_world(*tickets))), TICKET)
+    assert {row["title"] for row in found.rows} == set(STRANGE.values())
+    assert found.rejected == []
+
+
+def test_tickets_resolved_before_they_were_opened_and_dates_in_the_future_are_kept(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    running = serve(a_world(a_ticket(1), a_ticket(2)))
+    admin = Person(running.servicenow_url, "admin")
+    one, two = admin.find("incident", "ORDERBYnumber")
+    admin.change("incident", one["sys_id"], resolved_at="2025-06-01 00:00:00")
+    admin.change("incident", two["sys_id"], opened_at="2031-01-01 00:00:00")
+    rows = {row["id"]: row for row in pulled(connect(running), TICKET).rows}
+    assert rows[one["sys_id"]]["resolved_at"] < rows[one["sys_id"]]["opened_at"]
+    assert rows[two["sys_id"]]["opened_at"].year == 2031
+
+
+def test_a_row_that_cannot_be_read_is_rejected_with_its_reason_and_the_others_arrive(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    running = serve(a_world(a_ticket(1), a_ticket(2)))
+    mapping = {"incident": {"fields": {"opened_at": "correlation_display"}}}
+    admin = Person(running.servicenow_url, "admin")
+    bad = admin.find("incident", "ORDERBYnumber")[0]
+    admin.change("incident", bad["sys_id"], correlation_display="last Tuesday")
+    found = pulled(connect(running, mapping=mapping), TICKET)
+    assert len(found.ids) == 1
+    assert found.rejected == [(bad["sys_id"], "opened_at", "“last Tuesday” cannot be read as a time")]
+
+
+def test_constants_value_tables_and_a_default_country(connect: Connect, serve: Callable[..., RunningSandbox]) -> None:
+    running = serve(a_world(a_ticket(country=None)))
+    mapping = {
+        "incident": {
+            "fields": {
+                "supplier": {"constant": "Inhouse"},
+                "priority": {"field": "priority", "values": {"3": 5}, "otherwise": 1},
+                "category": ["subcategory", "category"],
+            }
+        }
+    }
+    (row,) = pulled(connect(running, mapping=mapping, default_country="AT"), TICKET).rows
+    assert (row["supplier"], row["priority"], row["category"], row["country"]) == ("Inhouse", 5, "Software", "AT")
+
+
+def test_a_company_renamed_or_new_since_the_last_pull_is_seen(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    running = serve(a_world(a_ticket()))
+    admin = Person(running.servicenow_url, "admin")
+    connector = connect(running)
+    first = pulled(connector, TICKET)
+    new = admin.create("core_company", name="Newcomer")
+    ticket = admin.find("incident", "")[0]
+    admin.change("incident", ticket["sys_id"], company=new["sys_id"])
+    second = pulled(connector, TICKET, first.cursor)
+    assert [row["customer"] for row in second.rows] == ["Newcomer"]
+
+
+def test_the_registry_opens_the_connector_of_a_platform(sandbox: RunningSandbox, connect: Connect) -> None:
+    opened = connector_of(connect(sandbox).config)
+    assert isinstance(opened, Connector)
+    opened.close()
+
+
+def test_states_follow_the_ticket_through_its_life(connect: Connect, serve: Callable[..., RunningSandbox]) -> None:
+    opened = START + HOUR
+    states = ["new", "in_progress", "on_hold", "resolved", "closed", "cancelled"]
+    tickets = [
+        a_ticket(
+            uid, events=[TicketEvent(opened, {"state": "new"}), TicketEvent(opened + HOUR, {"state": state})], slas=[]
+        )
+        for uid, state in enumerate(states, 1)
+    ]
+    found = pulled(connect(serve(a_world(*tickets))), TICKET)
+    assert sorted(row["state"] for row in found.rows) == sorted(states)

@@ -1,0 +1,146 @@
+"""Reading with patience, writing once, and errors that name what, where and how to mend it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from connectors.config import ConnectionConfig
+from connectors.http import Reader, TooHeavy, open_session, redacted, retry_after_s, send
+from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing
+
+URL = "https://acme.service-now.com"
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def a_config(**parts: Any) -> ConnectionConfig:
+    return ConnectionConfig.model_validate(
+        {"name": "acme", "platform": "servicenow", "url": URL, "user": "rk", "password": "hunter22", **parts}
+    )
+
+
+class Patience:
+    """A reader whose sleeps are only written down."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.slept: list[float] = []
+        config = a_config(**parts)
+        self.reader = Reader(open_session(config), config, sleep=self.slept.append, now=lambda: NOW)
+
+    def read(self) -> requests.Response:
+        return self.reader.read("/x", what="table incident")
+
+
+@responses.activate
+def test_a_read_waits_as_long_as_the_platform_asks() -> None:
+    patience = Patience()
+    responses.get(f"{URL}/x", status=429, headers={"Retry-After": "7"})
+    responses.get(f"{URL}/x", status=503, headers={"Retry-After": "Mon, 02 Mar 2026 09:00:12 GMT"})
+    responses.get(f"{URL}/x", json={"result": []})
+    assert patience.read().status_code == 200
+    assert patience.slept == [7.0, 12.0]
+    assert (patience.reader.requests, patience.reader.retries) == (3, 2)
+
+
+@responses.activate
+def test_a_wait_that_is_too_long_ends_at_once_and_says_so() -> None:
+    patience = Patience(max_wait_s=60)
+    responses.get(f"{URL}/x", status=429, headers={"Retry-After": "3600"})
+    with pytest.raises(ConnectionFailed, match="asks to wait 3600 s"):
+        patience.read()
+    assert patience.slept == []
+
+
+@responses.activate
+def test_resets_are_retried_a_bounded_number_of_times() -> None:
+    patience = Patience(max_attempts=4)
+    for _ in range(9):
+        responses.get(f"{URL}/x", body=requests.ConnectionError("reset by peer"))
+    with pytest.raises(ConnectionFailed, match="could not be reached") as caught:
+        patience.read()
+    assert patience.reader.requests == 4
+    assert "Check the address" in caught.value.mend
+
+
+@responses.activate
+def test_wrong_credentials_and_missing_permission_are_told_apart_and_not_retried() -> None:
+    patience = Patience()
+    responses.get(f"{URL}/x", status=401, json={"error": {"message": "User Not Authenticated"}})
+    with pytest.raises(CredentialsRefused, match="refused the credentials of rk"):
+        patience.read()
+    responses.get(f"{URL}/x", status=403, json={"error": {"message": "Operation Failed", "detail": "ACL"}})
+    with pytest.raises(PermissionMissing, match=r"rk may not do this: table incident\. Operation Failed: ACL"):
+        patience.read()
+    assert patience.slept == []
+
+
+@responses.activate
+def test_a_redirect_is_not_followed() -> None:
+    patience = Patience()
+    responses.get(f"{URL}/x", status=302, headers={"Location": "https://login.example.com/sso"})
+    with pytest.raises(ConnectionFailed, match=r"redirects to https://login\.example\.com/sso"):
+        patience.read()
+
+
+@responses.activate
+def test_a_cancelled_transaction_asks_for_less_when_paging_and_is_repeated_otherwise() -> None:
+    patience = Patience()
+    cancelled = {"error": {"message": "Transaction cancelled: maximum execution time exceeded"}}
+    responses.get(f"{URL}/x", status=500, json=cancelled)
+    with pytest.raises(TooHeavy):
+        patience.reader.read_page("/x", what="table incident")
+    responses.get(f"{URL}/x", json={"result": []})
+    assert patience.read().status_code == 200
+
+
+@responses.activate
+def test_a_bad_body_is_read_again_when_the_check_says_so() -> None:
+    patience = Patience()
+    responses.get(f"{URL}/x", body="<html>")
+    responses.get(f"{URL}/x", body="{}")
+
+    def check(response: requests.Response) -> None:
+        if response.text.startswith("<"):
+            raise ConnectionFailed("a web page")
+
+    assert patience.reader.read("/x", what="x", check=check).text == "{}"
+
+
+@responses.activate
+def test_a_write_is_sent_once_and_its_unknown_fate_is_told() -> None:
+    config = a_config()
+    responses.post(f"{URL}/x", body=requests.ConnectionError("reset, password hunter22"))
+    responses.post(f"{URL}/x", json={"result": {}})
+    with pytest.raises(ConnectionFailed, match="Whether it took effect is unknown") as caught:
+        send(open_session(config), config, "POST", "/x", what="ACT-7/create", json={})
+    assert len(responses.calls) == 1
+    assert "hunter22" not in str(caught.value)
+
+
+def test_secrets_never_show() -> None:
+    assert redacted("Basic hunter22 and more", a_config()) == "Basic ••• and more"
+
+
+def test_no_session_of_ours_retries_by_itself() -> None:
+    session = open_session(a_config())
+    retries = session.get_adapter(URL).max_retries  # type: ignore[attr-defined]
+    assert retries.total == 0
+
+
+def test_our_loopback_is_reached_without_the_proxies_of_the_environment() -> None:
+    assert not open_session(a_config(url="http://127.0.0.1:8601")).trust_env
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("12", 12.0), ("0.5", 0.5), ("Mon, 02 Mar 2026 09:01:00 GMT", 60.0), ("soon", None), ("", None)],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    response = requests.Response()
+    if value:
+        response.headers["Retry-After"] = value
+    assert retry_after_s(response, NOW) == seconds

@@ -1,0 +1,185 @@
+"""Loading: upserts by natural key, the change log, tombstones, digests."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from bench.canonical import ZONES as BENCH_ZONES
+from bench.canonical import batches
+from improvement.errors import RegelkreisError, SettingsError
+from improvement.records import RecordKind
+from tests.improvement.metrics.build import (
+    CONNECTION,
+    LATER,
+    a_clock,
+    a_contact,
+    a_survey,
+    a_ticket,
+    a_warehouse,
+    arrow,
+    at,
+    load,
+)
+from workflows.warehouse import LoadReport, Warehouse, Zones
+
+
+def counts(report: LoadReport) -> tuple[int, int, int, int]:
+    return report.read, report.new, report.changed, report.unchanged
+
+
+def everything(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
+    names = ("tickets", "slas", "surveys", "contacts", "outages", "change_log")
+    return {name: sorted(warehouse.arrow(f"SELECT * FROM {name}").to_pylist(), key=repr) for name in names}
+
+
+def test_loading_the_same_records_twice_changes_nothing(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path) as warehouse:
+        zones = Zones(BENCH_ZONES)
+        first = [warehouse.load(kind, batch, seen_at=LATER, zones=zones) for kind, batch in batches(3000)]
+        before = everything(warehouse)
+        later = LATER + timedelta(days=1)
+        again = [warehouse.load(kind, batch, seen_at=later, zones=zones) for kind, batch in batches(3000)]
+        assert everything(warehouse) == before
+    assert sum(report.new for report in first) == sum(report.read for report in first) > 9000
+    assert [(report.new, report.changed, report.unchanged) for report in again] == [(0, 0, one.read) for one in first]
+    assert [report.digest_sha256 for report in again] == [report.digest_sha256 for report in first]
+
+
+def test_of_a_record_that_comes_twice_in_a_batch_the_latest_stands(tmp_path: Path) -> None:
+    old, new = a_ticket(title="old", updated_at=at("2026-03-03")), a_ticket(title="new", updated_at=at("2026-03-04"))
+    with a_warehouse(tmp_path) as warehouse:
+        assert counts(load(warehouse, new, old)) == (2, 1, 0, 0)
+        assert warehouse.arrow("SELECT title FROM live_tickets")["title"].to_pylist() == ["new"]
+
+
+def test_new_changed_and_unchanged_are_told_apart(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket("t1"), a_ticket("t2")) as warehouse:
+        report = load(warehouse, a_ticket("t1"), a_ticket("t2", priority=1), a_ticket("t3"))
+        assert counts(report) == (3, 1, 1, 1)
+        assert warehouse.count(RecordKind.TICKET, CONNECTION) == 3
+
+
+def test_a_newer_update_time_alone_is_no_change(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket()) as warehouse:
+        assert counts(load(warehouse, a_ticket(updated_at=LATER))) == (1, 0, 0, 1)
+
+
+def test_the_change_log_keeps_old_and_new_of_what_a_metric_reads(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket(), a_survey()) as warehouse:
+        assert warehouse.changes(CONNECTION, since=at("2020-01-01")).num_rows == 0  # a new record is no change
+        seen = at("2026-04-01")
+        load(warehouse, a_ticket(priority=1, title="Other", resolved_at=at("2026-03-05T10:00")), seen_at=seen)
+        found = warehouse.changes(CONNECTION, since=seen).to_pylist()
+    assert [(row["kind"], row["key"], row["field"], row["old"], row["new"]) for row in found] == [
+        ("ticket", "t1", "priority", "3", "1"),
+        ("ticket", "t1", "resolved_at", None, "2026-03-05T10:00:00Z"),
+    ]
+    assert {row["seen_at"] for row in found} == {seen}
+
+
+def test_what_vanished_becomes_a_tombstone_and_may_come_back(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket("t1"), a_ticket("t2"), a_ticket("t3", connection="other")) as warehouse:
+        gone = warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t2"]), seen_at=at("2026-04-01"))
+        assert gone == 1
+        assert warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t2"]), seen_at=LATER) == 0
+        assert sorted(warehouse.arrow("SELECT id FROM live_tickets")["id"].to_pylist()) == ["t2", "t3"]
+        assert warehouse.arrow("SELECT title FROM tickets WHERE id = 't1'")["title"].to_pylist() == ["Mail is slow"]
+        assert counts(load(warehouse, a_ticket("t1"), seen_at=at("2026-04-08"))) == (1, 0, 1, 0)
+        assert warehouse.count(RecordKind.TICKET, CONNECTION) == 2
+        changes = warehouse.changes(CONNECTION, since=at("2026-01-01")).to_pylist()
+    assert [(row["field"], row["old"], row["new"]) for row in changes] == [
+        ("vanished_at", None, "2026-04-01T00:00:00Z"),
+        ("vanished_at", "2026-04-01T00:00:00Z", None),
+    ]
+
+
+def test_the_digest_does_not_depend_on_the_order_of_the_rows(tmp_path: Path) -> None:
+    records = [a_ticket(f"t{number}") for number in range(50)]
+    mixed = random.Random(3).sample(records, len(records))
+    digests = []
+    for index, batch in enumerate((records, mixed, records[:-1])):
+        with a_warehouse(tmp_path / str(index)) as warehouse:
+            digests.append(load(warehouse, *batch).digest_sha256)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_an_empty_batch_is_fine(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path) as warehouse:
+        report = warehouse.load(RecordKind.TICKET, arrow(RecordKind.TICKET, []), seen_at=LATER, zones=Zones())
+    assert counts(report) == (0, 0, 0, 0)
+
+
+def test_odd_records_are_kept(tmp_path: Path) -> None:
+    odd = [
+        a_ticket("long", title="x" * 10_000),
+        a_ticket("emoji", title="🔥 ünïcode \u202eright to left"),
+        a_ticket("html", title="<script>alert(1)</script>", customer="=HYPERLINK('x')"),
+        a_ticket("early", opened_at=at("2026-03-02"), resolved_at=at("2026-03-01"), state="closed"),
+        a_ticket("future", opened_at=at("2999-01-01")),
+        a_ticket("ancient", opened_at=at("1701-01-01")),
+        a_ticket("timeless", opened_at=None),
+    ]
+    with a_warehouse(tmp_path, *odd) as warehouse:
+        found = {row["id"]: row for row in warehouse.arrow("SELECT * FROM live_tickets").to_pylist()}
+    assert len(found) == len(odd)
+    assert {one.id: one.title for one in odd} == {key: row["title"] for key, row in found.items()}
+    assert found["early"]["open_s"] == 0
+
+
+def test_a_failing_load_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket()) as warehouse:
+        before = everything(warehouse)
+        broken = arrow(RecordKind.TICKET, [a_ticket("t2")]).drop_columns(["state"])
+        with pytest.raises(KeyError):
+            warehouse.load(RecordKind.TICKET, broken, seen_at=LATER, zones=Zones({"CH": "Europe/Zurich"}))
+        with pytest.raises(SettingsError, match="time zone"):
+            load(warehouse, a_ticket("t2"), zones=Zones({"CH": "Middle/Earth"}))
+        assert everything(warehouse) == before
+        assert counts(load(warehouse, a_ticket("t2"))) == (1, 1, 0, 0)
+
+
+def test_local_days_follow_the_ticket_that_came_later_or_moved(tmp_path: Path) -> None:
+    late = at("2026-03-02T09:30")  # still Sunday in Honolulu
+    clock, survey = a_clock(end_at=late), a_survey(answered_at=late, customer=None)
+    monday = 20_514
+    with a_warehouse(tmp_path, clock, survey) as warehouse:
+        days = "SELECT decided_day AS day FROM slas UNION ALL SELECT answered_day FROM surveys"
+        assert warehouse.arrow(days)["day"].to_pylist() == [monday] * 2  # no ticket yet: the default zone
+        load(warehouse, a_ticket(country="US"))
+        assert warehouse.arrow(days)["day"].to_pylist() == [monday - 1] * 2
+        load(warehouse, a_ticket(country="CH"))
+        assert warehouse.arrow(days)["day"].to_pylist() == [monday] * 2
+
+
+def test_a_country_that_gets_another_zone_gets_other_days(tmp_path: Path) -> None:
+    late = at("2026-03-02T09:30")
+    records = [a_ticket(opened_at=late), a_clock(end_at=late), a_contact(at=late)]
+    sql = "SELECT opened_day FROM tickets UNION ALL SELECT end_day FROM slas UNION ALL SELECT at_day FROM contacts"
+    with a_warehouse(tmp_path, *records) as warehouse:
+        assert set(warehouse.arrow(sql)["opened_day"].to_pylist()) == {20_514}
+        load(warehouse, a_ticket("t2"), zones=Zones({"CH": "Pacific/Honolulu"}))
+        assert warehouse.arrow("SELECT opened_day FROM tickets WHERE id = 't1'")["opened_day"].to_pylist() == [20_513]
+        assert warehouse.arrow("SELECT end_day FROM slas")["end_day"].to_pylist() == [20_513]
+        assert warehouse.arrow("SELECT at_day FROM contacts")["at_day"].to_pylist() == [20_513]
+
+
+def test_a_file_of_an_older_version_gets_what_it_lacks(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket(state="closed", resolved_at=at("2026-03-05"))) as warehouse:
+        for statement in (
+            "DROP VIEW live_tickets", "ALTER TABLE tickets DROP COLUMN open_s", "UPDATE meta SET fingerprint = 'old'"
+        ):  # fmt: skip
+            warehouse._raw.execute(statement)
+    with a_warehouse(tmp_path) as warehouse:
+        assert warehouse.arrow("SELECT open_s FROM live_tickets")["open_s"].to_pylist() == [3 * 86_400]
+
+
+def test_a_file_that_is_no_warehouse_says_so(tmp_path: Path) -> None:
+    (tmp_path / "warehouse.duckdb").write_text("not a database at all, " * 1000)
+    with pytest.raises(RegelkreisError, match="cannot be opened"), a_warehouse(tmp_path):
+        pass

@@ -1,0 +1,12 @@
+"""The warehouse: canonical records in one DuckDB file, read through Ibis.
+
+Everything that only DuckDB can do lives in this folder. One process at a time: the file is opened under a lease and
+a second opener waits with a message. A load is one transaction, so a killed process leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+from workflows.warehouse.loading import LoadReport, Zones
+from workflows.warehouse.store import Warehouse, digest_of, sql_of
+
+__all__ = ["LoadReport", "Warehouse", "Zones", "digest_of", "sql_of"]

@@ -1,0 +1,251 @@
+"""Upserts: a batch of canonical records meets the ones that stand, in one transaction.
+
+A batch becomes the temporary table ``incoming`` (one row a record, with local days and row hash); ``standing`` puts
+beside each of its rows the record it replaces. Only rows that are new or different are written, so loading the same
+records again changes nothing.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from improvement.errors import SettingsError
+from improvement.records import SCHEMAS, RecordKind
+from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
+from workflows.warehouse.local_days import day_of, derive_all, refresh_lent
+from workflows.warehouse.schema import DAYS, READ_BY_METRICS, TABLE_OF, derived
+
+TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
+IS_CHANGED = "(s.was_hash <> s.row_hash OR s.was_gone)"
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """In which IANA zone each country's days and weeks are counted."""
+
+    by_country: Mapping[str, str] = field(default_factory=dict)
+    default: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What one load did, in records; ``read`` counts rows, of which some may be the same record twice.
+
+    ``digest_sha256`` is that of the batch's records in canonical order, whatever order they came in.
+    """
+
+    read: int
+    new: int
+    changed: int
+    unchanged: int
+    digest_sha256: str
+
+
+def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> LoadReport:
+    """Upsert a batch by natural key. Zones must be in place (:func:`use_zones`)."""
+    if batch.num_rows == 0:
+        return LoadReport(0, 0, 0, 0, hashlib.sha256(b"").hexdigest())
+    schema = SCHEMAS[kind]
+    arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
+    position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
+    with _registered(raw, "arrived", arrived.append_column("position", position)), transaction(raw):
+        raw.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {_incoming(kind)}")
+        if kind is RecordKind.SLA:
+            for statement in STANDING_CLOCKS:
+                raw.execute(statement)
+        else:
+            raw.execute(f"CREATE OR REPLACE TEMP TABLE standing AS {_standing(kind)}")
+        seen, new, changed = _counts(raw)
+        digest = _digest(raw)
+        if new or changed:
+            if kind is RecordKind.SLA:
+                number_clocks(raw)
+            _write(raw, kind, seen_at, has_changes=changed > 0)
+        for name in TEMPORARY:
+            raw.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    return LoadReport(batch.num_rows, new, changed, seen - new - changed, digest)
+
+
+def use_zones(raw: Any, zones: Zones) -> None:
+    """Put the zones in place; when a country's zone changed, the local days of what stands are computed again."""
+    wanted = {**zones.by_country, "": zones.default}
+    found = raw.sql("SELECT country, zone FROM zones").to_arrow_table().to_pylist()
+    if {row["country"]: row["zone"] for row in found} == wanted:
+        return
+    try:
+        with transaction(raw):
+            raw.execute("DELETE FROM zones")
+            raw.executemany("INSERT INTO zones VALUES (?, ?)", list(wanted.items()))
+            raw.execute("SELECT timezone(zone, TIMESTAMPTZ '2024-01-01') FROM zones")
+            if found:
+                derive_all(raw)
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+        raise SettingsError(
+            f"A time zone is unknown: {error}",
+            mend="Use IANA names, for example Europe/Zurich, in zones and default_zone.",
+        ) from error
+
+
+def bury_missing(raw: Any, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
+    """Turn the connection's records whose platform id is not among these into tombstones; returns how many."""
+    table = TABLE_OF[kind]
+    gone = "connection = $connection AND vanished_at IS NULL AND id NOT IN (SELECT id FROM present)"
+    with _registered(raw, "present", pa.table({"id": present_ids.cast(pa.string())})), transaction(raw):
+        count = raw.sql(
+            f"SELECT count(*) AS n FROM {table} WHERE {gone}", params={"connection": connection}
+        ).to_arrow_table()
+        raw.execute(
+            f"INSERT INTO change_log SELECT '{kind.value}', connection, {_key_text(kind, 't')}, 'vanished_at', NULL, "
+            f"{_iso('$seen::TIMESTAMPTZ')}, $seen::TIMESTAMPTZ FROM {table} t WHERE {gone}",
+            {"connection": connection, "seen": seen_at.isoformat()},
+        )
+        raw.execute(
+            f"UPDATE {table} SET vanished_at = $seen::TIMESTAMPTZ WHERE {gone}",
+            {"connection": connection, "seen": seen_at.isoformat()},
+        )
+    return int(count["n"][0].as_py())
+
+
+@contextmanager
+def transaction(raw: Any) -> Iterator[None]:
+    """All or nothing."""
+    raw.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        raw.execute("ROLLBACK")
+        raise
+    raw.execute("COMMIT")
+
+
+@contextmanager
+def _registered(raw: Any, name: str, table: pa.Table) -> Iterator[None]:
+    raw.register(name, table)
+    try:
+        yield
+    finally:
+        raw.unregister(name)
+
+
+def _incoming(kind: RecordKind) -> str:
+    """One row a record (the latest), with what is derived from its fields."""
+    names = SCHEMAS[kind].names
+    plain = ", ".join(f'a."{name}"' for name in names)
+    latest = (
+        "SELECT * FROM arrived QUALIFY row_number() OVER (PARTITION BY connection, id "
+        "ORDER BY updated_at DESC NULLS LAST, position DESC) = 1"
+    )
+    tickets = "LEFT JOIN tickets t ON t.connection = a.connection AND t.id = a.ticket_id"
+    country = {RecordKind.SLA: "t.country", RecordKind.SURVEY: "coalesce(a.country, t.country)"}.get(kind, "a.country")
+    more = "".join(f", {sql} AS {name}" for name, sql in derived(kind, "a.").items())
+    zoned = (
+        f"SELECT {plain}, a.position, coalesce(z.zone, d.zone) AS zone{more} "
+        f"FROM ({latest}) a {tickets if 'ticket_id' in names else ''} LEFT JOIN zones z ON z.country = {country} "
+        "CROSS JOIN (SELECT zone FROM zones WHERE country = '') d"
+    )
+    days = ", ".join(f"{day_of(instant, 'zone')} AS {day}" for day, instant in DAYS[kind].items())
+    return f"SELECT * EXCLUDE (zone), {days}, {_row_hash(kind)} AS row_hash FROM ({zoned})"
+
+
+def _row_hash(kind: RecordKind) -> str:
+    """MD5 over the canonical fields, without the platform's own update time, which moves for less."""
+    parts = []
+    for item in SCHEMAS[kind]:
+        if item.name != "updated_at":
+            value = f'epoch_us("{item.name}")' if pa.types.is_timestamp(item.type) else f'"{item.name}"'
+            parts.append(f"coalesce(CAST({value} AS VARCHAR), chr(0))")
+    return f"md5({' || chr(31) || '.join(parts)})"
+
+
+def _standing(kind: RecordKind) -> str:
+    """Each incoming row beside the record that stands under its key (connection, id)."""
+    return (
+        "SELECT i.position, i.connection, i.id, i.row_hash, t.rowid AS was_row, t.row_hash AS was_hash, "
+        "t.first_seen_at AS was_first_seen, t.vanished_at IS NOT NULL AS was_gone "
+        f"FROM incoming i LEFT JOIN {TABLE_OF[kind]} t ON i.connection = t.connection AND i.id = t.id"
+    )
+
+
+def _counts(raw: Any) -> tuple[int, int, int]:
+    row = raw.sql(
+        "SELECT count(*) AS seen, count(*) FILTER (was_hash IS NULL) AS new, "
+        f"count(*) FILTER (was_hash IS NOT NULL AND {IS_CHANGED}) AS changed FROM standing s"
+    ).to_arrow_table()
+    return tuple(int(row[name][0].as_py()) for name in ("seen", "new", "changed"))  # type: ignore[return-value]
+
+
+def _digest(raw: Any) -> str:
+    hashes = raw.sql("SELECT row_hash FROM standing ORDER BY row_hash").to_arrow_table()["row_hash"].to_pylist()
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) -> None:
+    table, seen = TABLE_OF[kind], {"seen": seen_at.isoformat()}  # as text: a datetime would load pytz
+    if has_changes:
+        fields = ", ".join(f't."{name}"' for name in READ_BY_METRICS[kind])
+        raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE earlier AS SELECT s.position, s.was_gone, t.vanished_at, {fields} "
+            f"FROM {table} t JOIN standing s ON t.rowid = s.was_row WHERE {IS_CHANGED}"
+        )
+        raw.execute(f"INSERT INTO change_log {_changes(kind)}", seen)
+        raw.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT s.was_row FROM standing s WHERE {IS_CHANGED})")
+    raw.execute(
+        f"INSERT INTO {table} BY NAME SELECT i.* EXCLUDE (position), "
+        "coalesce(s.was_first_seen, $seen::TIMESTAMPTZ) AS first_seen_at, $seen::TIMESTAMPTZ AS last_seen_at, "
+        "CAST(NULL AS TIMESTAMPTZ) AS vanished_at FROM incoming i JOIN standing s USING (position) "
+        f"WHERE s.was_hash IS NULL OR {IS_CHANGED}",
+        seen,
+    )
+    if kind is RecordKind.TICKET:
+        came_from = "LEFT JOIN earlier e USING (position)" if has_changes else ""
+        moved = "(s.was_hash <> s.row_hash AND e.country IS DISTINCT FROM i.country)" if has_changes else "false"
+        raw.execute(
+            "CREATE OR REPLACE TEMP TABLE moved AS SELECT i.connection, i.id, i.country FROM incoming i "
+            f"JOIN standing s USING (position) {came_from} WHERE s.was_hash IS NULL OR {moved}"
+        )
+        refresh_lent(raw)
+
+
+def _changes(kind: RecordKind) -> str:
+    """One row for every changed field that a metric reads; also when a tombstone came back."""
+    key = _key_text(kind, "i")
+    parts = [
+        f"SELECT '{kind.value}' AS kind, i.connection, {key} AS key, '{name}' AS field, "
+        f"{_text(kind, name, 'e')} AS old, {_text(kind, name, 'i')} AS new, $seen::TIMESTAMPTZ AS seen_at "
+        f"FROM earlier e JOIN incoming i USING (position) "
+        f'WHERE e."{name}" IS DISTINCT FROM i."{name}"'
+        for name in READ_BY_METRICS[kind]
+    ]
+    parts.append(
+        f"SELECT '{kind.value}', i.connection, {key}, 'vanished_at', {_iso('e.vanished_at')}, NULL, $seen::TIMESTAMPTZ "
+        "FROM earlier e JOIN incoming i USING (position) WHERE e.was_gone"
+    )
+    return " UNION ALL ".join(parts)
+
+
+def _key_text(kind: RecordKind, alias: str) -> str:
+    """The natural key within a connection as text."""
+    if kind is not RecordKind.SLA:
+        return f"{alias}.id"
+    start = _iso(f"{alias}.start_at")
+    return f"concat_ws('/', {alias}.ticket_id, {alias}.sla_id, coalesce({start}, '-'), {alias}.n)"
+
+
+def _text(kind: RecordKind, name: str, alias: str) -> str:
+    column = f'{alias}."{name}"'
+    return _iso(column) if pa.types.is_timestamp(SCHEMAS[kind].field(name).type) else f"CAST({column} AS VARCHAR)"
+
+
+def _iso(instant: str) -> str:
+    return f"strftime(timezone('UTC', {instant}), '%Y-%m-%dT%H:%M:%SZ')"

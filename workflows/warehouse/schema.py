@@ -1,0 +1,136 @@
+"""What the file holds: one table a record kind, the change log, the zones, and views without tombstones."""
+
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+
+from improvement.records import SCHEMAS, RecordKind
+
+TABLE_OF = {kind: f"{kind.value}s" for kind in RecordKind}
+DAYS: dict[RecordKind, dict[str, str]] = {  # local day column → the instant it is taken from
+    RecordKind.TICKET: {
+        "opened_day": "opened_at",
+        "resolved_day": "resolved_at",
+        "closed_day": "closed_at",
+        "done_day": "done_at",
+    },
+    RecordKind.SLA: {"decided_day": "decided_at", "end_day": "end_at"},
+    RecordKind.SURVEY: {"answered_day": "answered_at"},
+    RecordKind.CONTACT: {"at_day": "at"},
+    RecordKind.OUTAGE: {"begin_day": "begin_at"},
+}
+_DONE_AT = "CASE WHEN {0}state NOT IN ('new', 'in_progress', 'on_hold') THEN coalesce({0}resolved_at, {0}closed_at) END"
+_SECONDS = "greatest((epoch_us({0}) - epoch_us({1})) // 1000000, 0)"
+DERIVED: dict[RecordKind, dict[str, tuple[str, str]]] = {  # column → SQL type, SQL over columns prefixed {0}
+    RecordKind.TICKET: {
+        "done_at": ("TIMESTAMPTZ", _DONE_AT),
+        "open_s": ("BIGINT", _SECONDS.format(f"({_DONE_AT})", "{0}opened_at")),
+    },
+    RecordKind.SLA: {
+        "decided_at": (
+            "TIMESTAMPTZ",
+            "CASE WHEN {0}is_breached THEN coalesce({0}breach_at, {0}end_at) ELSE {0}end_at END",
+        ),
+        "clock_s": ("BIGINT", f"coalesce({{0}}elapsed_s, {_SECONDS.format('{0}end_at', '{0}start_at')})"),
+    },
+}
+READ_BY_METRICS: dict[RecordKind, tuple[str, ...]] = {  # the fields whose changes the change log keeps
+    RecordKind.TICKET: (
+        *("kind", "state", "priority", "is_major", "customer", "country", "service", "supplier", "category"),
+        *("assignment_group", "opened_at", "resolved_at", "closed_at", "reopen_count", "reassignment_count"),
+        *("risk", "is_successful"),
+    ),
+    RecordKind.SLA: (
+        *("target", "agreement", "supplier", "stage", "is_breached", "start_at", "end_at", "breach_at", "goal_s"),
+        "elapsed_s",
+    ),
+    RecordKind.SURVEY: ("kind", "ticket_id", "customer", "country", "service", "answered_at", "score"),
+    RecordKind.CONTACT: ("kind", "customer", "country", "service", "at"),
+    RecordKind.OUTAGE: ("kind", "service", "customer", "country", "begin_at", "end_at"),
+}
+SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+BOOKKEEPING = {
+    "row_hash": "VARCHAR",  # of the canonical fields: tells whether a record changed
+    "first_seen_at": "TIMESTAMPTZ",
+    "last_seen_at": "TIMESTAMPTZ",  # when the values that stand were first seen
+    "vanished_at": "TIMESTAMPTZ",  # a tombstone: gone from the platform, its last values kept
+}
+# What a ticket lends to its SLA rows and surveys.
+LENT = "t.kind, t.customer, t.country, t.service, t.category, t.assignment_group, t.priority"
+VIEWS = {
+    "live_tickets": "SELECT * FROM tickets WHERE vanished_at IS NULL",
+    "live_slas": (
+        f"SELECT s.* EXCLUDE (supplier), coalesce(s.supplier, t.supplier) AS supplier, {LENT} FROM slas s "
+        "LEFT JOIN tickets t ON t.connection = s.connection AND t.id = s.ticket_id "
+        "WHERE s.vanished_at IS NULL AND t.vanished_at IS NULL"
+    ),
+    "live_surveys": (
+        "SELECT s.* EXCLUDE (kind, customer, country, service), s.kind AS survey_kind, "
+        "coalesce(s.customer, t.customer) AS customer, coalesce(s.country, t.country) AS country, "
+        "coalesce(s.service, t.service) AS service, t.kind, t.supplier, t.category, t.assignment_group, t.priority "
+        "FROM surveys s LEFT JOIN tickets t ON t.connection = s.connection AND t.id = s.ticket_id "
+        "WHERE s.vanished_at IS NULL"
+    ),
+    "live_contacts": (
+        "SELECT *, CAST(NULL AS VARCHAR) AS supplier, CAST(NULL AS VARCHAR) AS category, "
+        "CAST(NULL AS VARCHAR) AS assignment_group, CAST(NULL AS BIGINT) AS priority FROM contacts "
+        "WHERE vanished_at IS NULL"
+    ),
+    "live_outages": "SELECT * FROM outages WHERE vanished_at IS NULL",
+}
+
+
+def derived(kind: RecordKind, prefix: str = "") -> dict[str, str]:
+    """A table's derived columns and the SQL they are computed by."""
+    return {name: sql.format(prefix) for name, (_, sql) in DERIVED.get(kind, {}).items()}
+
+
+def columns_of(kind: RecordKind) -> dict[str, str]:
+    """A table's columns and their SQL types: canonical ones, derived ones, bookkeeping."""
+    columns = {item.name: SQL_TYPES[item.type] for item in SCHEMAS[kind]}
+    if kind is RecordKind.SLA:
+        columns["n"] = "BIGINT"
+    columns |= {name: sql_type for name, (sql_type, _) in DERIVED.get(kind, {}).items()}
+    return columns | dict.fromkeys(DAYS[kind], "BIGINT") | BOOKKEEPING
+
+
+def create(raw: Any) -> bool:
+    """Create what is missing; True where a file of another version got new columns, whose values are to be derived."""
+    raw.execute("CREATE TABLE IF NOT EXISTS meta (fingerprint VARCHAR)")
+    mark = _fingerprint()
+    found = raw.sql("SELECT fingerprint FROM meta").to_arrow_table()["fingerprint"].to_pylist()
+    if found == [mark]:
+        return False
+    raw.execute("BEGIN")
+    for kind, table in TABLE_OF.items():
+        columns = [f'"{name}" {sql_type}' for name, sql_type in columns_of(kind).items()]
+        raw.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(columns)})")
+        for column in columns:
+            raw.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}")
+    raw.execute(
+        "CREATE TABLE IF NOT EXISTS change_log (kind VARCHAR, connection VARCHAR, key VARCHAR, field VARCHAR, "
+        "old VARCHAR, new VARCHAR, seen_at TIMESTAMPTZ)"
+    )
+    raw.execute("CREATE TABLE IF NOT EXISTS zones (country VARCHAR, zone VARCHAR)")
+    for name, sql in VIEWS.items():
+        raw.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+    raw.execute("DELETE FROM meta")
+    raw.execute("INSERT INTO meta VALUES (?)", [mark])
+    raw.execute("COMMIT")
+    return bool(found)
+
+
+def _fingerprint() -> str:
+    text = repr(([(columns_of(kind), derived(kind)) for kind in RecordKind], VIEWS))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,197 @@
+"""The open warehouse: what the steps of a cycle call."""
+
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from improvement import metrics
+from improvement.errors import Place, RegelkreisError
+from improvement.metrics import CellQuery, Metric, Tables
+from improvement.records import RecordKind
+from workflows.warehouse import loading
+from workflows.warehouse.lease import lease
+from workflows.warehouse.loading import LoadReport, Zones
+from workflows.warehouse.local_days import derive_all
+from workflows.warehouse.schema import TABLE_OF, create
+
+MEMORY_LIMIT = "160MB"
+THREADS = 2
+_COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
+
+
+@ibis.udf.scalar.builtin(name="getvariable", signature=((str,), "timestamp('UTC')"))  # type: ignore[untyped-decorator]
+def _moment(key: str) -> None:
+    """A session variable of DuckDB: a constant to its planner, so that scans skip what lies outside."""
+
+
+@ibis.udf.scalar.builtin(name="getvariable", signature=((str,), "int64"))  # type: ignore[untyped-decorator]
+def _number(key: str) -> None:
+    """As above, a whole number."""
+
+
+class Warehouse:
+    """An open warehouse. Use :meth:`open`."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._raw = backend.con
+        if create(self._raw):
+            with loading.transaction(self._raw):
+                derive_all(self._raw)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, *, wait_s: float = 60, memory_limit: str = MEMORY_LIMIT) -> Iterator[Warehouse]:
+        """Open the file under its lease; wait up to ``wait_s`` seconds for whoever holds it.
+
+        ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with lease(path, wait_s):
+            backend = _connected(path, memory_limit)
+            try:
+                yield cls(backend)
+            finally:
+                backend.disconnect()
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def load(self, kind: RecordKind, batch: pa.Table, *, seen_at: datetime, zones: Zones) -> LoadReport:
+        """Upsert a batch of canonical records by their natural key, in one transaction.
+
+        Changes of fields that a metric reads are appended to the change log. A record that was a tombstone is alive
+        again.
+        """
+        loading.use_zones(self._raw, zones)
+        return loading.load(self._raw, kind, batch, seen_at=seen_at)
+
+    def delete_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
+        """Make a tombstone of every record of the connection whose platform id is not among these; returns how many."""
+        return loading.bury_missing(self._raw, kind, connection, present_ids, seen_at=seen_at)
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    def tables(self) -> Tables:
+        """The canonical tables without tombstones, as lazy Ibis tables."""
+        table = self._backend.table
+        return Tables(
+            tickets=table("live_tickets"),
+            slas=table("live_slas"),
+            surveys=table("live_surveys"),
+            contacts=table("live_contacts"),
+            outages=table("live_outages"),
+            as_of=_moment("as_of"),
+            first_day=_number("first_day"),
+            last_day=_number("last_day"),
+        )
+
+    def cells(self, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> pa.Table:
+        """Weekly cells of a metric: ``by…, week, numerator, denominator, n[, stratum]``, sorted and complete.
+
+        Compiled once per query; the moment and the weeks are variables.
+        """
+        self._set(as_of, first_week, last_week)
+        found = self._raw.sql(self.sql(query)).to_arrow_table()
+        metric = metrics.metric_named(query.metric)
+        return metrics.complete(metric, query, found, first_week=first_week, last_week=last_week)
+
+    def contributing(
+        self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
+    ) -> pa.Table:
+        """The rows behind one scope's value: ``by…, id, week, numerator, denominator``, sorted by week and id."""
+        self._set(as_of, first_week, last_week)
+        conditions = " AND ".join(f'"{name}" = ?' for name in scope) or "true"
+        rows = self._compiled(query, "rows")
+        sql = f"SELECT * FROM ({rows}) WHERE {conditions} ORDER BY week, id, numerator"
+        return self.arrow(sql, list(scope.values()))
+
+    def sql(self, query: CellQuery) -> str:
+        """The SQL text of a cell query."""
+        return self._compiled(query, "cells")
+
+    def pinned(
+        self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
+    ) -> tuple[str, str]:
+        """Digest of the rows one scope's value rests on, and the SQL that gave them."""
+        rows = self.contributing(query, scope=scope, as_of=as_of, first_week=first_week, last_week=last_week)
+        return digest_of(rows), self._compiled(query, "rows")
+
+    def arrow(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pa.Table:
+        """The result of a SQL text as Arrow. Give an instant as ISO text and cast it: a datetime would load pytz."""
+        relation = self._raw.sql(sql, params=parameters) if parameters else self._raw.sql(sql)
+        return relation.to_arrow_table()
+
+    def count(self, kind: RecordKind, connection: str) -> int:
+        """How many live records of a kind a connection has."""
+        sql = f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE connection = ? AND vanished_at IS NULL"
+        return int(self.arrow(sql, [connection])["n"][0].as_py())
+
+    def changes(self, connection: str, *, since: datetime) -> pa.Table:
+        """What changed in fields that metrics read: ``kind, key, field, old, new, seen_at``, oldest first."""
+        return self.arrow(
+            "SELECT kind, key, field, old, new, seen_at FROM change_log WHERE connection = ? "
+            "AND seen_at >= ?::TIMESTAMPTZ ORDER BY seen_at, kind, key, field",
+            [connection, since.isoformat()],
+        )
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _compiled(self, query: CellQuery, what: str) -> str:
+        """A query as DuckDB's SQL; kept for the life of the process, because compiling costs more than running."""
+        if (query, what) not in _COMPILED:
+            build = metrics.expression if what == "cells" else metrics.contributing
+            _COMPILED[query, what] = str(ibis.to_sql(build(query, self.tables()), dialect="duckdb", pretty=False))
+        return _COMPILED[query, what]
+
+    def _set(self, as_of: datetime, first_week: int, last_week: int) -> None:
+        self._raw.execute(f"SET VARIABLE as_of = TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat()}'")
+        self._raw.execute(f"SET VARIABLE first_day = {int(first_week) * 7 - 3}::BIGINT")
+        self._raw.execute(f"SET VARIABLE last_day = {int(last_week) * 7 + 3}::BIGINT")
+
+
+def digest_of(table: pa.Table) -> str:
+    """SHA-256 of a table's rows as text, independent of the engine's memory layout."""
+    rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
+    return hashlib.sha256("\n".join("\x1f".join(repr(value) for value in row) for row in rows).encode()).hexdigest()
+
+
+def sql_of(metric: Metric) -> str:
+    """A metric's SQL, grouped by customer, country and service, as it runs on an empty warehouse."""
+    backend = ibis.duckdb.connect()
+    try:
+        query = CellQuery(metric.id, "CONNECTION", by=("customer", "country", "service"), tau_h=metric.tau_h)
+        return str(ibis.to_sql(metrics.expression(query, Warehouse(backend).tables()), dialect="duckdb", pretty=True))
+    finally:
+        backend.disconnect()
+
+
+def _connected(path: Path, memory_limit: str) -> Any:
+    try:
+        backend = ibis.duckdb.connect(path)
+    except duckdb.Error as error:
+        raise RegelkreisError(
+            f"The warehouse cannot be opened: {str(error).splitlines()[0]}",
+            where=Place(file=str(path)),
+            mend="Close other programs that have it open; if the file is damaged, move it away and pull again.",
+        ) from error
+    settings = {
+        "TimeZone": "'UTC'",
+        "memory_limit": f"'{memory_limit}'",
+        "threads": THREADS,
+        "preserve_insertion_order": "false",
+        "enable_progress_bar": "false",
+    }
+    for name, value in settings.items():
+        backend.con.execute(f"SET {name} = {value}")
+    return backend
