@@ -8,17 +8,21 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 import structlog
 
 REDACTED = "[redacted]"
 SHORTEST_KNOWN_SECRET = 8  # shorter ones are words: hiding each occurrence would spoil the text
-SECRET_KEY = re.compile(r"password|passwd|secret|token|authorization|api[_-]?key|cookie|credential", re.IGNORECASE)
+GUARDED_NAMES = r"password|passwd|pwd|secret|token|authorization|api[_-]?key|cookie|credential|session_?id"
+SECRET_KEY = re.compile(GUARDED_NAMES, re.IGNORECASE)
 SECRET_VALUE = re.compile(
-    r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}"  # Authorization headers
-    r"|://[^/\s:@]+:[^@\s/]+@"  # user:password in addresses
+    r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/=-]{6,}"  # the value of an Authorization header
+    r"|(?P<cookies>\bcookie[\"']?\s*[=:]\s*)[^\n]+"  # a cookie header holds several pairs
+    r"|://[^/\s:@]*:[^@\s/]+@"  # user:password in addresses
     r"|\brk_[A-Za-z0-9_-]{20,}"  # our own tokens
-    r"|\b(password|token|secret|client_secret|refresh_token|access_token)=[^&\s]+"  # form bodies
+    r"|(?P<named>[\w.-]*(?:" + GUARDED_NAMES + r")[\w.-]*[\"']?\s*[=:]\s*)"  # forms, headers, JSON, repr of dicts
+    r"(?:b?\"[^\"]*\"|b?'[^']*'|(?:(?:bearer|basic|token|digest)\s+)?[^&\s,;)}\]]+)"
 )
 
 
@@ -27,6 +31,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {text for text in secrets if len(text) >= SHORTEST_KNOWN_SECRET}
+        known |= {quote(text, safe="") for text in known} | {quote_plus(text) for text in known}
         self._known = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -39,15 +44,18 @@ class Redactor:
         return REDACTED if SECRET_KEY.search(str(key)) else self._value(value)
 
     def _value(self, value: Any) -> Any:
-        if isinstance(value, str):
-            for secret in self._known:
-                value = value.replace(secret, REDACTED)
-            return SECRET_VALUE.sub(_hidden, value)
+        if value is None or isinstance(value, bool | int | float):
+            return value
         if isinstance(value, Mapping):
             return {key: self._item(key, item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set):
+        if isinstance(value, list | tuple | set | frozenset):
             return [self._value(item) for item in value]
-        return value
+        return self._text(_as_text(value))
+
+    def _text(self, text: str) -> str:
+        for secret in self._known:
+            text = text.replace(secret, REDACTED)
+        return SECRET_VALUE.sub(_hidden, text)
 
 
 def configure(form: str, level: str, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -100,5 +108,14 @@ def _renderer(is_json: bool, is_terminal: bool) -> Any:
     return structlog.dev.ConsoleRenderer(colors=is_colourful, exception_formatter=structlog.dev.plain_traceback)
 
 
+def _as_text(value: Any) -> str:
+    """Anything else as the renderers would write it: an exception or a request may quote a secret."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, str) else repr(value)
+
+
 def _hidden(match: re.Match[str]) -> str:
+    if name := match["named"] or match["cookies"]:
+        return f"{name}{REDACTED}"
     return f"://{REDACTED}@" if match[0].startswith("://") else REDACTED

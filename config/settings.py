@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from config.databases import checked, secrets_of
 from config.settings_errors import Sources, checked_environment, checked_secret, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
 
@@ -125,9 +126,7 @@ class Settings(BaseSettings):
     @field_validator("database")
     @classmethod
     def _database(cls, database: str) -> str:
-        if database != "sqlite" and not database.startswith(("postgresql://", "postgres://")):
-            raise ValueError("write sqlite, or postgresql://user:password@host:port/name")
-        return database
+        return checked(database)
 
     @property
     def home(self) -> Path:
@@ -146,9 +145,8 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret text known to us, for redaction."""
-        password = urlsplit(self.database).password
-        own = (password,) if password else ()
-        return own + tuple(secret for connection in self.connections.values() for secret in connection.secrets())
+        platforms = [secret for connection in self.connections.values() for secret in connection.secrets()]
+        return (*secrets_of(self.database), *platforms)
 
     @classmethod
     def settings_customise_sources(

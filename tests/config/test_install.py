@@ -103,4 +103,4 @@ def test_sqlite_waits_for_other_writers(tmp_path: Path) -> None:
 def test_a_postgresql_address_is_taken_apart(tmp_path: Path) -> None:
     found = database("postgresql://rk:p%40ss@db.acme:5433/state?sslmode=require", home=tmp_path)
     assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"]) == ("rk", "p@ss", "db.acme", "5433")
-    assert (found["NAME"], found["OPTIONS"]) == ("state", {"sslmode": "require"})
+    assert (found["NAME"], found["OPTIONS"]) == ("state", {"sslmode": "require", "connect_timeout": "10"})

@@ -81,6 +81,44 @@ def test_secrets_are_hidden_by_key_shape_and_text(form: str) -> None:
     assert "client=x" in text
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"answer": {"result": [{"user": {"name": "snow", "client_secret": "s3cr3t-Value"}}]}},
+        {"rows": ({"a": frozenset({"https://snow:s3cr3t-Value@acme.example/"})},)},
+        {"error": ConnectionError("GET https://acme.example/?access_token=s3cr3t-Value&limit=1: refused")},
+        {"headers": {"X-Auth-Token": "s3cr3t-Value", "Set-Cookie": "JSESSIONID=s3cr3t-Value"}},
+        {"sent": "POST / HTTP/1.1\nAuthorization: Token s3cr3t-Value\nHost: acme.example"},
+        {"sent": "Cookie: JSESSIONID=s3cr3t-Value; theme=s3cr3t-Value\nHost: acme.example"},
+        {"body": b'{"user": "snow", "password": "s3cr3t-Value"}'},
+        {"body": "{'user': 'snow', 'api_key': 's3cr3t-Value'}"},
+        {"address": "postgresql://rk:s3cr3t-Value@db.acme.example:5432/state"},
+        {"known": "p%40ss%2Fword%3A1 and p@ss/word:1"},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_a_secret_is_hidden_however_deep_it_lies(form: str, said: dict[str, object]) -> None:
+    stream = io.StringIO()
+    configure(form, "info", secrets=["p@ss/word:1"], stream=stream)
+    structlog.get_logger().info("request", **said)
+    text = stream.getvalue()
+    assert "request" in text
+    assert "[redacted]" in text
+    for secret in ("s3cr3t-Value", "p@ss/word:1", "p%40ss%2Fword%3A1"):
+        assert secret not in text
+
+
+def test_what_is_no_secret_stays_readable() -> None:
+    stream = io.StringIO()
+    configure("json", "info", stream=stream)
+    numbers = {"read": 5000, "seconds": 1.5, "is_full": False, "next": None}
+    structlog.get_logger().info("the basic idea: a page of 5000 rows", page=numbers, path="/api/now/table/incident?x=1")
+    (line,) = lines(stream)
+    assert line["event"] == "the basic idea: a page of 5000 rows"
+    assert (line["page"], line["path"]) == (numbers, "/api/now/table/incident?x=1")
+
+
 def test_secrets_in_a_traceback_are_hidden_too() -> None:
     stream = io.StringIO()
     configure("json", "info", secrets=[PASSWORD], stream=stream)

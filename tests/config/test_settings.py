@@ -66,6 +66,14 @@ def test_a_password_in_the_environment_reaches_its_connection(home: Path, monkey
     assert load().secrets() == ("hidden-in-env",)
 
 
+def test_the_address_of_the_database_may_be_a_secret_file_and_its_password_is_known_as_a_secret(home: Path) -> None:
+    (home / "secrets" / "database").write_text("postgresql://rk:p%40ss-word@db.acme.example/state\n")
+    settings = load()
+    assert settings.database.startswith("postgresql://rk:")
+    assert settings.secrets() == ("p@ss-word", "p%40ss-word")
+    assert "ss-word" not in repr(settings)
+
+
 def test_paths_below_the_home_and_elsewhere(home: Path) -> None:
     written(home, 'rules = "/srv/rules"\nwarehouse = "data/w.duckdb"\n')
     assert (load().rules, load().warehouse) == (Path("/srv/rules"), home / "data" / "w.duckdb")
@@ -101,6 +109,11 @@ def test_a_misspelt_key_of_a_connection_too(home: Path) -> None:
         ('default_zone = "CET/Wrong"', "write one like Europe/Zurich"),
         ('public_url = "regelkreis"', "rite an address like https://"),
         ('database = "mysql://x"', "postgresql://user:password@host:port/name"),
+        ('database = "postgresql://rk:hidden@db:port/state"', "ost or port cannot be read"),
+        ('database = "postgresql://rk:hid/den@db/state"', "percent-encoded"),
+        ('database = "postgresql://rk:hidden@[db/state"', "ost or port cannot be read"),
+        ('database = "postgresql://rk:hidden@db:5432"', "name of the database is missing"),
+        ('database = "postgresql://rk:hidden@db/state?sslmod=require"', "nknown option sslmod"),
         ("max_slip_weeks = -1", "greater than or equal to 0"),
         ('ledger_origin = "two words"', "without spaces"),
         ('[zones]\nCH = "Zurich"', "write one like Europe/Zurich"),
@@ -113,6 +126,7 @@ def test_a_wrong_value_names_key_and_allowed_form(home: Path, line: str, said: s
     file = written(home, line)
     assert str(file) in str(refusal())
     assert said in str(refusal())
+    assert "hid" not in str(refusal())
 
 
 def test_several_wrong_values_are_told_at_once(home: Path) -> None:
