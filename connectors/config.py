@@ -6,23 +6,34 @@ directory, the connectors read it.
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 Platform = Literal["servicenow", "jira"]
 Auth = Literal["basic", "bearer", "oauth"]
 Grant = Literal["client_credentials", "password", "refresh_token"]
 FallbackMode = Literal["custom", "problem", "task_min"]
 
+STATES = ("new", "accepted", "assess", "approved", "in_progress", "review", "on_hold", "closed", "cancelled")
+OUTCOMES = ("success", "no_success", "dropped")
+ATLASSIAN_TOKEN_URL = "https://auth.atlassian.com/oauth/token"  # noqa: S105 - an address, no secret
+
 DEFAULT_PAGE_SIZE: dict[str, int] = {"servicenow": 5000, "jira": 100}
 
 
 class OAuthConfig(BaseModel):
-    """OAuth 2.0 client of ServiceNow's ``/oauth_token.do``; tokens without a refresh token are fine."""
+    """An OAuth 2.0 client: of ServiceNow's ``/oauth_token.do``, or of Atlassian's 3LO for Jira Cloud.
+
+    Tokens without a refresh token are fine. Where refresh tokens *rotate* (Jira Cloud: each works once) the newest is
+    kept in ``token_file``, which every process of this connection shares under a lock; ``refresh_token`` is only the
+    first. ``token_url`` overrides the platform's own token endpoint.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +42,8 @@ class OAuthConfig(BaseModel):
     grant: Grant = "client_credentials"
     refresh_token: SecretStr | None = None
     token_path: str = "/oauth_token.do"  # noqa: S105 - a path, no secret
+    token_url: str | None = None
+    token_file: Path | None = None
     scope: str | None = None
 
 
@@ -40,7 +53,8 @@ class ConnectionConfig(BaseModel):
     ``url`` is the platform's root without a trailing slash. Durations are seconds (``_s``). ``mapping`` overrides the
     platform's default mapping source by source and field by field (see :mod:`connectors.mapping`). ``columns`` names
     the platform column of an outbound field where the default does not fit. ``zones`` maps a country (ISO 3166-1
-    alpha-2) to an IANA zone.
+    alpha-2) to an IANA zone. ``statuses`` says what a status of the improvement record means (its id or name → one of
+    :data:`STATES`), ``resolutions`` which Jira resolution an outcome gets (one of :data:`OUTCOMES` → its name).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +71,8 @@ class ConnectionConfig(BaseModel):
     mapping: dict[str, Any] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
     improvement_project: str = "CIP"
+    statuses: dict[str, str] = Field(default_factory=dict)
+    resolutions: dict[str, str] = Field(default_factory=dict)
     fallback_modes: tuple[FallbackMode, ...] = ("custom", "problem", "task_min")
     custom_table: str | None = None
 
@@ -68,10 +84,12 @@ class ConnectionConfig(BaseModel):
     timeout_s: float = Field(default=90.0, gt=0)
     max_attempts: int = Field(default=6, ge=1, le=20)
     max_wait_s: float = Field(default=300.0, ge=0)  # the longest Retry-After, and all waits of one read together
+    max_concurrency: int = Field(default=4, ge=1, le=8)
     overlap_s: int = Field(default=300, ge=0)
     verify: bool | Path = True
-    client_certificate: Path | None = None
-    proxy: str | None = None
+    client_certificate: Path | None = None  # mutual TLS: certificate, and the key unless the file holds both
+    client_key: Path | None = None
+    proxy: str | None = Field(default=None, repr=False)  # its address may carry a password
 
     @field_validator("url")
     @classmethod
@@ -91,6 +109,28 @@ class ConnectionConfig(BaseModel):
             if zone not in known:
                 raise ValueError(f"“{zone}” is not an IANA time zone such as Europe/Zurich")
         return value
+
+    @field_validator("statuses", "resolutions")
+    @classmethod
+    def _are_known(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        said, known = (value.values(), STATES) if info.field_name == "statuses" else (value.keys(), OUTCOMES)
+        for word in said:
+            if word not in known:
+                raise ValueError(f"“{word}” is none of {', '.join(known)}")
+        return value
+
+    @field_validator("verify", "client_certificate", "client_key")
+    @classmethod
+    def _is_there(cls, value: bool | Path | None) -> bool | Path | None:
+        if isinstance(value, Path) and not value.exists():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _has_its_certificate(self) -> Self:
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("client_key needs client_certificate")
+        return self
 
     @model_validator(mode="after")
     def _has_credentials(self) -> Self:
@@ -123,9 +163,28 @@ class ConnectionConfig(BaseModel):
         """The page size to begin with."""
         return self.page_size or DEFAULT_PAGE_SIZE[self.platform]
 
+    @property
+    def token_url(self) -> str:
+        """Where OAuth tokens come from."""
+        assert self.oauth is not None
+        if self.oauth.token_url is not None:
+            return self.oauth.token_url
+        return ATLASSIAN_TOKEN_URL if self.platform == "jira" else self.url + self.oauth.token_path
+
+    def secret_forms(self) -> tuple[str, ...]:
+        """Every secret in each form HTTP carries it (plain, percent-encoded, in JSON, in Basic), longest first."""
+        found: set[str] = set()
+        for secret in self.secrets():
+            found |= {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+            found.add(base64.b64encode(f"{self.user or ''}:{secret}".encode()).decode())
+        return tuple(sorted(found, key=len, reverse=True))
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret text of this connection, for redaction."""
         found = [self.password, self.token]
         if self.oauth is not None:
             found += [self.oauth.client_secret, self.oauth.refresh_token]
-        return tuple(secret.get_secret_value() for secret in found if secret is not None)
+        texts = [secret.get_secret_value() for secret in found if secret is not None]
+        if self.proxy is not None and (password := urlsplit(self.proxy).password):
+            texts += [password, unquote(password)]
+        return tuple(texts)

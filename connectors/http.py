@@ -1,8 +1,9 @@
 """HTTP as every connector uses it: one session, patient reads, single writes, errors a person can act on.
 
 Reads are retried (tenacity) on resets, time-outs, 429 and 5xx, obey ``Retry-After`` in seconds or as an HTTP date,
-and stop after :attr:`ConnectionConfig.max_attempts` or :attr:`ConnectionConfig.max_wait_s`. Writes are sent once:
-the outbox decides about a second attempt. No secret appears in an error or a log line.
+and stop after :attr:`ConnectionConfig.max_attempts` or :attr:`ConnectionConfig.max_wait_s`. They slow down before a
+limit is hit, and never more than :attr:`ConnectionConfig.max_concurrency` run at once. Writes are sent once: the
+outbox decides about a second attempt. No secret appears in an error or a log line.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 import tenacity
@@ -23,20 +23,19 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, SSLError
 
+from connectors.answers import TooHeavy, breather_s, cause, redacted, refusal, retry_after_s
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
+from connectors.transport import transport
 from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Place, RegelkreisError
 
 log = structlog.get_logger("connectors.http")
 
 CONNECT_TIMEOUT_S = 10.0
+LONGEST_BREATHER_S = 60.0
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 TIMEOUT_TEXTS = ("maximum execution time exceeded", "transaction cancelled")
 USER_AGENT = "regelkreis/0.1"
-
-
-class TooHeavy(ConnectionFailed):
-    """The platform could not finish this answer in time (time-out, cancelled transaction, body cut): ask for less."""
 
 
 class BearerAuth(AuthBase):
@@ -57,14 +56,8 @@ def open_session(config: ConnectionConfig) -> Session:
 
 def prepare(session: Session, config: ConnectionConfig) -> Session:
     """Give any session (a client library's too) our authentication, TLS, proxy and *no* retries."""
+    transport(session, config)
     session.auth = auth_of(config)
-    session.verify = config.verify if isinstance(config.verify, bool) else str(config.verify)
-    if config.client_certificate is not None:
-        session.cert = str(config.client_certificate)
-    if config.proxy is not None:
-        session.proxies = {"http": config.proxy, "https": config.proxy}
-    if urlsplit(config.url).hostname in {"localhost", "127.0.0.1", "::1"}:
-        session.trust_env = False  # a proxy from the environment cannot reach our loopback
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=8))
     session.headers["User-Agent"] = USER_AGENT
@@ -96,6 +89,11 @@ class Reader:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
+    pause_s: float = field(default=0.0, init=False)  # before the next request, because a limit is near
+    gate: BoundedSemaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate = BoundedSemaphore(self.config.max_concurrency)
 
     def read(
         self,
@@ -186,76 +184,6 @@ def writing(config: ConnectionConfig, what: str) -> Iterator[None]:
         ) from None
 
 
-def refusal(response: Response, config: ConnectionConfig, what: str) -> ConnectionFailed:
-    """The error of an answer that is not 2xx, with the platform's own words and how to mend it."""
-    place = Place(connection=config.name)
-    status = response.status_code
-    said = platform_message(response, config)
-    if status == 401:
-        return CredentialsRefused(
-            f"{config.url} refused the credentials of {config.user or 'the token'} ({what}). {said}",
-            where=place,
-            mend="Check user and password or token; users with single sign-on or a second factor cannot use Basic.",
-        )
-    if status == 403 and response.headers.get("X-Authentication-Denied-Reason"):
-        return CredentialsRefused(
-            f"{config.url} demands a CAPTCHA after failed logins ({what}).",
-            where=place,
-            mend="Log in once in the browser as this user, then use a personal access token.",
-        )
-    if status == 403:
-        return PermissionMissing(
-            f"{config.user or 'This token'} may not do this: {what}. {said}",
-            where=place,
-            mend="Give the integration user the role named in the how-to of this platform.",
-        )
-    if 300 <= status < 400:
-        return ConnectionFailed(
-            f"{config.url} redirects to {redacted(response.headers.get('Location', '?'), config)} ({what}).",
-            where=place,
-            mend="Use the platform's final address; a redirect to a login page means the credentials do not work here.",
-        )
-    return ConnectionFailed(
-        f"{config.url} answered {status} ({what}). {said}", where=place, mend="Try again; see the platform's log."
-    )
-
-
-def platform_message(response: Response, config: ConnectionConfig) -> str:
-    """What the platform said, at most 400 characters, without secrets."""
-    text = ""
-    if "json" in response.headers.get("Content-Type", ""):
-        try:
-            text = _message_in(response.json())
-        except ValueError:
-            text = response.text[:400]
-    return redacted(text, config)[:400].strip()
-
-
-def redacted(text: object, config: ConnectionConfig) -> str:
-    """The text without any of the connection's secrets."""
-    plain = str(text)
-    for secret in config.secrets():
-        if len(secret) >= 4:
-            plain = plain.replace(secret, "•••")
-    return plain
-
-
-def retry_after_s(response: Response, now: datetime) -> float | None:
-    """The wait a platform asks for: ``Retry-After`` as seconds or as an HTTP date (RFC 9110 §10.2.3)."""
-    value = response.headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
-
-
 class _Again(Exception):
     def __init__(self, error: ConnectionFailed, wait_s: float | None) -> None:
         super().__init__(str(error))
@@ -290,17 +218,21 @@ class _Call:
 
     def _once(self, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
         reader, config = self.reader, self.reader.config
+        if reader.pause_s:
+            log.info("breather", connection=config.name, what=self.what, wait_s=round(reader.pause_s, 2))
+            reader.sleep(reader.pause_s)
         reader.requests += 1
         try:
-            response = reader.session.request(
-                self.method,
-                self.url,
-                params=self.params,
-                headers=self.headers,
-                json=self.json,
-                timeout=(CONNECT_TIMEOUT_S, config.timeout_s),
-                allow_redirects=False,
-            )
+            with reader.gate:
+                response = reader.session.request(
+                    self.method,
+                    self.url,
+                    params=self.params,
+                    headers=self.headers,
+                    json=self.json,
+                    timeout=(CONNECT_TIMEOUT_S, config.timeout_s),
+                    allow_redirects=False,
+                )
         except RegelkreisError:
             raise
         except SSLError as error:
@@ -316,10 +248,12 @@ class _Call:
             raise _Again(unfinished, None) from None
         except RequestException as error:
             failed = self._failed(
-                f"{config.url} could not be reached ({self.what}): {_cause(error, config)}",
+                f"{config.url} could not be reached ({self.what}): {cause(error, config)}",
                 mend="Check the address, the network and the proxy.",
             )
             raise _Again(failed, None) from None
+        longest_s = min(LONGEST_BREATHER_S, config.max_wait_s)
+        reader.pause_s = breather_s(response, reader.now(), longest_s=longest_s) if response.ok else 0.0
         return self._judged(response, check, retry_heavy)
 
     def _judged(self, response: Response, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
@@ -371,23 +305,3 @@ class _Call:
 
     def _failed(self, what: str, *, mend: str) -> ConnectionFailed:
         return ConnectionFailed(what, where=Place(connection=self.reader.config.name), mend=mend)
-
-
-def _message_in(body: Any) -> str:
-    """The message of a ServiceNow or Jira error body."""
-    if not isinstance(body, dict):
-        return ""
-    error = body.get("error")
-    if isinstance(error, dict):
-        return ": ".join(str(error[key]) for key in ("message", "detail") if error.get(key))
-    if isinstance(error, str):
-        return ": ".join([error, str(body.get("error_description", ""))]).rstrip(": ")
-    messages = [str(message) for message in body.get("errorMessages") or []]
-    messages += [f"{name}: {message}" for name, message in (body.get("errors") or {}).items()]
-    return "; ".join(messages) or str(body.get("message", ""))
-
-
-def _cause(error: Exception, config: ConnectionConfig) -> str:
-    """The innermost reason in a few words; requests wraps it three times."""
-    reason = getattr(error.args[0], "reason", error.args[0]) if error.args else error
-    return redacted(str(reason).split(": ", 1)[-1] if "object at 0x" in str(reason) else reason, config)

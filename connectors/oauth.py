@@ -1,12 +1,13 @@
-"""OAuth 2.0 tokens of ServiceNow, fetched by ourselves.
+"""OAuth 2.0 tokens of ServiceNow and of Jira Cloud (3LO), fetched and renewed by ourselves.
 
 pysnow's ``OAuthClient`` refuses a token without ``refresh_token`` (client credentials have none), so the token is
-fetched, kept and renewed here, as an authentication of our own session (RFC 6749 §4.3, §4.4, §6).
+fetched, kept and renewed here, as an authentication of our own session (RFC 6749 §4.3, §4.4, §6). Atlassian's refresh
+tokens rotate, each works once: the newest lives in a file that all processes of the connection share under a lock.
 """
 
 from __future__ import annotations
 
-import time
+import hashlib
 from threading import Lock
 from typing import Any
 
@@ -14,26 +15,27 @@ import requests
 from requests.auth import AuthBase
 
 from connectors.config import ConnectionConfig
+from connectors.tokens import Token, TokenFile
+from connectors.transport import transport
 from improvement.errors import ConnectionFailed, CredentialsRefused, Place
 
-EARLY_S = 60.0  # renew this long before the token ends
 DEFAULT_LIFE_S = 1800.0
 
 
 class OAuthToken(AuthBase):
     """Puts a valid bearer token on every request; on 401 fetches a new one once and sends the request again.
 
-    A request that was answered 401 had no effect, so sending it again is safe for writes too.
+    A request that was answered 401 had no effect, so sending it again is safe for writes too. Threads share one
+    object and wait for each other while a token is fetched; processes share ``token_file`` likewise.
     """
 
     def __init__(self, config: ConnectionConfig) -> None:
         assert config.oauth is not None
         self._config = config
         self._oauth = config.oauth
-        secret = config.oauth.refresh_token
-        self._refresh_token = secret.get_secret_value() if secret is not None else None
-        self._token: str | None = None
-        self._ends_at = 0.0
+        granted = config.oauth.refresh_token.get_secret_value() if config.oauth.refresh_token is not None else None
+        self._token = Token(refresh=granted, seed=hashlib.sha256((granted or "").encode()).hexdigest())
+        self._file = TokenFile(config.oauth.token_file) if config.oauth.token_file is not None else None
         self._lock = Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -43,45 +45,63 @@ class OAuthToken(AuthBase):
 
     def _valid(self) -> str:
         with self._lock:
-            if self._token is None or time.monotonic() >= self._ends_at:
-                self._fetch()
-            assert self._token is not None
-            return self._token
+            if not self._token.is_fresh:
+                self._renew(refused=None)
+            return self._token.access or ""
 
     def _renew_on_401(self, response: requests.Response, **options: Any) -> requests.Response:
         if response.status_code != 401:
             return response
         response.content  # noqa: B018 - drains the body so that the connection can be used again
         response.close()
+        refused = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
         with self._lock:
-            if response.request.headers.get("Authorization") == f"Bearer {self._token}":
-                self._fetch()
+            if refused == self._token.access:
+                self._renew(refused=refused)
+            access = self._token.access
         again = response.request.copy()
-        again.headers["Authorization"] = f"Bearer {self._token}"
+        again.headers["Authorization"] = f"Bearer {access}"
         answer: requests.Response = response.connection.send(again, **options)
         answer.history.append(response)
         answer.request = again
         return answer
 
-    def _fetch(self) -> None:
+    def _renew(self, *, refused: str | None) -> None:
+        """A token that is not the ``refused`` one: another process's newer one, else a new one."""
+        if self._file is None:
+            self._token = self._fetched(self._token)
+            return
+        with self._file.locked():
+            kept = self._file.read()
+            if kept is not None and kept.seed != self._token.seed:
+                kept = None  # access was granted anew since
+            if kept is not None and kept.is_fresh and kept.access != refused:
+                self._token = kept
+                return
+            self._token = self._fetched(kept or self._token)
+            self._file.write(self._token)
+
+    def _fetched(self, old: Token) -> Token:
         """A new token: by refresh token where we have one, else by the configured grant."""
-        if self._refresh_token is not None:
-            body = self._ask({"grant_type": "refresh_token", "refresh_token": self._refresh_token})
+        body: dict[str, Any] | None = None
+        refresh = old.refresh
+        if refresh is not None:
+            body = self._ask({"grant_type": "refresh_token", "refresh_token": refresh})
             if body is None and self._oauth.grant != "refresh_token":
-                self._refresh_token = None  # refresh tokens expire too: begin again with the grant
+                refresh = None  # refresh tokens expire too: begin again with the grant
                 body = self._ask(self._grant())
-        else:
+        elif self._oauth.grant != "refresh_token":
             body = self._ask(self._grant())
         if body is None:
             raise CredentialsRefused(
-                f"{self._config.url}{self._oauth.token_path} gave no token for grant {self._oauth.grant}.",
+                f"{self._config.token_url} gave no token for grant {self._oauth.grant}.",
                 where=Place(connection=self._config.name),
-                mend="Check client_id, client_secret and, for grant password, user and password.",
+                mend="Check client_id, client_secret and, for grant password, user and password; a refresh token that "
+                "was used or has expired must be granted anew.",
             )
-        self._token = str(body["access_token"])
-        self._refresh_token = body.get("refresh_token") or self._refresh_token
         life_s = float(body.get("expires_in") or DEFAULT_LIFE_S)
-        self._ends_at = time.monotonic() + max(life_s - EARLY_S, life_s / 2)
+        newest = body.get("refresh_token") or refresh
+        return Token.lasting(life_s, access=str(body["access_token"]), refresh=newest, seed=old.seed)
 
     def _grant(self) -> dict[str, str]:
         if self._oauth.grant == "password":
@@ -93,26 +113,25 @@ class OAuthToken(AuthBase):
         return {"grant_type": "client_credentials"}
 
     def _ask(self, form: dict[str, str]) -> dict[str, Any] | None:
-        """The token endpoint's answer, None where it refused."""
+        """The token endpoint's answer, None where it refused. Atlassian takes JSON, ServiceNow a form."""
         form |= {"client_id": self._oauth.client_id, "client_secret": self._oauth.client_secret.get_secret_value()}
         if self._oauth.scope:
             form["scope"] = self._oauth.scope
-        verify = self._config.verify if isinstance(self._config.verify, bool) else str(self._config.verify)
-        proxies = {"http": self._config.proxy, "https": self._config.proxy} if self._config.proxy else None
+        url = self._config.token_url
+        sent: dict[str, Any] = {"json": form} if self._config.platform == "jira" else {"data": form}
         try:
-            answer = requests.post(
-                self._config.url + self._oauth.token_path,
-                data=form,
-                timeout=(10.0, self._config.timeout_s),
-                verify=verify,
-                proxies=proxies,
-                allow_redirects=False,
-            )
+            with transport(requests.Session(), self._config, url) as session:
+                answer = session.post(url, timeout=(10.0, self._config.timeout_s), allow_redirects=False, **sent)
             body = answer.json()
         except (requests.RequestException, ValueError):
             raise ConnectionFailed(
-                f"{self._config.url}{self._oauth.token_path} gave no readable answer.",
+                f"{url} gave no readable answer.",
                 where=Place(connection=self._config.name),
-                mend="Check the address and that OAuth is switched on (com.snc.platform.security.oauth.is.active).",
+                mend="Check the address and the proxy; on ServiceNow also that OAuth is switched on "
+                "(com.snc.platform.security.oauth.is.active).",
             ) from None
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise ConnectionFailed(
+                f"{url} answered {answer.status_code}.", where=Place(connection=self._config.name), mend="Try again."
+            )
         return body if answer.ok and isinstance(body, dict) and body.get("access_token") else None

@@ -17,8 +17,9 @@ import requests
 from jira import JIRA
 from jira.exceptions import JIRAError
 
+from connectors.answers import redacted, refusal
 from connectors.config import ConnectionConfig
-from connectors.http import redacted, refusal, send
+from connectors.http import send
 from connectors.jira.client import BulkSession
 from connectors.jira.site import API
 from improvement.errors import ConnectionFailed, Place, WriteRefused

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import requests
 
-from connectors.http import TooHeavy
+from connectors.answers import TooHeavy
 from connectors.servicenow.tables import Instance, parameters, texts
 from improvement.errors import ConnectionFailed, MappingError, Place
 

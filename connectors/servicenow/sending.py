@@ -9,7 +9,8 @@ from typing import Any
 
 import requests
 
-from connectors.http import platform_message, refusal, writing
+from connectors.answers import platform_message, refusal
+from connectors.http import writing
 from connectors.servicenow.tables import Instance
 from improvement.errors import ConnectionFailed, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest

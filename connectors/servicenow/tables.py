@@ -15,8 +15,9 @@ import msgspec
 import pysnow
 import requests
 
+from connectors.answers import TooHeavy, redacted
 from connectors.config import ConnectionConfig
-from connectors.http import Reader, TooHeavy, prepare, redacted
+from connectors.http import Reader, prepare
 from connectors.mapping import unknown_field
 from improvement.errors import ConnectionFailed, PermissionMissing, Place
 

@@ -37,6 +37,9 @@ def test_the_address_loses_its_trailing_slash_and_may_not_carry_credentials() ->
         ({"token": "t", "zones": {"CH": "Mars/Base"}}, "is not an IANA time zone"),
         ({"token": "t", "url": "acme.service-now.com"}, "must be an address like"),
         ({"token": "t", "pagesize": 5}, "Extra inputs are not permitted"),
+        ({"token": "t", "statuses": {"10011": "paused"}}, "“paused” is none of new, accepted"),
+        ({"token": "t", "resolutions": {"good": "Done"}}, "“good” is none of success, no_success, dropped"),
+        ({"token": "t", "max_concurrency": 50}, "less than or equal to 8"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(parts: dict[str, Any], complaint: str) -> None:
@@ -48,3 +51,19 @@ def test_no_secret_shows_in_the_text_of_a_connection() -> None:
     config = a_connection(user="u", password="hunter22", oauth={"client_id": "c", "client_secret": "s3cret-c"})
     assert "hunter22" not in repr(config)
     assert set(config.secrets()) == {"hunter22", "s3cret-c"}
+
+
+def test_a_secret_is_known_in_every_form_http_carries_it() -> None:
+    config = a_connection(user="u", password='p ä"s&s')
+    assert {"p%20%C3%A4%22s%26s", "p+%C3%A4%22s%26s", 'p \\u00e4\\"s&s', "dTpwIMOkInMmcw=="} <= set(
+        config.secret_forms()
+    )
+
+
+def test_tokens_come_from_the_platforms_own_endpoint_unless_another_is_given() -> None:
+    oauth = {"client_id": "c", "client_secret": "s3cret-c"}
+    assert a_connection(oauth=oauth).token_url == "https://acme.service-now.com/oauth_token.do"
+    assert a_connection(platform="jira", oauth=oauth).token_url == "https://auth.atlassian.com/oauth/token"
+    assert (
+        a_connection(oauth={**oauth, "token_url": "https://sso.example.com/t"}).token_url == "https://sso.example.com/t"
+    )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 import pytest
 import requests
 import responses
 
+from connectors.answers import TooHeavy, redacted, retry_after_s
 from connectors.config import ConnectionConfig
-from connectors.http import Reader, TooHeavy, open_session, redacted, retry_after_s, send
+from connectors.http import Reader, open_session, send
 from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing
 
 URL = "https://acme.service-now.com"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+RESET = "2026-03-02T09:00:20Z"
 
 
 def a_config(**parts: Any) -> ConnectionConfig:
@@ -119,6 +124,54 @@ def test_a_write_is_sent_once_and_its_unknown_fate_is_told() -> None:
         send(open_session(config), config, "POST", "/x", what="ACT-7/create", json={})
     assert len(responses.calls) == 1
     assert "hunter22" not in str(caught.value)
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("headers", "pauses"),
+    [
+        ({"X-RateLimit-NearLimit": "true"}, [1.0]),
+        ({"X-RateLimit-NearLimit": "true", "X-RateLimit-Remaining": "4", "X-RateLimit-Reset": RESET}, [5.0]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 15)}, [15.0]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "2026-03-02T15:00Z"}, [60.0]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, [1.0]),
+        ({"X-RateLimit-Remaining": "200"}, []),
+        ({"X-RateLimit-NearLimit": "false"}, []),
+        ({}, []),
+    ],
+)
+def test_a_limit_that_is_near_slows_us_down_before_it_is_hit(headers: dict[str, str], pauses: list[float]) -> None:
+    patience = Patience()
+    responses.get(f"{URL}/x", json={}, headers=headers)
+    responses.get(f"{URL}/x", json={})
+    patience.read()
+    assert patience.slept == []  # the pause comes before the next request, if there is one
+    patience.read()
+    assert patience.slept == pauses
+    patience.read()
+    assert patience.slept == pauses
+    assert patience.reader.retries == 0
+
+
+@responses.activate
+def test_no_more_requests_run_at_once_than_allowed() -> None:
+    running, most, lock = 0, 0, Lock()
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+        return 200, {}, "{}"
+
+    responses.add_callback(responses.GET, f"{URL}/x", callback=answer)
+    reader = Patience(max_concurrency=2).reader
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda _: reader.read("/x", what="x"), range(16)))
+    assert most == 2
 
 
 def test_secrets_never_show() -> None:

@@ -1,16 +1,23 @@
-"""Tokens: client credentials without a refresh token, refresh, and one renewal on 401."""
+"""Tokens: client credentials without a refresh token, refresh, rotation under a lock, and one renewal on 401."""
 
 from __future__ import annotations
 
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
 import pytest
+import requests
 import responses
 
 from connectors.config import ConnectionConfig
 from connectors.http import Reader, open_session
-from improvement.errors import CredentialsRefused
+from connectors.tokens import Token
+from improvement.errors import ConnectionFailed, CredentialsRefused
 
 URL = "https://acme.service-now.com"
 
@@ -80,3 +87,113 @@ def test_a_refused_client_is_told_without_its_secret() -> None:
     with pytest.raises(CredentialsRefused, match="gave no token for grant client_credentials") as caught:
         a_reader().read("/x", what="x")
     assert "s3cret" not in str(caught.value)
+
+
+# --- Jira Cloud: refresh tokens that work once ------------------------------------------------------------------
+
+ATLASSIAN = "https://auth.atlassian.com/oauth/token"
+JIRA = "https://api.atlassian.com/ex/jira/11111111-aaaa"
+
+
+class Atlassian:
+    """A token endpoint whose refresh tokens rotate: one that was used before is refused."""
+
+    def __init__(self, first: str = "refresh-0") -> None:
+        self.valid = first
+        self.issued = 0
+        self.asked: list[dict[str, Any]] = []
+        responses.add_callback(responses.POST, ATLASSIAN, callback=self.answer)
+
+    def answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        body = json.loads(request.body or b"")
+        self.asked.append(body)
+        if body["refresh_token"] != self.valid:
+            return 403, {}, json.dumps({"error": "invalid_grant", "error_description": "Unknown or invalid"})
+        time.sleep(0.02)  # long enough for a second thread to ask too, were there no lock
+        self.issued += 1
+        self.valid = f"refresh-{self.issued}"
+        token = {"access_token": f"access-{self.issued}", "refresh_token": self.valid, "expires_in": 3600}
+        return 200, {}, json.dumps(token)
+
+
+def a_jira(token_file: Path | None, **oauth: Any) -> Reader:
+    parts = {"client_id": "id", "client_secret": "s3cret", "grant": "refresh_token", "refresh_token": "refresh-0"}
+    config = ConnectionConfig.model_validate(
+        {"name": "cloud", "platform": "jira", "url": JIRA, "oauth": {**parts, "token_file": token_file, **oauth}}
+    )
+    return Reader(open_session(config), config, sleep=lambda _: None)
+
+
+@responses.activate
+def test_a_rotated_refresh_token_is_kept_for_the_next_process(tmp_path: Path) -> None:
+    atlassian = Atlassian()
+    responses.get(f"{JIRA}/x", json={})
+    file = tmp_path / "cloud.token"
+    a_jira(file).read("/x", what="x")
+    a_jira(file).read("/x", what="x")  # finds the access token, needs no other
+    assert atlassian.issued == 1
+    outlived = msgspec.json.decode(file.read_bytes()) | {"renew_at": 0.0}
+    file.write_bytes(msgspec.json.encode(outlived))
+    a_jira(file).read("/x", what="x")
+    assert [body["refresh_token"] for body in atlassian.asked] == ["refresh-0", "refresh-1"]
+    assert responses.calls[-1].request.headers["Authorization"] == "Bearer access-2"
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@responses.activate
+def test_threads_and_processes_that_need_a_token_at_once_use_up_one_refresh_token(tmp_path: Path) -> None:
+    atlassian = Atlassian()
+    responses.get(f"{JIRA}/x", json={})
+    file = tmp_path / "cloud.token"
+    readers = [a_jira(file) for _ in range(4)]  # each with a lock of its own, as in four processes
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(lambda n: readers[n % 4].read("/x", what="x").status_code, range(16)))
+    assert answers == [200] * 16
+    assert atlassian.issued == 1
+
+
+@responses.activate
+def test_an_access_token_refused_too_early_is_renewed_once_for_all(tmp_path: Path) -> None:
+    atlassian = Atlassian()
+
+    def only_the_second(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        return (200 if request.headers["Authorization"] == "Bearer access-2" else 401), {}, "{}"
+
+    responses.add_callback(responses.GET, f"{JIRA}/x", callback=only_the_second)
+    file = tmp_path / "cloud.token"
+    first, second = a_jira(file), a_jira(file)
+    assert first.read("/x", what="x").status_code == 200
+    assert second.read("/x", what="x").status_code == 200
+    assert atlassian.issued == 2
+
+
+@responses.activate
+def test_access_granted_anew_overrules_the_kept_token(tmp_path: Path) -> None:
+    atlassian = Atlassian()
+    responses.get(f"{JIRA}/x", json={})
+    file = tmp_path / "cloud.token"
+    a_jira(file).read("/x", what="x")
+    atlassian.valid = "granted-anew"
+    a_jira(file, refresh_token="granted-anew").read("/x", what="x")
+    assert atlassian.asked[-1]["refresh_token"] == "granted-anew"
+
+
+@responses.activate
+def test_a_used_refresh_token_without_a_file_says_how_to_mend_it() -> None:
+    Atlassian(first="another")
+    with pytest.raises(CredentialsRefused, match="gave no token for grant refresh_token") as caught:
+        a_jira(None).read("/x", what="x")
+    assert "granted anew" in caught.value.mend
+    assert "refresh-0" not in str(caught.value)
+
+
+@responses.activate
+def test_a_token_endpoint_that_is_down_is_not_taken_for_a_refusal(tmp_path: Path) -> None:
+    responses.post(ATLASSIAN, status=503, json={})
+    with pytest.raises(ConnectionFailed, match="answered 503"):
+        a_jira(tmp_path / "cloud.token").read("/x", what="x")
+    assert not (tmp_path / "cloud.token").exists()
+
+
+def test_a_token_never_shows_itself() -> None:
+    assert "acc" not in repr(Token.lasting(60, access="acc-ess", refresh="ref", seed=""))

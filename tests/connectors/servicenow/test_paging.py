@@ -12,8 +12,8 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.answers import TooHeavy
 from connectors.config import ConnectionConfig
-from connectors.http import TooHeavy
 from connectors.servicenow.paging import BEGINNING, Pager, Position, Shape, query_after
 from improvement.errors import ConnectionFailed, MappingError
 
