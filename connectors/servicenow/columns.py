@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from connectors.servicenow.records import NEVER, NO_PLACE, Mode
+from connectors.servicenow.records import NEVER, NEVER_WRITTEN, NO_PLACE, Mode
 from connectors.servicenow.tables import Column, Instance, literal
 from improvement.records import OUTBOUND_FIELDS
 
@@ -21,17 +21,17 @@ class Columns:
     def __init__(self, instance: Instance, mode: Mode) -> None:
         self.instance = instance
         self.mode = mode
-        self._choices: dict[str, dict[str, str]] = {}
+        self._choices: dict[str, dict[str, str]] | None = None
 
     def column(self, name: str) -> Column | None:
-        """The column of one of our fields. A column called ``state`` is never ours to write."""
+        """The column of one of our fields; those of :data:`NEVER_WRITTEN` are never ours."""
         known = self.instance.known(self.mode.table)
         configured = self.instance.config.columns.get(name)
         wanted = (configured,) if configured else self.mode.columns.get(name, ())
         by_label = {column.label.casefold(): column for column in known.values()}
         tried = ((known.get(word) or by_label.get(word.casefold())) for word in wanted)
         found = next((column for column in tried if column is not None), None)
-        return None if found is None or found.element == "state" else found
+        return None if found is None or found.element in NEVER_WRITTEN else found
 
     def resolved(self) -> tuple[dict[str, str], dict[str, str]]:
         """Every outbound field → its column, and those without one → why they stay unwritten."""
@@ -69,6 +69,8 @@ class Columns:
 
     def _why(self, name: str) -> str:
         configured = self.instance.config.columns.get(name)
+        if configured and configured.casefold() in NEVER_WRITTEN:
+            return NEVER["state"]
         if configured:
             return f"{self.mode.table} has no column “{configured}”"
         return NEVER.get(name, NO_PLACE)
@@ -99,11 +101,8 @@ class Columns:
 
     def _choices_of(self, element: str) -> dict[str, str]:
         """Stored value → label of a column's choice list; empty where it has none."""
-        if not self._choices:
-            query = f"name={self.mode.table}^inactive=false^language=en"
-            self._choices = {"": {}}
-            for row in self.instance.rows("sys_choice", query, ("element", "value", "label")):
-                self._choices.setdefault(row["element"], {})[row["value"]] = row["label"]
+        if self._choices is None:
+            self._choices = self.instance.choices(self.mode.table)
         return self._choices.get(element, {})
 
 

@@ -7,18 +7,26 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
+from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.plan import checks, learn
-from connectors.servicenow.records import Mode, mode_named, modes_in_order
+from connectors.servicenow.records import STATE_OF_LABEL, Mode, mode_named, modes_in_order
 from connectors.servicenow.tables import OUR_USER, Instance, Row, literal
-from improvement.errors import ConnectionFailed, MappingError, RegelkreisError
+from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError
 from improvement.records import OUTBOUND_FIELDS
 
 CLOCK_SKEW_S = 60
 ADMIN = "admin"
+NOT_THERE = frozenset({400, 404})  # ``Invalid table`` is a 400
+TRACED: dict[str, str] = {
+    "sys_journal_field": "a note could be written twice, and comments do not come home",
+    "sys_attachment": "a file could be attached twice",
+    "sysapproval_approver": "approvals do not come home",
+    "sys_audit": "who changed a record stays unknown, and fields that hold something are not updated",
+}
 
 
 def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> Capabilities:
@@ -43,6 +51,8 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     mode, modes = detect(instance)
     columns, unresolved = _columns(instance, mode)
     findings.append(_write_back(mode, modes, unresolved))
+    if mode is not None:
+        findings += [*_traces(instance), *_states(instance, mode)]
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -61,7 +71,8 @@ def detect(instance: Instance) -> tuple[Mode | None, dict[str, str]]:
     """The first write-back mode that is possible, and for every mode ``available`` or what stands against it.
 
     Probed by reading only: the table answers, its columns are shown, and we have one of its roles (where the
-    platform lets us see our roles).
+    platform lets us see our roles). An instance that does not answer says nothing about its modes: that raises, lest
+    a bad moment moves new records to another table.
     """
     modes: dict[str, str] = {}
     chosen: Mode | None = None
@@ -168,7 +179,11 @@ def _our_roles(instance: Instance) -> frozenset[str] | None:
     query = f"user.user_name={literal(instance.our_user())}"
     try:
         rows = instance.rows("sys_user_has_role", query, ["role.name"])
-    except ConnectionFailed:
+    except PermissionMissing:
+        return None
+    except Declined as error:
+        if error.status not in NOT_THERE:
+            raise
         return None
     return frozenset(row.get("role.name", "") for row in rows) if rows else None
 
@@ -177,10 +192,17 @@ def _against(instance: Instance, mode: Mode, roles: frozenset[str] | None) -> st
     """What stands against a mode; empty where nothing does."""
     try:
         instance.rows(mode.table, "", ["sys_id"], limit=1)
-    except ConnectionFailed as error:
+    except PermissionMissing as error:
         return error.what
-    if not instance.known(mode.table):
+    except Declined as error:
+        if error.status not in NOT_THERE:
+            raise
+        return error.what
+    known = instance.known(mode.table)
+    if not known:
         return f"the dictionary shows no columns of {mode.table}"
+    if "correlation_id" not in known:
+        return f"{mode.table} has no column correlation_id, by which a record is found again"
     if roles is not None and mode.roles and not roles & {*mode.roles, ADMIN}:
         return f"{instance.our_user()} has none of the roles {', '.join(mode.roles)}"
     return ""
@@ -202,3 +224,38 @@ def _write_back(mode: Mode | None, modes: dict[str, str], unresolved: dict[str, 
         )
     missing = f"; without a column: {', '.join(sorted(unresolved))}" if unresolved else ""
     return Finding(check="write-back", is_ok=True, detail=f"mode {mode.name} on {mode.table}{missing}")
+
+
+def _traces(instance: Instance) -> list[Finding]:
+    """The tables in which earlier writes and people's changes are looked for: what is lost without each."""
+    found = []
+    for table, lost in TRACED.items():
+        try:
+            instance.rows(table, "", ["sys_id"], limit=1)
+        except PermissionMissing as error:
+            mend = "Give the integration user a read right on it."
+            found.append(
+                Finding(check=f"permission {table}", is_ok=False, detail=f"{error.what} Without it {lost}.", mend=mend)
+            )
+    return found
+
+
+def _states(instance: Instance, mode: Mode) -> list[Finding]:
+    """States of the record that we do not know: they count as in progress until somebody says what they mean."""
+    known = instance.config.statuses
+    labels = {
+        value: label
+        for value, label in instance.choices(mode.table, "^element=state").get("state", {}).items()
+        if label.casefold() not in STATE_OF_LABEL and value not in known and label not in known
+    }
+    if not labels:
+        return []
+    shown = ", ".join(f"{label} ({value})" for value, label in labels.items())
+    return [
+        Finding(
+            check=f"states of {mode.table}",
+            is_ok=False,
+            detail=f"{shown}: unknown, taken for in progress",
+            mend="Say what they mean in the connection's statuses.",
+        )
+    ]

@@ -10,7 +10,7 @@ from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import DONE_LABELS, STATE_OF_LABEL, Mode, mode_named
 from connectors.servicenow.tables import Instance, Row, instant
 from connectors.servicenow.traces import is_ours
-from improvement.errors import PermissionMissing
+from improvement.errors import MappingError, PermissionMissing, Place
 from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
 
 CLOSE_CODES = ("closure_code", "close_code", "resolution_code")
@@ -39,8 +39,13 @@ class Follower:
         found: dict[str, PlatformState] = {}
         for name in sorted({ref.mode for ref in refs}):
             mode = mode_named(name, self.instance.config)
-            if mode is not None:
-                found |= self._of_mode([ref for ref in refs if ref.mode == name], mode)
+            if mode is None:
+                raise MappingError(
+                    f"Records were created in mode “{name}”, which this connection has no table for.",
+                    where=Place(connection=self.instance.config.name, field="custom_table"),
+                    mend="A record keeps the mode it was created in: set custom_table again.",
+                )
+            found |= self._of_mode([ref for ref in refs if ref.mode == name], mode)
         return [found.get(ref.id) or _missing(ref) for ref in refs]
 
     def _of_mode(self, refs: list[RecordRef], mode: Mode) -> dict[str, PlatformState]:
@@ -101,10 +106,9 @@ class Follower:
 
     def _state(self, ref: RecordRef, mode: Mode, row: Row, owner_column: str, around: _Around) -> PlatformState:
         move = around.moves.get(ref.id, {})
-        label = self._label(mode.table, row.get("state", ""))
         return PlatformState(
             ref=ref,
-            state=STATE_OF_LABEL.get(label.casefold(), "in_progress"),
+            state=self._meaning(mode.table, row.get("state", "")),
             state_changed_by=move.get("user") or None,
             state_changed_at=instant(move.get("sys_created_on", "")),
             close_code=next((row[name] for name in CLOSE_CODES if row.get(name)), None),
@@ -116,7 +120,7 @@ class Follower:
         )
 
     def _task(self, row: Row, mode: Mode, around: _Around) -> PlatformTask:
-        label = self._label(mode.task_table or "task", row["state"])
+        label = self._label(mode.task_table or "task", row.get("state", ""))
         return PlatformTask(
             id=row["sys_id"],
             number=row["number"],
@@ -137,12 +141,16 @@ class Follower:
     def _label(self, table: str, value: str) -> str:
         """The label of a stored state: instances choose the values, so the choice list is read, never guessed."""
         if table not in self._labels:
-            query = f"nameIN{table},task^element=state^language=en^ORDERBYsequence"
-            rows = self.instance.rows("sys_choice", query, ("name", "value", "label"))
-            own = {row["value"]: row["label"] for row in rows if row["name"] == table}
-            inherited = {row["value"]: row["label"] for row in rows if row["name"] == "task"}
-            self._labels[table] = own or inherited
+            self._labels[table] = self.instance.choices(table, "^element=state").get("state", {})
         return self._labels[table].get(value, value)
+
+    def _meaning(self, table: str, value: str) -> str:
+        """Our word for a stored state: as configured, else by its label. A table without states stays at *new*."""
+        if not value:
+            return "new"
+        label = self._label(table, value)
+        said = self.instance.config.statuses
+        return said.get(value) or said.get(label) or STATE_OF_LABEL.get(label.casefold(), "in_progress")
 
 
 def _approval(row: Row, around: _Around) -> PlatformApproval:

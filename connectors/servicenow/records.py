@@ -39,6 +39,9 @@ NEVER = {
     "verdict": "it is told by work note and attachment",
     "url": "it stands in the description",
 }
+NEVER_WRITTEN = frozenset({"state", "approval", "active", "percent_complete", "percentage_improvement"})
+"""Columns the platform's own flow moves or computes: whatever is configured, they are followed and never written."""
+
 NO_PLACE = "this platform has no column for it"
 
 

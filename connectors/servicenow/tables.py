@@ -75,6 +75,7 @@ class Instance:
         prepare(self.session, config)  # pysnow sets a User-Agent of its own
         self.reader = Reader(self.session, config)
         self._columns: dict[str, dict[str, Column]] = {}
+        self._lineages: dict[str, list[str]] = {}
         self._user: str | None = None
 
     def rows(self, table: str, query: str, fields: Iterable[str], *, limit: int = MAX_ROWS) -> list[Row]:
@@ -134,6 +135,7 @@ class Instance:
                     row.get("reference", ""),
                     row.get("read_only") == "true",
                 )
+        self._lineages |= chains
         for table, chain in chains.items():
             merged: dict[str, Column] = {}
             for name in reversed(chain):
@@ -144,6 +146,23 @@ class Instance:
         """The columns the dictionary shows of a table and those it extends; none for a table that is not there."""
         self.learn([table])
         return self._columns[table]
+
+    def lineage(self, table: str) -> list[str]:
+        """The table and those it extends, itself first."""
+        self.learn([table])
+        return self._lineages[table]
+
+    def choices(self, table: str, query: str = "") -> dict[str, dict[str, str]]:
+        """Column → stored value → label of every choice list; a table's own list hides that of the one it extends."""
+        names = self.lineage(table)
+        order = f"nameIN{','.join(names)}^inactive=false^language=en{query}^ORDERBYsequence"
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for row in self.rows("sys_choice", order, ("name", "element", "value", "label")):
+            found.setdefault((row["name"], row["element"]), {})[row["value"]] = row["label"]
+        nearest: dict[str, dict[str, str]] = {}
+        for name in reversed(names):
+            nearest |= {element: choices for (owner, element), choices in found.items() if owner == name}
+        return nearest
 
     def columns(self, table: str) -> dict[str, Column]:
         """Like :meth:`known`, but raises :class:`ConnectionFailed` or its kin where nothing is shown."""

@@ -6,6 +6,7 @@ import re
 
 from connectors.servicenow.records import Mode
 from connectors.servicenow.tables import Instance, Row, literal
+from improvement.errors import PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, OutboundFile
 
 _KEY = re.compile(r"\[rk [^\]\s]+\]")
@@ -34,33 +35,45 @@ class Traces:
         self.mode = mode
 
     def record(self, action_id: str) -> Row | None:
-        """The improvement record of an action: the oldest that carries its correlation id."""
-        query = f"correlation_id={literal(correlation(action_id))}^ORDERBYsys_created_on"
-        return self._first(self.mode.table, query, ("sys_id", "number"))
+        """The improvement record of an action: the oldest that carries its correlation id.
+
+        Raises :class:`WriteRefused` where there is one that we may not see: a second would be a duplicate.
+        """
+        wanted = correlation(action_id)
+        query = f"correlation_id={literal(wanted)}"
+        found = self._first(self.mode.table, f"{query}^ORDERBYsys_created_on", ("number",), correlation_id=wanted)
+        if found is None and self._counted(query):
+            raise WriteRefused(
+                f"{self.mode.table} holds a record of {action_id} already, but hides it from us.",
+                where=Place(connection=self.instance.config.name),
+                mend="Let the integration user read the records it creates.",
+            )
+        return found
 
     def note(self, record: str, key: str) -> Row | None:
         """Our note on a record."""
         query = f"element_id={record}^valueLIKE{literal(marker(key))}"
-        return self._first("sys_journal_field", query, ("sys_id", "value"))
+        row = self._first("sys_journal_field", query, ("value",), element_id=record)
+        return row if row is not None and marker(key) in row["value"] else None
 
     def attachment(self, record: str, file: OutboundFile) -> Row | None:
         """A file of ours: its name carries the digest of its content."""
         query = f"table_sys_id={record}^file_name={literal(file.name)}"
-        return self._first("sys_attachment", query, ("sys_id", "size_bytes"))
+        return self._first("sys_attachment", query, ("size_bytes",), table_sys_id=record, file_name=file.name)
 
     def task(self, table: str, key: str) -> Row | None:
         """A task of ours."""
-        return self._first(
-            table, f"correlation_id={literal(correlation(key))}", ("sys_id", "number", "short_description")
-        )
+        wanted = correlation(key)
+        return self._first(table, f"correlation_id={literal(wanted)}", ("number",), correlation_id=wanted)
 
     def linked(self, table: str, record: str) -> set[str]:
         """The tickets already linked to a record."""
-        return {row["source_id"] for row in self.instance.rows(table, f"cim_register={record}", ("source_id",))}
+        rows = self.instance.rows(table, f"cim_register={record}", ("cim_register", "source_id"))
+        return {row["source_id"] for row in rows if row.get("cim_register") == record}
 
     def current(self, record: str, columns: list[str]) -> Row | None:
         """A record's present values; None where it is gone or hidden."""
-        return self._first(self.mode.table, f"sys_id={record}", ("sys_id", *columns))
+        return self._first(self.mode.table, f"sys_id={record}", tuple(columns), sys_id=record)
 
     def edited_by_people(self, record: str, columns: list[str], our_user: str) -> dict[str, str]:
         """Columns whose last change was made by somebody else than us → by whom (from the platform's audit)."""
@@ -77,6 +90,18 @@ class Traces:
         rows = self.instance.rows_of("task", "sys_id", missing, "", ("sys_id", "sys_class_name"))
         return sorted((row["sys_class_name"], row["sys_id"]) for row in rows)
 
-    def _first(self, table: str, query: str, fields: tuple[str, ...]) -> Row | None:
-        rows = self.instance.rows(table, query, fields, limit=1)
-        return rows[0] if rows else None
+    def _first(self, table: str, query: str, fields: tuple[str, ...], **proof: str) -> Row | None:
+        """The first row, if it really is what was asked for.
+
+        An instance ignores a condition it does not understand and answers with any row: taken for our own, a foreign
+        record would be written to. So what was asked is read back with the row.
+        """
+        rows = self.instance.rows(table, query, dict.fromkeys(("sys_id", *fields, *proof)), limit=1)
+        return rows[0] if rows and all(rows[0].get(name) == value for name, value in proof.items()) else None
+
+    def _counted(self, query: str) -> int:
+        """How many the platform counts, those hidden from us included; 0 where it does not let us count."""
+        try:
+            return self.instance.count(self.mode.table, query)
+        except PermissionMissing:
+            return 0

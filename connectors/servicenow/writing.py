@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from connectors.http import RETRIED_STATUS
 from connectors.servicenow.columns import Columns
-from connectors.servicenow.records import MEASURED, mode_named
+from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
 from connectors.servicenow.sending import Request, Sent, send
 from connectors.servicenow.tables import Instance
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
+
+NEW_RECORD = "NEW-RECORD"
+LINK_COLUMNS = ("cim_register", "source_table", "source_id")
+_CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -68,8 +74,11 @@ class Writer:
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         """The request :meth:`write` would send now; none where it is there already or has no place."""
+        if ref is None and outbound.verb is Verb.UPDATE:  # of a record still to be created: every field is new
+            body, _ = self.columns.body(outbound.fields)
+            return [Request("PATCH", f"/table/{self.mode.table}/{NEW_RECORD}", body).preview(self.instance)]
         if ref is None and outbound.verb is not Verb.CREATE:
-            ref = self._ref({"sys_id": "NEW-RECORD", "number": ""})
+            ref = self._ref({"sys_id": NEW_RECORD, "number": ""})
         intent = self._intent(outbound, ref)
         return [intent.request.preview(self.instance)] if intent.request is not None and not intent.is_there else []
 
@@ -111,14 +120,15 @@ class Writer:
         body = {name: value for name, value in body.items() if not same(value, current.get(name, ""))}
         theirs = {name: self.columns.field_of(name, outbound.fields) for name in body}
         theirs = {name: ours for name, ours in theirs.items() if ours not in MEASURED}
-        for name, user in self._edited(ref, list(theirs)).items():
-            unwritten[theirs[name]] = f"{user} changed it there last"
+        for name, why in self._edited(ref, list(theirs), current).items():
+            unwritten[theirs[name]] = why
             del body[name]
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body) if body else None
         return Intent(request, unwritten, sent_columns=body)
 
     def _note(self, outbound: Outbound, ref: RecordRef) -> Intent:
-        text = f"{outbound.text or ''}\n{marker(outbound.key)}"
+        plain = _CODE.sub(r"[\1code ]", outbound.text or "")  # a journal shows what stands in [code] as HTML
+        text = f"{plain}\n{marker(outbound.key)}"
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", {"work_notes": text})
         return Intent(request, is_there=self.traces.note(ref.id, outbound.key) is not None)
 
@@ -133,21 +143,19 @@ class Writer:
         table = self.mode.task_table
         if table is None or not self.instance.known(table):
             return Intent(None, {"task": f"mode {self.mode.name} has no tasks here"})
-        body = {
-            self.mode.task_parent: ref.id,
-            "short_description": str(outbound.fields.get("title") or ""),
-            "correlation_id": correlation(outbound.key),
-        }
-        if outbound.fields.get("due"):
-            body["due_date"] = f"{outbound.fields['due']} 12:00:00"
+        body, unwritten = Columns(self.instance, Mode("task", table, TASK_COLUMNS, ())).body(outbound.fields)
+        sent = dict(body)
+        body |= {self.mode.task_parent: ref.id, "correlation_id": correlation(outbound.key)}
         is_there = self.traces.task(table, outbound.key) is not None
-        return Intent(Request("POST", f"/table/{table}", body), is_there=is_there)
+        return Intent(Request("POST", f"/table/{table}", body), unwritten, is_there, sent)
 
     def _link(self, outbound: Outbound, ref: RecordRef) -> Intent:
         """All missing links in one request: the batch API takes several."""
         table = self.mode.link_table
         if table is None or not self.instance.known(table):
             return Intent(None, {"triggers": f"mode {self.mode.name} has no place for links"})
+        if not set(LINK_COLUMNS) <= set(self.instance.known(table)):
+            return Intent(None, {"triggers": f"{table} names its columns otherwise than {', '.join(LINK_COLUMNS)}"})
         missing = self.traces.links_wanted(outbound, ref.id)
         bodies = [{"cim_register": ref.id, "source_table": name, "source_id": key} for name, key in missing]
         if len(bodies) < 2:
@@ -180,27 +188,27 @@ class Writer:
             return {"file_name": outbound.file.name, "size_bytes": size}, problem
         if outbound.verb is Verb.LINK and isinstance(sent.result, dict) and "serviced_requests" in sent.result:
             return _links_read(sent.result, outbound.key)
-        return {"sys_id": str((sent.result or {}).get("sys_id", ""))}, {}
+        answered = sent.result if isinstance(sent.result, dict) else {}  # POST answers with the row as it was stored
+        written = {name: str(answered.get(name, "")) for name in ("sys_id", *intent.sent_columns)}
+        return written, _differences(intent.sent_columns, written)
 
     def _compared(self, ref: RecordRef, sent: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         row = self.traces.current(ref.id, list(sent))
         if row is None:
             return {}, {"record": "it could not be read back"}
         written = {name: row.get(name, "") for name in sent}
-        differences = {
-            name: f"sent “{value[:80]}”, found “{written[name][:80]}”"
-            for name, value in sent.items()
-            if not same(value, written[name])
-        }
-        return written, differences
+        return written, _differences(sent, written)
 
-    def _edited(self, ref: RecordRef, columns: list[str]) -> dict[str, str]:
+    def _edited(self, ref: RecordRef, columns: list[str], current: Mapping[str, str]) -> dict[str, str]:
+        """Columns that people filled, with the reason why they stay. Without an audit everything filled is theirs."""
         if not columns:
             return {}
         try:
-            return self.traces.edited_by_people(ref.id, columns, self.instance.our_user())
+            edited = self.traces.edited_by_people(ref.id, columns, self.instance.our_user())
         except PermissionMissing:
-            return {}  # an audit we may not read cannot tell; the read-back still shows what we overwrote
+            why = "we may not read sys_audit, so what stands there may be a person's and is kept"
+            return {name: why for name in columns if current.get(name)}
+        return {name: f"{user} changed it there last" for name, user in edited.items()}
 
     def _ref(self, row: Mapping[str, Any]) -> RecordRef:
         sys_id = str(row["sys_id"])
@@ -224,6 +232,14 @@ def same(sent: str, found: str) -> bool:
         return sent.replace("\r\n", "\n").strip() == found.replace("\r\n", "\n").strip()
 
 
+def _differences(sent: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: f"sent “{value[:80]}”, found “{found[name][:80]}”"
+        for name, value in sent.items()
+        if not same(value, found[name])
+    }
+
+
 def _batch(table: str, bodies: list[dict[str, str]], key: str) -> dict[str, Any]:
     headers = [{"name": "Content-Type", "value": "application/json"}, {"name": "Accept", "value": "application/json"}]
     return {
@@ -243,8 +259,8 @@ def _batch(table: str, bodies: list[dict[str, str]], key: str) -> dict[str, Any]
 
 def _links_read(answer: Mapping[str, Any], key: str) -> tuple[dict[str, str], dict[str, str]]:
     """Each link's own status; one that was not serviced is sent again later, when the others are found."""
-    if answer.get("unserviced_requests"):
-        raise ConnectionFailed(f"Some links of {key} were not made yet.", mend="They are sent again.")
     statuses = {str(item["id"]): int(item["status_code"]) for item in answer["serviced_requests"]}
+    if answer.get("unserviced_requests") or any(status in RETRIED_STATUS for status in statuses.values()):
+        raise ConnectionFailed(f"Some links of {key} were not made yet.", mend="They are sent again.")
     refused = {name: f"refused with {status}" for name, status in statuses.items() if status >= 300}
     return {name: "linked" for name in statuses if name not in refused}, refused

@@ -29,7 +29,7 @@ def a_config(**parts: Any) -> ConnectionConfig:
 
 def used(session: requests.Session, url: str = URL) -> dict[str, Any]:
     """What requests would really use for an address."""
-    return session.merge_environment_settings(url, {}, None, None, None)
+    return dict(session.merge_environment_settings(url, {}, None, None, None))
 
 
 def a_file(folder: Path, name: str) -> Path:

@@ -109,3 +109,17 @@ def test_a_token_signs_in_without_a_user_name(serve: Serve, connect: Connect) ->
     running = serve(a_world(a_ticket()))
     found = connect(running, user=None, password=None, token="sandbox-regelkreis").describe()
     assert found.user == "regelkreis"
+
+
+def test_a_trace_we_may_not_look_for_is_named_with_what_is_lost(serve: Serve, connect: Connect) -> None:
+    denied = {"regelkreis": ("sys_journal_field:read", "sysapproval_approver:read")}
+    found = failing(connect(serve(a_world(a_ticket()), denied=denied)).describe())
+    assert "a note could be written twice" in found["permission sys_journal_field"]
+    assert "approvals do not come home" in found["permission sysapproval_approver"]
+
+
+def test_an_instance_that_does_not_answer_says_nothing_about_its_modes(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    running.set_faults("servicenow", {"kind": "unavailable", "path": "sn_cim_register", "times": None, "seconds": 0})
+    with pytest.raises(ConnectionFailed, match="answered 503"):
+        connect(running, max_attempts=2).describe()

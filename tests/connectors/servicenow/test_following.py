@@ -10,6 +10,7 @@ import pytest
 
 from connectors.sandbox.servicenow.cim import state_value
 from connectors.sandbox.testing import RunningSandbox
+from improvement.errors import MappingError
 from improvement.records import Outbound, PlatformState, RecordRef, Verb
 
 from .conftest import END, Connect, Person, a_ticket, a_world
@@ -143,3 +144,28 @@ def test_nothing_to_follow_asks_nothing(story: Story) -> None:
     before = story.connector._instance.reader.requests
     assert story.connector.states([]) == []
     assert story.connector._instance.reader.requests == before
+
+
+def test_a_state_that_we_do_not_know_means_what_the_connection_says(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), cim=False)
+    story = Story(running, connect)
+    choice = {"name": "problem", "element": "state", "value": "99", "label": "Parked", "language": "en"}
+    story.admin.create("sys_choice", **choice)
+    told = {item.check: item for item in story.connector.describe().findings if not item.is_ok}
+    assert told["states of problem"].detail == "Parked (99): unknown, taken for in progress"
+    for said in ({"99": "on_hold"}, {"Parked": "on_hold"}):
+        findings = connect(running, statuses=said).describe().findings
+        assert all(item.check != "states of problem" for item in findings)
+    value = story.admin.find("problem", f"sys_id={story.ref.id}")[0]["state"]
+    assert story.state.state == "new"
+    for said in ({value: "on_hold"}, {"New": "on_hold"}):
+        assert connect(running, statuses=said).states([story.ref])[0].state == "on_hold"
+
+
+def test_records_of_a_table_that_is_no_longer_configured_are_not_called_missing(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), cim=False, custom_table=True)
+    story = Story(running, connect, custom_table="u_improvement_action")
+    assert story.ref.mode == "custom"
+    with pytest.raises(MappingError, match="no table for") as caught:
+        connect(running).states([story.ref])
+    assert "custom_table" in caught.value.mend

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.sandbox.testing import RunningSandbox
 from connectors.servicenow.sending import explain
-from connectors.servicenow.writing import same
+from connectors.servicenow.writing import _links_read, same
 from improvement.errors import ConnectionFailed, WriteRefused
 from improvement.records import Outbound, OutboundFile, RecordRef, Verb
 
@@ -286,3 +286,118 @@ def test_a_reader_has_no_mode_to_write_in(serve: Serve, connect: Connect) -> Non
 )
 def test_values_are_compared_apart_from_their_writing(sent: str, found: str, expected: bool) -> None:
     assert same(sent, found) is expected
+
+
+# --- what the platform hides, ignores or cannot say -------------------------------------------------------------
+
+
+def test_one_reset_is_one_request(running: RunningSandbox, connect: Connect) -> None:
+    """No library repeats a write: the raw transport counts what arrived."""
+    connector = connect(running)
+    ref = connector.write(CREATE, None).ref
+    writes = [
+        (outbound(Verb.CREATE, "create", fields=FIELDS), None, "ACT-8"),
+        (outbound(Verb.UPDATE, "update/1", fields={**FIELDS, "baseline": "25 %"}), ref, None),
+        (NOTE, ref, None),
+        (outbound(Verb.ATTACH, "attach/final", file=FILE), ref, None),
+        (outbound(Verb.TASK, "task/1", fields={"title": "Hire"}), ref, None),
+    ]
+    for write, target, action in writes:
+        if action is not None:
+            write = Outbound(verb=write.verb, key=f"{action}/create", action_id=action, fields=write.fields)
+        rules = [{"kind": "reset_before", "method": method, "times": None} for method in ("POST", "PATCH", "PUT")]
+        running.set_faults("servicenow", *rules)
+        with pytest.raises(ConnectionFailed, match="unknown"):
+            connector.write(write, target)
+        arrived = running.control("servicenow", "GET", "faults")
+        assert sum(rule["hits"] for rule in arrived) == 1, write.verb
+        running.set_faults("servicenow")
+
+
+def test_a_record_that_exists_but_is_hidden_from_us_is_not_made_twice(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), hidden_rows={"regelkreis": {"sn_cim_register": "correlation_idISNOTEMPTY"}})
+    connector = connect(running)
+    connector.write(CREATE, None)
+    with pytest.raises(WriteRefused, match="holds a record of ACT-7 already, but hides it") as caught:
+        connector.write(CREATE, None)
+    assert "read the records it creates" in caught.value.mend
+    admin = Person(running.servicenow_url, "admin")
+    assert len(admin.find("sn_cim_register", "correlation_id=rk-ACT-7")) == 1
+
+
+def test_a_bad_moment_does_not_move_new_records_to_another_table(
+    running: RunningSandbox, connect: Connect, admin: Person
+) -> None:
+    running.set_faults(
+        "servicenow", {"kind": "unavailable", "path": "table/sn_cim_register", "times": None, "seconds": 0}
+    )
+    with pytest.raises(ConnectionFailed, match="answered 503"):
+        connect(running, max_attempts=2).write(CREATE, None)
+    running.set_faults("servicenow")
+    assert admin.find("problem", "correlation_id=rk-ACT-7") == []
+    assert connect(running).write(CREATE, None).ref.mode == "cim"
+
+
+def test_without_an_audit_only_empty_fields_are_filled(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), denied={"regelkreis": ("sys_audit",)})
+    connector = connect(running)
+    ref = connector.write(outbound(Verb.CREATE, "create", fields={"title": "t"}), None).ref
+    Person(running.servicenow_url, "admin").change("sn_cim_register", ref.id, description="a person's words")
+    receipt = connector.write(outbound(Verb.UPDATE, "update/1", fields=FIELDS), ref)
+    assert "we may not read sys_audit" in receipt.unwritten["description"]
+    assert receipt.written["business_justification"] == FIELDS["hypothesis"]
+    (row,) = Person(running.servicenow_url, "admin").find("sn_cim_register", f"sys_id={ref.id}")
+    assert row["description"] == "a person's words"
+
+
+def test_a_state_is_not_written_even_where_somebody_configured_it(running: RunningSandbox, connect: Connect) -> None:
+    connector = connect(running, columns={"verdict": "state", "method": "percent_complete"})
+    receipt = connector.write(outbound(Verb.CREATE, "create", fields={"title": "t", "verdict": "6"}), None)
+    assert "never written" in receipt.unwritten["verdict"]
+    assert "never written" in connector.describe().unresolved["method"]
+
+
+def test_strange_titles_are_written_as_they_are_and_a_note_shows_no_html(
+    running: RunningSandbox, connect: Connect, admin: Person
+) -> None:
+    connector = connect(running)
+    title = '=HYPERLINK("x") <b>مرحبا</b> 🚑 a^b ^NQ'
+    receipt = connector.write(outbound(Verb.CREATE, "create", fields={"title": title}), None)
+    assert receipt.differences == {}
+    assert admin.find("sn_cim_register", f"sys_id={receipt.ref.id}")[0]["short_description"] == title
+    note = outbound(Verb.NOTE, "note/1", text="[code]<script>alert(1)</script>[/CODE]")
+    assert connector.write(note, receipt.ref).differences == {}
+    (entry,) = admin.find("sys_journal_field", f"element_id={receipt.ref.id}")
+    assert "[code]" not in entry["value"].lower()
+
+
+def test_a_task_has_its_owner_and_day_and_is_compared(running: RunningSandbox, connect: Connect, admin: Person) -> None:
+    connector = connect(running)
+    ref = connector.write(CREATE, None).ref
+    fields: dict[str, Any] = {"title": "Hire", "owner": "olga.owner", "due": "2025-07-01", "baseline": "1"}
+    receipt = connector.write(outbound(Verb.TASK, "task/1", fields=fields), ref)
+    (task,) = admin.find("sn_cim_task", "")
+    assert task["assigned_to"] == admin.find("sys_user", "user_name=olga.owner")[0]["sys_id"]
+    assert task["due_date"].startswith("2025-07-01")
+    assert receipt.differences == {}
+    assert set(receipt.unwritten) == {"baseline"}
+    longer = outbound(Verb.TASK, "task/2", fields={"title": "y" * 300})
+    assert "short_description" in connector.write(longer, ref).differences
+
+
+def test_a_dry_run_shows_an_update_of_a_record_that_is_still_to_be_created(
+    running: RunningSandbox, connect: Connect
+) -> None:
+    (request,) = connect(running).preview(outbound(Verb.UPDATE, "update/1", fields=FIELDS), None)
+    assert request.method == "PATCH"
+    assert request.url.endswith("/sn_cim_register/NEW-RECORD")
+    assert '"base_value": "24.3"' in request.body
+
+
+def test_links_that_were_put_off_are_sent_again_and_refused_ones_are_told() -> None:
+    answer = {"serviced_requests": [{"id": "a", "status_code": 201}, {"id": "b", "status_code": 403}]}
+    assert _links_read(answer, "ACT-7/triggers") == ({"a": "linked"}, {"b": "refused with 403"})
+    busy = {"serviced_requests": [{"id": "a", "status_code": 201}, {"id": "b", "status_code": 429}]}
+    for undone in (busy, {**answer, "unserviced_requests": ["c"]}):
+        with pytest.raises(ConnectionFailed, match="not made yet"):
+            _links_read(undone, "ACT-7/triggers")
