@@ -18,7 +18,7 @@ from improvement.errors import InputError, RegelkreisError
 from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
 from improvement.rules.loading import load
-from workflows import ledger
+from workflows import charting, ledger
 from workflows.models import Connection, RuleVersion
 from workflows.steps import check, deliver, evaluate, follow, pull
 from workflows.steps import open as opening
@@ -184,7 +184,9 @@ def _apply(rule: Rule, as_of: datetime) -> None:
 def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     """Pull, evaluate, open, follow, check, review, deliver: every connection, for the moment ``as_of``."""
     with connectors() as opened:
-        return run_with(opened, as_of=as_of, is_shown=is_shown)
+        summary = run_with(opened, as_of=as_of, is_shown=is_shown)
+    charting.render_all(as_of=as_of)  # once, after the newest cycle: pages only show what was drawn
+    return summary
 
 
 def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False) -> CycleSummary:

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import ibis
-
 from improvement.metrics.catalogue import NONE
+from improvement.metrics.engine import ibis
 
 Where = tuple[tuple[str, tuple[str | int | bool, ...]], ...]
 
@@ -113,9 +112,14 @@ def rows(table: Any, query: CellQuery, *, week: Any, numerator: Any, denominator
         **dimensions(table, query),
         id=table.id,
         week=week,
-        numerator=numerator.cast("float64"),
-        denominator=denominator.cast("float64"),
+        numerator=_column(numerator).cast("float64"),
+        denominator=_column(denominator).cast("float64"),
     )
+
+
+def _column(value: Any) -> Any:
+    """A constant as a column; a column as it is."""
+    return ibis.literal(value) if isinstance(value, int) else value
 
 
 def summed(table: Any, query: CellQuery) -> Any:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import ibis
-
 from improvement.metrics.catalogue import DEFAULT_TAU_H, SLA_WHERE, TICKET_WHERE, Fill, Metric
 from improvement.metrics.cells import CellQuery, Tables, filtered, rows, until, week_from, week_or_before, within
+from improvement.metrics.engine import ibis
 
-ONE = ibis.literal(1)
+ONE = 1
 
 
 def incident_count(tables: Tables, query: CellQuery) -> Any:

@@ -1,0 +1,232 @@
+"""The parts all charts are made of: the time axis, windows with their names, the series, the strip of weekly n.
+
+The parts are Vega-Lite, written down directly: the Altair API takes longer to assemble a chart than Vega takes to
+draw it, and a cycle draws many. A test holds every spec against Altair's copy of the Vega-Lite schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from improvement import weeks
+from improvement.charts.data import Band, WeekPoint
+from improvement.charts.palette import GREY, THEMES
+from improvement.charts.words import WORDS, number
+
+Layer = dict[str, Any]
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+HEIGHT, STRIP_HEIGHT = 280, 36
+PIXELS_PER_CHARACTER = 6.4  # of an 11 px label, generously
+LABEL_ROWS = (-8, -22)  # above the plot, so that no value can lie under a label
+COLOURS = THEMES["light"]  # every chart is drawn in it; palette.in_theme makes the others
+LABEL_TEXT = {"type": "text", "baseline": "middle", "align": "left", "fontSize": 11, "fontWeight": 600, "aria": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The time shown and how wide it is drawn; it collects the data of the layers laid out in it."""
+
+    start: date
+    end: date
+    width: int
+    language: str
+    datasets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The words of the reader's language."""
+        return WORDS[self.language]
+
+    def rows(self, items: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """The data of one or more layers, kept once and referred to by name."""
+        name = f"rows-{len(self.datasets)}"
+        self.datasets[name] = list(items)
+        return {"name": name}
+
+    def pixel(self, day: date) -> float:
+        """Where a day lies, from the left edge."""
+        return (day - self.start).days / max(1, (self.end - self.start).days) * self.width
+
+
+def frame_of(
+    points: Sequence[WeekPoint], bands: Sequence[Band], days: Sequence[date], width: int, language: str
+) -> Frame:
+    """The frame that holds all weeks, windows and further days."""
+    starts = [point.monday for point in points] + [band.start for band in bands] + list(days)
+    ends = [point.monday + timedelta(days=7) for point in points] + [band.end for band in bands] + list(days)
+    return Frame(min(starts), max(ends), width, language)
+
+
+def middle(monday: date) -> str:
+    """Where a week's value is drawn: in its middle, clear of the edges of windows."""
+    return (monday + timedelta(days=3)).isoformat()
+
+
+def axis_x(frame: Frame, *, has_labels: bool = False) -> Layer:
+    """The time axis; its months stand only below the lowest strip."""
+    axis = {"format": "%b %y", "grid": False, "labelPadding": 8, "labels": has_labels, "tickCount": 10}
+    domain = [frame.start.isoformat(), frame.end.isoformat()]
+    return {
+        "field": "day",
+        "type": "temporal",
+        "title": None,
+        "axis": {**axis, "labelOverlap": True},
+        "scale": {"domain": domain, "nice": False},
+    }
+
+
+def axis_y(unit: str) -> Layer:
+    """The value axis; the unit stands flat above it."""
+    axis = {"title": unit, "titleAngle": 0, "titleAlign": "right", "titleY": -12, "titleX": -8, "tickCount": 6}
+    return {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": False}}
+
+
+def windows(bands: Sequence[Band], frame: Frame) -> list[Layer]:
+    """The windows as shades, each with its name above the plot."""
+    if not bands:
+        return []
+    shades = [{"day": band.start.isoformat(), "end": band.end.isoformat(), "kind": band.name} for band in bands]
+    names = [band.name for band in bands]
+    scale = {"domain": names, "range": [COLOURS[name] for name in names]}
+    rectangles = {
+        "data": frame.rows(shades),
+        "mark": {"type": "rect", "aria": False},
+        "encoding": {
+            "x": axis_x(frame),
+            "x2": {"field": "end"},
+            "color": {"field": "kind", "type": "nominal", "scale": scale, "legend": None},
+        },
+    }
+    return [rectangles, *_names(bands, frame)]
+
+
+def _names(bands: Sequence[Band], frame: Frame) -> list[Layer]:
+    """Names in the first row that is free where they begin."""
+    taken = [0.0 for _ in LABEL_ROWS]
+    by_row: dict[int, list[dict[str, str]]] = {}
+    for band in bands:
+        text, left = frame.words[band.name], frame.pixel(band.start)
+        row = next((index for index, end in enumerate(taken) if end <= left), len(taken) - 1)
+        taken[row] = left + PIXELS_PER_CHARACTER * (len(text) + 1)
+        by_row.setdefault(row, []).append({"day": band.start.isoformat(), "label": text})
+    return [
+        {
+            "data": frame.rows(items),
+            "mark": {**LABEL_TEXT, "dx": 2, "color": COLOURS["muted"]},
+            "encoding": {"x": axis_x(frame), "y": {"value": LABEL_ROWS[row]}, "text": {"field": "label"}},
+        }
+        for row, items in by_row.items()
+    ]
+
+
+def series(
+    points: Sequence[WeekPoint], kinds: Sequence[str], looks: dict[str, tuple[str, str]], *, unit: str, frame: Frame
+) -> list[Layer]:
+    """The weekly values: a thin line, and a mark per week whose colour and shape say its kind (``looks``)."""
+    data = frame.rows(
+        [
+            {
+                "day": middle(point.monday),
+                "value": round(point.value, 4),
+                "kind": kind,
+                "label": _label(point, unit, frame),
+            }
+            for point, kind in zip(points, kinds, strict=True)
+        ]
+    )
+    place = {"x": axis_x(frame), "y": axis_y(unit)}
+    names = list(looks)
+
+    def by_kind(part: int) -> Layer:
+        scale = {"domain": names, "range": [looks[name][part] for name in names]}
+        return {"field": "kind", "type": "nominal", "scale": scale, "legend": None}
+
+    return [
+        {"data": data, "mark": {"type": "line", "strokeWidth": 1.3, "color": GREY, "aria": False}, "encoding": place},
+        {
+            "data": data,
+            "mark": {"type": "point", "filled": True, "size": 46, "opacity": 1},
+            "encoding": {
+                **place,
+                "color": by_kind(0),
+                "shape": by_kind(1),
+                "description": {"field": "label", "type": "nominal"},
+            },
+        },
+    ]
+
+
+def _label(point: WeekPoint, unit: str, frame: Frame) -> str:
+    week = weeks.label(weeks.week_of(point.monday))
+    return f"{week}: {number(point.value, frame.language)} {unit}, n = {point.n}"
+
+
+def level(value: float, colour: str, *, dash: Sequence[int], label: str, frame: Frame) -> list[Layer]:
+    """A horizontal line over the whole chart, named at its right end."""
+    data = frame.rows([{"value": round(value, 4), "label": label}])
+    height = {"field": "value", "type": "quantitative"}
+    rule = {"type": "rule", "color": colour, "strokeDash": list(dash), "strokeWidth": 1.5, "aria": False}
+    name = {"y": height, "x": {"value": frame.width}, "text": {"field": "label"}}
+    return [
+        {"data": data, "mark": rule, "encoding": {"y": height}},
+        {"data": data, "mark": {**LABEL_TEXT, "dx": 5, "color": colour}, "encoding": name},
+    ]
+
+
+def with_volume(main: list[Layer], points: Sequence[WeekPoint], frame: Frame) -> dict[str, Any]:
+    """The finished spec: the chart, and below it how many records each week rests on."""
+    top = {
+        "layer": main,
+        "width": frame.width,
+        "height": HEIGHT,
+        "resolve": {"scale": {"color": "independent", "shape": "independent"}},
+    }
+    return {
+        "$schema": SCHEMA,
+        "background": "transparent",
+        "padding": {"left": 5, "top": 5, "right": 26, "bottom": 5},
+        "spacing": 14,
+        "config": {
+            "font": "system-ui, sans-serif",
+            "view": {"stroke": None},
+            "axis": {
+                "labelColor": COLOURS["muted"],
+                "titleColor": COLOURS["muted"],
+                "titleFontWeight": 600,
+                "gridColor": COLOURS["grid"],
+                "domain": False,
+                "tickSize": 0,
+            },
+        },
+        "vconcat": [top, _volume(points, frame)],
+        "datasets": frame.datasets,
+    }
+
+
+def _volume(points: Sequence[WeekPoint], frame: Frame) -> Layer:
+    rows = [
+        {
+            "day": point.monday.isoformat(),
+            "end": (point.monday + timedelta(days=6)).isoformat(),
+            "n": point.n,
+            "zero": 0,
+        }
+        for point in points
+    ]
+    axis = {"title": "n", "titleAngle": 0, "titleAlign": "right", "titleX": -8, "titleY": -8, "tickCount": 2}
+    return {
+        "data": frame.rows(rows),
+        "width": frame.width,
+        "height": STRIP_HEIGHT,
+        "mark": {"type": "rect", "color": COLOURS["volume"], "aria": False},
+        "encoding": {
+            "x": axis_x(frame, has_labels=True),
+            "x2": {"field": "end"},
+            "y": {"field": "n", "type": "quantitative", "axis": axis},
+            "y2": {"field": "zero"},
+        },
+    }
