@@ -6,7 +6,7 @@ have given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -123,16 +123,24 @@ def _evaluate_rule(rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table |
                 known[finding.scope_key] = finding
                 _take(finding, rule, point, moment)
                 rows.append(_point_row(finding, point))
-        Finding.objects.bulk_update(known.values(), FOLDED)
+        _save(known.values())
         PointRow.objects.bulk_create(rows, ignore_conflicts=True)
         moment.result.points += len(rows)
         _remember(rule, moment.connection, span)
 
 
+#: What a value changes in a finding.
 FOLDED = [
     "rule_sha256", "state", "memory", "times_fired", "first_pending_week", "fired_week", "fired_at", "value",
     "target_kind", "target_value", "target_source", "n", "rows_sha256", "rows_count", "sql",
 ]  # fmt: skip
+
+
+def _save(findings: Iterable[Finding]) -> None:
+    """Write them all in one upsert: an UPDATE with a CASE per field and row takes Django ten times as long."""
+    Finding.objects.bulk_create(
+        findings, update_conflicts=True, update_fields=FOLDED, unique_fields=["rule_id", "connection", "scope_key"]
+    )
 
 
 def _remember(rule: Rule, connection: str, span: range) -> None:
