@@ -1,4 +1,4 @@
-"""Database triggers that refuse UPDATE and DELETE on ledger entries and frozen review records' engine part."""
+"""Database triggers that refuse UPDATE, DELETE and TRUNCATE on ledger entries and frozen review records' engine part."""
 
 from __future__ import annotations
 
@@ -28,10 +28,18 @@ def refuse_changes(apps, schema_editor):  # type: ignore[no-untyped-def]
                 )
 
 
+        if vendor == "postgresql":  # SQLite has no TRUNCATE
+            schema_editor.execute(
+                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION regelkreis_refuse()"
+            )
+
+
 def allow_changes(apps, schema_editor):  # type: ignore[no-untyped-def]
     vendor = schema_editor.connection.vendor
+    actions = ("update", "delete", "truncate") if vendor == "postgresql" else ("update", "delete")
     for table in TABLES:
-        for action in ("update", "delete"):
+        for action in actions:
             on = f" ON {table}" if vendor == "postgresql" else ""
             schema_editor.execute(f"DROP TRIGGER {table}_no_{action}{on}")
     if vendor == "postgresql":

@@ -3,22 +3,29 @@
 The connector searches for the trace of an earlier attempt before it sends, so a process killed between sending and
 committing only makes the next cycle find what is already there. Within one action, order is kept: nothing is sent
 before the record exists, and a refused write does not overtake an earlier one that still waits.
+
+Several workers: on PostgreSQL a delivery is locked from before it is sent until its receipt is committed, and whoever
+finds it locked leaves its action alone; a killed worker's lock goes with its connection. On SQLite the lease of the
+warehouse lets only one cycle run.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 
 import msgspec
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 from connectors.base import Connector
 from improvement.errors import ConnectionFailed, RegelkreisError, WriteRefused
 from improvement.records import PreviewRequest, Receipt, Verb
 from workflows import ledger, outbox
-from workflows.models import Connection, Delivery, DeliveryState, ReviewEntry
+from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
@@ -64,11 +71,16 @@ def deliver(connector: Connector, *, as_of: datetime) -> DeliverResult:
         return result
     blocked: set[int] = set()
     for delivery in queue:
-        if delivery.action_id in blocked:
+        if delivery.action_id in blocked or _has_no_record(delivery):
             result.waiting += 1
             continue
         try:
-            _send(connector, delivery, as_of, result)
+            with _claimed(delivery) as claim:
+                if claim is Claim.OURS:
+                    _send(connector, delivery, as_of, result)
+                elif claim is Claim.BUSY:
+                    blocked.add(delivery.action_id)
+                    result.waiting += 1
         except WriteRefused as error:
             _bury(delivery, str(error), as_of)
             result.refused += 1
@@ -85,6 +97,41 @@ def deliver(connector: Connector, *, as_of: datetime) -> DeliverResult:
     return result
 
 
+class Claim(Enum):
+    """Whose a waiting delivery is, once we try to lock it."""
+
+    OURS = "ours"
+    BUSY = "another worker is sending it"
+    DONE = "another worker has sent it"
+
+
+@contextmanager
+def _claimed(delivery: Delivery) -> Iterator[Claim]:
+    """Hold the delivery's row while the block runs, where the database can skip a row that somebody else holds."""
+    if not connection.features.has_select_for_update_skip_locked:
+        yield Claim.OURS
+        return
+    with transaction.atomic():
+        row = Delivery.objects.select_for_update(skip_locked=True).filter(pk=delivery.pk).first()
+        if row is None:
+            yield Claim.BUSY
+        else:
+            yield Claim.OURS if row.state == DeliveryState.WAITING else Claim.DONE
+
+
+def _has_no_record(delivery: Delivery) -> bool:
+    """Whether a write belongs to a record whose creation was refused for good: it waits, and says for what."""
+    action = delivery.action
+    if delivery.verb == Verb.CREATE or action.platform_id:
+        return False
+    create = action.deliveries.filter(verb=Verb.CREATE.value).exclude(state=DeliveryState.SENT).first()
+    if create is None or create.state != DeliveryState.DEAD:
+        return False
+    delivery.last_error = f"{create.key} was refused, so there is no record to write to: {create.last_error}"
+    delivery.save(update_fields=["last_error"])
+    return True
+
+
 def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: DeliverResult) -> None:
     action = delivery.action
     action.refresh_from_db()
@@ -94,32 +141,33 @@ def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: Del
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
     receipt = connector.write(outbound, ref)
     with transaction.atomic():
+        now = Delivery.objects.select_for_update().get(pk=delivery.pk)
         if outbound.verb is Verb.CREATE:
-            action.platform_mode = receipt.ref.mode
-            action.platform_id = receipt.ref.id
-            action.platform_number = receipt.ref.number
-            action.platform_url = receipt.ref.url
-            action.platform_state = action.platform_state or "new"
-            action.save(
-                update_fields=[
-                    "platform_mode",
-                    "platform_id",
-                    "platform_number",
-                    "platform_url",
-                    "platform_state",
-                ]
-            )
-        delivery.state = DeliveryState.SENT
-        delivery.attempts += 1
-        delivery.sent_at = as_of
-        delivery.last_error = ""
-        delivery.receipt = msgspec.to_builtins(receipt)
-        delivery.save()
-        _record(delivery, receipt, as_of)
+            _remember_record(action.pk, receipt)
+        now.attempts += 1
+        now.last_error = ""
+        now.receipt = msgspec.to_builtins(receipt)
+        if bytes(now.outbound) == bytes(delivery.outbound):  # else newer content came meanwhile: it is sent next time
+            now.state = DeliveryState.SENT
+            now.sent_at = as_of
+        now.save()
+        _record(now, receipt, as_of)
     if receipt.was_found:
         result.found += 1
     else:
         result.sent += 1
+
+
+def _remember_record(action_id: int, receipt: Receipt) -> None:
+    """Where the record lives; only these columns, because people may change others while we send."""
+    found = {
+        "platform_mode": receipt.ref.mode,
+        "platform_id": receipt.ref.id,
+        "platform_number": receipt.ref.number,
+        "platform_url": receipt.ref.url,
+    }
+    Action.objects.filter(pk=action_id).update(**found)
+    Action.objects.filter(pk=action_id, platform_state="").update(platform_state="new")
 
 
 def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:

@@ -164,7 +164,7 @@ def test_a_database_that_does_not_answer_is_told(
     from django.db import OperationalError
 
     assert _run(OperationalError("database is locked"), monkeypatch) == 2
-    assert "It says: database is locked" in capsys.readouterr().err
+    assert "It says: database is locked. Another process is writing to it" in capsys.readouterr().err
 
 
 def test_a_bug_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,180 @@
+"""Several workers on one PostgreSQL state: numbers without gaps, and no write sent twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+
+from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from tests.postgresql_server import PostgresServer
+from tests.workflows.cli.test_startup import regelkreis
+
+ROOT = Path(__file__).parents[2]
+WORKERS, ENTRIES, ACTIONS = 4, 25, 6
+NOW = datetime(2025, 6, 30, 12, tzinfo=UTC)
+
+START = f"""
+import sys, django
+django.setup()
+from datetime import datetime, UTC
+from django.db import transaction
+from workflows import cycle, ledger, outbox
+from workflows.models import Action, Connection, Delivery, LedgerEntry
+now = datetime({NOW.year}, {NOW.month}, {NOW.day}, {NOW.hour}, tzinfo=UTC)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+APPEND = """
+for number in range(int(sys.argv[2])):
+    with transaction.atomic():
+        ledger.append("note", subject=sys.argv[1], actor="engine", at=now, payload={"number": number})
+"""
+APPEND_AND_DIE = """
+import os
+with transaction.atomic():
+    print(ledger.append("note", subject="lost", actor="engine", at=now, payload={}), flush=True)
+    os._exit(9)
+"""
+QUEUE = """
+from improvement.records import Outbound, Verb
+Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+for number in range(int(sys.argv[1])):
+    action = Action.objects.create(
+        origin="person", connection="snow", scope_key="service=Mail", scope={"service": "Mail"},
+        metric="sla_breach_rate", title=f"Improvement {number}", state="proposed", opened_at=now, last_moved_at=now,
+    )
+    fields = {"title": action.title}
+    outbox.queue(action, Outbound(verb=Verb.CREATE, key=f"{action.code}/create", action_id=action.code, fields=fields),
+                 at=now)
+    outbox.note(action, "opened", "It was opened.", at=now)
+"""
+DELIVER = """
+from workflows.steps import deliver
+with cycle.connectors() as (one,):
+    result = deliver.deliver(one, as_of=now)
+print(result.sent, result.found, result.refused, result.errors)
+"""
+
+
+class State:
+    """A home whose state is a PostgreSQL database of its own; ``start`` runs code there as another process."""
+
+    def __init__(self, home: Path, address: str) -> None:
+        self.address = address
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
+        self.environment = {
+            **clean,
+            "REGELKREIS_HOME": str(home),
+            "REGELKREIS_DATABASE": address,
+            "DJANGO_SETTINGS_MODULE": "config.django_settings",
+        }
+
+    def start(self, code: str, *arguments: object) -> subprocess.Popen[str]:
+        """A process that has loaded everything and waits for ``all_ended`` to let it go on."""
+        command = [sys.executable, "-c", START + code, *map(str, arguments)]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            command, env=self.environment, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    def run(self, code: str, *arguments: object) -> str:
+        return all_ended([self.start(code, *arguments)])[0]
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.address) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+def all_ended(processes: list[subprocess.Popen[str]], *, code: int = 0) -> list[str]:
+    """Let waiting processes go on together; what each of them said."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=100) for process in processes]
+    for process, (_, err) in zip(processes, said, strict=True):
+        assert process.returncode == code, err
+    return [out for out, _ in said]
+
+
+@pytest.fixture
+def state(tmp_path: Path, postgresql_server: PostgresServer) -> State:
+    address = postgresql_server.new_database()
+    made = regelkreis(tmp_path, "init", REGELKREIS_DATABASE=address)
+    assert made.returncode == 0, made.stderr
+    return State(tmp_path, address)
+
+
+def test_numbers_have_no_gaps_whoever_writes_and_dies(state: State, tmp_path: Path) -> None:
+    before = state.rows("SELECT count(*) FROM workflows_ledgerentry")[0][0]
+    assert isinstance(before, int)
+    writers = [state.start(APPEND, f"writer-{number}", ENTRIES) for number in range(WORKERS)]
+    (number,) = all_ended([state.start(APPEND_AND_DIE)], code=9)
+    assert number.strip() == str(before)
+    all_ended(writers)
+    found = state.rows("SELECT index, subject FROM workflows_ledgerentry ORDER BY index")
+    assert [index for index, _ in found] == list(range(before + WORKERS * ENTRIES))
+    assert "lost" not in {subject for _, subject in found}
+    order = [subject for _, subject in found[before:]]
+    assert order != sorted(order)  # they did write at the same time
+    verified = regelkreis(tmp_path, "evidence", "verify", REGELKREIS_DATABASE=state.address)
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_a_ledger_entry_cannot_be_changed_removed_or_emptied_away(state: State) -> None:
+    state.run(APPEND, "writer", 2)
+    for statement in (
+        "UPDATE workflows_ledgerentry SET type = 'x'",
+        "DELETE FROM workflows_ledgerentry",
+        "TRUNCATE workflows_ledgerentry CASCADE",
+    ):
+        with (
+            psycopg.connect(state.address) as connection,
+            pytest.raises(psycopg.errors.RaiseException, match="append-only"),
+        ):
+            connection.execute(statement)  # type: ignore[arg-type]
+    assert len(state.rows("SELECT 1 FROM workflows_ledgerentry WHERE subject = 'writer'")) == 2
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[RunningSandbox]:
+    with running_sandbox(platforms=("servicenow",), now=NOW) as sandbox:
+        (tmp_path / "regelkreis.toml").write_text(
+            f'[connections.snow]\nplatform = "servicenow"\nurl = "{sandbox.servicenow_url}"\n'
+            'user = "admin"\npassword = "sandbox"\n'
+        )
+        yield sandbox
+
+
+def records(sandbox: RunningSandbox, table: str) -> list[dict[str, str]]:
+    answer = requests.get(f"{sandbox.servicenow_url}/api/now/table/{table}", auth=("admin", "sandbox"), timeout=30)
+    found: list[dict[str, str]] = answer.json()["result"]
+    return found
+
+
+def test_workers_that_deliver_at_once_send_each_write_once(state: State, platform: RunningSandbox) -> None:
+    had = len(records(platform, "sn_cim_register"))
+    state.run(QUEUE, ACTIONS)
+    platform.set_faults("servicenow", {"kind": "slow", "seconds": 0.3, "method": "POST", "times": None})
+    workers = [state.start(DELIVER) for _ in range(WORKERS)]
+    said = [line.split(maxsplit=3) for line in all_ended(workers)]
+    platform.set_faults("servicenow")
+    for _ in range(2):  # what a busy worker left for the next cycle
+        said.append(state.run(DELIVER).split(maxsplit=3))
+    assert sum(int(sent) for sent, *_ in said) == 2 * ACTIONS
+    assert sum(int(found) for _, found, *_ in said) == 0  # nobody came upon a write of somebody else
+    assert state.rows("SELECT state, count(*) FROM workflows_delivery GROUP BY state") == [("sent", 2 * ACTIONS)]
+    assert len(records(platform, "sn_cim_register")) == had + ACTIONS
+    receipts = state.rows("SELECT count(*) FROM workflows_ledgerentry WHERE type = 'delivery.receipt'")
+    assert receipts == [(2 * ACTIONS,)]
