@@ -84,6 +84,7 @@ class ActionFacts:
     held_from: State | None = None
     hypothesis: str = ""
     metric: str = ""
+    has_goal: bool = False  # a goal was set, even where no data say how large it is on the link scale
     goal: float | None = None
     min_effect: float | None = None
     detectable_effect: float | None = None

@@ -13,12 +13,14 @@ GOOD_VERDICTS = SUSTAINED_VERDICTS | {"recovered"}
 
 def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
     """Owner, hypothesis, metric, goal, minimum effect, go-live, windows, controls and a detectable effect are there."""
+    is_unmeasured = facts.has_goal and facts.goal is None
     missing = {
         "an owner is missing": facts.owner is None,
         "the hypothesis is missing": not facts.hypothesis.strip(),
         "the metric is missing": not facts.metric,
-        "the goal is missing": facts.goal is None,
-        "the minimum effect is missing": facts.min_effect is None,
+        "the goal is missing": facts.goal is None and not is_unmeasured,
+        "the goal cannot be judged: the scope has no data in the reference window": is_unmeasured,
+        "the minimum effect is missing": facts.min_effect is None and not is_unmeasured,
         "the planned go-live is missing": facts.golive_planned is None,
         "the windows are not fixed": not facts.has_windows,
         "the controls are not chosen": not facts.has_controls,

@@ -112,6 +112,13 @@ class Decision(_Entry):
     reason_sha256: Sha256OrNone = ""
 
 
+class OverrideProposal(_Entry):
+    """One person would overrule the verdict; nothing changes until a second one agrees."""
+
+    kind: Literal["override_proposed"] = "override_proposed"
+    reason: str = Field(min_length=1)
+
+
 class Override(_Entry):
     """Two people overrule the verdict, with a reason; the verdict stays beside it."""
 
@@ -162,7 +169,9 @@ class Receipt(_Part):
     differences: list[str] = []
 
 
-Entry = Annotated[Decision | Override | FollowUp | Acknowledgement | Receipt, Field(discriminator="kind")]
+Entry = Annotated[
+    Decision | OverrideProposal | Override | FollowUp | Acknowledgement | Receipt, Field(discriminator="kind")
+]
 T = TypeVar("T")
 _ENTRIES: TypeAdapter[list[Entry]] = TypeAdapter(list[Entry])
 
@@ -180,6 +189,10 @@ class ReviewDocument(EnginePart):
     receipts: list[Receipt]
 
 
+HELD_BY: dict[ReviewKind, tuple[type[_Part], ...]] = {
+    ReviewKind.FINAL: (Decision,),
+    ReviewKind.SUSTAIN: (Acknowledgement, Decision),
+}
 APPENDED = ("verdict_sha256", "held_at", "decision", "override", "follow_ups", "receipts")
 
 
@@ -244,11 +257,10 @@ def plain_words(document: Mapping[str, Any], *, language: str = "en") -> str:
 
 
 def _held_at(part: EnginePart, entries: Sequence[Entry]) -> str:
-    """Interim looks are held when computed, final ones when decided, sustaining ones when acknowledged."""
+    """Interim looks are held when computed, final ones when decided, sustaining ones when acknowledged or decided."""
     if part.kind is ReviewKind.LOOK:
         return part.computed_at
-    held_by = {ReviewKind.FINAL: Decision, ReviewKind.SUSTAIN: Acknowledgement}.get(part.kind)
-    return next((entry.at for entry in entries if held_by is not None and isinstance(entry, held_by)), "")
+    return next((entry.at for entry in entries if isinstance(entry, HELD_BY.get(part.kind, ()))), "")
 
 
 def _last(entries: Iterable[T]) -> T | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 
 from django.db import transaction
@@ -12,24 +11,39 @@ from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event, State
 from improvement.records import Outbound, Verb
 from workflows import access, ledger, loop, outbox, planning
-from workflows.models import Action, Connection, LookKind, Person, ReviewEntry, Role
+from workflows.consequences import log_draft
+from workflows.judging import acknowledge, decide, follow_up, override, second_override
+from workflows.models import Action, Connection, Person, Role
+from workflows.rights import find, must_hold, must_own
 
-DECISIONS = {"standardise": Event.STANDARDISE, "adjust": Event.ADJUST, "stop": Event.STOP}
-
-
-def find(code: str) -> Action:
-    """The action of this id, written ``ACT-7`` or ``7``."""
-    match = re.fullmatch(r"(?:ACT-)?(\d+)", code.strip(), re.IGNORECASE)
-    action = Action.objects.filter(pk=int(match[1])).first() if match else None
-    if action is None:
-        raise InputError(f"There is no action “{code}”.", mend="`regelkreis actions list` shows them.")
-    return action
+__all__ = [
+    "accept",
+    "acknowledge",
+    "add_task",
+    "approve",
+    "assign",
+    "cancel",
+    "decide",
+    "find",
+    "follow_up",
+    "golive",
+    "hold",
+    "override",
+    "plan",
+    "reapprove",
+    "reject",
+    "resume",
+    "second_override",
+    "set_write",
+    "start",
+    "submit",
+]
 
 
 def accept(actor: Person, code: str, *, at: datetime) -> Action:
     """Accept a proposal of a rule in mode *propose*: only then is anything written to the platform."""
     action = find(code)
-    _must_own(actor, action)
+    must_own(actor, action)
     with transaction.atomic():
         action.is_accepted = True
         action.save(update_fields=["is_accepted"])
@@ -51,7 +65,7 @@ def plan(
 ) -> Action:
     """Fill in the plan of a proposed action. Only what is given changes."""
     action = find(code)
-    _must_own(actor, action)
+    must_own(actor, action)
     plan_now = loop.current_plan(action)
     is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
     if State(action.state) is not State.PROPOSED and not is_open:
@@ -73,7 +87,9 @@ def plan(
         action.save()
         if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
             plan_now.document = planning.document(action)
-            plan_now.save(update_fields=["document"])
+            plan_now.drafted_at = at
+            plan_now.save(update_fields=["document", "drafted_at"])
+            log_draft(plan_now, actor=actor.uid, at=at)
         ledger.append(
             "action.planned",
             subject=action.code,
@@ -99,14 +115,14 @@ def submit(actor: Person, code: str, *, at: datetime) -> Action:
 def approve(actor: Person, code: str, *, at: datetime) -> Action:
     """Approve the plan: it is frozen and hashed. Never by its owner."""
     action = find(code)
-    _must_hold(actor, Role.APPROVER, action)
+    must_hold(actor, Role.APPROVER, action)
     return loop.move(action, Event.APPROVE, actor=actor.uid, person=actor, at=at, source="regelkreis")
 
 
 def reject(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
     """Send the plan back to its owner."""
     action = find(code)
-    _must_hold(actor, Role.APPROVER, action)
+    must_hold(actor, Role.APPROVER, action)
     return loop.move(action, Event.REJECT, actor=actor.uid, person=actor, at=at, reason=reason)
 
 
@@ -140,73 +156,40 @@ def reapprove(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
     return _owner_event(actor, code, Event.REAPPROVE, at=at, reason=reason)
 
 
-def decide(actor: Person, code: str, decision: str, *, at: datetime, reason: str = "") -> Action:
-    """Decide in *act*: standardise, adjust or stop. The verdict stands before it and stays beside it."""
-    if decision not in DECISIONS:
-        raise InputError(f"“{decision}” is no decision.", mend="Use standardise, adjust or stop.")
-    action = find(code)
-    _must_own(actor, action)
-    final = action.looks.filter(kind=LookKind.FINAL, computed_at__isnull=False).order_by("-computed_at").first()
-    with transaction.atomic():
-        moved = loop.move(action, DECISIONS[decision], actor=actor.uid, person=actor, at=at, reason=reason)
-        look = action.looks.filter(held_at__isnull=True, computed_at__isnull=False).exclude(kind=LookKind.LOOK)
-        if final is not None:
-            look.filter(cycle_no=final.cycle_no).update(held_at=at)
-            for review in final.reviews.exclude(kind="missed"):
-                ReviewEntry.objects.create(
-                    review=review,
-                    kind="decision",
-                    at=at,
-                    actor=actor.uid,
-                    payload={
-                        "decision": decision,
-                        "reason_sha256": ledger.sealed(reason),
-                        "verdict_sha256": review.verdict_sha256,
-                    },
-                )
-        text = f"Decision: {decision}, by {actor}. {reason}".strip()
-        outbox.note(action, f"decision-{moved.cycle_no}-{decision}", text, at=at)
-    return moved
-
-
-def acknowledge(actor: Person, code: str, *, at: datetime) -> Action:
-    """The owner has seen the sustaining looks; after the last one this closes the action."""
-    action = find(code)
-    _must_own(actor, action)
-    with transaction.atomic():
-        seen = list(action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=False, held_at__isnull=True))
-        pending = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True, is_dropped=False)
-        may_close = State(action.state) is State.SUSTAINING and not pending.exists()
-        if not seen and not may_close:
-            raise GuardRefused(f"{action.code} has nothing to acknowledge", ["no sustaining look waits"])
-        for look in seen:
-            look.held_at = at
-            look.save(update_fields=["held_at"])
-            for review in look.reviews.exclude(kind="missed"):
-                payload = {"verdict_sha256": review.verdict_sha256}
-                ReviewEntry.objects.create(
-                    review=review, kind="acknowledgement", at=at, actor=actor.uid, payload=payload
-                )
-            ledger.append(
-                "look.acknowledged", subject=action.code, actor=actor.uid, at=at, payload={"week": look.week_no}
-            )
-        if may_close:
-            loop.move(action, Event.LAST_SUSTAINING_LOOK, actor=ledger.ENGINE, at=at, acknowledged_by=actor.uid)
-    return action
-
-
 def add_task(actor: Person, code: str, title: str, *, at: datetime, due: date | None = None) -> Action:
     """Queue a task below the platform's record."""
     action = find(code)
-    _must_own(actor, action)
-    number = action.deliveries.filter(verb=Verb.TASK.value).count() + 1
-    outbound = Outbound(
-        verb=Verb.TASK,
-        key=f"{action.code}/task/{number}",
-        action_id=action.code,
-        fields={"title": title, "due": due.isoformat() if due else None},
-    )
-    outbox.queue(action, outbound, at=at)
+    must_own(actor, action)
+    if not title.strip():
+        raise InputError("A task needs a title.", mend="Say what is to be done.")
+    with transaction.atomic():
+        number = action.deliveries.filter(verb=Verb.TASK.value).count() + 1
+        outbound = Outbound(
+            verb=Verb.TASK,
+            key=f"{action.code}/task/{number}",
+            action_id=action.code,
+            fields={"title": title, "due": due.isoformat() if due else None},
+        )
+        outbox.queue(action, outbound, at=at)
+        payload = {"no": number, "title_sha256": ledger.sealed(title)}
+        ledger.append("action.task", subject=action.code, actor=actor.uid, at=at, payload=payload)
+    return action
+
+
+def assign(actor: Person, code: str, owner: Person, *, at: datetime) -> Action:
+    """Make somebody the owner: an administrator, the present owner, or whoever may take an ownerless action."""
+    action = find(code)
+    must_own(actor, action)
+    if not access.may(owner, Role.SERVICE_OWNER, action):
+        raise PermissionMissing(
+            f"{owner.username} is no service owner for {action.code}.",
+            mend=f"An administrator grants it: `regelkreis users grant {owner.username} --role service-owner`.",
+        )
+    with transaction.atomic():
+        action.owner = owner
+        action.save(update_fields=["owner"])
+        ledger.append("action.owner", subject=action.code, actor=actor.uid, at=at, payload={"owner": owner.uid})
+        loop.queue_update(action, at)
     return action
 
 
@@ -238,25 +221,5 @@ def _owner_event(
     ref: str = "",
 ) -> Action:
     action = find(code)
-    _must_own(actor, action)
+    must_own(actor, action)
     return loop.move(action, event, actor=actor.uid, person=actor, at=at, reason=reason, on=on, ref=ref)
-
-
-def _must_own(actor: Person, action: Action) -> None:
-    is_owner = action.owner_id == actor.pk or (
-        action.owner_id is None and access.may(actor, Role.SERVICE_OWNER, action)
-    )
-    if not is_owner and not actor.has_role(Role.ADMIN):
-        owner = action.owner.username if action.owner else "nobody yet"
-        raise PermissionMissing(
-            f"{actor.username} does not own {action.code} (its owner is {owner}).",
-            mend="Act with the owner's token in REGELKREIS_TOKEN, or let an administrator change the owner.",
-        )
-
-
-def _must_hold(actor: Person, role: Role, action: Action) -> None:
-    if actor.is_local_admin or not access.may(actor, role, action):
-        raise PermissionMissing(
-            f"{actor.username} is no {role.label} for {action.code}.",
-            mend=f"An administrator grants it: `regelkreis users grant {actor.username} --role {role.value}`.",
-        )

@@ -6,8 +6,6 @@ the writes queued for the platform.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -16,39 +14,13 @@ from django.db import transaction
 
 from improvement import pdca
 from improvement.errors import GuardRefused
-from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.pdca import ActionFacts, Event, State
 from improvement.records import Outbound, Verb
-from workflows import access, ledger, outbox, planning
-from workflows.models import Action, Look, LookKind, Person, Plan, Transition
+from workflows import ledger, outbox, planning
+from workflows.consequences import CONSEQUENCES, Move, current_plan
+from workflows.models import Action, DeliveryState, Person, Transition
 
-Consequence = Callable[["Move"], None]
-
-
-@dataclass(slots=True)
-class Move:
-    """One event on its way through: who, when, and what came with it."""
-
-    action: Action
-    event: Event
-    actor: str
-    person: Person | None
-    at: datetime
-    reason: str = ""
-    on: date | None = None
-    ref: str = ""
-    source: str = ""
-    before: State = State.PROPOSED
-
-    @property
-    def today(self) -> date:
-        """The local date of the scope, which decides what is late."""
-        return planning.local_day(self.action, self.at)
-
-
-def current_plan(action: Action) -> Plan | None:
-    """The newest plan version of the action's present cycle."""
-    return action.plans.filter(cycle_no=action.cycle_no).order_by("-version").first()
+__all__ = ["current_plan", "detail", "facts_of", "move", "queue_update"]
 
 
 def facts_of(action: Action) -> ActionFacts:
@@ -61,6 +33,7 @@ def facts_of(action: Action) -> ActionFacts:
         owner=action.owner.uid if action.owner else None,
         hypothesis=action.hypothesis,
         metric=action.metric,
+        has_goal=bool(action.goal),
         goal=planning.goal_of(action),
         min_effect=planning.min_effect_of(action),
         detectable_effect=planning.detectable_of(action),
@@ -97,16 +70,22 @@ def move(
     on: date | None = None,
     ref: str = "",
     source: str = "",
+    given_at: datetime | None = None,
     verdict: str = "",
     acknowledged_by: str | None = None,
 ) -> Action:
     """Apply one event or raise :class:`GuardRefused` with every reason.
 
     ``actor`` is a person's uid, ``engine`` or ``platform``; ``on`` the go-live date; ``ref`` the change it went live
-    with; ``source`` where an approval was given.
+    with; ``source`` and ``given_at`` where and when an approval was given, if not here and at ``at``.
     """
     with transaction.atomic():
-        moving = Move(action, event, actor, person, at, reason, on, ref, source, State(action.state))
+        Action.objects.select_for_update().get(pk=action.pk)  # two people at once: the second meets the new state
+        action.refresh_from_db()
+        if at < action.last_moved_at:
+            moved = f"{action.last_moved_at:%Y-%m-%d %H:%M} UTC"
+            raise GuardRefused(f"{action.code} cannot {_words(event)}", [f"it moved on {moved}; that is later"])
+        moving = Move(action, event, actor, person, at, reason, on, ref, source, given_at or at, State(action.state))
         outcome = pdca.transition(
             facts_of(action),
             event,
@@ -118,7 +97,7 @@ def move(
             acknowledged_by=acknowledged_by,
         )
         if isinstance(outcome, pdca.Refused):
-            raise GuardRefused(f"{action.code} cannot {event.value.replace('_', ' ')}", list(outcome.reasons))
+            raise GuardRefused(f"{action.code} cannot {_words(event)}", list(outcome.reasons))
         _take_over(action, outcome.facts)
         for consequence in CONSEQUENCES.get(event, ()):
             consequence(moving)
@@ -132,6 +111,7 @@ def move(
             to_state=action.state,
             actor=actor,
             note=reason,
+            source=source,
         )
         ledger.append(
             "action.transitioned",
@@ -168,150 +148,23 @@ def _take_over(action: Action, facts: ActionFacts) -> None:
 
 
 def queue_update(action: Action, at: datetime) -> None:
-    """Queue the fields we keep current on the platform; identical content is one delivery."""
+    """Queue the fields we keep current on the platform, unless they are what was queued last.
+
+    While the last update still waits it carries the new content itself, so an older one never follows a newer.
+    """
     fields = planning.outbound_fields(action)
-    digest = sha256_hex(canonical(fields))[:16]
-    outbound = Outbound(verb=Verb.UPDATE, key=f"{action.code}/update/{digest}", action_id=action.code, fields=fields)
-    outbox.queue(action, outbound, at=at)
-
-
-# --- what follows from each event -----------------------------------------------------------------------------
-
-
-def _draft_plan(moving: Move) -> None:
-    action = moving.action
-    newest = action.plans.order_by("-version").first()
-    Plan.objects.create(
-        action=action,
-        version=newest.version + 1 if newest else 1,
-        cycle_no=action.cycle_no,
-        document=planning.document(action),
-        drafted_at=moving.at,
-    )
-
-
-def _freeze_plan(moving: Move) -> None:
-    action = moving.action
-    plan = current_plan(action)
-    if plan is None or moving.person is None:
-        raise GuardRefused(f"{action.code} cannot be approved", ["there is no submitted plan"])
-    document = dict(plan.document)
-    document["frozen_at"] = moving.at.isoformat()
-    document["frozen_by"] = moving.person.uid
-    plan.document = document
-    plan.sha256 = sha256_hex(canonical(document))
-    plan.frozen_at = moving.at
-    plan.approved_by = moving.person
-    plan.approval_source = moving.source or "regelkreis"
-    plan.save()
-    ledger.append(
-        "plan.frozen",
-        subject=action.code,
-        actor=moving.person.uid,
-        at=moving.at,
-        payload={
-            "version": plan.version,
-            "plan_sha256": plan.sha256,
-            "owner": action.owner.uid if action.owner else "",
-            "approval_source": plan.approval_source,
-        },
-    )
-    text = f"Plan version {plan.version} approved. Its yardstick is frozen: sha256 {plan.sha256}."
-    outbox.note(action, f"plan-{plan.version}", text, at=moving.at)
-    if action.implemented_on is not None:
-        _schedule_looks(moving)
-
-
-def _go_live(moving: Move) -> None:
-    action = moving.action
-    if moving.ref:
-        action.implemented_ref = moving.ref
-    plan = current_plan(action)
-    if plan is not None and plan.sha256:
-        _schedule_looks(moving)
-
-
-def _schedule_looks(moving: Move) -> None:
-    action = moving.action
-    plan = current_plan(action)
-    if plan is None or action.implemented_on is None:
+    queued = action.deliveries.filter(verb__in=(Verb.CREATE.value, Verb.UPDATE.value))
+    last = queued.order_by("-id").first()
+    if last is not None and outbox.content(last).fields == fields:
         return
-    windows = planning.windows(action)
-    ledger.append(
-        "plan.windows_shifted",
-        subject=action.code,
-        actor=moving.actor,
-        at=moving.at,
-        payload={"plan_sha256": plan.sha256, "windows": windows, "implemented_on": action.implemented_on.isoformat()},
-    )
-    weeks = plan.document["looks"]
-    for week_no in weeks:
-        Look.objects.get_or_create(
-            action=action,
-            plan=plan,
-            cycle_no=action.cycle_no,
-            kind=LookKind.FINAL if week_no == weeks[-1] else LookKind.LOOK,
-            week_no=week_no,
-            defaults={"due_at": planning.due_at(action, plan, week_no)},
-        )
+    key = f"{action.code}/update/{queued.count()}"
+    if last is not None and last.verb == Verb.UPDATE and last.state == DeliveryState.WAITING:
+        key = last.key
+    outbox.queue(action, Outbound(verb=Verb.UPDATE, key=key, action_id=action.code, fields=fields), at=at)
 
 
-def _schedule_sustaining(moving: Move) -> None:
-    action = moving.action
-    plan = current_plan(action)
-    if plan is None:
-        return
-    for week_no in plan.document["sustain"]:
-        Look.objects.get_or_create(
-            action=action,
-            plan=plan,
-            cycle_no=action.cycle_no,
-            kind=LookKind.SUSTAIN,
-            week_no=week_no,
-            defaults={"due_at": planning.sustain_due_at(action, plan, moving.at, week_no)},
-        )
-
-
-def _drop_looks(moving: Move) -> None:
-    moving.action.looks.filter(computed_at__isnull=True).update(is_dropped=True)
-
-
-def _close(moving: Move) -> None:
-    moving.action.closed_at = moving.at
-
-
-CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
-    Event.SUBMIT: (_draft_plan,),
-    Event.APPROVE: (_freeze_plan,),
-    Event.GO_LIVE: (_go_live,),
-    Event.STANDARDISE: (_schedule_sustaining,),
-    Event.STOP: (_close,),
-    Event.ADJUST: (_drop_looks,),
-    Event.LAST_SUSTAINING_LOOK: (_close,),
-    Event.REAPPROVE: (_drop_looks, _draft_plan),
-    Event.SLIP: (_draft_plan,),
-    Event.CANCEL: (_drop_looks, _close),
-}
-
-
-def what_closing_needs(action: Action) -> str:
-    """Why an action is not closed yet, in words for a work note."""
-    state = State(action.state)
-    needs = {
-        State.PROPOSED: "a submitted and approved plan, a go-live and a verdict",
-        State.PLANNED: "approval, a go-live and a verdict",
-        State.DOING: "the day the change went live, and a verdict on its effect",
-        State.CHECKING: "the last look at its effect, which is still to come",
-        State.ACTING: "the owner's decision: standardise, adjust or stop",
-        State.SUSTAINING: "the looks that show whether the effect lasts",
-        State.ON_HOLD: "the action to be resumed, and a verdict",
-    }
-    return needs.get(state, "a verdict")
-
-
-def account(action: Action) -> str | None:
-    """The owner's account on the action's platform."""
-    return access.account_of(action.owner, action.connection)
+def _words(event: Event) -> str:
+    return event.value.replace("_", " ")
 
 
 def detail(action: Action) -> dict[str, Any]:

@@ -5,25 +5,27 @@ The only room that reads the warehouse for the check.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from improvement import weeks
 from improvement.check import CheckPlan, Direction, Goal, Series, detectable
+from improvement.check.bounds import bounds
 from improvement.evidence.canonical import sha256_hex
 from improvement.metrics import CellQuery, Metric, where_from
 from improvement.pdca import State
 from improvement.rules import Rule, Scope, rule_from_document
-from workflows import planning
+from workflows import planning, settling
 from workflows.models import Action, Plan, RuleVersion
 from workflows.warehouse import Warehouse, digest_of
 
 REFERENCE_WEEKS = 52
 LONG_REFERENCE_WEEKS = 104
-TAU_CHOICES_WEEKS = (1, 2, 4)
 STRATUM = "priority"
 METHOD = "did-quasi-glm/1"
 
@@ -37,7 +39,7 @@ class Measured:
     sha256: str
 
 
-def query_of(action: Action, *, stratum: str | None = None, tau_h: float | None = None) -> CellQuery:
+def query_of(action: Action, *, stratum: str | None = None) -> CellQuery:
     """The cells an action is measured by, as it was opened."""
     where = {key: list(values) for key, values in action.measurement.get("where", [])}
     return CellQuery(
@@ -46,8 +48,14 @@ def query_of(action: Action, *, stratum: str | None = None, tau_h: float | None 
         where=where_from(where),
         by=tuple(action.measurement.get("by", [])),
         stratum=stratum,
-        tau_h=tau_h or planning.metric_of(action).tau_h,
+        tau_h=tau_h_of(action),
     )
+
+
+def tau_h_of(action: Action) -> float | None:
+    """At how many hours the action's times are restricted: what its plan fixed, else the metric's own."""
+    tau_weeks = action.measurement.get("tau_weeks")
+    return float(tau_weeks * settling.HOURS_A_WEEK) if tau_weeks else planning.metric_of(action).tau_h
 
 
 def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> Measured:
@@ -76,22 +84,29 @@ def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week:
     return Measured(by_scope, scopes, digest_of(cells))
 
 
-def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: datetime) -> None:
-    """Fix what a plan needs from the data: baseline, windows, controls, τ, recording delay, detectable effect."""
+def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: datetime) -> list[str]:
+    """Fix what a plan needs from the data: baseline, windows, controls, τ, recording delay, detectable effect.
+
+    Returns the keys of all scopes that have data, so that a scope nobody knows can be told.
+    """
     metric = planning.metric_of(action)
     trigger_first, trigger_last = int(action.trigger["from_week"]), int(action.trigger["to_week"])
+    measurement = action.measurement
+    if metric.family == "time":
+        measurement["tau_weeks"] = _tau_weeks(action, warehouse, as_of)
     query = query_of(action)
     first = trigger_first - LONG_REFERENCE_WEEKS
     found = read(warehouse, query, as_of=as_of, first_week=first, last_week=trigger_last)
     own = found.by_scope.get(action.scope_key)
-    measurement = action.measurement
     measurement["sql_sha256"] = sha256_hex(warehouse.sql(query).encode())
     measurement["method"] = METHOD
     measurement["looks"] = list(rule.check.looks) if rule else planning.DEFAULT_LOOKS
     measurement["sustain"] = list(rule.check.sustain) if rule else planning.DEFAULT_LOOKS
+    found_bounds = bounds(tuple(measurement["looks"]))
+    measurement["bounds"] = {str(look): round(bound, 6) for look, bound in found_bounds.items()}
     if own is None or metric.family is None:
         measurement.update(controls=[], controls_excluded=[], windows={"trigger": _dates(trigger_first, trigger_last)})
-        return
+        return sorted(found.by_scope)
     measurement["earliest_week"] = int(own.week.min())
     reference = (max(trigger_first - REFERENCE_WEEKS, int(own.week.min())), trigger_first - 1)
     within = (own.week >= reference[0]) & (own.week <= reference[1])
@@ -101,13 +116,29 @@ def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: d
     controls, excluded = _controls(action, found, rule, reference)
     measurement["controls"] = controls
     measurement["controls_excluded"] = excluded
-    measurement["recording_delay_days"] = 1
-    if metric.family == "time":
-        measurement["tau_weeks"] = metric.lag_weeks
+    rows = _rows(action, query, warehouse, reference, as_of)
+    measurement["recording_delay_days"] = settling.recording_delay_days(
+        warehouse, metric, action.connection, rows["id"].to_pylist()
+    )
     measurement["windows"] = {"reference": _dates(*reference), "trigger": _dates(trigger_first, trigger_last)}
     plan = check_plan(action, None, live=weeks.monday(trigger_last + 1) + timedelta(weeks=4))
     smallest = detectable(plan, own, {name: found.by_scope[name] for name in controls})
     measurement["detectable"] = smallest.as_dict()
+    return sorted(found.by_scope)
+
+
+def _tau_weeks(action: Action, warehouse: Warehouse, as_of: datetime) -> int:
+    last = int(action.trigger["from_week"]) - 1
+    reference = (last - REFERENCE_WEEKS + 1, last)
+    rows = _rows(action, settling.longest(query_of(action)), warehouse, reference, as_of)
+    return settling.tau_weeks(rows["numerator"].to_numpy())
+
+
+def _rows(
+    action: Action, query: CellQuery, warehouse: Warehouse, reference: tuple[int, int], as_of: datetime
+) -> pa.Table:
+    first, last = reference
+    return warehouse.contributing(query, scope=action.scope, as_of=as_of, first_week=first, last_week=last)
 
 
 def _dates(first: int, last: int) -> dict[str, str]:
@@ -120,11 +151,8 @@ def _controls(
     """The rule's other scopes on the same connection, largest first, without those that have an action of their own."""
     same = rule.check.controls_same if rule else ()
     most = rule.check.controls_max if rule else 10
-    busy = {
-        other.scope_key
-        for other in Action.objects.filter(connection=action.connection, metric=action.metric).exclude(pk=action.pk)
-        if _overlaps(other, reference[0])
-    }
+    scopes = {name: found.scopes[name] for name in found.by_scope}
+    busy = acting_controls(action, scopes, first_week=reference[0], at=action.opened_at)
     volumes: list[tuple[float, str]] = []
     excluded: list[dict[str, str]] = []
     for name, series in found.by_scope.items():
@@ -153,15 +181,30 @@ def _overlaps(other: Action, first_week: int) -> bool:
     return other.closed_at is None or weeks.week_of(other.closed_at.date()) >= first_week
 
 
-def acting_controls(action: Action, controls: list[str]) -> set[str]:
-    """Controls that got an action of their own since the plan was frozen."""
-    return {
-        other.scope_key
-        for other in Action.objects.filter(
-            connection=action.connection, metric=action.metric, scope_key__in=controls
-        ).exclude(pk=action.pk)
-        if other.state != State.CANCELLED
-    }
+def _covers(other: Action, scope: Mapping[str, str]) -> bool:
+    """Whether another action is on this scope or on a parent of it."""
+    return all(scope.get(key) == value for key, value in other.scope.items())
+
+
+def acting_controls(
+    action: Action, scopes: Mapping[str, Mapping[str, str]], *, first_week: int, at: datetime
+) -> set[str]:
+    """Controls with an action of their own, or on their parent, at any time from the reference to this look.
+
+    ``scopes``: the controls' dimension values by scope key.
+    """
+    others = Action.objects.filter(connection=action.connection, metric=action.metric, opened_at__lte=at)
+    acting = [other for other in others.exclude(pk=action.pk) if _overlaps(other, first_week)]
+    return {name for name, scope in scopes.items() if any(_covers(other, scope) for other in acting)}
+
+
+def other_action(action: Action, *, first_week: int, last_week: int) -> bool:
+    """Whether another action on the same scope, or a parent of it, went live in these weeks."""
+    first, last = weeks.monday(first_week), weeks.sunday(last_week)
+    others = Action.objects.filter(
+        connection=action.connection, metric=action.metric, implemented_on__gte=first, implemented_on__lte=last
+    )
+    return any(_covers(other, action.scope) for other in others.exclude(pk=action.pk))
 
 
 def rule_of(action: Action) -> Rule | None:
@@ -174,7 +217,8 @@ def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckP
     """The plan in the terms of the check."""
     metric = planning.metric_of(action)
     measured = plan.document if plan is not None else action.measurement
-    goal = action.goal or "-30%"
+    goal = str(measured.get("goal") or action.goal or _default_goal(metric))
+    least = str(measured.get("min_effect") or action.min_effect)
     return CheckPlan(
         action=action.code,
         metric=metric.id,
@@ -183,8 +227,8 @@ def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckP
         direction=Direction(metric.direction),
         unit=metric.unit,
         windows=planning.check_windows(action, live),
-        goal=Goal.parse(goal if action.goal else _default_goal(metric)),
-        min_effect=Goal.parse(action.min_effect) if action.min_effect else None,
+        goal=Goal.parse(goal),
+        min_effect=Goal.parse(least) if least else None,
         looks=tuple(measured.get("looks", planning.DEFAULT_LOOKS)),
         controls=tuple(measured.get("controls", [])),
         controls_excluded=tuple((item["scope"], item["reason"]) for item in measured.get("controls_excluded", [])),

@@ -10,11 +10,13 @@ from django.db import transaction
 
 from improvement import weeks
 from improvement.check import Goal
-from improvement.errors import InputError
+from improvement.errors import GuardRefused, InputError
 from improvement.metrics import DIMENSIONS, metric_named
-from improvement.pdca import State
+from improvement.pdca import OPEN_STATES, ActionFacts, Actor, Refused, State, open_action
 from improvement.records import Outbound, Verb
 from improvement.rules import Mode, Proposal, Rule, Scope
+from improvement.rules.loading import load
+from improvement.rules.suggestions import did_you_mean
 from workflows import access, ledger, measuring, outbox, planning
 from workflows.models import Action, Connection, Finding, Origin, Person, Transition
 from workflows.steps.evaluate import memory_of
@@ -80,8 +82,12 @@ def open_by_person(
     at: datetime,
 ) -> Action:
     """Open an action by hand; its trigger is the eight weeks before the opening."""
-    if not Connection.objects.filter(name=connection).exists():
-        raise InputError(f"There is no connection “{connection}”.", mend="`regelkreis doctor` lists them.")
+    known = sorted(Connection.objects.values_list("name", flat=True))
+    if connection not in known:
+        raise InputError(
+            f"There is no connection “{connection}”.",
+            mend=f"Known: {', '.join(known)}." if known else "Run `regelkreis pull` first: it reads them in.",
+        )
     values = _pairs(scope, "scope", DIMENSIONS)
     conditions = _pairs(where, "where", metric_named(metric).where_keys) if where else {}
     with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
@@ -143,9 +149,13 @@ def _complete(
     action: Action, warehouse: Warehouse, rule: Rule | None, findings: list[Finding], *, actor: str, at: datetime
 ) -> Action:
     with transaction.atomic():
+        _may_open(action, actor)
         action.save()
         action.findings.set(findings)
-        measuring.measure(action, warehouse, rule, as_of=at)
+        scopes = measuring.measure(action, warehouse, rule, as_of=at)
+        if rule is None and action.scope_key not in scopes:
+            mend = did_you_mean(action.scope_key, scopes) if scopes else "Pull first, or widen the filter."
+            raise InputError(f"Nothing is counted for {action.scope_key} on {action.connection}.", mend=mend)
         planning.check_goal(action)
         action.save()
         Transition.objects.create(action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor)
@@ -184,6 +194,27 @@ def _complete(
             )
             outbox.queue(action, link, at=at)
     return action
+
+
+def _may_open(action: Action, actor: str) -> None:
+    """One open action per rule and scope, and per metric and scope for people; at most the budget for one owner.
+
+    A rule's budgets are kept where its findings are chosen (steps/open.py).
+    """
+    is_open = Action.objects.filter(state__in=[state.value for state in OPEN_STATES])
+    twins = is_open.filter(
+        connection=action.connection, scope_key=action.scope_key, rule_id=action.rule_id, metric=action.metric
+    )
+    over_budget = []
+    if action.origin == Origin.PERSON and action.owner is not None:
+        owned, budget = is_open.filter(owner=action.owner).count(), load([settings.REGELKREIS.rules]).limits.budget
+        if owned >= budget:
+            over_budget.append(f"{action.owner.username} has {owned} open actions; the budget is {budget}")
+    outcome = open_action(
+        ActionFacts(state=State.PROPOSED), actor=Actor(actor), has_open_twin=twins.exists(), over_budget=over_budget
+    )
+    if isinstance(outcome, Refused):
+        raise GuardRefused(f"No action is opened for {action.scope_key}", list(outcome.reasons))
 
 
 def trigger_ids(action: Action, warehouse: Warehouse) -> list[str]:

@@ -15,11 +15,14 @@ from django.conf import settings
 from improvement import weeks
 from improvement.check import Goal, Windows, windows_for
 from improvement.errors import InputError
+from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
+from improvement.pdca import Event
 from workflows import access, outbox
-from workflows.models import Action, LookKind, Plan
+from workflows.models import Action, Plan
 
 DEFAULT_LOOKS = [4, 8, 13]
+READING = {"platform", "mapping", "default_country", "zones", "default_zone"}  # what decides how records are read
 SUSTAIN_EVERY_WEEKS = 26
 
 
@@ -144,10 +147,22 @@ def due_at(action: Action, plan: Plan, week_no: int) -> datetime:
     return _settled(action, plan, weeks.monday(last))
 
 
+def standardised_at(action: Action) -> datetime:
+    """When the owner last decided to make it the standard."""
+    decision = action.transitions.filter(event=Event.STANDARDISE.value, is_refused=False).order_by("-id").first()
+    if decision is None:
+        raise InputError(f"{action.code} was never made the standard.")
+    return decision.at
+
+
+def sustain_from(action: Action, decided_at: datetime) -> int:
+    """The week from which sustaining looks count: that of the first Monday on or after the decision."""
+    return weeks.week_of(local_day(action, decided_at) + timedelta(days=6))
+
+
 def sustain_due_at(action: Action, plan: Plan, decided_at: datetime, week_no: int) -> datetime:
     """When a sustaining look falls due, counted from the decision."""
-    start = weeks.monday(weeks.week_of(local_day(action, decided_at) + timedelta(days=6)) + week_no)
-    return _settled(action, plan, start)
+    return _settled(action, plan, weeks.monday(sustain_from(action, decided_at) + week_no))
 
 
 def _settled(action: Action, plan: Plan, monday: date) -> datetime:
@@ -180,8 +195,10 @@ def document(action: Action) -> dict[str, Any]:
             "filter": measured.get("where", []),
             "by": measured.get("by", []),
             "sql_sha256": measured.get("sql_sha256", ""),
+            "mapping_sha256": mapping_sha256(action.connection),
         },
         "scope": action.scope,
+        "agreement": _agreement(measured.get("where", [])),
         "windows": window_dates(check_windows(action, planned)),
         "golive_planned": planned.isoformat() if planned else "",
         "max_slip_weeks": action.max_slip_weeks,
@@ -192,11 +209,25 @@ def document(action: Action) -> dict[str, Any]:
         "controls": measured.get("controls", []),
         "controls_excluded": measured.get("controls_excluded", []),
         "looks": measured.get("looks", DEFAULT_LOOKS),
+        "bounds": measured.get("bounds", {}),
         "sustain": measured.get("sustain", DEFAULT_LOOKS),
         "method": measured.get("method", ""),
         "tau_weeks": measured.get("tau_weeks", 0),
         "recording_delay_days": measured.get("recording_delay_days", 0),
     }
+
+
+def mapping_sha256(connection: str) -> str:
+    """Digest of how this connection's fields become canonical ones; '' where it is not configured here."""
+    config = settings.REGELKREIS.connections.get(connection)
+    if config is None:
+        return ""
+    return digest(config.model_dump(mode="json", include=READING))
+
+
+def _agreement(where: list[Any]) -> list[str]:
+    """Which agreements are counted: sla, ola, uc; none for metrics that know no agreement."""
+    return [str(value) for key, values in where if key == "sla.agreement" for value in values]
 
 
 # --- what platforms are told ----------------------------------------------------------------------------------
@@ -237,9 +268,3 @@ def description(action: Action) -> str:
         )
     lines.append(f"Details and evidence: {outbox.page_url(action)}")
     return "\n".join(lines)
-
-
-def is_last_sustaining(action: Action, week_no: int, plan: Plan) -> bool:
-    """Whether this was the last planned sustaining look."""
-    pending = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True, is_dropped=False)
-    return not pending.exclude(week_no=week_no).exists() and week_no >= plan.document["sustain"][-1]

@@ -50,7 +50,8 @@ class Action(models.Model):
     measurement = models.JSONField(default=dict)  # what planning.measure found: windows, controls, detectable effect
     detectable_accepted_reason = models.TextField(blank=True)
     verdict = models.CharField(max_length=40, blank=True)
-    diverged = models.TextField(blank=True)
+    diverged = models.TextField(blank=True)  # what is missing before both sides agree; '' while they do
+    diverged_causes = models.JSONField(default=list)  # which changes on the platform a guard forbids
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     last_moved_at = models.DateTimeField()
@@ -79,7 +80,7 @@ class Plan(models.Model):
     version = models.IntegerField()
     cycle_no = models.IntegerField()
     document = models.JSONField()
-    drafted_at = models.DateTimeField()
+    drafted_at = models.DateTimeField()  # the last change of the draft: an approval given before does not hold
     sha256 = models.CharField(max_length=64, blank=True)  # '' while a draft
     frozen_at = models.DateTimeField(null=True)
     approved_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="approved_plans")
@@ -103,6 +104,7 @@ class Transition(models.Model):
     to_state = models.CharField(max_length=12)
     actor = models.CharField(max_length=64)  # a person's uid, 'engine', or 'platform'
     note = models.TextField(blank=True)
+    source = models.TextField(blank=True)  # the platform's own record of it, like an approval
     is_refused = models.BooleanField(default=False)
 
     class Meta:

@@ -23,6 +23,7 @@ class Look(models.Model):
     cycle_no = models.IntegerField()
     kind = models.CharField(max_length=10, choices=LookKind.choices)
     week_no = models.IntegerField()  # weeks after go-live (sustaining: after the decision)
+    round_no = models.IntegerField(default=1)  # sustaining: which decision to standardise it follows
     due_at = models.DateTimeField()
     is_dropped = models.BooleanField(default=False)
     computed_at = models.DateTimeField(null=True)
@@ -35,7 +36,9 @@ class Look(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["action", "cycle_no", "plan", "kind", "week_no"], name="look_once")
+            models.UniqueConstraint(
+                fields=["action", "cycle_no", "plan", "kind", "round_no", "week_no"], name="look_once"
+            )
         ]
         ordering = ["due_at", "id"]
 

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from improvement import weeks
 from improvement.check import CheckResult, compute_look
-from improvement.errors import GuardRefused, RegelkreisError
+from improvement.errors import GuardRefused, Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
-from improvement.pdca import Event, State
-from workflows import ledger, loop, measuring, planning
+from improvement.pdca import SUSTAINED_VERDICTS, Event, State
+from workflows import ledger, loop, measuring, outbox, planning
+from workflows.consequences import schedule_next_half_year
 from workflows.models import Action, Look, LookKind
 from workflows.steps.review import record_look, record_missed
 from workflows.warehouse import Warehouse
@@ -68,22 +68,27 @@ def _slip(connection: str, as_of: datetime, result: CheckRunResult) -> None:
 
 def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRunResult) -> None:
     action, plan = look.action, look.plan
+    if digest(plan.document) != plan.sha256:
+        raise RegelkreisError(
+            f"Plan version {plan.version} is not the one that was approved: its digest differs.",
+            where=Place(record=action.code),
+            mend="Somebody edited the database. `regelkreis evidence verify` says what else was touched.",
+        )
     check_plan = measuring.check_plan(action, plan)
     windows = check_plan.windows
     if look.kind == LookKind.SUSTAIN:
-        last = weeks.week_of(planning.local_day(action, look.due_at)) - 1 - check_plan.tau_weeks
+        last = planning.sustain_from(action, planning.standardised_at(action)) + look.week_no - 1
         first_after = last - SUSTAIN_WINDOW_WEEKS + 1
     else:
         last = windows.after_from + look.week_no - 1
         first_after = windows.after_from
-    data_as_of = look.due_at
     query = measuring.query_of(action, stratum=measuring.STRATUM)
     first = windows.trigger[0] - measuring.LONG_REFERENCE_WEEKS
-    found = measuring.read(warehouse, query, as_of=as_of, first_week=first, last_week=last)
-    busy = measuring.acting_controls(action, list(check_plan.controls))
-    controls = {
-        name: found.by_scope[name] for name in check_plan.controls if name in found.by_scope and name not in busy
-    }
+    # What was known when it fell due: however late the cycle comes, the look is the one a punctual cycle had seen.
+    found = measuring.read(warehouse, query, as_of=look.due_at, first_week=first, last_week=last)
+    planned = {name: found.scopes[name] for name in check_plan.controls if name in found.scopes}
+    busy = measuring.acting_controls(action, planned, first_week=windows.reference[0], at=look.due_at)
+    controls = {name: found.by_scope[name] for name in planned if name not in busy}
     concurrent = measuring.concurrent_changes(warehouse, action, first_after, last)
     outcome = compute_look(
         check_plan,
@@ -96,10 +101,10 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
         final=_final_result(action) if look.kind == LookKind.SUSTAIN else None,
         concurrent_changes=concurrent["count"],
         high_risk_changes=tuple(concurrent["high_risk"]),
-        has_other_action=_has_other_action(action),
+        has_other_action=measuring.other_action(action, first_week=windows.reference[0], last_week=last),
     )
     look.computed_at = as_of
-    look.data_as_of = data_as_of
+    look.data_as_of = look.due_at
     look.inputs_sha256 = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
     look.result = outcome.as_dict()
     look.verdict = outcome.verdict.value
@@ -115,6 +120,7 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
             "kind": look.kind,
             "week": look.week_no,
             "cycle_no": look.cycle_no,
+            "round_no": look.round_no,
             "plan_sha256": plan.sha256,
             "inputs_sha256": look.inputs_sha256,
             "verdict": look.verdict,
@@ -132,25 +138,32 @@ def _after(action: Action, look: Look, outcome: CheckResult, as_of: datetime, re
     if look.kind == LookKind.FINAL:
         loop.move(action, Event.FINAL_LOOK, actor=ledger.ENGINE, at=as_of, verdict=verdict)
         result.verdicts.append(f"{action.code}: {verdict}")
-    elif look.kind == LookKind.SUSTAIN and State(action.held_from or action.state) is State.SUSTAINING:
+    elif look.kind == LookKind.SUSTAIN and State(action.state) is State.CLOSED:
+        schedule_next_half_year(look)
+        if verdict not in SUSTAINED_VERDICTS:
+            _tell_owner(action, look, as_of)
+    elif look.kind == LookKind.SUSTAIN:
         try:
             loop.move(action, Event.BAD_SUSTAINING_LOOK, actor=ledger.ENGINE, at=as_of, verdict=verdict)
         except GuardRefused:
             return  # the effect is still there
-        action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True).update(is_dropped=True)
+
+
+def _tell_owner(action: Action, look: Look, as_of: datetime) -> None:
+    """A closed action whose effect is gone opens nothing; its owner hears of it."""
+    owner = f"{action.owner}, the" if action.owner else "The"
+    text = (
+        f"{owner} effect of {action.code} is not there any more {look.week_no} weeks after it became the standard: "
+        f"{look.verdict}. The action stays closed; open a new one if it is worth another try."
+    )
+    outbox.note(action, f"gone-{look.cycle_no}-{look.round_no}-{look.week_no}", text, at=as_of)
+    payload = {"week": look.week_no, "verdict": look.verdict, "owner": action.owner.uid if action.owner else ""}
+    ledger.append("owner.told", subject=action.code, actor=ledger.ENGINE, at=as_of, payload=payload)
 
 
 def _final_result(action: Action) -> dict[str, object] | None:
     final = action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
     return final.result if final is not None else None
-
-
-def _has_other_action(action: Action) -> bool:
-    """Another action on the same scope and metric that was live in the windows."""
-    others = Action.objects.filter(
-        connection=action.connection, metric=action.metric, scope_key=action.scope_key, implemented_on__isnull=False
-    ).exclude(pk=action.pk)
-    return others.exists()
 
 
 def _notice_missed(connection: str, as_of: datetime, result: CheckRunResult) -> None:

@@ -135,6 +135,7 @@ def _has_no_record(delivery: Delivery) -> bool:
 def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: DeliverResult) -> None:
     action = delivery.action
     action.refresh_from_db()
+    delivery.refresh_from_db(fields=["outbound"])
     outbound = outbox.content(delivery)
     ref = outbox.reference(action)
     if ref is None and outbound.verb is not Verb.CREATE:

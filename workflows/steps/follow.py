@@ -7,8 +7,6 @@ side is forced. Our own integration user never counts as a person.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,10 +14,11 @@ from django.db import transaction
 
 from connectors.base import Connector
 from improvement.errors import GuardRefused
-from improvement.pdca import Event, State
-from improvement.records import PlatformApproval, PlatformState
+from improvement.pdca import BY_EVENT, OPEN_STATES, Event, State
+from improvement.records import PlatformState
 from workflows import access, ledger, loop, outbox
-from workflows.models import Action, ActionComment, ActionTask
+from workflows.models import Action, ActionComment, ActionTask, Person
+from workflows.rights import owns
 
 
 @dataclass(slots=True)
@@ -30,6 +29,56 @@ class FollowResult:
     read: int = 0
     moved: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A change on the platform that a guard forbids, and what is missing, in words. ``is_answered``: by a note."""
+
+    cause: str
+    missing: str
+    is_answered: bool = True
+
+
+#: What a row of the platform's own approval asks for.
+ANSWERS = {"approved": Event.APPROVE, "rejected": Event.REJECT, "cancelled": Event.LAPSE}
+
+_OFF_HOLD = {State.ON_HOLD: Event.RESUME}
+#: What a platform state asks of an action that stands elsewhere: the event to try, by our state. Where we ran ahead,
+#: nothing is asked.
+WANTED: dict[str, dict[State, Event]] = {
+    "new": _OFF_HOLD,
+    "accepted": _OFF_HOLD,
+    "assess": {
+        **_OFF_HOLD,
+        State.PROPOSED: Event.SUBMIT,
+        State.DOING: Event.REAPPROVE,
+        State.CHECKING: Event.REAPPROVE,
+    },
+    "approved": _OFF_HOLD,
+    "in_progress": {**_OFF_HOLD, State.PROPOSED: Event.START, State.PLANNED: Event.START},
+    "review": _OFF_HOLD,
+    "on_hold": dict.fromkeys(OPEN_STATES - {State.ON_HOLD}, Event.HOLD),
+    "cancelled": dict.fromkeys(OPEN_STATES, Event.CANCEL),
+}
+OWNERS_ONLY = frozenset({Event.SUBMIT, Event.REAPPROVE})  # the platform's word alone does not do
+ENDED = (State.CLOSED, State.CANCELLED)
+
+#: What is missing where an event is not possible from where the action stands.
+TOO_EARLY_OR_LATE = {
+    Event.START: "a plan that is submitted and approved, before work begins",
+    Event.CANCEL: "the owner's decision: what has a verdict is decided, not cancelled",
+}
+#: Why an action is not closed yet, in words for a work note.
+CLOSING_NEEDS = {
+    State.PROPOSED: "a submitted and approved plan, a go-live and a verdict",
+    State.PLANNED: "approval, a go-live and a verdict",
+    State.DOING: "the day the change went live, and a verdict on its effect",
+    State.CHECKING: "the last look at its effect, which is still to come",
+    State.ACTING: "the owner's decision: standardise, adjust or stop",
+    State.SUSTAINING: "the looks that show whether the effect lasts",
+    State.ON_HOLD: "the action to be resumed, and a verdict",
+}
 
 
 def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
@@ -50,13 +99,14 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
 
 def _follow_one(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
     if found.is_missing:
-        _diverge(action, "gone", "its record is no longer on the platform, or hidden from us", as_of, result)
+        gap = Gap("gone", "its record is no longer on the platform, or hidden from us", is_answered=False)
+        _settle(action, [gap], as_of, result)
         return
     _take_owner_and_due(action, found, as_of)
     _take_tasks(action, found)
     _take_comments(action, found)
-    _take_approvals(action, found, as_of, result)
-    _take_state(action, found, as_of, result)
+    gaps = [*_take_approvals(action, found, as_of, result), *_take_state(action, found, as_of, result)]
+    _settle(action, gaps, as_of, result)
 
 
 def _take_owner_and_due(action: Action, found: PlatformState, as_of: datetime) -> None:
@@ -101,112 +151,122 @@ def _take_comments(action: Action, found: PlatformState) -> None:
         )
 
 
-def _take_approvals(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
-    if action.state != State.PLANNED:
-        return
-    plan = loop.current_plan(action)
-    if plan is None or plan.sha256:
-        return
+def _take_approvals(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
+    """Answers to the plan that is up for approval; one given before its last change is an answer to another plan."""
+    gaps: list[Gap] = []
     for approval in found.approvals:
-        if approval.at is not None and approval.at < plan.drafted_at:
-            continue  # an answer to an earlier version
-        _take_approval(action, approval, as_of, result)
-        if action.state != State.PLANNED or (current := loop.current_plan(action)) is None or current.sha256:
-            return
+        plan = loop.current_plan(action)
+        if action.state != State.PLANNED or plan is None or plan.sha256:
+            return []  # answered: what stood in the way before is settled
+        event = ANSWERS.get(approval.state)
+        if event is None or (approval.at is not None and approval.at < plan.drafted_at):
+            continue
+        source = f"{action.connection}:{approval.id}"
+        person = access.person_of_account(action.connection, approval.approver)
+        if event is Event.LAPSE:
+            if not action.transitions.filter(event=event.value, source=source, at__gte=plan.drafted_at).exists():
+                _try(action, event, None, as_of, result, source=source)
+        elif person is None:
+            gaps.append(Gap(f"approver-{approval.id}", "the approver's account belongs to nobody we know"))
+        else:
+            given_at = min(approval.at or as_of, as_of)
+            reasons = _try(action, event, person, as_of, result, source=source, given_at=given_at)
+            if reasons:
+                gaps.append(Gap(f"{event.value}-{approval.id}", reasons))
+    return gaps
 
 
-def _take_approval(action: Action, approval: PlatformApproval, as_of: datetime, result: FollowResult) -> None:
-    event = {"approved": Event.APPROVE, "rejected": Event.REJECT, "cancelled": Event.LAPSE}.get(approval.state)
-    if event is None:
-        return
-    person = access.person_of_account(action.connection, approval.approver)
-    if person is None and event is not Event.LAPSE:
-        _diverge(action, f"approver-{approval.id}", "the approver's account belongs to nobody we know", as_of, result)
-        return
-    actor = person.uid if person is not None else ledger.PLATFORM
-    _try(
-        action,
-        event,
-        lambda: loop.move(
-            action, event, actor=actor, person=person, at=as_of, source=f"{action.connection}:{approval.id}"
-        ),
-        as_of,
-        result,
-    )
-
-
-#: What a platform state asks of an action that stands elsewhere: the events to try, by our state.
-WANTED: dict[str, dict[State, Event]] = {
-    "in_progress": {State.PLANNED: Event.START, State.ON_HOLD: Event.RESUME},
-    "on_hold": {state: Event.HOLD for state in State if state not in (State.ON_HOLD, State.CLOSED, State.CANCELLED)},
-    "cancelled": dict.fromkeys(
-        (State.PROPOSED, State.PLANNED, State.DOING, State.CHECKING, State.ON_HOLD), Event.CANCEL
-    ),
-    "accepted": {State.ON_HOLD: Event.RESUME},
-    "new": {State.ON_HOLD: Event.RESUME},
-    "assess": {State.ON_HOLD: Event.RESUME},
-    "approved": {State.ON_HOLD: Event.RESUME},
-}
-
-
-def _take_state(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
+def _take_state(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
+    """Apply a change of the record's state; one that a guard forbade is tried again until it fits or is taken back."""
+    cause = f"state-{found.state}"
     is_new = found.state != action.platform_state
     if is_new:
         action.platform_state = found.state
         action.save(update_fields=["platform_state"])
-    _settle(action, found)
-    event = WANTED.get(found.state, {}).get(State(action.state))
-    if event is not None and is_new:
-        person = access.person_of_account(action.connection, found.state_changed_by)
-        actor = person.uid if person is not None else ledger.PLATFORM
-        reason = f"set to {found.state} on {action.connection}"
-        _try(
-            action,
-            event,
-            lambda: loop.move(action, event, actor=actor, person=person, at=as_of, reason=reason),
-            as_of,
-            result,
-        )
-    elif found.state == "closed" and action.state not in (State.CLOSED, State.CANCELLED):
-        _diverge(action, f"closed-{action.cycle_no}", loop.what_closing_needs(action), as_of, result)
-    elif found.state == "review" and action.state == State.DOING and action.implemented_on is None and is_new:
+    if found.state == "closed":
+        return [] if action.state in ENDED else [Gap(cause, CLOSING_NEEDS[State(action.state)])]
+    by = found.state_changed_by
+    if by is not None and access.is_integration_account(action.connection, by):
+        return []  # our own echo
+    if not is_new and cause not in action.diverged_causes:
+        return []
+    person = access.person_of_account(action.connection, by)
+    for _ in range(2):  # off hold first, then on
+        event = WANTED.get(found.state, {}).get(State(action.state))
+        if event is None:
+            break
+        reasons = _try(action, event, person, as_of, result, reason=f"set to {found.state} on {action.connection}")
+        if reasons:
+            return [Gap(cause, reasons)]
+    _ask(action, found, as_of)
+    return []
+
+
+def _ask(action: Action, found: PlatformState, as_of: datetime) -> None:
+    """Ask for what the platform cannot carry, once."""
+    plan = loop.current_plan(action)
+    if found.state == "review" and action.state in (State.DOING, State.PLANNED) and action.implemented_on is None:
         text = "The tasks are done. Please tell us the day the change went live, so that its effect can be measured."
         outbox.note(action, f"ask-golive-{action.cycle_no}", text, at=as_of)
+    if found.state == "approved" and action.state == State.PLANNED and plan is not None and not plan.sha256:
+        text = (
+            "This platform keeps no approval of its own for this record. Plan version "
+            f"{plan.version} waits for an approver: {outbox.page_url(action)}"
+        )
+        outbox.note(action, f"ask-approval-{plan.version}", text, at=as_of)
 
 
-def _settle(action: Action, found: PlatformState) -> None:
-    """Clear the flag once both sides agree again."""
-    agrees = found.state != "closed" or action.state == State.CLOSED
-    if action.diverged and agrees:
-        action.diverged = ""
-        action.save(update_fields=["diverged"])
-
-
-def _try(action: Action, event: Event, apply: Callable[[], object], as_of: datetime, result: FollowResult) -> None:
+def _try(
+    action: Action,
+    event: Event,
+    person: Person | None,
+    as_of: datetime,
+    result: FollowResult,
+    *,
+    reason: str = "",
+    source: str = "",
+    given_at: datetime | None = None,
+) -> str:
+    """Apply an event that came from the platform; returns what is missing, '' when it was applied."""
+    if event in OWNERS_ONLY and (person is None or not owns(person, action)):
+        return "only the owner can do this, and the platform names somebody else"
+    row = BY_EVENT[event]
+    if not row.is_open_to(loop.facts_of(action)):
+        return TOO_EARLY_OR_LATE.get(event, f"it is {action.state} with us")
+    actor = person.uid if person is not None else ledger.PLATFORM
     try:
-        apply()
+        loop.move(action, event, actor=actor, person=person, at=as_of, reason=reason, source=source, given_at=given_at)
     except GuardRefused as refusal:
-        reasons = "; ".join(refusal.reasons)
-        digest = hashlib.sha256(reasons.encode()).hexdigest()[:8]
-        _diverge(action, f"{event.value}-{action.cycle_no}-{digest}", reasons, as_of, result)
-    else:
-        result.moved.append(f"{action.code}: {event.value}")
+        action.refresh_from_db()
+        return "; ".join(refusal.reasons)
+    result.moved.append(f"{action.code}: {event.value}")
+    return ""
 
 
-def _diverge(action: Action, name: str, missing: str, as_of: datetime, result: FollowResult) -> None:
-    """Flag the action, and answer once per cause."""
-    action.diverged = missing
-    action.save(update_fields=["diverged"])
-    result.diverged.append(f"{action.code}: {missing}")
-    if action.deliveries.filter(key=f"{action.code}/note/diverged-{name}").exists():
+def _settle(action: Action, gaps: list[Gap], as_of: datetime, result: FollowResult) -> None:
+    """Flag what both sides do not agree on, answer each cause once, and clear the flag once they agree."""
+    before = set(action.diverged_causes)
+    for gap in gaps:
+        if gap.cause not in before:
+            _answer(action, gap, as_of)
+            result.diverged.append(f"{action.code}: {gap.missing}")
+    causes, missing = [gap.cause for gap in gaps], "; ".join(gap.missing for gap in gaps)
+    if (causes, missing) == (action.diverged_causes, action.diverged):
         return
-    text = f"Regelkreis could not follow this change of state. What is missing: {missing}."
-    if name != "gone":
-        outbox.note(action, f"diverged-{name}", text, at=as_of)
+    action.diverged_causes, action.diverged = causes, missing
+    action.save(update_fields=["diverged_causes", "diverged"])
+    if before and not causes:
+        ledger.append("action.agrees", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={})
+
+
+def _answer(action: Action, gap: Gap, as_of: datetime) -> None:
+    if gap.is_answered:
+        text = f"Regelkreis could not follow this change. What is missing: {gap.missing}."
+        outbox.note(action, f"diverged-{action.cycle_no}-{gap.cause}", text, at=as_of)
     ledger.append(
         "action.diverged",
         subject=action.code,
         actor=ledger.PLATFORM,
         at=as_of,
-        payload={"cause": name, "missing_sha256": ledger.sealed(missing)},
+        payload={"cause": gap.cause, "missing_sha256": ledger.sealed(gap.missing)},
     )

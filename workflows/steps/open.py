@@ -6,11 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import transaction
+
 from improvement import weeks
+from improvement.errors import GuardRefused
+from improvement.metrics import metric_named
 from improvement.pdca import State
 from improvement.rules import Candidate, Limits, Rule, Scope, choose
-from workflows import access, opening
-from workflows.models import Action, Evaluation, Finding
+from workflows import access, ledger, opening
+from workflows.models import Action, Evaluation, Finding, Transition
 from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse
 
@@ -48,8 +52,16 @@ def open_actions(
             result.queued[f"{member.rule.id} [{member.scope.key}]"] = waiting.reason
     for proposal in choice.opened:
         findings = [firing[member.rule.id, member.scope.key] for member in proposal.members]
-        action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
+        try:
+            action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
+        except GuardRefused as refusal:  # a group whose parent has an open action already
+            for member in proposal.members:
+                reasons[member.rule.id, member.scope.key] = "; ".join(refusal.reasons)
+                result.queued[f"{member.rule.id} [{member.scope.key}]"] = "; ".join(refusal.reasons)
+            continue
         result.opened.append(action.code)
+    for finding in firing.values():
+        _add_evidence(finding, as_of)
     for key, finding in firing.items():
         reason = reasons.get(key, "")
         if finding.queue_reason != reason:
@@ -74,6 +86,30 @@ def _candidate(finding: Finding, rule: Rule, evaluated: dict[str, int], week: in
         has_open_action=actions.exclude(state__in=ENDED).exists(),
         closed_week=weeks.week_of(closed.closed_at.date()) if closed is not None and closed.closed_at else None,
     )
+
+
+def _add_evidence(finding: Finding, as_of: datetime) -> None:
+    """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger."""
+    action = Action.objects.filter(findings=finding, opened_at__lt=as_of).exclude(state__in=ENDED).first()
+    if action is None or finding.fired_at != as_of:
+        return
+    note = f"fired again: {metric_named(action.metric).shown(finding.value)} on {finding.n} records"
+    seen = action.transitions.filter(event="evidence", at=as_of, note__contains=f"[{finding.scope_key}]")
+    if seen.exists():
+        return
+    value = metric_named(action.metric).shown(finding.value)
+    with transaction.atomic():
+        Transition.objects.create(
+            action=action,
+            at=as_of,
+            event="evidence",
+            from_state=action.state,
+            to_state=action.state,
+            actor=ledger.ENGINE,
+            note=f"fired again: {value} on {finding.n} records [{finding.scope_key}]",
+        )
+        payload = {"rows_sha256": finding.rows_sha256, "n": finding.n, "times_fired": finding.times_fired}
+        ledger.append("action.evidence", subject=action.code, actor=ledger.ENGINE, at=as_of, payload=payload)
 
 
 def _open_per_owner() -> Counter[str | None]:

@@ -87,7 +87,7 @@ def _freeze(look: Look, kind: str, document: dict[str, Any], at: datetime) -> Re
 
 def _announce(record: ReviewRecord, look: Look, at: datetime) -> None:
     action = look.action
-    name = f"{look.kind}-{look.cycle_no}-{look.week_no}"
+    name = f"{look.kind}-{look.cycle_no}-{look.week_no}" + (f"-{look.round_no}" if look.round_no > 1 else "")
     outbox.note(action, name, reviewing.note_text(record), at=at, review=record)
     content = reviewing.json_bytes(record)
     digest = sha256_hex(content)[:12]
