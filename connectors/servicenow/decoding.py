@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from connectors.mapping import FieldMap
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.parsing import NULL, parsed
 from connectors.servicenow.plan import Candidate, Plan
+from connectors.servicenow.rows import Position, Rows
 from connectors.servicenow.surveys import Scores
 from improvement.records import SCHEMAS, UTC_MICROSECONDS, RecordKind
 
@@ -20,18 +20,22 @@ EMPTY_MEANS = {pa.bool_(): "false", pa.int64(): "0"}
 
 
 class Batch:
-    """Raw rows on their way to a canonical batch; kept as Arrow texts, which are half the size of Python rows."""
+    """Raw rows on their way to a canonical batch."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.num_rows = 0
-        self._pages: list[list[pa.Array]] = []
+        self._pages: list[Rows] = []
 
-    def add(self, rows: Sequence[Any]) -> None:
+    def add(self, rows: Rows) -> None:
         """Add a page."""
-        shape = self.plan.shape
-        self._pages.append([_strings(shape.column(rows, index)) for index in range(len(shape.fields))])
+        self._pages.append(rows)
         self.num_rows += len(rows)
+
+    @property
+    def position(self) -> Position:
+        """The key of its last row."""
+        return self._pages[-1].key(-1)
 
     def canonical(
         self, lookups: Lookups, scores: Scores | None, *, connection: str, default_country: str | None
@@ -41,7 +45,7 @@ class Batch:
         The raw rows are given up: while the caller loads the records, only these are in memory.
         """
         kind, schema = self.plan.source.kind, SCHEMAS[self.plan.source.kind]
-        raw = [pa.concat_arrays(parts) for parts in zip(*self._pages, strict=True)]
+        raw = [pa.concat_arrays(parts) for parts in zip(*(page.columns for page in self._pages), strict=True)]
         self._pages = []
         if not raw:
             return schema.empty_table(), ()
@@ -157,10 +161,3 @@ def _repeated(value: Any, count: int) -> pa.Array:
 
 def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _strings(values: list[str]) -> pa.Array:
-    try:
-        return pa.array(values, pa.string())
-    except UnicodeEncodeError:  # half of a surrogate pair: no text, but no reason to lose the record
-        return pa.array([value.encode("utf-8", "replace").decode() for value in values], pa.string())

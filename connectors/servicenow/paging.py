@@ -8,16 +8,14 @@ does. A page counts only when it parses whole and carries no error; otherwise it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import msgspec
 import requests
 
 from connectors.answers import TooHeavy
-from connectors.servicenow.tables import Instance, parameters, texts
+from connectors.servicenow.rows import Position, Rows, Shape
+from connectors.servicenow.tables import Instance, parameters
 from improvement.errors import ConnectionFailed, MappingError, Place
 
 SMALLEST_PAGE = 10
@@ -25,13 +23,6 @@ ATTEMPTS_AT_SMALLEST = 3
 GOOD_PAGES_TO_GROW = 4
 ATTEMPTS_AT_REPEATED = 3
 ORDER = "^ORDERBYsys_updated_on^ORDERBYsys_id"
-
-
-class Position(NamedTuple):
-    """How far a table was read: everything before this key. An empty ``sys_id`` means: from this second on."""
-
-    updated_on: str
-    sys_id: str = ""
 
 
 BEGINNING = Position("1970-01-01 00:00:00")
@@ -54,61 +45,13 @@ def query_after(position: Position, until: str, narrowing: str) -> str:
 
 
 class _Answer(NamedTuple):
-    rows: list[Any]
+    rows: Rows
     asked_for: int
     is_last: bool | None  # None: not asked
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The typed row of a list of fields; attributes are ``f0``, ``f1`` … in their order."""
-
-    fields: tuple[str, ...]
-    row: type[Any]
-    decoder: Any
-
-    @classmethod
-    def of(cls, fields: Sequence[str]) -> Shape:
-        """``sys_id`` and ``sys_updated_on`` come first."""
-        names = tuple(dict.fromkeys(("sys_id", "sys_updated_on", *fields)))
-        row = msgspec.defstruct(
-            "Row",
-            [(f"f{index}", str, "") for index in range(len(names))],
-            rename={f"f{index}": name for index, name in enumerate(names)},
-            gc=False,
-        )
-        body = msgspec.defstruct("Body", [("result", list[row]), ("error", Any, None)])  # type: ignore[valid-type]
-        return cls(names, row, msgspec.json.Decoder(body))
-
-    def column(self, rows: Sequence[Any], index: int) -> list[str]:
-        """One column of some rows."""
-        return list(map(attrgetter(f"f{index}"), rows))
-
-    def decode(self, content: bytes) -> list[Any]:
-        """The rows of a body. Raises :class:`TooHeavy` for a body that is cut or carries an error."""
-        try:
-            body = self.decoder.decode(content)
-        except msgspec.ValidationError:
-            return self._leniently(content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise TooHeavy(f"the page was cut or is no JSON: {error}") from None
-        if body.error:
-            raise TooHeavy(f"the page carries an error: {body.error}")
-        rows: list[Any] = body.result
-        return rows
-
-    def _leniently(self, content: bytes) -> list[Any]:
-        """A body whose values are not all texts: links, numbers, nulls, or no result at all."""
-        raw = msgspec.json.decode(content)
-        if not isinstance(raw, dict) or raw.get("error") or not isinstance(raw.get("result"), list):
-            raise TooHeavy("the page carries an error instead of rows")
-        return [
-            self.row(*(row.get(name, "") for name in self.fields)) for row in (texts(item) for item in raw["result"])
-        ]
-
-
 class Pager:
-    """Iterates the pages of one table, as lists of typed rows; ``position`` is the key of the last row given out."""
+    """Iterates the pages of one table; ``position`` is the key of the last row read."""
 
     def __init__(
         self, instance: Instance, table: str, shape: Shape, *, after: Position, until: str, narrowing: str = ""
@@ -128,33 +71,36 @@ class Pager:
         self.limit = instance.config.rows_per_page
         self._good = 0
 
-    def __iter__(self) -> Iterator[list[Any]]:
+    def __iter__(self) -> Iterator[Rows]:
         offset, repeats, is_asked = 0, 0, True  # the first page tells at once whether it is the last
         while True:
             answer = self._answer(offset, is_asked=is_asked)
             fresh = self._beyond(answer.rows)
-            if fresh:
-                self.position = Position(fresh[-1].f1, fresh[-1].f0)
+            if len(fresh):
+                self.position = self._complete(fresh.key(-1))
                 offset, repeats = 0, 0
                 yield fresh
-            elif answer.rows:
+            elif len(answer.rows):
                 repeats += 1
                 if repeats >= ATTEMPTS_AT_REPEATED:
                     raise self._failed("gives the same page again and again", "Ask for the platform's log.")
                 continue
             if answer.is_last:
                 return
-            if is_asked and not answer.rows:
+            if is_asked and not len(answer.rows):
                 offset += answer.asked_for  # every row of this page is hidden from us: look behind it
                 continue
             is_asked = len(answer.rows) < answer.asked_for
 
-    def _beyond(self, rows: list[Any]) -> list[Any]:
+    def _beyond(self, rows: Rows) -> Rows:
         """The rows after our position; an instance may repeat a page."""
         at = self.position
-        if not rows or not at.sys_id or (rows[0].f1, rows[0].f0) > at:
-            return rows
-        return [row for row in rows if (row.f1, row.f0) > at]
+        return rows if not len(rows) or not at.sys_id or rows.key(0) > at else rows.beyond(at)
+
+    def _complete(self, position: Position) -> Position:
+        if all(position):
+            return position
+        raise self._failed("shows rows without sys_id or sys_updated_on", "Let the integration user read these fields.")
 
     def _answer(self, offset: int, *, is_asked: bool) -> _Answer:
         attempts = 0
@@ -202,10 +148,10 @@ class Pager:
         )
 
 
-def _is_last(response: requests.Response, rows: list[Any], end: int) -> bool:
+def _is_last(response: requests.Response, rows: Rows, end: int) -> bool:
     """Whether nothing follows a page: told by its links, else by the total, else by its emptiness."""
     link = response.headers.get("Link", "")
     if link:
         return 'rel="next"' not in link
     total = response.headers.get("X-Total-Count", "")
-    return int(total) <= end if total.isdigit() else not rows
+    return int(total) <= end if total.isdigit() else not len(rows)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from connectors.mapping import SourceMap, unknown_field
 from connectors.servicenow.lookups import Lookups
-from connectors.servicenow.paging import Shape
+from connectors.servicenow.rows import Shape
 from connectors.servicenow.tables import Instance
 from improvement.errors import MappingError
 

@@ -10,8 +10,9 @@ import msgspec
 from connectors.base import Cursor, Page
 from connectors.servicenow.decoding import Batch
 from connectors.servicenow.lookups import Lookups
-from connectors.servicenow.paging import BEGINNING, Pager, Position
+from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
+from connectors.servicenow.rows import Position
 from connectors.servicenow.surveys import Scores
 from connectors.servicenow.tables import STORED, Instance, instant, stored
 from improvement.records import RecordKind
@@ -50,7 +51,7 @@ def pull(
         scores = Scores(instance, lookups, until=stored(until)) if plan.source.kind is RecordKind.SURVEY else None
         for batch in _batches(pager, plan):
             if batch.num_rows:
-                marks[plan.key] = _later(marks.get(plan.key), pager.position, plan)
+                marks[plan.key] = _later(marks.get(plan.key), batch.position, plan)
             table, rejected = batch.canonical(
                 lookups, scores, connection=config.name, default_country=config.default_country
             )

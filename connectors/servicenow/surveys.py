@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.servicenow.lookups import Lookups
-from connectors.servicenow.paging import Pager, Position, Shape
+from connectors.servicenow.paging import Pager
+from connectors.servicenow.rows import Position, Shape
 from connectors.servicenow.tables import STORED, Instance
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
@@ -56,10 +57,10 @@ class Scores:
             until=min((high + AROUND).strftime(STORED), self._until),
         )
         for page in pages:
-            for row in page:
-                if row.f2 in wanted:
-                    seen.add(row.f2)
-                    self._add(answers, row.f2, row.f3, row.f4)
+            for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
+                if survey in wanted:
+                    seen.add(survey)
+                    self._add(answers, survey, metric, actual)
         for late in self._instance.rows_of(RESULTS, "instance", wanted - seen, "", FIELDS):
             self._add(answers, late["instance"], late["metric"], late["actual_value"])
         return answers

@@ -9,8 +9,8 @@ import pyarrow as pa
 from connectors.mapping import SourceMap
 from connectors.servicenow.decoding import Batch
 from connectors.servicenow.defaults import DEFAULT
-from connectors.servicenow.paging import Shape
 from connectors.servicenow.plan import Candidate, Plan
+from connectors.servicenow.rows import Shape
 
 AT = "2025-06-02 10:00:00"
 
@@ -43,7 +43,7 @@ def decoded(
     batch = Batch(Plan(mapped, shape, candidates, "digest"))
     blank = dict.fromkeys(shape.fields, "")
     full = [{**blank, "sys_id": f"id{index}", "sys_updated_on": AT, **row} for index, row in enumerate(rows)]
-    batch.add([shape.row(*(row[name] for name in shape.fields)) for row in full])
+    batch.add(shape.of_texts(full))
     table, rejected = batch.canonical(NoLookups(), None, connection="sn", default_country=country)  # type: ignore[arg-type]
     return table.to_pylist(), [(item.id, item.field) for item in rejected]
 

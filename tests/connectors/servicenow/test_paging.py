@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from connectors.answers import TooHeavy
 from connectors.config import ConnectionConfig
-from connectors.servicenow.paging import BEGINNING, Pager, Position, Shape, query_after
+from connectors.servicenow.paging import BEGINNING, Pager, query_after
+from connectors.servicenow.rows import Position, Shape
 from improvement.errors import ConnectionFailed, MappingError
 
 SHAPE = Shape.of(["number"])
@@ -94,7 +95,7 @@ def a_pager(instance: FakeInstance, after: Position = BEGINNING) -> Pager:
 
 
 def read(instance: FakeInstance, after: Position = BEGINNING) -> list[Key]:
-    return [(row.f1, row.f0) for page in a_pager(instance, after) for row in page]
+    return [key for page in a_pager(instance, after) for key in page.positions()]
 
 
 keys = st.sets(
@@ -185,5 +186,47 @@ def test_a_filter_may_not_bring_its_own_order() -> None:
 
 def test_links_numbers_and_nulls_are_read_as_texts() -> None:
     body = {"result": [{"sys_id": {"link": "l", "value": "a"}, "sys_updated_on": None, "number": 7}]}
-    (row,) = SHAPE.decode(json.dumps(body).encode())
-    assert (row.f0, row.f1, row.f2) == ("a", "", "7")
+    rows = SHAPE.decode(json.dumps(body).encode())
+    assert [column.to_pylist() for column in rows.columns] == [["a"], [""], ["7"]]
+
+
+def test_rows_whose_key_is_hidden_are_not_read_for_ever() -> None:
+    with pytest.raises(ConnectionFailed, match="without sys_id or sys_updated_on"):
+        read(FakeInstance([("", "a")], page_size=1), Position(""))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"<html>",
+        b'{"result":null}',
+        b'{"status":"failure"}',
+        b'{"result":[{"sys_id":"a"}],"error":"Transaction cancelled"}',
+        b'{"result":[{"sys_id":"a"}],"error":{"message":"Transaction cancelled"}}',
+        b'{"result":[{"sys_id":"a"}]}{"error":{"message":"Transaction cancelled"}}',
+        b'{"result":[{"sys_id":"a"},{"sys_',
+    ],
+)
+def test_a_body_counts_only_when_it_is_whole_and_without_error(body: bytes) -> None:
+    with pytest.raises(TooHeavy):
+        SHAPE.decode(body)
+
+
+texts = st.text(st.characters(exclude_categories=()), max_size=8)  # half surrogate pairs too
+values = st.one_of(texts, st.none(), st.integers(), st.booleans(), st.builds(lambda text: {"value": text}, texts))
+pages = st.lists(st.dictionaries(st.sampled_from(["sys_id", "sys_updated_on", "number", "more"]), values), max_size=6)
+
+
+@given(rows=pages, indent=st.sampled_from([None, 1]))
+def test_a_page_reads_the_same_at_once_and_patiently(rows: list[dict[str, Any]], indent: int | None) -> None:
+    body = json.dumps({"result": rows}, indent=indent).encode()
+    assert SHAPE.decode(body).columns == SHAPE._patiently(body).columns
+
+
+@given(rows=st.lists(st.fixed_dictionaries({"sys_id": texts, "number": texts}), max_size=6), cut=st.integers(1, 200))
+def test_a_page_cut_anywhere_is_refused(rows: list[dict[str, str]], cut: int) -> None:
+    body = json.dumps({"result": rows}).encode()
+    with pytest.raises(TooHeavy):
+        SHAPE.decode(body[: max(0, len(body) - cut)])
