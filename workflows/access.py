@@ -136,7 +136,9 @@ def new_token(person: Person, *, label: str, at: datetime, by: Person) -> str:
     secret = f"rk_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         Token.objects.create(person=person, digest=Token.digest_of(secret), label=label, created_at=at)
-        ledger.append("token.made", subject=person.uid, actor=by.uid, at=at, payload={"label": label})
+        ledger.append(
+            "token.made", subject=person.uid, actor=by.uid, at=at, payload={"label_sha256": ledger.sealed(label)}
+        )
     return secret
 
 

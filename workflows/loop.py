@@ -185,6 +185,8 @@ def detail(action: Action) -> dict[str, Any]:
         "golive_planned": action.golive_planned.isoformat() if action.golive_planned else None,
         "implemented_on": action.implemented_on.isoformat() if action.implemented_on else None,
         "is_late": action.is_late,
+        "is_accepted": action.is_accepted,
+        "is_overridden": action.is_overridden,
         "trigger": action.trigger,
         "measurement": action.measurement,
         "verdict": action.verdict or None,

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from improvement.review import fold, plain_words
-from workflows.models import ReviewRecord
+from workflows.models import Person, ReviewRecord
 
 
 def published(record: ReviewRecord) -> dict[str, Any]:
@@ -28,3 +28,28 @@ def json_bytes(record: ReviewRecord) -> bytes:
 def note_text(record: ReviewRecord) -> str:
     """The verdict in plain words, in the installation's language."""
     return plain_words(record.document, language=settings.REGELKREIS.language)
+
+
+def appended_text(record: ReviewRecord) -> list[str]:
+    """What was appended to a review, a line each: decision, override, follow-ups, where it was written."""
+    document = published(record)
+    names = dict(Person.objects.values_list("uid", "username"))
+
+    def who(uid: str) -> str:
+        return names.get(uid, uid)
+
+    lines = []
+    if document["decision"] is not None:
+        entry = document["decision"]
+        lines.append(f"Decision: {entry['decision']}, by {who(entry['actor'])}, {entry['at'][:10]}.")
+    if document["override"] is not None:
+        entry = document["override"]
+        people = f"{who(entry['actor'])} and {who(entry['second_by'])}"
+        lines.append(f"Overruled by {people}, {entry['at'][:10]}: {entry['reason']}")
+    for entry in document["follow_ups"]:
+        due = f"due {entry['due']}" if entry["due"] else ""
+        done = f"done: {entry['done_ref']}" if entry["done_ref"] else ""
+        told = ", ".join(filter(None, [entry["what"], entry["who"], due, done]))
+        lines.append(f"Follow-up {entry['no']}: {told}")
+    lines += [f"Written to {entry['number'] or entry['record']}, {entry['at'][:10]}." for entry in document["receipts"]]
+    return lines

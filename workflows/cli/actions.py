@@ -52,18 +52,18 @@ def list_actions(
 
 @group.command()
 def show(code: Code, as_json: Json = False) -> None:
-    """One action with its plan, looks and what can happen next."""
+    """One action: why it is open, its plan, its looks, its history, and what can happen next."""
     start()
     from workflows import commands, loop
     from workflows.cli.output import print_json, print_table
+    from workflows.cli.story import story_of
 
-    detail = loop.detail(commands.find(code))
+    action = commands.find(code)
     if as_json:
-        print_json(detail)
-    else:
-        print_table(
-            str(detail["id"]), ["", ""], [(key, value) for key, value in detail.items() if value not in (None, "")]
-        )
+        print_json(loop.detail(action))
+        return
+    for title, columns, rows in story_of(action):
+        print_table(title, columns, rows)
 
 
 @group.command()
@@ -221,6 +221,44 @@ def acknowledge(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     from workflows.cli.output import report
 
     report(commands.acknowledge(actor(), code, at=moment(as_of)), as_json)
+
+
+@group.command()
+def override(
+    code: Code,
+    reason: Annotated[str, typer.Option("--reason", help="Why the verdict is wrong; the first person gives it.")] = "",
+    is_second: Annotated[
+        bool, typer.Option("--second", help="Agree to the reason given, as the second person, an approver.")
+    ] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Overrule a verdict: two people, one reason. The verdict stays on record beside it."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report, say
+
+    if is_second:
+        action = commands.second_override(actor(), code, at=moment(as_of))
+    else:
+        action = commands.override(actor(), code, at=moment(as_of), reason=reason)
+        say(f"A second person, an approver, has to agree: `regelkreis actions override {action.code} --second`.")
+    report(action, as_json)
+
+
+@group.command()
+def assign(
+    code: Code,
+    name: Annotated[str, typer.Argument(help="The user who becomes its owner.")],
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Give an action an owner, or another one."""
+    start()
+    from workflows import access, commands
+    from workflows.cli.output import report
+
+    report(commands.assign(actor(), code, access.person_named(name), at=moment(as_of)), as_json)
 
 
 @group.command()

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.session import start
+from workflows.cli.session import AS_OF_HELP, actor, day_if_given, moment, start
 
 group = typer.Typer(help="The check: did the action work?", no_args_is_help=True)
 reviews = typer.Typer(help="Review records.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
 
 
 @group.command()
@@ -106,19 +107,40 @@ def show_review(
 ) -> None:
     """A review record, or the newest one of an action: in plain words, or with --json as the published document."""
     start()
-    from improvement.errors import InputError
-    from workflows import commands, reviewing
+    from workflows import reviewing
     from workflows.cli.output import print_json
-    from workflows.models import ReviewRecord
+    from workflows.judging import review_named
 
-    number = code.upper().removeprefix("REV-")
-    if code.upper().startswith("REV-") and number.isdecimal():
-        review = ReviewRecord.objects.filter(pk=int(number)).first()
-    else:
-        review = commands.find(code).reviews.order_by("-id").first()
-    if review is None:
-        raise InputError(f"There is no review “{code}”.", mend="`regelkreis checks show ACT-n` lists what was found.")
+    review = review_named(code)
     if as_json:
         print_json(reviewing.published(review))
-    else:
-        print(reviewing.note_text(review))
+        return
+    print(reviewing.note_text(review))
+    for line in reviewing.appended_text(review):
+        print(line)
+
+
+@reviews.command(name="follow-up")
+def follow_up(
+    code: Annotated[str, typer.Argument(help="A review like REV-3, or an action: its newest review.")],
+    what: Annotated[str, typer.Option(help="What is still to be done.")] = "",
+    who: Annotated[str, typer.Option(help="By whom.")] = "",
+    due: Annotated[str | None, typer.Option(help="By when, a date.")] = None,
+    no: Annotated[int | None, typer.Option("--no", help="Change the follow-up of this number.")] = None,
+    done: Annotated[str, typer.Option("--done", help="It is done: the task or change that did it.")] = "",
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Note what is still to be done after a review, or that it is done."""
+    start()
+    from workflows import commands, reviewing
+    from workflows.cli.output import print_json
+
+    review = commands.follow_up(
+        actor(), code, at=moment(as_of), what=what, who=who, due=day_if_given(due), no=no, done_ref=done
+    )
+    if as_json:
+        print_json(reviewing.published(review))
+        return
+    for line in reviewing.appended_text(review):
+        print(line)

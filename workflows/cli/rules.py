@@ -67,8 +67,8 @@ def run_tests(paths: Paths = None, as_json: Json = False) -> None:
 
 
 @group.command()
-def schema() -> None:
-    """The JSON Schema of a rule, for editors."""
+def schema(as_json: Json = True) -> None:
+    """The JSON Schema of a rule, for editors; it is JSON either way."""
     from improvement.metrics import CATALOGUE
     from improvement.rules import json_schema
     from workflows.cli.output import print_json

@@ -58,6 +58,7 @@ def add(
     full_name: Annotated[str, typer.Option("--name", help="First and last name.")] = "",
     email: Annotated[str, typer.Option(help="E-mail address.")] = "",
     ask_password: Annotated[bool, typer.Option("--password", help="Ask for a password for the web site.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Add a user."""
     admin = _admin()
@@ -68,7 +69,8 @@ def add(
     if password is not None:
         person.set_password(password)
         person.save()
-    typer.echo(f"{name} was added as {person.uid}. Give them a role: `regelkreis users grant {name} --role …`.")
+    text = f"{name} was added as {person.uid}. Give them a role: `regelkreis users grant {name} --role …`."
+    _answer(as_json, text, user=name, id=person.uid)
 
 
 @group.command()
@@ -79,6 +81,7 @@ def grant(
     customer: Annotated[str, typer.Option(help="Only this customer.")] = "",
     service: Annotated[str, typer.Option(help="Only this service.")] = "",
     country: Annotated[str, typer.Option(help="Only this country.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Give a role, limited to a part of the organisation where limits are given."""
     admin = _admin()
@@ -98,16 +101,21 @@ def grant(
         service=service,
         country=country,
     )
-    typer.echo(f"{name} is {_limited(given)}.")
+    _answer(as_json, f"{name} is {_limited(given)}.", user=name, role=_limited(given))
 
 
 @group.command()
-def token(name: Name, label: Annotated[str, typer.Option(help="What it is for.")] = "command line") -> None:
+def token(
+    name: Name,
+    label: Annotated[str, typer.Option(help="What it is for.")] = "command line",
+    as_json: Json = False,
+) -> None:
     """Make a token for REGELKREIS_TOKEN; it is shown this once."""
     admin = _admin()
     from workflows import access
 
-    typer.echo(access.new_token(access.person_named(name), label=label, at=moment(None), by=admin))
+    secret = access.new_token(access.person_named(name), label=label, at=moment(None), by=admin)
+    _answer(as_json, secret, user=name, token=secret)
 
 
 @group.command()
@@ -115,13 +123,24 @@ def link(
     name: Name,
     connection: Annotated[str, typer.Argument(help="The connection.")],
     account: Annotated[str, typer.Argument(help="The account there: ServiceNow user name, Jira account id or name.")],
+    as_json: Json = False,
 ) -> None:
     """Say that a platform account is this person."""
     admin = _admin()
     from workflows import access
 
     access.link_account(access.person_named(name), connection, account, at=moment(None), by=admin)
-    typer.echo(f"{account} on {connection} is {name}.")
+    _answer(as_json, f"{account} on {connection} is {name}.", user=name, connection=connection, account=account)
+
+
+def _answer(as_json: bool, text: str, **facts: str) -> None:
+    """Say what was done: a sentence for people, an object for programs."""
+    from workflows.cli.output import print_json
+
+    if as_json:
+        print_json(facts)
+    else:
+        typer.echo(text)
 
 
 def _limited(grant: Grant) -> str:

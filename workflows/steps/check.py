@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from improvement.check import CheckResult, compute_look
+from improvement.check import compute_look
 from improvement.errors import GuardRefused, Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.pdca import SUSTAINED_VERDICTS, Event, State
@@ -130,23 +130,22 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
     )
     result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
     record_look(look, at=as_of)
-    _after(action, look, outcome, as_of, result)
-
-
-def _after(action: Action, look: Look, outcome: CheckResult, as_of: datetime, result: CheckRunResult) -> None:
-    verdict = outcome.verdict.value
+    follow_verdict(look, as_of=as_of)
     if look.kind == LookKind.FINAL:
-        loop.move(action, Event.FINAL_LOOK, actor=ledger.ENGINE, at=as_of, verdict=verdict)
-        result.verdicts.append(f"{action.code}: {verdict}")
+        result.verdicts.append(f"{action.code}: {look.verdict}")
+
+
+def follow_verdict(look: Look, *, as_of: datetime) -> None:
+    """What a computed look does to its action: the final one brings it to *act*, a bad sustaining one back to it."""
+    action = look.action
+    if look.kind == LookKind.FINAL:
+        loop.move(action, Event.FINAL_LOOK, actor=ledger.ENGINE, at=as_of, verdict=look.verdict)
     elif look.kind == LookKind.SUSTAIN and State(action.state) is State.CLOSED:
         schedule_next_half_year(look)
-        if verdict not in SUSTAINED_VERDICTS:
+        if look.verdict not in SUSTAINED_VERDICTS:
             _tell_owner(action, look, as_of)
-    elif look.kind == LookKind.SUSTAIN:
-        try:
-            loop.move(action, Event.BAD_SUSTAINING_LOOK, actor=ledger.ENGINE, at=as_of, verdict=verdict)
-        except GuardRefused:
-            return  # the effect is still there
+    elif look.kind == LookKind.SUSTAIN and look.verdict not in SUSTAINED_VERDICTS:
+        loop.move(action, Event.BAD_SUSTAINING_LOOK, actor=ledger.ENGINE, at=as_of, verdict=look.verdict)
 
 
 def _tell_owner(action: Action, look: Look, as_of: datetime) -> None:

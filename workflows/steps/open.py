@@ -93,7 +93,6 @@ def _add_evidence(finding: Finding, as_of: datetime) -> None:
     action = Action.objects.filter(findings=finding, opened_at__lt=as_of).exclude(state__in=ENDED).first()
     if action is None or finding.fired_at != as_of:
         return
-    note = f"fired again: {metric_named(action.metric).shown(finding.value)} on {finding.n} records"
     seen = action.transitions.filter(event="evidence", at=as_of, note__contains=f"[{finding.scope_key}]")
     if seen.exists():
         return

@@ -1,0 +1,129 @@
+"""An action as a person reads it at the terminal: facts, plan, looks, history, what comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from improvement import pdca
+from improvement.pdca import Event
+from workflows import loop, planning
+from workflows.models import Action, Person
+
+Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
+
+#: What can be typed for an event; the platform's and the engine's events have no command.
+COMMANDS = {
+    Event.SUBMIT: "submit",
+    Event.APPROVE: "approve",
+    Event.REJECT: "reject --reason …",
+    Event.START: "start",
+    Event.GO_LIVE: "golive --on DATE",
+    Event.STANDARDISE: "decide standardise",
+    Event.STOP: "decide stop --reason …",
+    Event.ADJUST: "decide adjust",
+    Event.LAST_SUSTAINING_LOOK: "acknowledge",
+    Event.REAPPROVE: "reapprove --reason …",
+    Event.HOLD: "hold --reason …",
+    Event.RESUME: "resume --reason …",
+    Event.CANCEL: "cancel --reason …",
+}
+
+
+def story_of(action: Action) -> list[Part]:
+    """The tables of one action, without the empty ones."""
+    parts: list[Part] = [
+        (f"{action.code} {action.title}", ["", ""], [row for row in _facts(action) if row[1] not in (None, "")]),
+        ("Plan", ["", ""], [row for row in _plan(action) if row[1] not in (None, "")]),
+        ("Looks", ["look", "week", "due", "computed", "verdict", "sentence"], _looks(action)),
+        ("History", ["when", "event", "from", "to", "who", "note"], _history(action)),
+        ("Possible now", ["command"], _possible(action)),
+    ]
+    return [part for part in parts if part[2]]
+
+
+def _facts(action: Action) -> list[tuple[Any, ...]]:
+    trigger = action.trigger
+    why = (
+        f"{planning.metric_of(action).title}: {trigger.get('value_text', '')} against {trigger.get('target_text', '')}"
+    )
+    return [
+        ("state", action.state + (f" (from {action.held_from})" if action.held_from else "")),
+        ("owner", action.owner.username if action.owner else "nobody yet: `regelkreis actions assign`"),
+        ("accepted", "" if action.is_accepted else "not yet: `regelkreis actions accept` writes it to the platform"),
+        ("scope", action.scope_key),
+        ("connection", action.connection),
+        ("rule", action.rule_id or "opened by a person"),
+        ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        ("due", action.due),
+        ("record", " ".join(filter(None, [action.platform_number, action.platform_url]))),
+        ("diverged", action.diverged),
+        ("verdict", action.verdict + (" (overruled by two people)" if action.is_overridden else "")),
+    ]
+
+
+def _plan(action: Action) -> list[tuple[Any, ...]]:
+    plan = loop.current_plan(action)
+    approval = ""
+    if plan is not None and plan.frozen_at is not None:
+        approval = f"version {plan.version}, {plan.approved_by}, {plan.frozen_at:%Y-%m-%d}, sha256 {plan.sha256[:12]}"
+    elif plan is not None:
+        approval = f"version {plan.version} waits for approval"
+    controls = action.measurement.get("controls", [])
+    return [
+        ("cycle", action.cycle_no if action.cycle_no > 1 else ""),
+        ("hypothesis", action.hypothesis),
+        ("goal", action.goal),
+        ("smallest effect that counts", action.min_effect or planning.half(action.goal)),
+        ("smallest detectable effect", action.measurement.get("detectable", {}).get("text", "")),
+        ("accepted nevertheless", action.detectable_accepted_reason),
+        ("controls", f"{len(controls)}: {'; '.join(controls)}" if controls else "none"),
+        ("planned go-live", action.golive_planned),
+        ("went live", _live(action)),
+        ("approval", approval),
+    ]
+
+
+def _live(action: Action) -> str:
+    if action.implemented_on is None:
+        return ""
+    late = ", late: never credited" if action.is_late else ""
+    return f"{action.implemented_on} {action.implemented_ref}".strip() + late
+
+
+def _looks(action: Action) -> list[tuple[Any, ...]]:
+    return [
+        (
+            look.kind,
+            look.week_no,
+            f"{look.due_at:%Y-%m-%d}",
+            f"{look.computed_at:%Y-%m-%d}" if look.computed_at else "dropped" if look.is_dropped else "",
+            look.verdict + (", missed" if look.is_missed else ""),
+            (look.result or {}).get("sentence", ""),
+        )
+        for look in action.looks.order_by("due_at", "id")
+    ]
+
+
+def _history(action: Action) -> list[tuple[Any, ...]]:
+    rows = list(action.transitions.order_by("id"))
+    names = dict(Person.objects.filter(uid__in={row.actor for row in rows}).values_list("uid", "username"))
+    return [
+        (
+            f"{row.at:%Y-%m-%d}",
+            row.event.replace("_", " "),
+            row.from_state,
+            row.to_state,
+            names.get(row.actor, row.actor),
+            row.note,
+        )
+        for row in rows
+    ]
+
+
+def _possible(action: Action) -> list[tuple[Any, ...]]:
+    events = pdca.allowed(loop.facts_of(action))
+    words = [COMMANDS[event] for event in events if event in COMMANDS]
+    if action.state == "proposed":
+        words = ["plan --hypothesis … --golive DATE [--goal …]", *words]
+    commands = [word.partition(" ") for word in words]
+    return [(f"regelkreis actions {name} {action.code} {options}".strip(),) for name, _, options in commands]
