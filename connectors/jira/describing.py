@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from connectors.base import Capabilities, Finding
+from connectors.jira.moving import WANTED, platform_state
 from connectors.jira.plan import make_plan
 from connectors.jira.project import Project
 from connectors.jira.site import Site, ask
+from connectors.jira.wire import StatusValue
 from connectors.jira.writing import MODE
 from improvement.errors import MappingError, RegelkreisError
 
@@ -25,6 +29,11 @@ RIGHTS = {
     "LINK_ISSUES": "Link Issues",
 }
 MAX_SKEW_S = 120
+
+
+class _TypeStatuses(msgspec.Struct, frozen=True):
+    id: str
+    statuses: list[StatusValue] = []
 
 
 def describe(connector: JiraConnector) -> Capabilities:
@@ -50,6 +59,8 @@ def describe(connector: JiraConnector) -> Capabilities:
         modes = {MODE: f"project {project.key} demands fields that we do not know: {names}"}
     else:
         modes = {MODE: "available"}
+    if project is not None:
+        findings += _workflow(connector, project)
     findings.append(Finding(check="write-back", is_ok=modes[MODE] == "available", detail=f"{MODE}: {modes[MODE]}"))
     return Capabilities(
         platform="jira",
@@ -107,6 +118,27 @@ def _project(connector: JiraConnector) -> tuple[Project | None, str]:
         return connector.project, ""
     except RegelkreisError as error:
         return None, str(error)
+
+
+def _workflow(connector: JiraConnector, project: Project) -> list[Finding]:
+    """What the statuses of the improvement project are taken for, and which of our states none of them stands for."""
+    shape = list[_TypeStatuses]
+    types: list[_TypeStatuses] = ask(connector.reader, f"/project/{project.key}/statuses", shape, what="workflow")
+    statuses = next((kind.statuses for kind in types if kind.id == project.task.id), [])
+    taken = {status: platform_state(status, connector.config) for status in statuses}
+    shown = ", ".join(f"{status.name} ({status.id}) = {state}" for status, state in taken.items())
+    findings = [Finding(check=f"workflow of {project.key}", is_ok=True, detail=shown)]
+    absent = sorted(set(WANTED.values()) - set(taken.values()))
+    if absent and taken:
+        findings.append(
+            Finding(
+                check=f"workflow of {project.key}",
+                is_ok=False,
+                detail=f"no status stands for {', '.join(absent)}: there we comment instead of moving the issue",
+                mend="Say in the connection's statuses which id or name means it, or add a status.",
+            )
+        )
+    return findings
 
 
 def _rights(connector: JiraConnector, project: Project | None) -> list[Finding]:

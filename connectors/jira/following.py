@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from connectors.answers import Declined, is_absent
 from connectors.jira.history import oldest_first
-from connectors.jira.issues import CommentValue, comments_of, is_gone
+from connectors.jira.issues import CommentValue, comments_of
 from connectors.jira.moving import platform_state
 from connectors.jira.site import ask
 from connectors.jira.tracing import unmarked
@@ -65,10 +66,9 @@ def states(connector: JiraConnector, refs: Sequence[RecordRef]) -> list[Platform
     for batch in _batches([ref.id for ref in refs]):
         found = _read(connector, batch)
         issues |= {issue.id: issue for issue in found}
-        parents = [issue.id for issue in found if issue.fields.subtasks]
-        if parents:
-            for parent_id, task in _tasks(connector, parents):
-                tasks.setdefault(parent_id, []).append(task)
+        for issue in found:
+            if issue.fields.subtasks:
+                tasks[issue.id] = _tasks(connector, issue)
     return [
         _state(connector, ref, issues[ref.id], tuple(tasks.get(ref.id, ())))
         if ref.id in issues
@@ -96,7 +96,7 @@ def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
     try:
         return _search(connector, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
     except ConnectionFailed as error:
-        if " answered 400 " not in str(error):
+        if not isinstance(error, Declined) or error.status != 400:
             raise
     found = []
     for id in ids:
@@ -104,7 +104,7 @@ def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
         try:
             found.append(ask(connector.reader, f"/issue/{id}", _Issue, what="issue", params=params))
         except ConnectionFailed as error:
-            if not is_gone(error):
+            if not is_absent(error):
                 raise
     return found
 
@@ -126,21 +126,21 @@ def _search(
     return page.issues
 
 
-def _tasks(connector: JiraConnector, parents: list[str]) -> Iterator[tuple[str, PlatformTask]]:
-    for parent in parents:
-        for issue in _search(connector, f"parent = {parent} ORDER BY key ASC", [], _TASK_FIELDS):
-            fields = issue.fields
-            yield (
-                parent,
-                PlatformTask(
-                    id=issue.id,
-                    number=issue.key,
-                    title=fields.summary,
-                    is_done=platform_state(fields.status) in ("closed", "cancelled"),
-                    assignee=fields.assignee.account if fields.assignee is not None else None,
-                    due=_day(fields.duedate),
-                ),
-            )
+def _tasks(connector: JiraConnector, parent: _Issue) -> list[PlatformTask]:
+    """The sub-tasks of an issue; those the parent lists are read even where the index lags behind."""
+    listed = [task.id for task in parent.fields.subtasks][:BATCH]
+    found = _search(connector, f"parent = {parent.id} ORDER BY key ASC", listed, _TASK_FIELDS)
+    return [
+        PlatformTask(
+            id=task.id,
+            number=task.key,
+            title=task.fields.summary,
+            is_done=platform_state(task.fields.status, connector.config) in ("closed", "cancelled"),
+            assignee=task.fields.assignee.account if task.fields.assignee is not None else None,
+            due=_day(task.fields.duedate),
+        )
+        for task in found
+    ]
 
 
 def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask, ...]) -> PlatformState:
@@ -149,7 +149,7 @@ def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple
     moved = _last_move(issue.changelog)
     return PlatformState(
         ref=RecordRef(connection=ref.connection, mode=ref.mode, id=ref.id, number=issue.key, url=ref.url),
-        state=platform_state(fields.status, resolution),
+        state=platform_state(fields.status, connector.config, resolution),
         state_changed_by=moved.author.account if moved is not None and moved.author is not None else None,
         state_changed_at=datetime.fromisoformat(moved.created) if moved is not None else None,
         close_code=resolution,
@@ -187,9 +187,7 @@ def _comment(comment: CommentValue) -> PlatformComment:
 def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApproval, ...]:
     """Native approvals of a service-management request; a type without any answers with an empty list."""
     found: list[PlatformApproval] = []
-    path = f"/rest/servicedeskapi/request/{issue.id}/approval"
-    page: dict[str, Any] = ask(connector.reader, path, dict[str, Any], what="approvals")
-    for approval in page.get("values", ()):
+    for approval in _approval_rows(connector, issue):
         decided = approval.get("completedDate", {}).get("iso8601")
         for approver in approval.get("approvers", ()):
             person = msgspec.convert(approver.get("approver") or {}, UserValue)
@@ -203,6 +201,22 @@ def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApprova
                 )
             )
     return tuple(found)
+
+
+def _approval_rows(connector: JiraConnector, issue: _Issue) -> list[dict[str, Any]]:
+    path = f"/rest/servicedeskapi/request/{issue.id}/approval"
+    rows: list[dict[str, Any]] = []
+    try:
+        while True:
+            params = {"start": len(rows), "limit": BATCH}
+            page: dict[str, Any] = ask(connector.reader, path, dict[str, Any], what="approvals", params=params)
+            rows += page.get("values", ())
+            if page.get("isLastPage", True) or not page.get("values"):
+                return rows
+    except ConnectionFailed as error:
+        if is_absent(error):
+            return []  # an issue of the project that is no request: its approval is asked for on our own pages
+        raise
 
 
 def _day(text: str | None) -> date | None:

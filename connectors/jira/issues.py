@@ -9,23 +9,11 @@ import msgspec
 from connectors.jira.site import ask
 from connectors.jira.tracing import PROPERTY
 from connectors.jira.wire import UserValue
-from improvement.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from connectors.jira.connector import JiraConnector
 
 PAGE = 100
-
-
-class Labelled(msgspec.Struct, frozen=True):
-    """An issue found by its label."""
-
-    id: str
-    key: str
-
-
-class _Found(msgspec.Struct, frozen=True):
-    issues: list[Labelled] = []
 
 
 class CommentValue(msgspec.Struct, frozen=True):
@@ -86,19 +74,6 @@ class ActionIssue(msgspec.Struct, frozen=True):
         )
 
 
-def find_labelled(connector: JiraConnector, label: str) -> Labelled | None:
-    """The oldest issue of the improvement project with this label, if any."""
-    jql = f'project = "{connector.project.key}" AND labels = "{label}" ORDER BY created ASC, key ASC'
-    found: _Found
-    if connector.site.is_cloud:
-        body = {"jql": jql, "fields": ["summary"], "maxResults": 2}
-        found = ask(connector.reader, "/search/jql", _Found, what="find", json=body)
-    else:
-        params = {"jql": jql, "fields": "summary", "maxResults": 2}
-        found = ask(connector.reader, "/search", _Found, what="find", params=params)
-    return found.issues[0] if found.issues else None
-
-
 def read_action(connector: JiraConnector, id: str) -> ActionIssue:
     """An improvement issue with its property and remote links; raises what the reader raises (404: gone)."""
     params = {"fields": "*all,-comment", "properties": PROPERTY}
@@ -123,8 +98,3 @@ def comments_of(connector: JiraConnector, id: str) -> list[CommentValue]:
         found.extend(page.comments)
         if not page.comments or len(found) >= page.total:
             return found
-
-
-def is_gone(error: ConnectionFailed) -> bool:
-    """Whether an error says that the issue does not exist, or is hidden from us."""
-    return " answered 404 " in str(error)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from connectors.answers import Declined
+from connectors.config import ConnectionConfig
 from connectors.jira import tracing
-from connectors.jira.issues import ActionIssue, comments_of
+from connectors.jira.issues import ActionIssue, comments_of, read_action
 from connectors.jira.project import Allowed, ScreenField
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped
 from connectors.jira.site import ask
 from connectors.jira.wire import StatusValue
-from improvement.errors import WriteRefused
+from improvement.errors import PermissionMissing, WriteRefused
 from improvement.records import Outbound
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ WANTED: dict[str, str] = {
 SUCCESS = ("done", "fixed", "resolved", "completed")
 NO_SUCCESS = ("inconclusive", "incomplete", "unsuccessful", "won't do", "won't fix", "cannot reproduce")
 DROPPED = ("cancelled", "canceled", "won't do", "won't fix", "declined")
+USUAL_RESOLUTIONS: dict[str, tuple[str, ...]] = {"success": SUCCESS, "no_success": NO_SUCCESS, "dropped": DROPPED}
+CONFLICT = 409
 SUCCESSFUL_VERDICTS = frozenset({"improved", "improved_not_attributable"})
 
 
@@ -81,10 +85,18 @@ class _Ways(msgspec.Struct, frozen=True):
     transitions: list[_Way] = []
 
 
-def platform_state(status: StatusValue, resolution: str | None = None) -> str:
-    """The canonical platform state of a status; a done one with a dropping resolution counts as cancelled."""
+def platform_state(status: StatusValue, config: ConnectionConfig, resolution: str | None = None) -> str:
+    """The canonical platform state of a status: as the connection says (by id or name), else by its usual English
+    name, else by its category. A done one with a dropping resolution counts as cancelled.
+    """
+    name, said = status.name or "", config.statuses
     category = status.status_category.key if status.status_category is not None else None
-    state = PLATFORM_STATES.get((status.name or "").casefold()) or _BY_CATEGORY.get(category or "", "in_progress")
+    state = (
+        said.get(status.id)
+        or said.get(name)
+        or PLATFORM_STATES.get(name.casefold())
+        or _BY_CATEGORY.get(category or "", "in_progress")
+    )
     if state == "closed" and resolution is not None and resolution.casefold() in DROPPED:
         return "cancelled"
     return state
@@ -102,21 +114,27 @@ def follow_state(
     if ours is None or str(ours) not in WANTED:
         return placed
     wanted = WANTED[str(ours)]
-    current = platform_state(msgspec.convert(issue.fields["status"], StatusValue), _resolution(issue))
+    current = _stands(connector, issue)
     if wanted == current:
         return str(ours)
     if current != WANTED.get(placed or "proposed", "new"):
         form.unwritten["state"] = f"a person moved the issue to {issue.fields['status'].get('name')}; it stays there"
         return placed
     for way in _ways(connector, issue.id):
-        if platform_state(way.to) != wanted:
+        if platform_state(way.to, connector.config) != wanted:
             continue
-        fields = _filled(way, wanted, outbound)
+        fields = _filled(way, wanted, outbound, connector.config)
         if fields is None:
             continue
         try:
             sender.transition(issue.id, way.id, fields)
-        except WriteRefused as refused:
+        except (WriteRefused, PermissionMissing, Declined) as refused:
+            if isinstance(refused, Declined) and refused.status != CONFLICT:
+                raise
+            if _stands(connector, read_action(connector, issue.id)) == wanted:  # somebody else moved it just now
+                return str(ours)
+            if isinstance(refused, Declined):
+                raise  # the issue was changed while we moved it: read again at the next delivery
             form.unwritten["state"] = f"Jira refused the transition “{way.name}”: {refused.what}"
             return placed
         return str(ours)
@@ -130,12 +148,16 @@ def _ways(connector: JiraConnector, issue_id: str) -> list[_Way]:
     return found.transitions
 
 
-def _filled(way: _Way, wanted: str, outbound: Outbound) -> dict[str, Any] | None:
+def _stands(connector: JiraConnector, issue: ActionIssue) -> str:
+    return platform_state(msgspec.convert(issue.fields["status"], StatusValue), connector.config, _resolution(issue))
+
+
+def _filled(way: _Way, wanted: str, outbound: Outbound, config: ConnectionConfig) -> dict[str, Any] | None:
     """What the transition's screen demands, or None where we cannot give it."""
     fields: dict[str, Any] = {}
     for field_id, field in way.fields.items():
         if field_id == "resolution" and (field.required or wanted in ("closed", "cancelled")):
-            chosen = _choose(field.allowed_values, wanted, outbound)
+            chosen = _choose(field.allowed_values, wanted, outbound, config)
             if chosen is None:
                 return None
             fields["resolution"] = {"id": chosen}
@@ -144,14 +166,14 @@ def _filled(way: _Way, wanted: str, outbound: Outbound) -> dict[str, Any] | None
     return fields
 
 
-def _choose(allowed: list[Allowed], wanted: str, outbound: Outbound) -> str | None:
-    names: tuple[str, ...]
+def _choose(allowed: list[Allowed], wanted: str, outbound: Outbound, config: ConnectionConfig) -> str | None:
+    """The resolution of an outcome: the configured one alone, else the first usual one that the screen offers."""
     if wanted == "cancelled":
-        names = DROPPED
-    elif outbound.fields.get("verdict") in SUCCESSFUL_VERDICTS:
-        names = SUCCESS
+        outcome = "dropped"
     else:
-        names = NO_SUCCESS
+        outcome = "success" if outbound.fields.get("verdict") in SUCCESSFUL_VERDICTS else "no_success"
+    said = config.resolutions.get(outcome)
+    names = (said.casefold(),) if said is not None else USUAL_RESOLUTIONS[outcome]
     by_name = {(one.name or "").casefold(): one.id for one in allowed}
     return next((by_name[name] for name in names if by_name.get(name)), None)
 

@@ -36,5 +36,7 @@ def _onto_nothing(connector: JiraConnector, recorder: Recorder, outbound: Outbou
     elif outbound.verb is Verb.TASK and connector.project.subtask is not None:
         recorder.create(writing.task_fields(connector.project, connector.site, outbound, new))
     elif outbound.verb is Verb.LINK:
-        for id in outbound.trigger_ids[: writing.MAX_TRIGGERS]:
-            recorder.link(writing.link_document(id, new))
+        link_type = writing.link_type_of(connector)
+        if link_type is not None:
+            for id in outbound.trigger_ids[: writing.MAX_TRIGGERS]:
+                recorder.link(writing.link_document(id, new, link_type))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.answers import is_absent
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira.fields import Fields
@@ -110,7 +111,7 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
     try:
         info: _ProjectInfo = ask(reader, f"/project/{key}", _ProjectInfo)
     except ConnectionFailed as error:
-        if type(error) is not ConnectionFailed or "404" not in str(error):
+        if not is_absent(error):
             raise
         raise MappingError(
             f"There is no project “{key}”, or our user may not see it.",

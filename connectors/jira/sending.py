@@ -1,7 +1,8 @@
 """Writing requests, each sent once: through the ``jira`` library where one of its calls is one request.
 
-Its ``Issue.update`` reads the issue again, ``create_issue_link`` looks link types up and ``add_remote_link`` asks for
-application links every time: those three go over its session directly.
+Its ``Issue.update`` reads the issue again, ``create_issue_link`` looks link types up, ``add_remote_link`` asks for
+application links every time, and none of these looks at the body of the answer, where a proxy's login page would pass
+for success: whatever needs no answer goes over its session directly.
 """
 
 from __future__ import annotations
@@ -26,6 +27,16 @@ from improvement.errors import ConnectionFailed, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest
 
 REFUSED = frozenset({400, 404, 405, 413, 422})
+
+
+class FieldsRefused(WriteRefused):
+    """Jira named the fields it does not take; nothing was written. ``reasons``: field id → why."""
+
+    def __init__(self, what: str, reasons: dict[str, str], *, where: Place | None, mend: str) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.reasons = reasons
+
+
 T = TypeVar("T")
 
 
@@ -102,13 +113,12 @@ class LiveSender:
 
     def set_property(self, issue_id: str, name: str, value: dict[str, Any]) -> None:
         """See :class:`Sender`."""
-        self._note("PUT", f"/issue/{issue_id}/properties/{name}", value)
-        self._once("set property", 200, lambda: self.client.add_issue_property(issue_id, name, value))
+        self._plain("PUT", f"/issue/{issue_id}/properties/{name}", value, "set property")
 
     def transition(self, issue_id: str, transition_id: str, fields: dict[str, Any]) -> None:
         """See :class:`Sender`."""
-        self._note("POST", f"/issue/{issue_id}/transitions", {"id": transition_id, "fields": fields})
-        self._once("move issue", 204, lambda: self.client.transition_issue(issue_id, transition_id, fields=fields))
+        document = {"transition": {"id": transition_id}, "fields": fields}
+        self._plain("POST", f"/issue/{issue_id}/transitions", document, "move issue")
 
     def link(self, document: dict[str, Any]) -> None:
         """See :class:`Sender`."""
@@ -125,8 +135,10 @@ class LiveSender:
     def _plain(self, method: str, path: str, body: dict[str, Any], what: str) -> None:
         self._note(method, path, body)
         response = send(BulkSession(self.client), self.config, method, API + path, what=what, json=body)
-        if not response.ok:
+        if not response.ok or response.status_code >= 300:
             raise _refused(response, self.config, what)
+        if response.content[:200].lstrip()[:1] == b"<":
+            raise self._unknown(what, "a web page came instead")
         self.status = self.status or response.status_code
 
     def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
@@ -134,14 +146,14 @@ class LiveSender:
             answer = request()
         except JIRAError as error:
             if error.response is None:
-                raise self._unknown(what, error) from None
+                raise self._unknown(what, error.text or "no answer") from None
             raise _refused(error.response, self.config, what) from None
         except (requests.RequestException, ValueError, KeyError) as error:
             raise self._unknown(what, error) from None
         self.status = self.status or status
         return answer
 
-    def _unknown(self, what: str, error: Exception) -> ConnectionFailed:
+    def _unknown(self, what: str, error: object) -> ConnectionFailed:
         return ConnectionFailed(
             f"No answer to a write ({what}): {redacted(error, self.config)}. Whether it took effect is unknown.",
             where=Place(connection=self.config.name),
@@ -185,9 +197,7 @@ class Recorder:
 
     def transition(self, issue_id: str, transition_id: str, fields: dict[str, Any]) -> None:
         """See :class:`Sender`."""
-        self._keep(
-            "POST", f"/issue/{issue_id}/transitions", {"transition": {"id": int(transition_id)}, "fields": fields}
-        )
+        self._keep("POST", f"/issue/{issue_id}/transitions", {"transition": {"id": transition_id}, "fields": fields})
 
     def link(self, document: dict[str, Any]) -> None:
         """See :class:`Sender`."""
@@ -215,8 +225,20 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
     found = refusal(response, config, what)
-    if response.status_code in REFUSED:
-        return WriteRefused(
-            found.what, where=found.where, mend="Correct what Jira names; sending it again cannot help."
-        )
-    return found
+    if response.status_code not in REFUSED:
+        return found
+    mend = "Correct what Jira names; sending it again cannot help."
+    reasons = _reasons(response, config)
+    if reasons:
+        return FieldsRefused(found.what, reasons, where=found.where, mend=mend)
+    return WriteRefused(found.what, where=found.where, mend=mend)
+
+
+def _reasons(response: requests.Response, config: ConnectionConfig) -> dict[str, str]:
+    """``errors`` of a 400: field id → what is wrong with it."""
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return {name: redacted(why, config) for name, why in errors.items()} if isinstance(errors, dict) else {}

@@ -67,7 +67,7 @@ def _in_shape(value: Value, field_id: str, screen_field: ScreenField | None, sit
         day = date.fromisoformat(str(value)[:10]).isoformat()
         return day if kind == "date" else f"{day}T00:00:00.000+0000"
     if field_id == "description" or (schema is not None and (schema.custom or "").endswith(":textarea")):
-        return str(value)[:MAX_TEXT]
+        return cut(str(value), MAX_TEXT)
     return one_line(str(value))
 
 
@@ -82,7 +82,16 @@ def _option(value: str, screen_field: ScreenField | None) -> str:
 def one_line(text: str) -> str:
     """A text as Jira's one-line fields take it: no line breaks, at most 255 characters."""
     line = " ".join(text.split())
-    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+    return line if _units(line) <= MAX_LINE else cut(line, MAX_LINE - 1) + "…"
+
+
+def cut(text: str, units: int) -> str:
+    """The beginning of a text that Jira counts as at most so many characters: it counts UTF-16, an emoji is two."""
+    return text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore")
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "replace")) // 2
 
 
 def _description(description: Value, hypothesis: Value) -> str | None:

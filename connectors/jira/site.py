@@ -20,6 +20,7 @@ from connectors.jira.wire import FieldInfo, StatusValue, TypeValue
 from improvement.errors import ConnectionFailed, CredentialsRefused, Place
 
 API = "/rest/api/2"
+GATEWAY = "/ex/jira/"  # https://api.atlassian.com/ex/jira/{cloudid}: where OAuth tokens are accepted
 
 
 class ServerInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -61,6 +62,10 @@ class Site:
     def is_cloud(self) -> bool:
         """Whether this is Jira Cloud."""
         return self.info.deployment_type == "Cloud"
+
+    def address(self, config: ConnectionConfig) -> str:
+        """Where people open this Jira in a browser: the site itself, also where we go through Atlassian's gateway."""
+        return self.info.base_url.rstrip("/") if GATEWAY in config.url and self.info.base_url else config.url
 
     def type_ids(self, name: str) -> list[str]:
         """Ids of the issue types of this name (or id); team-managed projects each have their own."""

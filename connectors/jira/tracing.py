@@ -11,6 +11,7 @@ import re
 
 PROPERTY = "regelkreis"
 MAX_PROPERTY = 32_768
+MAX_ENTRY = 1_000
 _MARK = re.compile(r"\n*\{color:#[fF]{6}\}rk:[0-9a-f]{16}\{color\}\s*$")
 _NOT_FOR_LABELS = re.compile(r"[^a-z0-9_.-]+")
 
@@ -43,6 +44,11 @@ def unmarked(text: str) -> str:
 def global_id(connection: str, action_id: str) -> str:
     """The remote link's id: the same link is updated in place, never added twice (at most 255 characters)."""
     return f"regelkreis={connection}&action={action_id}"[:255]
+
+
+def kept_entry(value: object) -> object:
+    """A value as it is kept in the property: a long text must not burst its 32 768 characters."""
+    return value[:MAX_ENTRY] if isinstance(value, str) else value
 
 
 def fingerprint(value: object) -> str:

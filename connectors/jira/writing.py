@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from connectors.answers import is_absent
 from connectors.jira import moving, tracing
-from connectors.jira.issues import ActionIssue, comments_of, find_labelled, read_action
+from connectors.jira.finding import find_labelled, find_subtask
+from connectors.jira.issues import ActionIssue, comments_of, read_action
 from connectors.jira.project import Project
-from connectors.jira.sending import LiveSender, Sender
+from connectors.jira.sending import FieldsRefused, LiveSender, Sender
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
-from connectors.jira.site import Site
-from improvement.errors import PermissionMissing, Place, RegelkreisError, WriteRefused
+from connectors.jira.site import Site, ask
+from improvement.errors import ConnectionFailed, PermissionMissing, Place, RegelkreisError, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 MODE = "jira"
 MAX_TRIGGERS = 10
 LINK_TYPE = "Relates"
+INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"})
 PLATFORM_WINS = frozenset({"owner", "due"})  # people enter these on the issue; we only fill them while empty
 
 
@@ -39,7 +42,16 @@ def apply(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
             mend="Create the record first.",
         )
     table = {Verb.UPDATE: _update, Verb.NOTE: _note, Verb.ATTACH: _attach, Verb.TASK: _task, Verb.LINK: _link}
-    return table[outbound.verb](connector, sender, outbound, ref)
+    try:
+        return table[outbound.verb](connector, sender, outbound, ref)
+    except ConnectionFailed as error:
+        if not is_absent(error):
+            raise
+        raise WriteRefused(
+            f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
+            where=Place(connection=connector.name, record=ref.number),
+            mend="Restore it, or let our user see it.",
+        ) from None
 
 
 # --- create ---------------------------------------------------------------------------------------------------
@@ -60,11 +72,12 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
             **{name: value for name, value in form.fields.items() if value is not None},
             **labels,
         }
-        created = sender.create(fields)
+        created = _created(sender, fields, form, project)
         id, key = created["id"], created["key"]
     else:
         id, key = found.id, found.key
-    ref = RecordRef(connection=connector.name, mode=MODE, id=id, number=key, url=f"{connector.config.url}/browse/{key}")
+    url = f"{connector.site.address(connector.config)}/browse/{key}"
+    ref = RecordRef(connection=connector.name, mode=MODE, id=id, number=key, url=url)
     if not sender.is_live:
         _leave_traces(connector, sender, outbound, ref, None, ours=frozenset())
         return _receipt(sender, ref, was_found=found is not None)
@@ -75,6 +88,24 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
     except RegelkreisError as error:
         form.unwritten["url"] = f"will follow with the next update: {error}"
     return _receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
+
+
+def _created(sender: Sender, fields: dict[str, Any], form: Shaped, project: Project) -> dict[str, Any]:
+    """Create the issue; where Jira names fields it does not take (an owner who may not be assigned), without those.
+
+    A refused request had no effect, so the second one is not a repetition.
+    """
+    try:
+        return sender.create(fields)
+    except FieldsRefused as refused:
+        reasons = refused.reasons
+        if not set(reasons) <= set(fields) - INDISPENSABLE:
+            raise
+    names = {field_id: name for name, field_id in project.columns.items()}
+    for field_id, why in reasons.items():
+        form.unwritten[names.get(field_id, field_id)] = f"Jira refused it: {why}"
+        form.fields.pop(field_id, None)
+    return sender.create({name: value for name, value in fields.items() if name not in reasons})
 
 
 def _refuse_unknown_demands(connector: JiraConnector) -> None:
@@ -115,10 +146,10 @@ def _leave_traces(
         written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
     document = {
         "id": outbound.action_id,
-        "state": outbound.fields.get("state") or before.get("state"),
+        "state": tracing.kept_entry(outbound.fields.get("state") or before.get("state")),
         "placed": placed or before.get("placed"),
-        "verdict": outbound.fields.get("verdict") or before.get("verdict"),
-        "url": outbound.fields.get("url") or before.get("url"),
+        "verdict": tracing.kept_entry(outbound.fields.get("verdict") or before.get("verdict")),
+        "url": tracing.kept_entry(outbound.fields.get("url") or before.get("url")),
         "written": written,
     }
     if document != before:
@@ -160,6 +191,8 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
         elif value is not None or current is not None:
             changed[field_id] = value
     if changed:
+        _only_editable(connector, ref, changed, names, form)
+    if changed:
         sender.edit(ref.id, changed)
     placed = moving.follow_state(connector, sender, outbound, issue, form)
     if sender.is_live and changed:
@@ -169,6 +202,18 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     for field_id in theirs:
         form.fields.pop(field_id)
     return _receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
+
+
+def _only_editable(
+    connector: JiraConnector, ref: RecordRef, changed: dict[str, Any], names: dict[str, str], form: Shaped
+) -> None:
+    """Leave out what the edit screen does not hold (it may differ from the create screen): one field would stop all."""
+    screen: dict[str, Any] = ask(connector.reader, f"/issue/{ref.id}/editmeta", dict[str, Any], what="edit screen")
+    editable = screen.get("fields") or {}
+    for field_id in sorted(set(changed) - set(editable)):
+        del changed[field_id]
+        form.fields.pop(field_id, None)
+        form.unwritten[names.get(field_id, field_id)] = f"{field_id} is not on the edit screen of this issue"
 
 
 def _already(form: Shaped, issue: ActionIssue) -> frozenset[str]:
@@ -223,10 +268,12 @@ def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
         reason = f"project {project.key} has no sub-tasks"
         return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
     label = tracing.task_label(outbound.key)
-    if find_labelled(connector, label) is not None:
+    if find_subtask(connector, read_action(connector, ref.id), label) is not None:
         return _receipt(sender, ref, was_found=True)
-    sender.create(task_fields(project, connector.site, outbound, ref.id))
-    return _receipt(sender, ref, was_found=False)
+    form = Shaped()
+    created = _created(sender, task_fields(project, connector.site, outbound, ref.id), form, project)
+    written = {"key": created["key"]}
+    return _receipt(sender, ref, was_found=False, unwritten=form.unwritten, written=written)
 
 
 def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str) -> dict[str, Any]:
@@ -247,17 +294,32 @@ def _link(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     issue = read_action(connector, ref.id)
     missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
     left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
+    link_type = link_type_of(connector) if missing else LINK_TYPE
+    if link_type is None:
+        return _receipt(sender, ref, was_found=False, unwritten={"triggers": "this Jira has no links between issues"})
     for id in missing:
         try:
-            sender.link(link_document(id, ref.id))
+            sender.link(link_document(id, ref.id, link_type))
         except (WriteRefused, PermissionMissing) as error:
             left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
     return _receipt(sender, ref, was_found=not missing, unwritten=left)
 
 
-def link_document(trigger_id: str, action_id: str) -> dict[str, Any]:
+def link_type_of(connector: JiraConnector) -> str | None:
+    """The name of the link type to use: *Relates*, else the first this Jira has; None where linking is off (404)."""
+    try:
+        answer: dict[str, Any] = ask(connector.reader, "/issueLinkType", dict[str, Any], what="link types")
+    except ConnectionFailed as error:
+        if is_absent(error):
+            return None
+        raise
+    names = [str(kind["name"]) for kind in answer.get("issueLinkTypes") or ()]
+    return LINK_TYPE if LINK_TYPE in names else names[0] if names else None
+
+
+def link_document(trigger_id: str, action_id: str, link_type: str) -> dict[str, Any]:
     """The issue link between a triggering ticket and an improvement issue."""
-    return {"type": {"name": LINK_TYPE}, "inwardIssue": {"id": trigger_id}, "outwardIssue": {"id": action_id}}
+    return {"type": {"name": link_type}, "inwardIssue": {"id": trigger_id}, "outwardIssue": {"id": action_id}}
 
 
 def _receipt(
@@ -269,9 +331,10 @@ def _receipt(
     issue: ActionIssue | None = None,
     differences: dict[str, str] | None = None,
     unwritten: dict[str, str] | None = None,
+    written: dict[str, str] | None = None,
 ) -> Receipt:
     """What was sent and what a read-back shows."""
-    written: dict[str, str] = {}
+    written = dict(written or {})
     differ = dict(differences or {})
     if form is not None and issue is not None:
         for name, value in form.fields.items():

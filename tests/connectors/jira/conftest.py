@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +17,13 @@ from connectors.jira.connector import JiraConnector
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import TicketEvent, World, WorldPerson, WorldSla, WorldSurvey, WorldTicket
+from improvement.records import Outbound, OutboundFile, PlatformState, Receipt, RecordRef, Verb
 
 HOUR = 3600
 FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
 Connect = Callable[..., JiraConnector]
+FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b'{"verdict":"improved"}')
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -160,3 +165,91 @@ def an_incident() -> Callable[..., WorldTicket]:
 def a_survey() -> Callable[[datetime, int], WorldSurvey]:
     """A survey answered at a time with a score."""
     return lambda at, score: WorldSurvey(int(at.timestamp()) - HOUR, int(at.timestamp()), score)
+
+
+@dataclass
+class Desk:
+    """One improvement action of its own: our connector, and Claudia, who works on the same issue in Jira."""
+
+    flavour: Flavour
+    running: RunningSandbox
+    connector: JiraConnector
+    claudia: JIRA
+    action: str = field(default_factory=lambda: f"ACT-{next(_numbers)}")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a fresh action says."""
+        return {
+            "title": "Fewer breaches at Acme",
+            "description": "SLA breach rate 24.3 %",
+            "hypothesis": "A second engineer at night",
+            "owner": self.account("claudia.braun"),
+            "due": "2024-09-01",
+            "baseline": "24.3 %",
+            "target": "17 %",
+            "next_review": "2024-08-20",
+            "state": "proposed",
+            "verdict": None,
+            "url": f"https://rk.example.com/actions/{self.action}/",
+        }
+
+    def account(self, name: str) -> str:
+        """What this Jira calls a person."""
+        if self.flavour == "jira_dc":
+            return name
+        (found,) = self.claudia._session.get(
+            f"{self.running.urls[self.flavour]}/rest/api/2/user/search", params={"query": name}
+        ).json()
+        return str(found["accountId"])
+
+    def outbound(self, verb: Verb, name: str, **parts: Any) -> Outbound:
+        """A write of this action."""
+        return Outbound(verb=verb, key=f"{self.action}/{name}", action_id=self.action, **parts)
+
+    @property
+    def creation(self) -> Outbound:
+        """The write that creates the issue."""
+        return self.outbound(Verb.CREATE, "create", fields=self.fields)
+
+    def create(self, **fields: Any) -> Receipt:
+        """Create the issue."""
+        return self.connector.write(self.outbound(Verb.CREATE, "create", fields={**self.fields, **fields}), None)
+
+    def update(self, ref: RecordRef, **fields: Any) -> Receipt:
+        """Send the action's fields again, some of them changed."""
+        return self.connector.write(self.outbound(Verb.UPDATE, "update", fields={**self.fields, **fields}), ref)
+
+    def note(self, ref: RecordRef, text: str = "Improved: 24.3 % → 16.1 %.", name: str = "note/final") -> Receipt:
+        """Write a note."""
+        return self.connector.write(self.outbound(Verb.NOTE, name, text=text), ref)
+
+    def seen(self, ref: RecordRef) -> Any:
+        """The issue as Claudia sees it, property included."""
+        return self.claudia.issue(ref.id, properties="regelkreis")
+
+    def labelled(self) -> list[str]:
+        """Keys of the issues that carry the action's label."""
+        query = f'labels = "rk-{self.action.lower()}"'
+        return [issue.key for issue in self.claudia.search_issues(query)]
+
+    def state(self, ref: RecordRef) -> PlatformState:
+        """The issue as follow reads it."""
+        (found,) = self.connector.states([ref])
+        return found
+
+    def move(self, ref: RecordRef, transition: str, **fields: Any) -> None:
+        """Claudia pushes a button of the workflow."""
+        self.claudia.transition_issue(ref.id, transition, fields=fields or None)
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Make Jira misbehave; none ends it."""
+        self.running.set_faults(self.flavour, *rules)
+
+
+@pytest.fixture
+def desk(flavour: Flavour, sandbox: RunningSandbox, connect: Connect, person: Callable[..., JIRA]) -> Iterator[Desk]:
+    """A desk on the shared sandbox, on Cloud and on Data Center."""
+    yield Desk(flavour, sandbox, connect(flavour), person())
+    sandbox.set_faults(flavour)
+    sandbox.set_options(flavour, index_lag=0)

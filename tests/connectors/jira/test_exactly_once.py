@@ -1,0 +1,134 @@
+"""However a write ends and however late the index is, it takes effect once: one request, one trace, one record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.jira import finding
+from improvement.errors import ConnectionFailed
+from improvement.records import Outbound, RecordRef, Verb
+
+from .conftest import FILE, Desk
+
+VERBS = ("create", "update", "note", "attach", "task", "link")
+FOR_EVER = 1_000_000
+
+
+def prepared(desk: Desk, verb: str) -> tuple[Outbound, RecordRef | None]:
+    """A write of each kind, and the record it belongs to."""
+    if verb == "create":
+        return desk.creation, None
+    ref = desk.create().ref
+    ticket = desk.claudia.search_issues("project = OPS", maxResults=1)[0].id
+    return {
+        "update": desk.outbound(Verb.UPDATE, "update", fields={**desk.fields, "baseline": "31 %"}),
+        "note": desk.outbound(Verb.NOTE, "note/final", text="Improved."),
+        "attach": desk.outbound(Verb.ATTACH, "attach/final", file=FILE),
+        "task": desk.outbound(Verb.TASK, "task/1", fields={"title": "Hire"}),
+        "link": desk.outbound(Verb.LINK, "triggers", trigger_ids=(ticket,)),
+    }[verb], ref
+
+
+def writes(desk: Desk, kind: str, times: int | None = 1) -> list[dict[str, Any]]:
+    """Fault rules for every writing request; searches by POST are none."""
+    path = r"/(issue|issueLink)(/\d+(/(comment|attachments|transitions|remotelink|properties/\w+))?)?$"
+    return [{"kind": kind, "method": method, "path": path, "times": times} for method in ("POST", "PUT")]
+
+
+def effects(desk: Desk, ref: RecordRef) -> dict[str, int]:
+    """What is there now, counted."""
+    issue = desk.seen(ref)
+    return {
+        "create": len(desk.labelled()),
+        "update": int(issue.fields.customfield_10020 == "31 %"),
+        "note": len(desk.claudia.comments(ref.id)),
+        "attach": len(issue.fields.attachment),
+        "task": len(issue.fields.subtasks),
+        "link": len(issue.fields.issuelinks),
+    }
+
+
+def issues(desk: Desk) -> int:
+    """How many issues the improvement project has, whatever the index shows."""
+    return sum(count for kind, count in desk.running.stats(desk.flavour).items() if kind.startswith("CIP "))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "html_page"])
+def test_one_fault_is_one_request_and_no_library_repeats_it(desk: Desk, verb: str, kind: str) -> None:
+    write, ref = prepared(desk, verb)
+    desk.faults(*writes(desk, kind, times=None))
+    with pytest.raises(ConnectionFailed, match="unknown"):
+        desk.connector.write(write, ref)
+    arrived = desk.running.control(desk.flavour, "GET", "faults")
+    assert sum(rule["hits"] for rule in arrived) == 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "cut_body", "unavailable", "rate_limit", "stall"])
+def test_a_write_tried_again_takes_effect_once(desk: Desk, verb: str, kind: str) -> None:
+    write, ref = prepared(desk, verb)
+    desk.faults(*writes(desk, kind))
+    for _ in range(4):
+        try:
+            receipt = desk.connector.write(write, ref)
+        except ConnectionFailed:
+            continue
+        break
+    desk.faults()
+    assert desk.connector.write(write, ref).was_found
+    assert effects(desk, receipt.ref)[verb] == 1
+    assert receipt.differences == {}
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after"])
+@pytest.mark.parametrize("verb", ["create", "task"])
+def test_an_index_that_lags_behind_does_not_make_a_second_record(desk: Desk, verb: str, kind: str) -> None:
+    write, ref = prepared(desk, verb)
+    before = issues(desk)
+    desk.running.set_options(desk.flavour, index_lag=FOR_EVER)
+    desk.faults(*writes(desk, kind))
+    with pytest.raises(ConnectionFailed):
+        desk.connector.write(write, ref)
+    desk.faults()
+    receipt = desk.connector.write(write, ref)
+    assert receipt.was_found is (kind == "reset_after")
+    assert desk.connector.write(write, ref).was_found
+    assert desk.connector.write(write, ref).ref == receipt.ref
+    assert issues(desk) == before + 1
+
+
+def test_an_issue_the_index_leaves_out_between_others_is_found(desk: Desk) -> None:
+    """Others were created after ours and are shown already."""
+    desk.running.set_options(desk.flavour, index_lag=FOR_EVER)
+    ours = desk.create().ref
+    desk.running.set_options(desk.flavour, index_lag=0)
+    for number in range(3):
+        task = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": f"other {number}"}
+        desk.claudia.create_issue(fields=task)
+    again = desk.create()
+    assert (again.was_found, again.ref.id) == (True, ours.id)
+
+
+def test_deleted_issues_leave_gaps_that_cost_little(desk: Desk) -> None:
+    for _ in range(3):
+        task = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": "short-lived"}
+        desk.claudia.create_issue(fields=task).delete()
+    assert desk.connector.project.key == "CIP"
+    before = desk.connector.reader.requests
+    assert finding.find_labelled(desk.connector, "rk-nowhere") is None
+    assert desk.connector.reader.requests - before <= 2 + finding.LOOK_BACK + finding.LOOK_AHEAD
+    assert desk.create().ref.id == desk.create().ref.id
+
+
+def test_a_creation_interrupted_before_its_property_is_completed_by_the_next_attempt(desk: Desk) -> None:
+    desk.faults({"kind": "reset_before", "method": "PUT", "path": "/properties/", "times": 1})
+    receipt = desk.create()
+    assert "will follow" in receipt.unwritten["url"]
+    assert "regelkreis" not in desk.seen(receipt.ref).raw.get("properties", {})
+    assert desk.create().ref == receipt.ref
+    issue = desk.seen(receipt.ref)
+    assert issue.raw["properties"]["regelkreis"]["id"] == desk.action
+    assert len(desk.claudia.remote_links(issue)) == 1

@@ -1,0 +1,244 @@
+"""Writing actions as issues: what is set, what is left alone, what is told where it has no place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.jira.tracing import unmarked
+from improvement.errors import MappingError, PermissionMissing, WriteRefused
+from improvement.records import RecordRef, Verb
+
+from .conftest import FILE, Connect, Desk
+
+
+def test_an_issue_is_created_with_label_property_and_link_to_our_page(desk: Desk) -> None:
+    receipt = desk.create()
+    issue = desk.seen(receipt.ref)
+    assert (receipt.status, receipt.was_found, receipt.ref.mode) == (201, False, "jira")
+    assert (issue.fields.issuetype.name, issue.fields.status.name) == ("Task", "To Do")
+    assert set(issue.fields.labels) == {f"rk-{desk.action.lower()}", "regelkreis"}
+    assert issue.fields.summary == "Fewer breaches at Acme"
+    assert issue.fields.description == "SLA breach rate 24.3 %\n\nHypothesis: A second engineer at night"
+    assert issue.fields.assignee.displayName == "Claudia Braun"
+    assert (issue.fields.duedate, issue.fields.customfield_10022) == ("2024-09-01", "2024-08-20")
+    assert (issue.fields.customfield_10020, issue.fields.customfield_10021) == ("24.3 %", "17 %")
+    kept = issue.raw["properties"]["regelkreis"]
+    assert (kept["id"], kept["state"], kept["url"]) == (desk.action, "proposed", desk.fields["url"])
+    (link,) = desk.claudia.remote_links(issue)
+    assert link.object.url == desk.fields["url"]
+    assert desk.action in link.globalId
+    assert receipt.differences == {}
+    assert receipt.written["customfield_10020"] == "24.3 %"
+    assert receipt.ref.url == f"{desk.running.urls[desk.flavour]}/browse/{receipt.ref.number}"
+
+
+def test_the_issue_is_known_by_its_id_because_a_key_may_change(desk: Desk) -> None:
+    ref = desk.create().ref
+    assert ref.id.isdigit()
+    moved = RecordRef(connection=ref.connection, mode=ref.mode, id=ref.id, number="OLD-1", url=ref.url)
+    assert desk.note(moved).ref.id == ref.id
+    assert desk.state(moved).ref.number == ref.number
+
+
+def test_a_second_create_finds_the_first(desk: Desk) -> None:
+    first = desk.create()
+    second = desk.create()
+    assert (second.was_found, second.status, second.ref) == (True, 0, first.ref)
+    assert desk.labelled() == [first.ref.number]
+
+
+def test_a_title_of_ten_thousand_characters_and_strange_ones_are_written_as_far_as_jira_takes_them(desk: Desk) -> None:
+    title = '=HYPERLINK("x")\n<b>مرحبا</b> 🚑 ' + "🚑" * 10_000
+    receipt = desk.create(title=title, description="x" * 40_000)
+    summary = desk.seen(receipt.ref).fields.summary
+    assert summary.startswith('=HYPERLINK("x") <b>مرحبا</b> 🚑 🚑')
+    assert summary.endswith("…")
+    assert len(summary.encode("utf-16-le")) // 2 <= 255
+    assert receipt.differences == {}
+
+
+def test_an_owner_who_may_not_be_assigned_does_not_stop_the_creation(desk: Desk) -> None:
+    receipt = desk.create(owner="nobody-of-this-name")
+    assert receipt.unwritten["owner"].startswith("Jira refused it:")
+    assert desk.seen(receipt.ref).fields.assignee is None
+    assert desk.labelled() == [receipt.ref.number]
+
+
+def test_an_unknown_choice_names_near_ones_and_a_field_without_a_place_says_so(desk: Desk) -> None:
+    near = next(iter(desk.connector.project.screen["customfield_10012"].allowed_values)).value or ""
+    receipt = desk.create(service=near[:-1], method="Manual")
+    assert f"Did you mean {near}" in receipt.unwritten["service"]
+    assert "no field “Measurement method”" in receipt.unwritten["method"]
+
+
+def test_an_update_sends_only_what_differs_and_nothing_twice(desk: Desk) -> None:
+    ref = desk.create().ref
+    receipt = desk.update(ref, baseline="25 %")
+    assert receipt.written["customfield_10020"] == "25 %"
+    again = desk.update(ref, baseline="25 %")
+    assert (again.was_found, again.status) == (True, 0)
+    assert (
+        desk.connector.preview(desk.outbound(Verb.UPDATE, "u", fields={**desk.fields, "baseline": "25 %"}), ref) == []
+    )
+
+
+def test_what_a_person_changed_in_jira_stays_and_what_we_measured_is_kept_current(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.claudia.issue(ref.id).update(fields={"summary": "Claudia knows better", "duedate": "2024-10-01"})
+    receipt = desk.update(ref, baseline="26 %", due="2024-09-15")
+    issue = desk.seen(ref)
+    assert (issue.fields.summary, issue.fields.duedate) == ("Claudia knows better", "2024-10-01")
+    assert issue.fields.customfield_10020 == "26 %"
+    assert receipt.unwritten["title"] == receipt.unwritten["due"] == "changed on Jira by a person; theirs counts"
+
+
+def test_the_link_to_our_page_is_updated_in_place_with_everything_it_carries(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.update(ref, url="https://new.example.com/a/")
+    (link,) = desk.claudia.remote_links(desk.seen(ref))
+    assert link.object.url == "https://new.example.com/a/"
+    assert (link.object.title, link.relationship) == (f"{desk.action} in Regelkreis", "is measured by")
+
+
+def test_a_long_text_does_not_burst_the_property(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.update(ref, url="https://rk.example.com/" + "x" * 40_000)
+    assert len(desk.seen(ref).raw["properties"]["regelkreis"]["url"]) == 1_000
+
+
+def test_a_note_is_written_once_and_reads_without_its_mark(desk: Desk) -> None:
+    ref = desk.create().ref
+    assert not desk.note(ref).was_found
+    assert desk.note(ref).was_found
+    assert not desk.note(ref, "another", name="note/final-10").was_found
+    bodies = [comment.body for comment in desk.claudia.comments(ref.id)]
+    assert [unmarked(body) for body in bodies] == ["Improved: 24.3 % → 16.1 %.", "another"]
+
+
+def test_a_file_is_attached_once(desk: Desk) -> None:
+    ref = desk.create().ref
+    attach = desk.outbound(Verb.ATTACH, "attach/final", file=FILE)
+    assert not desk.connector.write(attach, ref).was_found
+    assert desk.connector.write(attach, ref).was_found
+    (file,) = desk.seen(ref).fields.attachment
+    assert (file.filename, file.size) == (FILE.name, len(FILE.content))
+
+
+def test_a_task_becomes_a_sub_task_once(desk: Desk) -> None:
+    ref = desk.create().ref
+    fields = {"title": "Hire\nsomebody", "due": "2024-08-15", "owner": desk.account("claudia.braun")}
+    task = desk.outbound(Verb.TASK, "task/1", fields=fields)
+    assert not desk.connector.write(task, ref).was_found
+    assert desk.connector.write(task, ref).was_found
+    (found,) = desk.seen(ref).fields.subtasks
+    assert found.fields.summary == "Hire somebody"
+
+
+def test_at_most_ten_triggers_are_linked_and_each_once(desk: Desk) -> None:
+    ref = desk.create().ref
+    issues = desk.claudia.search_issues("project = OPS ORDER BY created DESC", maxResults=12)
+    ids = tuple(issue.id for issue in issues)
+    link = desk.outbound(Verb.LINK, "triggers", trigger_ids=(*ids[:2], "999999999", *ids[2:]))
+    receipt = desk.connector.write(link, ref)
+    assert len(desk.seen(ref).fields.issuelinks) == 9  # one of the first ten does not exist
+    assert set(receipt.unwritten) == {"trigger 999999999", *(f"trigger {id}" for id in ids[9:])}
+    assert "404" in receipt.unwritten["trigger 999999999"]
+    desk.connector.write(link, ref)
+    assert len(desk.seen(ref).fields.issuelinks) == 9
+
+
+# --- the workflow ---------------------------------------------------------------------------------------------
+
+
+def test_the_issue_follows_our_state_by_the_status_a_transition_leads_to(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.update(ref, state="doing")
+    assert desk.seen(ref).fields.status.name == "In Progress"
+    desk.update(ref, state="on_hold")
+    assert desk.seen(ref).fields.status.name == "On Hold"
+    desk.update(ref, state="doing")
+    desk.update(ref, state="closed", verdict="improved")
+    issue = desk.seen(ref)
+    assert (issue.fields.status.name, issue.fields.resolution.name) == ("Done", "Done")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "resolution"),
+    [("improved", "Done"), ("not_enough_data", "Inconclusive"), ("worse", "Inconclusive"), (None, "Inconclusive")],
+)
+def test_only_success_is_resolved_as_done(desk: Desk, verdict: str | None, resolution: str) -> None:
+    ref = desk.create().ref
+    desk.update(ref, state="doing")
+    desk.update(ref, state="closed", verdict=verdict)
+    assert desk.seen(ref).fields.resolution.name == resolution
+
+
+def test_a_resolution_of_ones_own_counts(desk: Desk, connect: Connect) -> None:
+    desk.connector = connect(desk.flavour, resolutions={"no_success": "Won't Do"})
+    ref = desk.create().ref
+    desk.update(ref, state="doing")
+    desk.update(ref, state="closed", verdict="worse")
+    assert desk.seen(ref).fields.resolution.name == "Won't Do"
+
+
+def test_a_state_without_a_way_is_told_in_a_comment_once_and_the_action_goes_on(desk: Desk) -> None:
+    ref = desk.create().ref
+    for _ in range(2):  # from To Do no transition leads to Done
+        receipt = desk.update(ref, state="closed", verdict="improved")
+        assert receipt.unwritten["state"] == "no transition that we may take leads to closed"
+    assert desk.seen(ref).fields.status.name == "To Do"
+    (comment,) = desk.claudia.comments(ref.id)
+    assert "found no transition to closed" in comment.body
+
+
+def test_an_issue_that_a_person_moved_is_followed_not_overruled(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.move(ref, "Put on hold")
+    receipt = desk.update(ref, state="doing")
+    assert desk.seen(ref).fields.status.name == "On Hold"
+    assert "a person moved the issue to On Hold" in receipt.unwritten["state"]
+
+
+def test_a_status_means_what_the_connection_says(desk: Desk, connect: Connect) -> None:
+    desk.connector = connect(desk.flavour, statuses={"10012": "on_hold", "On Hold": "review"})
+    ref = desk.create().ref
+    desk.update(ref, state="doing")
+    desk.update(ref, state="on_hold")  # by the id of In Review
+    assert desk.seen(ref).fields.status.name == "In Review"
+    assert desk.state(ref).state == "on_hold"
+
+
+# --- refusals -------------------------------------------------------------------------------------------------
+
+
+def test_a_user_without_rights_is_told_which_and_nothing_is_written(desk: Desk, connect: Connect) -> None:
+    desk.connector = connect(desk.flavour, user="reader")
+    with pytest.raises((PermissionMissing, WriteRefused)) as caught:
+        desk.create()
+    assert caught.value.mend
+    assert desk.labelled() == []
+
+
+def test_a_project_that_is_not_there_is_named(desk: Desk, connect: Connect) -> None:
+    desk.connector = connect(desk.flavour, improvement_project="NOPE")
+    with pytest.raises(MappingError, match="no project “NOPE”") as caught:
+        desk.create()
+    assert "improvement_project" in str(caught.value.where)
+
+
+def test_an_issue_that_is_gone_is_said_to_be_gone(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.claudia.issue(ref.id).delete()
+    calls: list[Any] = [lambda: desk.update(ref), lambda: desk.note(ref)]
+    for call in calls:
+        with pytest.raises(WriteRefused, match=f"{ref.number} is gone or hidden") as caught:
+            call()
+        assert caught.value.mend
+    assert desk.state(ref).is_missing
+
+
+def test_a_write_before_the_creation_is_refused(desk: Desk) -> None:
+    with pytest.raises(WriteRefused, match="does not exist yet"):
+        desk.connector.write(desk.outbound(Verb.NOTE, "note/1", text="x"), None)
