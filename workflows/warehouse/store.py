@@ -189,6 +189,7 @@ def _connected(path: Path, memory_limit: str) -> Any:
         "TimeZone": "'UTC'",
         "memory_limit": f"'{memory_limit}'",
         "threads": THREADS,
+        "checkpoint_threshold": "'64MB'",  # some batches: a checkpoint after each would write every row group twice
         "preserve_insertion_order": "false",
         "enable_progress_bar": "false",
     }
