@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.db import connection as state
 
 from connectors.base import Capabilities, Connector
-from improvement.errors import RegelkreisError
+from connectors.config import ConnectionConfig
+from connectors.registry import connector
+from improvement.errors import (
+    ConnectionFailed,
+    CredentialsRefused,
+    MappingError,
+    PermissionMissing,
+    RegelkreisError,
+)
 from workflows import cycle
-from workflows.models import Connection
+from workflows.models import Connection, RejectedRecord
+
+#: Whoever asks for a diagnosis wants it now: one attempt, and no longer than this for one answer.
+PATIENCE = {"max_attempts": 1, "timeout_s": 20.0, "max_wait_s": 5.0}
+#: What a connection that says nothing at all lacks; the first class that fits counts.
+BLOCKED_AT: tuple[tuple[type[RegelkreisError], str], ...] = (
+    (CredentialsRefused, "credentials"),
+    (PermissionMissing, "permission"),
+    (ConnectionFailed, "reachability"),
+    (MappingError, "mapping"),
+    (RegelkreisError, "connection"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that was looked at."""
+    """One thing that was looked at; ``mend`` says what to do about it where it is not well."""
 
     connection: str
     check: str
@@ -30,17 +54,15 @@ class HealthLine:
 
 
 def examine() -> list[HealthLine]:
-    """Look at the home, the rules, and each connection; nothing is changed on a platform."""
-    lines = _home()
-    for name in sorted(settings.REGELKREIS.connections):
-        try:
-            with cycle.connectors([name]) as opened:
-                capabilities = _describe(opened[0])
-        except RegelkreisError as error:
-            lines.append(HealthLine(name, "connection", False, error.what, error.mend))
-            continue
-        lines += [HealthLine(name, item.check, item.is_ok, item.detail, item.mend) for item in capabilities.findings]
-    return lines
+    """Look at the home, the state, the rules, and each connection; nothing is changed on a platform."""
+    lines = [*_home(), *_rules()]
+    configured = settings.REGELKREIS.connections
+    if not configured:
+        mend = f"Describe one in {settings.REGELKREIS.home / 'regelkreis.toml'}."
+        lines.append(HealthLine("", "connections", False, "none is configured", mend))
+    for name in sorted(configured):
+        lines += _connection(name, configured[name])
+    return [line if not line.is_ok else HealthLine(line.connection, line.check, True, line.detail) for line in lines]
 
 
 def connect(name: str) -> dict[str, Any]:
@@ -60,30 +82,91 @@ def _describe(one: Connector) -> Capabilities:
     return capabilities
 
 
-def _home() -> list[HealthLine]:
+def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
+    """What the platform shows us, how much there is to pull, and how the last pull went."""
+    account = config.user or ""
+    row, _ = Connection.objects.get_or_create(
+        name=name, defaults={"platform": config.platform, "integration_account": account}
+    )
+    try:
+        with closing(connector(config.model_copy(update=PATIENCE))) as one:
+            for found in _describe(one).findings:
+                yield HealthLine(name, found.check, found.is_ok, found.detail, found.mend)
+            yield from _volume(one, config)
+    except RegelkreisError as error:
+        check = next(text for kind, text in BLOCKED_AT if isinstance(error, kind))
+        yield HealthLine(name, check, False, error.what, error.mend)
+    yield from _last_pull(row)
+
+
+def _volume(one: Connector, config: ConnectionConfig) -> Iterator[HealthLine]:
+    """How much there is of each kind, by the platform's own count."""
+    now = datetime.now(UTC)
+    for kind in one.kinds():
+        try:
+            count = one.count(kind, until=now)
+        except MappingError:
+            continue  # its line is there already, one for each field
+        except RegelkreisError as error:
+            yield HealthLine(one.name, f"volume of {kind.value}s", False, error.what, error.mend)
+            continue
+        if count is not None:
+            requests = -(-count // config.rows_per_page)
+            detail = f"{count:,} records: {requests:,} requests of {config.rows_per_page:,} for the first pull"
+            yield HealthLine(one.name, f"volume of {kind.value}s", True, detail)
+
+
+def _last_pull(row: Connection) -> Iterator[HealthLine]:
+    if row.last_pull_as_of is None:
+        yield HealthLine(row.name, "last pull", True, "none yet")
+        return
+    detail = f"for {row.last_pull_as_of:%Y-%m-%d %H:%M} UTC"
+    if row.last_error:
+        detail += f", with errors: {row.last_error}"
+    yield HealthLine(row.name, "last pull", not row.last_error, detail, f"Run `regelkreis pull {row.name}` again.")
+    rejected = RejectedRecord.objects.filter(connection=row).order_by("id")
+    if first := rejected.first():
+        detail = f"{rejected.count()}, such as {first.kind} {first.record_id}, {first.field}: {first.reason}"
+        yield HealthLine(row.name, "unreadable records", False, detail, "Correct the mapping, or the record.")
+
+
+def _home() -> Iterator[HealthLine]:
     config = settings.REGELKREIS
     key = config.ledger_key
-    lines = [
-        HealthLine("", "home", config.home.is_dir(), str(config.home), "Run `regelkreis init`."),
-        HealthLine("", "ledger key", key.exists(), str(key), "Run `regelkreis init`, or restore your backup."),
-    ]
-    if key.exists():
-        is_private = key.stat().st_mode & 0o077 == 0
-        lines.append(
-            HealthLine("", "ledger key is private", is_private, oct(key.stat().st_mode & 0o777), f"chmod 600 {key}")
-        )
-    errors: list[str] = []
-    if config.rules.is_dir():
-        from improvement.rules import check_paths
+    yield HealthLine("", "home", config.home.is_dir(), str(config.home), "Run `regelkreis init`.")
+    yield HealthLine("", "state", True, _state())
+    yield HealthLine("", "ledger key", key.exists(), str(key), "Run `regelkreis init`, or restore your backup.")
+    for file in (key, config.secret_key, config.home / "secrets", config.home / "regelkreis.toml"):
+        if file.exists():
+            yield _privacy(file)
 
-        report = check_paths([config.rules])
-        errors = [str(error) for error in report.errors]
-        detail = "; ".join(errors) or f"{len(report.rules)} rules"
-        lines.append(HealthLine("", "rules", not errors, detail, "`regelkreis rules check` shows each error."))
-    if not config.connections:
-        lines.append(
-            HealthLine(
-                "", "connections", False, "none is configured", f"Describe one in {config.home / 'regelkreis.toml'}."
-            )
-        )
-    return lines
+
+def _state() -> str:
+    """Where the state is; it answers, or no command would have come this far."""
+    if state.vendor == "sqlite":
+        return f"SQLite: {state.settings_dict['NAME']}"
+    with state.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        version = cursor.fetchone()[0]
+    described = state.settings_dict
+    return f"PostgreSQL {version}: {described['NAME']} on {described['HOST']}:{described['PORT'] or 5432}"
+
+
+def _privacy(file: Path) -> HealthLine:
+    mode = file.stat().st_mode & 0o777
+    allowed = 0o700 if file.is_dir() else 0o600
+    mend = f"chmod {allowed:o} {file}"
+    return HealthLine("", f"{file.name} is private", mode & 0o077 == 0, f"mode {mode:o}", mend)
+
+
+def _rules() -> Iterator[HealthLine]:
+    folder = settings.REGELKREIS.rules
+    if not folder.is_dir():
+        mend = "Run `regelkreis init`, or correct the setting `rules`."
+        yield HealthLine("", "rules", False, f"there is no folder {folder}", mend)
+        return
+    from improvement.rules import check_paths
+
+    report = check_paths([folder])
+    detail = "; ".join(str(error) for error in report.errors) or f"{len(report.rules)} rules"
+    yield HealthLine("", "rules", not report.errors, detail, "`regelkreis rules check` shows each error.")

@@ -1,0 +1,132 @@
+"""`doctor` says what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from tests.workflows.cli.test_startup import regelkreis
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    with running_sandbox(platforms=("servicenow", "jira_dc"), size="small") as running:
+        running.set_options("servicenow", denied={"auckland": ["task_sla:read", "sn_cim_register"]})
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    assert regelkreis(tmp_path, "init").returncode == 0
+    return tmp_path
+
+
+def connected(home: Path, url: str, *, platform: str = "servicenow", user: str = "regelkreis", more: str = "") -> None:
+    (home / "regelkreis.toml").write_text(
+        f'[connections.acme]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n{more}', encoding="utf-8"
+    )
+    (home / "secrets" / "connections__acme__password").write_text("sandbox")
+
+
+def diagnosis(home: Path, *, code: int) -> dict[str, dict[str, str]]:
+    """The lines of ``doctor --json`` by what was checked."""
+    done = regelkreis(home, "doctor", "--json")
+    assert done.returncode == code, done.stdout + done.stderr
+    return {line["check"]: line for line in json.loads(done.stdout)}
+
+
+def failing(lines: dict[str, dict[str, str]]) -> set[str]:
+    return {check for check, line in lines.items() if not line["is_ok"]}
+
+
+def test_a_servicenow_that_is_well(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    lines = diagnosis(home, code=0)
+    assert {"reachability", "credentials", "time zone", "clock", "permission incident", "mapping task_sla"} <= set(
+        lines
+    )
+    assert "SQLite" in lines["state"]["detail"]
+    assert "mode cim" in lines["write-back"]["detail"]
+    assert "requests of 5,000 for the first pull" in lines["volume of tickets"]["detail"]
+    assert lines["last pull"]["detail"] == "none yet"
+    assert {line["mend"] for line in lines.values()} == {""}
+
+
+def test_a_jira_whose_clock_stands_elsewhere_is_well_but_for_that(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.jira_dc_url, platform="jira")
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"clock"}  # the sandbox lives in its own time
+    assert {"Browse Projects", "Create Issues", "write-back", "mapping of slas", "volume of tickets"} <= set(lines)
+
+
+def test_a_wrong_password(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    (home / "secrets" / "connections__acme__password").write_text("wrong-password")
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"credentials"}
+    assert "Check user and password" in lines["credentials"]["mend"]
+    assert "wrong-password" not in str(lines)
+
+
+def test_an_unreachable_host(home: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        connected(home, f"http://127.0.0.1:{port}")
+        lines = diagnosis(home, code=1)
+    assert failing(lines) == {"reachability"}
+    assert str(port) in lines["reachability"]["detail"]
+    assert "Check the address" in lines["reachability"]["mend"]
+
+
+def test_a_user_with_fewer_rights(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url, user="auckland")
+    lines = diagnosis(home, code=1)
+    assert "permission task_sla" in failing(lines)
+    assert "task_sla" in lines["permission task_sla"]["detail"]
+    assert lines["permission task_sla"]["mend"]
+    assert lines["permission incident"]["is_ok"]
+    assert "mode problem" in lines["write-back"]["detail"]  # the register is denied: the next mode is taken
+
+
+def test_a_reader_of_jira_cannot_write_back(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.jira_dc_url, platform="jira", user="reader")
+    lines = diagnosis(home, code=1)
+    assert {"Create Issues", "Edit Issues", "write-back"} <= failing(lines)
+    assert lines["Create Issues"]["mend"] == "Give our user the permission Create Issues."
+
+
+def test_a_field_that_the_platform_does_not_have(home: Path, sandbox: RunningSandbox) -> None:
+    connected(
+        home, sandbox.servicenow_url, more='[connections.acme.mapping.incident.fields]\ncustomer = "compny.name"\n'
+    )
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"field incident.compny.name"}
+    assert "Did you mean company?" in lines["field incident.compny.name"]["detail"]
+
+
+def test_a_broken_rule_and_an_open_secret_are_found_too(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    (home / "rules" / "broken.yaml").write_text("kind: Rule\n  bad: [")
+    (home / "ledger.key").chmod(0o644)
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"rules", "ledger.key is private"}
+    assert "broken.yaml:2" in lines["rules"]["detail"]
+    assert lines["ledger.key is private"]["mend"] == f"chmod 600 {home}/ledger.key"
+
+
+def test_what_a_pull_could_not_read_is_told(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    now = sandbox.clock().strftime("%Y-%m-%dT%H:%MZ")
+    assert regelkreis(home, "pull", "--as-of", now).returncode == 0
+    assert sandbox.clock().strftime("%Y-%m-%d") in diagnosis(home, code=0)["last pull"]["detail"]
+    (home / "regelkreis.toml").write_text((home / "regelkreis.toml").read_text().replace("127.0.0.1", "127.0.0.2"))
+    assert regelkreis(home, "pull", "--as-of", now, REGELKREIS_CONNECTIONS__ACME__MAX_ATTEMPTS="1").returncode == 1
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"reachability", "last pull"}
+    assert "could not be reached" in lines["last pull"]["detail"]
