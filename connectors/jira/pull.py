@@ -51,9 +51,10 @@ class Puller:
             pages = self._with_others(since, until)
         else:
             pages = self._search(kind, self._plan.where[kind], since, until)
-        yield from pages
         if since is not None and (late := self._changed_unnoticed(kind, since)):
+            # First, and without moving the cursor: a kill in between repeats them instead of losing them.
             yield from self._search(kind, late, None, until, cursor=cursor)
+        yield from pages
 
     def close(self) -> None:
         """Remove what nobody fetched."""
