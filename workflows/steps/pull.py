@@ -7,10 +7,11 @@ reads the overlap again, and the upsert makes that free.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import pyarrow as pa
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +25,7 @@ from workflows.warehouse import Warehouse, Zones
 
 log = structlog.get_logger()
 Progress = Callable[[str, RecordKind, int], None]
+LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ def _pull_kind(
     started = time.monotonic()
     saved = PullCursor.objects.filter(connection=row, kind=kind.value).first()
     cursor = Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
-    for page in connector.pull(kind, cursor, until=report.as_of):
+    for page in _gathered(connector.pull(kind, cursor, until=report.as_of)):
         loaded = warehouse.load(kind, page.batch, seen_at=report.as_of, zones=zones())
         report.read += loaded.read
         report.new += loaded.new
@@ -117,6 +119,34 @@ def _pull_kind(
         if on_progress is not None:
             on_progress(row.name, kind, report.read)
     report.seconds = time.monotonic() - started
+
+
+def _gathered(pages: Iterator[Page]) -> Iterator[Page]:
+    """Small pages as one, so that few loads do; what was read before a failure is still handed on."""
+    held: list[Page] = []
+    try:
+        for page in pages:
+            if held and sum(one.batch.num_rows for one in (*held, page)) > LOAD_ROWS:
+                yield _as_one(held)
+                held = []
+            held.append(page)
+    except RegelkreisError:
+        if held:
+            yield _as_one(held)
+        raise
+    if held:
+        yield _as_one(held)
+
+
+def _as_one(pages: list[Page]) -> Page:
+    return Page(
+        kind=pages[0].kind,
+        batch=pa.concat_tables([page.batch for page in pages]),
+        cursor=pages[-1].cursor,
+        rejected=tuple(rejected for page in pages for rejected in page.rejected),
+        requests=sum(page.requests for page in pages),
+        retries=sum(page.retries for page in pages),
+    )
 
 
 def _remember(row: Connection, page: Page, seen_at: datetime) -> None:

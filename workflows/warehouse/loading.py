@@ -227,19 +227,20 @@ def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) 
 
 def _changes(kind: RecordKind) -> str:
     """One row for every changed field that a metric reads; also when a tombstone came back."""
-    key = _key_text(kind, "i")
-    parts = [
-        f"SELECT '{kind.value}' AS kind, i.connection, {key} AS key, '{name}' AS field, "
-        f"{_text(kind, name, 'e')} AS old, {_text(kind, name, 'i')} AS new, $seen::TIMESTAMPTZ AS seen_at "
-        f"FROM earlier e JOIN incoming i USING (position) "
-        f'WHERE e."{name}" IS DISTINCT FROM i."{name}"'
+    fields = [
+        f"CASE WHEN e.\"{name}\" IS DISTINCT FROM i.\"{name}\" THEN {{'field': '{name}', "
+        f"'old': {_text(kind, name, 'e')}, 'new': {_text(kind, name, 'i')}}} END"
         for name in READ_BY_METRICS[kind]
     ]
-    parts.append(
-        f"SELECT '{kind.value}', i.connection, {key}, 'vanished_at', {_iso('e.vanished_at')}, NULL, $seen::TIMESTAMPTZ "
-        "FROM earlier e JOIN incoming i USING (position) WHERE e.was_gone"
+    fields.append(
+        f"CASE WHEN e.was_gone THEN {{'field': 'vanished_at', 'old': {_iso('e.vanished_at')}, "
+        "'new': CAST(NULL AS VARCHAR)} END"
     )
-    return " UNION ALL ".join(parts)
+    return (
+        f"SELECT '{kind.value}' AS kind, connection, key, c.field, c.old, c.new, $seen::TIMESTAMPTZ AS seen_at "
+        f"FROM (SELECT i.connection, {_key_text(kind, 'i')} AS key, unnest([{', '.join(fields)}]) AS c "
+        "FROM earlier e JOIN incoming i USING (position)) WHERE c IS NOT NULL"
+    )
 
 
 def _key_text(kind: RecordKind, alias: str) -> str:
