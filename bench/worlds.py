@@ -6,10 +6,11 @@ bends u, the volume or the controls in one way, so that each guard of the check 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import norm
 
 from improvement.check import Series
 
@@ -21,6 +22,7 @@ BASE_WEEK = 2800  # the ISO week (improvement.weeks) that a world's week 0 stand
 AFTER_WEEKS = 13
 TAIL_WEEKS = 78  # weeks of a world beyond its history: room for the rule to fire and for the looks
 TAU_H = 240.0
+SHARED_SD, PRIVATE_SD = 0.15, 0.25
 RULE_WEEKS = 4
 FIRES_AT = {"breach": 1.35, "count": 1.25, "time": 1.25, "csat": -0.25}
 EFFECT_ON_U = {"breach": np.log(0.5), "count": np.log(0.7) / 0.7, "time": np.log(0.7) / 0.6, "csat": -1.0}
@@ -28,12 +30,11 @@ EFFECT_ON_U = {"breach": np.log(0.5), "count": np.log(0.7) / 0.7, "time": np.log
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """How a world differs from the plain one. Shifts are on u; *a* and *k* count weeks and controls."""
+    """How a world differs from the plain one. Shifts are on u."""
 
-    name: str
     rho: float | None = None  # autocorrelation of shared and private noise
     season: float = 0.25
-    drift: float = 0.0  # a week, in every scope
+    drift: float = 0.0  # a week, in every scope; the level is what it has come to when the rule begins to look
     own_weeks: int | None = None  # the rule compares with the scope's own last weeks
     pre_trend: float = 0.0  # a week, in the scope only
     trend_weeks: int | None = None  # … for so long before the trigger (None: all along)
@@ -57,7 +58,6 @@ class World:
     controls: dict[str, Series]
     trigger: tuple[int, int]  # ISO weeks, both included
     after_from: int  # ISO week
-    extra: dict[str, Array] = field(default_factory=dict)
 
 
 def ar1(rng: np.random.Generator, rho: float, sd: float, shape: tuple[int, ...]) -> Array:
@@ -69,26 +69,28 @@ def ar1(rng: np.random.Generator, rho: float, sd: float, shape: tuple[int, ...])
     return noise
 
 
-def make(metric: Metric, variant: Variant, *, history: int, has_effect: bool, seed: int) -> World | None:
-    """One world, or None where the rule never fired in time."""
+def make(metric: Metric, variant: Variant, *, history: int, has_effect: bool, seed: tuple[int, ...]) -> World | None:
+    """One world, or None where the rule never fired in time. The same seed gives the same world."""
     rng = np.random.default_rng(seed)
     weeks = TAIL_WEEKS + history
     t = np.arange(weeks)
     load = rng.uniform(*variant.load, SCOPES)
     wave = variant.season * np.cos(2 * np.pi * t / 52.18 + rng.uniform(0, 2 * np.pi))
-    shared = wave + ar1(rng, variant.rho if variant.rho is not None else 0.5, 0.15, (weeks,))
-    private = ar1(rng, variant.rho if variant.rho is not None else 0.4, 0.25, (SCOPES, weeks))
-    u = load[:, None] * shared + private + variant.drift * t
+    shared = wave + ar1(rng, variant.rho if variant.rho is not None else 0.5, SHARED_SD, (weeks,))
+    private = ar1(rng, variant.rho if variant.rho is not None else 0.4, PRIVATE_SD, (SCOPES, weeks))
+    u = load[:, None] * shared + private + variant.drift * (t - history)
     if variant.healing is not None:
         size, length = variant.healing
-        begin = int(rng.integers(history + RULE_WEEKS, weeks - AFTER_WEEKS - 12))
-        u[int(rng.integers(SCOPES)), begin : begin + length] += size
+        # When the rule begins to look, in the scope that wins ties: so that the rule fires on what heals by itself.
+        begin = history + int(rng.integers(RULE_WEEKS))
+        u[0, begin : begin + length] += size
     low, high = np.log(variant.volume[0]), np.log(variant.volume[1])
     volume = np.exp(rng.uniform(low, high, SCOPES))
     level = rng.uniform(-2.3, -1.4, SCOPES) if metric != "time" else rng.uniform(1.8, 2.8, SCOPES)
     n = rng.poisson(volume[:, None], (SCOPES, weeks)).astype(float)
     y, d = _observe(metric, rng, n, u, level, volume, variant)
-    fired = _first_firing(metric, y, d, history=history, weeks=weeks, own_weeks=variant.own_weeks, u=u, level=level)
+    target = long_run(metric, variant, level, volume, load)
+    fired = _first_firing(metric, y, d, target, first=history + RULE_WEEKS, own_weeks=variant.own_weeks)
     if fired is None:
         return None
     who, when = fired
@@ -131,22 +133,48 @@ def _expit(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
+def long_run(metric: Metric, variant: Variant, level: Array, volume: Array, load: Array) -> Array:
+    """The weekly value each scope has on average over its seasons and noise: what the rule's target is made of."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
+    sd = np.hypot(load * np.hypot(variant.season / np.sqrt(2), SHARED_SD), PRIVATE_SD)
+    u = sd[:, None] * nodes
+    return np.asarray(_expected(metric, variant, level[:, None], volume[:, None], u) @ weights / weights.sum())
+
+
+def _expected(metric: Metric, variant: Variant, a: Array, volume: Array, u: Array) -> Array:
+    """The expected weekly value given u: :func:`_observe` without its noise."""
+    if metric == "breach":
+        if variant.mix is not None:
+            return variant.mix[0] * _expit(a + 1.0 + u) + (1 - variant.mix[0]) * _expit(a - 0.5 + u)
+        return _expit(a + u)
+    if metric == "count":
+        return volume * np.exp(0.7 * u)
+    if metric == "time":
+        mu, sd, log_tau = a + 0.6 * u, 1.5, np.log(TAU_H)
+        below = np.exp(mu + sd**2 / 2) * norm.cdf((log_tau - mu - sd**2) / sd)
+        return below + TAU_H * norm.sf((log_tau - mu) / sd)
+    mean = 4.2 - 0.5 * u
+    return 1 + sum(norm.sf((edge - mean) / 1.1) for edge in (1.5, 2.5, 3.5, 4.5))
+
+
 def _first_firing(
-    metric: Metric, y: Array, d: Array, *, history: int, weeks: int, own_weeks: int | None, u: Array, level: Array
+    metric: Metric, y: Array, d: Array, target: Array, *, first: int, own_weeks: int | None
 ) -> tuple[int, int] | None:
-    """The first scope whose 4-week value reaches its threshold, not before ``history`` + 4 weeks."""
+    """The first scope whose 4-week value is too far from its long-run level, and in which week.
+
+    With ``own_weeks`` the rule compares with the scope's own last weeks before the window instead.
+    """
     cy = np.cumsum(np.pad(y, ((0, 0), (1, 0))), axis=1)
     cd = np.cumsum(np.pad(d, ((0, 0), (1, 0))), axis=1)
-    factor = FIRES_AT[metric]
-    for t in range(history + RULE_WEEKS, weeks - AFTER_WEEKS - 6):
-        num, den = cy[:, t] - cy[:, t - RULE_WEEKS], cd[:, t] - cd[:, t - RULE_WEEKS]
-        start = 0 if own_weeks is None else t - RULE_WEEKS - own_weeks
-        base_d = cd[:, t - RULE_WEEKS] - cd[:, start]
+    limit = FIRES_AT[metric]
+    for t in range(first, y.shape[1] - AFTER_WEEKS - 6):
+        begin = t - RULE_WEEKS
+        base = target
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = num / den
-            base = (cy[:, t - RULE_WEEKS] - cy[:, start]) / base_d
-        is_bad = value <= base + factor if metric == "csat" else value >= base * factor
-        is_bad &= (den > 0) & (base_d > 0)
+            value = (cy[:, t] - cy[:, begin]) / (cd[:, t] - cd[:, begin])
+            if own_weeks is not None:
+                base = (cy[:, begin] - cy[:, begin - own_weeks]) / (cd[:, begin] - cd[:, begin - own_weeks])
+            is_bad = value <= base + limit if metric == "csat" else value >= base * limit
         if is_bad.any():
             return int(np.flatnonzero(is_bad)[0]), t - 1
     return None

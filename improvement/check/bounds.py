@@ -20,9 +20,7 @@ def bounds(looks: tuple[int, ...]) -> dict[int, float]:
 
     share = np.array(looks, dtype=float) / looks[-1]
     if len(looks) == 1:
-        from scipy.stats import norm
-
-        return {looks[0]: float(norm.ppf(1 - ALPHA / 2))}
+        return {looks[0]: two_sided(ALPHA)}
     correlation = np.sqrt(np.minimum.outer(share, share) / np.maximum.outer(share, share))
 
     def exceeds(c: float) -> float:
@@ -31,6 +29,13 @@ def bounds(looks: tuple[int, ...]) -> dict[int, float]:
 
     c = float(brentq(exceeds, 1.6, 4.0, xtol=1e-6))
     return {look: c / float(np.sqrt(part)) for look, part in zip(looks, share, strict=True)}
+
+
+def two_sided(alpha: float) -> float:
+    """|z| of a single test."""
+    from scipy.stats import norm
+
+    return float(norm.ppf(1 - alpha / 2))
 
 
 def _inside(limit: np.ndarray, correlation: np.ndarray) -> float:

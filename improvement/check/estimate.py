@@ -12,6 +12,7 @@ from improvement.check.fit import Fit, FitFailed, fit, inflation, spread, with_h
 from improvement.check.model import Family, Floats, Series
 
 ONE_SIDED = 0.05
+RUNAWAY_SE = 20.0  # on a log scale: a window the model could only fit by leaving for infinity
 YEAR_WEEKS = 365.25 / 7
 
 
@@ -27,6 +28,11 @@ class Estimate:
     reference_weeks: int
     after_weeks: int
     has_half_event: bool
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, by t."""
+        return float(2 * student.sf(abs(self.t), self.df))
 
     @property
     def t(self) -> float:
@@ -83,7 +89,7 @@ def estimate(data: Data, extra: Extra | None = None) -> Estimate:
     found = fit(data.family, cells, np.column_stack(columns), data.offset)
     rho = found.rho
     se = found.se(1) * inflation(rho, before, after)
-    if not np.isfinite(se) or se <= 0 or se > 20:
+    if not np.isfinite(se) or se <= 0 or (data.family != "score" and se > RUNAWAY_SE):
         raise FitFailed("the standard error ran away")
     return Estimate(float(found.params[1]), se, found.df, rho, found.phi, before, after, has_half)
 
@@ -97,9 +103,9 @@ def slope(data: Data) -> tuple[float, float]:
     return float(found.params[1]), float(found.params[1]) / se
 
 
-def indicators(data: Data, masks: list[np.ndarray]) -> tuple[Fit, bool]:
+def indicators(data: Data, masks: list[np.ndarray]) -> Fit:
     """Fit [1, masks…]: for the confirmation window beside *after*."""
     rest = ~np.logical_or.reduce(masks)
-    cells, has_half = with_half_event(data.family, data.cells, [rest, *masks])
+    cells, _ = with_half_event(data.family, data.cells, [rest, *masks])
     design = np.column_stack([np.ones(len(cells.week)), *(mask.astype(float) for mask in masks)])
-    return fit(data.family, cells, design, data.offset), has_half
+    return fit(data.family, cells, design, data.offset)

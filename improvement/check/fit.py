@@ -13,6 +13,7 @@ import numpy as np
 from improvement.check.model import Family, Floats, Series
 
 MAX_RHO = 0.8
+RUNAWAY = 50.0  # e^50 times is no estimate
 
 
 class FitFailed(Exception):
@@ -95,7 +96,7 @@ def fit(family: Family, cells: Series, design: Floats, offset: Floats) -> Fit:
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise FitFailed(str(error)) from error
     params = np.asarray(found.params)
-    if not np.isfinite(params).all() or np.abs(params).max() > 50:
+    if not np.isfinite(params).all() or (family != "score" and np.abs(params).max() > RUNAWAY):
         raise FitFailed("the estimates ran away")
     mu = np.asarray(found.mu)
     variance = model.family.variance(mu)

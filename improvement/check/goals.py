@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from improvement.errors import InputError
+
+if TYPE_CHECKING:
+    from improvement.check.model import CheckPlan, Series
 
 _FORM = re.compile(r"^([+-]?)(\d+(?:\.\d+)?)\s*(%?)$")
 
@@ -39,17 +43,25 @@ class Goal:
         """Half of it, in its own unit."""
         return Goal(self.value / 2, self.is_percent)
 
+    def check_form(self, family: str) -> None:
+        """Refuse points where a percentage is meant, a percentage where points are, and −100 % of anything."""
+        if family == "score":
+            if self.is_percent:
+                raise InputError(f"A goal of {self.text} has no meaning for a score.", mend="Write points, like +0.25.")
+        elif not self.is_percent:
+            raise InputError(f"A goal of {self.text} has no meaning here.", mend="Write a percentage, like -30%.")
+        elif self.value <= -1:
+            raise InputError(f"A goal of {self.text} leaves nothing.", mend="Choose one smaller than -100%.")
+
     def link_size(self, *, family: str, sign: int, rate: float) -> float:
         """Its size on the link scale, positive on the good side, given the reference rate.
 
         Proportions: the log odds ratio that moves ``rate`` by the goal; counts and times: the log ratio; scores: the
-        points themselves. :class:`InputError` where the goal leaves the possible range.
+        points themselves. :class:`InputError` where the goal has the wrong form or leaves the possible range.
         """
+        self.check_form(family)
         if family == "score":
-            points = self.value * rate if self.is_percent else self.value
-            return sign * points
-        if not self.is_percent:
-            raise InputError(f"A goal of {self.text} has no meaning here.", mend="Write a percentage, like -30%.")
+            return sign * self.value
         if family == "proportion":
             reached = rate * (1 + self.value)
             if not 0 < reached < 1 or not 0 < rate < 1:
@@ -58,6 +70,18 @@ class Goal:
                     mend="It has to stay between 0 % and 100 %.",
                 )
             return sign * math.log((reached / (1 - reached)) / (rate / (1 - rate)))
-        if 1 + self.value <= 0:
-            raise InputError(f"A goal of {self.text} leaves nothing.", mend="Choose one smaller than -100%.")
         return sign * math.log(1 + self.value)
+
+
+def sizes(plan: CheckPlan, reference: Series) -> tuple[float, float]:
+    """Goal and minimum effect of a plan on the link scale, given the weeks of its reference.
+
+    A share without any event (or with only events) counts as half an event off the edge, as in the fit.
+    :class:`InputError` where a goal cannot be reached from there.
+    """
+    events, volume = float(reference.numerator.sum()), float(reference.denominator.sum())
+    if plan.family == "proportion":
+        events = min(max(events, 0.5), volume - 0.5)
+    rate, sign, family = events / volume, plan.direction.sign, plan.family or ""
+    goal = plan.goal.link_size(family=family, sign=sign, rate=rate)
+    return goal, (plan.min_effect or plan.goal.half).link_size(family=family, sign=sign, rate=rate)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from improvement.check.estimate import Data, Estimate, estimate, slope, trend
-from improvement.check.fit import FitFailed, control_offset, link
+from improvement.check.fit import FitFailed, link
 from improvement.check.model import Floats, GuardResult, Series, Status
 
 NAMES = {
+    1: "reference before trigger",
     2: "sustain",
     3: "pre-trend",
     4: "two witnesses",
@@ -19,12 +20,36 @@ NAMES = {
     7: "few controls",
     8: "alone",
 }
-LONG = 104
+KEPT = 0.5  # of δ: what the last weeks, or the estimate without controls, have to keep
+FEW = 3  # under so many controls their own spread cannot be told
+TRENDING_T, TRENDING_T_IF_LONG = 0.5, 1.0
+
+
+NAMES_DE = {
+    1: "Referenz vor Auslöser",
+    2: "Dauer",
+    3: "Trend davor",
+    4: "zwei Zeugen",
+    5: "Einigkeit der Vergleichsgruppen",
+    6: "Zusammensetzung",
+    7: "wenige Vergleichsgruppen",
+    8: "allein",
+}
 
 
 def not_computed(number: int, why: str, why_de: str) -> GuardResult:
     """A guard that could not be computed: neither passed nor failed."""
     return GuardResult(number, NAMES[number], Status.NOT_COMPUTED, why, why_de)
+
+
+def not_asked(number: int, why: str, why_de: str) -> GuardResult:
+    """A guard that this kind of look does not ask for."""
+    return GuardResult(number, NAMES[number], Status.NOT_COMPUTED, why, why_de, is_asked=False)
+
+
+def reference_first() -> GuardResult:
+    """The reference ends before the weeks the rule looked at: the windows are made so."""
+    return GuardResult(1, NAMES[1], Status.PASSED, "by construction", "durch die Bauart")
 
 
 def _result(number: int, is_passed: bool, detail: str, detail_de: str, **figures: float | int | str) -> GuardResult:
@@ -41,49 +66,54 @@ def sustain(data: Data, found: Estimate, first_week: int) -> GuardResult:
     share = late.delta / found.delta if found.delta else 0.0
     return _result(
         2,
-        share >= 0.5,
+        share >= KEPT,
         f"the last weeks alone keep {share:.0%} of the effect",
         f"die letzten Wochen allein behalten {share:.0%} der Wirkung",
         share=share,
+        delta_late=late.delta,
     )
 
 
-def pre_trend(data: Data, long_before: Data | None, sign: int) -> GuardResult:
-    """If the reference was improving already, a model with that trend must agree."""
-    before = data.only(~data.is_after)
+def pre_trend(data: Data, long: Data | None, sign: int) -> GuardResult:
+    """If it was improving already, a model with that trend must agree.
+
+    With 104 complete weeks before the trigger (``long``: those and *after*) the trend is asked for twice: over all of
+    them at |t| > 0.5, and within the reference at |t| > 1.0.
+    """
+    asked = [(data, TRENDING_T, "")] if long is None else [(data, TRENDING_T_IF_LONG, ""), (long, TRENDING_T, "_104")]
+    figures: dict[str, float] = {}
+    against: list[Estimate] = []
+    is_trending = False
     try:
-        yearly, t_short = slope(before)
-        is_trending = sign * t_short > 0.5
-        t_long = None
-        if long_before is not None:
-            _, t_long = slope(long_before)
-            is_trending = sign * t_long > 0.5 and sign * t_short > 1.0
-        if not is_trending:
-            return _result(
-                3,
-                True,
-                "no trend before",
-                "kein Trend davor",
-                t_52=t_short,
-                **({"t_104": t_long} if t_long is not None else {}),
-            )
-        with_trend = estimate(data, trend)
+        for weeks, threshold, name in asked:
+            yearly, t = slope(weeks.only(~weeks.is_after))
+            figures |= {f"slope_a_year{name}": yearly, f"t{name}": t}
+            if sign * t <= threshold:
+                continue
+            is_trending = True
+            with_trend = estimate(weeks, trend)
+            figures |= {f"delta_with_trend{name}": with_trend.delta, f"t_with_trend{name}": with_trend.t}
+            if not with_trend.agrees_with(sign):
+                against.append(with_trend)
     except FitFailed as error:
         return not_computed(3, str(error), str(error))
+    if not is_trending:
+        return _result(3, True, "no trend before", "kein Trend davor", **figures)
+    if not against:
+        return _result(3, True, "it holds against the trend before", "hält gegen den Trend davor", **figures)
     return _result(
         3,
-        with_trend.agrees_with(sign),
-        f"it was improving before ({yearly:+.2f} a year); with that trend the effect is {with_trend.delta:+.2f}",
-        f"es besserte sich schon vorher ({yearly:+.2f} im Jahr); "
-        f"mit diesem Trend ist die Wirkung {with_trend.delta:+.2f}",
-        t_52=t_short,
-        delta_with_trend=with_trend.delta,
-        t_with_trend=with_trend.t,
+        False,
+        f"it was improving before; continuing that trend, the effect is {against[0].delta:+.2f}",
+        f"es besserte sich schon vorher; mit diesem Trend ist die Wirkung {against[0].delta:+.2f}",
+        **figures,
     )
 
 
-def two_witnesses(data: Data, found: Estimate) -> GuardResult:
+def two_witnesses(data: Data, found: Estimate, *, has_controls: bool) -> GuardResult:
     """The estimate without controls keeps at least half of δ, else the controls made it."""
+    if not has_controls:
+        return not_computed(4, "no controls", "keine Vergleichsgruppen")
     try:
         alone = estimate(data.with_offset(np.zeros(len(data.offset))))
     except FitFailed as error:
@@ -91,7 +121,7 @@ def two_witnesses(data: Data, found: Estimate) -> GuardResult:
     share = alone.delta / found.delta if found.delta else 0.0
     return _result(
         4,
-        share >= 0.5,
+        share >= KEPT,
         f"without controls {share:.0%} of the effect remain",
         f"ohne Vergleichsgruppen bleiben {share:.0%} der Wirkung",
         delta_without_controls=alone.delta,
@@ -99,20 +129,23 @@ def two_witnesses(data: Data, found: Estimate) -> GuardResult:
     )
 
 
-def controls_spread(data: Data, controls: Mapping[str, Series]) -> float | None:
-    """The DerSimonian–Laird spread τ of the controls' own δ, each against the others; None under three."""
-    if len(controls) < 3:
+def controls_spread(placebos: Mapping[str, Data]) -> float | None:
+    """The DerSimonian–Laird spread τ of the controls' own δ; None where fewer than three can be fitted.
+
+    ``placebos`` puts each control in the scope's place, against the other controls, over the same windows
+    (DerSimonian & Laird 1986).
+    """
+    if len(placebos) < FEW:
         return None
     deltas, variances = [], []
-    for name, control in controls.items():
-        others = [series for other, series in controls.items() if other != name]
+    for placebo in placebos.values():
         try:
-            found = estimate(_placebo(data, control, others))
+            found = estimate(placebo)
         except FitFailed:
-            continue
+            continue  # without its own δ a control says nothing about the spread
         deltas.append(found.delta)
         variances.append(found.se**2)
-    if len(deltas) < 3:
+    if len(deltas) < FEW:
         return None
     d, w = np.array(deltas), 1 / np.array(variances)
     mean = (w * d).sum() / w.sum()
@@ -121,17 +154,32 @@ def controls_spread(data: Data, controls: Mapping[str, Series]) -> float | None:
     return float(np.sqrt(max(0.0, (q - (len(d) - 1)) / scale)))
 
 
-def _placebo(data: Data, control: Series, others: list[Series]) -> Data:
-    """A control in the scope's place, over the same weeks."""
-    first_after = int(data.cells.week[data.is_after].min())
-    keep = np.isin(control.week, data.cells.week) & (control.denominator > 0)
-    cells = Series(control.week[keep], control.numerator[keep], control.denominator[keep])
-    return Data(data.family, cells, cells.week >= first_after, control_offset(data.family, others, cells.week))
+def widened(found: Estimate, tau: float | None) -> float:
+    """The standard error with the controls' spread, where that is larger than the error itself."""
+    return float(np.hypot(found.se, tau)) if tau is not None and tau > found.se else found.se
 
 
-def mix(data: Data, strata: Series | None, sign: int) -> GuardResult:
+def controls_agree(found: Estimate, tau: float | None, critical: float) -> GuardResult:
+    """With the controls' own spread in the standard error, δ must still be significant."""
+    if tau is None:
+        return not_computed(5, "fewer than three controls", "weniger als drei Vergleichsgruppen")
+    se = widened(found, tau)
+    return _result(
+        5,
+        tau <= found.se or abs(found.delta) > critical * se,
+        f"the controls' own spread is {tau:.2f} against a standard error of {found.se:.2f}",
+        f"die Streuung der Vergleichsgruppen ist {tau:.2f} gegen einen Standardfehler von {found.se:.2f}",
+        tau=tau,
+        se=found.se,
+        se_with_spread=se,
+    )
+
+
+def mix(data: Data, strata: Series, sign: int) -> GuardResult:
     """With each week's expectation from its ticket mix as an offset, the effect must still hold."""
-    if data.family == "count" or strata is None or strata.stratum is None:
+    if data.family == "count":
+        return not_computed(6, "counts have no mix", "Anzahlen haben keine Zusammensetzung")
+    if strata.stratum is None:
         return not_computed(6, "no strata", "keine Schichten")
     offset = _mix_offset(data, strata)
     if offset is None:
@@ -151,30 +199,23 @@ def mix(data: Data, strata: Series | None, sign: int) -> GuardResult:
 
 
 def _mix_offset(data: Data, strata: Series) -> Floats | None:
-    weeks = data.cells.week
+    """What each week's mix lets expect, on the link scale; None for a single stratum.
+
+    The rate of a stratum in R is drawn to the whole's by one unit of volume: one that R did not have gets the whole's.
+    """
     assert strata.stratum is not None  # checked by the caller
-    names = sorted(set(strata.stratum))
+    weeks = data.cells.week
+    names, kind = np.unique(strata.stratum.astype(str), return_inverse=True)
     if len(names) < 2:
         return None
-    reference = np.isin(strata.week, weeks[~data.is_after])
-    expected, volume = np.zeros(len(weeks)), np.zeros(len(weeks))
-    for name in names:
-        mine = strata.stratum == name
-        n = float(strata.denominator[mine & reference].sum())
-        y = float(strata.numerator[mine & reference].sum())
-        if data.family == "proportion":
-            rate = (y + 0.5) / (n + 1)
-        elif n > 0:
-            rate = y / n
-        else:
-            rate = float(strata.numerator[reference].sum() / strata.denominator[reference].sum())
-        rows = mine & np.isin(strata.week, weeks)
-        place = np.searchsorted(weeks, strata.week[rows])
-        np.add.at(expected, place, strata.denominator[rows] * rate)
-        np.add.at(volume, place, strata.denominator[rows])
-    mean = np.where(volume > 0, expected / np.maximum(volume, 1e-12), np.nan)
-    mean = np.where(np.isnan(mean), np.nanmean(mean), mean)
-    offset = link(data.family, mean)
+    in_reference = np.isin(strata.week, weeks[~data.is_after])
+    y = np.bincount(kind[in_reference], strata.numerator[in_reference], len(names))
+    n = np.bincount(kind[in_reference], strata.denominator[in_reference], len(names))
+    rate = (y + y.sum() / n.sum()) / (n + 1)
+    used = np.isin(strata.week, weeks)
+    place = np.searchsorted(weeks, strata.week[used])
+    expected = np.bincount(place, strata.denominator[used] * rate[kind[used]], len(weeks))
+    offset = link(data.family, expected / np.bincount(place, strata.denominator[used], len(weeks)))
     return np.asarray(offset - offset.mean())
 
 
@@ -182,7 +223,7 @@ def few_controls(count: int) -> GuardResult:
     """No control: never *improved*. One or two: said, but no gate."""
     if count == 0:
         return _result(7, False, "there are no controls", "es gibt keine Vergleichsgruppen", controls=0)
-    if count < 3:
+    if count < FEW:
         return _result(
             7,
             True,

@@ -115,14 +115,17 @@ class GuardResult:
     detail: str = ""
     detail_de: str = ""
     figures: dict[str, float | int | str] = field(default_factory=dict)
+    is_asked: bool = True  # false: this kind of look does not ask for it
 
 
 @dataclass(frozen=True, slots=True)
 class WindowFacts:
-    """What a window holds."""
+    """What a window holds; its days are the first Monday and the last Sunday."""
 
     first_week: str
     last_week: str
+    first_day: str
+    last_day: str
     weeks: int
     gaps: int
     events: float
@@ -132,7 +135,12 @@ class WindowFacts:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Everything a review record states about one look. ``effect``, ``low``, ``high`` are in ``unit``."""
+    """Everything a review record states about one look.
+
+    ``effect``, ``low`` and ``high`` are in ``unit``: ``odds ratio``, ``rate ratio``, ``time ratio`` (1: no change) or
+    the score's points (0: no change). ``link_effect`` and ``link_se`` are on the model's scale: logs of those ratios,
+    or points. ``low`` and ``high`` use this look's bound. ``p_value`` is two-sided and knows nothing of looks.
+    """
 
     action: str
     metric: str
@@ -151,6 +159,8 @@ class CheckResult:
     effect_text: str = ""
     interval_text: str = ""
     naive_text: str = ""
+    metric_unit: str = ""
+    direction: str = ""
     goal: str = ""
     min_effect: str = ""
     goal_met: bool | None = None
@@ -161,8 +171,10 @@ class CheckResult:
     phi: float | None = None
     rho: float | None = None
     df: int | None = None
+    p_value: float | None = None
     control_tau: float | None = None
     tau_weeks: int = 0
+    recording_delay_days: int = 0
     naive: dict[str, float | None] = field(default_factory=dict)
     absolute: dict[str, float | None] = field(default_factory=dict)
     windows: dict[str, WindowFacts | None] = field(default_factory=dict)
@@ -174,6 +186,7 @@ class CheckResult:
     conclusive_by: str = ""
     method: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    data_sha256: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain JSON values."""

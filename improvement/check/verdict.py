@@ -10,14 +10,18 @@ from improvement.check.model import Status, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything the verdict is decided by. ``low``/``high`` are s·δ's interval: positive is the good side."""
+    """Everything the verdict is decided by. ``effect``, ``high``, ``min_effect``, ``goal`` are s·δ: good is positive.
+
+    ``side`` is +1 or −1 where the interval lies beyond zero on the good or the bad side, 0 where it holds zero. It is
+    taken before the controls' own spread widens the interval: whether that spread hides the effect is guard 5.
+    """
 
     is_computed: bool = True
     why_not_computed: str = ""
     has_data: bool = True
     why_no_data: str = ""
+    side: int = 0
     effect: float = 0.0
-    low: float = 0.0
     high: float = 0.0
     is_last_look: bool = True
     guards: tuple[tuple[int, Status], ...] = ()
@@ -32,19 +36,8 @@ class Outcome:
         """Which of these guards failed."""
         return [number for number, status in self.guards if number in numbers and status is Status.FAILED]
 
-    @property
-    def is_good(self) -> bool:
-        """The interval lies beyond zero on the good side."""
-        return self.low > 0
-
-    @property
-    def is_bad(self) -> bool:
-        """The interval lies beyond zero on the bad side."""
-        return self.high < 0
-
 
 REASON_OF_GUARD = {
-    2: "not_sustained",
     3: "pre_trend",
     4: "controls_made_it",
     5: "controls_disagree",
@@ -52,14 +45,19 @@ REASON_OF_GUARD = {
     7: "no_controls",
     8: "not_alone",
 }
+ATTRIBUTING = tuple(REASON_OF_GUARD)
 
 
-def _worse_is_attributable(o: Outcome) -> bool:
-    return not o.failed(4, 5) and o.has_controls and o.season_agrees
+def _is_attributably_worse(o: Outcome) -> bool:
+    return o.side < 0 and not o.failed(4, 5) and o.has_controls and o.season_agrees
+
+
+def _has_faded(o: Outcome) -> bool:
+    return o.has_faded or (o.side > 0 and o.is_last_look and bool(o.failed(2)))
 
 
 def _first_failed(o: Outcome) -> str:
-    return REASON_OF_GUARD[o.failed(3, 4, 5, 6, 7, 8)[0]]
+    return REASON_OF_GUARD[o.failed(*ATTRIBUTING)[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +73,12 @@ class Row:
 TABLE: tuple[Row, ...] = (
     Row("1", Verdict.NOT_COMPUTED, lambda o: not o.is_computed, lambda o: o.why_not_computed or "fit_failed"),
     Row("2", Verdict.NOT_ENOUGH_DATA, lambda o: not o.has_data, lambda o: o.why_no_data or "least_data"),
-    Row("3", Verdict.WORSE, lambda o: o.is_bad and _worse_is_attributable(o), lambda o: "worse"),
-    Row("3b", Verdict.NOT_ENOUGH_DATA, lambda o: o.is_bad, lambda o: "worse_not_attributable"),
-    Row(
-        "4",
-        Verdict.FADED,
-        lambda o: o.has_faded or (o.is_good and o.is_last_look and bool(o.failed(2))),
-        lambda o: "faded",
-    ),
-    Row("5", Verdict.NOT_ATTRIBUTABLE, lambda o: o.is_good and bool(o.failed(3, 4, 5, 6, 7, 8)), _first_failed),
-    Row("6", Verdict.NO_CHANGE, lambda o: o.is_good and o.effect < o.min_effect, lambda o: "below_minimum"),
-    Row("7", Verdict.IMPROVED, lambda o: o.is_good, lambda o: "improved"),
+    Row("3", Verdict.WORSE, _is_attributably_worse, lambda o: "worse"),
+    Row("3b", Verdict.NOT_ENOUGH_DATA, lambda o: o.side < 0, lambda o: "worse_not_attributable"),
+    Row("4", Verdict.FADED, _has_faded, lambda o: "faded"),
+    Row("5", Verdict.NOT_ATTRIBUTABLE, lambda o: o.side > 0 and bool(o.failed(*ATTRIBUTING)), _first_failed),
+    Row("6", Verdict.NO_CHANGE, lambda o: o.side > 0 and o.effect < o.min_effect, lambda o: "below_minimum"),
+    Row("7", Verdict.IMPROVED, lambda o: o.side > 0, lambda o: "improved"),
     Row("8", Verdict.RECOVERED, lambda o: o.is_recovered, lambda o: "recovered"),
     Row("9", Verdict.NO_CHANGE, lambda o: o.high < o.goal, lambda o: "goal_excluded"),
     Row("10", Verdict.NOT_ENOUGH_DATA, lambda o: True, lambda o: "inconclusive"),

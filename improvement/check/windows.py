@@ -8,7 +8,9 @@ from improvement.check.model import Windows
 from improvement.weeks import monday, week_of
 
 REFERENCE_WEEKS = 52
+MIN_REFERENCE_WEEKS = 26
 LONG_WEEKS = 104
+SUSTAIN_WEEKS = 13  # a sustaining look reads the latest so many weeks
 
 
 def first_after_week(implemented_on: date) -> int:

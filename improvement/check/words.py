@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from improvement.check.model import Direction, Family, Verdict
+from improvement.check.model import Family, Verdict
 
 VERDICT_DE = {
     Verdict.NOT_COMPUTED: "nicht berechnet",
@@ -57,19 +58,19 @@ def unit_name(family: Family, unit: str) -> str:
     return {"proportion": "odds ratio", "count": "rate ratio", "time": "time ratio", "score": unit}[family]
 
 
-def effect_text(family: Family, link: float, *, before: float, unit: str) -> str:
-    """The effect as people say it: ``−11.2 percentage points (odds ratio 0.38)``."""
-    if family == "score":
-        return f"{link:+.2f} {unit}".replace("-", "−")
-    ratio = math.exp(link)
-    if family == "proportion":
-        after = _moved(before, link)
-        return f"{(after - before) * 100:+.1f} percentage points (odds ratio {ratio:.2f})".replace("-", "−")
-    change = f"{(ratio - 1) * 100:+.0f} %".replace("-", "−")
-    if family == "time":
-        hours = f"{before * (ratio - 1):+.1f} {unit}".replace("-", "−")
-        return f"{change} ({hours})"
-    return f"{change} (rate ratio {ratio:.2f})"
+def effect_text(family: Family, link: float, ground: Mapping[str, float], *, unit: str) -> str:
+    """The effect as people say it: ``−11.2 percentage points (odds ratio 0.38, −61 in all)``.
+
+    ``ground`` is *after* as it was beside what it would have been (:func:`facts.on_the_ground`).
+    """
+    ratio, difference = math.exp(link) if family != "score" else 0.0, ground["difference"]
+    change = f"{(ratio - 1) * 100:+.0f} %"
+    return {
+        "score": f"{link:+.2f} {unit}",
+        "proportion": f"{difference * 100:+.1f} percentage points (odds ratio {ratio:.2f}, {ground['amount']:+.0f} in all)",
+        "time": f"{change} ({difference:+.1f} {unit})",
+        "count": f"{change} (rate ratio {ratio:.2f}, {ground['amount']:+.0f} in all)",
+    }[family].replace("-", "−")
 
 
 def interval_text(family: Family, low: float, high: float, unit: str) -> str:
@@ -80,23 +81,16 @@ def interval_text(family: Family, low: float, high: float, unit: str) -> str:
     return f"{unit_name(family, unit)} {first:.2f} … {second:.2f}"
 
 
-def naive_text(family: Family, before: float | None, after: float | None, unit: str) -> str:
+def naive_text(family: Family | None, before: float | None, after: float | None, unit: str) -> str:
     """What a before–after arrow would have claimed."""
     if before is None or after is None:
         return ""
-    if family == "proportion":
-        change = (after / before - 1) * 100 if before else 0.0
-        return f"{before * 100:.1f} % → {after * 100:.1f} % ({change:+.0f} %)".replace("(-", "(−")
     if family == "score":
         return f"{before:.2f} → {after:.2f} {unit} ({after - before:+.2f})".replace("(-", "(−")
-    change = (after / before - 1) * 100 if before else 0.0
-    return f"{before:.1f} → {after:.1f} {unit} ({change:+.0f} %)".replace("(-", "(−")
-
-
-def _moved(rate: float, link: float) -> float:
-    rate = min(max(rate, 1e-9), 1 - 1e-9)
-    odds = rate / (1 - rate) * math.exp(link)
-    return odds / (1 + odds)
+    change = f" ({(after / before - 1) * 100:+.0f} %)".replace("(-", "(−") if before else ""
+    if family == "proportion":
+        return f"{before * 100:.1f} % → {after * 100:.1f} %{change}"
+    return f"{before:.1f} → {after:.1f} {unit}{change}"
 
 
 def sentences(
@@ -108,7 +102,6 @@ def sentences(
     is_provisional: bool = False,
     notes: tuple[str, ...] = (),
     notes_de: tuple[str, ...] = (),
-    direction: Direction | None = None,
 ) -> tuple[str, str]:
     """One plain sentence in English and one in German, with its limits."""
     english, german = REASONS.get(reason, (reason, reason))
@@ -124,7 +117,7 @@ def sentences(
 
 
 def _german(text: str) -> str:
-    words = {"percentage points": "Prozentpunkte", "odds ratio": "Odds Ratio", "rate ratio": "Ratenverhältnis", "time ratio": "Zeitverhältnis", "points": "Punkte"}  # fmt: skip
+    words = {"percentage points": "Prozentpunkte", " in all": " insgesamt", "odds ratio": "Odds Ratio", "rate ratio": "Ratenverhältnis", "time ratio": "Zeitverhältnis", "points": "Punkte"}  # fmt: skip
     for english, german in words.items():
         text = text.replace(english, german)
     return text.replace(".", ",")
