@@ -12,7 +12,7 @@ from connectors.http import Reader
 from connectors.jira import describing, following, previewing, writing
 from connectors.jira.client import BulkSession, open_client, tell_flavour
 from connectors.jira.plan import make_plan, mapping_of
-from connectors.jira.project import Project, find_project
+from connectors.jira.project import Project, ProjectInfo, find_project, read_project
 from connectors.jira.pull import Puller
 from connectors.jira.site import Site, learn
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
@@ -47,7 +47,16 @@ class JiraConnector:
     @cached_property
     def project(self) -> Project:
         """The improvement project and what may be set in it."""
-        return find_project(self.reader, self.config, self.site)
+        return find_project(self.reader, self.config, self.site, self._project_info)
+
+    @cached_property
+    def is_service_desk(self) -> bool:
+        """Whether the improvement project is one of Jira Service Management."""
+        return self._project_info.is_service_desk
+
+    @cached_property
+    def _project_info(self) -> ProjectInfo:
+        return read_project(self.reader, self.config)
 
     def describe(self) -> Capabilities:
         """Ask the platform what it is and what we may do. Reads only."""

@@ -156,7 +156,7 @@ def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple
         owner=fields.assignee.account if fields.assignee is not None else None,
         due=_day(fields.duedate),
         tasks=tasks,
-        approvals=_approvals(connector, issue) if connector.project.is_service_desk else (),
+        approvals=_approvals(connector, issue) if connector.is_service_desk else (),
         comments=tuple(_comment(comment) for comment in _all_comments(connector, issue)),
     )
 
@@ -188,8 +188,8 @@ def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApprova
     """Native approvals of a service-management request; a type without any answers with an empty list."""
     found: list[PlatformApproval] = []
     for approval in _approval_rows(connector, issue):
-        decided = approval.get("completedDate", {}).get("iso8601")
-        for approver in approval.get("approvers", ()):
+        decided = (approval.get("completedDate") or {}).get("iso8601")
+        for approver in approval.get("approvers") or ():
             person = msgspec.convert(approver.get("approver") or {}, UserValue)
             state = {"approved": "approved", "declined": "rejected"}.get(approver.get("approverDecision"), "requested")
             found.append(

@@ -197,4 +197,4 @@ def _tell(
         f"{outbound.action_id} is now {ours}. Regelkreis found no transition to {shown} that it may take, so this "
         "issue stays where it is. Please move it when it suits you."
     )
-    sender.comment(issue.id, tracing.marked(text, key), is_internal=connector.project.is_service_desk)
+    sender.comment(issue.id, tracing.marked(text, key), is_internal=connector.is_service_desk)

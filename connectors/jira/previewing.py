@@ -28,7 +28,7 @@ def _onto_nothing(connector: JiraConnector, recorder: Recorder, outbound: Outbou
     new = "NEW"
     if outbound.verb is Verb.NOTE:
         body = tracing.marked(outbound.text or "", outbound.key)
-        recorder.comment(new, body, is_internal=connector.project.is_service_desk)
+        recorder.comment(new, body, is_internal=connector.is_service_desk)
     elif outbound.verb is Verb.ATTACH and outbound.file is not None:
         recorder.attach(new, outbound.file)
     elif outbound.verb is Verb.UPDATE:

@@ -73,11 +73,18 @@ class SubtaskType(msgspec.Struct, frozen=True):
     subtask: bool = False
 
 
-class _ProjectInfo(msgspec.Struct, frozen=True, rename="camel"):
+class ProjectInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """``GET /project/{key}``: what may be read without the right to create anything."""
+
     id: str
     key: str
     name: str = ""
     project_type_key: str = "software"
+
+    @property
+    def is_service_desk(self) -> bool:
+        """Whether comments may be internal and requests may carry native approvals."""
+        return self.project_type_key == "service_desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,6 @@ class Project:
 
     id: str
     key: str
-    is_service_desk: bool
     task: SubtaskType
     subtask: SubtaskType | None
     screen: dict[str, ScreenField]
@@ -104,26 +110,31 @@ class Project:
         ]
 
 
-def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Project:
-    """Look the improvement project up. Raises :class:`MappingError` or :class:`PermissionMissing`."""
+def read_project(reader: Reader, config: ConnectionConfig) -> ProjectInfo:
+    """The improvement project as everybody sees it. Raises :class:`MappingError` where there is none."""
     key = config.improvement_project
-    place = Place(connection=config.name, field="improvement_project")
     try:
-        info: _ProjectInfo = ask(reader, f"/project/{key}", _ProjectInfo)
+        info: ProjectInfo = ask(reader, f"/project/{key}", ProjectInfo)
     except ConnectionFailed as error:
         if not is_absent(error):
             raise
         raise MappingError(
             f"There is no project “{key}”, or our user may not see it.",
-            where=place,
+            where=Place(connection=config.name, field="improvement_project"),
             mend="Create it, give our user the project permissions, or name another project.",
         ) from None
+    return info
+
+
+def find_project(reader: Reader, config: ConnectionConfig, site: Site, info: ProjectInfo) -> Project:
+    """What may be created in the improvement project. Raises :class:`MappingError` or :class:`PermissionMissing`."""
+    key = info.key
     types = msgspec.convert(_paged(reader, f"/issue/createmeta/{key}/issuetypes", "issueTypes"), list[SubtaskType])
     task = _task_type(types)
     if task is None:
         raise PermissionMissing(
             f"Our user may not create issues in project {key}.",
-            where=place,
+            where=Place(connection=config.name, field="improvement_project"),
             mend="Give it the project permission Create Issues.",
         )
     found = _paged(reader, f"/issue/createmeta/{key}/issuetypes/{task.id}", "fields")
@@ -132,7 +143,6 @@ def find_project(reader: Reader, config: ConnectionConfig, site: Site) -> Projec
     return Project(
         id=info.id,
         key=info.key,
-        is_service_desk=info.project_type_key == "service_desk",
         task=task,
         subtask=next((kind for kind in types if kind.subtask), None),
         screen=screen,

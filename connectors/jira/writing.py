@@ -237,7 +237,7 @@ def _note(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     if any(mark in comment.body for comment in comments_of(connector, ref.id)):
         return _receipt(sender, ref, was_found=True)
     body = tracing.marked(outbound.text or "", outbound.key)
-    sender.comment(ref.id, body, is_internal=connector.project.is_service_desk)
+    sender.comment(ref.id, body, is_internal=connector.is_service_desk)
     return _receipt(sender, ref, was_found=False)
 
 

@@ -52,9 +52,9 @@ def connect(sandbox: RunningSandbox) -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def open_one(
-            flavour: Flavour, *, user: str = "regelkreis", at: RunningSandbox = sandbox, **settings: Any
+            flavour: Flavour, *, user: str | None = "regelkreis", at: RunningSandbox = sandbox, **settings: Any
         ) -> JiraConnector:
-            login = f"{user}@example.com" if flavour == "jira_cloud" else user
+            login = f"{user}@example.com" if user and flavour == "jira_cloud" else user
             config = ConnectionConfig(
                 **{
                     "name": "acme",

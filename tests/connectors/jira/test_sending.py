@@ -1,0 +1,124 @@
+"""Writing requests through the library and beside it: sent once, judged by their answer, without a secret in sight."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from connectors.config import ConnectionConfig
+from connectors.jira.client import open_client
+from connectors.jira.sending import FieldsRefused, LiveSender
+from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, WriteRefused
+
+from .conftest import FILE
+
+URL = "https://acme.atlassian.net"
+API = f"{URL}/rest/api/2"
+SECRET = "s3cret-tok3n"
+CALLS = {
+    "create": ("POST", f"{API}/issue"),
+    "edit": ("PUT", f"{API}/issue/10"),
+    "comment": ("POST", f"{API}/issue/10/comment"),
+    "attach": ("POST", f"{API}/issue/10/attachments"),
+    "set_property": ("PUT", f"{API}/issue/10/properties/regelkreis"),
+    "transition": ("POST", f"{API}/issue/10/transitions"),
+    "link": ("POST", f"{API}/issueLink"),
+    "remote_link": ("POST", f"{API}/issue/10/remotelink"),
+}
+
+
+def a_sender() -> LiveSender:
+    config = ConnectionConfig.model_validate(
+        {"name": "acme", "platform": "jira", "url": URL, "user": "rk@acme.example", "token": SECRET}
+    )
+    return LiveSender(open_client(config), config)
+
+
+def call(sender: LiveSender, name: str) -> Any:
+    arguments: dict[str, tuple[Any, ...]] = {
+        "create": ({"project": {"id": "1"}, "issuetype": {"id": "2"}, "summary": "s"},),
+        "edit": ("10", {"summary": "s"}),
+        "comment": ("10", "text"),
+        "attach": ("10", FILE),
+        "set_property": ("10", "regelkreis", {"id": "ACT-7"}),
+        "transition": ("10", "31", {}),
+        "link": ({"type": {"name": "Relates"}},),
+        "remote_link": ("10", {"globalId": "g"}),
+    }
+    options = {"is_internal": False} if name == "comment" else {}
+    return getattr(sender, name)(*arguments[name], **options)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"body": requests.ConnectionError("reset")}, ConnectionFailed),
+        ({"body": requests.ReadTimeout("nothing came")}, ConnectionFailed),
+        ({"status": 429, "headers": {"Retry-After": "1"}}, ConnectionFailed),
+        ({"status": 500}, ConnectionFailed),
+        ({"status": 503}, ConnectionFailed),
+        ({"status": 401}, CredentialsRefused),
+        ({"status": 403, "json": {"errorMessages": ["no right"]}}, PermissionMissing),
+        ({"status": 403, "headers": {"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"}}, CredentialsRefused),
+        ({"status": 404}, WriteRefused),
+        ({"status": 413}, WriteRefused),
+        ({"status": 400, "json": {"errorMessages": ["so not"], "errors": {}}}, WriteRefused),
+        ({"status": 409}, ConnectionFailed),
+        ({"status": 200, "body": "<html>sign in</html>", "content_type": "text/html"}, ConnectionFailed),
+    ],
+    ids=lambda value: str(value.get("status", "none")) if isinstance(value, dict) else value.__name__,
+)
+@responses.activate
+def test_every_failing_answer_is_one_request_and_one_clear_error(
+    name: str, answer: dict[str, Any], error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    method, url = CALLS[name]
+    responses.add(method, url, **answer)
+    with pytest.raises(error) as caught:
+        call(a_sender(), name)
+    assert len(responses.calls) == 1
+    assert caught.value.mend  # type: ignore[attr-defined]
+    basic = responses.calls[0].request.headers["Authorization"].removeprefix("Basic ")
+    for text in (str(caught.value), repr(caught.value), caplog.text):
+        assert SECRET not in text
+        assert basic not in text
+
+
+@responses.activate
+def test_a_refusal_names_every_field_and_why() -> None:
+    errors = {"assignee": "User cannot be assigned issues.", "customfield_1": "Option is not valid"}
+    responses.post(f"{API}/issue", status=400, json={"errorMessages": [], "errors": errors})
+    with pytest.raises(FieldsRefused) as caught:
+        call(a_sender(), "create")
+    assert caught.value.reasons == errors
+    assert "assignee: User cannot be assigned issues." in caught.value.what
+
+
+@responses.activate
+def test_what_the_platform_repeats_of_our_secret_is_blackened() -> None:
+    responses.post(f"{API}/issue", status=400, json={"errorMessages": [f"bad header Bearer {SECRET}"]})
+    with pytest.raises(WriteRefused) as caught:
+        call(a_sender(), "create")
+    assert "bad header Bearer •••" in caught.value.what
+
+
+@responses.activate
+def test_a_file_is_sent_with_the_header_that_jira_wants() -> None:
+    answer = [{"id": "1", "filename": FILE.name, "size": len(FILE.content)}]
+    responses.post(CALLS["attach"][1], json=answer)
+    call(a_sender(), "attach")
+    assert responses.calls[0].request.headers["X-Atlassian-Token"] == "no-check"
+
+
+@responses.activate
+def test_an_internal_comment_says_so_in_its_property() -> None:
+    responses.post(CALLS["comment"][1], status=201, json={"id": "1"})
+    a_sender().comment("10", "text", is_internal=True)
+    body = json.loads(responses.calls[0].request.body or b"")
+    assert body["properties"] == [{"key": "sd.public.comment", "value": {"internal": True}}]
