@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from connectors.sandbox.jira.catalogue import SATISFACTION_DATE, SLA_FIELD
 from connectors.sandbox.jira.clauses import Asker, Test, field_named, instant, keyed, test_of
-from connectors.sandbox.jira.jql import And, Clause, JqlError, Node, Not, Or, Query
+from connectors.sandbox.jira.jql import And, Clause, Function, JqlError, Node, Not, Or, Query
 from connectors.sandbox.jira.model import Issue
 
 _KEY_FIELDS = ("key", "issuekey", "issue", "id")
@@ -66,6 +67,10 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
             chosen = [issue for issue in map(site.by_id, ids) if issue is not None]
         else:
             rest.append(part)
+            if chosen is None and (since_answer := _answered_since(part, asker)) is not None:
+                chosen = site.answered(since_answer, site.now + 1)
+    if chosen is None and any(_means_running(part) for part in rest):
+        chosen = site.on_the_clock()
     if chosen is None:
         return site.ordered(since, before), rest
     within = [
@@ -74,6 +79,27 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
         if (since is None or issue.updated >= since) and (before is None or issue.updated < before)
     ]
     return sorted(within, key=lambda issue: issue.order), rest
+
+
+def _means_running(node: Node) -> bool:
+    """Whether only issues with a running clock can match: what a puller asks every time, so not a scan."""
+    if isinstance(node, And):
+        return any(_means_running(part) for part in node.parts)
+    if isinstance(node, Or):
+        return all(_means_running(part) for part in node.parts)
+    if not isinstance(node, Clause) or len(node.operands) != 1 or not isinstance(node.operands[0], Function):
+        return False
+    field, name = field_named(node.field), node.operands[0].name.lower()
+    if field is None or field.custom != SLA_FIELD:
+        return False
+    return (node.operator, name) in (("!=", "completed"), ("=", "running"), ("=", "paused"))
+
+
+def _answered_since(clause: Clause, asker: Asker) -> int | None:
+    """The instant from which on the customer must have answered; None for any other clause."""
+    if clause.operator not in (">", ">=") or field_named(clause.field) is not SATISFACTION_DATE:
+        return None
+    return instant(clause.operands[0], asker, clause.field)
 
 
 def _updated_bounds(clause: Clause, asker: Asker) -> tuple[int | None, int | None] | None:

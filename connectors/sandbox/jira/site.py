@@ -52,6 +52,13 @@ class Site:
         )
         self._born = 0
         self._pending: list[tuple[int, int, Issue]] = []
+        self._on_the_clock: dict[int, Issue] = {}  # issues with a clock that may still run
+        self._answers = sorted(
+            (ticket.survey.answered, ticket.uid)
+            for ticket in world.tickets
+            if ticket.survey is not None and ticket.survey.answered is not None
+        )
+        self._of_ticket: dict[int, Issue] = {}
         self.advance(now)
 
     # --- finding ----------------------------------------------------------------------------------------------
@@ -83,6 +90,22 @@ class Site:
             issue = numbered[(order >> 26) & 3][order & _NUMBER_MASK]
             if issue is not None:
                 yield issue
+
+    def on_the_clock(self) -> list[Issue]:
+        """Issues of which some clock has not stopped, in no order."""
+        self._on_the_clock = {
+            id: issue
+            for id, issue in self._on_the_clock.items()
+            if id in self._issues and _has_clock_after(issue, self.now)
+        }
+        return list(self._on_the_clock.values())
+
+    def answered(self, since: int, before: int) -> list[Issue]:
+        """Issues whose customer answered in ``[since, before)`` and until now, in no order."""
+        first = bisect.bisect_left(self._answers, (since, 0))
+        last = bisect.bisect_left(self._answers, (min(before, self.now + 1), 0))
+        found = (self._of_ticket.get(uid) for _, uid in self._answers[first:last])
+        return [issue for issue in found if issue is not None and issue.id in self._issues]
 
     # --- time -------------------------------------------------------------------------------------------------
 
@@ -116,6 +139,9 @@ class Site:
             issue = self._from_ticket(fact) if isinstance(fact, WorldTicket) else self._from_contact(fact)
             self._enter(issue)
             if issue.ticket is not None:
+                self._of_ticket[issue.ticket.uid] = issue
+                if _has_clock_after(issue, self.now):
+                    self._on_the_clock[issue.id] = issue
                 self._catch_up(issue)
             yield issue
 
@@ -242,6 +268,10 @@ class Site:
         index = bisect.bisect_left(self._ordered, order)
         if index < len(self._ordered) and self._ordered[index] == order:
             del self._ordered[index]
+
+
+def _has_clock_after(issue: Issue, now: int) -> bool:
+    return issue.ticket is not None and any(clock.stop is None or clock.stop > now for clock in issue.ticket.slas)
 
 
 def _apply(issue: Issue, event: TicketEvent, ticket: WorldTicket) -> None:
