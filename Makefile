@@ -7,7 +7,7 @@ SERVE ?= yes
 JSON ?=
 JOBS ?= 2
 
-.PHONY: demo test lint format bench bench-check serve docs clean lock schema
+.PHONY: demo test lint format bench bench-check serve docs clean lock reference schema
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,6 +42,10 @@ serve: $(STAMP)
 
 docs: $(STAMP)
 	@$(BIN)/mkdocs build --strict
+
+reference: $(STAMP) schema ## write the reference pages again that are made from the code
+	@$(BIN)/python -m config.command_reference > docs/reference/.new && mv docs/reference/.new docs/reference/command-line.md
+	@$(BIN)/python -m improvement.metrics.reference > docs/reference/.new && mv docs/reference/.new docs/reference/metrics.md
 
 schema: $(STAMP) ## write the published JSON Schema of review records
 	@$(BIN)/python -c 'from pathlib import Path; from improvement.review import export_schema; export_schema(Path("."))'

@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, quote_plus, unquote, urlsplit
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
@@ -52,9 +51,9 @@ class ConnectionConfig(BaseModel):
 
     ``url`` is the platform's root without a trailing slash. Durations are seconds (``_s``). ``mapping`` overrides the
     platform's default mapping source by source and field by field (see :mod:`connectors.mapping`). ``columns`` names
-    the platform column of an outbound field where the default does not fit. ``zones`` maps a country (ISO 3166-1
-    alpha-2) to an IANA zone. ``statuses`` says what a status of the improvement record means (its id or name → one of
-    :data:`STATES`), ``resolutions`` which Jira resolution an outcome gets (one of :data:`OUTCOMES` → its name).
+    the platform column of an outbound field where the default does not fit. ``statuses`` says what a status of the
+    improvement record means (its id or name → one of :data:`STATES`), ``resolutions`` which Jira resolution an outcome
+    gets (one of :data:`OUTCOMES` → its name).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,8 +76,6 @@ class ConnectionConfig(BaseModel):
     custom_table: str | None = None
 
     default_country: str | None = None
-    zones: dict[str, str] = Field(default_factory=dict)
-    default_zone: str = "UTC"
 
     page_size: int | None = Field(default=None, ge=1, le=10_000)
     timeout_s: float = Field(default=90.0, gt=0)
@@ -100,15 +97,6 @@ class ConnectionConfig(BaseModel):
         if parts.username or parts.password:
             raise ValueError("must not contain a user or password; use the fields user and password")
         return value.rstrip("/")
-
-    @field_validator("default_zone", "zones")
-    @classmethod
-    def _are_zones(cls, value: str | dict[str, str]) -> str | dict[str, str]:
-        known = available_timezones()
-        for zone in [value] if isinstance(value, str) else value.values():
-            if zone not in known:
-                raise ValueError(f"“{zone}” is not an IANA time zone such as Europe/Zurich")
-        return value
 
     @field_validator("statuses", "resolutions")
     @classmethod

@@ -22,7 +22,7 @@ from workflows import access, outbox
 from workflows.models import Action, Plan
 
 DEFAULT_LOOKS = [4, 8, 13]
-READING = {"platform", "mapping", "default_country", "zones", "default_zone"}  # what decides how records are read
+READING = {"platform", "mapping", "default_country"}  # what decides how records are read
 SUSTAIN_EVERY_WEEKS = 26
 
 
