@@ -10,16 +10,15 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 
 from connectors.base import Connector
 from connectors.registry import connector as connect
 from improvement.errors import InputError, RegelkreisError
 from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
-from improvement.rules.loading import load
 from workflows import charting, ledger
-from workflows.models import Connection, RuleVersion
+from workflows.live_rules import live_rules
+from workflows.models import Connection
 from workflows.steps import check, deliver, evaluate, follow, pull
 from workflows.steps import open as opening
 from workflows.warehouse import Warehouse
@@ -133,52 +132,6 @@ def _progress(is_shown: bool) -> Iterator[pull.Progress | None]:
             bar.update(tasks[name], completed=read)
 
         yield show
-
-
-def live_rules(*, as_of: datetime, errors: list[str]) -> tuple[list[Rule], Limits]:
-    """Every valid rule of the rules folder; a new version is recorded as `rule.applied`.
-
-    Broken files are reported and do not stop the valid ones. A rule whose file is gone is no longer live; its open
-    actions run on.
-    """
-    folder = settings.REGELKREIS.rules
-    if not folder.is_dir():
-        return [], Limits()
-    pack = load([folder])
-    errors.extend(str(error) for error in pack.errors)
-    with transaction.atomic():
-        for rule in pack.rules:
-            _apply(rule, as_of)
-        if not pack.errors:  # a rule in a broken file is not gone
-            gone = RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=[rule.id for rule in pack.rules])
-            for row in gone:
-                row.is_live = False
-                row.save(update_fields=["is_live"])
-                payload = {"sha256": row.sha256}
-                ledger.append("rule.removed", subject=row.rule_id, actor=ledger.ENGINE, at=as_of, payload=payload)
-    return pack.rules, pack.limits
-
-
-def _apply(rule: Rule, as_of: datetime) -> None:
-    row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
-    if row is not None and row.is_live:
-        return
-    RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
-    if row is not None:
-        row.is_live = True
-        row.save(update_fields=["is_live"])
-    else:
-        RuleVersion.objects.create(
-            rule_id=rule.id,
-            sha256=rule.sha256,
-            document=rule.canonical(),
-            file=str(rule.place.file) if rule.place and rule.place.file else "",
-            mode=rule.mode.value,
-            applied_at=as_of,
-            applied_by=ledger.ENGINE,
-        )
-    payload = {"sha256": rule.sha256, "mode": rule.mode.value}
-    ledger.append("rule.applied", subject=rule.id, actor=ledger.ENGINE, at=as_of, payload=payload)
 
 
 def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
