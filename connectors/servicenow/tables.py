@@ -24,6 +24,7 @@ from improvement.errors import ConnectionFailed, PermissionMissing, Place
 STORED = "%Y-%m-%d %H:%M:%S"
 MAX_ROWS = 10_000
 IDS_PER_QUERY = 100  # 33 characters each: far below the 8 KB many servers allow for a request line
+BUSY = "The instance may be too busy to finish its answers: try again, or raise max_attempts."
 OUR_USER = "sys_idINjavascript:gs.getUserID()"
 Row = dict[str, str]
 
@@ -199,11 +200,10 @@ class Instance:
         try:
             body = msgspec.json.decode(response.content, type=Answer)
         except msgspec.DecodeError as error:
-            raise TooHeavy(f"The answer was cut or is no JSON: {error}", where=self._place) from None
+            raise TooHeavy(f"The answer was cut or is no JSON: {error}", where=self._place, mend=BUSY) from None
         if body.error:
-            raise TooHeavy(
-                f"The platform answered 200 with an error: {redacted(body.error, self.config)}", where=self._place
-            )
+            said = redacted(body.error, self.config)
+            raise TooHeavy(f"The platform answered 200 with an error: {said}", where=self._place, mend=BUSY)
 
     def check_web_page(self, response: requests.Response) -> None:
         """A sleeping developer instance and a login page answer 200 with HTML; a write must not take it for success."""
