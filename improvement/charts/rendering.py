@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-LOCALES = {"en": None, "de": "de-DE"}
+LOCALES: dict[str, Literal["de-DE"] | None] = {"en": None, "de": "de-DE"}
 
 
 def svg(spec: dict[str, Any], *, language: str = "en") -> str:

@@ -49,7 +49,7 @@ WORDS = {
         "beyond": "{count} von {total} Wochen des Auslösers liegen jenseits der Grenze auf der schlechten Seite.",
         "data_to": "Daten bis {day}.",
         "P": "eröffnet",
-        "D": "Plan freigegeben",
+        "D": "Plan genehmigt",
         "C": "live",
         "A": "entschieden",
     },

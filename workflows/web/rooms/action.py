@@ -7,13 +7,25 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import get_language
 
-from improvement import pdca
+from improvement.errors import InputError
+from improvement.metrics import metric_named
 from improvement.pdca import State
-from workflows import loop, outbox
-from workflows.models import Action, Chart, LedgerEntry, Look, LookKind
+from workflows.models import (
+    Action,
+    Chart,
+    Connection,
+    DeliveryState,
+    Identity,
+    LedgerEntry,
+    Look,
+    LookKind,
+    Person,
+    ReviewEntry,
+)
+from workflows.web.rooms import deeds
 from workflows.web.visibility import actions_for, signed_in
+from workflows.web.words import language
 
 STEPS = (
     ("P", (State.PROPOSED, State.PLANNED)),
@@ -21,45 +33,68 @@ STEPS = (
     ("C", (State.CHECKING,)),
     ("A", (State.ACTING, State.SUSTAINING)),
 )
+WINDOWS = ("reference", "trigger", "confirmation", "after")
 
 
 @login_required
 def show(request: HttpRequest, code: str) -> HttpResponse:
     """The page of an action the person may see."""
-    action = _find(request, code)
+    return page(request, find(request, code))
+
+
+def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = None, status: int = 200) -> HttpResponse:
+    """The page; with a refused deed (``tried``) its reasons stand where it was tried."""
     looks = list(action.looks.filter(is_dropped=False).order_by("due_at", "id"))
     final = newest_result(looks)
-    plans = list(action.plans.all())
-    language = "de" if (get_language() or "en").startswith("de") else "en"
+    plans = list(action.plans.select_related("approved_by"))
+    deliveries = list(action.deliveries.order_by("id"))
+    names = names_of(action)
     context = {
         "action": action,
         "finding": action.finding,
-        "charts": {chart.theme: chart for chart in Chart.objects.filter(action=action, language=language)},
+        "metric_sign": _sign(action),
+        "charts": charts_of(action),
         "steps": _steps(action),
         "looks": looks,
         "final": final,
         "result": final.result if final is not None else None,
-        "sentence": sentence(final, language),
+        "review": final.reviews.exclude(kind="missed").first() if final is not None else None,
+        "sentence": sentence(final, language()),
+        "windows": window_facts(final),
         "plans": plans,
         "plan": plans[-1] if plans else None,
-        "tasks": list(action.tasks.all()),
-        "comments": list(action.comments.all()),
-        "history": list(action.transitions.order_by("-id")),
-        "deliveries": list(action.deliveries.order_by("id")),
-        "reviews": list(action.reviews.order_by("id")),
+        "tasks": [(task, names.get(task.assignee, task.assignee)) for task in action.tasks.all()],
+        "comments": [(comment, names.get(comment.author, comment.author)) for comment in action.comments.all()],
+        "history": [(step, names.get(step.actor, step.actor)) for step in action.transitions.order_by("-id")],
+        "deliveries": deliveries,
+        "undelivered": [delivery for delivery in deliveries if delivery.state != DeliveryState.SENT],
+        "decisions": decisions_of(action, names),
+        "reviews": list(action.reviews.select_related("look").order_by("id")),
         "entries": LedgerEntry.objects.filter(subject=action.code).order_by("index"),
-        "may": [event.value for event in pdca.allowed(loop.facts_of(action))],
-        "page_url": outbox.page_url(action),
+        "connection": Connection.objects.filter(name=action.connection).first(),
+        "offers": deeds.offers(signed_in(request), action, tried),
     }
-    return render(request, "web/action.html", context)
+    return render(request, "web/action.html", context, status=status)
 
 
-def _find(request: HttpRequest, code: str) -> Action:
+def find(request: HttpRequest, code: str) -> Action:
+    """The action of this id if the person may see it; else 404, which does not tell that it exists."""
     number = code.upper().removeprefix("ACT-")
-    action = actions_for(signed_in(request)).filter(pk=int(number)).first() if number.isdecimal() else None
+    is_number = number.isdecimal() and len(number) < 19
+    action = actions_for(signed_in(request)).filter(pk=int(number)).first() if is_number else None
     if action is None:
         raise Http404
     return action
+
+
+def charts_of(action: Action) -> dict[str, dict[str, Any]]:
+    """The drawn charts in the reader's language, by kind: both themes, words, table and where the data end."""
+    found: dict[str, dict[str, Any]] = {}
+    for chart in Chart.objects.filter(action=action, language=language()):
+        entry = found.setdefault(chart.kind.replace("-", "_"), {"words": chart.alternative})
+        entry[chart.theme] = chart.svg
+        entry |= chart.spec.get("usermeta", {})
+    return found
 
 
 def newest_result(looks: list[Look]) -> Look | None:
@@ -77,6 +112,47 @@ def sentence(look: Look | None, language: str) -> str:
     return str(look.result.get(key) or look.result.get("sentence", ""))
 
 
+def window_facts(look: Look | None) -> list[dict[str, Any]]:
+    """The four windows of a look with their weeks, n and rate, in their order; an empty one is left out."""
+    windows = (look.result or {}).get("windows", {}) if look is not None else {}
+    return [{"name": name, **windows[name]} for name in WINDOWS if windows.get(name)]
+
+
+def names_of(action: Action) -> dict[str, str]:
+    """People by what stands for them in history and on the platform: pseudonymous id or account."""
+    names = {person.uid: str(person) for person in Person.objects.all()}
+    for identity in Identity.objects.filter(connection=action.connection).select_related("person"):
+        names[identity.account] = str(identity.person)
+    connection = Connection.objects.filter(name=action.connection).first()
+    if connection is not None:
+        names["platform"] = connection.name
+        names[connection.integration_account] = "Regelkreis"
+    return {**names, "engine": "Regelkreis"}
+
+
+def decisions_of(action: Action, names: dict[str, str]) -> list[dict[str, Any]]:
+    """What was decided, overruled or acknowledged after verdicts, oldest first, with the reason that was given."""
+    notes = {(step.event, step.at): step.note for step in action.transitions.exclude(note="").filter(is_refused=False)}
+    entries = ReviewEntry.objects.filter(review__action=action).exclude(kind="receipt").select_related("review")
+    return [
+        {
+            "entry": entry,
+            "who": names.get(entry.actor, entry.actor),
+            "decision": entry.payload.get("decision", ""),
+            "reason": entry.payload.get("reason", "") or notes.get((entry.payload.get("decision", ""), entry.at), ""),
+            "second": names.get(entry.payload.get("second_by", ""), ""),
+        }
+        for entry in entries.order_by("id")
+    ]
+
+
+def _sign(action: Action) -> int:
+    try:
+        return metric_named(action.metric).sign
+    except InputError:  # a metric of an older catalogue
+        return -1
+
+
 def _steps(action: Action) -> list[dict[str, Any]]:
     now = State(action.held_from or action.state)
     order = [state for _, states in STEPS for state in states]
@@ -84,5 +160,6 @@ def _steps(action: Action) -> list[dict[str, Any]]:
     steps = []
     for letter, states in STEPS:
         first, last = order.index(states[0]), order.index(states[-1])
-        steps.append({"letter": letter, "is_done": reached > last, "is_now": first <= reached <= last})
+        is_done = reached > last and action.state != State.CANCELLED.value
+        steps.append({"letter": letter, "is_done": is_done, "is_now": first <= reached <= last})
     return steps

@@ -1,50 +1,21 @@
-"""Home: what is due, what is new on my services, and how my customers fare, hard and soft factors side by side."""
+"""Home: what is due, what is new on my services, and how my customers fare."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from improvement.pdca import State
-from workflows.models import Finding, Look, Point, ReviewRecord, RuleVersion
+from workflows.models import Action, Connection, Finding, Look, Person, ReviewRecord, Role, RuleVersion
+from workflows.web.rooms.moods import moods
 from workflows.web.visibility import actions_for, findings_for, signed_in
+from workflows.web.words import PHASES
 
-RECENT_POINTS = 26
-DECIDING = (State.ACTING.value,)
-OPEN_STATES = [state.value for state in State if state not in (State.CLOSED, State.CANCELLED)]
-
-
-@dataclass(slots=True)
-class Series:
-    """One rule on one scope, as a line of recent values with its target."""
-
-    title: str
-    metric: str
-    scope: dict[str, str]
-    values: list[float | None]
-    last: float | None
-    target: float | None
-    state: str
-    factor: str
-
-
-@dataclass(slots=True)
-class CustomerMood:
-    """A customer's worst hard and soft series."""
-
-    name: str
-    hard: list[Series] = field(default_factory=list)
-    soft: list[Series] = field(default_factory=list)
-
-    @property
-    def worries(self) -> int:
-        """How many of its series breach their target now."""
-        return sum(1 for series in (*self.hard, *self.soft) if series.state in ("firing", "pending"))
+SHOWN = 6
 
 
 @login_required
@@ -52,72 +23,68 @@ def show(request: HttpRequest) -> HttpResponse:
     """The first page after signing in."""
     person = signed_in(request)
     actions = actions_for(person)
-    mine = actions.filter(owner=person) if actions.filter(owner=person).exists() else actions
+    own = actions.filter(owner=person)
+    mine = own if own.exists() else actions
+    customers, newest_week = moods(person)
     context = {
-        "counts": _counts(actions),
-        "to_decide": mine.filter(state__in=DECIDING),
-        "to_plan": mine.filter(state=State.PROPOSED.value),
+        "phases": _phases(actions),
+        "is_mine": own.exists(),
+        "due": _due(person, mine),
         "looks": Look.objects.filter(action__in=mine, computed_at__isnull=True, is_dropped=False)
         .select_related("action")
-        .order_by("due_at")[:8],
-        "findings": findings_for(person).filter(state="firing").order_by("-fired_week", "rule_id")[:8],
+        .order_by("due_at", "id")[:SHOWN],
+        "findings": _new_findings(person),
         "reviews": ReviewRecord.objects.filter(action__in=actions, kind="final")
-        .select_related("action")
-        .order_by("-recorded_at", "-id")[:8],
-        "customers": _moods(person),
+        .select_related("action", "look")
+        .order_by("-recorded_at", "-id")[:SHOWN],
+        "customers": customers,
+        "newest_week": newest_week,
+        "data_as_of": Connection.objects.aggregate(newest=Max("last_pull_as_of"))["newest"],
+        "broken": Connection.objects.exclude(last_error=""),
     }
     return render(request, "web/home.html", context)
 
 
-def _counts(actions) -> dict[str, int]:  # type: ignore[no-untyped-def]
-    by_phase: dict[str, int] = {"P": 0, "D": 0, "C": 0, "A": 0, "closed": 0}
-    phases = {
-        State.PROPOSED.value: "P",
-        State.PLANNED.value: "P",
-        State.DOING.value: "D",
-        State.CHECKING.value: "C",
-        State.ACTING.value: "A",
-        State.SUSTAINING.value: "A",
-        State.CLOSED.value: "closed",
+def _phases(actions: QuerySet[Action]) -> dict[str, int]:
+    """How many actions stand in each phase; closed ones under ``closed``."""
+    states = Counter(actions.values_list("state", flat=True))
+    counted = {letter: sum(states[state] for state, at in PHASES.items() if at == letter) for letter in "PDCA"}
+    return {**counted, "closed": states[State.CLOSED.value], "held": states[State.ON_HOLD.value]}
+
+
+def _due(person: Person, mine: QuerySet[Action]) -> list[dict[str, object]]:
+    """What waits for this person: decisions first, then approvals, plans and go-lives, the earliest due first."""
+    ordered = mine.order_by("due", "id")
+    waiting: list[tuple[str, QuerySet[Action]]] = [("decide", ordered.filter(state=State.ACTING.value))]
+    if person.has_role(Role.APPROVER):
+        drafts = actions_for(person).filter(state=State.PLANNED.value, plans__sha256="").exclude(owner=person)
+        waiting.append(("approve", drafts.distinct().order_by("due", "id")))
+    waiting += [
+        ("plan", ordered.filter(state=State.PROPOSED.value)),
+        ("start", ordered.filter(state=State.PLANNED.value).exclude(plans__sha256="").distinct()),
+        ("golive", ordered.filter(state=State.DOING.value, implemented_on__isnull=True)),
+        (
+            "acknowledge",
+            ordered.filter(
+                state=State.SUSTAINING.value, looks__kind="sustain", looks__computed_at__isnull=False,
+                looks__held_at__isnull=True,
+            ).distinct(),
+        ),
+    ]  # fmt: skip
+    return [{"what": what, "action": action} for what, found in waiting for action in found[:SHOWN]]
+
+
+def _new_findings(person: Person) -> list[dict[str, object]]:
+    """What fires now, newest first, with the rule's title and the action it opened."""
+    titles = {row.rule_id: row.document for row in RuleVersion.objects.filter(is_live=True)}
+    firing = findings_for(person).filter(state="firing").order_by("-fired_week", "rule_id", "scope_key")
+    return [_told(finding, titles.get(finding.rule_id, {})) for finding in firing[:SHOWN]]
+
+
+def _told(finding: Finding, rule: dict[str, dict[str, str]]) -> dict[str, object]:
+    return {
+        "finding": finding,
+        "title": rule.get("metadata", {}).get("title", finding.rule_id),
+        "metric": rule.get("spec", {}).get("metric", ""),
+        "action": finding.actions.order_by("-id").first(),
     }
-    for state in actions.values_list("state", flat=True):
-        if state in phases:
-            by_phase[phases[state]] += 1
-    return by_phase
-
-
-def _moods(person) -> list[CustomerMood]:  # type: ignore[no-untyped-def]
-    rules = {row.rule_id: row.document for row in RuleVersion.objects.filter(is_live=True)}
-    findings = list(findings_for(person).filter(Q(scope__has_key="customer")))
-    newest = Point.objects.filter(finding__in=findings).order_by("-week").values_list("week", flat=True).first()
-    if newest is None:
-        return []
-    points: dict[int, list[Point]] = defaultdict(list)
-    recent = Point.objects.filter(finding__in=findings, week__gt=newest - RECENT_POINTS).order_by("week")
-    for point in recent:
-        points[point.finding_id].append(point)
-    customers: dict[str, CustomerMood] = {}
-    for finding in findings:
-        if not points[finding.pk]:
-            continue
-        series = _series(finding, rules.get(finding.rule_id, {}), points[finding.pk])
-        mood = customers.setdefault(finding.scope["customer"], CustomerMood(finding.scope["customer"]))
-        (mood.soft if series.factor == "soft" else mood.hard).append(series)
-    for mood in customers.values():
-        for part in (mood.hard, mood.soft):
-            part.sort(key=lambda series: (series.state not in ("firing", "pending"), series.title))
-    return sorted(customers.values(), key=lambda mood: (-mood.worries, mood.name))
-
-
-def _series(finding: Finding, rule: dict, points: list[Point]) -> Series:  # type: ignore[type-arg]
-    metadata = rule.get("metadata", {})
-    return Series(
-        title=metadata.get("title", finding.rule_id),
-        metric=rule.get("spec", {}).get("metric", ""),
-        scope={key: value for key, value in finding.scope.items() if key != "customer"},
-        values=[point.value for point in points],
-        last=points[-1].value,
-        target=points[-1].target_value,
-        state=finding.state,
-        factor=metadata.get("tags", {}).get("factor", "hard"),
-    )

@@ -1,0 +1,241 @@
+"""What people do on an action's page: each deed is one of the commands, with the same guards as everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from improvement import pdca
+from improvement.errors import GuardRefused, InputError, PermissionMissing, RegelkreisError
+from improvement.pdca import Event, State
+from workflows import access, commands, loop, rights
+from workflows.models import Action, LookKind, Person, Role
+from workflows.web import reasons
+from workflows.web.rooms.forms import DecisionForm, Deed, GoLiveForm, PlanForm, ReasonForm, TaskForm
+from workflows.web.visibility import signed_in
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One deed: which command it is, what it asks for, who may do it and when it is offered."""
+
+    name: str
+    label: str | Promise
+    command: Command
+    form: type[Deed]
+    is_possible: Callable[[Action, set[Event]], bool]
+    role: Role = Role.SERVICE_OWNER
+    tone: str = ""  # primary | danger
+    help: str | Promise = ""
+
+
+@dataclass(slots=True)
+class Offer:
+    """A deed as it stands on the page, with its form and what was wrong with it."""
+
+    kind: Kind
+    form: Deed
+    refusals: list[str]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is shown unfolded: the next step, or one that was just refused."""
+        return self.kind.tone == "primary" or bool(self.refusals) or self.form.is_bound
+
+
+def _on(*events: Event) -> Callable[[Action, set[Event]], bool]:
+    return lambda action, possible: any(event in possible for event in events)
+
+
+def _can_plan(action: Action, possible: set[Event]) -> bool:
+    plan = loop.current_plan(action)
+    is_draft = plan is not None and not plan.sha256
+    return action.state == State.PROPOSED.value or (action.state == State.PLANNED.value and is_draft)
+
+
+def _can_approve(action: Action, possible: set[Event]) -> bool:
+    plan = loop.current_plan(action)
+    return Event.APPROVE in possible and plan is not None and not plan.sha256
+
+
+def _has_sustaining_look(action: Action, possible: set[Event]) -> bool:
+    seen = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=False, held_at__isnull=True)
+    return seen.exists()
+
+
+def _is_open(action: Action, possible: set[Event]) -> bool:
+    return action.state not in (State.CLOSED.value, State.CANCELLED.value)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "accept",
+        gettext_lazy("Accept the proposal"),
+        commands.accept,
+        Deed,
+        lambda action, possible: not action.is_accepted and _is_open(action, possible),
+        tone="primary",
+        help=gettext_lazy("Only then is anything written to the platform."),
+    ),
+    Kind("decide", gettext_lazy("Decide"), commands.decide, DecisionForm, _on(Event.STANDARDISE), tone="primary"),
+    Kind(
+        "approve",
+        gettext_lazy("Approve the plan"),
+        commands.approve,
+        Deed,
+        _can_approve,
+        role=Role.APPROVER,
+        tone="primary",
+        help=gettext_lazy("The plan is frozen and hashed: from then on nobody moves the yardstick."),
+    ),
+    Kind("reject", gettext_lazy("Send the plan back"), commands.reject, ReasonForm, _can_approve, role=Role.APPROVER),
+    Kind("plan", gettext_lazy("Plan"), commands.plan, PlanForm, _can_plan, tone="primary"),
+    Kind(
+        "submit",
+        gettext_lazy("Hand in for approval"),
+        commands.submit,
+        Deed,
+        _on(Event.SUBMIT),
+        tone="primary",
+        help=gettext_lazy("Somebody else approves it."),
+    ),
+    Kind(
+        "start",
+        gettext_lazy("Start the work"),
+        commands.start,
+        Deed,
+        lambda action, possible: Event.START in possible and loop.facts_of(action).is_approved,
+        tone="primary",
+    ),
+    Kind(
+        "golive",
+        gettext_lazy("Report the go-live"),
+        commands.golive,
+        GoLiveForm,
+        lambda action, possible: Event.GO_LIVE in possible and action.implemented_on is None,
+        tone="primary",
+    ),
+    Kind(
+        "acknowledge",
+        gettext_lazy("I have seen the sustaining looks"),
+        commands.acknowledge,
+        Deed,
+        _has_sustaining_look,
+        tone="primary",
+    ),
+    Kind("task", gettext_lazy("Add a task"), commands.add_task, TaskForm, _is_open),
+    Kind("reapprove", gettext_lazy("Change the approved plan"), commands.reapprove, ReasonForm, _on(Event.REAPPROVE)),
+    Kind("resume", gettext_lazy("Resume"), commands.resume, ReasonForm, _on(Event.RESUME), tone="primary"),
+    Kind("hold", gettext_lazy("Put on hold"), commands.hold, ReasonForm, _on(Event.HOLD)),
+    Kind(
+        "cancel",
+        gettext_lazy("Cancel the action"),
+        commands.cancel,
+        ReasonForm,
+        lambda action, possible: (
+            Event.CANCEL in possible and State(action.held_from or action.state) not in (State.ACTING, State.SUSTAINING)
+        ),
+        tone="danger",
+    ),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def offers(person: Person, action: Action, tried: Offer | None = None) -> list[Offer]:
+    """What this person may do here now; ``tried`` is what they just tried, with what they typed."""
+    possible = set(pdca.allowed(loop.facts_of(action)))
+    found = [
+        tried if tried is not None and tried.kind is kind else Offer(kind, _blank(kind, action), [])
+        for kind in KINDS
+        if kind.is_possible(action, possible) and _holds(person, kind.role, action)
+    ]
+    if tried is not None and tried not in found:
+        found.insert(0, tried)
+    return found
+
+
+def _holds(person: Person, role: Role, action: Action) -> bool:
+    """Whether the deed is offered; the command asks again."""
+    if role is Role.APPROVER:
+        return action.owner_id != person.pk and not person.is_local_admin and access.may(person, role, action)
+    return rights.owns(person, action) or person.has_role(Role.ADMIN)
+
+
+def _blank(kind: Kind, action: Action) -> Deed:
+    initial: dict[str, Any] = {}
+    if kind.name == "plan":
+        initial = {
+            "hypothesis": action.hypothesis,
+            "goal": action.goal,
+            "min_effect": action.min_effect,
+            "golive": action.golive_planned,
+            "due": action.due,
+            "accept_detectable": action.detectable_accepted_reason,
+        }
+    return kind.form(initial=initial, prefix=kind.name)
+
+
+@login_required
+@require_POST
+def perform(request: HttpRequest, code: str, deed: str) -> HttpResponse:
+    """Do it and go back to the page; or show the page again with every reason why not (422), nothing lost."""
+    from workflows.web.rooms import action as room
+
+    action = room.find(request, code)
+    person = signed_in(request)
+    kind = BY_NAME.get(deed)
+    if kind is None:
+        raise Http404
+    form = kind.form(request.POST, prefix=kind.name)
+    offer = Offer(kind, form, [])
+    if form.is_valid():
+        try:
+            kind.command(person, action.code, at=moment(action), **_given(form))
+        except RegelkreisError as error:
+            offer.refusals = told(error)
+        else:
+            messages.success(request, _("Done: %(deed)s.") % {"deed": kind.label})
+            return HttpResponseRedirect(reverse("action", args=[action.code]))
+    action.refresh_from_db()
+    return room.page(request, action, tried=offer, status=403 if _is_forbidden(person, kind, action) else 422)
+
+
+def moment(action: Action) -> datetime:
+    """Now; but a history never runs backwards, also where the action's world is ahead of our clock (a demo)."""
+    return max(timezone.now(), action.last_moved_at)
+
+
+def told(error: RegelkreisError) -> list[str]:
+    """Every reason of a refusal, in the reader's language."""
+    if isinstance(error, GuardRefused):
+        return [reasons.translated(reason) for reason in error.reasons]
+    if isinstance(error, PermissionMissing):
+        return [reasons.translated(error.what)]  # how to mend it is about the command line
+    parts = [error.what, error.mend] if isinstance(error, InputError) else [str(error)]
+    return [" ".join(reasons.translated(part) for part in parts if part)]
+
+
+def _given(form: Deed) -> dict[str, Any]:
+    """What was entered. An empty optional field of a plan means *leave it as it is*, except for texts."""
+    given = dict(form.cleaned_data)
+    if isinstance(form, PlanForm):
+        return {key: value if value or key == "hypothesis" else None for key, value in given.items()}
+    return given
+
+
+def _is_forbidden(person: Person, kind: Kind, action: Action) -> bool:
+    return not _holds(person, kind.role, action)

@@ -1,0 +1,94 @@
+"""What people enter on an action's page. The forms check the form of it; the guards of the loop check the sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+LONGEST = 4000
+
+
+class _Day(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+def _reason(label: Any, *, is_required: bool = True) -> forms.CharField:
+    return forms.CharField(
+        label=label, required=is_required, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+def _day(label: Any, *, is_required: bool = False) -> forms.DateField:
+    return forms.DateField(label=label, required=is_required, widget=_Day(), input_formats=["%Y-%m-%d"])
+
+
+class Deed(forms.Form):
+    """A form without fields: only the button. ``use_required_attribute`` stays off: the page shows all reasons."""
+
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+
+
+class PlanForm(Deed):
+    """Hypothesis, goal and dates of a plan."""
+
+    hypothesis = forms.CharField(
+        label=_("Hypothesis"),
+        required=False,
+        max_length=LONGEST,
+        help_text=_("What is changed, and why that should help."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    goal = forms.CharField(label=_("Goal"), required=False, max_length=30, help_text=_("Like -30% or +0.25."))
+    min_effect = forms.CharField(
+        label=_("Smallest effect worth the effort"),
+        required=False,
+        max_length=30,
+        help_text=_("Left empty: half the goal."),
+    )
+    golive = _day(_("Planned go-live"))
+    due = _day(_("Due"))
+    accept_detectable = _reason(_("Why go on, if the goal is below the detectable effect"), is_required=False)
+
+
+class ReasonForm(Deed):
+    """A reason, for the record."""
+
+    reason = _reason(_("Reason"))
+
+
+class GoLiveForm(Deed):
+    """On which local day the change went live, and with which change or task."""
+
+    on = _day(_("Live since"), is_required=True)
+    ref = forms.CharField(label=_("Change or task"), required=False, max_length=200)
+
+
+class DecisionForm(Deed):
+    """Standardise, adjust or stop."""
+
+    decision = forms.ChoiceField(
+        label=_("Decision"),
+        choices=[
+            ("standardise", _("Make it the standard: it helped, and looks go on to see that it lasts.")),
+            ("adjust", _("Adjust: the same action again, with a new plan to approve.")),
+            ("stop", _("Stop: it did not help, or is not worth it.")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    reason = _reason(_("Reason"), is_required=False)
+
+
+class TaskForm(Deed):
+    """A task below the platform's record."""
+
+    title = forms.CharField(label=_("What is to be done"), max_length=200)
+    due = _day(_("Due"))

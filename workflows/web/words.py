@@ -1,0 +1,179 @@
+"""The field's words in the reader's language: states, events, verdicts, looks, guards, metrics."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.utils import formats
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from improvement.errors import InputError
+from improvement.metrics import metric_named
+from improvement.pdca import State
+
+Words = dict[str, str | Promise]
+
+PHASES: dict[str, str] = {
+    State.PROPOSED.value: "P",
+    State.PLANNED.value: "P",
+    State.DOING.value: "D",
+    State.CHECKING.value: "C",
+    State.ACTING.value: "A",
+    State.SUSTAINING.value: "A",
+}
+PHASE_WORDS: Words = {"P": _("Plan"), "D": _("Do"), "C": _("Check"), "A": _("Act")}
+
+STATES: Words = {
+    "": _("nothing yet"),
+    "proposed": _("proposed"),
+    "planned": _("planned"),
+    "doing": _("doing"),
+    "checking": _("checking"),
+    "acting": _("decision due"),
+    "sustaining": _("sustaining"),
+    "closed": _("closed"),
+    "on hold": _("on hold"),
+    "cancelled": _("cancelled"),
+}
+
+EVENTS: Words = {
+    "open": _("opened"),
+    "submit": _("plan handed in"),
+    "approve": _("plan approved"),
+    "reject": _("plan sent back"),
+    "lapse": _("approval lapsed"),
+    "start": _("work started"),
+    "go_live": _("went live"),
+    "final_look": _("final look computed"),
+    "standardise": _("decided: make it the standard"),
+    "stop": _("decided: stop"),
+    "adjust": _("decided: adjust"),
+    "last_sustaining_look": _("last sustaining look seen"),
+    "bad_sustaining_look": _("the effect did not last"),
+    "reapprove": _("plan reopened"),
+    "slip": _("go-live slipped"),
+    "hold": _("put on hold"),
+    "resume": _("resumed"),
+    "cancel": _("cancelled"),
+}
+
+VERDICTS: dict[str, tuple[str | Promise, str, str]] = {  # word, tone, shape
+    "improved": (_("improved"), "good", "▲"),
+    "improved, not attributable": (_("improved, not attributable"), "soft", "△"),
+    "recovered": (_("recovered"), "soft", "↺"),
+    "no change": (_("no change"), "flat", "="),
+    "faded": (_("faded"), "bad", "▽"),
+    "worse": (_("worse"), "bad", "▼"),
+    "not enough data": (_("not enough data"), "none", "?"),
+    "not computed": (_("not computed"), "none", "–"),
+}
+
+LOOKS: Words = {"look": _("interim look"), "final": _("final look"), "sustain": _("sustaining look")}
+REVIEWS: Words = {**LOOKS, "missed": _("missed review"), "addendum": _("addendum")}
+WINDOWS: Words = {
+    "reference": _("Reference"),
+    "trigger": _("Trigger"),
+    "confirmation": _("Confirmation"),
+    "after": _("After"),
+}
+GUARDS: Words = {
+    "reference before trigger": _("reference before trigger"),
+    "sustain": _("lasts to the end"),
+    "pre-trend": _("no trend before"),
+    "two witnesses": _("two witnesses"),
+    "controls agree": _("controls agree"),
+    "mix": _("same mix of tickets"),
+    "few controls": _("enough controls"),
+    "alone": _("nothing else changed"),
+}
+GUARD_STATES: dict[str, tuple[str | Promise, str]] = {
+    "passed": (_("passed"), "✓"),
+    "failed": (_("failed"), "✗"),
+    "not computed": (_("not computed"), "–"),
+    "not_computed": (_("not computed"), "–"),
+}
+ENTRIES: Words = {
+    "decision": _("decision"),
+    "override": _("override"),
+    "override_proposed": _("override proposed"),
+    "follow_up": _("follow-up"),
+    "acknowledgement": _("acknowledged"),
+    "receipt": _("receipt"),
+}
+DECISIONS: Words = {"standardise": _("make it the standard"), "adjust": _("adjust"), "stop": _("stop")}
+DELIVERY_STATES: Words = {"waiting": _("waiting"), "sent": _("sent"), "dead": _("undeliverable")}
+VERBS: Words = {
+    "create": _("record created"),
+    "update": _("fields updated"),
+    "note": _("note"),
+    "task": _("task"),
+    "attach": _("attachment"),
+    "link": _("tickets linked"),
+    "transition": _("state changed"),
+    "comment": _("comment"),
+}
+METRICS: Words = {
+    "incident_count": _("Incidents opened"),
+    "major_incident_count": _("Major incidents"),
+    "sla_breach_rate": _("SLA breach rate"),
+    "time_to_respond": _("Time to respond"),
+    "time_to_resolve": _("Time to resolve"),
+    "reopen_rate": _("Reopen rate"),
+    "backlog_open": _("Open backlog"),
+    "csat_mean": _("Customer satisfaction"),
+    "contact_gap": _("Contact gap"),
+    "change_failure_rate": _("Change failure rate"),
+}
+UNITS: Words = {"h": _("h"), "points": _("points"), "days": _("days"), "tickets": "", "open tickets": "", "share": ""}
+FINDINGS: Words = {
+    "firing": _("firing"),
+    "pending": _("pending"),
+    "resolved": _("resolved"),
+    "ok": _("ok"),
+    "no_data": _("no data"),
+}
+PRIORITIES: Words = {
+    "1": _("critical"),
+    "2": _("high"),
+    "3": _("moderate"),
+    "4": _("low"),
+    "5": _("planning"),
+}
+
+
+def said(words: Words, key: str) -> str:
+    """The word for a key; the key itself where there is none."""
+    return str(words.get(key, key))
+
+
+def language() -> str:
+    """The reader's language: ``de`` or ``en``."""
+    return "de" if (get_language() or "en").startswith("de") else "en"
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A number with the language's decimal sign and a real minus."""
+    return str(formats.number_format(round(value, digits), digits)).replace("-", "−")
+
+
+def measured(metric_id: str, value: float | None) -> str:
+    """A metric's value with its unit, as people read it."""
+    if value is None:
+        return "–"
+    try:
+        metric = metric_named(metric_id)
+    except InputError:  # a metric of an older catalogue
+        return number(value, 2)
+    if metric.is_share:
+        return f"{number(value * 100)} %"
+    unit = said(UNITS, metric.unit)
+    return f"{number(value, 2 if metric.family == 'score' else 1)} {unit}".strip()
+
+
+def day(value: date | datetime | None) -> str:
+    """A date in words: 1 December 2025, 1. Dezember 2025."""
+    if value is None:
+        return "–"
+    return str(formats.date_format(value, "j. F Y" if language() == "de" else "j F Y"))
