@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-
-import typer
+from collections.abc import Callable
 
 from improvement.errors import ManyErrors, RegelkreisError
 
@@ -24,7 +23,10 @@ MENDS = (
     (r"role .* does not exist", "Create the user (`createuser --pwprompt NAME`), or correct the setting `database`."),
     (r"resolve host|translate host|Name or service", "Correct the host in the setting `database`."),
     (r"refused|timeout|timed out|unreachable", "Is the server running, and are host and port in `database` right?"),
-    (r"pg_hba|SSL|certificate", "The server wants another kind of connection: add `?sslmode=require`, or ask its admin."),
+    (
+        r"pg_hba|SSL|certificate",
+        "The server wants another kind of connection: add `?sslmode=require` or ask its admin.",
+    ),
     (r"permission denied", "Make our user the owner of the database (`ALTER DATABASE NAME OWNER TO USER`)."),
     (r"too many (clients|connections)", "Fewer workers, or a larger `max_connections` of the server."),
     (r"locked", "Another process is writing to it; try again when that has ended."),
@@ -32,7 +34,7 @@ MENDS = (
 )
 
 
-def run(application: typer.Typer, arguments: list[str] | None = None) -> int:
+def run(application: Callable[[list[str] | None], object], arguments: list[str] | None = None) -> int:
     """Run the application; returns the exit code: 0 fine, 1 findings or refusals, 2 usage or invalid input.
 
     ``arguments`` stand for those of the process. Anything unforeseen keeps its traceback: it is a bug and should

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-import typer
+from typer.main import get_command
 
 from workflows.cli.errors import run as run_application
 from workflows.cli.main import build
@@ -24,7 +25,9 @@ class CommandLine:
 
     tokens: Mapping[str, str]  # by user name
     now: datetime
-    _application: typer.Typer = field(default_factory=build)
+    _application: Callable[..., Any] = field(
+        default_factory=lambda: get_command(build())
+    )  # built once, not per command
 
     def run(self, username: str, *arguments: str) -> Outcome:
         """Run one command with this person's token; a refusal is an outcome, not an error."""
