@@ -14,7 +14,7 @@ from improvement.errors import GuardRefused, InputError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import OPEN_STATES, ActionFacts, Actor, Refused, State, open_action
 from improvement.records import Outbound, Verb
-from improvement.rules import Mode, Proposal, Rule, Scope
+from improvement.rules import Mode, Proposal, Rule, Scope, endangers, priority
 from improvement.rules.loading import load
 from improvement.rules.suggestions import did_you_mean
 from workflows import access, ledger, measuring, outbox, planning
@@ -51,7 +51,7 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
     action.hypothesis = "" if rule.action.hypothesis == "ask" else rule.action.hypothesis
     action.owner = access.owner_for(first.connection, first.scope, rule.owner)
     action.due = at.date() + timedelta(days=rule.action.due_days)
-    action.impact, action.urgency = _priority(rule, first)
+    action.impact, action.urgency = priority(rule, proposal.scope, proposal.size)
     action.trigger = {
         "value": memory.trigger_value,
         "target": memory.trigger_target,
@@ -64,6 +64,7 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
         "from_week": memory.trigger_first_week,
         "to_week": memory.trigger_last_week,
         "scopes": [member.scope.key for member in proposal.members],
+        "endangers": _endangered(first, rule),
     }
     by = list(scope) if proposal.is_group else list(rule.by)
     action.measurement = {"where": _listed(rule.key.where), "by": by}
@@ -233,12 +234,15 @@ def trigger_ids(action: Action, warehouse: Warehouse) -> list[str]:
     return [str(value) for value in found["id"].to_pylist()]
 
 
-def _priority(rule: Rule, finding: Finding) -> tuple[int, int]:
-    """Impact from the volume of the scope, urgency from how far the value lies beyond its target; 1 high … 3 low."""
-    impact = 1 if finding.n >= 400 else 2 if finding.n >= 100 else 3
-    beyond = abs((finding.value or 0.0) - (finding.target_value or 0.0)) / (abs(finding.target_value or 0.0) or 1.0)
-    urgency = 1 if beyond >= 0.5 else 2 if beyond >= 0.2 else 3
-    return rule.action.impact or impact, rule.action.urgency or urgency
+def _endangered(finding: Finding, rule: Rule) -> list[str]:
+    """The customer-facing scopes that fire or are about to, where a supplier misses what was passed on to it."""
+    if rule.derived_from is None:
+        return []
+    facing = Finding.objects.filter(
+        rule_id=rule.derived_from, connection=finding.connection, state__in=("firing", "pending")
+    )
+    own = Scope.of(finding.scope)
+    return [other.scope_key for other in facing.order_by("scope_key") if endangers(own, Scope.of(other.scope))]
 
 
 def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:

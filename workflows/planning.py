@@ -266,5 +266,7 @@ def description(action: Action) -> str:
             f"Measured {trigger['value_text']} against a target of {trigger['target_text']} on {trigger['n']} records "
             f"(rule {action.rule_id})."
         )
+    if trigger.get("endangers"):
+        lines.append(f"It endangers what was promised to {'; '.join(trigger['endangers'])}.")
     lines.append(f"Details and evidence: {outbox.page_url(action)}")
     return "\n".join(lines)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from improvement import weeks
-from improvement.rules.evaluation import Point
 from improvement.rules.rule import Mode, Rule
 from improvement.rules.scope import Scope
 
@@ -129,10 +128,12 @@ def rank(proposal: Proposal) -> tuple[float, int, str, str, str]:
     return (-proposal.size, -n, proposal.rule.id, proposal.connection, proposal.scope.key)
 
 
-def priority(rule: Rule, point: Point) -> tuple[int, int]:
-    """(impact, urgency), 1 high … 3 low: impact by how wide the scope is, urgency by how far beyond the target."""
-    wide = {0: 1, 1: 1, 2: 2}.get(len(point.scope.items), 2 if "service" not in rule.by else 3)
-    size = point.size or 0.0
+def priority(rule: Rule, scope: Scope, size: float) -> tuple[int, int]:
+    """(impact, urgency), 1 high … 3 low: impact by how wide the scope is, urgency by how far beyond the target.
+
+    ``size`` is the distance as a share of the target.
+    """
+    wide = {0: 1, 1: 1, 2: 2}.get(len(scope.items), 2 if "service" not in rule.by else 3)
     urgent = 1 if size >= 1.0 else 2 if size >= 0.25 else 3
     return rule.action.impact or wide, rule.action.urgency or urgent
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from improvement.rules import Candidate, Choice, Rule, Scope, choose, endangers, priority
-from tests.improvement.rules.build import a_pack, a_point, a_rule
+from tests.improvement.rules.build import a_pack, a_rule
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +79,11 @@ def test_many_scopes_of_one_service_become_one_proposal(rule: Rule) -> None:
 
 
 def test_priority_follows_scope_and_size(rule: Rule, tmp_path: Path) -> None:
-    assert priority(rule, a_point(1, breaching=True)) == (
-        3,
-        1,
-    )  # a service of a customer in a country; twice the target
+    narrow, wide = Scope.of({"customer": "Acme", "country": "DE", "service": "Mail"}), Scope.of({"customer": "Acme"})
+    assert priority(rule, narrow, 1.0) == (3, 1)  # a service of a customer in a country; twice the target
+    assert priority(rule, wide, 0.3) == (1, 2)
     fixed = a_rule(tmp_path, more="action: {priority: {impact: high, urgency: low}}\n")
-    assert priority(fixed, a_point(1, breaching=True)) == (1, 3)
+    assert priority(fixed, narrow, 1.0) == (1, 3)
 
 
 @given(st.permutations(range(8)), st.integers(0, 4), st.integers(0, 6))
