@@ -24,17 +24,18 @@ def main() -> None:
 
 
 async def _serve(job: Job) -> None:
-    from connectors.sandbox.server import boot
+    from connectors.sandbox.server import Boot
 
     gc.disable()  # building a world makes millions of objects and no garbage
-    app = boot(job.config, job.flavour)
-    gc.freeze()
-    gc.enable()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+    boot = Boot(job.config, job.flavour)
+    runner = web.AppRunner(boot.application, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     site = web.TCPSite(runner, job.config.host, job.port)
     await site.start()
     print(f"ready {runner.addresses[0][1]}", flush=True)
+    boot.catch_up()
+    gc.freeze()
+    gc.enable()
     await _until_input_closes()
     await runner.cleanup()
 

@@ -162,11 +162,21 @@ class _Port:
         return web.json_response({**own, **self.platform.stats()})
 
 
-def boot(config: SandboxConfig, flavour: Flavour) -> web.Application:
-    """Everything a port needs: world, platform, clock at its first instant."""
-    started = time.perf_counter()
-    world = load_world(config, flavour)
-    platform = build_platform(config, flavour, world)
-    clock = SandboxClock(first_clock(world, config))
-    platform.advance(clock.now)
-    return application(platform, clock, boot_s=time.perf_counter() - started)
+class Boot:
+    """A port in two steps: what may fail is done at once, showing the world's past can wait until it is reachable.
+
+    Between the two a client's first request waits in the socket's queue, and whoever started the sandbox goes on.
+    """
+
+    def __init__(self, config: SandboxConfig, flavour: Flavour) -> None:
+        started = time.perf_counter()
+        world = load_world(config, flavour)
+        platform = build_platform(config, flavour, world)
+        self._port = _Port(platform, SandboxClock(first_clock(world, config)), time.perf_counter() - started)
+        self.application = self._port.application()
+
+    def catch_up(self) -> None:
+        """Show everything until the clock's first instant."""
+        started = time.perf_counter()
+        self._port.platform.advance(self._port.clock.now)
+        self._port.boot_s += time.perf_counter() - started

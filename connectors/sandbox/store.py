@@ -75,7 +75,9 @@ class Table:
     def _reorder(self) -> None:
         if self._stale:
             gone = {id(row) for row in self._stale}
-            self._order = [row for row in self._order if id(row) not in gone]
+            # What changes is mostly young: only the end of the order, from the oldest stale row on, is looked through.
+            first = bisect_left(self._order, min(map(_KEY, self._stale)), key=_KEY)
+            self._order[first:] = [row for row in self._order[first:] if id(row) not in gone]
         fresh = sorted(self._fresh.values(), key=_KEY)
         is_later = not self._order or not fresh or _KEY(self._order[-1]) <= _KEY(fresh[0])
         self._order += fresh

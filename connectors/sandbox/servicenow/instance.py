@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
+from operator import itemgetter
 
 from connectors.sandbox.plugin import SandboxConfig
 from connectors.sandbox.servicenow.moments import STORED
@@ -39,8 +40,10 @@ class Instance:
         self.journal: dict[str, list[str]] = {}  # record → its journal entries, oldest first
         self._numbers = {name: definition.first_number - 1 for name, definition in self.schema.tables.items()}
         self._ids = 0
+        self._arrangements: dict[tuple[str, ...], Callable[[tuple[str, ...]], tuple[str, ...]]] = {}
         self._defaults = {
-            name: [column.default for column, _ in columns.values()] for name, columns in self.schema.columns.items()
+            name: tuple(column.default for column, _ in columns.values())
+            for name, columns in self.schema.columns.items()
         }
 
     # --- what is there ----------------------------------------------------------------------------------------
@@ -131,12 +134,19 @@ class Instance:
 
     def row(self, table: str, sys_id: str, updated: str, values: Mapping[str, str]) -> Row:
         """A new row with defaults and these values; not yet in its table. Raises KeyError for an unknown column."""
-        row = self._defaults[table].copy()
+        names = (table, *values)
+        arrange = self._arrangements.get(names)
+        if arrange is None:
+            arrange = self._arrangements[names] = self._arrangement(table, tuple(values))
+        return list(arrange((sys_id, updated, *values.values(), *self._defaults[table])))
+
+    def _arrangement(self, table: str, names: tuple[str, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+        """How values and defaults come into a row's order: worked out once per set of names, as rows are many."""
         position = self.tables[table].position
-        for column, value in values.items():
-            row[position[column]] = value
-        row[0], row[1] = sys_id, updated
-        return row
+        given = {position[name]: index + 2 for index, name in enumerate(names)}
+        given = {0: 0, 1: 1} | given
+        first_default = len(names) + 2
+        return itemgetter(*(given.get(at, first_default + at) for at in range(len(position))))
 
     def insert(self, table: str, values: Mapping[str, str], *, by: str = SYSTEM, sys_id: str = "", at: str = "") -> Row:
         """Insert a row now (or ``at``, stored text), numbered where the table numbers its records."""
@@ -189,7 +199,7 @@ class Instance:
 
 def sys_id_of(*parts: str) -> str:
     """A sys_id (32 hexadecimal digits) that depends only on its parts."""
-    return hashlib.blake2b("/".join(parts).encode(), digest_size=16).hexdigest()
+    return blake2b("/".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def labels(column: Column) -> dict[str, str]:

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 STORED = "%Y-%m-%d %H:%M:%S"
 _STORED_TIME = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2})?")
-_MINUTES = tuple(f" {minute // 60:02d}:{minute % 60:02d}" for minute in range(1440))
-_SECONDS = tuple(f":{second:02d}" for second in range(60))
+_CLOCK = tuple(
+    f" {hour:02d}:{minute:02d}:{second:02d}" for hour in range(24) for minute in range(60) for second in range(60)
+)
 _DATE_GENERATE = re.compile(
     r"""gs\.dateGenerate\(\s*["'](?P<date>[^"']*)["']\s*(?:,\s*["'](?P<time>[^"']*)["']\s*)?\)"""
 )
@@ -22,12 +23,10 @@ _AGO = re.compile(r"gs\.(?P<unit>minutes|hours|days|months)Ago(?P<edge>Start|End
 _EDGE_OF_DAY = re.compile(r"gs\.(?P<edge>beginning|end)Of(?P<day>Today|Yesterday|Tomorrow)\(\)")
 
 
-@lru_cache(maxsize=65536)
 def stored(epoch_s: int) -> str:
-    """An instant in epoch seconds as stored text. Cached, because a ticket and its clocks share their instants."""
+    """An instant in epoch seconds as stored text: two look-ups, because a boot writes a million of them."""
     day, second = divmod(epoch_s, 86400)
-    minute, second = divmod(second, 60)
-    return _day(day) + _MINUTES[minute] + _SECONDS[second]
+    return _day(day) + _CLOCK[second]
 
 
 def stored_duration(seconds: int) -> str:

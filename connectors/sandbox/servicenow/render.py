@@ -8,7 +8,6 @@ through the API stay as that person left them until the world changes the record
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 
 from connectors.sandbox.servicenow.instance import Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
@@ -132,25 +131,25 @@ class _LiveTicket:
     def show(self, instance: Instance, master: MasterData, then: int, now: int) -> int | None:
         """Write the rows that changed after ``then`` until ``now``; answer the next instant of change, None: over."""
         ticket = self.ticket
-        if any(then < event.at <= now for event in ticket.events):
+        if then == BEFORE_ALL or any([then < event.at <= now for event in ticket.events]):
             self._show_task(instance, master, now)
         for clock in self.clocks:
             if clock.changes(then, now):
                 instance.tables["task_sla"].put(clock.row(instance, master, now))
         if ticket.survey is not None:
             self._show_survey(instance, master, then, now)
-        return min((at for at in self._instants() if at > now), default=None)
+        return min([at for at in self._instants() if at > now], default=None)
 
-    def _instants(self) -> Iterator[int]:
-        for event in self.ticket.events:
-            yield event.at
+    def _instants(self) -> list[int]:
+        instants = [event.at for event in self.ticket.events]
         for clock in self.clocks:
-            yield from clock.instants
+            instants += clock.instants
         survey = self.ticket.survey
         if survey is not None:
-            yield survey.sent
+            instants.append(survey.sent)
             if survey.answered is not None:
-                yield survey.answered
+                instants.append(survey.answered)
+        return instants
 
     def _show_task(self, instance: Instance, master: MasterData, now: int) -> None:
         updated, values = task_values(self.ticket, self.number, self.table, master, now)
@@ -178,8 +177,9 @@ class _LiveTicket:
         table = instance.tables["asmt_assessment_instance"]
         sys_id = sys_id_of("asmt_assessment_instance", str(ticket.uid))
         caller = instance.users.get(ticket.caller, "")
+        is_answered = survey.answered is not None and survey.answered <= now
         if then < survey.sent <= now:
-            sent = stored(survey.sent)
+            answer = {"state": "complete", "taken_on": stored(survey.answered or 0)} if is_answered else {}
             values = {
                 "metric_type": master.survey_type,
                 "user": caller,
@@ -188,13 +188,17 @@ class _LiveTicket:
                 "trigger_table": self.table,
                 "trigger_id": self.sys_id,
                 "task_id": self.sys_id,
+                "sys_created_on": stored(survey.sent),
+                **answer,
             }
-            instance.insert("asmt_assessment_instance", values, sys_id=sys_id, at=sent)
-        if survey.answered is not None and then < survey.answered <= now:
+            at = survey.answered if is_answered and survey.answered is not None else survey.sent
+            instance.insert("asmt_assessment_instance", values, sys_id=sys_id, at=stored(at))
+        elif is_answered and survey.answered is not None and then < survey.answered:
             answered = stored(survey.answered)
             row = table.rows[sys_id]
             instance.update(table, row, {"state": "complete", "taken_on": answered}, by=ticket.caller, at=answered)
-            self._show_answer(instance, master, sys_id, caller, answered)
+        if is_answered and survey.answered is not None and then < survey.answered:
+            self._show_answer(instance, master, sys_id, caller, stored(survey.answered))
 
     def _show_answer(self, instance: Instance, master: MasterData, sys_id: str, caller: str, answered: str) -> None:
         survey = self.ticket.survey

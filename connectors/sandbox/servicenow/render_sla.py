@@ -36,29 +36,32 @@ class SlaClock:
         self.sla = sla
         self.task_id = task_id
         self.sys_id = sys_id_of("task_sla", str(ticket.uid), str(index))
-        is_running = (lambda at: sla.start < at and (sla.stop is None or at < sla.stop)) if holds else None
-        self.holds = holds if sla.target == "resolution" else ()
-        instants = [sla.start]
-        if self.holds and is_running is not None:
-            instants += [at for hold in self.holds for at in hold if at is not None and is_running(at)]
-        if sla.breached and (sla.stop is None or sla.breach_at < sla.stop):
+        self.holds = holds if holds and sla.target == "resolution" else ()
+        start, stop = sla.start, sla.stop
+        instants = [start]
+        for hold in self.holds:
+            instants += [at for at in hold if at is not None and start < at and (stop is None or at < stop)]
+        if sla.breached and (stop is None or sla.breach_at < stop):
             instants.append(sla.breach_at)
-        if sla.stop is not None:
-            instants.append(sla.stop)
+        if stop is not None:
+            instants.append(stop)
         self.instants = tuple(instants)
 
     def changes(self, then: int, now: int) -> bool:
         """Whether the row changed after ``then`` until ``now``."""
-        return any(then < at <= now for at in self.instants)
+        for at in self.instants:
+            if then < at <= now:
+                return True
+        return False
 
     def row(self, instance: Instance, master: MasterData, now: int) -> Row:
         """The row as of ``now``."""
         sla = self.sla
-        updated = max(at for at in self.instants if at <= now)
-        count = sum(at <= now for at in self.instants) - 1
         is_stopped = sla.stop is not None and sla.stop <= now
+        reached = self.instants if is_stopped else [at for at in self.instants if at <= now]
+        updated, count = max(reached), len(reached) - 1
         is_breached = sla.breached and (is_stopped or sla.breach_at <= now)
-        paused, pausing_since = self._paused(updated)
+        paused, pausing_since = self._paused(updated) if self.holds else (0, None)
         elapsed = sla.elapsed_s if is_stopped else min(sla.elapsed_s, max(0, updated - sla.start - paused))
         percentage = f"{100 * elapsed / sla.goal_s:.2f}" if sla.goal_s else "0"
         stage = "in_progress" if pausing_since is None else "paused"
