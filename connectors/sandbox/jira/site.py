@@ -124,11 +124,11 @@ class Site:
             self._catch_up(issue)
         for issue in self._deliver_births():
             changed[issue.id] = issue
-        if outdated:
-            self._ordered = [order for order in self._ordered if order not in outdated]
         if changed:
-            self._ordered.extend(sorted(issue.order for issue in changed.values()))
-            self._ordered.sort()
+            fresh = sorted(issue.order for issue in changed.values())
+            # Only the young end is put in order again: what changes is rarely old.
+            first = bisect.bisect_left(self._ordered, min(outdated | {fresh[0]}))
+            self._ordered[first:] = sorted([*(o for o in self._ordered[first:] if o not in outdated), *fresh])
             self.version += 1
         return len(changed)
 

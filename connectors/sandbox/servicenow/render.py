@@ -131,7 +131,7 @@ class _LiveTicket:
     def show(self, instance: Instance, master: MasterData, then: int, now: int) -> int | None:
         """Write the rows that changed after ``then`` until ``now``; answer the next instant of change, None: over."""
         ticket = self.ticket
-        if then == BEFORE_ALL or any([then < event.at <= now for event in ticket.events]):
+        if then == BEFORE_ALL or any(then < event.at <= now for event in ticket.events):
             self._show_task(instance, master, now)
         for clock in self.clocks:
             if clock.changes(then, now):

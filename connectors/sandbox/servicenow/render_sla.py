@@ -49,10 +49,7 @@ class SlaClock:
 
     def changes(self, then: int, now: int) -> bool:
         """Whether the row changed after ``then`` until ``now``."""
-        for at in self.instants:
-            if then < at <= now:
-                return True
-        return False
+        return any(then < at <= now for at in self.instants)
 
     def row(self, instance: Instance, master: MasterData, now: int) -> Row:
         """The row as of ``now``."""
