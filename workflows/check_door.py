@@ -8,274 +8,153 @@ others go on.
 
 from __future__ import annotations
 
-import csv
-import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from improvement.check import CheckPlan, CheckResult, Direction, Goal, Series, compute_look, not_due, windows_for
-from improvement.errors import InputError, Place, RegelkreisError
-from improvement.metrics import Metric, metric_named
-from improvement.weeks import monday, week_of
+from improvement.check import CheckPlan, CheckResult, Direction, Series, Windows, compute_look, not_due, windows_for
+from improvement.check.goals import sizes
+from improvement.check.windows import MIN_REFERENCE_WEEKS
+from improvement.errors import InputError, RegelkreisError
+from improvement.weeks import week_of
+from workflows.check_files import Cell, Cells, PlanRow, read_cells, read_plans, wrong_cells
 
-PLAN_COLUMNS = ("action", "scope", "metric", "trigger_from", "trigger_to", "implemented_on", "as_of", "goal")
-CELL_COLUMNS = ("action", "scope", "week", "numerator", "denominator")
 LOOKS = (4, 8, 13)
-MAX_WEEKS_AWAY = 60 * 53  # a typing error in a year should not become a series of thousands of weeks
+SHOWN_ERRORS = 5  # of one plan: a file that is wrong throughout is wrong in the same way
 
 
 @dataclass(frozen=True, slots=True)
 class DoorResult:
-    """One plan's result."""
+    """One plan's result. ``q_value`` is the p of a final look, adjusted for the others of its quarter."""
 
-    action: str
-    scope: str
+    plan: PlanRow
     result: CheckResult
+    q_value: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain JSON values, with the scope it speaks of."""
-        return {**self.result.as_dict(), "action": self.action, "scope": self.scope}
+        return {
+            **self.result.as_dict(),
+            "action": self.plan.action,
+            "scope": self.plan.scope,
+            "implemented_on": self.plan.implemented_on.isoformat(),
+            "as_of": self.plan.as_of.isoformat(),
+            "q_value": self.q_value,
+        }
 
 
 @dataclass(slots=True)
 class DoorReport:
-    """Results in the order of the plans, and every error."""
+    """Results in the order of the plans, every error, and remarks on the files."""
 
     results: list[DoorResult] = field(default_factory=list)
     errors: list[RegelkreisError] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    action: str
-    scope: str
-    metric: Metric
-    trigger: tuple[int, int]
-    implemented_on: date
-    as_of: date
-    goal: Goal
-    min_effect: Goal | None
-    place: Place
-
-
-@dataclass(slots=True)
-class _Rows:
-    """The cells of one action, by scope, in the order of the file."""
-
-    week: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    numerator: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    denominator: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    stratum: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    line: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    errors: list[RegelkreisError] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def compute_files(plans: Path, cells: Path) -> DoorReport:
     """Run the check on two CSV files. :class:`InputError` when a file as a whole cannot be read."""
-    report = DoorReport()
-    found = list(_plans(plans, report))
-    rows, has_strata = _cells(cells)
+    found, errors, remarks = read_plans(plans)
+    by_action, more_remarks = read_cells(cells)
+    report = DoorReport(errors=errors, remarks=[*remarks, *more_remarks])
+    report.errors += _capped(by_action.pop("", Cells()).errors)
     for plan in found:
         try:
-            report.results.append(_check(plan, rows.get(plan.action), cells, has_strata=has_strata))
+            own = _cells_of(plan, by_action, cells)
         except _Refused as refused:
             report.errors.extend(refused.errors)
-        except RegelkreisError as error:
-            report.errors.append(error)
+            continue
+        report.results.append(DoorResult(plan, _checked(plan, own)))
+    report.results = _with_q_values(report.results)
+    report.remarks += _unused(by_action, found, errors, cells)
     return report
 
 
 class _Refused(Exception):
-    """Several reasons why one plan is not computed."""
+    """The reasons why one plan is not computed."""
 
     def __init__(self, errors: list[RegelkreisError]) -> None:
         super().__init__(str(errors[0]))
-        self.errors = errors
+        self.errors = _capped(errors)
 
 
-def _read(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with their line number; commas or semicolons, with or without a byte order mark."""
+def _capped(errors: list[RegelkreisError]) -> list[RegelkreisError]:
+    if len(errors) <= SHOWN_ERRORS:
+        return errors
+    rest = InputError(f"{len(errors) - SHOWN_ERRORS} more errors from here on.", where=errors[SHOWN_ERRORS].where)
+    return [*errors[:SHOWN_ERRORS], rest]
+
+
+def _cells_of(plan: PlanRow, by_action: Mapping[str, Cells], path: Path) -> Cells:
+    """The cells of a plan, or all the reasons against using them."""
+    cells = by_action.get(plan.action)
+    if cells is None:
+        what = f"There are no cells for the action “{plan.action}”."
+        raise _Refused([InputError(what, where=plan.place, mend=f"Add them to {path}.")])
+    errors = [*cells.errors, *wrong_cells(plan, cells, path)]
+    if not errors and plan.scope not in cells.by_scope:
+        known = ", ".join(sorted(cells.by_scope)[:10])
+        what = f"The action “{plan.action}” has no cells for its scope “{plan.scope}”."
+        errors.append(InputError(what, where=plan.place, mend=f"Scopes found: {known}."))
+    if not errors:
+        errors += _unreachable_goal(plan, cells)
+    if errors:
+        raise _Refused(errors)
+    return cells
+
+
+def _unreachable_goal(plan: PlanRow, cells: Cells) -> list[RegelkreisError]:
+    """A share that the goal would take below 0 % or above 100 %."""
+    own = _series(cells.by_scope[plan.scope], _last_complete(plan))
+    check_plan = _check_plan(plan, own, ())
+    reference = own.weekly().between(*check_plan.windows.reference)
+    if plan.metric.family is None or len(reference.week) < MIN_REFERENCE_WEEKS:
+        return []  # there will be no estimate to hold against it
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError("There is no such file.", where=Place(file=str(path))) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(
-            f"The file cannot be read: {error}.", where=Place(file=str(path)), mend="Save it as UTF-8."
-        ) from error
-    lines = text.splitlines()
-    if not lines:
-        raise InputError("The file is empty.", where=Place(file=str(path)), mend=f"Columns: {', '.join(needed)}.")
-    delimiter = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
-    names = [(name or "").strip().lower() for name in reader.fieldnames or []]
-    reader.fieldnames = names
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise InputError(
-            f"Missing columns: {', '.join(missing)}.",
-            where=Place(file=str(path), line=1),
-            mend=f"The first line must name: {', '.join(needed)}.",
-        )
-    try:
-        for row in reader:
-            if any((value or "").strip() for key, value in row.items() if key is not None and isinstance(value, str)):
-                yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if key is not None}
-    except csv.Error as error:
-        raise InputError(
-            f"The file is no valid CSV: {error}.", where=Place(file=str(path), line=reader.line_num)
-        ) from error
+        sizes(check_plan, reference)
+    except InputError as error:
+        return [InputError(error.what, where=plan.place, mend=error.mend)]
+    return []
 
 
-def _plans(path: Path, report: DoorReport) -> Iterator[_Plan]:
-    seen: set[str] = set()
-    for line, row in _read(path, PLAN_COLUMNS):
-        place = Place(file=str(path), line=line)
-        try:
-            plan = _plan(row, place)
-            if plan.action in seen:
-                raise InputError(f"The action “{plan.action}” stands twice.", where=place, mend="One plan per action.")
-            seen.add(plan.action)
-            yield plan
-        except RegelkreisError as error:
-            report.errors.append(_placed(error, place))
+def _checked(plan: PlanRow, cells: Cells) -> CheckResult:
+    """The latest due look decides; before the last one it is provisional, before the first there is none."""
+    last_complete = _last_complete(plan)
+    series = {scope: _series(rows, last_complete) for scope, rows in sorted(cells.by_scope.items())}
+    own = series.pop(plan.scope)
+    check_plan = _check_plan(plan, own, tuple(series))
+    after_from = check_plan.windows.after_from
+    due = [look for look in check_plan.looks if after_from + look - 1 <= last_complete]
+    if not due:
+        return not_due(check_plan)
+    look = due[-1]
+    kind = "final" if look == check_plan.looks[-1] else "look"
+    found = compute_look(check_plan, own, series, look=look, kind=kind, last_week=after_from + look - 1)
+    return _with_gaps(found)
 
 
-def _placed(error: RegelkreisError, place: Place) -> RegelkreisError:
-    return error if error.where is not None else type(error)(error.what, where=place, mend=error.mend)
+def _last_complete(plan: PlanRow) -> int:
+    """The last week whose Monday + 7 days is not after ``as_of``."""
+    return week_of(plan.as_of) - 1
 
 
-def _plan(row: Mapping[str, str], place: Place) -> _Plan:
-    for name in PLAN_COLUMNS:
-        if not row[name]:
-            raise InputError(f"{name} is empty.", where=place)
-    metric = metric_named(row["metric"])
-    first, last = _monday(row["trigger_from"], "trigger_from"), _monday(row["trigger_to"], "trigger_to")
-    implemented_on = _date(row["implemented_on"], "implemented_on")
-    if last < first:
-        raise InputError("trigger_to lies before trigger_from.", where=place)
-    if implemented_on < monday(last + 1):
-        raise InputError(
-            f"implemented_on ({implemented_on}) lies in or before the trigger window.",
-            where=place,
-            mend=f"It must be {monday(last + 1)} or later.",
-        )
-    return _Plan(
-        action=row["action"],
-        scope=row["scope"],
-        metric=metric,
-        trigger=(first, last),
-        implemented_on=implemented_on,
-        as_of=_date(row["as_of"], "as_of"),
-        goal=_goal(row["goal"], metric),
-        min_effect=Goal.parse(row["min_effect"]) if row.get("min_effect") else None,
-        place=place,
+def _series(rows: Iterable[Cell], last_complete: int) -> Series:
+    kept = [row for row in rows if row.week <= last_complete]
+    has_strata = any(row.stratum for row in kept)
+    return Series(
+        np.array([row.week for row in kept], dtype=np.int64),
+        np.array([row.numerator for row in kept], dtype=float),
+        np.array([row.denominator for row in kept], dtype=float),
+        np.array([row.stratum for row in kept], dtype=object) if has_strata else None,
     )
 
 
-def _goal(text: str, metric: Metric) -> Goal:
-    goal = Goal.parse(text)
-    if goal.value * metric.sign < 0:
-        raise InputError(
-            f"A goal of {text} would make {metric.id} worse: {metric.direction} is better.", mend="Turn its sign."
-        )
-    return goal
-
-
-def _cells(path: Path) -> tuple[dict[str, _Rows], bool]:
-    """The rows of each action; what is wrong with a row is kept with its action."""
-    found: dict[str, _Rows] = {}
-    has_strata = False
-    for line, row in _read(path, CELL_COLUMNS):
-        rows = found.setdefault(row["action"], _Rows())
-        place = Place(file=str(path), line=line)
-        try:
-            week = _monday(row["week"], "week")
-            numerator = _number(row["numerator"], "numerator")
-            denominator = _number(row["denominator"], "denominator")
-            if denominator < 0:
-                raise InputError("denominator is negative.")
-        except RegelkreisError as error:
-            rows.errors.append(_placed(error, place))
-            continue
-        scope = row["scope"]
-        rows.week[scope].append(week)
-        rows.numerator[scope].append(numerator)
-        rows.denominator[scope].append(denominator)
-        rows.stratum[scope].append(row.get("stratum", ""))
-        rows.line[scope].append(line)
-        has_strata = has_strata or bool(row.get("stratum"))
-    return found, has_strata
-
-
-def _check(plan: _Plan, rows: _Rows | None, cells: Path, *, has_strata: bool) -> DoorResult:
-    if rows is None:
-        raise InputError(
-            f"There are no cells for the action “{plan.action}”.", where=plan.place, mend=f"Add them to {cells}."
-        )
-    errors = [*rows.errors, *_wrong_rows(plan, rows, cells)]
-    if errors:
-        raise _Refused(errors)
-    if plan.scope not in rows.week:
-        known = ", ".join(sorted(rows.week)[:10])
-        raise InputError(
-            f"The action “{plan.action}” has no cells for its scope “{plan.scope}”.",
-            where=plan.place,
-            mend=f"Scopes found: {known}.",
-        )
-    last_complete = week_of(plan.as_of) - 1
-    series = {scope: _series(rows, scope, last_complete, has_strata=has_strata) for scope in rows.week}
-    own = series.pop(plan.scope)
-    check_plan = _check_plan(plan, own, tuple(sorted(series)))
-    result = _latest_look(check_plan, own, {name: series[name] for name in sorted(series)}, last_complete)
-    return DoorResult(plan.action, plan.scope, _with_gaps(result))
-
-
-def _wrong_rows(plan: _Plan, rows: _Rows, cells: Path) -> list[RegelkreisError]:
-    """Duplicates and impossible numbers, each with its line."""
-    errors: list[RegelkreisError] = []
-    for scope, weeks in rows.week.items():
-        seen: dict[tuple[int, str], int] = {}
-        for index, week in enumerate(weeks):
-            line = rows.line[scope][index]
-            place = Place(file=str(cells), line=line)
-            first = seen.setdefault((week, rows.stratum[scope][index]), line)
-            if first != line:
-                errors.append(
-                    InputError(
-                        f"{scope}, {monday(week)} stands twice (first in line {first}).",
-                        where=place,
-                        mend="Keep one, or give strata.",
-                    )
-                )
-            numerator, denominator = rows.numerator[scope][index], rows.denominator[scope][index]
-            if plan.metric.family == "proportion" and numerator > denominator:
-                errors.append(
-                    InputError(
-                        f"numerator {numerator:g} is above denominator {denominator:g}; {plan.metric.id} is a share.",
-                        where=place,
-                    )
-                )
-            if plan.metric.family in ("proportion", "count", "time") and numerator < 0:
-                errors.append(InputError(f"numerator {numerator:g} is negative.", where=place))
-    return errors
-
-
-def _series(rows: _Rows, scope: str, last_complete: int, *, has_strata: bool) -> Series:
-    week = np.array(rows.week[scope], dtype=np.int64)
-    keep = week <= last_complete
-    stratum = np.array(rows.stratum[scope], dtype=object)[keep] if has_strata else None
-    return Series(week[keep], np.array(rows.numerator[scope])[keep], np.array(rows.denominator[scope])[keep], stratum)
-
-
-def _check_plan(plan: _Plan, own: Series, controls: tuple[str, ...]) -> CheckPlan:
-    earliest = int(own.week.min()) if len(own.week) else plan.trigger[0]
+def _check_plan(plan: PlanRow, own: Series, controls: tuple[str, ...]) -> CheckPlan:
     return CheckPlan(
         action=plan.action,
         metric=plan.metric.id,
@@ -283,12 +162,7 @@ def _check_plan(plan: _Plan, own: Series, controls: tuple[str, ...]) -> CheckPla
         family=plan.metric.family,
         direction=Direction(plan.metric.direction),
         unit=plan.metric.unit,
-        windows=windows_for(
-            trigger_first=plan.trigger[0],
-            trigger_last=plan.trigger[1],
-            implemented_on=plan.implemented_on,
-            earliest_week=earliest,
-        ),
+        windows=_windows(plan, own),
         goal=plan.goal,
         min_effect=plan.min_effect,
         looks=LOOKS,
@@ -296,21 +170,19 @@ def _check_plan(plan: _Plan, own: Series, controls: tuple[str, ...]) -> CheckPla
     )
 
 
-def _latest_look(plan: CheckPlan, own: Series, controls: Mapping[str, Series], last_complete: int) -> CheckResult:
-    """The latest due look decides; before the last one it is provisional, before the first there is none."""
-    due = [look for look in plan.looks if plan.windows.after_from + look - 1 <= last_complete]
-    if not due:
-        return not_due(plan)
-    look = due[-1]
-    kind = "final" if look == plan.looks[-1] else "look"
-    last = plan.windows.after_from + look - 1
-    return compute_look(plan, own, controls, look=look, kind=kind, last_week=last)
+def _windows(plan: PlanRow, own: Series) -> Windows:
+    return windows_for(
+        trigger_first=plan.trigger[0],
+        trigger_last=plan.trigger[1],
+        implemented_on=plan.implemented_on,
+        earliest_week=int(own.week.min()) if len(own.week) else plan.trigger[0],
+    )
 
 
 def _with_gaps(result: CheckResult) -> CheckResult:
     """Say which windows have weeks without volume."""
     gaps = {name: facts.gaps for name, facts in result.windows.items() if facts is not None and facts.gaps}
-    if not gaps or result.look is None:
+    if not gaps:
         return result
     text = ", ".join(f"{count} in {name}" for name, count in gaps.items())
     return replace(
@@ -321,29 +193,31 @@ def _with_gaps(result: CheckResult) -> CheckResult:
     )
 
 
-def _number(text: str, name: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise InputError(f"{name} is “{text[:40]}”, not a number.", mend="Write it with a decimal point.") from error
-    if not math.isfinite(value):
-        raise InputError(f"{name} is {text}, which cannot be counted with.")
-    return value
+def _with_q_values(results: list[DoorResult]) -> list[DoorResult]:
+    """Benjamini–Hochberg over the final looks of each calendar quarter."""
+    from improvement.check.many import q_values
+
+    quarters: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, found in enumerate(results):
+        if found.result.kind == "final" and found.result.p_value is not None:
+            quarters[_quarter(found.plan.as_of)].append(index)
+    adjusted = list(results)
+    for indices in quarters.values():
+        p = [results[index].result.p_value or 0.0 for index in indices]
+        for index, q in zip(indices, q_values(p), strict=True):
+            adjusted[index] = replace(results[index], q_value=q)
+    return adjusted
 
 
-def _date(text: str, name: str) -> date:
-    try:
-        found = date.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"{name} is “{text[:40]}”, not a date.", mend="Write it like 2026-03-02.") from error
-    if abs(week_of(found) - week_of(date(2020, 1, 6))) > MAX_WEEKS_AWAY:
-        raise InputError(f"{name} is {text}: that is too far away to be meant.")
-    return found
+def _quarter(day: date) -> tuple[int, int]:
+    return day.year, (day.month - 1) // 3
 
 
-def _monday(text: str, name: str) -> int:
-    found = _date(text, name)
-    if found.weekday() != 0:
-        before = found - timedelta(days=found.weekday())
-        raise InputError(f"{name} is {text}, which is no Monday.", mend=f"Its week begins on {before}.")
-    return week_of(found)
+def _unused(
+    by_action: Mapping[str, Cells], plans: list[PlanRow], errors: list[RegelkreisError], path: Path
+) -> list[str]:
+    """Cells that no plan asked for. Where a row was refused they may be its own: then nothing is said."""
+    without = sorted(set(by_action) - {plan.action for plan in plans})
+    if not without or errors:
+        return []
+    return [f"{path}: no plan for the cells of {', '.join(without[:5])}{' …' if len(without) > 5 else ''}."]

@@ -1,4 +1,4 @@
-"""When a look that could not tell will be able to: the earliest date at which the interval is narrow enough."""
+"""When a look that could not tell will be able to: the earliest date at which the interval may be narrow enough."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def look_date(plan: CheckPlan, after_from: int, weeks: int) -> date:
 
 
 def conclusive_by(request: Request, found: Estimate, se: float, goal: float) -> date | None:
-    """The first date at which the interval cannot hold both zero and the goal; None: not within three years.
+    """The first date at which the interval can leave out zero or the goal; None: not within three years.
 
-    φ, ρ and the weekly volume are taken to stay as they are; until the last planned look only planned looks count.
+    Estimate, φ, ρ and weekly volume are taken to stay as they are; until the last planned look only those count.
     """
-    now, limits = request.planned_weeks, bounds(request.plan.looks)
+    now, limits, effect = request.planned_weeks, bounds(request.plan.looks), request.sign * found.delta
     last = request.plan.looks[-1]
     later = [look for look in request.plan.looks if look > now] + list(range(max(now, last) + 1, FURTHEST_WEEKS))
     for weeks in later:
         critical = quantile(limits.get(weeks, limits[last]), found.df + weeks - now)
-        if 2 * critical * se * _shrinkage(found, weeks) < goal:
+        if critical * se * _shrinkage(found, weeks) < max(effect, goal - effect):
             return look_date(request.plan, request.after_from, weeks)
     return None
 

@@ -236,8 +236,8 @@ def _note_horizon(request: Request, first: Estimate, se: float, goal: float, fou
     day = conclusive_by(request, first, se, goal)
     if day is None:
         found.say(
-            "at this volume it will not be conclusive within three years",
-            "bei diesem Volumen wird es auch in drei Jahren nicht zu entscheiden sein",
+            "with this volume and reference it cannot become conclusive within three years",
+            "mit diesem Volumen und dieser Referenz ist es auch in drei Jahren nicht zu entscheiden",
         )
         return
     found.numbers["conclusive_by"] = day.isoformat()

@@ -24,27 +24,32 @@ def compute(
     cells: Annotated[Path, typer.Option(help="CSV: action,scope,week,numerator,denominator[,stratum].")],
     as_json: Json = False,
 ) -> None:
-    """Run the check on your own weekly numbers; no platform is needed."""
+    """Run the check on your own weekly numbers; no platform is needed.
+
+    Ends with 0 when every plan was computed, 1 when some were refused, 2 when a file cannot be read.
+    """
     from workflows import check_door
-    from workflows.cli.output import print_json, print_table
+    from workflows.cli.errors import say_error
+    from workflows.cli.output import print_json, print_table, say, shown
 
     report = check_door.compute_files(plans, cells)
+    rows = [result.as_dict() for result in report.results]
     if as_json:
-        print_json([result.as_dict() for result in report.results])
+        print_json(rows)
     else:
-        print_table(
-            "Checks",
-            ["action", "verdict", "effect", "low", "high", "unit", "look", "goal met", "sentence"],
-            [
-                (row["action"], row["verdict"], row["effect"], row["low"], row["high"], row["unit"], row["look"],
-                 row["goal_met"], row["sentence"])
-                for row in (result.as_dict() for result in report.results)
-            ],
-        )  # fmt: skip
+        columns = ("action", "verdict", "effect", "low", "high", "unit", "look", "goal_met", "sentence")
+        names = [name.replace("_", " ") for name in columns]
+        print_table("Checks", names, [[_rounded(row[name]) for name in columns] for row in rows])
+    for remark in report.remarks:
+        say(f"note: {shown(remark)}")
     for error in report.errors:
-        typer.echo(f"error: {error}", err=True)
+        say_error(shown(str(error)))
     if report.errors:
         raise typer.Exit(1)
+
+
+def _rounded(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else value
 
 
 @group.command()

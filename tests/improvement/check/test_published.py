@@ -1,0 +1,73 @@
+"""Published numbers, recomputed: the fit of the check, the intervals of its benchmark, the survival functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from statsmodels.duration.survfunc import SurvfuncRight, survdiff
+
+from bench.check_rows import Row
+from bench.check_worlds import Tally
+from improvement.check.fit import fit
+from improvement.check.model import Series
+from tests.improvement.check import published
+
+
+def test_star98_as_in_the_statsmodels_documentation() -> None:
+    """Gill, *Generalized Linear Models* (2001): 303 California school districts, binomial with 20 regressors."""
+    found = sm.datasets.star98.load_pandas()
+    passed, failed = found.endog.to_numpy(dtype=float).T
+    design = sm.add_constant(found.exog.to_numpy(dtype=float), prepend=False)
+    made = Series(np.arange(len(passed)), passed, passed + failed)
+    ours = fit("proportion", made, design, np.zeros(len(passed)))
+    assert ours.params[:3] == pytest.approx([-0.01682, 0.00993, -0.01872], abs=5e-6)
+    n, mu = made.denominator, ours.fitted
+    terms = passed * np.log(passed / (n * mu)) + failed * np.log(failed / (n * (1 - mu)))
+    assert 2 * terms.sum() == pytest.approx(4078.77, abs=0.01)
+
+
+def test_the_smoking_ban_in_sicily() -> None:
+    """Lopez Bernal, Cummins & Gasparrini (2017): rate ratio .8944 (.8647–.9251), quasi-Poisson .8392–.9532."""
+    cases, population = np.array(published.SICILY_CASES), np.array(published.SICILY_POPULATION)
+    month = np.arange(1, 60)
+    design = np.column_stack([np.ones(59), month >= 37, month]).astype(float)
+    found = fit("count", Series(month, cases.astype(float), population), design, np.zeros(59))
+    effect, quasi = found.params[1], found.se(1)
+    plain = quasi / np.sqrt(found.phi)
+    assert np.exp(effect) == pytest.approx(0.8944, abs=1e-4)
+    assert np.exp([effect - 1.96 * plain, effect + 1.96 * plain]) == pytest.approx([0.8647, 0.9251], abs=1e-4)
+    assert np.exp([effect - 1.96 * quasi, effect + 1.96 * quasi]) == pytest.approx([0.8392, 0.9532], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_intervals_of_newcombe_1998(hits: int, of: int, low: float, high: float) -> None:
+    tally = Tally(Row("a row", "breach"), said=Counter({"improved": hits}), worlds=of)
+    assert tally.share("improved") == pytest.approx((hits / of, low, high), abs=5e-5)
+
+
+def test_waltons_flies() -> None:
+    time, event, group = published.waltons()
+    chi2, _ = survdiff(time, event, group)
+    assert chi2 == pytest.approx(122.249, abs=1e-3)
+    assert SurvfuncRight(time, event).quantile(0.5) == 56
+
+
+def test_gehans_leukemia() -> None:
+    """Freireich et al. (1963): 6-MP against placebo, weeks in remission."""
+    time, event, group = published.leukemia()
+    chi2, _ = survdiff(time, event, group)
+    assert chi2 == pytest.approx(16.793, abs=1e-3)
+    medians = [SurvfuncRight(time[group == name], event[group == name]).quantile(0.5) for name in (0, 1)]
+    assert medians == [8, 23]
+
+
+def test_advanced_lung_cancer() -> None:
+    time, event = published.lung()
+    assert len(time) == 228
+    assert SurvfuncRight(time, event).quantile(0.5) == 310
