@@ -12,7 +12,7 @@ from connectors.answers import Declined, is_absent
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, comments_of
 from connectors.jira.moving import platform_state
-from connectors.jira.site import ask
+from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
 from improvement.errors import ConnectionFailed
@@ -92,20 +92,26 @@ def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
-    """The issues of these ids that still exist. JQL refuses a list in which one does not: then one by one."""
+    """The issues of these ids that still exist.
+
+    JQL refuses a list in which one does not, and an index that lags behind leaves a new one out: what a search does
+    not bring is read by itself before it counts as gone.
+    """
     try:
-        return _search(connector, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
+        found = _search(connector, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
     except ConnectionFailed as error:
         if not isinstance(error, Declined) or error.status != 400:
             raise
-    found = []
-    for id in ids:
+        found = []
+    shown = {issue.id for issue in found}
+    for id in (id for id in ids if id not in shown):
         params = {"fields": ",".join(_FIELDS), "expand": "changelog"}
         try:
             found.append(ask(connector.reader, f"/issue/{id}", _Issue, what="issue", params=params))
         except ConnectionFailed as error:
             if not is_absent(error):
                 raise
+            who_am_i(connector.reader, connector.config)  # to an expired token every issue looks deleted
     return found
 
 

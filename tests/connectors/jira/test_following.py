@@ -10,6 +10,7 @@ import pytest
 import responses
 from jira import JIRA
 
+from improvement.errors import CredentialsRefused
 from improvement.records import RecordRef, Verb
 
 from .conftest import Connect, Desk
@@ -136,11 +137,20 @@ def test_following_a_hundred_issues_takes_a_request_per_fifty(desk: Desk) -> Non
 
 
 def test_a_written_issue_is_followed_before_the_index_shows_it(desk: Desk) -> None:
-    """Cloud reconciles the ids it is given; a Data Center that refuses an id it does not find is asked one by one."""
+    """Cloud reconciles the ids it is given; on Data Center what a search leaves out is read by itself."""
     ref = desk.create().ref
-    desk.running.set_options("jira_cloud", index_lag=1_000)
+    desk.running.set_options(desk.flavour, index_lag=1_000)
     fresh = Desk(desk.flavour, desk.running, desk.connector, desk.claudia).create().ref
     assert [state.is_missing for state in desk.connector.states([ref, fresh])] == [False, False]
+
+
+def test_an_expired_token_is_not_taken_for_deleted_issues(desk: Desk, connect: Connect) -> None:
+    ref = desk.create().ref
+    connector = connect(desk.flavour)
+    assert connector.site.me.account  # signed in well, and then the token expires
+    connector.client._session.auth = ("nobody", "expired")
+    with pytest.raises(CredentialsRefused):
+        connector.states([ref])
 
 
 # --- approvals of Jira Service Management -----------------------------------------------------------------------
