@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,15 @@ def shown(page: Path) -> list[str]:
     return [part for part in parts if part.startswith("regelkreis ")]
 
 
+@cache
+def whole() -> Any:
+    """The command line as a tree of commands."""
+    return typer.main.get_command(application())
+
+
 def problem(command: str) -> str:
     """What is wrong with a command; nothing where it exists with its options."""
-    node: Any = typer.main.get_command(application())
+    node = whole()
     words = shlex.split(command.replace("'", " "))[1:]
     while words and getattr(node, "commands", None) is not None and not words[0].startswith("-"):
         if words[0] in PLACEHOLDERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -44,25 +45,8 @@ class MemoryPlatform:
     fails_after_write: bool = False
 
     def __post_init__(self) -> None:
-        self._tables = self._generate()
-
-    def _generate(self) -> dict[RecordKind, pa.Table]:
-        rng = np.random.default_rng(5)
-        tickets, slas = [], []
-        for service, course in self.scopes.items():
-            for week in range(self.weeks):
-                share = [value for start, value in sorted(course.items()) if start <= week][-1]
-                for number in range(int(rng.poisson(self.per_week))):
-                    opened = START + timedelta(weeks=week, hours=float(rng.uniform(0, 110)))
-                    is_breached = bool(rng.random() < share)
-                    resolved = opened + timedelta(hours=30 if is_breached else 8)
-                    key = f"{service}-{week}-{number}"
-                    tickets.append(_ticket(self.name, key, service, opened, resolved, int(rng.integers(2, 5))))
-                    slas.append(_sla(self.name, key, opened, resolved, is_breached))
-        return {
-            RecordKind.TICKET: pa.Table.from_pylist(tickets, schema=SCHEMAS[RecordKind.TICKET]),
-            RecordKind.SLA: pa.Table.from_pylist(slas, schema=SCHEMAS[RecordKind.SLA]),
-        }
+        courses = tuple((service, tuple(sorted(course.items()))) for service, course in self.scopes.items())
+        self._tables = _generated(self.name, self.weeks, self.per_week, courses)
 
     def kinds(self) -> Sequence[RecordKind]:
         return (RecordKind.TICKET, RecordKind.SLA)
@@ -130,6 +114,29 @@ class MemoryPlatform:
         return RecordRef(
             connection=self.name, mode="cim", id=f"id-{code}", number=f"CIM-{code}", url=f"https://x/{code}"
         )
+
+
+@cache
+def _generated(
+    connection: str, weeks: int, per_week: int, courses: tuple[tuple[str, tuple[tuple[int, float], ...]], ...]
+) -> dict[RecordKind, pa.Table]:
+    """The same courses make the same tables, so stories about the same world share them."""
+    rng = np.random.default_rng(5)
+    tickets, slas = [], []
+    for service, course in courses:
+        for week in range(weeks):
+            share = [value for start, value in course if start <= week][-1]
+            for number in range(int(rng.poisson(per_week))):
+                opened = START + timedelta(weeks=week, hours=float(rng.uniform(0, 110)))
+                is_breached = bool(rng.random() < share)
+                resolved = opened + timedelta(hours=30 if is_breached else 8)
+                key = f"{service}-{week}-{number}"
+                tickets.append(_ticket(connection, key, service, opened, resolved, int(rng.integers(2, 5))))
+                slas.append(_sla(connection, key, opened, resolved, is_breached))
+    return {
+        RecordKind.TICKET: pa.Table.from_pylist(tickets, schema=SCHEMAS[RecordKind.TICKET]),
+        RecordKind.SLA: pa.Table.from_pylist(slas, schema=SCHEMAS[RecordKind.SLA]),
+    }
 
 
 def _ticket(
