@@ -81,8 +81,7 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [_WEB / "static"]
-STATIC_ROOT = REGELKREIS.home / "static"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # served from the package itself: nothing to collect
 WHITENOISE_AUTOREFRESH = False
 
 SESSION_COOKIE_HTTPONLY = True

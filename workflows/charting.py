@@ -44,7 +44,12 @@ def render(action: Action, warehouse: Warehouse, *, as_of: datetime) -> bool:
     """Draw one action's charts; False where its scope has no data to draw."""
     metric = planning.metric_of(action)
     last = weeks.last_complete_week(as_of, planning.zone_of(action)) - metric.lag_weeks
-    points = _points(action, metric, warehouse, as_of, last)
+    return draw(action, _points(action, metric, warehouse, as_of, last), last=last, as_of=as_of)
+
+
+def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: datetime) -> bool:
+    """Draw an action's charts from its weekly values, which end with the week ``last``."""
+    metric = planning.metric_of(action)
     if len(points) < 2:
         return False
     for kind, specs in (
