@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -17,12 +17,11 @@ def run(
     port: Annotated[int, typer.Option(help="Port of the web site afterwards.")] = 8600,
     home: Annotated[Path, typer.Option(help="Where the demo keeps its state; made anew.")] = Path("demo-home"),
     weeks: Annotated[int, typer.Option(help="Weekly cycles to run.")] = 52,
-    size: Annotated[Literal["small", "demo"], typer.Option(help="How much there is.")] = "demo",
 ) -> None:
     """Run the loop week by week for a year on two sandbox platforms, then serve the site."""
     from workflows.demo import stage
 
     stage.play(
         home=home, is_served=not no_serve, as_json=as_json, json_file=json_file, replay=replay, seed=seed, port=port,
-        weeks=weeks, size=size,
+        weeks=weeks,
     )  # fmt: skip

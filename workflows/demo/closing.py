@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 HONEST = {
@@ -22,7 +23,9 @@ def print_summary(summary: dict[str, Any]) -> None:
 
     console = Console(width=None if Console().is_terminal else 150)
     if "incidents" in summary:
-        console.print(_facts("The loop on a real incident log", summary))
+        for table in _replayed(summary):
+            console.print(table)
+        _print_errors(console, summary)
         return
     console.print()
     console.print(
@@ -50,17 +53,41 @@ def print_summary(summary: dict[str, Any]) -> None:
             Text(action["record"]),
         )
     console.print(table)
+    _print_errors(console, summary)
+
+
+def _print_errors(console: Any, summary: dict[str, Any]) -> None:
     if summary["errors"]:
         console.print(f"{len(summary['errors'])} errors; the first: {summary['errors'][0]}", markup=False)
 
 
-def _facts(title: str, summary: dict[str, Any]) -> Any:
+REPLAYED = {
+    "incidents": "incidents",
+    "sla_breached": "of them with a breached SLA",
+    "reopened": "of them reopened",
+    "records": "records pulled",
+    "findings": "findings fired",
+    "deliveries": "writes delivered to the platform",
+    "evidence_ok": "evidence verified",
+    "seconds": "seconds",
+}
+
+
+def _replayed(summary: dict[str, Any]) -> Iterator[Any]:
+    """What a real log gave: its facts, and the actions that were opened on it."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_header=False)
-    for key, value in summary.items():
-        table.add_row(key, str(value))
-    return table
+    facts = Table(title="The loop on a real incident log", title_justify="left", show_header=False)
+    for key, label in REPLAYED.items():
+        value = summary[key]
+        facts.add_row(label, "yes" if value is True else "NO" if value is False else f"{value:,}")
+    yield facts
+    actions = Table(title="Actions opened and written back", title_justify="left", header_style="bold")
+    for column in ("action", "scope", "state", "record"):
+        actions.add_column(column, overflow="fold")
+    for action in summary["actions"]:
+        actions.add_row(action["id"], _short(action["scope"]), action["state"], action["record"])
+    yield actions
 
 
 def _short(scope: str) -> str:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from improvement.errors import InputError, Place
 
@@ -35,7 +35,6 @@ class Show:
     seed: int
     port: int
     weeks: int
-    size: Literal["small", "demo", "large"]
 
     @property
     def is_quiet(self) -> bool:
@@ -47,6 +46,7 @@ def play(**asked: Any) -> None:
     """Prepare a home, start the sandbox, run the loop, print the summary, serve the site."""
     show = Show(**asked)
     started = time.monotonic()
+    begin, until = _span(show)
     _prepare_home(show)
     _say(show, "Starting the sandbox: a ServiceNow-like and a Jira-like platform …")
     from connectors.sandbox.testing import running_sandbox
@@ -55,8 +55,8 @@ def play(**asked: Any) -> None:
     with running_sandbox(
         platforms=platforms,
         seed=show.seed,
-        size=show.size,
-        now=None if show.replay else FIRST_CYCLE,
+        size="demo",
+        now=begin,
         replay=show.replay,
     ) as sandbox:
         _configure(show, sandbox)
@@ -64,12 +64,25 @@ def play(**asked: Any) -> None:
         if show.replay:
             from workflows.demo import replayed
 
-            summary = replayed.run(sandbox, started=started)
+            summary = replayed.run(sandbox, until=until, started=started)
         else:
             from workflows.demo import year
 
             summary = year.run(sandbox, weeks=show.weeks, is_shown=not show.is_quiet, started=started)
     _finish(show, summary)
+
+
+def _span(show: Show) -> tuple[datetime, datetime]:
+    """When the sandbox's clock begins, and when the last cycle is; of a log: its first and its last week."""
+    if show.replay is None:
+        return FIRST_CYCLE, week_after(FIRST_CYCLE, show.weeks)
+    from connectors.sandbox.replay import replay
+
+    world = replay(show.replay)
+    if not world.tickets:
+        raise InputError("The log holds no incidents.", where=Place(file=str(show.replay)), mend="It wants some lines.")
+    begin = datetime.fromtimestamp(world.start, UTC)
+    return begin, week_after(begin, world.weeks)
 
 
 def _finish(show: Show, summary: dict[str, Any]) -> None:
@@ -141,8 +154,8 @@ def _connection(name: str, platform: str, url: str, user: str) -> str:
 
 
 REPLAY_MAPPING = """
-[connections.servicenow.mapping.ticket.service]
-path = "assignment_group.name"
+[connections.servicenow.mapping.incident.fields]
+service = "assignment_group.name"
 """
 
 

@@ -1,0 +1,104 @@
+"""The whole idea at once: a year of the loop over HTTP on two platforms, and the truth beside the verdicts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOG = Path(__file__).parents[3] / "shared" / "data" / "servicenow-incidents" / "incident_event_log.csv"
+pytestmark = pytest.mark.timeout(900)
+
+
+def demo(home: Path, *options: str) -> dict[str, Any]:
+    """Run ``regelkreis demo`` as a script would; returns the object it prints."""
+    command = [sys.executable, "-c", "from config.entry import main; main()", "demo", "--no-serve", "--json"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("REGELKREIS_")}
+    done = subprocess.run(
+        [*command, "--home", str(home), *options], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return demo(tmp_path_factory.mktemp("demo") / "home")
+
+
+def verdicts(year: dict[str, Any], truth: str) -> set[str | None]:
+    return {action["verdict"] for action in year["actions"] if action["truth"] == truth}
+
+
+def test_nothing_goes_wrong_in_a_year(year: dict[str, Any]) -> None:
+    assert year["errors"] == []
+    assert year["evidence_ok"] is True
+    assert year["tickets"] > 100_000
+
+
+def test_real_effects_are_found_on_both_platforms_and_only_those_are_called_improved(year: dict[str, Any]) -> None:
+    improved = [action for action in year["actions"] if action["verdict"] == "improved"]
+    assert {action["truth"] for action in improved} == {"effect"}
+    found = defaultdict(int)
+    for action in improved:
+        found[action["platform"]] += 1
+        if action["metric"] == "sla_breach_rate":
+            assert action["effect"] < 0.6
+            assert action["low"] < action["effect"] < action["high"] < 1
+    assert found["servicenow"] >= 1
+    assert found["jira"] >= 1
+    assert sum(found.values()) >= 3
+
+
+def test_chance_trend_and_too_little_data_are_never_credited(year: dict[str, Any]) -> None:
+    for truth in ("placebo", "regression", "trend", "worse", "few"):
+        assert verdicts(year, truth), f"no action on a scope whose truth is {truth}"
+        assert "improved" not in verdicts(year, truth)
+    assert "worse" in verdicts(year, "worse")
+    assert verdicts(year, "few") <= {"not enough data", "no change", "recovered", None}
+
+
+def test_every_verdict_reached_the_platform_it_came_from(year: dict[str, Any]) -> None:
+    judged = [action for action in year["actions"] if action["verdict"] is not None]
+    assert judged
+    assert year["reviews_written"] >= len(judged)
+    assert all(action["record_url"].startswith("http://127.0.0.1:") for action in judged)
+    assert {action["platform"] for action in judged} == {"servicenow", "jira"}
+
+
+def test_a_real_log_is_pulled_evaluated_opened_and_written_back(tmp_path: Path) -> None:
+    if not LOG.exists():
+        pytest.skip("the real incident log is not beside the project")
+    final: dict[str, dict[str, str]] = {}
+    with LOG.open(encoding="latin-1", newline="") as file:
+        for line in csv.DictReader(file):
+            final[line["number"]] = line
+    summary = demo(tmp_path / "home", "--replay", str(LOG))
+    assert summary["incidents"] == len(final)
+    assert summary["sla_breached"] == sum(line["made_sla"].upper() == "FALSE" for line in final.values())
+    assert summary["reopened"] == sum(int(line["reopen_count"]) > 0 for line in final.values())
+    assert summary["errors"] == []
+    assert summary["evidence_ok"] is True
+    assert summary["actions"]
+    assert all(action["record_url"] for action in summary["actions"])
+
+
+def test_a_log_that_is_none_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n", encoding="utf-8")
+    command = [sys.executable, "-c", "from config.entry import main; main()", "demo", "--no-serve", "--replay"]
+    done = subprocess.run(
+        [*command, str(other), "--home", str(tmp_path / "home")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "other.csv:1" in done.stderr
+    assert "are missing" in done.stderr
+    assert not (tmp_path / "home").exists()
