@@ -31,9 +31,10 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("the minimum effect goes against the metric's direction"),
     _("the minimum effect is larger than the goal"),
     _(
-        "the goal (%(goal)s) is smaller than the smallest detectable effect (%(effect)s, link scale): give a reason to "
-        "go on nevertheless"
+        "the goal (%(goal)s) is smaller than the smallest detectable effect (%(effect)s): give a reason to go on "
+        "nevertheless"
     ),
+    _("%(size)s on the link scale"),
     _("this plan version is approved already"),
     _("a person has to approve"),
     _("the owner cannot approve their own plan"),
@@ -143,18 +144,20 @@ def _known(text: str) -> str | None:
         found = pattern.fullmatch(text)
         if found is not None:
             parts = found.groupdict()
-            return _SLOT.sub(lambda slot, parts=parts: _filled(parts[slot[1]]), sentence)  # type: ignore[misc]
+            return _SLOT.sub(lambda slot, parts=parts: _filled(slot[1], parts[slot[1]]), sentence)  # type: ignore[misc]
     return None
 
 
-def _filled(value: str) -> str:
-    """What was filled in: a state, a role, a verdict, or something that has no translation."""
+def _filled(name: str, value: str) -> str:
+    """What was filled in: a state, a role, a verdict, a size, or something that has no translation."""
+    if name == "size":
+        return effect(value)
     parts = [part.strip() for part in value.split(", ")]
     if all(part in STATES for part in parts):
         return ", ".join(said(STATES, part) for part in parts)
     if value in VERDICTS:
         return str(VERDICTS[value][0])
-    return str(ROLE_WORDS.get(value) or DECISIONS.get(value) or value)
+    return str(ROLE_WORDS.get(value) or DECISIONS.get(value) or _known(value) or value)
 
 
 @cache

@@ -50,11 +50,7 @@ class Offer:
     kind: Kind
     form: Deed
     refusals: list[str]
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is shown unfolded: the next step, or one that was just refused."""
-        return self.kind.tone == "primary" or bool(self.refusals) or self.form.is_bound
+    is_open: bool = False  # shown unfolded: the next step, or one that was just refused
 
 
 def _on(*events: Event) -> Callable[[Action, set[Event]], bool]:
@@ -165,6 +161,9 @@ def offers(person: Person, action: Action, tried: Offer | None = None) -> list[O
     ]
     if tried is not None and tried not in found:
         found.insert(0, tried)
+    following = next((offer for offer in found if offer.kind.tone == "primary"), None)
+    for offer in found:
+        offer.is_open = offer is tried or (offer is following and tried is None) or offer.kind.form is Deed
     return found
 
 

@@ -1,0 +1,211 @@
+"""What people do on the action page: the same guards as everywhere, every reason at once, in their language."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.utils.translation import override
+
+import improvement.guards
+from tests.workflows.web.conftest import Visit
+from tests.workflows.web.stage import OPENED, Stage, bring_live
+from workflows import commands
+from workflows.models import Action, LedgerEntry
+from workflows.web import reasons
+
+pytestmark = pytest.mark.django_db
+
+
+def do(client: Client, stage: Stage, name: str, deed: str, **fields: str) -> tuple[int, str]:
+    """Send a form of the action page; returns the status and the page (followed after success)."""
+    data = {f"{deed}-{key}": value for key, value in fields.items()}
+    answer = client.post(f"/actions/{stage.code(name)}/{deed}/", data)
+    if answer.status_code == 302:
+        assert answer["Location"] == f"/actions/{stage.code(name)}/"
+        return 302, client.get(answer["Location"]).content.decode()
+    return answer.status_code, answer.content.decode()
+
+
+def state(stage: Stage, name: str) -> str:
+    return Action.objects.get(pk=stage.actions[name].pk).state
+
+
+def test_an_owner_plans_and_hands_in_and_another_approves(stage: Stage, as_person: Visit) -> None:
+    olga, paul = as_person("olga"), as_person("paul")
+    status, page = do(
+        olga, stage, "proposed", "plan",
+        hypothesis="A second shift.", goal="-40%", min_effect="-20%", golive="2027-01-11", due="2027-02-01",
+    )  # fmt: skip
+    assert status == 302
+    assert "Done: Plan." in page
+    assert "A second shift." in page
+    assert do(olga, stage, "proposed", "submit")[0] == 302
+    assert do(paul, stage, "proposed", "approve")[0] == 302
+    action = Action.objects.get(pk=stage.actions["proposed"].pk)
+    plan = action.plans.get()
+    assert (action.state, action.goal, action.min_effect, len(plan.sha256)) == ("planned", "-40%", "-20%", 64)
+    assert plan.approved_by == stage.people["paul"]
+    assert do(olga, stage, "proposed", "start")[0] == 302
+    assert state(stage, "proposed") == "doing"
+    last = LedgerEntry.objects.filter(subject=action.code).order_by("-index").first()
+    assert last is not None
+    assert last.type == "action.transitioned"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["the hypothesis is missing", "the planned go-live is missing"]),
+        ("de", ["die Hypothese fehlt", "der geplante Go-live fehlt"]),
+    ],
+)
+def test_every_reason_of_a_refusal_is_shown_at_once(
+    stage: Stage, as_person: Visit, language: str, told: list[str]
+) -> None:
+    status, page = do(as_person("olga", language), stage, "proposed", "submit")
+    assert status == 422
+    assert all(reason in page for reason in told)
+    assert state(stage, "proposed") == "proposed"
+
+
+def test_what_was_typed_is_not_lost(stage: Stage, as_person: Visit) -> None:
+    status, page = do(as_person("olga"), stage, "proposed", "plan", hypothesis="A <b>second</b> shift.", goal="much")
+    assert status == 422
+    assert "“much” is no goal." in page
+    assert "A &lt;b&gt;second&lt;/b&gt; shift." in page
+    assert Action.objects.get(pk=stage.actions["proposed"].pk).hypothesis == ""
+
+
+def test_a_goal_below_the_detectable_effect_is_refused_with_numbers(stage: Stage, as_person: Visit) -> None:
+    olga = as_person("olga")
+    do(olga, stage, "proposed", "plan", hypothesis="x", goal="-10%", golive="2027-01-11")
+    status, page = do(olga, stage, "proposed", "submit")
+    assert status == 422
+    assert "smaller than the smallest detectable effect (" in page
+    do(olga, stage, "proposed", "plan", hypothesis="x", accept_detectable="It is worth trying.")
+    assert do(olga, stage, "proposed", "submit")[0] == 302
+
+
+def test_the_owner_cannot_approve_and_is_not_asked_to(stage: Stage, as_person: Visit) -> None:
+    page = as_person("olga").get(f"/actions/{stage.code('planned')}/").content.decode()
+    assert "/approve/" not in page
+    status, page = do(as_person("olga"), stage, "planned", "approve")
+    assert status == 403
+    assert "is no approver" in page
+    assert "/approve/" in as_person("paul").get(f"/actions/{stage.code('planned')}/").content.decode()
+
+
+@pytest.mark.parametrize("name", ["audrey", "vera", "paul"])
+def test_who_only_reads_gets_no_forms_and_is_refused_by_the_server(stage: Stage, as_person: Visit, name: str) -> None:
+    client = as_person(name)
+    page = client.get(f"/actions/{stage.code('improved')}/").content.decode()
+    assert "/decide/" not in page
+    status, _ = do(client, stage, "improved", "decide", decision="stop", reason="I say so.")
+    assert status == 403
+    assert state(stage, "improved") == "acting"
+
+
+def test_the_owner_decides_after_the_verdict(stage: Stage, as_person: Visit) -> None:
+    olga = as_person("olga")
+    assert do(olga, stage, "improved", "decide", reason="?")[0] == 422  # nothing chosen
+    status, page = do(olga, stage, "improved", "decide", decision="standardise", reason="It works.")
+    assert status == 302
+    assert state(stage, "improved") == "sustaining"
+    assert "make it the standard" in page
+    assert "It works." in page
+
+
+def test_a_bad_verdict_is_no_standard(stage: Stage, as_person: Visit) -> None:
+    action = stage.actions["improved"]
+    Action.objects.filter(pk=action.pk).update(verdict="no change")
+    status, page = do(as_person("olga", "de"), stage, "improved", "decide", decision="standardise")
+    assert status == 422
+    assert "der Befund ist „keine Veränderung“: zum Standard wird nur" in page
+
+
+def test_hold_resume_and_cancel_take_a_reason(stage: Stage, as_person: Visit) -> None:
+    olga = as_person("olga")
+    assert do(olga, stage, "planned", "hold")[0] == 422
+    assert do(olga, stage, "planned", "hold", reason="Freeze of changes.")[0] == 302
+    assert state(stage, "planned") == "on hold"
+    assert do(olga, stage, "planned", "resume", reason="Over.")[0] == 302
+    assert do(olga, stage, "planned", "cancel", reason="Not worth it.")[0] == 302
+    assert state(stage, "planned") == "cancelled"
+    assert do(olga, stage, "improved", "cancel", reason="I do not like the verdict.")[0] == 422
+
+
+def test_go_live_is_reported_with_its_day(stage: Stage, as_person: Visit) -> None:
+    olga = as_person("olga")
+    commands.approve(stage.people["paul"], stage.code("planned"), at=OPENED)
+    commands.start(stage.people["olga"], stage.code("planned"), at=OPENED)
+    assert do(olga, stage, "planned", "golive", on="tomorrow")[0] == 422
+    status, page = do(olga, stage, "planned", "golive", on="2025-06-04")
+    assert status == 422
+    assert "lies in or before the trigger window, which ends on 2025-07-06" in page
+    assert do(olga, stage, "planned", "golive", on="2025-08-25", ref="CHG7")[0] == 302
+    assert state(stage, "planned") == "checking"
+
+
+def test_a_deed_is_a_post_with_a_token(stage: Stage, as_person: Visit) -> None:
+    address = f"/actions/{stage.code('improved')}/decide/"
+    assert as_person("olga").get(address).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(stage.people["olga"])
+    answer = strict.post(address, {"decide-decision": "stop", "decide-reason": "x"})
+    assert answer.status_code == 403
+    assert "This form has expired" in answer.content.decode()
+    assert state(stage, "improved") == "acting"
+    assert as_person("olga").post(f"/actions/{stage.code('improved')}/explode/").status_code == 404
+    assert Client().post(address).status_code == 302
+
+
+def test_an_action_that_is_over_offers_nothing(stage: Stage, as_person: Visit) -> None:
+    page = as_person("olga").get(f"/actions/{stage.code('closed')}/").content.decode()
+    assert "Nothing more: the loop is closed." in page
+    assert do(as_person("olga"), stage, "closed", "hold", reason="x")[0] == 422
+
+
+def test_offers_follow_the_state(stage: Stage, as_person: Visit) -> None:
+    held = {
+        "proposed": {"plan", "submit", "golive", "task", "hold", "cancel"},
+        "planned": {"plan", "task", "hold", "cancel", "golive"},
+        "checking": {"task", "reapprove", "hold", "cancel"},
+        "improved": {"decide", "task", "hold"},
+    }
+    for name, deeds in held.items():
+        page = as_person("olga").get(f"/actions/{stage.code(name)}/").content.decode()
+        offered = {part.split("/")[0] for part in page.split(f'action="/actions/{stage.code(name)}/')[1:]}
+        assert offered == deeds, name
+
+
+def test_every_sentence_of_the_guards_is_translated() -> None:
+    """The guards speak English; the page must know each of their sentences."""
+    with override("de"):
+        for sentence in guard_sentences():
+            assert reasons.translated(sentence) != sentence, sentence
+
+
+def guard_sentences() -> list[str]:
+    """Every text the guards return, found in their source, with something filled in where they fill in."""
+    tree = ast.parse(Path(improvement.guards.__file__).read_text(encoding="utf-8"))
+    docs = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.Module)
+    }
+    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            found.append("".join(p.value if isinstance(p, ast.Constant) else "0.40" for p in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
+            found.append(node.value)
+    return [text for text in found if text not in docs and text.count(" ") > 1 and "improved, not" not in text[:14]]
+
+
+def test_a_live_action_can_be_brought_there_by_its_people(stage: Stage) -> None:
+    bring_live(stage, stage.actions["foreign"])
+    assert state(stage, "foreign") == "checking"
