@@ -1,93 +1,107 @@
-"""Growing Arrow columns row by row, and finishing them as a canonical table."""
+"""Growing Arrow columns page by page, and finishing them as a canonical table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.base import Rejected
 from improvement.records import SCHEMAS, UTC_MICROSECONDS, RecordKind
 
+CHUNK_ROWS = 2_000  # Python values become Arrow while they are still in the processor's cache
+
 
 class Columns:
-    """Rows of one record kind, as one Python list a column.
+    """Rows of one record kind.
 
-    Time columns take Jira's text (ISO 8601 with offset) or epoch milliseconds, not both in one column. ``owner`` of a
-    row is the issue it came from: when an issue comes twice, only the rows of its last coming count.
+    Time columns take Jira's text (ISO 8601 with offset) or epoch milliseconds, not both in one column. The *owner* of
+    a row is the issue it came from: when an issue comes twice, only the rows of its last coming count.
     """
 
     def __init__(self, kind: RecordKind, connection: str) -> None:
         self.kind = kind
         self._schema = SCHEMAS[kind]
         self._connection = connection
-        self.lists: dict[str, list[Any]] = {name: [] for name in self._schema.names if name != "connection"}
-        self._owners: list[int] = []
+        self._lists: dict[str, list[Any]] = {name: [] for name in self._schema.names if name != "connection"}
+        self._owners: list[str] = []
+        self._comings: list[int] = []
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._chunks: list[pa.Table] = []
+        self._owned: list[tuple[list[str], list[int]]] = []
+        self._rejected: list[Rejected] = []
         self._coming = 0
         self._last: dict[str, int] = {}
         self._has_repeats = False
 
-    def __len__(self) -> int:
-        return len(self._owners)
-
-    def begin(self, issue_id: str) -> None:
-        """The rows that follow belong to this issue."""
+    def begin(self, issue_ids: Sequence[str]) -> None:
+        """The rows that follow belong to these issues, each of which came once more."""
         self._coming += 1
-        if issue_id in self._last:
+        if not self._has_repeats and not self._last.keys().isdisjoint(issue_ids):
             self._has_repeats = True
-        self._last[issue_id] = self._coming
+        self._last.update(dict.fromkeys(issue_ids, self._coming))
 
-    def end_row(self) -> None:
-        """All columns of a row have been appended."""
-        self._owners.append(self._coming)
+    def extend(self, owners: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows, given as columns of equal length, with the issue each belongs to."""
+        for name, values in self._lists.items():
+            values.extend(columns[name])
+        self._owners.extend(owners)
+        self._comings.extend([self._coming] * len(owners))
+        if len(self._owners) >= CHUNK_ROWS:
+            self._seal()
 
     def finish(self, until: datetime) -> tuple[pa.Table, list[Rejected]]:
         """The rows as a table, without those updated after ``until``, and start anew."""
-        rejected: list[Rejected] = []
-        arrays = [self._array(field, rejected) for field in self._schema]
-        table = pa.Table.from_arrays(arrays, schema=self._schema)
-        keep = self._mask(rejected)
-        if keep is not None:
-            table = table.filter(pa.array(keep))
+        self._seal()
+        table = pa.concat_tables([self._schema.empty_table(), *self._chunks])
+        rejected = self._rejected
+        if self._has_repeats:
+            table = table.filter(pa.array(self._of_last_coming(), pa.bool_()))
+        self._start_anew()
         late = pc.greater(table["updated_at"], pa.scalar(until, UTC_MICROSECONDS))
         if pc.any(late).as_py():
             table = table.filter(pc.invert(late))
-        self._clear()
-        return table, rejected
+        return table.combine_chunks(), rejected
 
-    def _clear(self) -> None:
-        """Forget the rows but keep the list objects: others hold their ``append``."""
-        for values in self.lists.values():
-            values.clear()
-        self._owners.clear()
-        self._last.clear()
-        self._coming = 0
-        self._has_repeats = False
+    def _of_last_coming(self) -> list[bool]:
+        last = self._last
+        return [
+            last[owner] == coming for owned in self._owned for owner, coming in zip(owned[0], owned[1], strict=True)
+        ]
 
-    def _mask(self, rejected: Sequence[Rejected]) -> np.ndarray[Any, Any] | None:
-        keep = None
-        if self._has_repeats:
-            last = np.fromiter(self._last.values(), np.int64, len(self._last))
-            keep = np.isin(np.array(self._owners, np.int64), last)
+    def _seal(self) -> None:
+        """The rows so far as Arrow, without those that cannot be read; the list objects are used again."""
+        if not self._owners:
+            return
+        rejected: list[Rejected] = []
+        table = pa.Table.from_arrays([self._array(field, rejected) for field in self._schema], schema=self._schema)
+        owned = (self._owners, self._comings)
         if rejected:
             bad = {record.id for record in rejected}
-            good = np.array([id not in bad for id in self.lists["id"]], bool)
-            keep = good if keep is None else keep & good
-        return keep
+            keep = [id not in bad for id in self._lists["id"]]
+            table = table.filter(pa.array(keep, pa.bool_()))
+            owned = tuple([item for item, good in zip(part, keep, strict=True) if good] for part in owned)  # type: ignore[assignment]
+        self._chunks.append(table)
+        self._owned.append(owned)
+        self._rejected += rejected
+        self._owners, self._comings = [], []
+        for values in self._lists.values():
+            values.clear()
 
     def _array(self, field: pa.Field, rejected: list[Rejected]) -> pa.Array:
         if field.name == "connection":
-            return pa.array([self._connection], pa.string()).take(pa.array(np.zeros(len(self), np.int32)))
-        values = self.lists[field.name]
+            return pa.repeat(pa.scalar(self._connection), len(self._owners))
+        values = self._lists[field.name]
         if pa.types.is_timestamp(field.type):
             return self._times(field, values, rejected)
         try:
             return pa.array(values, field.type)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
             return self._one_by_one(field, values, rejected)
 
     def _times(self, field: pa.Field, values: list[Any], rejected: list[Rejected]) -> pa.Array:
@@ -111,9 +125,13 @@ class Columns:
                     read.append(moment if moment.tzinfo is not None else None)
                 else:
                     read.append(pa.scalar(value, field.type).as_py())
+            except UnicodeEncodeError:  # half of a surrogate pair: no text, but no reason to lose the record
+                read.append(value.encode("utf-8", "replace").decode())
             except (ValueError, TypeError, OverflowError) as error:
                 read.append(None if field.nullable else _blank(field.type))
-                rejected.append(Rejected(kind=self.kind, id=self.lists["id"][row], field=field.name, reason=str(error)))
+                rejected.append(
+                    Rejected(kind=self.kind, id=self._lists["id"][row], field=field.name, reason=str(error))
+                )
         return pa.array(read, field.type)
 
 

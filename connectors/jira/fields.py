@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from connectors.jira.wire import Feedback, FieldInfo, Named, Option, SlaValue, StatusValue, TypeValue, UserValue
@@ -46,17 +47,17 @@ READERS: dict[str, tuple[Any, Reading]] = {
     "date": (str, _text),
     "datetime": (str, _text),
     "number": (float, _number),
-    "option": (Option, lambda value: value.value),
-    "option-with-child": (Option, lambda value: value.value),
-    "group": (Named, lambda value: value.name),
-    "priority": (Named, lambda value: value.name),
-    "resolution": (Named, lambda value: value.name),
-    "project": (Named, lambda value: value.name),
-    "component": (Named, lambda value: value.name),
-    "version": (Named, lambda value: value.name),
-    "issuetype": (TypeValue, lambda value: value.name),
-    "status": (StatusValue, lambda value: value.name),
-    "user": (UserValue, lambda value: value.account),
+    "option": (Option, attrgetter("value")),
+    "option-with-child": (Option, attrgetter("value")),
+    "group": (Named, attrgetter("name")),
+    "priority": (Named, attrgetter("name")),
+    "resolution": (Named, attrgetter("name")),
+    "project": (Named, attrgetter("name")),
+    "component": (Named, attrgetter("name")),
+    "version": (Named, attrgetter("name")),
+    "issuetype": (TypeValue, attrgetter("name")),
+    "status": (StatusValue, attrgetter("name")),
+    "user": (UserValue, attrgetter("account")),
 }
 
 
@@ -152,23 +153,15 @@ def _reader_of(info: FieldInfo) -> tuple[Any, Reading]:
     return READERS.get(schema.type, (object, _anything))
 
 
-def texts(found: Sequence[FoundField]) -> Callable[[Any], str | None]:
-    """A function from an issue's decoded fields to the first of these fields that has a value, as text."""
-    readings = [(field.id, field.read) for field in found]
-    if len(readings) == 1:
-        field_id, read = readings[0]
+def texts(found: Sequence[FoundField]) -> Callable[[Sequence[Any]], list[str | None]]:
+    """A function from the decoded fields of some issues to the text of the first of these fields that has a value."""
+    columns = [(attrgetter(field.id), field.read) for field in found]
 
-        def read_one(fields: Any) -> str | None:
-            value = getattr(fields, field_id)
-            return read(value) if value is not None else None
+    def read_all(fields: Sequence[Any]) -> list[str | None]:
+        texts: list[str | None] | None = None
+        for value_of, read in columns:
+            now = [None if (value := value_of(one)) is None else read(value) or None for one in fields]
+            texts = now if texts is None else [old or new for old, new in zip(texts, now, strict=True)]
+        return texts or []
 
-        return read_one
-
-    def read_first(fields: Any) -> str | None:
-        for field_id, read in readings:
-            value = getattr(fields, field_id)
-            if value is not None and (text := read(value)):
-                return text
-        return None
-
-    return read_first
+    return read_all

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from connectors.base import Rejected
 from connectors.jira.columns import Columns
-from connectors.jira.history import Story, story
-from connectors.jira.plan import ClockPlan, Getter, Plan, UnreadableError
-from connectors.jira.wire import Changelog, Cycle, HistoryEntry, IssueHead, RawPage, SlaValue, page_type
+from connectors.jira.history import UNTOLD, Story, story
+from connectors.jira.plan import ClockPlan, Filler, Plan, UnreadableError
+from connectors.jira.wire import (
+    Changelog,
+    Cycle,
+    HistoryEntry,
+    Instant,
+    IssueHead,
+    Millis,
+    RawPage,
+    SlaValue,
+    page_type,
+)
 from improvement.records import RecordKind
 
-Fillers = dict[str, list[tuple[Callable[[Any], None], Getter]]]  # issue type id → where each value goes and from
+_Clock = tuple[Any, SlaValue, Cycle, str]  # issue, SLA field, cycle, stage
 HistoryReader = Callable[[str], Sequence[HistoryEntry]]  # issue id → all its history
 
 
@@ -36,11 +47,6 @@ class Harvest:
         self.needs_history = plan.needs_history and RecordKind.TICKET in self.columns
         self._page = page_type(self.fields(), has_changelog=self.needs_history)
         self._decoder = msgspec.json.Decoder(self._page)
-        self._fillers: dict[RecordKind, Fillers] = {
-            kind: _fillers(plan.by_type.get(kind, {}), self.columns[kind])
-            for kind in self.columns
-            if kind in (RecordKind.TICKET, RecordKind.CONTACT)
-        }
 
     def fields(self) -> list[tuple[str, Any]]:
         """The fields to ask for with the types to decode."""
@@ -69,70 +75,85 @@ class Harvest:
         return readable
 
     def take(self, issues: Sequence[Any]) -> None:
-        """Add the rows of these issues."""
-        tickets = RecordKind.TICKET in self.columns
-        clocks = RecordKind.SLA in self.columns
-        surveys = RecordKind.SURVEY in self.columns and self.plan.rating is not None
-        contacts = RecordKind.CONTACT in self.columns
-        for issue in issues:
-            if tickets:
-                told = self._story(issue) if self.needs_history else None
-                self._row(RecordKind.TICKET, issue, told)
-            if contacts:
-                self._row(RecordKind.CONTACT, issue, None)
-            if clocks:
-                self._clock_rows(issue)
-            if surveys:
-                self._survey_row(issue)
+        """Add the rows of these issues, a column at a time."""
+        issues = list({issue.id: issue for issue in issues}.values())
+        stories = self._stories(issues)
+        for kind in (RecordKind.TICKET, RecordKind.CONTACT):
+            if kind in self.columns:
+                self._typed_rows(kind, issues, stories)
+        if RecordKind.SLA in self.columns:
+            self._clock_rows(issues)
+        if RecordKind.SURVEY in self.columns and self.plan.rating is not None:
+            self._survey_rows(issues)
 
-    def _story(self, issue: Any) -> Story:
+    # --- issues of a type -------------------------------------------------------------------------------------
+
+    def _stories(self, issues: Sequence[Any]) -> list[Story]:
+        if not self.needs_history:
+            return [UNTOLD] * len(issues)
+        states, group = self.plan.states, self.plan.group_field
+        return [story(entries, states, group) if (entries := self._history(issue)) else UNTOLD for issue in issues]
+
+    def _history(self, issue: Any) -> Sequence[HistoryEntry]:
         changelog: Changelog | None = issue.changelog
         if changelog is None:
-            return Story()
+            return ()
         entries: Sequence[HistoryEntry] = changelog.histories
-        if changelog.total > len(entries):
-            entries = self._whole_history(issue.id)
-        return story(entries, self.plan.states, self.plan.group_field)
+        return self._whole_history(issue.id) if changelog.total > len(entries) else entries
 
-    def _row(self, kind: RecordKind, issue: Any, told: Story | None) -> None:
-        fields = issue.fields
-        fillers = self._fillers[kind].get(fields.issuetype.id)
-        if fillers is None:
-            return  # its type was changed between search and answer
-        try:
-            values = [get(fields, told) for _, get in fillers]
-        except UnreadableError as error:
-            self.rejected.append(Rejected(kind=kind, id=issue.id, field=error.column, reason=str(error)))
-            return
+    def _typed_rows(self, kind: RecordKind, issues: Sequence[Any], stories: Sequence[Story]) -> None:
         columns = self.columns[kind]
-        columns.begin(issue.id)
-        lists = columns.lists
-        lists["id"].append(issue.id)
-        if "number" in lists:
-            lists["number"].append(issue.key)
-        lists["updated_at"].append(fields.updated)
-        for (append, _), value in zip(fillers, values, strict=True):
-            append(value)
-        columns.end_row()
+        columns.begin([issue.id for issue in issues])
+        by_type: dict[str, list[tuple[Any, Story]]] = {}
+        for issue, told in zip(issues, stories, strict=True):
+            issue_type = issue.fields.issuetype
+            by_type.setdefault(issue_type.id if issue_type is not None else "", []).append((issue, told))
+        for type_id, found in by_type.items():
+            fillers = self.plan.by_type.get(kind, {}).get(type_id)
+            if fillers is None:
+                continue  # its type was changed between search and answer
+            for some, values in self._filled(kind, fillers, found):
+                ids = [issue.id for issue in some]
+                own = {"id": ids, "updated_at": [issue.fields.updated for issue in some]}
+                number = {"number": [issue.key for issue in some]} if kind is RecordKind.TICKET else {}
+                columns.extend(ids, {**own, **number, **values})
 
-    def _clock_rows(self, issue: Any) -> None:
-        columns = self.columns[RecordKind.SLA]
-        fields = issue.fields
-        columns.begin(issue.id)
-        cancelled_ms: int | None = None
+    def _filled(
+        self, kind: RecordKind, fillers: Sequence[tuple[str, Filler]], found: Sequence[tuple[Any, Story]]
+    ) -> Iterator[tuple[list[Any], dict[str, list[Any]]]]:
+        """The mapped columns of these issues; where a value cannot be read, issue by issue without the bad ones."""
+        issues = [issue for issue, _ in found]
+        fields, stories = [issue.fields for issue in issues], [told for _, told in found]
+        try:
+            yield issues, {column: fill(fields, stories) for column, fill in fillers}
+        except UnreadableError as error:
+            if len(found) == 1:
+                self.rejected.append(Rejected(kind=kind, id=issues[0].id, field=error.column, reason=str(error)))
+                return
+            for one in found:
+                yield from self._filled(kind, fillers, [one])
+
+    # --- clocks and ratings -----------------------------------------------------------------------------------
+
+    def _clock_rows(self, issues: Sequence[Any]) -> None:
+        self.columns[RecordKind.SLA].begin([issue.id for issue in issues])
         for clock in self.plan.clocks:
-            value: SlaValue | None = getattr(fields, clock.field_id)
-            if value is None:
-                continue
-            if cancelled_ms is None:
-                cancelled_ms = self._cancelled_ms(fields)
-            for cycle in value.completed_cycles:
-                stop = cycle.stop_time
-                is_cancelled = stop is not None and abs(stop.epoch_millis - cancelled_ms) < 60_000
-                self._clock_row(issue, clock, value, cycle, "cancelled" if is_cancelled else "completed")
-            if value.ongoing_cycle is not None:
-                stage = "paused" if value.ongoing_cycle.paused else "in_progress"
-                self._clock_row(issue, clock, value, value.ongoing_cycle, stage)
+            value_of = attrgetter(clock.field_id)
+            found: list[_Clock] = []
+            for issue in issues:
+                value: SlaValue | None = value_of(issue.fields)
+                if value is None:
+                    continue
+                if value.completed_cycles:
+                    cancelled_ms = self._cancelled_ms(issue.fields)
+                    for cycle in value.completed_cycles:
+                        stop = cycle.stop_time
+                        is_cancelled = stop is not None and abs(stop.epoch_millis - cancelled_ms) < 60_000
+                        found.append((issue, value, cycle, "cancelled" if is_cancelled else "completed"))
+                if value.ongoing_cycle is not None:
+                    stage = "paused" if value.ongoing_cycle.paused else "in_progress"
+                    found.append((issue, value, value.ongoing_cycle, stage))
+            self._add_clocks(clock, found)
 
     def _cancelled_ms(self, fields: Any) -> int:
         """When a cancelled issue was cancelled (its clocks stopped then without having been met), else −1."""
@@ -141,53 +162,60 @@ class Harvest:
             return -1
         return int(datetime.fromisoformat(fields.resolutiondate).timestamp() * 1000)
 
-    def _clock_row(self, issue: Any, clock: ClockPlan, value: SlaValue, cycle: Cycle, stage: str) -> None:
-        columns = self.columns[RecordKind.SLA]
-        lists = columns.lists
-        fields = issue.fields
-        start = cycle.start_time.epoch_millis if cycle.start_time is not None else None
-        sla_id = value.id or clock.field_id
-        lists["id"].append(f"{issue.id}:{sla_id}:{start}")
-        lists["ticket_id"].append(issue.id)
-        lists["sla_id"].append(sla_id)
-        lists["sla_name"].append(value.name)
-        lists["target"].append(clock.target(fields, None))
-        lists["agreement"].append(clock.agreement(fields, None))
-        lists["supplier"].append(clock.supplier(fields, None))
-        lists["stage"].append(stage)
-        lists["is_breached"].append(cycle.breached)
-        lists["start_at"].append(start)
-        lists["end_at"].append(cycle.stop_time.epoch_millis if cycle.stop_time is not None else None)
-        lists["breach_at"].append(cycle.breach_time.epoch_millis if cycle.breach_time is not None else None)
-        lists["goal_s"].append(cycle.goal_duration.millis // 1000 if cycle.goal_duration is not None else None)
-        lists["elapsed_s"].append(cycle.elapsed_time.millis // 1000 if cycle.elapsed_time is not None else None)
-        lists["updated_at"].append(fields.updated)
-        columns.end_row()
+    def _add_clocks(self, clock: ClockPlan, found: Sequence[_Clock]) -> None:
+        if not found:
+            return
+        ids = [issue.id for issue, _, _, _ in found]
+        fields, untold = [issue.fields for issue, _, _, _ in found], [UNTOLD] * len(found)
+        cycles = [cycle for _, _, cycle, _ in found]
+        starts = [_ms(cycle.start_time) for cycle in cycles]
+        sla_ids = [value.id or clock.field_id for _, value, _, _ in found]
+        self.columns[RecordKind.SLA].extend(
+            ids,
+            {
+                "id": [f"{id}:{sla}:{start}" for id, sla, start in zip(ids, sla_ids, starts, strict=True)],
+                "ticket_id": ids,
+                "sla_id": sla_ids,
+                "sla_name": [value.name for _, value, _, _ in found],
+                "target": clock.target(fields, untold),
+                "agreement": clock.agreement(fields, untold),
+                "supplier": clock.supplier(fields, untold),
+                "stage": [stage for _, _, _, stage in found],
+                "is_breached": [cycle.breached for cycle in cycles],
+                "start_at": starts,
+                "end_at": [_ms(cycle.stop_time) for cycle in cycles],
+                "breach_at": [_ms(cycle.breach_time) for cycle in cycles],
+                "goal_s": [_seconds(cycle.goal_duration) for cycle in cycles],
+                "elapsed_s": [_seconds(cycle.elapsed_time) for cycle in cycles],
+                "updated_at": [issue.fields.updated for issue, _, _, _ in found],
+            },
+        )
 
-    def _survey_row(self, issue: Any) -> None:
+    def _survey_rows(self, issues: Sequence[Any]) -> None:
         assert self.plan.rating is not None
-        fields = issue.fields
-        feedback = getattr(fields, self.plan.rating)
-        if feedback is None or feedback.rating is None:
+        columns, rating_of = self.columns[RecordKind.SURVEY], attrgetter(self.plan.rating)
+        columns.begin([issue.id for issue in issues])
+        answered = [
+            (issue, UNTOLD)
+            for issue in issues
+            if (feedback := rating_of(issue.fields)) is not None and feedback.rating is not None
+        ]
+        if not answered:
             return
-        try:
-            values = [(column, get(fields, None)) for column, get in self.plan.survey]
-        except UnreadableError as error:
-            self.rejected.append(Rejected(kind=RecordKind.SURVEY, id=issue.id, field=error.column, reason=str(error)))
-            return
-        columns = self.columns[RecordKind.SURVEY]
-        columns.begin(issue.id)
-        lists = columns.lists
-        lists["id"].append(issue.id)
-        lists["ticket_id"].append(issue.id)
-        lists["score"].append(feedback.rating)
-        lists["updated_at"].append(fields.updated)
-        for column, value in values:
-            lists[column].append(value)
-        columns.end_row()
+        for some, values in self._filled(RecordKind.SURVEY, self.plan.survey, answered):
+            ids = [issue.id for issue in some]
+            own = {
+                "id": ids,
+                "ticket_id": ids,
+                "score": [rating_of(issue.fields).rating for issue in some],
+                "updated_at": [issue.fields.updated for issue in some],
+            }
+            columns.extend(ids, {**own, **values})
 
 
-def _fillers(by_type: dict[str, list[tuple[str, Getter]]], columns: Columns) -> Fillers:
-    """Per issue type, where each column's value goes and where it comes from."""
-    lists = columns.lists
-    return {type_id: [(lists[column].append, get) for column, get in getters] for type_id, getters in by_type.items()}
+def _ms(at: Instant | None) -> int | None:
+    return at.epoch_millis if at is not None else None
+
+
+def _seconds(span: Millis | None) -> int | None:
+    return span.millis // 1000 if span is not None else None

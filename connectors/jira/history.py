@@ -23,6 +23,9 @@ class Story:
     closed: str | None = None
 
 
+UNTOLD = Story()  # of an issue without history; never changed
+
+
 def story(entries: Sequence[HistoryEntry], states: Mapping[str, str], group_field: str | None) -> Story:
     """Read a history.
 

@@ -8,17 +8,17 @@ one is on its way while the caller still decodes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import requests
 import structlog
 
+from connectors.ahead import read_ahead
 from connectors.http import Reader
-from connectors.jira.instants import floor, minute_of, not_after
+from connectors.jira.instants import floor, not_after
 from connectors.jira.site import API, Site, ask, decoded
 from improvement.errors import ConnectionFailed, Place
 
@@ -29,8 +29,7 @@ MAX_CLOUD_PAGE = 100
 DATA_CENTER_PAGE = 500
 OVERLAP = 10  # issues of the page before that an offset page must show again
 MAX_RESTARTS = 5
-
-T = TypeVar("T")
+PAGES_AHEAD = 16
 
 
 class _Updated(msgspec.Struct, frozen=True, gc=False):
@@ -96,7 +95,7 @@ class Delivered:
 def pages(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """The pages of a search that hold issues. ``search.fields`` must name ``updated``."""
     walk = _by_token if site.is_cloud else _by_slice
-    return _ahead(walk(reader, site, search))
+    return read_ahead(walk(reader, site, search), depth=PAGES_AHEAD)
 
 
 def count(reader: Reader, site: Site, jql: str) -> int | None:
@@ -154,6 +153,8 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
 def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """Pages that each begin at the last minute read; offsets only within a minute that fills whole pages.
 
+    Slices only ever move on: in the hour that occurs twice they begin before it, so it is read as one slice.
+
     An offset page repeats the last :data:`OVERLAP` issues of the page before: if none of them is there, issues have
     moved on meanwhile and the minute is read again.
     """
@@ -182,14 +183,13 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             yield page.delivered()
         if not issues or start + len(issues) >= (page.glance.total or 0):
             return
-        last_minute = minute_of(issues[-1].updated)
-        following = search.jql(last_minute, site)
-        if following == query:
-            seen.update(ids)
+        following = floor(issues[-1].updated, site.zone)
+        if since is not None and following <= floor(since, site.zone):
+            seen.update(ids)  # still the same slice; it is an hour where clocks are put back
             start += max(1, len(issues) - OVERLAP)
         else:
-            since, query, start = last_minute, following, 0
-            seen = {issue.id for issue in issues if issue.updated >= last_minute}
+            since, query, start = following, search.jql(following, site), 0
+            seen = {issue.id for issue in issues if issue.updated >= following}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +238,3 @@ def _give_up(restarts: int, reason: str, reader: Reader) -> None:
             where=Place(connection=reader.config.name),
             mend="Run again later; the pull goes on from its cursor.",
         )
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each computed in a second thread while the caller works on the one before."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="jira-search") as pool:
-        following: Future[T | None] = pool.submit(next, items, None)
-        while True:
-            item = following.result()
-            if item is None:
-                return
-            following = pool.submit(next, items, None)
-            yield item

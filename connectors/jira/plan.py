@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,8 @@ from connectors.mapping import FieldMap, PlatformMapping, SourceMap, merged, nea
 from improvement.errors import MappingError, Place
 from improvement.records import SCHEMAS, RecordKind
 
-Getter = Callable[[Any, Story | None], Any]  # (decoded fields, what the history tells) → canonical value
+#: (decoded fields of some issues, what their histories tell) → their canonical values of one column
+Filler = Callable[[Sequence[Any], Sequence[Story]], list[Any]]
 
 #: What every search reads, whatever the mapping says.
 ALWAYS = ("issuetype", "status", "updated", "resolutiondate")
@@ -41,9 +42,9 @@ class ClockPlan:
     """One SLA field: where its cycles are, and what the mapping says about it."""
 
     field_id: str
-    target: Getter
-    agreement: Getter
-    supplier: Getter
+    target: Filler
+    agreement: Filler
+    supplier: Filler
 
 
 @dataclass(slots=True)
@@ -51,15 +52,15 @@ class Plan:
     """How one connection reads its issues.
 
     ``decoded`` lists every field to ask for with the type to decode it as. ``by_type`` holds, per kind and issue type
-    id, the getter of each column. ``missing`` names what the default mapping expects and this Jira does not have.
+    id, the filler of each column. ``missing`` names what the default mapping expects and this Jira does not have.
     """
 
     decoded: dict[str, Any] = field(default_factory=dict)
-    by_type: dict[RecordKind, dict[str, list[tuple[str, Getter]]]] = field(default_factory=dict)
+    by_type: dict[RecordKind, dict[str, list[tuple[str, Filler]]]] = field(default_factory=dict)
     where: dict[RecordKind, str] = field(default_factory=dict)
     clocks: list[ClockPlan] = field(default_factory=list)
     rating: str | None = None
-    survey: list[tuple[str, Getter]] = field(default_factory=list)
+    survey: list[tuple[str, Filler]] = field(default_factory=list)
     survey_date: str | None = None
     states: dict[str, str] = field(default_factory=dict)
     group_field: str | None = None
@@ -107,9 +108,9 @@ class _Planner:
             if not ids:
                 self._no_type(name, source)
                 continue
-            getters = [(column, self._getter(name, kind, column, source)) for column in _columns(kind)]
+            fillers = [(column, self._filler(name, kind, column, source)) for column in _columns(kind)]
             for type_id in ids:
-                self._plan.by_type.setdefault(kind, {})[type_id] = getters
+                self._plan.by_type.setdefault(kind, {})[type_id] = fillers
             conditions.setdefault(source.filter, []).extend(ids)
         if conditions:
             self._plan.where[kind] = _either(
@@ -139,23 +140,22 @@ class _Planner:
 
     # --- values -----------------------------------------------------------------------------------------------
 
-    def _getter(self, name: str, kind: RecordKind, column: str, source: SourceMap) -> Getter:
+    def _filler(self, name: str, kind: RecordKind, column: str, source: SourceMap) -> Filler:
         mapped = source.fields.get(column)
         blank = self._config.default_country if column == "country" else _BLANK.get(column)
         if mapped is None:
-            return lambda fields, story: blank
+            return _always(blank)
         if not mapped.fields:
-            constant = _coerced(mapped.constant, kind, column)
-            return lambda fields, story: constant
+            return _always(_coerced(mapped.constant, kind, column))
         if mapped.fields[0] in COMPUTED:
             return self._computed(mapped.fields[0])
         found = self._fields(name, column, mapped)
         if not found:
-            return lambda fields, story: blank
+            return _always(blank)
         if column == "assignment_group":
             self._plan.group_field = found[0].id
         if column == "state" and [field.id for field in found] == ["status"]:
-            return self._state_getter()
+            return self._state_filler()
         return _translating(texts(found), mapped, kind, column, blank)
 
     def _fields(self, source: str, column: str, mapped: FieldMap) -> list[FoundField]:
@@ -172,37 +172,37 @@ class _Planner:
             found.append(field)
         return found
 
-    def _computed(self, name: str) -> Getter:
+    def _computed(self, name: str) -> Filler:
         self._plan.needs_history = True
-        table: dict[str, Getter] = {
-            CLOSED_AT: self._closed_getter(),
-            REOPENED: lambda fields, story: story.reopened if story is not None else 0,
-            REASSIGNED: lambda fields, story: story.reassigned if story is not None else 0,
+        table: dict[str, Filler] = {
+            CLOSED_AT: self._closed_filler(),
+            REOPENED: lambda fields, stories: [told.reopened for told in stories],
+            REASSIGNED: lambda fields, stories: [told.reassigned for told in stories],
         }
         return table[name]
 
-    def _closed_getter(self) -> Getter:
+    def _closed_filler(self) -> Filler:
         states = self._plan.states
 
-        def closed(fields: Any, story: Story | None) -> str | None:
-            if story is not None and story.closed is not None:
-                return story.closed
+        def closed(fields: Any, told: Story) -> str | None:
+            if told.closed is not None:
+                return told.closed
             status = fields.status
             is_final = status is not None and states.get(status.id) in ("closed", "cancelled")
             return fields.resolutiondate if is_final else None
 
-        return closed
+        return lambda fields, stories: list(map(closed, fields, stories))
 
-    def _state_getter(self) -> Getter:
+    def _state_filler(self) -> Filler:
         states = self._plan.states
 
-        def state(fields: Any, story: Story | None) -> str:
+        def state(fields: Any) -> str:
             status = fields.status
             if status is None:
                 return "new"
             return states.get(status.id) or _state_of(status, None)
 
-        return state
+        return lambda fields, stories: list(map(state, fields))
 
     def _states(self, mapped: FieldMap | None) -> dict[str, str]:
         return {id: _state_of(status, mapped) for id, status in self._site.statuses.items()}
@@ -214,10 +214,10 @@ class _Planner:
             found = self._typed_field(name, source, SLA_TYPE)
             if found is None:
                 continue
-            getters = [
-                self._getter(name, RecordKind.SLA, column, source) for column in ("target", "agreement", "supplier")
+            fillers = [
+                self._filler(name, RecordKind.SLA, column, source) for column in ("target", "agreement", "supplier")
             ]
-            self._plan.clocks.append(ClockPlan(found.id, *getters))
+            self._plan.clocks.append(ClockPlan(found.id, *fillers))
         if self._plan.clocks and RecordKind.TICKET in self._plan.where:
             self._plan.where[RecordKind.SLA] = self._plan.where[RecordKind.TICKET]
 
@@ -228,7 +228,7 @@ class _Planner:
                 continue
             self._plan.rating = found.id
             columns = [column for column in _columns(RecordKind.SURVEY) if column not in ("ticket_id", "score")]
-            self._plan.survey = [(column, self._getter(name, RecordKind.SURVEY, column, source)) for column in columns]
+            self._plan.survey = [(column, self._filler(name, RecordKind.SURVEY, column, source)) for column in columns]
             answered = source.fields.get("answered_at")
             if answered is not None and answered.fields and answered.fields[0] in self._site.fields:
                 self._plan.survey_date = self._fields(name, "answered_at", answered)[0].id
@@ -264,26 +264,27 @@ def _state_of(status: StatusValue, mapped: FieldMap | None) -> str:
     return _CATEGORY_STATE.get(category or "", "in_progress")
 
 
+def _always(value: Any) -> Filler:
+    return lambda fields, stories: [value] * len(fields)
+
+
 def _translating(
-    read: Callable[[Any], str | None], mapped: FieldMap, kind: RecordKind, column: str, blank: Any
-) -> Getter:
-    """Read a text and make it a canonical value; each distinct text is translated once."""
+    read: Callable[[Sequence[Any]], list[str | None]], mapped: FieldMap, kind: RecordKind, column: str, blank: Any
+) -> Filler:
+    """Read texts and make them canonical values; each distinct text is translated once."""
     if _is_time(kind, column) or (pa.types.is_string(SCHEMAS[kind].field(column).type) and _is_plain(mapped)):
         if blank is None:
-            return lambda fields, story: read(fields)
-        return lambda fields, story: read(fields) or blank
-    known: dict[str, Any] = {}
+            return lambda fields, stories: read(fields)
+        return lambda fields, stories: [text or blank for text in read(fields)]
+    known: dict[str | None, Any] = {None: blank}
 
-    def get(fields: Any, story: Story | None) -> Any:
-        text = read(fields)
-        if text is None:
-            return blank
-        if text in known:
-            return known[text]
-        value = known[text] = _coerced(mapped.translate(text), kind, column)
-        return value
+    def fill(fields: Sequence[Any], stories: Sequence[Story]) -> list[Any]:
+        found = read(fields)
+        for text in set(found) - known.keys():
+            known[text] = _coerced(mapped.translate(text), kind, column)
+        return [known[text] for text in found]
 
-    return get
+    return fill
 
 
 def _is_plain(mapped: FieldMap) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pyarrow.compute as pc
 
+from connectors.ahead import read_ahead
 from connectors.base import Cursor, Page, Rejected
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
@@ -54,7 +55,7 @@ class Puller:
         if since is not None and (late := self._changed_unnoticed(kind, since)):
             # First, and without moving the cursor: a kill in between repeats them instead of losing them.
             yield from self._search(kind, late, None, until, cursor=cursor)
-        yield from pages
+        yield from read_ahead(pages, depth=1)
 
     def close(self) -> None:
         """Remove what nobody fetched."""

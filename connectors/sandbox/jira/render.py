@@ -8,7 +8,7 @@ from operator import attrgetter, methodcaller
 from zoneinfo import ZoneInfo
 
 from connectors.sandbox.jira import catalogue, slas
-from connectors.sandbox.jira.catalogue import FIELD_BY_ID, FIELDS, Field
+from connectors.sandbox.jira.catalogue import FIELD_BY_ID, FIELDS, Field, Flavour
 from connectors.sandbox.jira.history import Changelog
 from connectors.sandbox.jira.model import Attachment, Comment, Issue
 from connectors.sandbox.jira.parts import Parts, dump, quote
@@ -16,7 +16,7 @@ from connectors.sandbox.jira.text import document
 from connectors.sandbox.jira.times import ZoneText
 
 Fragment = Callable[[Issue], str]
-CHANGELOG_ON_SEARCH = 100
+CHANGELOG_ON_CLOUD = 100
 
 
 class Renderer:
@@ -39,8 +39,8 @@ class Renderer:
         )
         if with_changelog:
             entries = self.changelog.entries(issue)
-            # Cloud and Data Center show the newest first on Cloud only; readers must sort. The first 100 are shown.
-            shown = entries[-CHANGELOG_ON_SEARCH:]
+            # Cloud shows the newest 100; Data Center has no call for the rest and shows all. Readers must sort.
+            shown = entries[-CHANGELOG_ON_CLOUD:] if self.parts.site.flavour is Flavour.CLOUD else entries
             text += (
                 f',"changelog":{{"startAt":0,"maxResults":{len(shown)},"total":{len(entries)},'
                 f'"histories":[{",".join(shown)}]}}'
