@@ -84,7 +84,8 @@ class ActionFacts:
     held_from: State | None = None
     hypothesis: str = ""
     metric: str = ""
-    has_goal: bool = False  # a goal was set, even where no data say how large it is on the link scale
+    goal_text: str = ""  # as it was set, even where no data say how large it is on the link scale
+    detectable_text: str = ""  # the detectable effect in the metric's own terms
     goal: float | None = None
     min_effect: float | None = None
     detectable_effect: float | None = None

@@ -13,7 +13,7 @@ GOOD_VERDICTS = SUSTAINED_VERDICTS | {"recovered"}
 
 def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
     """Owner, hypothesis, metric, goal, minimum effect, go-live, windows, controls and a detectable effect are there."""
-    is_unmeasured = facts.has_goal and facts.goal is None
+    is_unmeasured = bool(facts.goal_text) and facts.goal is None
     missing = {
         "an owner is missing": facts.owner is None,
         "the hypothesis is missing": not facts.hypothesis.strip(),
@@ -47,10 +47,14 @@ def goal_is_detectable(facts: ActionFacts, call: Call) -> list[str]:
         return []
     if facts.goal < facts.detectable_effect:
         return [
-            f"the goal ({facts.goal:.2f}) is smaller than the smallest detectable effect "
-            f"({facts.detectable_effect:.2f}, link scale): give a reason to go on nevertheless"
+            f"the goal ({_sized(facts.goal_text, facts.goal)}) is smaller than the smallest detectable effect "
+            f"({_sized(facts.detectable_text, facts.detectable_effect)}): give a reason to go on nevertheless"
         ]
     return []
+
+
+def _sized(text: str, size: float) -> str:
+    return f"{text}, {size:.2f} on the link scale" if text else f"{size:.2f} on the link scale"
 
 
 def is_not_frozen(facts: ActionFacts, call: Call) -> list[str]:

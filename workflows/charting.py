@@ -64,6 +64,17 @@ def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: da
     return True
 
 
+def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime) -> str | None:
+    """The before–after chart as SVG in the installation's language, for the platform; None where nothing is to draw."""
+    metric = planning.metric_of(action)
+    points = _points(action, metric, warehouse, as_of, last)
+    if len(points) < 2:
+        return None
+    drawn = {language: spec for language, spec, _ in _before_after_charts(action, metric, points, last)}
+    language = settings.REGELKREIS.language
+    return charts.svg(drawn[language], language=language) if language in drawn else None
+
+
 Specs = Iterator[tuple[str, dict[str, object], str]]
 
 

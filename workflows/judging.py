@@ -168,7 +168,10 @@ def review_named(code: str) -> ReviewRecord:
     else:
         review = find(code).reviews.order_by("-id").first()
     if review is None:
-        raise InputError(f"There is no review “{code}” yet.", mend="`regelkreis reviews list` shows them.")
+        raise InputError(
+            f"There is no review of “{code}” yet.",
+            mend="`regelkreis reviews list` shows all, `regelkreis checks show ACT-n` when the next look is due.",
+        )
     return review
 
 

@@ -76,6 +76,16 @@ def check_goal(action: Action) -> None:
         raise InputError("The minimum effect is larger than the goal.", mend="Choose a smaller one, or leave it out.")
 
 
+def target_text(action: Action) -> str | None:
+    """The value the goal would reach, as people read it; None while goal or baseline are unknown."""
+    baseline = action.measurement.get("baseline")
+    if baseline is None or not action.goal:
+        return None
+    goal = Goal.parse(action.goal)
+    reached = float(baseline) * (1 + goal.value) if goal.is_percent else float(baseline) + goal.value
+    return metric_of(action).shown(reached)
+
+
 def half(goal: str) -> str:
     """Half a goal, in its own unit: −30 % → −15 %."""
     if not goal:
@@ -246,7 +256,7 @@ def outbound_fields(action: Action) -> dict[str, str | int | float | None]:
         "owner": access.account_of(action.owner, action.connection),
         "due": action.due.isoformat() if action.due else None,
         "baseline": metric.shown(float(baseline)) if baseline is not None else None,
-        "target": action.goal or None,
+        "target": target_text(action),
         "next_review": next_look.due_at.date().isoformat() if next_look else None,
         "planned_start": action.opened_at.date().isoformat() if action.golive_planned else None,
         "planned_end": action.golive_planned.isoformat() if action.golive_planned else None,

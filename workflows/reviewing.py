@@ -51,5 +51,7 @@ def appended_text(record: ReviewRecord) -> list[str]:
         done = f"done: {entry['done_ref']}" if entry["done_ref"] else ""
         told = ", ".join(filter(None, [entry["what"], entry["who"], due, done]))
         lines.append(f"Follow-up {entry['no']}: {told}")
-    lines += [f"Written to {entry['number'] or entry['record']}, {entry['at'][:10]}." for entry in document["receipts"]]
+    for entry in document["receipts"]:
+        what = entry["key"].split("/")[1]  # note or attach, see workflows/outbox.py
+        lines.append(f"Written to {entry['number'] or entry['record']} ({what}), {entry['at'][:10]}.")
     return lines

@@ -128,7 +128,8 @@ def _verify_checkpoints(found: Verification, leaves: list[bytes]) -> None:
             good = row.size
     found.failures += failures
     if not failures:
-        found.facts.append(f"{len(rows)} signed checkpoints agree with the log, the last at {rows[-1].size} entries.")
+        signed_by = counted(len(rows), "signed checkpoint agrees", "signed checkpoints agree")
+        found.facts.append(f"{signed_by} with the log, the last at {rows[-1].size} entries.")
 
 
 def _where_changed(leaves: list[bytes]) -> str:
@@ -145,9 +146,9 @@ def _verify_pins(found: Verification, pins: _Pins) -> None:
         failures = [f"A pinned plan or review record was changed: it cannot be read ({error})."]
     found.failures += failures
     if not failures and (pins.plans or pins.reviews):
-        found.facts.append(
-            f"{len(pins.plans)} frozen plans and {len(pins.reviews)} review records are those the log pins."
-        )
+        plans = counted(len(pins.plans), "frozen plan", "frozen plans")
+        reviews = counted(len(pins.reviews), "review record", "review records")
+        found.facts.append(f"What the log pins is unchanged: {plans} and {reviews}.")
 
 
 def _wrong_plans(pins: _Pins) -> Iterator[str]:
@@ -169,6 +170,11 @@ def _wrong_reviews(pins: _Pins) -> Iterator[str]:
             yield f"{code}, pinned by entry {index}, is gone."
         elif not digest(review.document) == sha256 == review.verdict_sha256:
             yield f"{code} is not the review record that entry {index} pins."
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun: *1 frozen plan*, *2 frozen plans*."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def _verify_texts(found: Verification) -> None:

@@ -74,7 +74,10 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(ho
     review = ReviewRecord.objects.get(kind="final")
     assert review.document["results"]["goal_met"] is True
     assert f"{action.code}/note/final-1-13" in platform.effects
-    assert any(key.startswith(f"{action.code}/attach/") for key in platform.effects)
+    attached = [
+        write.file.media_type for key, write in platform.effects.items() if "/attach/final" in key and write.file
+    ]
+    assert attached == ["application/json", "image/svg+xml"]
     commands.decide(owner, action.code, "standardise", at=live + timedelta(weeks=16), reason="It works.")
     assert commands.find(action.code).state == "sustaining"
     assert ledger.verify().is_ok

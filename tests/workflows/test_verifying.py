@@ -85,7 +85,7 @@ def test_an_untouched_log_is_proven(copy: Path) -> None:
     done = regelkreis(copy, "evidence", "verify")
     assert done.returncode == 0, done.stdout
     assert "2 signed checkpoints agree" in done.stdout
-    assert "1 frozen plans and 2 review records" in done.stdout
+    assert "1 frozen plan and 2 review records" in done.stdout
 
 
 def entry_of(home: Path, kind: str) -> int:

@@ -129,10 +129,23 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
         },
     )
     result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
-    record_look(look, at=as_of)
+    record_look(look, at=as_of, picture=_picture(look, warehouse, last))
     follow_verdict(look, as_of=as_of)
     if look.kind == LookKind.FINAL:
         result.verdicts.append(f"{action.code}: {look.verdict}")
+
+
+def _picture(look: Look, warehouse: Warehouse, last: int) -> str | None:
+    """The chart that goes with a final verdict. It explains and decides nothing: without it the verdict stands."""
+    if look.kind != LookKind.FINAL:
+        return None
+    from workflows import charting  # loads the chart library: once an action, not once a cycle
+
+    try:
+        return charting.picture(look.action, warehouse, last=last, as_of=look.due_at)
+    except RegelkreisError as error:
+        log.warning("check.no_picture", action=look.action.code, error=str(error))
+        return None
 
 
 def follow_verdict(look: Look, *, as_of: datetime) -> None:

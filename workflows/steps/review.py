@@ -14,12 +14,17 @@ from workflows.models import Look, LookKind, ReviewRecord
 ANNOUNCED = (LookKind.FINAL, LookKind.SUSTAIN)
 
 
-def record_look(look: Look, *, at: datetime) -> ReviewRecord:
-    """Freeze what a look found as a review record; final and sustaining ones are told to the platform."""
+def record_look(look: Look, *, at: datetime, picture: str | None = None) -> ReviewRecord:
+    """Freeze what a look found as a review record; final and sustaining ones are told to the platform.
+
+    ``picture``: the chart as SVG that goes with it.
+    """
     document = _engine_part(look, kind=look.kind)
     record = _freeze(look, look.kind, document, at)
     if look.kind in ANNOUNCED:
         _announce(record, look, at)
+        if picture is not None:
+            _attach(record, look, "chart", picture.encode(), "svg", "image/svg+xml", at)
     return record
 
 
@@ -86,11 +91,21 @@ def _freeze(look: Look, kind: str, document: dict[str, Any], at: datetime) -> Re
 
 
 def _announce(record: ReviewRecord, look: Look, at: datetime) -> None:
-    action = look.action
-    name = f"{look.kind}-{look.cycle_no}-{look.week_no}" + (f"-{look.round_no}" if look.round_no > 1 else "")
-    outbox.note(action, name, reviewing.note_text(record), at=at, review=record)
-    content = reviewing.json_bytes(record)
-    digest = sha256_hex(content)[:12]
-    file = OutboundFile(name=f"{record.code.lower()}-{digest}.json", media_type="application/json", content=content)
-    attach = Outbound(verb=Verb.ATTACH, key=f"{action.code}/attach/{name}-json", action_id=action.code, file=file)
-    outbox.queue(action, attach, at=at, review=record)
+    outbox.note(look.action, _name(look), reviewing.note_text(record), at=at, review=record)
+    _attach(record, look, "json", reviewing.json_bytes(record), "json", "application/json", at)
+
+
+def _attach(
+    record: ReviewRecord, look: Look, what: str, content: bytes, suffix: str, media_type: str, at: datetime
+) -> None:
+    """Queue a file whose name carries its digest, so that the same file is found again."""
+    name = f"{record.code.lower()}-{sha256_hex(content)[:12]}.{suffix}"
+    key = f"{look.action.code}/attach/{_name(look)}-{what}"
+    file = OutboundFile(name=name, media_type=media_type, content=content)
+    attach = Outbound(verb=Verb.ATTACH, key=key, action_id=look.action.code, file=file)
+    outbox.queue(look.action, attach, at=at, review=record)
+
+
+def _name(look: Look) -> str:
+    """One name a look, whatever the round."""
+    return f"{look.kind}-{look.cycle_no}-{look.week_no}" + (f"-{look.round_no}" if look.round_no > 1 else "")
