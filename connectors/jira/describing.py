@@ -15,6 +15,7 @@ from connectors.jira.site import Site, ask
 from connectors.jira.wire import StatusValue
 from connectors.jira.writing import MODE
 from improvement.errors import MappingError, RegelkreisError
+from improvement.records import RecordKind
 
 if TYPE_CHECKING:
     from connectors.jira.connector import JiraConnector
@@ -45,6 +46,7 @@ def describe(connector: JiraConnector) -> Capabilities:
         Finding(check="time zone", is_ok=True, detail=f"{site.zone.key}: searches by time are asked in it"),
         _clock(site, connector.reader.now()),
         *_mapping(connector, site),
+        *_visible(connector),
     ]
     project, problem = _project(connector)
     rights = _rights(connector, project)
@@ -111,6 +113,26 @@ def _mapping(connector: JiraConnector, site: Site) -> list[Finding]:
         mend = "Map it to what it is called here, or leave that column empty."
         found.append(Finding(check="mapping", is_ok=False, detail=f"This Jira has no {missing}.", mend=mend))
     return found
+
+
+def _visible(connector: JiraConnector) -> list[Finding]:
+    """How many tickets we see: Jira does not refuse what a user may not browse, it leaves it out."""
+    if RecordKind.TICKET not in connector.kinds():
+        return []
+    try:
+        seen = connector.count(RecordKind.TICKET, until=connector.reader.now())
+    except MappingError:
+        return []  # told already, with its remedy
+    if seen:
+        return [Finding(check="permission tickets", is_ok=True, detail=f"{seen} tickets are visible to us")]
+    return [
+        Finding(
+            check="permission tickets",
+            is_ok=False,
+            detail="no ticket is visible to us",
+            mend="Give our user Browse Projects on the projects to be measured, unless they are really empty.",
+        )
+    ]
 
 
 def _project(connector: JiraConnector) -> tuple[Project | None, str]:

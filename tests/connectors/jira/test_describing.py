@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from connectors.base import Capabilities
 from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import ConnectionFailed, CredentialsRefused
 
 from .conftest import Connect, Desk
@@ -42,7 +44,10 @@ def test_a_well_connected_jira_has_no_complaint(flavour: Flavour, connect: Conne
 
 def test_describing_writes_nothing(desk: Desk) -> None:
     """Searches may be POSTs; nothing else is."""
-    rules = [{"kind": "server_error", "method": method, "times": None} for method in ("PUT", "POST", "DELETE")]
+    rules: list[dict[str, Any]] = [
+        {"kind": "server_error", "method": method, "path": r"^(?!.*/search).*", "times": None}
+        for method in ("PUT", "POST", "DELETE")
+    ]
     desk.faults(*rules)
     desk.connector.describe()
     assert sum(rule["hits"] for rule in desk.running.control(desk.flavour, "GET", "faults")) == 0
@@ -84,6 +89,15 @@ def test_a_column_that_nothing_is_written_to_is_refused_by_name(flavour: Flavour
     assert connect(flavour, columns={"verdict": "Category"}).describe().unresolved["verdict"] == (
         "“Category” is not on the create screen of project CIP"
     )
+
+
+def test_a_user_who_sees_no_ticket_is_told_what_may_be_missing(
+    flavour: Flavour, connect: Connect, serve: Callable[..., RunningSandbox], now: datetime
+) -> None:
+    """Jira leaves out what we may not browse: it looks like an empty Jira."""
+    found = connect(flavour, at=serve([], now=now)).describe()
+    assert failing(found)["permission tickets"] == "no ticket is visible to us"
+    assert any("Browse Projects" in item.mend for item in found.findings)
 
 
 def test_states_without_a_status_are_told_with_the_remedy(flavour: Flavour, connect: Connect) -> None:
