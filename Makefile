@@ -41,7 +41,7 @@ serve: $(STAMP)
 	@$(BIN)/regelkreis serve
 
 docs: $(STAMP)
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 reference: $(STAMP) schema ## write the reference pages again that are made from the code
 	@$(BIN)/python -m config.command_reference > docs/reference/.new && mv docs/reference/.new docs/reference/command-line.md
