@@ -128,7 +128,7 @@ def causal_impact(**setting: object) -> Rule:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = UnobservedComponents(w.link[before], exog=exog[before] if exog is not None else None, **options)
-            found = model.fit(disp=False, maxiter=100)
+            found = model.fit(disp=False, maxiter=50, cov_type="none")
             draws = found.simulate(
                 AFTER_WEEKS,
                 anchor="end",

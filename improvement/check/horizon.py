@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import date, timedelta
 
-from improvement.check.bounds import bounds, quantile
+import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from improvement.check.bounds import bounds
 from improvement.check.estimate import Estimate
 from improvement.check.fit import spread
 from improvement.check.model import CheckPlan
@@ -27,19 +30,18 @@ def conclusive_by(request: Request, found: Estimate, se: float, goal: float) -> 
     """
     now, limits, effect = request.planned_weeks, bounds(request.plan.looks), request.sign * found.delta
     last = request.plan.looks[-1]
-    later = [look for look in request.plan.looks if look > now] + list(range(max(now, last) + 1, FURTHEST_WEEKS))
-    for weeks in later:
-        critical = quantile(limits.get(weeks, limits[last]), found.df + weeks - now)
-        if critical * se * _shrinkage(found, weeks) < max(effect, goal - effect):
-            return look_date(request.plan, request.after_from, weeks)
-    return None
+    planned = [look for look in request.plan.looks if look > now]
+    later = np.array(planned + list(range(max(now, last) + 1, FURTHEST_WEEKS)))
+    bound = np.array([limits.get(int(weeks), limits[last]) for weeks in later])
+    reach = student.ppf(norm.cdf(bound), found.df + later - now) * se * _shrinkage(found, later)
+    is_narrow = reach < max(effect, goal - effect)
+    if not is_narrow.any():
+        return None
+    return look_date(request.plan, request.after_from, int(later[is_narrow.argmax()]))
 
 
-def _shrinkage(found: Estimate, weeks: int) -> float:
+def _shrinkage(found: Estimate, weeks: np.ndarray) -> np.ndarray:
     """The standard error with so many weeks in A, over the one now."""
-
-    def variance(after: int) -> float:
-        before = found.reference_weeks
-        return spread(found.rho, before) / before + spread(found.rho, after) / after
-
-    return math.sqrt(variance(weeks) / variance(found.after_weeks))
+    before = spread(found.rho, found.reference_weeks) / found.reference_weeks
+    after = np.array([spread(found.rho, int(size)) / size for size in (found.after_weeks, *weeks)])
+    return np.asarray(np.sqrt((before + after[1:]) / (before + after[0])))
