@@ -1,0 +1,120 @@
+"""A cycle that comes late finds what a punctual one had found; and what stands in the rules folder is live."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+
+from improvement.errors import GuardRefused, InputError
+from tests.workflows.build import a_person
+from tests.workflows.conftest import RULE
+from tests.workflows.platform import MemoryPlatform
+from workflows import access, commands, cycle, opening
+from workflows.models import Action, Connection, LedgerEntry, Role, RuleVersion
+
+pytestmark = pytest.mark.django_db
+GOOD, BAD = {0: 0.08}, {0: 0.1, 74: 0.26, 86: 0.03}
+LIVE = date(2025, 8, 25)
+
+
+def a_platform() -> MemoryPlatform:
+    platform = MemoryPlatform(scopes={"Mail": BAD, **{f"Quiet{number}": GOOD for number in range(4)}})
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    return platform
+
+
+def ran(platform: MemoryPlatform, at: datetime) -> cycle.CycleSummary:
+    summary = cycle.run_with([platform], as_of=at)
+    assert summary.errors == []
+    return summary
+
+
+def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    olga, paul = a_person("olga", Role.SERVICE_OWNER), a_person("paul", Role.APPROVER)
+    for week in range(2):
+        ran(platform, monday + timedelta(weeks=week))
+    code = Action.objects.get().code
+    at = monday + timedelta(weeks=1)
+    commands.plan(olga, code, at=at, hypothesis="A second shift.", golive=LIVE)
+    commands.submit(olga, code, at=at)
+    commands.approve(paul, code, at=at)
+    commands.golive(olga, code, at=monday + timedelta(weeks=8), on=LIVE)
+    first = Action.objects.get().looks.order_by("due_at")[0]
+
+    def computed(at: datetime) -> tuple[str, float]:
+        ran(platform, at)
+        first.refresh_from_db()
+        assert (first.computed_at, first.data_as_of) == (at, first.due_at)
+        return first.inputs_sha256, first.result["effect"]
+
+    with transaction.atomic():
+        punctual = computed(first.due_at + timedelta(days=1))
+        transaction.set_rollback(True)
+    assert computed(first.due_at + timedelta(weeks=7)) == punctual
+
+
+def test_a_rule_is_live_at_the_next_cycle_and_gone_when_its_file_is(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    for week in range(2):
+        ran(platform, monday + timedelta(weeks=week))
+    assert LedgerEntry.objects.filter(type="rule.applied").count() == 1
+    action = Action.objects.get()
+    (home / "rules" / "sla.yaml").unlink()
+    (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
+    summary = ran(platform, monday + timedelta(weeks=2))
+    assert summary.rules == 1
+    assert {row.rule_id: row.is_live for row in RuleVersion.objects.all()} == {"sla": False, "other": True}
+    assert LedgerEntry.objects.filter(type="rule.removed", subject="sla").count() == 1
+    action.refresh_from_db()
+    assert action.state == "proposed"
+    admin = access.local_admin()
+    commands.plan(admin, action.code, at=monday + timedelta(weeks=2), hypothesis="It goes on.")
+
+
+def test_a_changed_rule_is_another_version_and_open_actions_keep_theirs(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    for week in range(2):
+        ran(platform, monday + timedelta(weeks=week))
+    before = Action.objects.get().rule_sha256
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("max: 15%", "max: 14%"), encoding="utf-8")
+    ran(platform, monday + timedelta(weeks=2))
+    live = RuleVersion.objects.get(is_live=True)
+    assert live.sha256 != before == Action.objects.get().rule_sha256
+
+
+def test_a_person_opens_one_action_per_scope_within_the_budget(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    ran(platform, monday)
+    olga = a_person("olga", Role.SERVICE_OWNER)
+
+    def opened(service: str, goal: str = "-30%") -> Action:
+        return opening.open_by_person(
+            olga,
+            connection="snow",
+            metric="sla_breach_rate",
+            scope=f"service={service}",
+            goal=goal,
+            title="",
+            where="sla.target=resolution",
+            at=monday,
+        )
+
+    action = opened("Quiet0")
+    assert (action.owner, action.trigger["to_week"] - action.trigger["from_week"]) == (olga, 7)
+    assert len(action.measurement["controls"]) == 4
+    with pytest.raises(GuardRefused, match="has an open action already"):
+        opened("Quiet0")
+    with pytest.raises(InputError, match=r"Nothing is counted.*Did you mean service=Quiet1"):
+        opened("Qiet1")
+    with pytest.raises(InputError, match="would make"):
+        opened("Quiet1", goal="+30%")
+    (home / "rules" / "defaults.yaml").write_text(
+        "apiVersion: regelkreis/v1\nkind: Defaults\nspec: {limits: {budget: 1}}\n", encoding="utf-8"
+    )
+    with pytest.raises(GuardRefused, match="olga has 1 open actions; the budget is 1"):
+        opened("Quiet1")
+    assert Action.objects.count() == 1
