@@ -14,7 +14,7 @@ from connectors.http import RETRIED_STATUS
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
 from connectors.servicenow.sending import Request, Sent, send
-from connectors.servicenow.tables import Instance
+from connectors.servicenow.tables import Instance, texts
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
@@ -188,8 +188,8 @@ class Writer:
             return {"file_name": outbound.file.name, "size_bytes": size}, problem
         if outbound.verb is Verb.LINK and isinstance(sent.result, dict) and "serviced_requests" in sent.result:
             return _links_read(sent.result, outbound.key)
-        answered = sent.result if isinstance(sent.result, dict) else {}  # POST answers with the row as it was stored
-        written = {name: str(answered.get(name, "")) for name in ("sys_id", *intent.sent_columns)}
+        answered = texts(sent.result) if isinstance(sent.result, dict) else {}  # a POST answers with the stored row
+        written = {name: answered.get(name, "") for name in ("sys_id", *intent.sent_columns)}
         return written, _differences(intent.sent_columns, written)
 
     def _compared(self, ref: RecordRef, sent: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
