@@ -1,0 +1,104 @@
+"""The commands beside the plan itself: owners, overrides, follow-ups, and what a person reads about an action."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from improvement.errors import GuardRefused, PermissionMissing
+from tests.workflows.build import OPENED, a_person, an_action, an_approver, an_owner, live, looked
+from workflows import access
+from workflows.cli.main import build
+from workflows.models import Action, LookKind, Role
+
+pytestmark = pytest.mark.django_db
+AT = (OPENED + timedelta(weeks=30)).isoformat()
+
+
+def run(who: str, *arguments: str) -> Result:
+    """One command with this person's token; refusals are raised."""
+    admin = access.local_admin()
+    person = access.person_named(who)
+    token = access.new_token(person, label="test", at=OPENED, by=admin)
+    return CliRunner().invoke(build(), list(arguments), env={"REGELKREIS_TOKEN": token}, catch_exceptions=False)
+
+
+def said(who: str, *arguments: str) -> Any:
+    return json.loads(run(who, *arguments, "--json").stdout)
+
+
+@pytest.fixture
+def action(home: object) -> Action:
+    action = live(an_action(an_owner()), an_approver())
+    for kind in (LookKind.LOOK, LookKind.LOOK, LookKind.FINAL):
+        looked(action, verdict="no change", kind=kind)
+    return action
+
+
+def test_an_override_is_two_commands_by_two_people(action: Action) -> None:
+    first = run("olga", "actions", "override", action.code, "--reason", "A strike.", "--as-of", AT)
+    assert "--second" in first.stderr
+    with pytest.raises(PermissionMissing):
+        run("olga", "actions", "override", action.code, "--second", "--as-of", AT)
+    assert said("paul", "actions", "override", action.code, "--second", "--as-of", AT)["is_overridden"] is True
+    run("olga", "actions", "decide", action.code, "standardise", "--as-of", AT)
+    told = run("olga", "reviews", "show", action.code).stdout
+    assert "Verdict: no change" in told
+    assert "Decision: standardise, by olga" in told
+    assert "Overruled by olga and paul" in told
+    assert "A strike." in told
+
+
+def test_a_follow_up_is_noted_and_done(action: Action) -> None:
+    run("olga", "reviews", "follow-up", action.code, "--what", "Ask the supplier", "--due", "2026-04-01")
+    document = said("olga", "reviews", "follow-up", action.code, "--no", "1", "--done", "CHG7")
+    assert [(entry["what"], entry["due"], entry["done_ref"]) for entry in document["follow_ups"]] == [
+        ("Ask the supplier", "2026-04-01", "CHG7")
+    ]
+
+
+def test_an_ownerless_action_gets_an_owner(home: object) -> None:
+    action = an_action(None)
+    a_person("ida", Role.SERVICE_OWNER)
+    an_approver("adam")
+    assert "actions assign" in run("ida", "actions", "show", action.code).stdout
+    assert said("admin", "actions", "assign", action.code, "ida", "--as-of", AT)["owner"] == "ida"
+    with pytest.raises(PermissionMissing, match="no service owner"):
+        run("ida", "actions", "assign", action.code, "adam", "--as-of", AT)
+    with pytest.raises(PermissionMissing, match="does not own"):
+        run("adam", "actions", "assign", action.code, "ida", "--as-of", AT)
+
+
+def test_an_action_is_told_as_a_story(action: Action) -> None:
+    told = run("olga", "actions", "show", action.code).stdout
+    for line in (
+        "owner\tolga",
+        "verdict\tno change",
+        "went live\t2025-09-15 CHG1",
+        "approve\tplanned\tplanned\tpaul",
+        "final\t13",
+        f"regelkreis actions decide {action.code} stop --reason …",
+    ):
+        assert line in told, told
+
+
+def test_the_goal_is_refused_in_the_metrics_own_terms(home: object) -> None:
+    action = an_action(an_owner(), goal="-10%")
+    action.measurement["detectable"] = {"link": 1.3, "text": "odds ratio 0.27"}
+    action.save()
+    run("olga", "actions", "plan", action.code, "--hypothesis", "A shift.", "--golive", "2025-09-15", "--as-of", AT)
+    with pytest.raises(GuardRefused, match=r"-10%.*odds ratio 0\.27.*give a reason"):
+        run("olga", "actions", "submit", action.code, "--as-of", AT)
+
+
+def test_users_answer_in_json(home: object) -> None:
+    assert set(said("admin", "users", "add", "ida")) == {"user", "id"}
+    assert (
+        said("admin", "users", "grant", "ida", "--role", "viewer", "--country", "CH")["role"] == "viewer (country CH)"
+    )
+    assert said("admin", "users", "link", "ida", "snow", "ida.x")["account"] == "ida.x"
+    assert said("admin", "users", "token", "ida")["token"].startswith("rk_")
