@@ -37,7 +37,17 @@ def print_summary(summary: dict[str, Any]) -> None:
     for fact in summary["evidence"]:
         console.print(f"{'✓' if summary['evidence_ok'] else '✗'} {fact}", highlight=False)
     table = Table(title="The truth beside the verdicts", title_justify="left", header_style="bold", pad_edge=False)
-    for column in ("action", "scope", "metric", "truth", "verdict", "effect", "a plain arrow says", "record"):
+    for column in (
+        "action",
+        "scope",
+        "metric",
+        "truth",
+        "verdict",
+        "effect",
+        "interval",
+        "a plain arrow says",
+        "record",
+    ):
         table.add_column(column, overflow="fold")
     for action in summary["actions"]:
         verdict = action["verdict"] or f"({action['state']})"
@@ -49,10 +59,17 @@ def print_summary(summary: dict[str, Any]) -> None:
             action["truth"],
             Text(verdict, style=tone),
             Text(action["effect_text"]),
+            Text(action["interval_text"]),
             Text(action["naive_text"], style="strike dim"),
-            Text(action["record"]),
+            Text(action["record"], style=f"link {action['record_url']}" if action["record_url"] else ""),
         )
     console.print(table)
+    written = [action for action in summary["actions"] if action["verdict"] and action["record_url"]]
+    for platform in sorted({action["platform"] for action in written}):
+        first = next(action for action in written if action["platform"] == platform)
+        console.print(
+            f"{first['id']} on {platform}: {first['record_url']}", highlight=False, markup=False, soft_wrap=True
+        )
     _print_errors(console, summary)
 
 

@@ -69,7 +69,7 @@ def play(**asked: Any) -> None:
             from workflows.demo import year
 
             summary = year.run(sandbox, weeks=show.weeks, is_shown=not show.is_quiet, started=started)
-    _finish(show, summary)
+        _finish(show, summary)  # while the sandbox still runs: the links to its records work
 
 
 def _span(show: Show) -> tuple[datetime, datetime]:

@@ -222,6 +222,7 @@ def _actions() -> list[dict[str, Any]]:
                 "low": result.get("low"),
                 "high": result.get("high"),
                 "effect_text": result.get("effect_text", ""),
+                "interval_text": result.get("interval_text", ""),
                 "naive_text": result.get("naive_text", ""),
                 "record": action.platform_number,
                 "record_url": action.platform_url,
