@@ -1,7 +1,8 @@
 """Faults by rule: what networks and platforms do on a bad day, on demand.
 
 ``POST /sandbox/faults`` takes a list of rules and replaces the former ones. A rule is matched against requests in
-order; the first that fits acts. Rules act on the raw transport where the fault is one of the transport: a reset is a
+order; the first that fits acts. The faults of :data:`PASSING` leave the answer to the rules after them, so they happen
+together with one (slow and cut). Rules act on the raw transport where the fault is one of the transport: a reset is a
 TCP reset, a cut body is a connection that ends in the middle of the announced length.
 """
 
@@ -21,6 +22,7 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Refusal = Callable[[int, str], web.Response]
+Disturb = Callable[[str, int], None]
 
 HTML_PAGE = (
     "<!DOCTYPE html><html><head><title>Instance Hibernating page</title></head><body><h1>Your instance is "
@@ -48,6 +50,10 @@ class FaultRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Retry-After of ``rate_limit`` and ``unavailable``; how long ``slow`` and ``stall`` last.
     as_date
         Retry-After as an HTTP date instead of seconds.
+    status, message
+        What ``refuse`` answers.
+    records, table
+        How many records ``changing`` touches, and of which table (Jira: of all issues).
     """
 
     kind: str
@@ -59,6 +65,10 @@ class FaultRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     times: int | None = 1
     seconds: float = 1.0
     as_date: bool = False
+    status: int = 409
+    message: str = "The record was changed by somebody else."
+    records: int = 10
+    table: str = "incident"
     hits: int = 0
     fits: int = 0
 
@@ -96,9 +106,10 @@ class FaultRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Faults:
     """The rules in force and the pages remembered for ``duplicate_page``."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, disturb: Disturb) -> None:
         self.rules: list[FaultRule] = []
         self.refusal = refusal
+        self.disturb = disturb
         self.last_pages: dict[str, bytes] = {}
 
     def replace(self, raw: Any) -> list[FaultRule]:
@@ -115,13 +126,22 @@ class Faults:
         """Answer a request, with the first fault that fits."""
         if not self.rules:
             return await handler(request)
-        rule = next((rule for rule in self.rules if rule.acts_on(request)), None)
-        if rule is not None:
-            return await KINDS[rule.kind](self, rule, request, handler)
+        for rule in self.rules:
+            if not rule.acts_on(request):
+                continue
+            if rule.kind not in PASSING:
+                return await KINDS[rule.kind](self, rule, request, handler)
+            handler = self._before(rule, handler)
         response = await handler(request)
         if request.method == "GET" and any(rule.kind == "duplicate_page" for rule in self.rules):
             self.last_pages[request.path] = _body(response)
         return response
+
+    def _before(self, rule: FaultRule, handler: Handler) -> Handler:
+        async def both(request: web.Request) -> web.StreamResponse:
+            return await KINDS[rule.kind](self, rule, request, handler)
+
+        return both
 
 
 async def _rate_limit(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -129,8 +149,55 @@ async def _rate_limit(faults: Faults, rule: FaultRule, request: web.Request, han
     reset = int((datetime.now(UTC) + timedelta(seconds=rule.seconds)).timestamp())
     response.headers.update(rule.headers())
     response.headers.update(
-        {"X-RateLimit-Limit": "100", "X-RateLimit-Reset": str(reset), "X-RateLimit-Rule": "sandbox"}
+        {
+            "X-RateLimit-Limit": "100",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": str(reset),
+            "X-RateLimit-Rule": "sandbox",
+            "RateLimit-Reason": "sandbox-burst",
+        }
     )
+    return response
+
+
+async def _near_limit(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer, and the warning that few requests are left."""
+    response = await handler(request)
+    response.headers.update({"X-RateLimit-NearLimit": "true", "X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "5"})
+    return response
+
+
+async def _refuse(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Any other refusal: 409 of a concurrent change, 413, 403 with a rule's text."""
+    return faults.refusal(rule.status, rule.message)
+
+
+async def _captcha(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What Jira Data Center answers after failed logins, also to the right password."""
+    response = faults.refusal(403, "Basic Authentication Failure - Reason : AUTHENTICATION_DENIED")
+    login = f"{request.scheme}://{request.host}/login.jsp"
+    response.headers["X-Authentication-Denied-Reason"] = f"CAPTCHA_CHALLENGE; login-url={login}"
+    response.headers["X-Seraph-LoginReason"] = "AUTHENTICATION_DENIED"
+    return response
+
+
+async def _anonymous(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The request is answered as if nobody had signed in: on Jira a search shows fewer issues, and 200."""
+    return await handler(request.clone(headers=[h for h in request.headers.items() if h[0].lower() != "authorization"]))
+
+
+async def _expired_token(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A ``nextPageToken`` that is too old; a request without one passes."""
+    if await _token_sent(request) is None:
+        rule.hits -= 1
+        return await handler(request)
+    return faults.refusal(400, "The provided next page token is invalid or expired.")
+
+
+async def _changing(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer, and right after it the first records of the order change: whoever counts offsets skips some."""
+    response = await handler(request)
+    faults.disturb(rule.table, rule.records)
     return response
 
 
@@ -201,9 +268,7 @@ async def _duplicate_page(
 async def _repeat_token(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
     """A page whose ``nextPageToken`` is the one that was sent."""
     answer = msgspec.json.decode(_body(await handler(request)))
-    sent = request.query.get("nextPageToken")
-    if sent is None and request.method == "POST":
-        sent = (await request.json()).get("nextPageToken")
+    sent = await _token_sent(request)
     if not isinstance(answer, dict) or sent is None:
         rule.hits -= 1
     else:
@@ -224,6 +289,12 @@ async def _reset_after(faults: Faults, rule: FaultRule, request: web.Request, ha
 
 KINDS: dict[str, Callable[[Faults, FaultRule, web.Request, Handler], Awaitable[web.StreamResponse]]] = {
     "rate_limit": _rate_limit,
+    "near_limit": _near_limit,
+    "refuse": _refuse,
+    "captcha": _captcha,
+    "anonymous": _anonymous,
+    "expired_token": _expired_token,
+    "changing": _changing,
     "unavailable": _unavailable,
     "server_error": _server_error,
     "unauthorised": _unauthorised,
@@ -238,6 +309,16 @@ KINDS: dict[str, Callable[[Faults, FaultRule, web.Request, Handler], Awaitable[w
     "reset_before": _reset_before,
     "reset_after": _reset_after,
 }
+
+
+PASSING = frozenset({"slow", "near_limit", "anonymous", "changing"})
+
+
+async def _token_sent(request: web.Request) -> str | None:
+    sent = request.query.get("nextPageToken")
+    if sent is None and request.method == "POST":
+        sent = (await request.json()).get("nextPageToken")
+    return sent
 
 
 def _asked_for(request: web.Request) -> int:

@@ -7,7 +7,7 @@ owns its API. It is built in its own process by a function ``build(world, config
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,12 @@ class SandboxConfig:
         ServiceNow row ACLs: user → table → encoded query of the rows this user must not see.
     denied
         ServiceNow rights taken away: user → ``table``, ``table:read`` or ``table:write``.
+    rules
+        ServiceNow business rules on writes of everybody but administrators, in order (see ``servicenow.rules``).
+    read_only_fields
+        ServiceNow columns whose values are dropped from a write without a word: table → columns.
+    retired_choices
+        ServiceNow choice values that are no choices any more: ``table.column`` → stored values.
     """
 
     host: str = "127.0.0.1"
@@ -78,6 +84,9 @@ class SandboxConfig:
         default_factory=lambda: {"reader": {"incident": "priority=1", "task_sla": "task.priority=1"}}
     )
     denied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Sequence[Mapping[str, Any]] = ()
+    read_only_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    retired_choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def ports(self) -> dict[Flavour, int]:
         """The flavours to serve and their ports."""
@@ -110,6 +119,14 @@ class PlatformApp(Protocol):
 
     def error(self, status: int, message: str) -> web.Response:
         """An error answer in the platform's own format (for 404 of unknown paths, 500 and injected faults)."""
+        ...
+
+    def disturb(self, table: str, records: int) -> None:
+        """Somebody changes the records that come first in the order of their update time."""
+        ...
+
+    def happen(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Something happens to many records (``POST /sandbox/events``); raise ValueError for an unknown kind."""
         ...
 
     def configure(self, options: Mapping[str, Any]) -> None:

@@ -8,6 +8,8 @@ Control API on each port (no authentication, loopback by default):
     The fault rules in force (:mod:`connectors.sandbox.faults`); POST takes a list and replaces them.
 ``POST /sandbox/options {"name": value}``
     Options of the platform that may change while serving.
+``POST /sandbox/events {"kind": …}``
+    Something that administrators and migrations do to many records at once; the answer tells which.
 ``GET /sandbox/stats``
     Records, requests, seconds to boot, memory.
 """
@@ -76,7 +78,7 @@ class _Port:
         self.platform = platform
         self.clock = clock
         self.boot_s = boot_s
-        self.faults = Faults(platform.error)
+        self.faults = Faults(platform.error, platform.disturb)
         self.requests = 0
         self.advance_s = 0.0
 
@@ -90,6 +92,7 @@ class _Port:
                 web.post("/sandbox/faults", self._replace_faults),
                 web.delete("/sandbox/faults", self._clear_faults),
                 web.post("/sandbox/options", self._change_options),
+                web.post("/sandbox/events", self._happen),
                 web.get("/sandbox/stats", self._stats),
             ]
         )
@@ -149,6 +152,12 @@ class _Port:
         except (TypeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(options)
+
+    async def _happen(self, request: web.Request) -> web.Response:
+        try:
+            return web.json_response(dict(self.platform.happen(await request.json())))
+        except (KeyError, TypeError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
 
     async def _stats(self, _request: web.Request) -> web.Response:
         usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -60,6 +60,11 @@ class RunningSandbox:
         """Change options of one platform while it serves."""
         self.control(flavour, "POST", "options", options)
 
+    def happen(self, flavour: Flavour, kind: str, **event: Any) -> dict[str, Any]:
+        """Let something happen to many records; answers which."""
+        answer: dict[str, Any] = self.control(flavour, "POST", "events", {"kind": kind, **event})
+        return answer
+
     def stats(self, flavour: Flavour) -> dict[str, Any]:
         """Records, requests, memory of one platform."""
         answer: dict[str, Any] = self.control(flavour, "GET", "stats")

@@ -9,10 +9,12 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from connectors.sandbox.jira import events
 from connectors.sandbox.jira.accounts import of_user
 from connectors.sandbox.jira.api import JiraApi
 from connectors.sandbox.jira.calls import Answer, ApiError, Upload
 from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.record_room import RecordRoom
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.plugin import Flavour as PortFlavour
 from connectors.sandbox.plugin import SandboxConfig, first_clock
@@ -37,8 +39,8 @@ class JiraApp:
         self._apis: dict[str, JiraApi] = {}
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
-        """Everything below ``/rest/``."""
-        return [web.route("*", "/rest/{path:.*}", self._answer)]
+        """Everything below ``/rest/``, and the pages that links to issues lead to."""
+        return [web.route("*", "/rest/{path:.*}", self._answer), *RecordRoom(self.site).routes()]
 
     def advance(self, now: datetime) -> None:
         """Show what the world has done until ``now``."""
@@ -54,19 +56,24 @@ class JiraApp:
         return _response(ApiError(status, message).answer())
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """One option: ``index_lag``, the number of searches that do not see a new issue yet."""
-        for name, value in options.items():
-            if name != "index_lag" or not isinstance(value, int) or value < 0:
-                raise ValueError(f"Jira has no option {name} = {value!r}; there is index_lag (a count of searches).")
-            self.site.index_lag = value
+        """See :mod:`connectors.sandbox.jira.quirks`."""
+        self.site.quirks = self.site.quirks.changed(options)
+
+    def disturb(self, table: str, records: int) -> None:
+        """Somebody changes the issues that come first in the order of their update time."""
+        events.touch_first(self.site, records)
+
+    def happen(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :mod:`connectors.sandbox.jira.events`."""
+        return events.happen(self.site, event)
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = b""
         uploads: tuple[Upload, ...] = ()
         if request.content_type.startswith("multipart/"):
             uploads = await _uploads(request)
-        elif request.can_read_body:
-            body = await request.read()
+        else:
+            body = await request.read()  # a fault may have read it before: then it is kept
         params: dict[str, list[str]] = {}
         for name, value in request.query.items():
             params.setdefault(name, []).append(value)

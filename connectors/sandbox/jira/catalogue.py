@@ -172,7 +172,8 @@ OPS = Project(
     OPEN,
     1,
 )
-PROJECTS = (CIP, OPS)
+ARCHIVE = Project("10002", "OPSA", "Operations archive", "service_desk", OPS.types, OPS_WORKFLOW, OPEN, 2)
+PROJECTS = (CIP, OPS, ARCHIVE)
 ISSUE_TYPES = (*OPS.types, *CIP.types)
 
 # --- priorities, resolutions, links ---------------------------------------------------------------------------
@@ -268,10 +269,12 @@ _OPS_FIELDS = tuple(field.id for field in CUSTOM_FIELDS if field.attribute and f
 _CIP_FIELDS = tuple(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023))
 CREATE_SCREEN: dict[str, tuple[str, ...]] = {
     "OPS": (*CREATE_REQUIRED, "priority", "description", "labels", "assignee", *_OPS_FIELDS),
+    "OPSA": (*CREATE_REQUIRED, "description"),
     "CIP": (*CREATE_REQUIRED, "description", "labels", "assignee", "duedate", "priority", "parent", *_CIP_FIELDS),
 }
 EDIT_SCREEN: dict[str, frozenset[str]] = {
     "OPS": frozenset(CREATE_SCREEN["OPS"]) - {"project"},
+    "OPSA": frozenset(CREATE_SCREEN["OPSA"]) - {"project"},
     "CIP": frozenset(CREATE_SCREEN["CIP"]) - {"project"},
 }
 RISK_OPTION = {"high": "High", "moderate": "Medium", "low": "Low"}

@@ -184,7 +184,7 @@ def transitions(call: Call, key: str) -> Answer:
     """``GET /issue/{idOrKey}/transitions``: what the caller may do now; empty without the right to."""
     issue = call.issue(key)
     may = call.account is not None and call.account.may_write
-    shown = [_transition(call, way) for way in _ways(issue)] if may else []
+    shown = [_transition(call, way) for way in _ways(call, issue)] if may else []
     wanted = call.param("transitionId")
     if wanted:
         shown = [way for way in shown if way["id"] == wanted]
@@ -194,8 +194,9 @@ def transitions(call: Call, key: str) -> Answer:
     return json_answer({"expand": "transitions", "transitions": shown})
 
 
-def _ways(issue: Issue) -> list[Transition]:
-    return [way for way in issue.project.workflow if way.sources is None or issue.status.id in way.sources]
+def _ways(call: Call, issue: Issue) -> list[Transition]:
+    ways = call.site.quirks.ways(issue.project.workflow)
+    return [way for way in ways if way.sources is None or issue.status.id in way.sources]
 
 
 def _transition(call: Call, way: Transition) -> dict[str, Any]:
@@ -210,7 +211,9 @@ def _transition(call: Call, way: Transition) -> dict[str, Any]:
             "fieldId": field_id,
             "operations": ["set"],
             "hasDefaultValue": False,
-            "allowedValues": [call.parts.resolution(id) for id in catalogue.RESOLUTIONS],
+            "allowedValues": [call.parts.resolution(id) for id in catalogue.RESOLUTIONS]
+            if field_id == "resolution"
+            else [],
         }
     return {
         "id": way.id,
@@ -231,7 +234,7 @@ def move(call: Call, key: str) -> Answer:
     author = call.writer()
     document = call.document()
     wanted = str((document.get("transition") or {}).get("id") or "")
-    way = next((way for way in _ways(issue) if way.id == wanted), None)
+    way = next((way for way in _ways(call, issue) if way.id == wanted), None)
     if way is None:
         raise ApiError(400, f"Transition id '{wanted}' is not valid for this issue.")
     fields, comments = _with_updates(call, issue, document)

@@ -41,7 +41,7 @@ def myself(call: Call) -> Answer:
 
 def fields(call: Call) -> Answer:
     """``GET /field``."""
-    return json_answer([call.parts.field(field) for field in FIELDS])
+    return json_answer([call.parts.field(field) for field in (*FIELDS, *call.site.quirks.further_fields())])
 
 
 def projects(call: Call) -> Answer:

@@ -12,6 +12,7 @@ from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
 from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.options import Options
+from connectors.sandbox.jira.quirks import Quirks
 from connectors.sandbox.world import TicketEvent, Value, World, WorldContact, WorldTicket
 
 FIRST_ISSUE_ID = 10_000
@@ -32,7 +33,7 @@ class Site:
         self.directory = Directory([*_agents_of(world), *accounts], flavour)
         self.options = Options(world)
         self.version = 0
-        self.index_lag = 0  # how many searches a new issue stays hidden for, unless they reconcile it
+        self.quirks = Quirks()
         self._hidden: dict[int, int] = {}
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
         self.by_label: dict[str, set[int]] = {}
@@ -59,6 +60,7 @@ class Site:
             if ticket.survey is not None and ticket.survey.answered is not None
         )
         self._of_ticket: dict[int, Issue] = {}
+        self._moved: dict[str, Issue] = {}  # former key → issue
         self.advance(now)
 
     # --- finding ----------------------------------------------------------------------------------------------
@@ -75,7 +77,9 @@ class Site:
         if project is None or not number.isdigit():
             return None
         numbered = self._numbered[project.rank]
-        return numbered[int(number)] if int(number) < len(numbered) else None
+        if int(number) >= len(numbered):
+            return None
+        return numbered[int(number)] or self._moved.get(f"{project.key}-{int(number)}")
 
     def by_id(self, id: int) -> Issue | None:
         """The issue of this id."""
@@ -226,8 +230,8 @@ class Site:
         bisect.insort(self._ordered, issue.order)
         for label in issue.labels:
             self.by_label.setdefault(label, set()).add(issue.id)
-        if self.index_lag:
-            self._hidden[issue.id] = self.index_lag
+        if self.quirks.index_lag:
+            self._hidden[issue.id] = self.quirks.index_lag
         self.version += 1
 
     def lagging(self, reconciled: frozenset[int]) -> frozenset[int]:
@@ -254,11 +258,23 @@ class Site:
         for label in labels:
             self.by_label.setdefault(label, set()).add(issue.id)
 
+    def move(self, issue: Issue, project: Project) -> None:
+        """Give an issue a key of another project; its id stays, and its former key leads to it."""
+        self._forget(issue.order)
+        self._numbered[issue.project.rank][issue.number] = None
+        self._moved[issue.key] = issue
+        issue.project, issue.number = project, len(self._numbered[project.rank])
+        self._enter(issue)
+        issue.updated = max(issue.updated, self.now)
+        bisect.insort(self._ordered, issue.order)
+        self.version += 1
+
     def delete(self, issue: Issue) -> None:
         """Remove an issue for good; its key is never given again."""
         self._forget(issue.order)
         self.relabel(issue, ())
         del self._issues[issue.id]
+        self._moved = {key: moved for key, moved in self._moved.items() if moved is not issue}
         self._numbered[issue.project.rank][issue.number] = None
         self._pending = [entry for entry in self._pending if entry[2] is not issue]
         heapq.heapify(self._pending)

@@ -32,7 +32,7 @@ PROCESS_TABLES = frozenset(
     {"incident", "sc_req_item", "sc_request", "problem", "change_request", "task", "interaction", "cmdb_ci_outage"}
 )
 FALLBACK_TABLES = frozenset({"problem", "task", "u_improvement_action"})
-AUDIT_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_user_has_role"})
+AUDIT_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_user_has_role", "sla_repair_log_entry"})
 
 WRITABLE: dict[str, frozenset[str]] = {
     "integration": IMPROVEMENT_TABLES | FALLBACK_TABLES,

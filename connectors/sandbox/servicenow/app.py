@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.sandbox.plugin import Flavour, SandboxConfig
-from connectors.sandbox.servicenow import cim
+from connectors.sandbox.servicenow import cim, events
 from connectors.sandbox.servicenow.attachment_api import AttachmentApi
 from connectors.sandbox.servicenow.batch_api import BatchApi
 from connectors.sandbox.servicenow.errors import ApiError
@@ -18,6 +18,7 @@ from connectors.sandbox.servicenow.instance import Instance
 from connectors.sandbox.servicenow.load import LoadedIncidents
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.oauth import TokenOffice
+from connectors.sandbox.servicenow.record_room import RecordRoom
 from connectors.sandbox.servicenow.render import Renderer
 from connectors.sandbox.servicenow.stats_api import StatsApi
 from connectors.sandbox.servicenow.table_api import TableApi
@@ -25,7 +26,17 @@ from connectors.sandbox.users import Accounts, accounts_of
 from connectors.sandbox.world import World
 
 CHANGEABLE = frozenset(
-    {"cim", "need_approval", "custom_table", "invalid_query_returns_no_rows", "hidden_rows", "denied"}
+    {
+        "cim",
+        "need_approval",
+        "custom_table",
+        "invalid_query_returns_no_rows",
+        "hidden_rows",
+        "denied",
+        "rules",
+        "read_only_fields",
+        "retired_choices",
+    }
 )
 MESSAGES = {
     404: "Requested URI does not represent any resource",
@@ -62,6 +73,7 @@ class ServiceNowApp:
             *StatsApi(self.tables).routes(),
             *AttachmentApi(self.tables).routes(),
             *BatchApi().routes(),
+            *RecordRoom(self.instance).routes(),
             web.post("/oauth_token.do", self.offices.issue),
         ]
 
@@ -82,6 +94,14 @@ class ServiceNowApp:
     def error(self, status: int, message: str) -> web.Response:
         """An error body as the instance words it."""
         return ApiError(status, message, MESSAGES.get(status)).response()
+
+    def disturb(self, table: str, records: int) -> None:
+        """Somebody changes the records that come first in the order of their update time."""
+        events.touch_first(self.instance, table, records)
+
+    def happen(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :mod:`connectors.sandbox.servicenow.events`."""
+        return events.happen(self.instance, event)
 
     def configure(self, options: Mapping[str, Any]) -> None:
         """Change options while serving; ``expire_tokens: true`` ends all OAuth access tokens."""

@@ -147,6 +147,8 @@ class MasterData:
                 if owner == table:
                     self._column(table, column.name)
         for row in choice_rows(instance.schema, tables):
+            if row["value"] in instance.config.retired_choices.get(f"{row['name']}.{row['element']}", ()):
+                continue
             self._insert("sys_choice", f"{row['name']}/{row['element']}/{row['value']}", row)
         self._properties()
         if instance.config.cim:

@@ -194,6 +194,20 @@ RECORDS_ABOUT_RECORDS: tuple[TableDef, ...] = (
         display="display_value",
     ),
     TableDef(
+        "sla_repair_log_entry",
+        "SLA Repair Log Entry",
+        (
+            col("type", "string", "Type"),
+            ref("tsla_task", "task", "Task"),
+            ref("tsla_sla", "contract_sla", "SLA definition"),
+            col("tsla_stage", "string", "Stage"),
+            col("tsla_has_breached", "boolean", "Has breached"),
+            col("tsla_start_time", "glide_date_time", "Start time"),
+            col("tsla_end_time", "glide_date_time", "Stop time"),
+        ),
+        display="type",
+    ),
+    TableDef(
         "sys_attachment",
         "Attachment",
         (

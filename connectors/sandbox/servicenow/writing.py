@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.servicenow import access, cim
+from connectors.sandbox.servicenow import access, cim, rules
 from connectors.sandbox.servicenow.errors import acl, no_record
 from connectors.sandbox.servicenow.instance import Instance
 from connectors.sandbox.servicenow.schema import JOURNAL_TYPES, Column
@@ -37,6 +37,7 @@ def create(instance: Instance, account: Account, table: str, body: Mapping[str, 
         raise acl("Insert")
     accepted = accept(instance, account, table, body, by_label=by_label, is_new=True)
     values = accepted.values
+    rules.applied(instance, account, table, values)
     if table == cim.REGISTER:
         values.pop("state", None)
         values = cim.computed(instance, None, values)
@@ -60,6 +61,7 @@ def change(
         raise acl("Update")
     accepted = accept(instance, account, table.name, body, by_label=by_label, is_new=False)
     values = accepted.values
+    rules.applied(instance, account, table.name, values, sys_id=row[0])
     if table.name == cim.APPROVER:
         cim.check_decision(instance, account, row, values)
     if table.name == cim.REGISTER:
@@ -107,6 +109,8 @@ def accept(
                 accepted.journal[name] = text
             continue
         value = _stored(instance, column, text, by_label=by_label)
+        if value is not None and rules.is_dropped(instance, table, name, value):
+            continue
         if value is not None and not (is_new and value == "" and column.default):
             accepted.values[name] = value
     return accepted

@@ -1,0 +1,60 @@
+"""What an administrator of a Jira site changed, or what a site in trouble does: options while it serves.
+
+``index_lag``
+    How many searches a new issue stays hidden for, unless they reconcile it.
+``transition_names``
+    Transition id → its name in the site's language.
+``missing_transitions``
+    Ids of transitions that the workflow has lost.
+``demanded_fields``
+    Transition id → ids of fields that its screen demands.
+``duplicate_fields``
+    Names of custom fields of which there is a second one, empty, of the same type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from connectors.sandbox.jira.catalogue import CUSTOM_FIELDS, Field, Transition
+
+DUPLICATE_ID = 10_900
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """The options in force."""
+
+    index_lag: int = 0
+    transition_names: Mapping[str, str] = field(default_factory=dict)
+    missing_transitions: Sequence[str] = ()
+    demanded_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    duplicate_fields: Sequence[str] = ()
+
+    def changed(self, options: Mapping[str, Any]) -> Quirks:
+        """These with others laid over. Raises ValueError for an option that there is not, or of another type."""
+        known = {option.name: type(getattr(Quirks(), option.name)) for option in fields(Quirks)}
+        for name, value in options.items():
+            wanted = (list, tuple) if known.get(name) is tuple else known.get(name)
+            if wanted is None or not isinstance(value, wanted) or (isinstance(value, int) and value < 0):
+                raise ValueError(f"Jira has no option {name} = {value!r}; there are {', '.join(sorted(known))}.")
+        return replace(self, **options)
+
+    def ways(self, workflow: Sequence[Transition]) -> list[Transition]:
+        """A workflow's transitions as they are now."""
+        return [
+            replace(
+                way,
+                name=self.transition_names.get(way.id, way.name),
+                required=tuple(dict.fromkeys((*way.required, *self.demanded_fields.get(way.id, ())))),
+            )
+            for way in workflow
+            if way.id not in self.missing_transitions
+        ]
+
+    def further_fields(self) -> list[Field]:
+        """The second fields of the same name."""
+        twins = [field for field in CUSTOM_FIELDS if field.name in self.duplicate_fields]
+        return [replace(twin, id=f"customfield_{DUPLICATE_ID + n}", attribute="") for n, twin in enumerate(twins)]

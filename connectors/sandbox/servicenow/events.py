@@ -1,0 +1,144 @@
+"""What administrators and migrations do to many records at once, on demand: ``POST /sandbox/events``.
+
+``mass_update``
+    ``count`` records of ``table`` get one and the same sys_updated_on.
+``delete``
+    ``count`` records of ``table`` vanish; ``audited`` false: the table has opted out of sys_audit_delete.
+``sla_repair``
+    The task_sla rows of ``count`` closed tasks are deleted and made anew: other sys_ids and sys_created_on; with
+    ``flipped`` the resolution clocks come out the other way. ``audited`` as above. Noted in sla_repair_log_entry.
+``sla_reset``
+    Clocks of ``count`` closed tasks are cancelled and begin again with *retroactive start*: the same start_time twice.
+``compatibility``
+    ``count`` completed clocks show the stages of the 2011 engine: ``breached`` and ``achieved``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+from connectors.sandbox.servicenow.instance import SYSTEM, Instance
+from connectors.sandbox.store import SYS_ID, Row, Table
+
+Event = Mapping[str, Any]
+SLA = "task_sla"
+
+
+def happen(instance: Instance, event: Event) -> dict[str, Any]:
+    """Let an event happen; answers the sys_ids it touched. Raises ValueError for an unknown kind or table."""
+    kind = event.get("kind")
+    if kind not in EVENTS:
+        raise ValueError(f"There is no event “{kind}”; there are {', '.join(sorted(EVENTS))}.")
+    return {"sys_ids": EVENTS[kind](instance, event)}
+
+
+def touch_first(instance: Instance, table: str, count: int) -> list[str]:
+    """Somebody changes the records that come first in the order of their update time."""
+    changed = instance.tables[table]
+    rows = list(islice(changed.ordered(), count))
+    for row in rows:
+        instance.touch(changed, row, by=SYSTEM)
+    return [row[SYS_ID] for row in rows]
+
+
+def _mass_update(instance: Instance, event: Event) -> list[str]:
+    return touch_first(instance, _table(instance, event).name, int(event["count"]))
+
+
+def _delete(instance: Instance, event: Event) -> list[str]:
+    table = _table(instance, event)
+    rows = list(islice(table.ordered(), int(event["count"])))
+    for row in rows:
+        _remove(instance, table, row, audited=bool(event.get("audited", True)))
+    return [row[SYS_ID] for row in rows]
+
+
+def _sla_repair(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables[SLA]
+    made = []
+    for rows in _closed_tasks(instance, int(event["count"])):
+        for row in rows:
+            values = _values(table, row)
+            _remove(instance, table, row, audited=bool(event.get("audited", True)))
+            _log(instance, "before", values)
+            if event.get("flipped") and values["stage"] == "completed":
+                values["has_breached"] = "false" if values["has_breached"] == "true" else "true"
+            new = instance.insert(SLA, {**values, "sys_created_on": instance.stamp})
+            _log(instance, "after", _values(table, new))
+            made.append(new[SYS_ID])
+    return made
+
+
+def _sla_reset(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables[SLA]
+    made = []
+    for rows in _closed_tasks(instance, int(event["count"])):
+        row = next((row for row in rows if instance.value(table, row, "stage") == "completed"), None)
+        if row is None:
+            continue
+        values = _values(table, row)
+        instance.update(table, row, {"stage": "cancelled"}, by=SYSTEM)
+        made.append(instance.insert(SLA, {**values, "end_time": instance.stamp})[SYS_ID])
+    return made
+
+
+def _compatibility(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables[SLA]
+    rows = [row for row in table.ordered() if instance.value(table, row, "stage") == "completed"][: int(event["count"])]
+    for row in rows:
+        stage = "breached" if instance.value(table, row, "has_breached") == "true" else "achieved"
+        instance.update(table, row, {"stage": stage}, by=SYSTEM)
+    return [row[SYS_ID] for row in rows]
+
+
+EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
+    "mass_update": _mass_update,
+    "delete": _delete,
+    "sla_repair": _sla_repair,
+    "sla_reset": _sla_reset,
+    "compatibility": _compatibility,
+}
+
+
+def _table(instance: Instance, event: Event) -> Table:
+    name = event.get("table", "incident")
+    if name not in instance.tables:
+        raise ValueError(f"There is no table {name}.")
+    return instance.tables[name]
+
+
+def _closed_tasks(instance: Instance, count: int) -> list[list[Row]]:
+    """The clocks of the first closed tasks, task by task; open ones are the renderer's to go on with."""
+    table = instance.tables[SLA]
+    by_task: dict[str, list[Row]] = {}
+    for row in table.ordered():
+        by_task.setdefault(instance.value(table, row, "task"), []).append(row)
+    closed = []
+    for task_id, rows in by_task.items():
+        found = instance.find("task", task_id)
+        if found is not None and instance.value(*found, "active") == "false":
+            closed.append(rows)
+        if len(closed) == count:
+            break
+    return closed
+
+
+def _values(table: Table, row: Row) -> dict[str, str]:
+    return {name: value for name, value in zip(table.columns, row, strict=True) if name not in _OWN}
+
+
+_OWN = frozenset({"sys_id", "sys_updated_on", "sys_created_on", "sys_created_by", "sys_updated_by", "sys_mod_count"})
+
+
+def _remove(instance: Instance, table: Table, row: Row, *, audited: bool) -> None:
+    table.remove(row[SYS_ID])
+    if audited:
+        values = {"tablename": table.name, "documentkey": row[SYS_ID], "user": SYSTEM}
+        instance.insert("sys_audit_delete", values, by=SYSTEM)
+
+
+def _log(instance: Instance, moment: str, values: Mapping[str, str]) -> None:
+    kept = {f"tsla_{name}": values[name] for name in ("task", "sla", "stage", "has_breached", "start_time", "end_time")}
+    instance.insert("sla_repair_log_entry", {"type": moment, **kept})

@@ -1,0 +1,206 @@
+"""Every trap of the ServiceNow sandbox over plain HTTP, alone and together: what a client is shown."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connectors.sandbox.testing import RunningSandbox, running_sandbox
+
+KEYSET = "ORDERBYsys_updated_on^ORDERBYsys_id"
+
+
+@pytest.fixture
+def trapped(api: Any) -> Iterator[tuple[RunningSandbox, Any]]:
+    """A sandbox of the test's own, and its administrator."""
+    with running_sandbox(platforms=("servicenow",)) as running:
+        yield running, type(api)(running.servicenow_url)
+
+
+@pytest.fixture
+def lax(small: RunningSandbox) -> Iterator[RunningSandbox]:
+    """The shared sandbox, whose faults and options are taken back afterwards."""
+    yield small
+    small.set_faults("servicenow")
+    small.set_options("servicenow", cim=True, denied={}, rules=[], read_only_fields={}, retired_choices={})
+
+
+def test_offsets_skip_rows_while_others_change_and_a_keyset_does_not(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    everybody = {row["sys_id"] for row in api.list("incident", fields="sys_id")}
+    changing = {"kind": "changing", "method": "GET", "path": "/table/incident", "times": None, "records": 30}
+
+    sandbox.set_faults("servicenow", changing)
+    by_offset: set[str] = set()
+    for offset in range(0, len(everybody), 200):
+        by_offset |= {row["sys_id"] for row in api.list("incident", KEYSET, fields="sys_id", limit=200, offset=offset)}
+    last, by_keyset = ("", ""), set()
+    while rows := api.list(
+        "incident",
+        f"sys_updated_on>{last[0]}^NQsys_updated_on={last[0]}^sys_id>{last[1]}^{KEYSET}" if last[0] else KEYSET,
+        fields="sys_id,sys_updated_on",
+        limit=200,
+    ):
+        by_keyset |= {row["sys_id"] for row in rows}
+        last = (rows[-1]["sys_updated_on"], rows[-1]["sys_id"])
+        if len(by_keyset) >= len(everybody):
+            break
+
+    assert by_offset < everybody
+    assert by_keyset == everybody
+
+
+def test_a_mass_update_gives_thousands_of_rows_one_instant(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    touched = sandbox.happen("servicenow", "mass_update", table="incident", count=2_000)["sys_ids"]
+
+    instants = Counter(row["sys_updated_on"] for row in api.list("incident", fields="sys_updated_on"))
+
+    assert len(touched) == 2_000
+    assert max(instants.values()) == 2_000
+
+
+def test_hidden_rows_leave_a_page_empty_that_is_not_the_last(api: Any, lax: RunningSandbox) -> None:
+    lax.set_options("servicenow", hidden_rows={"reader": {"incident": "priority<5"}})
+    pages = [
+        api.as_user("reader").page("incident", KEYSET, limit=5, offset=offset, fields="priority")
+        for offset in range(0, 300, 5)
+    ]
+    lax.set_options("servicenow", hidden_rows={"reader": {"incident": "priority=1", "task_sla": "task.priority=1"}})
+
+    sizes = [len(page.json()["result"]) for page in pages]
+    assert 0 in sizes[:-1]
+    assert sum(sizes) > 0
+    assert all('rel="next"' in page.headers["Link"] for page in pages)
+
+
+def test_a_time_out_depends_on_the_page_size_and_comes_slowly(api: Any, lax: RunningSandbox) -> None:
+    lax.set_faults(
+        "servicenow",
+        {"kind": "slow", "seconds": 0.3, "min_limit": 500, "times": None},
+        {"kind": "error_in_200", "min_limit": 500, "times": None},
+    )
+    begun = time.monotonic()
+    large = api.page("incident", limit=500).json()
+    took = time.monotonic() - begun
+    small = api.page("incident", limit=499).json()
+
+    assert took > 0.3
+    assert "error" in large
+    assert "error" not in small
+
+
+def test_a_warning_comes_before_the_limit(api: Any, lax: RunningSandbox) -> None:
+    lax.set_faults("servicenow", {"kind": "near_limit"})
+    assert api.page("incident", limit=1).headers["X-RateLimit-NearLimit"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"effect": "reject", "name": "No robots"}, "aborted by Business Rule 'No robots"),
+        ({"effect": "data_policy", "message": "Category"}, "Data Policy Exception"),
+        ({"effect": "acl"}, "ACL Exception"),
+    ],
+)
+def test_a_403_has_three_causes_told_by_its_text(
+    api: Any, lax: RunningSandbox, rule: dict[str, str], told: str
+) -> None:
+    lax.set_options("servicenow", rules=[{"table": "problem", **rule}])
+    refused = api.as_user("regelkreis").send("POST", "/api/now/table/problem", json={"short_description": "Slow"})
+    assert refused.status_code == 403
+    assert told in refused.json()["error"]["detail"]
+
+
+def test_a_rule_changes_what_was_written(api: Any, lax: RunningSandbox) -> None:
+    lax.set_options(
+        "servicenow", rules=[{"table": "problem", "effect": "change", "set": {"short_description": "By rule"}}]
+    )
+    made = api.as_user("regelkreis").create("problem", short_description="By us")
+    assert made["short_description"] == "By rule"
+
+
+def test_a_field_made_read_only_and_a_retired_choice_are_dropped_without_a_word(api: Any, lax: RunningSandbox) -> None:
+    lax.set_options(
+        "servicenow",
+        read_only_fields={"problem": ["correlation_display"]},
+        retired_choices={"task.priority": ["2"], "problem.priority": ["2"]},
+    )
+    made = api.as_user("regelkreis").create("problem", correlation_display="rk", priority="2", correlation_id="x")
+
+    assert (made["correlation_display"], made["correlation_id"]) == ("", "x")
+    assert made["priority"] != "2"
+    assert api.count("sys_choice", "name=task^element=priority^value=2") == 0
+
+
+def test_improvement_management_is_absent_or_half_granted(api: Any, lax: RunningSandbox) -> None:
+    mine = api.as_user("regelkreis")
+    lax.set_options("servicenow", cim=False)
+    absent = mine.page("sn_cim_register")
+    lax.set_options("servicenow", cim=True, denied={"regelkreis": ["sn_cim_task"]})
+    register = mine.page("sn_cim_register")
+    tasks = mine.page("sn_cim_task")
+    refused = mine.send("POST", "/api/now/table/sn_cim_task", json={"short_description": "A task"})
+
+    assert (absent.status_code, absent.json()["error"]["message"]) == (400, "Invalid table sn_cim_register")
+    assert (register.status_code, tasks.status_code, refused.status_code) == (200, 403, 403)
+
+
+@pytest.mark.parametrize("is_audited", [True, False])
+def test_a_repair_replaces_sla_rows(trapped: tuple[RunningSandbox, Any], is_audited: bool) -> None:
+    sandbox, api = trapped
+    before = {row["sys_id"]: row for row in api.list("task_sla", exclude_reference_link=True)}
+    made = sandbox.happen("servicenow", "sla_repair", count=25, flipped=True, audited=is_audited)["sys_ids"]
+    after = {row["sys_id"]: row for row in api.list("task_sla", exclude_reference_link=True)}
+
+    def keys(rows: Any) -> set[tuple[str, str, str]]:
+        return {(row["task"], row["sla"], row["start_time"]) for row in rows}
+
+    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+    assert new == set(made)
+    assert len(gone) == len(new) > 25
+    assert keys(before.values()) == keys(after.values())
+    assert len({after[sys_id]["sys_created_on"] for sys_id in new}) == 1
+    assert api.count("sys_audit_delete", "tablename=task_sla") == (len(gone) if is_audited else 0)
+    assert api.count("sla_repair_log_entry", "type=after") == len(new)
+    breached = sum(row["has_breached"] == "true" for row in before.values())
+    assert sum(row["has_breached"] == "true" for row in after.values()) != breached
+
+
+def test_a_retroactive_reset_collides_in_its_start_time(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    (made,) = sandbox.happen("servicenow", "sla_reset", count=1)["sys_ids"]
+    new = api.read("task_sla", made, exclude_reference_link="true")
+
+    twins = api.list(
+        "task_sla", f"task={new['task']}^sla={new['sla']}^start_time={new['start_time']}", exclude_reference_link=True
+    )
+    assert sorted(row["stage"] for row in twins) == ["cancelled", "completed"]
+
+
+def test_the_old_engine_has_other_stages(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    sandbox.happen("servicenow", "compatibility", count=400)
+    stages = Counter(row["stage"] for row in api.list("task_sla", "stageINachieved,breached", fields="stage"))
+    assert sum(stages.values()) == 400
+    assert stages["breached"] > 0
+
+
+@pytest.mark.parametrize("is_audited", [True, False])
+def test_records_vanish_with_or_without_a_trace(trapped: tuple[RunningSandbox, Any], is_audited: bool) -> None:
+    sandbox, api = trapped
+    before = api.count("incident")
+    sandbox.happen("servicenow", "delete", table="incident", count=7, audited=is_audited)
+    assert api.count("incident") == before - 7
+    assert api.count("sys_audit_delete", "tablename=incident") == (7 if is_audited else 0)
+
+
+def test_an_unknown_event_or_fault_is_refused_by_name(lax: RunningSandbox) -> None:
+    with pytest.raises(ValueError, match="no event “earthquake”"):
+        lax.happen("servicenow", "earthquake")
+    with pytest.raises(ValueError, match="no fault “earthquake”"):
+        lax.set_faults("servicenow", {"kind": "earthquake"})
