@@ -245,15 +245,16 @@ def _default_goal(metric: Metric) -> str:
 
 
 def concurrent_changes(warehouse: Warehouse, action: Action, first_week: int, last_week: int) -> dict[str, Any]:
-    """Changes of the scope's service that went live in *after*: how many, and the high-risk ones by number."""
+    """Other changes of the scope's service that went live in *after*, by number; those of high risk once more."""
     service = action.scope.get("service")
     if service is None:
-        return {"count": 0, "high_risk": []}
+        return {"numbers": [], "high_risk": []}
     found = warehouse.arrow(
         "SELECT number, risk FROM live_tickets WHERE connection = ? AND kind = 'change' AND service = ? "
         "AND closed_day >= ? AND closed_day <= ? ORDER BY number",
         [action.connection, service, weeks.day_of(weeks.monday(first_week)), weeks.day_of(weeks.sunday(last_week))],
     ).to_pylist()
     own = action.implemented_ref.strip()
-    high = [row["number"] for row in found if row["risk"] == "high" and row["number"] != own]
-    return {"count": len(found), "high_risk": high}
+    others = [row for row in found if row["number"] != own]
+    high = [row["number"] for row in others if row["risk"] == "high"]
+    return {"numbers": [row["number"] for row in others], "high_risk": high}

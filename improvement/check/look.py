@@ -49,7 +49,7 @@ def compute_look(
     last_week: int,
     dropped_controls: tuple[tuple[str, str], ...] = (),
     final: Mapping[str, Any] | None = None,
-    concurrent_changes: int = 0,
+    concurrent_changes: tuple[str, ...] = (),
     high_risk_changes: tuple[str, ...] = (),
     has_other_action: bool = False,
 ) -> CheckResult:
@@ -67,6 +67,8 @@ def compute_look(
         Controls of the plan that may no longer be used, each with its reason.
     final
         For sustaining looks: the result of the final look (``link_effect``, ``verdict``).
+    concurrent_changes
+        The numbers of all other changes that went live in *after*; ``high_risk_changes`` are those that gate.
     """
     after_from = plan.windows.after_from
     if kind == "sustain":
@@ -281,7 +283,8 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         controls=tuple(request.controls),
         controls_excluded=request.excluded,
         notes=tuple(found.notes),
-        concurrent_changes=request.concurrent_changes,
+        concurrent_changes=len(request.concurrent_changes),
+        concurrent_change_numbers=request.concurrent_changes,
         method=facts.METHOD,
         versions=facts.versions(),
         data_sha256=sha256,

@@ -183,6 +183,7 @@ class CheckResult:
     guards: tuple[GuardResult, ...] = ()
     notes: tuple[str, ...] = ()
     concurrent_changes: int = 0
+    concurrent_change_numbers: tuple[str, ...] = ()
     conclusive_by: str = ""
     method: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -199,4 +200,5 @@ class CheckResult:
         found["controls"] = list(self.controls)
         found["controls_excluded"] = [list(pair) for pair in self.controls_excluded]
         found["notes"] = list(self.notes)
+        found["concurrent_change_numbers"] = list(self.concurrent_change_numbers)
         return found

@@ -39,7 +39,7 @@ class Request:
     final: Final | None = None
     high_risk_changes: tuple[str, ...] = ()
     has_other_action: bool = False
-    concurrent_changes: int = 0
+    concurrent_changes: tuple[str, ...] = ()
 
     @property
     def sign(self) -> int:

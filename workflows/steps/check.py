@@ -99,7 +99,7 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
         last_week=last,
         dropped_controls=tuple((name, "got an action of its own") for name in sorted(busy)),
         final=_final_result(action) if look.kind == LookKind.SUSTAIN else None,
-        concurrent_changes=concurrent["count"],
+        concurrent_changes=tuple(concurrent["numbers"]),
         high_risk_changes=tuple(concurrent["high_risk"]),
         has_other_action=measuring.other_action(action, first_week=windows.reference[0], last_week=last),
     )

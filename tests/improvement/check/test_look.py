@@ -329,3 +329,10 @@ def test_windows_of_a_short_history_begin_where_it_begins() -> None:
     found = looked(weekly((40, 0.2), (7, 0.3), (13, 0.08), first=START + 12), controls(), a_plan(windows=windows))
     assert found.windows["reference"].weeks == 40  # type: ignore[union-attr]
     assert found.verdict is Verdict.IMPROVED
+
+
+def test_other_changes_are_listed_by_number_and_are_no_gate() -> None:
+    found = looked(a_scope(after=0.08), controls(), concurrent_changes=("CHG0030001", "CHG0030002"))
+    assert found.verdict is Verdict.IMPROVED
+    assert found.as_dict()["concurrent_change_numbers"] == ["CHG0030001", "CHG0030002"]
+    assert found.concurrent_changes == 2
