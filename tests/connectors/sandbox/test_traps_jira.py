@@ -184,7 +184,7 @@ def test_a_conflict_changes_nothing(sandbox: RunningSandbox, flavour: Flavour) -
 def test_the_same_minute_means_other_instants_in_honolulu_and_auckland(
     sandbox: RunningSandbox, flavour: Flavour
 ) -> None:
-    jql = 'issuetype = Incident AND created >= "2024-07-29 09:00"'
+    jql = 'issuetype = Incident AND created >= "2024-07-28 12:00"'
     counts = {}
     for user in ("honolulu", "admin", "auckland"):
         site = Site(sandbox, flavour, user)
