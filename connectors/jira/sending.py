@@ -44,8 +44,8 @@ class Sender(Protocol):
     """Where writing requests go: to Jira, or onto a list."""
 
     is_live: bool
-    sha256: str  # of the first request
-    status: int  # of the first request; 0 while none was sent
+    sha256: str  # of the first request that took effect
+    status: int  # its status; 0 while none did
 
     def create(self, fields: dict[str, Any]) -> dict[str, Any]:
         """``POST /issue``; answers id and key."""
@@ -136,7 +136,7 @@ class LiveSender:
         self._note(method, path, body)
         response = send(BulkSession(self.client), self.config, method, API + path, what=what, json=body)
         if not response.ok or response.status_code >= 300:
-            raise _refused(response, self.config, what)
+            raise self._refused(response, what)
         if response.content[:200].lstrip()[:1] == b"<":
             raise self._unknown(what, "a web page came instead")
         self.status = self.status or response.status_code
@@ -147,11 +147,16 @@ class LiveSender:
         except JIRAError as error:
             if error.response is None:
                 raise self._unknown(what, error.text or "no answer") from None
-            raise _refused(error.response, self.config, what) from None
+            raise self._refused(error.response, what) from None
         except (requests.RequestException, ValueError, KeyError) as error:
             raise self._unknown(what, error) from None
         self.status = self.status or status
         return answer
+
+    def _refused(self, response: requests.Response, what: str) -> ConnectionFailed | WriteRefused:
+        if self.status == 0:
+            self.sha256 = ""  # it had no effect: the receipt is about what had
+        return _refused(response, self.config, what)
 
     def _unknown(self, what: str, error: object) -> ConnectionFailed:
         return ConnectionFailed(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.answers import is_absent
 from connectors.jira import moving, tracing
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MODE = "jira"
 MAX_TRIGGERS = 10
 LINK_TYPE = "Relates"
+T = TypeVar("T")
 INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"})
 PLATFORM_WINS = frozenset({"owner", "due"})  # people enter these on the issue; we only fill them while empty
 
@@ -72,7 +74,8 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
             **{name: value for name, value in form.fields.items() if value is not None},
             **labels,
         }
-        created = _created(sender, fields, form, project)
+        created = _as_far_as_taken(sender.create, fields, form, project)
+        assert created is not None  # project, type and summary are always sent
         id, key = created["id"], created["key"]
     else:
         id, key = found.id, found.key
@@ -90,13 +93,15 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
     return _receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
 
 
-def _created(sender: Sender, fields: dict[str, Any], form: Shaped, project: Project) -> dict[str, Any]:
-    """Create the issue; where Jira names fields it does not take (an owner who may not be assigned), without those.
+def _as_far_as_taken(
+    send: Callable[[dict[str, Any]], T], fields: dict[str, Any], form: Shaped, project: Project
+) -> T | None:
+    """Send the fields; where Jira names some it does not take (an owner who may not be assigned), without those.
 
-    A refused request had no effect, so the second one is not a repetition.
+    A refused request had no effect, so the second one is not a repetition. None: no field was left to send.
     """
     try:
-        return sender.create(fields)
+        return send(fields)
     except FieldsRefused as refused:
         reasons = refused.reasons
         if not set(reasons) <= set(fields) - INDISPENSABLE:
@@ -105,7 +110,8 @@ def _created(sender: Sender, fields: dict[str, Any], form: Shaped, project: Proj
     for field_id, why in reasons.items():
         form.unwritten[names.get(field_id, field_id)] = f"Jira refused it: {why}"
         form.fields.pop(field_id, None)
-    return sender.create({name: value for name, value in fields.items() if name not in reasons})
+    left = {name: value for name, value in fields.items() if name not in reasons}
+    return send(left) if left else None
 
 
 def _refuse_unknown_demands(connector: JiraConnector) -> None:
@@ -193,11 +199,11 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     if changed:
         _only_editable(connector, ref, changed, names, form)
     if changed:
-        sender.edit(ref.id, changed)
+        _as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, connector.project)
     placed = moving.follow_state(connector, sender, outbound, issue, form)
     if sender.is_live and changed:
         issue = read_action(connector, ref.id)
-    ours = _already(form, issue) | frozenset(changed)
+    ours = _already(form, issue) | (frozenset(changed) & frozenset(form.fields))
     _leave_traces(connector, sender, outbound, ref, issue, ours=ours, placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
@@ -271,7 +277,8 @@ def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     if find_subtask(connector, read_action(connector, ref.id), label) is not None:
         return _receipt(sender, ref, was_found=True)
     form = Shaped()
-    created = _created(sender, task_fields(project, connector.site, outbound, ref.id), form, project)
+    created = _as_far_as_taken(sender.create, task_fields(project, connector.site, outbound, ref.id), form, project)
+    assert created is not None
     written = {"key": created["key"]}
     return _receipt(sender, ref, was_found=False, unwritten=form.unwritten, written=written)
 

@@ -11,7 +11,7 @@ import responses
 
 from connectors.config import ConnectionConfig
 from connectors.jira.client import open_client
-from connectors.jira.sending import FieldsRefused, LiveSender
+from connectors.jira.sending import FieldsRefused, LiveSender, digest
 from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, WriteRefused
 
 from .conftest import FILE
@@ -98,6 +98,18 @@ def test_a_refusal_names_every_field_and_why() -> None:
         call(a_sender(), "create")
     assert caught.value.reasons == errors
     assert "assignee: User cannot be assigned issues." in caught.value.what
+
+
+@responses.activate
+def test_a_receipt_is_about_the_request_that_took_effect() -> None:
+    responses.post(f"{API}/issue", status=400, json={"errorMessages": ["so not"], "errors": {}})
+    responses.put(f"{API}/issue/10", status=204)
+    sender = a_sender()
+    with pytest.raises(WriteRefused):
+        call(sender, "create")
+    assert (sender.status, sender.sha256) == (0, "")
+    call(sender, "edit")
+    assert (sender.status, sender.sha256) == (204, digest("PUT", "/issue/10", {"fields": {"summary": "s"}}))
 
 
 @responses.activate

@@ -66,6 +66,16 @@ def test_an_owner_who_may_not_be_assigned_does_not_stop_the_creation(desk: Desk)
     assert desk.labelled() == [receipt.ref.number]
 
 
+def test_an_owner_who_may_not_be_assigned_does_not_stop_an_update(desk: Desk) -> None:
+    ref = desk.create(owner=None).ref
+    receipt = desk.update(ref, owner="nobody-of-this-name", baseline="27 %")
+    assert receipt.unwritten["owner"].startswith("Jira refused it:")
+    assert desk.seen(ref).fields.customfield_10020 == "27 %"
+    again = desk.update(ref, owner="nobody-of-this-name", baseline="27 %")
+    assert "owner" in again.unwritten
+    assert again.differences == {}
+
+
 def test_an_unknown_choice_names_near_ones_and_a_field_without_a_place_says_so(desk: Desk) -> None:
     near = next(iter(desk.connector.project.screen["customfield_10012"].allowed_values)).value or ""
     receipt = desk.create(service=near[:-1], method="Manual")
