@@ -108,8 +108,10 @@ def plan(
 
 
 def submit(actor: Person, code: str, *, at: datetime) -> Action:
-    """Hand the plan in for approval."""
-    return _owner_event(actor, code, Event.SUBMIT, at=at)
+    """Hand the plan in for approval; whoever hands in the plan of a proposal has accepted it."""
+    with transaction.atomic():
+        action = _owner_event(actor, code, Event.SUBMIT, at=at)
+        return action if action.is_accepted else accept(actor, code, at=at)
 
 
 def approve(actor: Person, code: str, *, at: datetime) -> Action:

@@ -187,6 +187,15 @@ def _close(moving: Move) -> None:
     moving.action.closed_at = moving.at
 
 
+def _tell_slip(moving: Move) -> None:
+    action = moving.action
+    text = (
+        f"The planned go-live, {action.golive_planned}, and the {action.max_slip_weeks} weeks after it are over, and "
+        "nobody said it went live. The plan needs a new date and a new approval."
+    )
+    outbox.note(action, f"slip-{action.cycle_no}-{action.golive_planned}", text, at=moving.at)
+
+
 CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
     Event.SUBMIT: (_draft_plan,),
     Event.APPROVE: (_freeze_plan,),
@@ -198,6 +207,6 @@ CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
     Event.BAD_SUSTAINING_LOOK: (_drop_looks,),
     Event.LAST_SUSTAINING_LOOK: (_close, _schedule_half_yearly),
     Event.REAPPROVE: (_drop_looks, _draft_plan),
-    Event.SLIP: (_draft_plan,),
+    Event.SLIP: (_draft_plan, _tell_slip),
     Event.CANCEL: (_drop_looks, _close),
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,7 +14,9 @@ from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.review import is_intact
 from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked, planned
 from workflows import access, commands, ledger, reviewing
-from workflows.models import Action, LedgerEntry, LookKind, Person, ReviewRecord
+from workflows.models import Action, LedgerEntry, LookKind, Person, ReviewRecord, Role
+from workflows.steps import deliver
+from workflows.steps.check import slip
 
 pytestmark = pytest.mark.django_db
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "review-record.schema.json"
@@ -80,7 +83,7 @@ def test_one_person_cannot_overrule_a_verdict_alone(olga: Person, paul: Person) 
         commands.override(olga, action.code, at=LATER, reason=" ")
     with pytest.raises(GuardRefused, match="nobody proposed it"):
         commands.second_override(paul, action.code, at=LATER)
-    access.grant(olga, access.Role.APPROVER, at=OPENED, by=access.local_admin())
+    access.grant(olga, Role.APPROVER, at=OPENED, by=access.local_admin())
     commands.override(olga, action.code, at=LATER, reason=REASON)
     with pytest.raises(GuardRefused, match="two different people"):
         commands.second_override(olga, action.code, at=LATER)
@@ -137,6 +140,45 @@ def test_the_record_an_adjusted_action_lives_in_stays_the_same(olga: Person, pau
     commands.submit(olga, action.code, at=LATER)
     assert [(plan.version, plan.cycle_no) for plan in action.plans.all()] == [(1, 1), (2, 2)]
     assert action.plans.get(version=2).document["windows"]["confirmation"] is None
+
+
+def test_a_small_team_may_approve_its_own_plan_and_the_log_says_so(olga: Person, settings: Any) -> None:
+    settings.REGELKREIS = settings.REGELKREIS.model_copy(update={"allow_own_approval": True})
+    access.grant(olga, Role.APPROVER, at=OPENED, by=access.local_admin())
+    action = planned(an_action(olga))
+    commands.approve(olga, action.code, at=OPENED)
+    assert action.plans.get().sha256
+    assert LedgerEntry.objects.filter(type="approval.waived", subject=action.code).count() == 1
+
+
+def test_a_proposal_is_written_to_the_platform_once_it_is_accepted_or_handed_in(olga: Person) -> None:
+    for name, accept in (("country=CH", commands.accept), ("country=DE", planned_by)):
+        action = an_action(olga, is_accepted=False, scope_key=name)
+        commands.plan(olga, action.code, at=OPENED, hypothesis="A shift.", golive=date(2025, 9, 15))
+        assert not [delivery for delivery in deliver.waiting("snow") if delivery.action_id == action.pk]
+        accept(olga, action.code, at=OPENED)
+        assert [delivery for delivery in deliver.waiting("snow") if delivery.action_id == action.pk]
+
+
+def planned_by(olga: Person, code: str, *, at: datetime) -> Action:
+    return commands.submit(olga, code, at=at)
+
+
+def test_a_plan_slips_when_nobody_reports_a_go_live_and_needs_a_new_approval(olga: Person, paul: Person) -> None:
+    action = planned(an_action(olga))
+    commands.approve(paul, action.code, at=OPENED)
+    latest = datetime(2025, 9, 15, tzinfo=UTC) + timedelta(weeks=4)
+    for at, state, versions in ((latest, "planned", 1), (latest + timedelta(days=1), "planned", 2)):
+        slip("snow", at)
+        action.refresh_from_db()
+        assert (action.state, action.plans.count()) == (state, versions)
+    assert not action.plans.get(version=2).sha256
+    assert action.deliveries.filter(key__contains="/note/slip").count() == 1
+    with pytest.raises(GuardRefused, match="plan a new date first"):
+        commands.approve(paul, action.code, at=latest + timedelta(days=2))
+    commands.plan(olga, action.code, at=latest + timedelta(days=2), golive=date(2025, 11, 3))
+    commands.approve(paul, action.code, at=latest + timedelta(days=3))
+    assert action.plans.get(version=2).sha256
 
 
 def test_time_does_not_run_backward(olga: Person, paul: Person) -> None:

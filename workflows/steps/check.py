@@ -38,7 +38,7 @@ class CheckRunResult:
 def check(warehouse: Warehouse, connection: str, *, as_of: datetime) -> CheckRunResult:
     """Compute what is due on one connection; one look's failure does not stop the others."""
     result = CheckRunResult(connection=connection)
-    _slip(connection, as_of, result)
+    result.slipped = slip(connection, as_of)
     due = Look.objects.filter(
         action__connection=connection, computed_at__isnull=True, is_dropped=False, due_at__lte=as_of
     ).select_related("action", "plan")
@@ -54,8 +54,9 @@ def check(warehouse: Warehouse, connection: str, *, as_of: datetime) -> CheckRun
     return result
 
 
-def _slip(connection: str, as_of: datetime, result: CheckRunResult) -> None:
-    """Approved plans whose go-live did not come in time need a new version."""
+def slip(connection: str, as_of: datetime) -> list[str]:
+    """Approved plans whose go-live did not come in time need a new version; returns which."""
+    slipped = []
     for action in Action.objects.filter(
         connection=connection, state__in=(State.PLANNED.value, State.DOING.value), implemented_on__isnull=True
     ):
@@ -63,7 +64,8 @@ def _slip(connection: str, as_of: datetime, result: CheckRunResult) -> None:
             loop.move(action, Event.SLIP, actor=ledger.ENGINE, at=as_of)
         except GuardRefused:
             continue  # not slipped: the guard says until when it may still go live
-        result.slipped.append(action.code)
+        slipped.append(action.code)
+    return slipped
 
 
 def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRunResult) -> None:

@@ -29,8 +29,10 @@ def record_look(look: Look, *, at: datetime, picture: str | None = None) -> Revi
 
 
 def record_missed(look: Look, *, at: datetime) -> ReviewRecord:
-    """Record that a due review was not held in its grace period."""
-    return _freeze(look, "missed", _engine_part(look, kind="missed"), at)
+    """Record that a due review was not held in its grace period, and say so on the platform."""
+    record = _freeze(look, "missed", _engine_part(look, kind="missed"), at)
+    outbox.note(look.action, f"missed-{_name(look)}", reviewing.note_text(record), at=at, review=record)
+    return record
 
 
 def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
