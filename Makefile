@@ -7,7 +7,7 @@ SERVE ?= yes
 JSON ?=
 JOBS ?= 2
 
-.PHONY: demo test lint format bench bench-check serve docs clean lock reference schema
+.PHONY: demo test lint format bench bench-pull bench-check serve docs clean lock reference schema
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ format: $(STAMP)
 
 bench: $(STAMP) ## pull rates, evaluation time and memory beside named peers (JSON=file writes them)
 	@$(BIN)/python -m bench $(if $(JSON),--json "$(JSON)",)
+
+bench-pull: $(STAMP) ## the pull alone: rates, CPU and memory beside clients, bare transfer and a loop by hand (JSON=file)
+	@$(BIN)/python -m bench.pull $(if $(JSON),--json "$(JSON)",)
 
 bench-check: $(STAMP) ## false and true positive rates of the check over simulated worlds (at most 45 minutes)
 	@$(BIN)/python -m bench.check_worlds $(if $(JSON),--json "$(JSON)",)

@@ -1,288 +1,86 @@
 """The things a pull is measured beside, each in a process of its own.
 
-``python -m bench.pull_cases CASE URL COUNT FOLDER`` prints ``{"records": …, "seconds": …, "peak_mb": …}``. The clock
-starts after the first request, so that neither imports nor the server's first rendering count.
+``python -m bench.pull_cases CASE URL COUNT FOLDER`` prints records, seconds, CPU seconds and peak memory as JSON. The
+clock starts after the first request, so that neither imports nor the server's first rendering count.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import msgspec
-import pyarrow as pa
 import requests
 
-from connectors.base import Connector
-from connectors.config import ConnectionConfig
-from connectors.registry import connector
-from connectors.servicenow.defaults import DEFAULT
-from improvement.records import RecordKind
+from bench.by_hand import jira_by_hand, servicenow_by_hand
+from bench.pages import JIRA_FIELDS, JIRA_JQL, JIRA_USER, SN_FIELDS, SN_USER, jira_pages, servicenow_pages
 
 UNTIL = datetime(2035, 1, 1, tzinfo=UTC)
-BATCH = 50_000
-SN_FIELDS = (
-    "sys_id",
-    "sys_updated_on",
-    "number",
-    "short_description",
-    "state",
-    "priority",
-    "company",
-    "location",
-    "business_service",
-    "vendor",
-    "category",
-    "assignment_group",
-    "opened_at",
-    "resolved_at",
-    "closed_at",
-    "sys_created_on",
-    "reopen_count",
-    "reassignment_count",
-    "major_incident_state",
-)
-JIRA_FIELDS = (
-    "summary",
-    "issuetype",
-    "status",
-    "priority",
-    "created",
-    "updated",
-    "resolutiondate",
-    "customfield_10010",
-    "customfield_10011",
-    "customfield_10012",
-    "customfield_10013",
-    "customfield_10014",
-    "customfield_10015",
-    "customfield_10030",
-    "customfield_10031",
-    "customfield_10040",
-    "customfield_10041",
-)
-JIRA_TYPES = '(Incident, "Service Request", Problem, Change)'
-JIRA_JQL = f"project = OPS AND issuetype in {JIRA_TYPES} ORDER BY updated ASC"
-JIRA_USER = ("admin@example.com", "sandbox")
-SN_USER = ("admin", "sandbox")
 
 
 # --- ours -----------------------------------------------------------------------------------------------------
 
 
-def ours(connection: Connector, kinds: list[RecordKind], folder: Path) -> Callable[[], int]:
-    """Our connector into the warehouse, end to end; answers the number of tickets."""
-    from workflows.warehouse import Warehouse, Zones
-
-    connection.describe()
-
-    def run() -> int:
-        tickets = 0
-        with Warehouse.open(folder / "ours.duckdb") as warehouse:
-            for kind in kinds:
-                for page in connection.pull(kind, None, until=UNTIL):
-                    warehouse.load(kind, page.batch, seen_at=UNTIL, zones=Zones())
-                    tickets += page.batch.num_rows if kind is RecordKind.TICKET else 0
-        return tickets
-
-    return run
-
-
 def servicenow_ours(url: str, count: int, folder: Path) -> Callable[[], int]:
     """Our ServiceNow connector on one table."""
+    from connectors.servicenow.defaults import DEFAULT
+    from improvement.records import RecordKind
+
     others = {name: {"is_enabled": False} for name in DEFAULT.sources if name != "incident"}
-    user, password = SN_USER
-    config = {"name": "sn", "platform": "servicenow", "url": url, "user": user, "password": password, "mapping": others}
-    opened = connector(ConnectionConfig.model_validate(config))
+    run, opened = _ours("servicenow", url, SN_USER, folder, mapping=others)
     next(iter(opened.pull(RecordKind.TICKET, None, until=datetime(2024, 1, 1, 0, 1, tzinfo=UTC))))  # renders the pages
-    return ours(opened, [RecordKind.TICKET], folder)
+    return run
 
 
 def jira_ours(url: str, count: int, folder: Path) -> Callable[[], int]:
     """Our Jira connector: tickets with their SLA clocks and surveys."""
-    user, token = JIRA_USER
-    config = ConnectionConfig.model_validate(
-        {"name": "j", "platform": "jira", "url": url, "user": user, "token": token}
-    )
-    return ours(connector(config), [RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY], folder)
-
-
-# --- the same by hand -----------------------------------------------------------------------------------------
-
-
-def servicenow_by_hand(url: str, count: int, folder: Path) -> Callable[[], int]:
-    """Keyset pages, typed decode, Arrow, DuckDB; no mapping, no types, no upsert."""
-    row = msgspec.defstruct("Row", [(name, str, "") for name in SN_FIELDS], gc=False)
-    decoder = msgspec.json.Decoder(msgspec.defstruct("Body", [("result", list[row])]))  # type: ignore[valid-type]
-    pages = _servicenow_pages(url)
-    decoder.decode(next(pages))
-    return _by_hand(
-        lambda: (decoder.decode(body).result for body in _servicenow_pages(url)),
-        lambda rows: {"tickets": _texts(rows, SN_FIELDS)},
-        folder,
-    )
-
-
-def _texts(rows: list[Any], names: tuple[str, ...]) -> pa.Table:
-    return pa.table({name: pa.array([getattr(row, name) for row in rows], pa.string()) for name in names})
-
-
-def jira_by_hand(url: str, count: int, folder: Path) -> Callable[[], int]:
-    """Token pages, typed decode, Arrow, DuckDB: tickets, clocks and reopenings, no types, no upsert."""
-    decoder = msgspec.json.Decoder(_Issues)
-    next(_jira_pages(url))
-    return _by_hand(lambda: (decoder.decode(body).issues for body in _jira_pages(url)), _jira_tables, folder)
-
-
-class _Value(msgspec.Struct, gc=False):
-    name: str | None = None
-    value: str | None = None
-
-
-class _At(msgspec.Struct, gc=False):
-    epochMillis: int  # noqa: N815 - Jira's name
-
-
-class _Span(msgspec.Struct, gc=False):
-    millis: int
-
-
-class _Cycle(msgspec.Struct, gc=False, rename="camel"):
-    start_time: _At | None = None
-    stop_time: _At | None = None
-    breach_time: _At | None = None
-    breached: bool = False
-    goal_duration: _Span | None = None
-    elapsed_time: _Span | None = None
-
-
-class _Clock(msgspec.Struct, gc=False, rename="camel"):
-    name: str = ""
-    completed_cycles: list[_Cycle] = []
-    ongoing_cycle: _Cycle | None = None
-
-
-class _Rating(msgspec.Struct, gc=False):
-    rating: float | None = None
-
-
-class _Fields(msgspec.Struct, gc=False):
-    summary: str | None = None
-    issuetype: _Value | None = None
-    status: _Value | None = None
-    priority: _Value | None = None
-    created: str | None = None
-    updated: str | None = None
-    resolutiondate: str | None = None
-    customfield_10010: _Value | None = None
-    customfield_10011: _Value | None = None
-    customfield_10012: _Value | None = None
-    customfield_10013: _Value | None = None
-    customfield_10014: _Value | None = None
-    customfield_10015: _Value | None = None
-    customfield_10030: _Clock | None = None
-    customfield_10031: _Clock | None = None
-    customfield_10040: _Rating | None = None
-    customfield_10041: str | None = None
-
-
-class _Change(msgspec.Struct, gc=False, rename="camel"):
-    field: str = ""
-    from_string: str | None = None
-    to_string: str | None = None
-
-
-class _Entry(msgspec.Struct, gc=False):
-    created: str
-    items: list[_Change] = []
-
-
-class _History(msgspec.Struct, gc=False):
-    histories: list[_Entry] = []
-
-
-class _Issue(msgspec.Struct, gc=False):
-    id: str
-    key: str
-    fields: _Fields
-    changelog: _History | None = None
-
-
-class _Issues(msgspec.Struct):
-    issues: list[_Issue]
-
-
-TEXTS = ("summary", "created", "updated", "resolutiondate", "customfield_10041")
-NAMED = ("issuetype", "status", "priority", *(f"customfield_1001{digit}" for digit in range(6)))
-CLOCKS = ("customfield_10030", "customfield_10031")
-
-
-def _jira_tables(rows: list[_Issue]) -> dict[str, pa.Table]:
-    columns: dict[str, Any] = {"id": [row.id for row in rows], "key": [row.key for row in rows]}
-    columns |= {name: [getattr(row.fields, name) for row in rows] for name in TEXTS}
-    for name in NAMED:
-        values = [getattr(row.fields, name) for row in rows]
-        columns[name] = [None if value is None else value.value or value.name for value in values]
-    columns["rating"] = [row.fields.customfield_10040.rating if row.fields.customfield_10040 else None for row in rows]
-    columns["reopened"] = [_reopened(row) for row in rows]
-    clocks = [
-        (row.id, clock.name, _ms(cycle.start_time), _ms(cycle.stop_time), _ms(cycle.breach_time), cycle.breached)
-        for row in rows
-        for name in CLOCKS
-        if (clock := getattr(row.fields, name)) is not None
-        for cycle in (*clock.completed_cycles, *([clock.ongoing_cycle] if clock.ongoing_cycle else []))
-    ]
-    names = ("ticket", "name", "start", "stop", "breach", "breached")
-    return {"tickets": pa.table(columns), "slas": pa.table(dict(zip(names, zip(*clocks, strict=True), strict=True)))}
-
-
-def _ms(at: _At | None) -> int | None:
-    return at.epochMillis if at is not None else None
-
-
-def _reopened(row: _Issue) -> int:
-    histories = row.changelog.histories if row.changelog else []
-    return sum(
-        item.field == "status" and item.from_string in ("Resolved", "Done", "Closed")
-        for entry in histories
-        for item in entry.items
-    )
-
-
-def _by_hand(
-    pages: Callable[[], Iterator[list[Any]]], tables: Callable[[list[Any]], dict[str, pa.Table]], folder: Path
-) -> Callable[[], int]:
-    def run() -> int:
-        database = duckdb.connect(folder / "by_hand.duckdb")
-        waiting: list[Any] = []
-        total = 0
-        for rows in pages():
-            waiting += rows
-            total += len(rows)
-            if len(waiting) >= BATCH:
-                _insert(database, tables(waiting))
-                waiting = []
-        if waiting:
-            _insert(database, tables(waiting))
-        database.close()
-        return total
-
+    contacts = {"contact": {"is_enabled": False}}
+    run, _ = _ours("jira", url, JIRA_USER, folder, mapping=contacts)
     return run
 
 
-def _insert(database: duckdb.DuckDBPyConnection, tables: dict[str, pa.Table]) -> None:
-    for name, batch in tables.items():
-        database.register("batch", batch)
-        database.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM batch LIMIT 0")
-        database.execute(f"INSERT INTO {name} SELECT * FROM batch")
-        database.unregister("batch")
+def _ours(
+    platform: str, url: str, login: tuple[str, str], folder: Path, *, mapping: dict[str, Any]
+) -> tuple[Callable[[], int], Any]:
+    """The pull step of a cycle, end to end: records and change log in the warehouse, cursor and ledger in the state."""
+    _make_state(folder / "home")
+    from connectors.config import ConnectionConfig
+    from connectors.registry import connector
+    from improvement.records import RecordKind
+    from workflows.models import Connection
+    from workflows.steps.pull import pull
+    from workflows.warehouse import Warehouse
+
+    config = {"name": "bench", "platform": platform, "url": url, "user": login[0], "password": login[1]}
+    opened = connector(ConnectionConfig.model_validate({**config, "mapping": mapping}))
+    Connection.objects.create(name="bench", platform=platform)
+    opened.describe()
+
+    def run() -> int:
+        with Warehouse.open(folder / "ours.duckdb") as warehouse:
+            result = pull(opened, warehouse, as_of=UNTIL)
+        assert not result.errors, result.errors
+        tickets = result.of(RecordKind.TICKET)
+        return tickets.read if tickets is not None else 0
+
+    return run, opened
+
+
+def _make_state(home: Path) -> None:
+    home.mkdir()
+    os.environ |= {"REGELKREIS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.django_settings"}
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
 
 
 # --- bare transfer, and the client libraries ------------------------------------------------------------------
@@ -290,18 +88,27 @@ def _insert(database: duckdb.DuckDBPyConnection, tables: dict[str, pa.Table]) ->
 
 def servicenow_transfer(url: str, count: int, folder: Path) -> Callable[[], int]:
     """The bytes alone, undecoded but for the last key: what the server can do."""
-    next(_servicenow_pages(url))
-    return lambda: sum(body.count(b'"sys_id"') for body in _servicenow_pages(url))
+    next(servicenow_pages(url))
+    return lambda: sum(body.count(b'"sys_id"') for body in servicenow_pages(url))
 
 
 def jira_transfer(url: str, count: int, folder: Path) -> Callable[[], int]:
     """The bytes alone: what the server can do."""
-    next(_jira_pages(url))
-    return lambda: sum(min(100, count) for _ in _jira_pages(url))
+    next(jira_pages(url))
+    return lambda: sum(min(100, count) for _ in jira_pages(url))
 
 
 def pysnow_stream(url: str, count: int, folder: Path) -> Callable[[], int]:
     """pysnow's own reader, ``stream=True``, one request, rows as dicts."""
+    return _pysnow(url, count, is_stream=True)
+
+
+def pysnow_buffered(url: str, count: int, folder: Path) -> Callable[[], int]:
+    """pysnow's own reader without ``stream``: the answer in one piece, rows as dicts."""
+    return _pysnow(url, count, is_stream=False)
+
+
+def _pysnow(url: str, count: int, *, is_stream: bool) -> Callable[[], int]:
     import pysnow
 
     host = url.partition("://")[2]
@@ -309,8 +116,42 @@ def pysnow_stream(url: str, count: int, folder: Path) -> Callable[[], int]:
     client.session.trust_env = False
     incidents = client.resource(api_path="/table/incident")
     incidents.parameters.exclude_reference_link = True
-    next(incidents.get(query={}, limit=1, fields=list(SN_FIELDS), stream=True).all())
-    return lambda: sum(1 for _ in incidents.get(query={}, limit=count, fields=list(SN_FIELDS), stream=True).all())
+
+    def read(limit: int) -> int:
+        return sum(1 for _ in incidents.get(query={}, limit=limit, fields=list(SN_FIELDS), stream=is_stream).all())
+
+    read(1)
+    return lambda: read(count)
+
+
+def pysnc(url: str, count: int, folder: Path) -> Callable[[], int]:
+    """PySNC, ServiceNow's own client: a ``GlideRecord`` walked to its end, every field read."""
+    from pysnc import ServiceNowClient
+
+    session = requests.Session()
+    session.trust_env = False
+    session.auth = SN_USER
+    session.mount("https://", _Plain())
+    client = ServiceNowClient(url.replace("http://", "https://", 1), session, auto_retry=False)
+
+    def read(limit: int) -> int:
+        record = client.GlideRecord("incident", batch_size=5_000)
+        record.fields = list(SN_FIELDS)
+        record.display_value = False
+        record.limit = limit
+        record.query()
+        return sum(1 for row in record if row.get_value("sys_id"))
+
+    read(1)
+    return lambda: read(count)
+
+
+class _Plain(requests.adapters.HTTPAdapter):
+    """PySNC takes https addresses only; the pages are served without TLS."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        request.url = (request.url or "").replace("https://", "http://", 1)
+        return super().send(request, *args, **options)
 
 
 def jira_issues(url: str, count: int, folder: Path) -> Callable[[], int]:
@@ -323,48 +164,13 @@ def jira_issues(url: str, count: int, folder: Path) -> Callable[[], int]:
     return lambda: len(client.enhanced_search_issues(JIRA_JQL, maxResults=count, fields=wanted, expand="changelog"))
 
 
-def _servicenow_pages(url: str) -> Iterator[bytes]:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.auth = SN_USER
-        condition = "sys_updated_on>=1970-01-01 00:00:00"
-        while True:
-            params = {
-                "sysparm_query": f"{condition}^ORDERBYsys_updated_on^ORDERBYsys_id",
-                "sysparm_fields": ",".join(SN_FIELDS),
-                "sysparm_limit": "5000",
-                "sysparm_exclude_reference_link": "true",
-                "sysparm_no_count": "true",
-            }
-            body = session.get(f"{url}/api/now/table/incident", params=params, timeout=90).content
-            if len(body) < 20:
-                return
-            yield body
-            last = msgspec.json.decode(body[body.rindex(b"{") : -2])
-            at = last["sys_updated_on"]
-            condition = f"sys_updated_on>{at}^NQsys_updated_on={at}^sys_id>{last['sys_id']}"
-
-
-def _jira_pages(url: str) -> Iterator[bytes]:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.auth = JIRA_USER
-        body: dict[str, Any] = {"jql": JIRA_JQL, "fields": list(JIRA_FIELDS), "maxResults": 100, "expand": "changelog"}
-        while True:
-            content = session.post(f"{url}/rest/api/3/search/jql", json=body, timeout=90).content
-            yield content
-            tail = content[content.rindex(b"],") + 2 :]
-            token = msgspec.json.decode(b"{" + tail).get("nextPageToken")
-            if token is None:
-                return
-            body["nextPageToken"] = token
-
-
 CASES: dict[str, Callable[[str, int, Path], Callable[[], int]]] = {
     "servicenow.ours": servicenow_ours,
     "servicenow.by_hand": servicenow_by_hand,
     "servicenow.transfer": servicenow_transfer,
     "servicenow.pysnow_stream": pysnow_stream,
+    "servicenow.pysnow_buffered": pysnow_buffered,
+    "servicenow.pysnc": pysnc,
     "jira.ours": jira_ours,
     "jira.by_hand": jira_by_hand,
     "jira.transfer": jira_transfer,
