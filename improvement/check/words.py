@@ -109,11 +109,16 @@ def sentences(
     figures_de = f" Schätzung: {_german(effect)}, Intervall {_german(interval)}." if effect else ""
     start = "So far (provisional): " if is_provisional else ""
     start_de = "Bisher (vorläufig): " if is_provisional else ""
-    tail = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
-    tail_de = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes_de)
-    word = verdict.value if is_provisional else verdict.value.capitalize()
-    word_de = VERDICT_DE[verdict] if is_provisional else VERDICT_DE[verdict].capitalize()
+    tail = "".join(f" {_sentence_case(note)}." for note in notes)
+    tail_de = "".join(f" {_sentence_case(note)}." for note in notes_de)
+    word = verdict.value if is_provisional else _sentence_case(verdict.value)
+    word_de = VERDICT_DE[verdict] if is_provisional else _sentence_case(VERDICT_DE[verdict])
     return f"{start}{word}: {english}.{figures}{tail}", f"{start_de}{word_de}: {german}.{figures_de}{tail_de}"
+
+
+def _sentence_case(text: str) -> str:
+    """The first letter large, the others as they are: German nouns keep theirs."""
+    return text[:1].upper() + text[1:]
 
 
 def _german(text: str) -> str:
