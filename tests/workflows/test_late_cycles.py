@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
+import pyarrow as pa
 import pytest
 from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError
+from improvement.records import SCHEMAS, RecordKind
+from improvement.review import json_schema
 from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
-from workflows import access, commands, cycle, opening
-from workflows.models import Action, Connection, LedgerEntry, Role, RuleVersion
+from workflows import access, commands, cycle, ledger, opening, reviewing
+from workflows.models import Action, Connection, LedgerEntry, ReviewRecord, Role, RuleVersion
 
 pytestmark = pytest.mark.django_db
 GOOD, BAD = {0: 0.08}, {0: 0.1, 74: 0.26, 86: 0.03}
@@ -32,8 +36,8 @@ def ran(platform: MemoryPlatform, at: datetime) -> cycle.CycleSummary:
     return summary
 
 
-def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: datetime) -> None:
-    platform = a_platform()
+def an_action_that_is_live(platform: MemoryPlatform, monday: datetime) -> Action:
+    """Opened by the rule, approved in July, live on 25 August."""
     olga, paul = a_person("olga", Role.SERVICE_OWNER), a_person("paul", Role.APPROVER)
     for week in range(2):
         ran(platform, monday + timedelta(weeks=week))
@@ -42,8 +46,12 @@ def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: dat
     commands.plan(olga, code, at=at, hypothesis="A second shift.", golive=LIVE)
     commands.submit(olga, code, at=at)
     commands.approve(paul, code, at=at)
-    commands.golive(olga, code, at=monday + timedelta(weeks=8), on=LIVE)
-    first = Action.objects.get().looks.order_by("due_at")[0]
+    return commands.golive(olga, code, at=monday + timedelta(weeks=8), on=LIVE)
+
+
+def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    first = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]
 
     def computed(at: datetime) -> tuple[str, float]:
         ran(platform, at)
@@ -55,6 +63,38 @@ def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: dat
         punctual = computed(first.due_at + timedelta(days=1))
         transaction.set_rollback(True)
     assert computed(first.due_at + timedelta(weeks=7)) == punctual
+
+
+def rewritten(platform: MemoryPlatform, at: datetime) -> None:
+    """What an SLA repair does: clocks of Mail since September were breached after all."""
+    rows = platform._tables[RecordKind.SLA].to_pylist()
+    for row in rows:
+        if row["ticket_id"].startswith("Mail-") and int(row["ticket_id"].split("-")[1]) >= 86:
+            row |= {"is_breached": True, "updated_at": at}
+    platform._tables[RecordKind.SLA] = pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.SLA])
+
+
+def test_later_data_that_change_a_published_review_are_an_addendum(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    action = an_action_that_is_live(platform, monday)
+    final = action.looks.get(kind="final")
+    ran(platform, final.due_at + timedelta(days=1))
+    published = reviewing.published(ReviewRecord.objects.get(kind="final"))
+    commands.decide(action.owner, action.code, "standardise", at=final.due_at + timedelta(days=2))
+    first, second, _ = action.looks.filter(kind="sustain").order_by("due_at")
+    rewritten(platform, first.due_at - timedelta(days=3))
+    ran(platform, first.due_at + timedelta(days=1))
+    addendum = ReviewRecord.objects.get(kind="addendum")
+    assert addendum.document["addendum_to"] == ReviewRecord.objects.get(kind="final").code
+    assert (published["verdict"], addendum.document["verdict"]) == ("improved", "worse")
+    assert addendum.document["restatement_seq"] == 1
+    jsonschema.validate(reviewing.published(addendum), json_schema())
+    again = reviewing.published(ReviewRecord.objects.get(kind="final"))
+    assert (again["verdict"], again["verdict_sha256"]) == (published["verdict"], published["verdict_sha256"])
+    assert any("/note/addendum-" in key for key in platform.effects)
+    ran(platform, second.due_at + timedelta(days=1))
+    assert ReviewRecord.objects.filter(kind="addendum").count() == 1  # nothing changed since
+    assert ledger.verify().is_ok
 
 
 def test_a_rule_is_live_at_the_next_cycle_and_gone_when_its_file_is(home: Path, monday: datetime) -> None:

@@ -8,19 +8,18 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from improvement.check import compute_look
-from improvement.errors import GuardRefused, Place, RegelkreisError
-from improvement.evidence.canonical import digest, sha256_hex
+from improvement.errors import GuardRefused, RegelkreisError
+from improvement.evidence.canonical import digest
 from improvement.pdca import SUSTAINED_VERDICTS, Event, State
-from workflows import ledger, loop, measuring, outbox, planning
+from workflows import ledger, loop, outbox
 from workflows.consequences import schedule_next_half_year
-from workflows.models import Action, Look, LookKind
-from workflows.steps.review import record_look, record_missed
+from workflows.models import Action, Look, LookKind, ReviewRecord
+from workflows.steps.looking import changes, final_look, read_look
+from workflows.steps.review import record_addendum, record_look, record_missed
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
 GRACE = timedelta(days=14)
-SUSTAIN_WINDOW_WEEKS = 13
 
 
 @dataclass(slots=True)
@@ -70,44 +69,12 @@ def slip(connection: str, as_of: datetime) -> list[str]:
 
 def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRunResult) -> None:
     action, plan = look.action, look.plan
-    if digest(plan.document) != plan.sha256:
-        raise RegelkreisError(
-            f"Plan version {plan.version} is not the one that was approved: its digest differs.",
-            where=Place(record=action.code),
-            mend="Somebody edited the database. `regelkreis evidence verify` says what else was touched.",
-        )
-    check_plan = measuring.check_plan(action, plan)
-    windows = check_plan.windows
-    if look.kind == LookKind.SUSTAIN:
-        last = planning.sustain_from(action, planning.standardised_at(action)) + look.week_no - 1
-        first_after = last - SUSTAIN_WINDOW_WEEKS + 1
-    else:
-        last = windows.after_from + look.week_no - 1
-        first_after = windows.after_from
-    query = measuring.query_of(action, stratum=measuring.STRATUM)
-    first = windows.trigger[0] - measuring.LONG_REFERENCE_WEEKS
     # What was known when it fell due: however late the cycle comes, the look is the one a punctual cycle had seen.
-    found = measuring.read(warehouse, query, as_of=look.due_at, first_week=first, last_week=last)
-    planned = {name: found.scopes[name] for name in check_plan.controls if name in found.scopes}
-    busy = measuring.acting_controls(action, planned, first_week=windows.reference[0], at=look.due_at)
-    controls = {name: found.by_scope[name] for name in planned if name not in busy}
-    concurrent = measuring.concurrent_changes(warehouse, action, first_after, last)
-    outcome = compute_look(
-        check_plan,
-        found.by_scope.get(action.scope_key),
-        controls,
-        look=look.week_no,
-        kind=look.kind,
-        last_week=last,
-        dropped_controls=tuple((name, "got an action of its own") for name in sorted(busy)),
-        final=_final_result(action) if look.kind == LookKind.SUSTAIN else None,
-        concurrent_changes=tuple(concurrent["numbers"]),
-        high_risk_changes=tuple(concurrent["high_risk"]),
-        has_other_action=measuring.other_action(action, first_week=windows.reference[0], last_week=last),
-    )
+    reading = read_look(warehouse, look, known_at=look.due_at)
+    outcome = reading.outcome
     look.computed_at = as_of
     look.data_as_of = look.due_at
-    look.inputs_sha256 = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
+    look.inputs_sha256 = reading.inputs_sha256
     look.result = outcome.as_dict()
     look.verdict = outcome.verdict.value
     if look.kind == LookKind.LOOK:
@@ -131,10 +98,27 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
         },
     )
     result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
-    record_look(look, at=as_of, picture=_picture(look, warehouse, last))
+    record_look(look, at=as_of, picture=_picture(look, warehouse, reading.last_week))
     follow_verdict(look, as_of=as_of)
     if look.kind == LookKind.FINAL:
         result.verdicts.append(f"{action.code}: {look.verdict}")
+    elif look.kind == LookKind.SUSTAIN:
+        _restate(warehouse, look, as_of)
+
+
+def _restate(warehouse: Warehouse, look: Look, as_of: datetime) -> None:
+    """Read the final look once more with what is known now; where later data change it, an addendum says so.
+
+    The published review and the action stay as they are: people decided on what was known then.
+    """
+    final = final_look(look.action)
+    published = final.reviews.filter(kind=LookKind.FINAL).first() if final is not None else None
+    if final is None or published is None:
+        return
+    reading = read_look(warehouse, final, known_at=look.due_at)
+    last = ReviewRecord.objects.filter(action=look.action, document__addendum_to=published.code).order_by("-id").first()
+    if changes(last.document if last is not None else published.document, reading.outcome):
+        record_addendum(published, reading, known_at=look.due_at, at=as_of)
 
 
 def _picture(look: Look, warehouse: Warehouse, last: int) -> str | None:
@@ -173,11 +157,6 @@ def _tell_owner(action: Action, look: Look, as_of: datetime) -> None:
     outbox.note(action, f"gone-{look.cycle_no}-{look.round_no}-{look.week_no}", text, at=as_of)
     payload = {"week": look.week_no, "verdict": look.verdict, "owner": action.owner.uid if action.owner else ""}
     ledger.append("owner.told", subject=action.code, actor=ledger.ENGINE, at=as_of, payload=payload)
-
-
-def _final_result(action: Action) -> dict[str, object] | None:
-    final = action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
-    return final.result if final is not None else None
 
 
 def _notice_missed(connection: str, as_of: datetime, result: CheckRunResult) -> None:

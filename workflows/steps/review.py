@@ -7,9 +7,10 @@ from typing import Any
 
 from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.records import Outbound, OutboundFile, Verb
-from improvement.review import SCHEMA_VERSION
+from improvement.review import SCHEMA_VERSION, ReviewKind
 from workflows import ledger, outbox, reviewing
-from workflows.models import Look, LookKind, ReviewRecord
+from workflows.models import Action, Look, LookKind, ReviewRecord
+from workflows.steps.looking import Reading
 
 ANNOUNCED = (LookKind.FINAL, LookKind.SUSTAIN)
 
@@ -32,6 +33,29 @@ def record_missed(look: Look, *, at: datetime) -> ReviewRecord:
     """Record that a due review was not held in its grace period, and say so on the platform."""
     record = _freeze(look, "missed", _engine_part(look, kind="missed"), at)
     outbox.note(look.action, f"missed-{_name(look)}", reviewing.note_text(record), at=at, review=record)
+    return record
+
+
+def record_addendum(published: ReviewRecord, reading: Reading, *, known_at: datetime, at: datetime) -> ReviewRecord:
+    """Say that later data change a published review; the review itself never changes."""
+    earlier = ReviewRecord.objects.filter(action=published.action, document__addendum_to=published.code).count()
+    results = reading.outcome.as_dict()
+    document = {
+        **published.document,
+        "kind": ReviewKind.ADDENDUM.value,
+        "addendum_to": published.code,
+        "restatement_seq": earlier + 1,
+        "computed_at": at.isoformat(),
+        "data_as_of": known_at.isoformat(),
+        "inputs_sha256": reading.inputs_sha256,
+        "results": results,
+        "verdict": results["verdict"],
+        "reason": results.get("reason", ""),
+        "sentence": results.get("sentence", ""),
+    }
+    record = _frozen(published.action, None, published.cycle_no, ReviewKind.ADDENDUM.value, document, at)
+    name = f"addendum-{published.code.lower()}-{earlier + 1}"
+    outbox.note(published.action, name, reviewing.note_text(record), at=at, review=record)
     return record
 
 
@@ -73,22 +97,23 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
 
 
 def _freeze(look: Look, kind: str, document: dict[str, Any], at: datetime) -> ReviewRecord:
+    return _frozen(look.action, look, look.cycle_no, kind, document, at)
+
+
+def _frozen(
+    action: Action, look: Look | None, cycle_no: int, kind: str, document: dict[str, Any], at: datetime
+) -> ReviewRecord:
     record = ReviewRecord.objects.create(
-        action=look.action,
+        action=action,
         look=look,
-        cycle_no=look.cycle_no,
+        cycle_no=cycle_no,
         kind=kind,
         document=document,
         verdict_sha256=sha256_hex(canonical(document)),
         recorded_at=at,
     )
-    ledger.append(
-        "review.recorded",
-        subject=look.action.code,
-        actor=ledger.ENGINE,
-        at=at,
-        payload={"review": record.code, "kind": kind, "verdict_sha256": record.verdict_sha256},
-    )
+    payload = {"review": record.code, "kind": kind, "verdict_sha256": record.verdict_sha256}
+    ledger.append("review.recorded", subject=action.code, actor=ledger.ENGINE, at=at, payload=payload)
     return record
 
 
