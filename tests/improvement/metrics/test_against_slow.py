@@ -107,6 +107,7 @@ def contacts(draw: Any) -> Contact:
     )
 
 
+@pytest.mark.timeout(300)  # some seven hundred queries
 @given(
     st.lists(tickets(), max_size=25),
     st.lists(clocks(), max_size=25),
