@@ -15,6 +15,7 @@ from workflows.models import Action, Look, LookKind
 from workflows.warehouse import Warehouse
 
 SUSTAIN_WINDOW_WEEKS = 13
+SAME_EFFECT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,10 @@ def final_look(action: Action) -> Look | None:
 
 def changes(document: Mapping[str, Any], outcome: CheckResult) -> bool:
     """Whether a later reading says something else than a review record: another verdict, or another effect."""
-    before = document.get("results") or {}
-    effects = before.get("effect"), outcome.effect
-    if None in effects:
-        return document.get("verdict") != outcome.verdict.value or effects[0] is not effects[1]
-    return document.get("verdict") != outcome.verdict.value or abs(effects[0] - effects[1]) > 1e-9
+    before, now = (document.get("results") or {}).get("effect"), outcome.effect
+    if document.get("verdict") != outcome.verdict.value or (before is None) != (now is None):
+        return True
+    return before is not None and now is not None and abs(before - now) > SAME_EFFECT
 
 
 def _final_result(action: Action) -> dict[str, object] | None:
