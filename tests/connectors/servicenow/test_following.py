@@ -91,6 +91,26 @@ def test_the_flow_comes_home_with_the_people_who_moved_it(story: Story) -> None:
     assert (state.state, state.close_code, state.state_changed_at) == ("closed", "successful", END)
 
 
+@pytest.mark.parametrize(("answer", "state"), [("rejected", "accepted"), ("cancelled", "assess")])
+def test_a_rejected_and_a_lapsed_approval_come_home_as_they_are(story: Story, answer: str, state: str) -> None:
+    story.assess()
+    (row,) = story.admin.find("sysapproval_approver", f"sysapproval={story.ref.id}^state=requested")
+    who = story.paul if answer == "rejected" else story.admin  # pending ones lapse by the platform itself
+    who.change("sysapproval_approver", row["sys_id"], state=answer)
+    (approval,) = story.state.approvals
+    assert (approval.approver, approval.state) == ("paul.prover", answer)
+    assert story.state.state == state
+
+
+def test_every_approval_of_a_second_round_comes_home_beside_the_first(story: Story) -> None:
+    story.assess()
+    story.approve()
+    story.push("Assess", work_notes="a new plan")
+    approvals = story.state.approvals
+    assert sorted(approval.state for approval in approvals) == ["approved", "requested"]
+    assert len({approval.id for approval in approvals}) == 2
+
+
 def test_due_date_tasks_and_comments_come_home_but_our_own_notes_do_not(story: Story) -> None:
     story.connector.write(
         Outbound(verb=Verb.TASK, key="ACT-7/task/1", action_id="ACT-7", fields={"title": "Hire", "due": "2025-07-01"}),
