@@ -39,11 +39,9 @@ def compiled(
     action = action_of(document.action, metadata.title, key, problems)
     check = check_of(document.check, key, problems, metric)
     flow_down = flow_down_of(spec.flow_down, key, target, problems, metric)
+    samples = _samples(document, metric, by, limits, problems)
     if problems.errors or target is None:
         return None
-    samples = spec.trigger.min_samples
-    if samples is None:
-        samples = 0 if metric.family == "count" or metric.is_snapshot else DEFAULT_SAMPLES
     return versioned(
         Rule(
             id=metadata.id,
@@ -79,6 +77,21 @@ def compiled(
             place=problems.place(("metadata", "id")),
         )
     )
+
+
+def _samples(document: RuleDocument, metric: Metric, by: tuple[str, ...], limits: Limits, problems: Problems) -> int:
+    """How many samples a value needs; a value must never rest on so few records that they can be one person's.
+
+    Records carry no people, so their number is the most people they can come from.
+    """
+    given = document.spec.trigger.min_samples
+    default = 0 if metric.family == "count" or metric.is_snapshot else max(DEFAULT_SAMPLES, limits.min_people)
+    samples = default if given is None else given
+    is_personal = "survey.kind" in metric.where_keys or "assignment_group" in by
+    if is_personal and samples < limits.min_people:
+        what = f"On {samples} samples a value can be that of one person; at least {limits.min_people} are needed."
+        problems.add(("spec", "trigger", "min_samples"), what, f"Use {limits.min_people} or more (limits.min_people).")
+    return samples
 
 
 def _every(document: RuleDocument, problems: Problems) -> int:

@@ -345,3 +345,33 @@ def test_hostile_files_are_refused_quickly(tmp_path: Path, text: str, what: str)
     errors = told(path)
     assert any(what in error[2] for error in errors), errors
     assert all(error[0] is not None and error[1] is not None for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_refused"),
+    [
+        ("metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w, min_samples: 4}", True),
+        ("metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w, min_samples: 5}", False),
+        ("metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w}", False),
+        ("by: [customer, assignment_group]\ntrigger: {for: 2w, min_samples: 2}", True),
+        ("trigger: {for: 2w, min_samples: 2}", False),
+    ],
+)
+def test_no_value_may_be_that_of_one_person(tmp_path: Path, spec: str, is_refused: bool) -> None:
+    if not is_refused:
+        assert a_rule(tmp_path, spec)
+        return
+    with pytest.raises(ManyErrors, match=r"can be that of one person; at least 5 are needed. Use 5 or more"):
+        a_rule(tmp_path, spec)
+
+
+def test_a_folder_may_ask_for_more_people(tmp_path: Path) -> None:
+    a_file(
+        tmp_path,
+        "apiVersion: regelkreis/v1\nkind: Defaults\nspec: {limits: {min_people: 8}}\n",
+        name="defaults.yaml",
+    )
+    spec = "metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w, min_samples: 7}"
+    a_rule(tmp_path, spec)
+    (refused,) = check_paths([tmp_path]).errors
+    assert "at least 8" in str(refused)
