@@ -49,7 +49,7 @@ def person_of_account(connection: str, account: str | None) -> Person | None:
     if not account or is_integration_account(connection, account):
         return None
     identity = Identity.objects.select_related("person").filter(connection=connection, account=account).first()
-    return identity.person if identity else None
+    return identity.person if identity and identity.person.is_active else None
 
 
 def is_integration_account(connection: str, account: str) -> bool:
@@ -76,7 +76,9 @@ def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Pers
         return named
     candidates = [
         grant
-        for grant in Grant.objects.select_related("person").filter(role=role_or_user, person__is_local_admin=False)
+        for grant in Grant.objects.select_related("person").filter(
+            role=role_or_user, person__is_local_admin=False, person__is_active=True
+        )
         if grant.covers(connection, scope)
     ]
     if not candidates:
@@ -88,7 +90,9 @@ def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Pers
 
 def may(person: Person, role: Role, action: Action) -> bool:
     """Whether a person holds the role for the action's scope."""
-    return any(grant.covers(action.connection, action.scope) for grant in person.grants.filter(role=role))
+    return person.is_active and any(
+        grant.covers(action.connection, action.scope) for grant in person.grants.filter(role=role)
+    )
 
 
 def add_person(
@@ -131,8 +135,31 @@ def grant(
     return row
 
 
+def revoke(person: Person, role: Role, *, at: datetime, by: Person) -> int:
+    """Take a role away, with all its limits; returns how many grants that were."""
+    with transaction.atomic():
+        count, _ = Grant.objects.filter(person=person, role=role).delete()
+        if count:
+            payload = {"role": role.value, "grants": count}
+            ledger.append("user.revoked", subject=person.uid, actor=by.uid, at=at, payload=payload)
+    return count
+
+
+def disable(person: Person, *, at: datetime, by: Person) -> None:
+    """Shut a person out: no sign-in, no token. What they did stays theirs."""
+    if person.is_local_admin:
+        raise InputError("The local administrator stays.", mend="Somebody has to be able to let others in.")
+    with transaction.atomic():
+        person.is_active = False
+        person.save(update_fields=["is_active"])
+        tokens, _ = Token.objects.filter(person=person).delete()
+        ledger.append("user.disabled", subject=person.uid, actor=by.uid, at=at, payload={"tokens": tokens})
+
+
 def new_token(person: Person, *, label: str, at: datetime, by: Person) -> str:
     """Make a personal token and return it; this is the only time it can be read."""
+    if not person.is_active:
+        raise InputError(f"“{person.username}” is disabled.", mend="Add a new user for them.")
     secret = f"rk_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         Token.objects.create(person=person, digest=Token.digest_of(secret), label=label, created_at=at)

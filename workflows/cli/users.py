@@ -9,7 +9,7 @@ import typer
 from workflows.cli.session import actor, moment, start
 
 if TYPE_CHECKING:
-    from workflows.models import Grant, Person
+    from workflows.models import Grant, Person, Role
 
 group = typer.Typer(help="People, roles, tokens, platform accounts.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The user name.")]
@@ -85,15 +85,11 @@ def grant(
 ) -> None:
     """Give a role, limited to a part of the organisation where limits are given."""
     admin = _admin()
-    from improvement.errors import InputError
     from workflows import access
-    from workflows.models import Role
 
-    if role not in Role.values:
-        raise InputError(f"“{role}” is no role.", mend=f"Roles: {', '.join(Role.values)}.")
     given = access.grant(
         access.person_named(name),
-        Role(role),
+        _role(role),
         at=moment(None),
         by=admin,
         connection=connection,
@@ -102,6 +98,31 @@ def grant(
         country=country,
     )
     _answer(as_json, f"{name} is {_limited(given)}.", user=name, role=_limited(given))
+
+
+@group.command()
+def revoke(
+    name: Name,
+    role: Annotated[str, typer.Option(help="The role to take away, with all its limits.")],
+    as_json: Json = False,
+) -> None:
+    """Take a role away."""
+    admin = _admin()
+    from workflows import access
+
+    count = access.revoke(access.person_named(name), _role(role), at=moment(None), by=admin)
+    text = f"{name} is no {role} any more." if count else f"{name} was no {role}."
+    _answer(as_json, text, user=name, role=role, grants=str(count))
+
+
+@group.command()
+def disable(name: Name, as_json: Json = False) -> None:
+    """Shut somebody out: no sign-in, no token. What they did stays theirs."""
+    admin = _admin()
+    from workflows import access
+
+    access.disable(access.person_named(name), at=moment(None), by=admin)
+    _answer(as_json, f"{name} is shut out.", user=name)
 
 
 @group.command()
@@ -131,6 +152,15 @@ def link(
 
     access.link_account(access.person_named(name), connection, account, at=moment(None), by=admin)
     _answer(as_json, f"{account} on {connection} is {name}.", user=name, connection=connection, account=account)
+
+
+def _role(text: str) -> Role:
+    from improvement.errors import InputError
+    from workflows.models import Role
+
+    if text not in Role.values:
+        raise InputError(f"“{text}” is no role.", mend=f"Roles: {', '.join(Role.values)}.")
+    return Role(text)
 
 
 def _answer(as_json: bool, text: str, **facts: str) -> None:

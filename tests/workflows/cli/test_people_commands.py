@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from improvement.errors import GuardRefused, PermissionMissing
+from improvement.errors import GuardRefused, InputError, PermissionMissing
 from tests.workflows.build import OPENED, a_person, an_action, an_approver, an_owner, live, looked
 from workflows import access
 from workflows.cli.main import build
-from workflows.models import Action, LookKind, Role
+from workflows.models import Action, LedgerEntry, LookKind, Role
 
 pytestmark = pytest.mark.django_db
 AT = (OPENED + timedelta(weeks=30)).isoformat()
@@ -93,6 +93,23 @@ def test_the_goal_is_refused_in_the_metrics_own_terms(home: object) -> None:
     run("olga", "actions", "plan", action.code, "--hypothesis", "A shift.", "--golive", "2025-09-15", "--as-of", AT)
     with pytest.raises(GuardRefused, match=r"-10%.*odds ratio 0\.27.*give a reason"):
         run("olga", "actions", "submit", action.code, "--as-of", AT)
+
+
+def test_whoever_is_shut_out_does_nothing_any_more(action: Action) -> None:
+    with pytest.raises(InputError, match="stays"):
+        run("admin", "users", "disable", "admin")
+    run("olga", "actions", "override", action.code, "--reason", "A strike.", "--as-of", AT)
+    paul = access.person_named("paul")
+    token = access.new_token(paul, label="old", at=OPENED, by=access.local_admin())
+    assert said("admin", "users", "revoke", "paul", "--role", "approver")["grants"] == "1"
+    with pytest.raises(PermissionMissing, match="no approver"):
+        run("paul", "actions", "override", action.code, "--second", "--as-of", AT)
+    run("admin", "users", "disable", "paul")
+    with pytest.raises(PermissionMissing, match="not valid"):
+        access.person_of_token(token)
+    assert access.person_of_account("snow", "paul") is None
+    kinds = {"user.revoked", "user.disabled"}
+    assert {entry.type for entry in LedgerEntry.objects.filter(subject=paul.uid)} >= kinds
 
 
 def test_users_answer_in_json(home: object) -> None:
