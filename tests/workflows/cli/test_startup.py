@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_init_makes_a_home_one_can_work_in_and_repeats_harmlessly(tmp_path: Path
     assert json.loads(listed.stdout) == []
     verified = regelkreis(tmp_path / "home", "evidence", "verify", "--json")
     assert json.loads(verified.stdout)["ok"] is True
+
+
+def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
+    assert regelkreis(tmp_path, "init").returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = regelkreis(tmp_path, "serve", "--port", str(port))
+    assert done.returncode == 2
+    assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in done.stderr
+    assert "--port" in done.stderr
 
 
 def test_a_token_that_is_nobodys_is_refused(tmp_path: Path) -> None:
