@@ -34,14 +34,18 @@ class Guard(_Numbers):
     name: str
     status: Literal["passed", "failed", "not computed"]
     detail: str = ""
+    detail_de: str = ""
+    is_asked: Annotated[bool, Field(description="False: this kind of look does not ask for it.")] = True
     figures: dict[str, float | int | str] = {}
 
 
 class WindowFacts(_Numbers):
-    """What a window of the plan holds: its ISO weeks, those with volume, those without, events and volume."""
+    """What a window of the plan holds: its ISO weeks and days, weeks with volume, those without, events, volume."""
 
     first_week: str
     last_week: str
+    first_day: Annotated[str, Field(description="The Monday the window begins with.")] = ""
+    last_day: Annotated[str, Field(description="The Sunday it ends with.")] = ""
     weeks: int
     gaps: int
     events: float
@@ -52,16 +56,23 @@ class WindowFacts(_Numbers):
 class Results(_Numbers):
     """Every number of one look. ``effect``, ``low`` and ``high`` are in ``unit``; null: not computed."""
 
+    action: str = ""
+    kind: str = ""
     verdict: VerdictText
     reason: str = ""
     sentence: str = ""
+    sentence_de: str = ""
     provisional: bool = False
     metric: str = ""
     metric_version: int = 1
+    metric_unit: str = ""
+    direction: Annotated[str, Field(description="Which way is better: lower or higher.")] = ""
     unit: str = ""
     effect: Number = None
     low: Number = None
     high: Number = None
+    effect_text: str = ""
+    interval_text: str = ""
     goal: str = ""
     min_effect: str = ""
     goal_met: bool | None = None
@@ -69,16 +80,25 @@ class Results(_Numbers):
     link_effect: Annotated[Number, Field(description="The effect on the link scale of the model.")] = None
     link_se: Annotated[Number, Field(description="Its standard error, inflated for autocorrelation.")] = None
     bound: Annotated[Number, Field(description="The O'Brien–Fleming bound of this look, as |z|.")] = None
+    quantile: Annotated[Number, Field(description="The t quantile with the same tail as the bound.")] = None
+    p_value: Annotated[Number, Field(description="Two-sided; knows nothing of the other looks.")] = None
     phi: Annotated[Number, Field(description="Dispersion.")] = None
     rho: Annotated[Number, Field(description="Lag-1 autocorrelation of the residuals, corrected and clipped.")] = None
     df: int | None = None
+    control_tau: Annotated[Number, Field(description="How far the controls disagree (DerSimonian–Laird).")] = None
+    tau_weeks: Annotated[int, Field(description="At how many weeks times are restricted; 0: they are not.")] = 0
+    recording_delay_days: Annotated[int, Field(description="How long the look waited for late records.")] = 0
+    absolute: Annotated[dict[str, Number], Field(description="The effect in the metric's own unit.")] = {}
     naive: Annotated[dict[str, Number], Field(description="The plain before–after figures, for comparison.")] = {}
+    naive_text: str = ""
     windows: dict[str, WindowFacts | None] = {}
     controls: list[str] = []
     controls_excluded: Annotated[list[list[str]], Field(description="Scope and reason.")] = []
     guards: list[Guard] = []
     notes: list[str] = []
     concurrent_changes: int = 0
+    concurrent_change_numbers: list[str] = []
     conclusive_by: str = ""
     method: str = ""
-    versions: dict[str, str] = {}
+    versions: Annotated[dict[str, str], Field(description="Of the libraries it was computed with.")] = {}
+    data_sha256: str = ""

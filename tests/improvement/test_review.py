@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
 import pytest
+from pydantic import BaseModel
 
-from improvement.check.model import CheckResult, Verdict
+from improvement.check.model import CheckResult, GuardResult, Verdict, WindowFacts
 from improvement.evidence.canonical import digest
 from improvement.review import (
     SCHEMA_FILE,
@@ -21,7 +23,8 @@ from improvement.review import (
     json_schema,
     plain_words,
 )
-from improvement.review_results import VerdictText
+from improvement.review_results import Guard, Results, VerdictText
+from improvement.review_results import WindowFacts as PublishedWindow
 from improvement.review_words import VERDICTS
 
 ROOT = Path(__file__).parents[2]
@@ -217,6 +220,14 @@ def test_the_published_schema_is_current(tmp_path: Path) -> None:
         "Run: python -c 'from pathlib import Path; from improvement.review import export_schema; "
         'export_schema(Path("."))\''
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "published"), [(CheckResult, Results), (GuardResult, Guard), (WindowFacts, PublishedWindow)]
+)
+def test_every_number_of_the_check_is_published_by_name(found: type, published: type[BaseModel]) -> None:
+    names = {field.name for field in dataclasses.fields(found)}
+    assert {{"is_provisional": "provisional"}.get(name, name) for name in names} == set(published.model_fields)
 
 
 def test_the_verdicts_are_those_of_the_check() -> None:
