@@ -185,6 +185,8 @@ LINK_TYPES: dict[str, tuple[str, str, str]] = {
     "10003": ("Relates", "relates to", "relates to"),
 }
 
+FILTERS = {"10000": ("All incidents", "project = OPS AND issuetype = Incident ORDER BY created DESC")}
+
 # --- fields ---------------------------------------------------------------------------------------------------
 
 _SELECT = "com.atlassian.jira.plugin.system.customfieldtypes:select"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from connectors.sandbox.jira import catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
@@ -88,22 +90,28 @@ def attach(call: Call, key: str) -> Answer:
 
 
 def attachment(call: Call, id: str) -> Answer:
-    """``GET /attachment/{id}``."""
-    return text_answer(call.renderer.attachment(_attachment(call, id)))
+    """``GET|DELETE /attachment/{id}``."""
+    issue, found = _attachment(call, id)
+    if call.method == "GET":
+        return text_answer(call.renderer.attachment(found))
+    call.writer()
+    issue.more().attachments.remove(found)
+    call.site.touch(issue)
+    return no_content()
 
 
 def attachment_content(call: Call, id: str) -> Answer:
     """``GET /attachment/content/{id}``."""
-    found = _attachment(call, id)
+    _, found = _attachment(call, id)
     return Answer(200, found.content, content_type=found.media_type)
 
 
-def _attachment(call: Call, id: str) -> Attachment:
+def _attachment(call: Call, id: str) -> tuple[Issue, Attachment]:
     call.signed_in()
     for issue in call.site.ordered():
         for found in issue.extras.attachments if issue.extras is not None else ():
             if found.id == id:
-                return found
+                return issue, found
     raise ApiError(404, f"The attachment with id '{id}' does not exist")
 
 
@@ -140,6 +148,32 @@ def link(call: Call) -> Answer:
     return Answer(201)
 
 
+def link_of(call: Call, id: str) -> Answer:
+    """``GET|DELETE /issueLink/{id}``."""
+    ends = [
+        (issue, one)
+        for issue in call.site.ordered()
+        for one in (issue.extras.links if issue.extras is not None else ())
+        if one.id == id
+    ]
+    if not ends:
+        raise ApiError(404, f"No issue link with id '{id}' exists.")
+    if call.method == "DELETE":
+        call.writer()
+        for issue, one in ends:
+            issue.more().links.remove(one)
+            call.site.touch(issue)
+        return no_content()
+    inward, seen = next((issue, one) for issue, one in ends if one.is_outward)
+    name, inward_text, outward_text = catalogue.LINK_TYPES[seen.type_id]
+    kind = msgspec.json.encode({"id": seen.type_id, "name": name, "inward": inward_text, "outward": outward_text})
+    short = call.renderer.short
+    return text_answer(
+        f'{{"id":"{id}","self":"{call.parts.api}/issueLink/{id}","type":{kind.decode()},'
+        f'"inwardIssue":{short(inward.id)},"outwardIssue":{short(seen.other)}}}'
+    )
+
+
 def _end(call: Call, value: Any) -> Issue:
     if not isinstance(value, dict):
         raise ApiError(400, "Both inwardIssue and outwardIssue are required.")
@@ -167,19 +201,8 @@ def add_remote_link(call: Call, key: str) -> Answer:
     """``POST /issue/{key}/remotelink``: ``globalId`` updates in place; what is left out becomes null."""
     issue = call.issue(key)
     call.writer()
-    sent = call.document()
-    target = sent.get("object")
-    if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
-        raise ApiError(400, errors={"object": "'url' and 'title' are required."})
-    global_id = sent.get("globalId")
-    if global_id is not None and len(str(global_id)) > MAX_GLOBAL_ID:
-        raise ApiError(400, errors={"globalId": "The globalId must be at most 255 characters."})
-    document = {
-        "globalId": global_id,
-        "application": sent.get("application"),
-        "relationship": sent.get("relationship"),
-        "object": {name: target.get(name) for name in ("url", "title", "summary", "icon", "status")},
-    }
+    document = _remote_document(call)
+    global_id = document["globalId"]
     links = issue.more().remote_links
     known = next((one for one in links if global_id is not None and one.document["globalId"] == global_id), None)
     status = 200 if known is not None else 201
@@ -189,6 +212,40 @@ def add_remote_link(call: Call, key: str) -> Answer:
     known.document = document
     call.site.touch(issue)
     return json_answer({"id": known.id, "self": f"{call.parts.api}/issue/{issue.id}/remotelink/{known.id}"}, status)
+
+
+def remote_link(call: Call, key: str, id: str) -> Answer:
+    """``GET|PUT|DELETE /issue/{key}/remotelink/{id}``."""
+    issue = call.issue(key)
+    links = issue.extras.remote_links if issue.extras is not None else []
+    found = next((one for one in links if str(one.id) == id), None)
+    if found is None:
+        raise ApiError(404, f"The remote link with id '{id}' does not exist.")
+    if call.method == "GET":
+        return json_answer(_remote(call, issue, found))
+    call.writer()
+    if call.method == "DELETE":
+        links.remove(found)
+    else:
+        found.document = _remote_document(call)
+    call.site.touch(issue)
+    return no_content()
+
+
+def _remote_document(call: Call) -> dict[str, Any]:
+    sent = call.document()
+    target = sent.get("object")
+    if not isinstance(target, dict) or not target.get("url") or not target.get("title"):
+        raise ApiError(400, errors={"object": "'url' and 'title' are required."})
+    global_id = sent.get("globalId")
+    if global_id is not None and len(str(global_id)) > MAX_GLOBAL_ID:
+        raise ApiError(400, errors={"globalId": "The globalId must be at most 255 characters."})
+    return {
+        "globalId": global_id,
+        "application": sent.get("application"),
+        "relationship": sent.get("relationship"),
+        "object": {name: target.get(name) for name in ("url", "title", "summary", "icon", "status")},
+    }
 
 
 # --- properties, watchers, votes ------------------------------------------------------------------------------
@@ -223,28 +280,68 @@ def property_of(call: Call, key: str, name: str) -> Answer:
     return json_answer({"key": name, "value": known[name]})
 
 
+def comment_properties(call: Call, id: str) -> Answer:
+    """``GET /comment/{id}/properties``: the keys."""
+    return json_answer({"keys": [{"key": name} for name in _properties_of_comment(call, id)]})
+
+
+def comment_property(call: Call, id: str, name: str) -> Answer:
+    """``GET|PUT|DELETE /comment/{id}/properties/{name}``."""
+    known = _properties_of_comment(call, id)
+    if call.method == "PUT":
+        call.writer()
+        is_new = name not in known
+        known[name] = call.json()
+        return Answer(201 if is_new else 200)
+    if name not in known:
+        raise ApiError(404, f"The property with key '{name}' does not exist.")
+    if call.method == "DELETE":
+        call.writer()
+        del known[name]
+        return no_content()
+    return json_answer({"key": name, "value": known[name]})
+
+
+def _properties_of_comment(call: Call, id: str) -> dict[str, Any]:
+    for issue in call.site.ordered():
+        if issue.extras is not None and any(one.id == id for one in issue.extras.comments):
+            return issue.extras.comment_properties.setdefault(id, {})
+    raise ApiError(404, f"Can not find a comment for the id: {id}.")
+
+
 def watchers(call: Call, key: str) -> Answer:
-    """``GET|POST /issue/{key}/watchers``."""
+    """``GET|POST|DELETE /issue/{key}/watchers``: the body of POST names the person, nobody: oneself."""
     issue = call.issue(key)
     people = issue.more().watchers
+    if call.method == "GET":
+        directory = call.site.directory
+        shown = [call.parts.person(account) for name in people if (account := directory.named(name)) is not None]
+        is_watching = call.account is not None and call.account.name in people
+        return json_answer({"watchCount": len(people), "isWatching": is_watching, "watchers": shown})
+    author = call.writer()
+    text = call.param("accountId") or call.param("username")
     if call.method == "POST":
-        name = call.writer().name
-        if name not in people:
-            people.append(name)
-        return no_content()
-    shown = [call.parts.person(account) for name in people if (account := call.site.directory.named(name)) is not None]
-    is_watching = call.account is not None and call.account.name in people
-    return json_answer({"watchCount": len(people), "isWatching": is_watching, "watchers": shown})
+        text = str(call.json()) if call.body.strip() else ""
+    meant = call.site.directory.meant(text) if text else author
+    if meant is None:
+        raise ApiError(404, f"The user '{text}' does not exist.")
+    _present(people, meant.name, is_wanted=call.method == "POST")
+    return no_content()
 
 
 def votes(call: Call, key: str) -> Answer:
-    """``GET|POST /issue/{key}/votes``."""
+    """``GET|POST|DELETE /issue/{key}/votes``."""
     issue = call.issue(key)
     people = issue.more().voters
-    if call.method == "POST":
-        name = call.writer().name
-        if name not in people:
-            people.append(name)
+    if call.method != "GET":
+        _present(people, call.writer().name, is_wanted=call.method == "POST")
         return no_content()
     has_voted = call.account is not None and call.account.name in people
     return json_answer({"votes": len(people), "hasVoted": has_voted, "voters": []})
+
+
+def _present(people: list[str], name: str, *, is_wanted: bool) -> None:
+    if is_wanted and name not in people:
+        people.append(name)
+    elif not is_wanted and name in people:
+        people.remove(name)

@@ -15,7 +15,7 @@ MAX_BULK = 50
 
 def create(call: Call) -> Answer:
     """``POST /issue``."""
-    return json_answer(_create(call, call.document()), 201)
+    return json_answer(create_issue(call, call.document()), 201)
 
 
 def create_bulk(call: Call) -> Answer:
@@ -26,14 +26,15 @@ def create_bulk(call: Call) -> Answer:
     issues, errors = [], []
     for number, update in enumerate(updates):
         try:
-            issues.append(_create(call, update))
+            issues.append(create_issue(call, update))
         except ApiError as error:
             body = {"errorMessages": error.messages, "errors": error.errors}
             errors.append({"status": error.status, "elementErrors": body, "failedElementNumber": number})
     return json_answer({"issues": issues, "errors": errors}, 201 if issues else 400)
 
 
-def _create(call: Call, document: dict[str, Any]) -> dict[str, Any]:
+def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
+    """Create one issue; answers what the API answers."""
     author = call.writer()
     fields = dict(document.get("fields") or {})
     project = _project_of(fields.pop("project", None))
@@ -106,9 +107,11 @@ def _with_updates(call: Call, issue: Issue, document: dict[str, Any]) -> tuple[d
     comments = []
     for field_id, operations in (document.get("update") or {}).items():
         for operation in operations:
+            if not isinstance(operation, dict):
+                raise ApiError(400, errors={field_id: 'Operations are objects such as {"set": …}.'})
             for verb, value in operation.items():
                 if field_id == "comment" and verb == "add":
-                    comments.append(_comment_text(call, value))
+                    comments.append(plain_text(call, value))
                 elif field_id == "labels" and verb in ("add", "remove"):
                     labels = list(fields.get("labels", issue.labels))
                     labels = [label for label in labels if label != value] + ([value] if verb == "add" else [])
@@ -121,7 +124,8 @@ def _with_updates(call: Call, issue: Issue, document: dict[str, Any]) -> tuple[d
     return fields, comments
 
 
-def _comment_text(call: Call, value: Any) -> str:
+def plain_text(call: Call, value: Any) -> str:
+    """A comment's text as it is kept, from wiki text or a document."""
     try:
         return values.wiki(call, value.get("body") if isinstance(value, dict) else value)
     except BadValueError as mistake:
@@ -132,7 +136,11 @@ def delete(call: Call, key: str) -> Answer:
     """``DELETE /issue/{idOrKey}``."""
     issue = call.issue(key)
     call.writer()
-    call.site.delete(issue)
+    below = [found for id in (issue.extras.subtasks if issue.extras else ()) if (found := call.site.by_id(id))]
+    if below and call.param("deleteSubtasks").lower() != "true":
+        raise ApiError(400, f"The issue '{issue.key}' has subtasks. You must specify the 'deleteSubtasks' parameter.")
+    for one in (*below, issue):
+        call.site.delete(one)
     return no_content()
 
 

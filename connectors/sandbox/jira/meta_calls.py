@@ -10,8 +10,6 @@ from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, CREATE_SCREEN, FIELD_BY_ID, FIELDS, Flavour, Project
 from connectors.sandbox.jira.times import iso
 
-_FILTERS = {"10000": ("All incidents", "project = OPS AND issuetype = Incident ORDER BY created DESC")}
-
 
 def server_info(call: Call) -> Answer:
     """``GET /serverInfo``: may be asked by anyone, and tells Cloud from Data Center."""
@@ -57,14 +55,19 @@ def project_search(call: Call) -> Answer:
 
 def project(call: Call, key: str) -> Answer:
     """``GET /project/{key}`` with its issue types."""
-    found = _project(key)
-    shown = call.parts.project(found) | {"issueTypes": [call.parts.issue_type(kind) for kind in found.types]}
-    return json_answer(shown)
+    found = project_named(key)
+    of_project = {kind: list(call.site.shelf[kind].values()) for kind in ("version", "component")}
+    kept = {
+        f"{kind}s": [one for one in everything if one["project"] == found.key]
+        for kind, everything in of_project.items()
+    }
+    kinds = [call.parts.issue_type(kind) for kind in found.types]
+    return json_answer(call.parts.project(found) | kept | {"issueTypes": kinds, "roles": {}})
 
 
 def project_statuses(call: Call, key: str) -> Answer:
     """``GET /project/{key}/statuses``: the statuses of every issue type's workflow."""
-    found = _project(key)
+    found = project_named(key)
     steps = {found.start.id: found.start} | {transition.to.id: transition.to for transition in found.workflow}
     shown = [call.parts.status(status) for status in steps.values()]
     return json_answer([call.parts.issue_type(kind) | {"statuses": shown} for kind in found.types])
@@ -77,7 +80,7 @@ def issue_types(call: Call) -> Answer:
 
 def issue_types_of_project(call: Call) -> Answer:
     """``GET /issuetype/project?projectId=`` (Cloud)."""
-    return json_answer([call.parts.issue_type(kind) for kind in _project(call.param("projectId")).types])
+    return json_answer([call.parts.issue_type(kind) for kind in project_named(call.param("projectId")).types])
 
 
 def priorities(call: Call) -> Answer:
@@ -129,21 +132,22 @@ def link_types(call: Call) -> Answer:
 def createmeta_types(call: Call, key: str) -> Answer:
     """``GET /issue/createmeta/{project}/issuetypes``, paged."""
     call.signed_in()
-    shown = [call.parts.issue_type(kind) for kind in _project(key).types]
+    shown = [call.parts.issue_type(kind) for kind in project_named(key).types]
     return _page(call, shown, cloud_key="issueTypes")
 
 
 def createmeta_fields(call: Call, key: str, type_id: str) -> Answer:
     """``GET /issue/createmeta/{project}/issuetypes/{id}``: the fields of the create screen, paged."""
     call.signed_in()
-    found = _project(key)
+    found = project_named(key)
     if all(kind.id != type_id for kind in found.types):
         raise ApiError(400, f"The issue type with id '{type_id}' does not exist in project '{key}'.")
-    shown = [_screen_field(call, field_id, found) for field_id in CREATE_SCREEN[found.key]]
+    shown = [screen_field(call, field_id, found) for field_id in CREATE_SCREEN[found.key]]
     return _page(call, shown, cloud_key="fields")
 
 
-def _screen_field(call: Call, field_id: str, project: Project) -> dict[str, Any]:
+def screen_field(call: Call, field_id: str, project: Project) -> dict[str, Any]:
+    """A field of the create screen as the platform describes it."""
     field = FIELD_BY_ID[field_id]
     described = call.parts.field(field)
     shown: dict[str, Any] = {
@@ -180,7 +184,8 @@ def _page(call: Call, everything: list[dict[str, Any]], *, cloud_key: str) -> An
     return json_answer(page | {"isLast": start + size >= len(everything), "values": shown})
 
 
-def _project(key: str) -> Project:
+def project_named(key: str) -> Project:
+    """The project of a key or id; 404 where there is none."""
     for found in catalogue.PROJECTS:
         if key.upper() in (found.key, found.id):
             return found
@@ -207,15 +212,6 @@ def user(call: Call) -> Answer:
     if found is None:
         raise ApiError(404, "Specified user does not exist or you do not have required permissions")
     return json_answer(call.parts.person(found))
-
-
-def filter_of(call: Call, id: str) -> Answer:
-    """``GET /filter/{id}``."""
-    call.signed_in()
-    if id not in _FILTERS:
-        raise ApiError(400, f"The selected filter with ID '{id}' does not exist.")
-    name, text = _FILTERS[id]
-    return json_answer({"self": f"{call.parts.api}/filter/{id}", "id": id, "name": name, "jql": text})
 
 
 def permissions(call: Call) -> Answer:

@@ -75,6 +75,20 @@ class History:
 
 
 @dataclass(slots=True)
+class Worklog:
+    """Time that somebody spent on an issue."""
+
+    id: str
+    issue: int
+    author: str
+    text: str
+    started: int
+    seconds: int
+    created: int
+    updated: int = 0
+
+
+@dataclass(slots=True)
 class Extras:
     """What only few issues have; made when first needed."""
 
@@ -87,6 +101,8 @@ class Extras:
     watchers: list[str] = field(default_factory=list)
     voters: list[str] = field(default_factory=list)
     subtasks: list[int] = field(default_factory=list)
+    worklogs: list[Worklog] = field(default_factory=list)
+    comment_properties: dict[str, dict[str, Any]] = field(default_factory=dict)  # comment id → key → value
     values: dict[str, Any] = field(default_factory=dict)  # custom values that world tickets never have
 
 

@@ -43,6 +43,10 @@ class Options:
             self._texts.setdefault(attribute, {})[found] = text
         return found
 
+    def text_of(self, option_id: str) -> str | None:
+        """The text of an option of any field."""
+        return next((texts[option_id] for texts in self._texts.values() if option_id in texts), None)
+
     def of(self, attribute: str) -> dict[str, str]:
         """Option text → id of one field."""
         return self._ids.get(attribute, {})

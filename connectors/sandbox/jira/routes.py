@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
-from connectors.sandbox.jira import detail_calls, issue_calls, meta_calls, search_calls, servicedesk_calls
+from connectors.sandbox.jira import (
+    detail_calls,
+    issue_calls,
+    lookup_calls,
+    meta_calls,
+    search_calls,
+    servicedesk_calls,
+    shelf_calls,
+    worklog_calls,
+)
 from connectors.sandbox.jira.calls import Handler
 
 _API = r"/rest/api/(?P<version>2|3|latest)"
 _KEY = r"(?P<key>[A-Za-z0-9-]+)"
+_ID = r"(?P<id>[0-9]+)"
 _DESK = "/rest/servicedeskapi"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
@@ -33,7 +44,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/issueLinkType", meta_calls.link_types),
     ("GET", f"{_API}/user/search", meta_calls.users),
     ("GET", f"{_API}/user", meta_calls.user),
-    ("GET", f"{_API}/filter/(?P<id>[0-9]+)", meta_calls.filter_of),
+    ("GET", f"{_API}/issue/createmeta", lookup_calls.createmeta),
     ("GET", f"{_API}/issue/createmeta/{_KEY}/issuetypes", meta_calls.createmeta_types),
     ("GET", f"{_API}/issue/createmeta/{_KEY}/issuetypes/(?P<type_id>[0-9]+)", meta_calls.createmeta_fields),
     ("POST", f"{_API}/issue", issue_calls.create),
@@ -50,23 +61,96 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_API}/issue/{_KEY}/comment", detail_calls.add_comment),
     ("GET PUT DELETE", f"{_API}/issue/{_KEY}/comment/(?P<id>[0-9]+)", detail_calls.comment),
     ("POST", f"{_API}/issue/{_KEY}/attachments", detail_calls.attach),
-    ("GET", f"{_API}/attachment/(?P<id>[0-9]+)", detail_calls.attachment),
+    ("GET DELETE", f"{_API}/attachment/{_ID}", detail_calls.attachment),
     ("GET", f"{_API}/attachment/content/(?P<id>[0-9]+)", detail_calls.attachment_content),
     ("POST", f"{_API}/issueLink", detail_calls.link),
+    ("GET DELETE", f"{_API}/issueLink/{_ID}", detail_calls.link_of),
+    ("GET PUT DELETE", f"{_API}/issue/{_KEY}/remotelink/{_ID}", detail_calls.remote_link),
+    ("GET POST", f"{_API}/issue/{_KEY}/worklog", worklog_calls.worklogs),
+    ("GET PUT DELETE", f"{_API}/issue/{_KEY}/worklog/{_ID}", worklog_calls.worklog),
+    ("GET", f"{_API}/comment/{_ID}/properties", detail_calls.comment_properties),
+    ("GET PUT DELETE", f"{_API}/comment/{_ID}/properties/(?P<name>[^/]+)", detail_calls.comment_property),
     ("GET", f"{_API}/issue/{_KEY}/remotelink", detail_calls.remote_links),
     ("POST", f"{_API}/issue/{_KEY}/remotelink", detail_calls.add_remote_link),
     ("GET", f"{_API}/issue/{_KEY}/properties", detail_calls.properties),
     ("GET PUT DELETE", f"{_API}/issue/{_KEY}/properties/(?P<name>[^/]+)", detail_calls.property_of),
-    ("GET POST", f"{_API}/issue/{_KEY}/watchers", detail_calls.watchers),
-    ("GET POST", f"{_API}/issue/{_KEY}/votes", detail_calls.votes),
+    ("GET POST DELETE", f"{_API}/issue/{_KEY}/watchers", detail_calls.watchers),
+    ("GET POST DELETE", f"{_API}/issue/{_KEY}/votes", detail_calls.votes),
     ("GET", f"{_DESK}/info", servicedesk_calls.info),
     ("GET", f"{_DESK}/servicedesk", servicedesk_calls.service_desks),
+    ("GET", f"{_DESK}/servicedesk/{_ID}", servicedesk_calls.service_desk),
+    ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype", servicedesk_calls.request_types),
+    ("POST", f"{_DESK}/request", servicedesk_calls.create_request),
     ("GET", f"{_DESK}/request/{_KEY}/sla", servicedesk_calls.request_sla),
     ("GET", f"{_DESK}/request/{_KEY}/feedback", servicedesk_calls.feedback),
     ("GET", f"{_DESK}/request/{_KEY}/approval", servicedesk_calls.approvals),
 )
 
-_COMPILED = tuple((frozenset(methods.split()), re.compile(path), handler) for methods, path, handler in _TABLE)
+_LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", f"{_API}/priority/{_ID}", lookup_calls.priority),
+    ("GET", f"{_API}/resolution/{_ID}", lookup_calls.resolution),
+    ("GET", f"{_API}/issuetype/{_ID}", lookup_calls.issue_type),
+    ("GET", f"{_API}/statuscategory/(?P<id>[^/]+)", lookup_calls.status_category),
+    ("GET", f"{_API}/issueLinkType/{_ID}", lookup_calls.link_type),
+    ("GET", f"{_API}/customFieldOption/{_ID}", lookup_calls.custom_option),
+    ("GET", f"{_API}/field/search", lookup_calls.field_search),
+    ("GET", f"{_API}/users(?:/search)?", lookup_calls.assignable),
+    ("GET", f"{_API}/user/assignable/(?:search|multiProjectSearch)", lookup_calls.assignable),
+    ("GET", f"{_API}/user/(?:viewissue|permission)/search", lookup_calls.assignable),
+    ("GET", f"{_API}/user/groups", lookup_calls.user_groups),
+    ("GET", f"{_API}/groups/picker", lookup_calls.groups),
+    ("GET", f"{_API}/group", lookup_calls.group),
+    ("GET", f"{_API}/group/member", lookup_calls.group_members),
+    ("GET", f"{_API}/role", lookup_calls.roles),
+    ("GET", f"{_API}/project/{_KEY}/role", lookup_calls.project_roles),
+    ("GET", f"{_API}/project/{_KEY}/role/{_ID}", lookup_calls.project_role),
+    ("GET", f"{_API}/project/{_KEY}/permissionscheme", lookup_calls.permission_scheme_of),
+    ("GET", f"{_API}/permissionscheme", lookup_calls.permission_schemes),
+    ("GET", f"{_API}/permissions", lookup_calls.all_permissions),
+    ("GET", f"{_API}/projectvalidate/key", lookup_calls.valid_key),
+    ("GET", f"{_API}/(?:projectCategory|project/type)", lookup_calls.nothing_listed),
+    ("GET", f"{_API}/dashboard", lookup_calls.dashboards),
+    ("GET", f"{_API}/auditing/record", lookup_calls.audit_records),
+    ("GET", f"{_API}/configuration", lookup_calls.configuration),
+    ("GET", f"{_API}/configuration/timetracking/options", lookup_calls.time_tracking),
+    ("GET", f"{_API}/attachment/meta", lookup_calls.attachment_settings),
+    ("GET", f"{_API}/jql/autocompletedata", lookup_calls.autocomplete),
+    ("POST", f"{_API}/jql/match", lookup_calls.match),
+    ("GET", f"{_API}/worklog/updated", worklog_calls.updated),
+    ("POST", f"{_API}/worklog/list", worklog_calls.listed),
+    ("GET", "/rest/auth/1/session", lookup_calls.session),
+    ("GET", "/rest/applinks/latest/listApplicationlinks", lookup_calls.application_links),
+)
+
+_SHELF: tuple[tuple[str, str, Handler], ...] = (
+    *(
+        (methods, f"{_API}/{kind}{path}", partial(answer, kind=kind))
+        for kind in ("version", "component", "filter")
+        for methods, path, answer in (("POST", "", shelf_calls.add), ("GET PUT DELETE", f"/{_ID}", shelf_calls.one))
+    ),
+    *(
+        (
+            "GET",
+            f"{_API}/{kind}/{_ID}/(?P<count>relatedIssueCounts|unresolvedIssueCount)",
+            partial(shelf_calls.counted, kind=kind),
+        )
+        for kind in ("version", "component")
+    ),
+    *(
+        ("GET", f"{_API}/project/{_KEY}/{kind}{suffix}", partial(answer, kind=kind))
+        for kind in ("version", "component")
+        for suffix, answer in (("s", shelf_calls.of_project), ("", shelf_calls.page_of_project))
+    ),
+    ("POST", f"{_API}/version/{_ID}/move", shelf_calls.moved),
+    ("GET", f"{_API}/filter/favourite", shelf_calls.favourites),
+    ("GET", f"{_API}/filter/search", shelf_calls.filter_search),
+    ("GET", f"{_API}/filter/{_ID}/permission", shelf_calls.shares),
+)
+
+_COMPILED = tuple(
+    (frozenset(methods.split()), re.compile(path), handler)
+    for methods, path, handler in (*_TABLE[:3], *_LOOK_UPS, *_SHELF, *_TABLE[3:])  # searches first, they are many
+)
 
 
 def matching(method: str, path: str) -> tuple[Handler, dict[str, str]] | int:

@@ -9,6 +9,7 @@ import msgspec
 from connectors.sandbox.jira import slas
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import FIELD_BY_ID, OPS
+from connectors.sandbox.jira.issue_calls import create_issue
 from connectors.sandbox.jira.model import Issue
 
 
@@ -19,8 +20,17 @@ def info(call: Call) -> Answer:
 
 def service_desks(call: Call) -> Answer:
     """``GET /rest/servicedeskapi/servicedesk``."""
-    values = [{"id": "1", "projectId": OPS.id, "projectName": OPS.name, "projectKey": OPS.key}]
-    return json_answer({"size": 1, "start": 0, "limit": 50, "isLastPage": True, "values": values})
+    return json_answer({"size": 1, "start": 0, "limit": 50, "isLastPage": True, "values": [_DESK]})
+
+
+def service_desk(call: Call, id: str) -> Answer:
+    """``GET /rest/servicedeskapi/servicedesk/{id}``."""
+    if id != _DESK["id"]:
+        raise ApiError(404, "The service desk doesn't exist or you don't have permission to view it.")
+    return json_answer(_DESK)
+
+
+_DESK = {"id": "1", "projectId": OPS.id, "projectName": OPS.name, "projectKey": OPS.key}
 
 
 def _request(call: Call, key: str) -> Issue:
@@ -54,3 +64,23 @@ def approvals(call: Call, key: str) -> Answer:
     """``GET /rest/servicedeskapi/request/{key}/approval``: the sandbox's request types have none."""
     _request(call, key)
     return json_answer({"size": 0, "start": 0, "limit": 50, "isLastPage": True, "values": []})
+
+
+def request_types(call: Call, id: str) -> Answer:
+    """``GET /rest/servicedeskapi/servicedesk/{id}/requesttype``: one for each issue type."""
+    values = [
+        {"id": kind.id, "name": kind.name, "issueTypeId": kind.id, "serviceDeskId": id, "description": ""}
+        for kind in OPS.types
+    ]
+    return json_answer({"size": len(values), "start": 0, "limit": 50, "isLastPage": True, "values": values})
+
+
+def create_request(call: Call) -> Answer:
+    """``POST /rest/servicedeskapi/request``: an issue of the request type's issue type."""
+    sent = call.document()
+    fields = dict(sent.get("requestFieldValues") or {})
+    kind = {"id": str(sent.get("requestTypeId"))}
+    made = create_issue(call, {"fields": {**fields, "project": {"key": OPS.key}, "issuetype": kind}})
+    link = {"self": f"{call.desk.base}/rest/servicedeskapi/request/{made['id']}"}
+    shown = {"issueId": made["id"], "issueKey": made["key"], "requestTypeId": kind["id"], "_links": link}
+    return json_answer(shown | {"serviceDeskId": str(sent.get("serviceDeskId"))}, 201)

@@ -6,6 +6,7 @@ import bisect
 import heapq
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
@@ -36,6 +37,7 @@ class Site:
         self.quirks = Quirks()
         self._hidden: dict[int, int] = {}
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
+        self.shelf: dict[str, dict[str, dict[str, Any]]] = {"version": {}, "component": {}, "filter": {}}
         self.by_label: dict[str, set[int]] = {}
         self._issues: dict[int, Issue] = {}
         self._numbered: dict[int, list[Issue | None]] = {project.rank: [None] for project in catalogue.PROJECTS}

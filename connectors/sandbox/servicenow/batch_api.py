@@ -35,11 +35,11 @@ class BatchApi:
             for item in batch.get("rest_requests", []):
                 body = base64.b64decode(item.get("body", ""))
                 if len(body) > MAX_ITEM_BYTES:
-                    unserviced.append(item["id"])
+                    unserviced.append(str(item["id"]))
                 else:
                     serviced.append(await self._serve(request, session, item, body))
         answer = {
-            "batch_request_id": batch.get("batch_request_id", ""),
+            "batch_request_id": str(batch.get("batch_request_id", "")),
             "serviced_requests": serviced,
             "unserviced_requests": unserviced,
         }
@@ -55,7 +55,7 @@ class BatchApi:
         async with session.request(item["method"], url, data=body or None, headers=headers) as response:
             content = await response.read()
             return {
-                "id": item["id"],
+                "id": str(item["id"]),
                 "status_code": response.status,
                 "status_text": response.reason or "",
                 "body": base64.b64encode(content).decode(),

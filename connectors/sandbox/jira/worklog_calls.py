@@ -1,0 +1,108 @@
+"""Time spent: worklogs of an issue, and which of them changed since an instant."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
+from connectors.sandbox.jira.issue_calls import plain_text
+from connectors.sandbox.jira.model import Issue, Worklog
+from connectors.sandbox.jira.times import friendly
+
+_SPENT = re.compile(r"(?:(\d+)w)? ?(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
+_SECONDS = (5 * 8 * 3_600, 8 * 3_600, 3_600, 60)  # a week has five days of eight hours
+
+
+def worklogs(call: Call, key: str) -> Answer:
+    """``GET|POST /issue/{key}/worklog``."""
+    issue = call.issue(key)
+    if call.method == "POST":
+        author = call.writer()
+        sent = call.document()
+        entry = Worklog(str(next(call.site.ids)), issue.id, author.name, "", call.site.now, 0, call.site.now)
+        _fill(call, entry, sent)
+        if not entry.seconds:
+            raise ApiError(400, errors={"timeLogged": "You must indicate the time spent working."})
+        issue.more().worklogs.append(entry)
+        call.site.touch(issue)
+        return json_answer(_shown(call, entry), 201)
+    found = [_shown(call, entry) for entry in _entries(issue)]
+    return json_answer({"startAt": 0, "maxResults": len(found), "total": len(found), "worklogs": found})
+
+
+def worklog(call: Call, key: str, id: str) -> Answer:
+    """``GET|PUT|DELETE /issue/{key}/worklog/{id}``."""
+    issue = call.issue(key)
+    entry = next((entry for entry in _entries(issue) if entry.id == id), None)
+    if entry is None:
+        raise ApiError(404, f"Cannot find worklog with id: '{id}'.")
+    if call.method == "GET":
+        return json_answer(_shown(call, entry))
+    call.writer()
+    if call.method == "DELETE":
+        issue.more().worklogs.remove(entry)
+        call.site.touch(issue)
+        return no_content()
+    _fill(call, entry, call.document())
+    entry.updated = call.site.now
+    call.site.touch(issue)
+    return json_answer(_shown(call, entry))
+
+
+def updated(call: Call) -> Answer:
+    """``GET /worklog/updated``: ids and times since epoch milliseconds."""
+    since = call.number("since", 0)
+    found = [entry for entry in _all(call) if entry.updated * 1000 >= since]
+    values = [{"worklogId": int(entry.id), "updatedTime": entry.updated * 1000, "properties": []} for entry in found]
+    return json_answer({"values": values, "since": since, "until": call.site.now * 1000, "lastPage": True})
+
+
+def listed(call: Call) -> Answer:
+    """``POST /worklog/list``."""
+    wanted = {str(id) for id in call.document().get("ids") or ()}
+    return json_answer([_shown(call, entry) for entry in _all(call) if entry.id in wanted])
+
+
+def _entries(issue: Issue) -> list[Worklog]:
+    return issue.extras.worklogs if issue.extras is not None else []
+
+
+def _all(call: Call) -> list[Worklog]:
+    return [entry for issue in call.site.ordered() for entry in _entries(issue)]
+
+
+def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:
+    if "comment" in sent:
+        entry.text = plain_text(call, sent["comment"])
+    if sent.get("timeSpentSeconds"):
+        entry.seconds = int(sent["timeSpentSeconds"])
+    elif sent.get("timeSpent"):
+        match = _SPENT.fullmatch(str(sent["timeSpent"]).strip())
+        parts = match.groups() if match is not None else ()
+        entry.seconds = sum(int(part) * size for part, size in zip(parts, _SECONDS, strict=False) if part)
+    if sent.get("started"):
+        try:
+            entry.started = int(datetime.strptime(str(sent["started"]), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp())
+        except ValueError:
+            raise ApiError(400, errors={"started": "The date is not in the form yyyy-MM-dd'T'HH:mm:ss.SSSZ."}) from None
+
+
+def _shown(call: Call, entry: Worklog) -> dict[str, Any]:
+    account = call.site.directory.named(entry.author)
+    author = call.parts.person(account) if account is not None else None
+    times = call.renderer.times
+    return {
+        "self": f"{call.parts.api}/issue/{entry.issue}/worklog/{entry.id}",
+        "id": entry.id,
+        "issueId": str(entry.issue),
+        "author": author,
+        "updateAuthor": author,
+        "comment": entry.text,
+        "started": times.iso(entry.started),
+        "created": times.iso(entry.created),
+        "updated": times.iso(entry.updated),
+        "timeSpent": friendly(entry.seconds),
+        "timeSpentSeconds": entry.seconds,
+    }

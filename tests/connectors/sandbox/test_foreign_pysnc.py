@@ -1,0 +1,121 @@
+"""PySNC, ServiceNow's own client, makes its ordinary calls."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from pysnc import ServiceNowClient
+from pysnc.exceptions import RoleException
+
+from connectors.sandbox.testing import RunningSandbox
+
+
+def signed_in(sandbox: RunningSandbox, user: str) -> Any:
+    """This client refuses http, but only in small letters."""
+    return ServiceNowClient(sandbox.servicenow_url.replace("http", "HTTP", 1), (user, "sandbox"))
+
+
+@pytest.fixture
+def client(small: RunningSandbox) -> Any:
+    return signed_in(small, "admin")
+
+
+def test_querying_and_paging(client: Any, api: Any) -> None:
+    record = client.GlideRecord("incident", batch_size=50)
+    record.fields = ["number", "priority", "opened_at"]
+    record.add_query("priority", "3")
+    record.order_by("number")
+    record.query()
+    numbers = [str(one.number) for one in record]
+    assert len(numbers) == record.get_row_count() == api.count("incident", "priority=3")
+    assert numbers == sorted(numbers)
+
+
+def test_conditions_are_joined_and_limited(client: Any, api: Any) -> None:
+    record = client.GlideRecord("incident")
+    either = record.add_query("priority", "1")
+    either.add_or_condition("priority", "2")
+    record.add_not_null_query("resolved_at")
+    record.limit = 5
+    record.query()
+    shown = [str(one.priority) for one in record]
+    assert len(shown) == min(5, api.count("incident", "priority=1^ORpriority=2^resolved_atISNOTEMPTY"))
+    assert set(shown) <= {"1", "2"}
+
+
+def test_reading_one_and_walking_its_references(client: Any) -> None:
+    some = client.GlideRecord("incident")
+    some.fields = ["sys_id", "number", "company.name", "state"]
+    some.limit = 1
+    some.query()
+    assert some.next()
+    one = client.GlideRecord("incident")
+    one.fields = ["number", "state", "company", "company.name"]
+    assert one.get(str(some.sys_id))
+    assert one.number == some.number
+    assert one.company.name == some.get_value("company.name")
+    assert one.get_display_value("state") != one.get_value("state")
+    assert not client.GlideRecord("incident").get("0" * 32)
+
+
+def test_inserting_updating_and_deleting(client: Any) -> None:
+    record = client.GlideRecord("problem")
+    record.initialize()
+    record.short_description = "by PySNC"
+    record.correlation_id = "pysnc-1"
+    sys_id = record.insert()
+    assert sys_id
+    record.short_description = "changed"
+    record.update()
+    again = client.GlideRecord("problem")
+    again.add_query("correlation_id", "pysnc-1")
+    again.query()
+    assert again.next()
+    assert (str(again.sys_id), str(again.short_description)) == (str(sys_id), "changed")
+    assert again.delete()
+    assert not client.GlideRecord("problem").get(str(sys_id))
+
+
+def test_changing_and_deleting_several_in_a_batch(client: Any) -> None:
+    for number in range(3):
+        record = client.GlideRecord("problem")
+        record.initialize()
+        record.correlation_id = "pysnc-many"
+        record.short_description = f"No. {number}"
+        record.insert()
+    many = client.GlideRecord("problem")
+    many.add_query("correlation_id", "pysnc-many")
+    many.query()
+    while many.next():
+        many.short_description = "all"
+    assert many.update_multiple()
+    read = client.GlideRecord("problem")
+    read.add_query("correlation_id", "pysnc-many")
+    read.query()
+    assert [str(one.short_description) for one in read] == ["all"] * 3
+    assert read.delete_multiple()
+
+
+def test_attachments(client: Any) -> None:
+    record = client.GlideRecord("problem")
+    record.initialize()
+    record.short_description = "with a file"
+    record.insert()
+    record.add_attachment("a.txt", io.BytesIO(b"abc"), content_type="text/plain")
+    (attached,) = list(record.get_attachments())
+    assert attached.file_name == "a.txt"
+    assert attached.read() == b"abc"
+    attached.delete()
+    assert list(record.get_attachments()) == []
+    record.delete()
+
+
+def test_a_right_that_is_missing(small: RunningSandbox) -> None:
+    reader = signed_in(small, "reader")
+    forbidden = reader.GlideRecord("problem")
+    forbidden.initialize()
+    forbidden.short_description = "no"
+    with pytest.raises(RoleException):
+        forbidden.insert()
