@@ -126,29 +126,29 @@ def _take_owner_and_due(action: Action, found: PlatformState, as_of: datetime) -
 
 
 def _take_tasks(action: Action, found: PlatformState) -> None:
-    for task in found.tasks:
-        ActionTask.objects.update_or_create(
-            action=action,
-            platform_id=task.id,
-            defaults={
-                "number": task.number,
-                "title": task.title,
-                "is_done": task.is_done,
-                "assignee": task.assignee or "",
-                "due": task.due,
-            },
-        )
+    known = {task.platform_id: task for task in action.tasks.all()} if found.tasks else {}
+    for theirs in found.tasks:
+        shown = {
+            "number": theirs.number,
+            "title": theirs.title,
+            "is_done": theirs.is_done,
+            "assignee": theirs.assignee or "",
+            "due": theirs.due,
+        }
+        task = known.get(theirs.id) or ActionTask(action=action, platform_id=theirs.id)
+        if task.pk is None or any(getattr(task, name) != value for name, value in shown.items()):
+            for name, value in shown.items():
+                setattr(task, name, value)
+            task.save()
 
 
 def _take_comments(action: Action, found: PlatformState) -> None:
-    for comment in found.comments:
-        if access.is_integration_account(action.connection, comment.author):
-            continue
-        ActionComment.objects.get_or_create(
-            action=action,
-            platform_id=comment.id,
-            defaults={"author": comment.author, "at": comment.at, "text": comment.text},
-        )
+    known = set(action.comments.values_list("platform_id", flat=True)) if found.comments else set()
+    ActionComment.objects.bulk_create(
+        ActionComment(action=action, platform_id=comment.id, author=comment.author, at=comment.at, text=comment.text)
+        for comment in found.comments
+        if comment.id not in known and not access.is_integration_account(action.connection, comment.author)
+    )
 
 
 def _take_approvals(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
