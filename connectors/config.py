@@ -14,7 +14,8 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-Platform = Literal["servicenow", "jira"]
+from connectors.platforms import BUILT_IN, is_known, platforms
+
 Auth = Literal["basic", "bearer", "oauth"]
 Grant = Literal["client_credentials", "password", "refresh_token"]
 FallbackMode = Literal["custom", "problem", "task_min"]
@@ -53,13 +54,14 @@ class ConnectionConfig(BaseModel):
     platform's default mapping source by source and field by field (see :mod:`connectors.mapping`). ``columns`` names
     the platform column of an outbound field where the default does not fit. ``statuses`` says what a status of the
     improvement record means (its id or name → one of :data:`STATES`), ``resolutions`` which Jira resolution an outcome
-    gets (one of :data:`OUTCOMES` → its name).
+    gets (one of :data:`OUTCOMES` → its name). ``options`` are for the connector of another package, which explains
+    them; they are no place for secrets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
-    platform: Platform
+    platform: str
     url: str
     user: str | None = None
     password: SecretStr | None = None
@@ -70,6 +72,7 @@ class ConnectionConfig(BaseModel):
     mapping: dict[str, Any] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
     improvement_project: str = "CIP"
+    options: dict[str, Any] = Field(default_factory=dict)
     statuses: dict[str, str] = Field(default_factory=dict)
     resolutions: dict[str, str] = Field(default_factory=dict)
     fallback_modes: tuple[FallbackMode, ...] = ("custom", "problem", "task_min")
@@ -87,6 +90,14 @@ class ConnectionConfig(BaseModel):
     client_certificate: Path | None = None  # mutual TLS: certificate, and the key unless the file holds both
     client_key: Path | None = None
     proxy: str | None = Field(default=None, repr=False)  # its address may carry a password
+
+    @field_validator("platform")
+    @classmethod
+    def _has_a_connector(cls, value: str) -> str:
+        if not is_known(value):
+            known = " or ".join(f"'{name}'" for name in {**BUILT_IN, **platforms()})
+            raise ValueError(f"there is no connector for “{value}”: a platform is {known}")
+        return value
 
     @field_validator("url")
     @classmethod
@@ -113,6 +124,12 @@ class ConnectionConfig(BaseModel):
         if isinstance(value, Path) and not value.exists():
             raise ValueError(f"there is no file {value}")
         return value
+
+    @model_validator(mode="after")
+    def _has_options_of_its_own(self) -> Self:
+        if self.options and self.platform in BUILT_IN:
+            raise ValueError(f"{self.platform} has no options: its settings stand in the connection itself")
+        return self
 
     @model_validator(mode="after")
     def _has_its_certificate(self) -> Self:
@@ -149,7 +166,7 @@ class ConnectionConfig(BaseModel):
     @property
     def rows_per_page(self) -> int:
         """The page size to begin with."""
-        return self.page_size or DEFAULT_PAGE_SIZE[self.platform]
+        return self.page_size or DEFAULT_PAGE_SIZE.get(self.platform, DEFAULT_PAGE_SIZE["jira"])
 
     @property
     def token_url(self) -> str:

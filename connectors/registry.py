@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
 
 from connectors.base import Connector
 from connectors.config import ConnectionConfig
-
-# Imported on first use: the client libraries cost time that `regelkreis --help` must not pay.
-CONNECTORS: dict[str, tuple[str, str]] = {
-    "servicenow": ("connectors.servicenow.connector", "ServiceNowConnector"),
-    "jira": ("connectors.jira.connector", "JiraConnector"),
-}
+from connectors.platforms import BUILT_IN, platforms
+from improvement.errors import Place, SettingsError
 
 
 def connector(config: ConnectionConfig) -> Connector:
-    """Open the connector of a connection. Sends nothing yet; :meth:`Connector.describe` is the first request."""
-    module, name = CONNECTORS[config.platform]
-    return cast(Connector, getattr(importlib.import_module(module), name)(config))
+    """Open the connector of a connection. Sends nothing yet; :meth:`Connector.describe` is the first request.
+
+    Imported on first use: the client libraries cost time that `regelkreis --help` must not pay. Raises
+    :class:`SettingsError` where another package's connector cannot be loaded or does not keep the protocol.
+    """
+    value = BUILT_IN.get(config.platform) or platforms()[config.platform]
+    module, _, name = value.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), name)(config)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"The connector of platform “{config.platform}” ({value}) cannot be loaded: {error}.",
+            where=Place(connection=config.name),
+            mend="Install its package anew, in the version for this Regelkreis.",
+        ) from error
+    if not isinstance(made, Connector):
+        parts = [*Connector.__annotations__, *(part for part in vars(Connector) if not part.startswith("_"))]
+        missing = [part for part in parts if not hasattr(made, part)]
+        raise SettingsError(
+            f"The connector of platform “{config.platform}” ({value}) lacks {', '.join(missing)}.",
+            where=Place(connection=config.name),
+            mend="Its package must keep connectors.base.Connector; connectors.conformance tests that.",
+        )
+    return made

@@ -1,0 +1,193 @@
+"""What every connector must keep, as tests to run against it: subclass :class:`Conformance` in a test file.
+
+    class TestTicketDesk(Conformance):
+        until = datetime(2026, 3, 9, tzinfo=UTC)
+
+        def connect(self) -> Connector:
+            return TicketDeskConnector(a_config())
+
+pytest finds the inherited tests. They pull what there is and, unless ``may_write`` is false, write one improvement
+record; run them against a test instance that nobody else changes meanwhile.
+"""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from connectors.base import Connector, Page
+from improvement.records import (
+    OUTBOUND_FIELDS,
+    SCHEMAS,
+    Outbound,
+    OutboundFile,
+    Receipt,
+    RecordKind,
+    RecordRef,
+    Verb,
+)
+
+FILE = OutboundFile(name="review-0123456789ab.json", media_type="application/json", content=b'{"verdict":"improved"}')
+
+
+class Conformance(ABC):
+    """The promises of :class:`connectors.base.Connector`. ``until`` bounds every pull (aware)."""
+
+    until: ClassVar[datetime]
+    may_write: ClassVar[bool] = True
+
+    @abstractmethod
+    def connect(self) -> Connector:
+        """A new connector to the same platform, as after a restart."""
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    def test_it_keeps_the_protocol(self) -> None:
+        """Every member is there, and name and platform say something."""
+        one = self.connect()
+        assert isinstance(one, Connector)
+        assert one.name
+        assert one.platform
+
+    def test_it_describes_itself_and_says_how_to_mend_what_fails(self) -> None:
+        """The account, the mode, where our fields go, and a remedy for each complaint."""
+        found = self.connect().describe()
+        assert found.platform == self.connect().platform
+        assert found.user, "the integration account must be known: it never counts as a person"
+        assert found.mode is None or found.modes[found.mode] == "available"
+        assert set(found.columns) | set(found.unresolved) <= set(OUTBOUND_FIELDS)
+        assert [finding.check for finding in found.findings if not finding.is_ok and not finding.mend] == []
+
+    def test_pages_hold_canonical_records_not_after_the_bound(self) -> None:
+        """Schema, connection, ids, times; every rejected record has its reason."""
+        one = self.connect()
+        assert len(set(one.kinds())) == len(one.kinds())
+        for kind in one.kinds():
+            pages = self._pulled(kind)
+            for page in pages:
+                assert page.kind is kind
+                assert page.batch.schema == SCHEMAS[kind]
+                assert all(rejected.id and rejected.reason for rejected in page.rejected)
+            rows = _rows(pages)
+            assert all(row["connection"] == one.name and row["id"] for row in rows)
+            assert all(row["updated_at"] is None or row["updated_at"] <= self.until for row in rows)
+
+    def test_two_pulls_deliver_the_same(self) -> None:
+        """Nothing depends on when, or by which process, it is read."""
+        for kind in self.connect().kinds():
+            assert _by_id(self._pulled(kind)) == _by_id(self._pulled(kind))
+
+    def test_a_pull_killed_after_any_page_goes_on_from_its_cursor(self) -> None:
+        """What was delivered and what a new process reads from there is the whole."""
+        for kind in self.connect().kinds():
+            pages = self._pulled(kind)
+            whole = _by_id(pages)
+            for number, page in enumerate(pages, start=1):
+                rest = list(self.connect().pull(kind, page.cursor, until=self.until))
+                assert {**_by_id(pages[:number]), **_by_id(rest)} == whole
+
+    def test_the_platforms_own_count_is_what_was_read_and_rejected(self) -> None:
+        """Or the platform cannot say."""
+        for kind in self.connect().kinds():
+            pages = self._pulled(kind)
+            counted = self.connect().count(kind, until=self.until)
+            assert counted in (None, len(_by_id(pages)) + sum(len(page.rejected) for page in pages))
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def test_a_dry_run_writes_nothing(self) -> None:
+        """It shows at least one request, and the write it shows is still to be done."""
+        if not self.may_write:
+            return
+        action = _action()
+        create = _outbound(action, Verb.CREATE, "create", fields=_fields(action))
+        assert self.connect().preview(create, None)
+        assert not self.connect().write(create, None).was_found
+
+    def test_every_write_takes_effect_once_however_often_it_is_sent(self) -> None:
+        """A second attempt, by a new process, finds the trace of the first and shows nothing in a dry run."""
+        if not self.may_write:
+            return
+        action = _action()
+        created = self._twice(_outbound(action, Verb.CREATE, "create", fields=_fields(action)), None)
+        assert created.ref.id
+        assert created.ref.connection == self.connect().name
+        assert created.differences == {}
+        writes: list[tuple[Verb, str, dict[str, Any]]] = [
+            (Verb.UPDATE, "update/1", {"fields": {**_fields(action), "description": "Far too many."}}),
+            (Verb.NOTE, "note/final", {"text": "Improved: 24.3 % → 16.1 %.\nمرحبا 🚑 <b>a</b>"}),
+            (Verb.ATTACH, "attach/final", {"file": FILE}),
+        ]
+        for verb, name, parts in writes:
+            receipt = self._twice(_outbound(action, verb, name, **parts), created.ref)
+            assert receipt.ref.id == created.ref.id
+            assert receipt.differences == {}
+
+    def test_two_notes_with_names_that_begin_alike_are_two(self) -> None:
+        """``note/1`` is not found in the trace of ``note/10``."""
+        if not self.may_write:
+            return
+        ref, action = self._record()
+        for name in ("note/10", "note/1"):
+            assert not self.connect().write(_outbound(action, Verb.NOTE, name, text=name), ref).was_found
+
+    def test_records_are_followed_in_the_order_asked_for_and_missing_ones_are_told(self) -> None:
+        """Nobody has touched them yet: they are new, without tasks and without anybody's comments."""
+        if not self.may_write:
+            return
+        first, second = self._record()[0], self._record()[0]
+        gone = RecordRef(connection=first.connection, mode=first.mode, id="0" * len(first.id), number="?", url="")
+        states = self.connect().states([second, gone, first])
+        assert [state.ref.id for state in states] == [second.id, gone.id, first.id]
+        assert [state.is_missing for state in states] == [False, True, False]
+        assert {state.state for state in states if not state.is_missing} == {"new"}
+        assert all(comment.at.tzinfo is not None for state in states for comment in state.comments)
+        assert self.connect().states([]) == []
+
+    # --- in common --------------------------------------------------------------------------------------------
+
+    def _pulled(self, kind: RecordKind) -> list[Page]:
+        return list(self.connect().pull(kind, None, until=self.until))
+
+    def _record(self) -> tuple[RecordRef, str]:
+        action = _action()
+        create = _outbound(action, Verb.CREATE, "create", fields=_fields(action))
+        return self.connect().write(create, None).ref, action
+
+    def _twice(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        first = self.connect().write(outbound, ref)
+        assert not first.was_found
+        again = self.connect().write(outbound, ref)
+        assert again.was_found
+        assert again.ref.id == first.ref.id
+        if ref is not None:
+            assert self.connect().preview(outbound, ref) == []
+        return first
+
+
+def _action() -> str:
+    return f"ACT-{secrets.token_hex(5)}"
+
+
+def _outbound(action: str, verb: Verb, name: str, **parts: Any) -> Outbound:
+    return Outbound(verb=verb, key=f"{action}/{name}", action_id=action, **parts)
+
+
+def _fields(action: str) -> dict[str, str | int | float | None]:
+    return {
+        "title": '=HYPERLINK("x") <b>مرحبا</b> 🚑',
+        "description": "Too many.",
+        "due": datetime(2030, 1, 31, tzinfo=UTC).date().isoformat(),
+        "url": f"https://regelkreis.example/actions/{action}/",
+    }
+
+
+def _rows(pages: Iterable[Page]) -> list[dict[str, Any]]:
+    return [row for page in pages for row in page.batch.to_pylist()]
+
+
+def _by_id(pages: Iterable[Page]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in _rows(pages)}

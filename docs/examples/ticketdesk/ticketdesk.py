@@ -1,0 +1,220 @@
+"""A connector to a platform that is a folder: tickets in ``tickets.jsonl``, improvement records in ``actions.json``.
+
+Small, and complete: it keeps the protocol and passes the conformance tests. A real one replaces the files by requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.base import Capabilities, Cursor, Finding, Page, Rejected
+from connectors.config import ConnectionConfig
+from improvement.errors import ConnectionFailed, Place, WriteRefused
+from improvement.records import (
+    OUTBOUND_FIELDS,
+    SCHEMAS,
+    Outbound,
+    PlatformComment,
+    PlatformState,
+    PreviewRequest,
+    Receipt,
+    RecordKind,
+    RecordRef,
+    Verb,
+)
+
+PAGE = 2  # rows; a real platform wants thousands
+COLUMNS = {"title": "subject", "description": "text", "owner": "owner", "due": "due"}
+USER = "regelkreis"
+
+
+class TicketDesk:
+    """One folder as a platform."""
+
+    platform = "ticketdesk"
+
+    def __init__(self, config: ConnectionConfig) -> None:
+        self.name = config.name
+        self.config = config
+        self.folder = Path(config.options["folder"])
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    def describe(self) -> Capabilities:
+        """Reads only; says how to mend what fails."""
+        is_there = (self.folder / "tickets.jsonl").exists()
+        mend = "" if is_there else "Give options.folder the folder that holds tickets.jsonl."
+        found = Finding(check="reachability", is_ok=is_there, detail=str(self.folder), mend=mend)
+        return Capabilities(
+            platform=self.platform,
+            flavour=self.platform,
+            version="1",
+            user=USER,
+            time_zone="UTC",
+            mode="desk",
+            modes={"desk": "available"},
+            columns=COLUMNS,
+            unresolved={name: "a desk has no such column" for name in OUTBOUND_FIELDS if name not in COLUMNS},
+            findings=(found,),
+        )
+
+    def kinds(self) -> Sequence[RecordKind]:
+        """Tickets only."""
+        return (RecordKind.TICKET,)
+
+    def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
+        """Keyset paging: by the time of change, and by id where two changed at the same time."""
+        after = (cursor.updated_at, cursor.tiebreak) if cursor is not None else (datetime.min.replace(tzinfo=UTC), "")
+        due = sorted((moment(raw["updated"]), raw["id"], raw) for raw in self._tickets())
+        due = [row for row in due if after < row[:2] and row[0] <= until]
+        for start in range(0, len(due), PAGE):
+            rows, rejected = [], []
+            for updated, id, raw in due[start : start + PAGE]:
+                try:
+                    rows.append(self._ticket(raw, updated))
+                except ValueError as error:  # kept and shown, never dropped silently
+                    rejected.append(Rejected(kind=kind, id=id, field="opened", reason=str(error)))
+            last = due[start : start + PAGE][-1]
+            yield Page(
+                kind=kind,
+                batch=pa.Table.from_pylist(rows, schema=SCHEMAS[kind]),
+                cursor=Cursor(updated_at=last[0], tiebreak=last[1]),
+                rejected=tuple(rejected),
+                requests=1,
+            )
+
+    def count(self, kind: RecordKind, *, until: datetime) -> int | None:
+        """The platform's own count."""
+        return sum(moment(raw["updated"]) <= until for raw in self._tickets())
+
+    def _tickets(self) -> list[dict[str, Any]]:
+        try:
+            lines = (self.folder / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise ConnectionFailed(
+                f"The desk cannot be read: {error}.",
+                where=Place(connection=self.name),
+                mend="Give options.folder the folder that holds tickets.jsonl.",
+            ) from error
+        return [json.loads(line) for line in lines if line.strip()]
+
+    def _ticket(self, raw: dict[str, Any], updated: datetime) -> dict[str, Any]:
+        unsaid = dict.fromkeys(SCHEMAS[RecordKind.TICKET].names)
+        return {
+            **unsaid,
+            "connection": self.name,
+            "id": raw["id"],
+            "number": raw["id"],
+            "kind": "incident",
+            "title": raw.get("subject"),
+            "customer": raw.get("customer"),
+            "service": raw.get("service"),
+            "state": "resolved" if raw.get("resolved") else "new",
+            "is_major": False,
+            "opened_at": moment(raw["opened"]),
+            "resolved_at": moment(raw["resolved"]) if raw.get("resolved") else None,
+            "updated_at": updated,
+            "reopen_count": 0,
+            "reassignment_count": 0,
+        }
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        """Search the trace of an earlier attempt first, then write once, then read back and compare."""
+        actions = self._actions()
+        id = ref.id if ref is not None else outbound.action_id
+        target = RecordRef(connection=self.name, mode="desk", id=id, number=id, url=f"{self.config.url}/{id}")
+        if ref is not None and id not in actions:
+            raise WriteRefused(f"{id} is gone ({outbound.key}).", where=Place(connection=self.name), mend="Restore it.")
+        if self._is_there(outbound, actions.get(id)):
+            return Receipt(ref=target, status=0, was_found=True, request_sha256="")
+        body = self._body(outbound)
+        record = actions.setdefault(id, {"fields": {}, "keys": [], "notes": [], "files": {}})
+        record["fields"] |= body.get("fields", {})
+        record["notes"] += body.get("notes", [])
+        record["files"] |= body.get("files", {})
+        record["keys"].append(outbound.key)
+        (self.folder / "actions.json").write_text(json.dumps(actions), encoding="utf-8")
+        read_back = self._actions()[id]["fields"]
+        sent = body.get("fields", {})
+        return Receipt(
+            ref=target,
+            status=201 if outbound.verb is Verb.CREATE else 200,
+            was_found=False,
+            request_sha256=hashlib.sha256(json.dumps(body).encode()).hexdigest(),
+            written={name: read_back[name] for name in sent},
+            differences={name: "it was not kept" for name, value in sent.items() if read_back.get(name) != value},
+            unwritten={name: "a desk has no such column" for name in outbound.fields if name not in COLUMNS},
+        )
+
+    def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
+        """What ``write`` would send; nothing where it is there already."""
+        id = ref.id if ref is not None else outbound.action_id
+        if self._is_there(outbound, self._actions().get(id)):
+            return []
+        body = json.dumps(self._body(outbound), ensure_ascii=False)
+        return [PreviewRequest(method="PUT", url=f"{self.config.url}/{id}", body=body)]
+
+    def _body(self, outbound: Outbound) -> dict[str, Any]:
+        """A write as the desk keeps it."""
+        if outbound.verb is Verb.NOTE:
+            return {"notes": [{"key": outbound.key, "author": USER, "text": outbound.text or ""}]}
+        if outbound.verb is Verb.ATTACH and outbound.file is not None:
+            return {"files": {outbound.file.name: len(outbound.file.content)}}
+        values = {COLUMNS[name]: value for name, value in outbound.fields.items() if name in COLUMNS}
+        return {"fields": {name: str(value) for name, value in values.items() if value is not None}}
+
+    def _is_there(self, outbound: Outbound, record: dict[str, Any] | None) -> bool:
+        """The key of each write is its trace; an update is there when every field holds what it says."""
+        if record is None:
+            return False
+        if outbound.verb is Verb.UPDATE:
+            return bool(self._body(outbound)["fields"].items() <= record["fields"].items())
+        return outbound.key in record["keys"]
+
+    # --- following --------------------------------------------------------------------------------------------
+
+    def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
+        """In the order asked for; what is gone says so."""
+        actions = self._actions() if refs else {}
+        return [self._state(ref, actions.get(ref.id)) for ref in refs]
+
+    def _state(self, ref: RecordRef, record: dict[str, Any] | None) -> PlatformState:
+        fields = record["fields"] if record is not None else {}
+        notes = record["notes"] if record is not None else []
+        return PlatformState(
+            ref=ref,
+            state=fields.get("state", "new"),
+            state_changed_by=fields.get("moved_by"),
+            state_changed_at=None,
+            close_code=None,
+            owner=fields.get("owner"),
+            due=date.fromisoformat(fields["due"]) if fields.get("due") else None,
+            comments=tuple(
+                PlatformComment(id=note["key"], author=note["author"], at=datetime.now(UTC), text=note["text"])
+                for note in notes
+                if note["author"] != USER  # ours come home through their receipts
+            ),
+            is_missing=record is None,
+        )
+
+    def _actions(self) -> dict[str, Any]:
+        file = self.folder / "actions.json"
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return found
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time as UTC; ValueError where it is none."""
+    return datetime.fromisoformat(text).astimezone(UTC)
