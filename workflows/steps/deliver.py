@@ -88,11 +88,12 @@ def deliver(connector: Connector, *, as_of: datetime) -> DeliverResult:
             if delivery.verb == Verb.CREATE:
                 blocked.add(delivery.action_id)
         except RegelkreisError as error:
-            _postpone(delivery, str(error), as_of)
+            is_outage = isinstance(error, ConnectionFailed)
+            _postpone(delivery, str(error), as_of, is_outage=is_outage)
             result.waiting += 1
             result.errors.append(f"{delivery.key}: {error}")
             blocked.add(delivery.action_id)
-            if isinstance(error, ConnectionFailed):
+            if is_outage:
                 log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
     return result
 
@@ -194,10 +195,11 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
         )
 
 
-def _postpone(delivery: Delivery, error: str, as_of: datetime) -> None:
+def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> None:
+    """Try again next time. An outage may last as long as it likes; any other error ends after some attempts."""
     delivery.attempts += 1
     delivery.last_error = error
-    if delivery.attempts >= MAX_ATTEMPTS:
+    if delivery.attempts >= MAX_ATTEMPTS and not is_outage:
         _bury(delivery, error, as_of)
         return
     delivery.save(update_fields=["attempts", "last_error"])
@@ -207,7 +209,7 @@ def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
     with transaction.atomic():
         delivery.state = DeliveryState.DEAD
         delivery.last_error = error
-        delivery.save()
+        delivery.save(update_fields=["state", "attempts", "last_error"])
         ledger.append(
             "delivery.refused",
             subject=delivery.action.code,
