@@ -187,7 +187,7 @@ def shown(found: dict[str, Any]) -> list[Table]:
 
 def goals(found: dict[str, Any]) -> list[Goal]:
     """What these figures have to reach."""
-    full = found["full"]
+    full, small = found["full"], found["small"]
     again = full["load_again"]
     different = sum(not row["is_equal"] for row in full["evaluation"].values())
     return [
@@ -196,7 +196,7 @@ def goals(found: dict[str, Any]) -> list[Goal]:
         Goal("evaluation: × DuckDB SQL by hand", full["ratio"], MAX_RATIO, is_most=True),
         Goal(f"load and evaluation: MB at {full['tickets']:,} tickets", full["peak_mb"], MAX_MB, is_most=True),
         Goal(
-            f"load and evaluation: × the memory of {found['small']['tickets']:,}",
+            f"load and evaluation: × the memory of {small['tickets']:,}",
             found["memory_growth"],
             MAX_GROWTH,
             is_most=True,

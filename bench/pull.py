@@ -38,7 +38,7 @@ COUNTS = {
     "pysnow_stream": 20_000,
     "pysnc": 20_000,
     "issue_objects": 10_000,
-}  # the slow ones; their rate does not depend on it
+}  # the slow ones
 CASES = {
     "servicenow": ("ours", "by_hand", "transfer", "pysnow_stream", "pysnow_buffered", "pysnc"),
     "jira": ("ours", "by_hand", "transfer", "issue_objects"),

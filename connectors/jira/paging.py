@@ -167,7 +167,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         params: dict[str, Any] = {
             "jql": query,
             "fields": ",".join(search.fields),
-            "maxResults": search.page_size,
+            "maxResults": max(2, search.page_size),  # one alone could not repeat an issue
             "startAt": start,
         }
         if search.expand:
