@@ -24,6 +24,11 @@ SICILY_POPULATION = [
     394005.6, 391364.9, 391664.6, 389022.3, 391878.5, 388575.3, 392989.0, 390018.8, 390712.3,
 ]  # fmt: skip
 
+#: Nonconforming cans in 30 samples of 50 (Montgomery, *Introduction to Statistical Quality Control*).
+ORANGE_JUICE = [
+    12, 15, 8, 10, 4, 7, 16, 9, 14, 10, 5, 6, 17, 12, 22, 8, 10, 5, 13, 11, 20, 18, 24, 15, 9, 12, 7, 13, 9, 6,
+]  # fmt: skip
+
 #: Walton's flies (Davidson-Pilon, lifelines): days lived, deaths, censored.
 _WALTONS_MIR137 = [
     (6, 1, 0), (9, 3, 0), (13, 3, 0), (15, 2, 0), (19, 3, 0), (22, 4, 0), (26, 5, 0), (29, 5, 0), (33, 2, 0),

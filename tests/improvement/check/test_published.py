@@ -29,6 +29,19 @@ def test_star98_as_in_the_statsmodels_documentation() -> None:
     assert 2 * terms.sum() == pytest.approx(4078.77, abs=0.01)
 
 
+def test_montgomerys_orange_juice_cans() -> None:
+    """Montgomery, *Introduction to Statistical Quality Control*, p chart: .23133 (.05243, .41024), 15 and 23 out.
+
+    A point beyond its 3σ limits is a Pearson residual beyond 3.
+    """
+    cans = np.array(published.ORANGE_JUICE, dtype=float)
+    found = fit("proportion", Series(np.arange(30), cans, np.full(30, 50.0)), np.ones((30, 1)), np.zeros(30))
+    mean = float(found.fitted[0])
+    reach = 3 * np.sqrt(mean * (1 - mean) / 50)
+    assert (mean, mean - reach, mean + reach) == pytest.approx((0.23133, 0.05243, 0.41024), abs=1e-5)
+    assert list(np.flatnonzero(np.abs(found.residuals) > 3) + 1) == [15, 23]
+
+
 def test_the_smoking_ban_in_sicily() -> None:
     """Lopez Bernal, Cummins & Gasparrini (2017): rate ratio .8944 (.8647–.9251), quasi-Poisson .8392–.9532."""
     cases, population = np.array(published.SICILY_CASES), np.array(published.SICILY_POPULATION)
