@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import csv
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 
 from connectors.sandbox.replay import replay
+from connectors.sandbox.testing import running_sandbox
 from connectors.sandbox.world import World, WorldTicket
 from improvement.errors import InputError
 
@@ -145,3 +148,45 @@ def test_another_csv_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         replay(path)
     with pytest.raises(InputError, match="cannot be read"):
         replay(tmp_path / "none.csv")
+
+
+@needs_log
+def test_at_every_moment_the_platform_shows_what_the_log_knew_by_then() -> None:
+    """Final values that stand in an incident's first line are served when its own update reaches them, not before."""
+    lines: dict[str, list[tuple[datetime, dict[str, str]]]] = defaultdict(list)
+    with LOG.open(encoding="latin-1", newline="") as file:
+        for line in csv.DictReader(file):
+            at = datetime.strptime(line["sys_updated_at"], "%d-%m-%Y %H:%M").replace(tzinfo=UTC)
+            lines[line["number"]].append((at, line))
+    for updates in lines.values():
+        updates.sort(key=lambda update: update[0])  # stable: of one minute's updates the last counts
+    moments = [datetime(2016, 2, 29, hour, 7, tzinfo=UTC) for hour in (3, 9, 12, 15)]
+    moments += [datetime(2016, 3, day, 13, 1, tzinfo=UTC) for day in (1, 2, 5, 9, 20, 31)]
+    moments.append(datetime(2017, 3, 1, tzinfo=UTC))
+    with running_sandbox(platforms=("servicenow",), replay=LOG, now=moments[0]) as sandbox:
+        for now in moments:
+            sandbox.set_clock(now)
+            served = {row["number"]: row for row in served_incidents(sandbox.servicenow_url)}
+            known = {
+                number: [line for at, line in updates if at <= now][-1]
+                for number, updates in lines.items()
+                if updates[0][0] <= now
+            }
+            assert served.keys() == known.keys()
+            stamp = now.strftime("%Y-%m-%d %H:%M:%S")
+            for number, row in served.items():
+                assert row["resolved_at"] <= stamp
+                assert row["closed_at"] <= stamp
+                is_over = known[number]["incident_state"] in ("Resolved", "Closed")
+                assert bool(row["closed_at"]) == (known[number]["incident_state"] == "Closed"), number
+                assert is_over or not row["resolved_at"], number
+                assert int(row["reopen_count"]) == int(known[number]["reopen_count"]), number
+
+
+def served_incidents(url: str) -> list[dict[str, str]]:
+    params = {"sysparm_fields": "number,resolved_at,closed_at,reopen_count", "sysparm_limit": "2000"}
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(f"{url}/api/now/table/incident", params=params, auth=("admin", "sandbox"), timeout=60)
+    rows: list[dict[str, str]] = answer.json()["result"]
+    return rows

@@ -1,0 +1,168 @@
+"""The traps, as a table: what the platform does, to whom, and whether the connector may stop and say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.sandbox.plugin import Flavour
+
+Rule = dict[str, Any]
+SERVICENOW: tuple[Flavour, ...] = ("servicenow",)
+CLOUD: tuple[Flavour, ...] = ("jira_cloud",)
+JIRA: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
+EVERYWHERE: tuple[Flavour, ...] = ("servicenow", "jira_cloud", "jira_dc")
+PAGES = r"/table/(incident|task_sla)|/search"
+
+
+@dataclass(frozen=True, slots=True)
+class PullTrap:
+    """``rules`` act while pulling, ``events`` happen after a first good pull.
+
+    ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
+    """
+
+    name: str
+    on: tuple[Flavour, ...] = EVERYWHERE
+    rules: tuple[Rule, ...] = ()
+    events: tuple[Rule, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    user: str = "regelkreis"
+    may_stop: bool = False
+    hides: str = ""  # the table of which some rows are hidden from the user
+
+
+def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Rule:
+    """A fault in the middle of the pages."""
+    return {"kind": kind, "path": PAGES, "after": after, "times": times, **more}
+
+
+PULL: tuple[PullTrap, ...] = (
+    PullTrap("no trap"),
+    PullTrap("429, seconds", rules=(page("rate_limit", seconds=0, times=3),)),
+    PullTrap("429, a date", rules=(page("rate_limit", seconds=0, as_date=True),)),
+    PullTrap("limit is near", rules=(page("near_limit", times=5),)),
+    PullTrap("503", rules=(page("unavailable", seconds=0, times=2),)),
+    PullTrap("500 transaction cancelled", rules=(page("server_error", times=2),)),
+    PullTrap("401 in mid-pull", rules=(page("unauthorised"),), may_stop=True),
+    PullTrap("slow", rules=(page("slow", seconds=0.3, times=3),)),
+    PullTrap("stalled half-way", rules=(page("stall", seconds=0.3),)),
+    PullTrap("body cut, length right", rules=(page("cut_body", times=2),)),
+    PullTrap("body cut by a reset", rules=(page("cut_connection", times=2),)),
+    PullTrap("200 with an error", rules=(page("error_in_200", times=2),)),
+    PullTrap("HTML of a sleeping instance", rules=(page("html_page", times=1),), may_stop=True),
+    PullTrap("reset before", rules=(page("reset_before", times=2),)),
+    PullTrap("reset after", rules=(page("reset_after", times=2),)),
+    PullTrap("a page twice", on=SERVICENOW, rules=(page("duplicate_page"),)),
+    PullTrap("time-out by page size", on=SERVICENOW, rules=(page("error_in_200", times=None, after=0, min_limit=20),)),
+    PullTrap("a page twice", on=JIRA, rules=(page("duplicate_page", method="GET"),)),
+    PullTrap("page token repeated", on=CLOUD, rules=(page("repeat_token"),)),
+    PullTrap("page token expired", on=CLOUD, rules=(page("expired_token"),)),
+    PullTrap("anonymous 200", on=JIRA, rules=({"kind": "anonymous", "times": None},), may_stop=True),
+    PullTrap("CAPTCHA 403", on=JIRA, rules=({"kind": "captcha", "times": 1},), may_stop=True),
+    PullTrap("rows hidden, pages short", on=SERVICENOW, user="reader", hides="incident"),
+    PullTrap("user in Honolulu", user="honolulu"),
+    PullTrap("user in Auckland", user="auckland"),
+    PullTrap(
+        "slow and 429 and cut and reset",
+        rules=(
+            page("slow", seconds=0.1, times=4),
+            page("rate_limit", seconds=0),
+            page("cut_body"),
+            page("reset_after"),
+        ),
+    ),
+    PullTrap("data changing while paging", rules=(page("changing", after=0, times=None, records=7),), events=({},)),
+    PullTrap("hundreds of equal update times", events=({"kind": "mass_update", "count": 200},)),
+    PullTrap(
+        "mass update while paging and cut",
+        events=({"kind": "mass_update", "count": 200},),
+        rules=(page("cut_body", after=1), page("changing", times=2, records=5)),
+    ),
+    PullTrap("SLA repair", on=SERVICENOW, events=({"kind": "sla_repair", "count": 30, "flipped": True},)),
+    PullTrap(
+        "SLA repair, deletions not audited",
+        on=SERVICENOW,
+        events=({"kind": "sla_repair", "count": 30, "flipped": True, "audited": False},),
+    ),
+    PullTrap("retroactive start, reset", on=SERVICENOW, events=({"kind": "sla_reset", "count": 20},)),
+    PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
+    PullTrap("deletions, audited", on=SERVICENOW, events=({"kind": "delete", "table": "incident", "count": 9},)),
+    PullTrap(
+        "deletions, not audited",
+        on=SERVICENOW,
+        events=({"kind": "delete", "table": "incident", "count": 9, "audited": False},),
+    ),
+    PullTrap("deletions", on=JIRA, events=({"kind": "delete", "count": 9},)),
+    PullTrap("keys moved", on=JIRA, events=({"kind": "move", "count": 9},)),
+    PullTrap("SLAs rebuilt, issues touched", on=JIRA, events=({"kind": "rebuild_slas", "count": 30, "touches": True},)),
+    PullTrap("SLAs rebuilt, issues untouched", on=JIRA, events=({"kind": "rebuild_slas", "count": 30},)),
+    PullTrap("field name there twice", on=JIRA, options={"duplicate_fields": ["Customer"]}, may_stop=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTrap:
+    """``rules`` hit the writing requests; ``is_told``: no repetition helps, but the answer must tell."""
+
+    name: str
+    on: tuple[Flavour, ...] = EVERYWHERE
+    rules: tuple[Rule, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    is_told: bool = False
+
+
+def write(kind: str, **more: Any) -> Rule:
+    """A fault on the first writing request."""
+    return {"kind": kind, "method": "POST", "path": WRITES, **more}
+
+
+WRITES = r"/table/sn_cim_register$|/attachment/|/issue$|/comment$|/attachments$"
+_REGISTER = "sn_cim_register"
+
+WRITE: tuple[WriteTrap, ...] = (
+    WriteTrap("no trap"),
+    WriteTrap("429", rules=(write("rate_limit", seconds=0),)),
+    WriteTrap("503", rules=(write("unavailable", seconds=0),)),
+    WriteTrap("500", rules=(write("server_error"),)),
+    WriteTrap("401", rules=(write("unauthorised"),)),
+    WriteTrap("409", rules=(write("refuse", status=409),)),
+    WriteTrap("slow", rules=(write("slow", seconds=0.3),)),
+    WriteTrap("reset before", rules=(write("reset_before"),)),
+    WriteTrap("reset after", rules=(write("reset_after"),)),
+    WriteTrap("answer stalled", rules=(write("stall", seconds=0.2),)),
+    WriteTrap("answer cut", rules=(write("cut_body"),)),
+    WriteTrap("HTML instead", rules=(write("html_page"),)),
+    WriteTrap("reset after, twice, then 503", rules=(write("reset_after", times=2), write("unavailable", seconds=0))),
+    WriteTrap("index lags, reset after", on=JIRA, rules=(write("reset_after"),), options={"index_lag": 40}),
+    WriteTrap("CAPTCHA 403", on=JIRA, rules=(write("captcha"),)),
+    WriteTrap(
+        "a rule rejects (403)",
+        on=SERVICENOW,
+        options={"rules": [{"table": _REGISTER, "effect": "reject", "name": "No robots"}]},
+        is_told=True,
+    ),
+    WriteTrap(
+        "data policy (403)",
+        on=SERVICENOW,
+        options={"rules": [{"table": _REGISTER, "effect": "data_policy", "message": "Priority"}]},
+        is_told=True,
+    ),
+    WriteTrap("ACL (403)", on=SERVICENOW, options={"rules": [{"table": _REGISTER, "effect": "acl"}]}, is_told=True),
+    WriteTrap(
+        "a rule changes a value",
+        on=SERVICENOW,
+        options={"rules": [{"table": _REGISTER, "effect": "change", "set": {"short_description": "By rule"}}]},
+        is_told=True,
+    ),
+    WriteTrap(
+        "a field read-only", on=SERVICENOW, options={"read_only_fields": {_REGISTER: ["base_value"]}}, is_told=True
+    ),
+    WriteTrap(
+        "an unknown choice",
+        on=SERVICENOW,
+        options={"retired_choices": {f"{_REGISTER}.success_measurement_method": ["manual", "1", "4"]}},
+        is_told=True,
+    ),
+)

@@ -1,0 +1,108 @@
+"""Write through a trap as the outbox does, again until there is a receipt, and count what took effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from bench.faults.places import asked, connected, serving
+from bench.faults.traps import WriteTrap
+from connectors.base import Connector
+from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
+from improvement.errors import RegelkreisError
+from improvement.records import Outbound, OutboundFile, Receipt, RecordRef, Verb
+
+ATTEMPTS = 60
+TITLE = "Fewer breaches"
+FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b'{"verdict":"improved"}')
+_numbers = count(1)
+
+
+def write_cell(trap: WriteTrap, flavour: Flavour) -> str:
+    """ "" where every write took effect once (or, of a refusal, was told); else what is wrong."""
+    with serving(flavour) as running, connected(running, flavour) as connector:
+        connector.describe()
+        running.set_options(flavour, **trap.options)
+        action = f"ACT-{next(_numbers)}"
+        if trap.is_told:
+            return _told(connector, action)
+        try:
+            return _effects(running, flavour, connector, trap, action)
+        except RegelkreisError as error:
+            return error.what[:200]
+
+
+def _told(connector: Connector, action: str) -> str:
+    try:
+        receipt = connector.write(_creation(action), None)
+    except RegelkreisError:
+        return ""
+    return "" if receipt.differences or receipt.unwritten else "nothing told of what the platform did with it"
+
+
+def _effects(running: RunningSandbox, flavour: Flavour, connector: Connector, trap: WriteTrap, action: str) -> str:
+    ref: RecordRef | None = None
+    writes = (
+        _creation(action),
+        Outbound(verb=Verb.NOTE, key=f"{action}/note/final", action_id=action, text="Improved."),
+        Outbound(verb=Verb.ATTACH, key=f"{action}/attach/final", action_id=action, file=FILE),
+    )
+    for outbound in writes:
+        with _trapped(running, flavour, trap):
+            receipt = _until_received(connector, outbound, ref)
+        ref = receipt.ref
+        if receipt.differences:
+            return f"{outbound.verb} read back otherwise: {receipt.differences}"
+    assert ref is not None
+    found = _counted(running, flavour, ref)
+    return "" if found == {"record": 1, "note": 1, "file": 1} else f"in effect: {found}"
+
+
+@contextmanager
+def _trapped(running: RunningSandbox, flavour: Flavour, trap: WriteTrap) -> Iterator[None]:
+    running.set_faults(flavour, *trap.rules)
+    yield
+    running.set_faults(flavour)
+
+
+def _until_received(connector: Connector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+    """What the outbox does: try again, and never forget that an attempt may have taken effect."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return connector.write(outbound, ref)
+        except RegelkreisError:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError
+
+
+def _creation(action: str) -> Outbound:
+    fields: dict[str, str | int | float | None] = {
+        "title": TITLE,
+        "description": "SLA breach rate 24.3 %",
+        "hypothesis": "A second engineer at night",
+        "baseline": "24.3 %",
+        "target": "17 %",
+        "url": f"https://rk.example.com/actions/{action}/",
+    }
+    return Outbound(verb=Verb.CREATE, key=f"{action}/create", action_id=action, fields=fields)
+
+
+def _counted(running: RunningSandbox, flavour: Flavour, ref: RecordRef) -> dict[str, int]:
+    """What is there now, by plain HTTP."""
+    if flavour != "servicenow":
+        shown: dict[str, Any] = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}")["fields"]
+        made = [count for name, count in running.stats(flavour).items() if name.startswith("CIP ")]
+        return {"record": sum(made), "note": len(shown["comment"]["comments"]), "file": len(shown["attachment"])}
+    counted = {
+        "record": ("sn_cim_register", f"short_description={TITLE}"),
+        "note": ("sys_journal_field", f"element_id={ref.id}^valueLIKEImproved."),
+        "file": ("sys_attachment", f"table_sys_id={ref.id}"),
+    }
+    return {
+        name: len(asked(running, flavour, "GET", f"/api/now/table/{table}", params={"sysparm_query": query})["result"])
+        for name, (table, query) in counted.items()
+    }
