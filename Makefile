@@ -7,7 +7,7 @@ SERVE ?= yes
 JSON ?=
 JOBS ?= 2
 
-.PHONY: demo test lint format bench bench-pull bench-check serve docs clean lock reference schema
+.PHONY: demo test lint format bench bench-pull bench-check faults serve docs clean lock reference schema
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -39,6 +39,9 @@ bench-pull: $(STAMP) ## the pull alone: rates, CPU and memory beside clients, ba
 
 bench-check: $(STAMP) ## false and true positive rates of the check over simulated worlds (at most 45 minutes)
 	@$(BIN)/python -m bench.check_worlds $(if $(JSON),--json "$(JSON)",)
+
+faults: $(STAMP) ## each trap of the sandbox × each connector × pull and write (ONLY=text, JSON=file)
+	@$(BIN)/python -m bench.faults $(if $(ONLY),--only "$(ONLY)",) $(if $(JSON),--json "$(JSON)",)
 
 serve: $(STAMP)
 	@$(BIN)/regelkreis serve
