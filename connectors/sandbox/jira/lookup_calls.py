@@ -266,7 +266,7 @@ def match(call: Call) -> Answer:
     """``POST /jql/match`` (Cloud): which of these issues match which of these queries."""
     sent = call.document()
     wanted = {int(id) for id in sent.get("issueIds") or ()}
-    matches = []
+    matches: list[dict[str, Any]] = []
     for text in sent.get("jqls") or ():
         try:
             found = {issue.id for issue in searching.find(jql.parse(text), call.asker)}

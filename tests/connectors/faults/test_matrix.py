@@ -1,0 +1,69 @@
+"""The matrix of `make faults`: some of its cells, and that a cell can turn red."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from bench.faults.pulling import pull_cell
+from bench.faults.traps import EVERYWHERE, PULL, WRITE, PullTrap, WriteTrap
+from bench.faults.writing import write_cell
+from connectors.base import Cursor, Page
+from connectors.sandbox.plugin import Flavour
+from connectors.servicenow.connector import ServiceNowConnector
+from improvement.records import Outbound, Receipt, RecordKind, RecordRef
+
+every_connector = pytest.mark.parametrize("flavour", EVERYWHERE)
+
+
+def pull_trap(name: str, flavour: Flavour) -> PullTrap:
+    return next(trap for trap in PULL if trap.name == name and flavour in trap.on)
+
+
+def write_trap(name: str) -> WriteTrap:
+    return next(trap for trap in WRITE if trap.name == name)
+
+
+@every_connector
+def test_a_bad_day_on_the_wire_loses_and_doubles_nothing(flavour: Flavour) -> None:
+    assert pull_cell(pull_trap("slow and 429 and cut and reset", flavour), flavour) == ""
+
+
+@every_connector
+def test_data_that_changes_while_it_is_paged_is_read_whole(flavour: Flavour) -> None:
+    assert pull_cell(pull_trap("data changing while paging", flavour), flavour) == ""
+
+
+@every_connector
+def test_a_write_cut_off_after_it_took_effect_is_not_made_twice(flavour: Flavour) -> None:
+    assert write_cell(write_trap("reset after"), flavour) == ""
+
+
+def test_a_connector_that_loses_a_page_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    pull = ServiceNowConnector.pull
+
+    def careless(
+        self: ServiceNowConnector, kind: RecordKind, cursor: Cursor | None, *, until: datetime
+    ) -> Iterator[Page]:
+        pages = list(pull(self, kind, cursor, until=until))
+        yield from pages[1:] if kind is RecordKind.TICKET else pages
+
+    monkeypatch.setattr(ServiceNowConnector, "pull", careless)
+    assert "missing" in pull_cell(pull_trap("no trap", "servicenow"), "servicenow")
+
+
+def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = ServiceNowConnector.write
+
+    def blind(self: ServiceNowConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        if outbound.verb == "note" and ref is not None:
+            table, text = "sn_cim_register", {"work_notes": outbound.text}
+            session: Any = self._instance.reader.session
+            session.patch(f"{self._instance.config.url}/api/now/table/{table}/{ref.id}", json=text)
+        return write(self, outbound, ref)
+
+    monkeypatch.setattr(ServiceNowConnector, "write", blind)
+    assert "'note': 2" in write_cell(write_trap("no trap"), "servicenow")
