@@ -73,17 +73,26 @@ def later(weeks: int) -> Deed:
     return pass_by
 
 
+def go_live_today(world: World) -> Any:
+    return commands.golive(world.olga, world.code, at=world.at, on=world.at.date())
+
+
 DEEDS: st.SearchStrategy[Deed] = st.one_of(
     st.integers(0, 40).map(planned_for),
     st.integers(1, 6).map(later),
+    st.sampled_from([owner("submit"), approver("approve"), owner("approve"), approver("reject", reason="No.")]),
+    st.sampled_from([owner("start"), lambda world: slip("snow", world.at), go_live_today]),
     st.sampled_from(
         [
-            *(owner("submit"), approver("approve"), owner("approve"), approver("reject", reason="No."), owner("start")),
-            *(owner("hold", reason="Wait."), owner("resume", reason="Go."), owner("reapprove", reason="More.")),
-            *(owner("cancel", reason="No."), owner("acknowledge"), owner("override", reason="Wrong.")),
-            *(approver("second_override"), owner("second_override"), lambda world: slip("snow", world.at)),
-            lambda world: commands.golive(world.olga, world.code, at=world.at, on=world.at.date()),
+            *(owner("hold", reason="Wait."), owner("resume", reason="Go.")),
+            *(owner("reapprove", reason="More."), owner("cancel", reason="No.")),
+        ]
+    ),
+    st.sampled_from(
+        [
             *(owner("decide", decision=name, reason="So.") for name in ("standardise", "adjust", "stop")),
+            *(owner("acknowledge"), owner("override", reason="Wrong.")),
+            *(approver("second_override"), owner("second_override")),
         ]
     ),
     a_look(LookKind.LOOK),
@@ -97,7 +106,7 @@ WAY: list[Deed] = [
     approver("approve"),
     owner("start"),
     later(4),
-    lambda world: commands.golive(world.olga, world.code, at=world.at, on=world.at.date()),
+    go_live_today,
     lambda world: world.look(LookKind.LOOK, "improved"),
     lambda world: world.look(LookKind.FINAL, "improved"),
     owner("decide", decision="standardise", reason="So."),
@@ -125,8 +134,9 @@ def check_invariants(action: Action) -> None:
     if state in APPROVED:
         assert plan is not None
         assert plan.sha256
-        assert plan.approved_by is not None
-        assert plan.approved_by != action.owner
+    for frozen in action.plans.exclude(sha256=""):
+        assert frozen.approved_by is not None
+        assert frozen.approved_by != action.owner
     if state in LIVE:
         assert action.implemented_on is not None
     if state is State.ACTING:
@@ -144,7 +154,7 @@ def test_the_usual_way_leads_to_sustaining(home: object) -> None:
     assert world.action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=False).count() == 1
 
 
-@given(st.integers(0, len(WAY)), st.lists(DEEDS, min_size=5, max_size=14))
+@given(st.sampled_from([0, 2, 2, 2, 3, 5, 6, 8, 8, 9, 10]), st.lists(DEEDS, min_size=5, max_size=14))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_order_of_deeds_leads_astray(home: object, way: int, deeds: list[Deed]) -> None:
     with transaction.atomic():
