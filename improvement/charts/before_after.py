@@ -13,7 +13,7 @@ from improvement.charts.words import number, unit_in
 DISC_ROW, DISC_STEP, DISC_WIDTH = 16, 21, 20  # pixels below the plot; discs that would touch go a step down
 
 
-def before_after(data: BeforeAfter, *, language: str = "en", width: int = 900) -> dict[str, Any]:
+def before_after(data: BeforeAfter, *, language: str = "en", width: int = 700) -> dict[str, Any]:
     """The Vega-Lite spec in the light theme. ``language`` is en or de, ``width`` that of the plot in pixels."""
     unit = unit_in(data.unit, language)
     frame = layers.frame_of(data.points, data.bands, [marker.day for marker in data.markers], width, language)

@@ -14,7 +14,7 @@ from improvement.charts.words import number, unit_in
 LOOKS = {"common": (GREY, "circle"), "bad": (ORANGE, "triangle-up"), "good": (BLUE, "diamond")}
 
 
-def trigger(data: Trigger, *, language: str = "en", width: int = 900) -> dict[str, Any]:
+def trigger(data: Trigger, *, language: str = "en", width: int = 700) -> dict[str, Any]:
     """The Vega-Lite spec in the light theme. ``language`` is en or de, ``width`` that of the plot in pixels."""
     unit = unit_in(data.unit, language)
     frame = layers.frame_of(data.points, data.bands, [], width, language)

@@ -12,8 +12,8 @@ from django.utils.translation import override
 import improvement.guards
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import OPENED, Stage, bring_live
-from workflows import commands
-from workflows.models import Action, LedgerEntry
+from workflows import access, commands
+from workflows.models import Action, LedgerEntry, Role
 from workflows.web import reasons
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +126,37 @@ def test_a_bad_verdict_is_no_standard(stage: Stage, as_person: Visit) -> None:
     assert "der Befund ist „keine Veränderung“: zum Standard wird nur" in page
 
 
+def test_two_people_overrule_a_verdict_and_it_stays_beside(stage: Stage, as_person: Visit) -> None:
+    action = stage.actions["improved"]
+    Action.objects.filter(pk=action.pk).update(verdict="no change")
+    olga, paul = as_person("olga"), as_person("paul")
+    assert do(paul, stage, "improved", "second_override")[0] == 422  # nobody proposed it
+    assert do(olga, stage, "improved", "override", reason="The survey was broken.")[0] == 302
+    assert do(olga, stage, "improved", "second_override")[0] == 403
+    status, page = do(paul, stage, "improved", "second_override")
+    assert status == 302
+    assert "overruled by two people" in page
+    assert "The survey was broken." in page
+    assert "Paul Approver" in page
+    assert do(olga, stage, "improved", "decide", decision="standardise", reason="As overruled.")[0] == 302
+
+
+def test_the_owner_hands_an_action_over_to_somebody_with_rights(stage: Stage, as_person: Visit) -> None:
+    olga = as_person("olga")
+    page = olga.get(f"/actions/{stage.code('proposed')}/").content.decode()
+    assert "Gustav Globex" not in page  # no rights on this customer
+    assert do(olga, stage, "proposed", "assign", owner="gustav")[0] == 422
+    access.grant(stage.people["gustav"], Role.SERVICE_OWNER, at=OPENED, by=access.local_admin(), customer="Acme")
+    assert do(olga, stage, "proposed", "assign", owner="gustav")[0] == 302
+    assert Action.objects.get(pk=stage.actions["proposed"].pk).owner == stage.people["gustav"]
+
+
+def test_a_follow_up_is_noted_on_the_review(stage: Stage, as_person: Visit) -> None:
+    status, page = do(as_person("olga"), stage, "improved", "follow_up", what="Tell the others.", due="2026-03-01")
+    assert status == 302
+    assert "Tell the others." in page
+
+
 def test_hold_resume_and_cancel_take_a_reason(stage: Stage, as_person: Visit) -> None:
     olga = as_person("olga")
     assert do(olga, stage, "planned", "hold")[0] == 422
@@ -162,18 +193,20 @@ def test_a_deed_is_a_post_with_a_token(stage: Stage, as_person: Visit) -> None:
     assert Client().post(address).status_code == 302
 
 
-def test_an_action_that_is_over_offers_nothing(stage: Stage, as_person: Visit) -> None:
-    page = as_person("olga").get(f"/actions/{stage.code('closed')}/").content.decode()
-    assert "Nothing more: the loop is closed." in page
+def test_an_action_that_is_over_offers_nothing_but_a_follow_up(stage: Stage, as_person: Visit) -> None:
+    address = f"/actions/{stage.code('closed')}/"
+    page = as_person("olga").get(address).content.decode()
+    assert [part.split("/")[0] for part in page.split(f'action="{address}')[1:]] == ["follow_up"]
+    assert "Nothing more: the loop is closed." in as_person("vera").get(address).content.decode()
     assert do(as_person("olga"), stage, "closed", "hold", reason="x")[0] == 422
 
 
 def test_offers_follow_the_state(stage: Stage, as_person: Visit) -> None:
     held = {
-        "proposed": {"plan", "submit", "golive", "task", "hold", "cancel"},
-        "planned": {"plan", "task", "hold", "cancel", "golive"},
-        "checking": {"task", "reapprove", "hold", "cancel"},
-        "improved": {"decide", "task", "hold"},
+        "proposed": {"plan", "submit", "golive", "assign", "task", "hold", "cancel"},
+        "planned": {"plan", "assign", "task", "hold", "cancel", "golive"},
+        "checking": {"assign", "task", "reapprove", "hold", "cancel"},
+        "improved": {"decide", "override", "follow_up", "assign", "task", "hold"},
     }
     for name, deeds in held.items():
         page = as_person("olga").get(f"/actions/{stage.code(name)}/").content.decode()

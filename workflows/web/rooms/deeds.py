@@ -21,9 +21,19 @@ from improvement import pdca
 from improvement.errors import GuardRefused, InputError, PermissionMissing, RegelkreisError
 from improvement.pdca import Event, State
 from workflows import access, commands, loop, rights
-from workflows.models import Action, LookKind, Person, Role
+from workflows.judging import judged_look
+from workflows.models import Action, LookKind, Person, ReviewEntry, Role
 from workflows.web import reasons
-from workflows.web.rooms.forms import DecisionForm, Deed, GoLiveForm, PlanForm, ReasonForm, TaskForm
+from workflows.web.rooms.forms import (
+    DecisionForm,
+    Deed,
+    FollowUpForm,
+    GoLiveForm,
+    OwnerForm,
+    PlanForm,
+    ReasonForm,
+    TaskForm,
+)
 from workflows.web.visibility import signed_in
 
 Command = Callable[..., Any]
@@ -77,6 +87,24 @@ def _is_open(action: Action, possible: set[Event]) -> bool:
     return action.state not in (State.CLOSED.value, State.CANCELLED.value)
 
 
+def _can_overrule(action: Action, possible: set[Event]) -> bool:
+    return action.state == State.ACTING.value and not action.is_overridden and not _is_overrule_proposed(action)
+
+
+def _can_second(action: Action, possible: set[Event]) -> bool:
+    return action.state == State.ACTING.value and not action.is_overridden and _is_overrule_proposed(action)
+
+
+def _is_overrule_proposed(action: Action) -> bool:
+    look = judged_look(action)
+    entries = ReviewEntry.objects.filter(review__look=look, kind="override_proposed")
+    return look is not None and entries.exists()
+
+
+def _assign(person: Person, code: str, *, at: datetime, owner: str) -> Action:
+    return commands.assign(person, code, access.person_named(owner), at=at)
+
+
 KINDS: tuple[Kind, ...] = (
     Kind(
         "accept",
@@ -99,6 +127,15 @@ KINDS: tuple[Kind, ...] = (
         help=gettext_lazy("The plan is frozen and hashed: from then on nobody moves the yardstick."),
     ),
     Kind("reject", gettext_lazy("Send the plan back"), commands.reject, ReasonForm, _can_approve, role=Role.APPROVER),
+    Kind(
+        "second_override",
+        gettext_lazy("Agree to overrule the verdict"),
+        commands.second_override,
+        Deed,
+        _can_second,
+        role=Role.APPROVER,
+        help=gettext_lazy("You are the second person. The verdict stays on record beside the override."),
+    ),
     Kind("plan", gettext_lazy("Plan"), commands.plan, PlanForm, _can_plan, tone="primary"),
     Kind(
         "submit",
@@ -133,6 +170,22 @@ KINDS: tuple[Kind, ...] = (
         _has_sustaining_look,
         tone="primary",
     ),
+    Kind(
+        "override",
+        gettext_lazy("Overrule the verdict"),
+        commands.override,
+        ReasonForm,
+        _can_overrule,
+        help=gettext_lazy("It takes two people, and the verdict stays on record beside it."),
+    ),
+    Kind(
+        "follow_up",
+        gettext_lazy("Note a follow-up"),
+        commands.follow_up,
+        FollowUpForm,
+        lambda action, possible: action.reviews.exists(),
+    ),
+    Kind("assign", gettext_lazy("Change the owner"), _assign, OwnerForm, _is_open),
     Kind("task", gettext_lazy("Add a task"), commands.add_task, TaskForm, _is_open),
     Kind("reapprove", gettext_lazy("Change the approved plan"), commands.reapprove, ReasonForm, _on(Event.REAPPROVE)),
     Kind("resume", gettext_lazy("Resume"), commands.resume, ReasonForm, _on(Event.RESUME), tone="primary"),
@@ -185,7 +238,11 @@ def _blank(kind: Kind, action: Action) -> Deed:
             "due": action.due,
             "accept_detectable": action.detectable_accepted_reason,
         }
-    return kind.form(initial=initial, prefix=kind.name)
+    elif kind.form is OwnerForm:
+        initial = {"owner": action.owner.username if action.owner else ""}
+    form = kind.form(initial=initial, prefix=kind.name)
+    form.fit(action)
+    return form
 
 
 @login_required
@@ -200,6 +257,7 @@ def perform(request: HttpRequest, code: str, deed: str) -> HttpResponse:
     if kind is None:
         raise Http404
     form = kind.form(request.POST, prefix=kind.name)
+    form.fit(action)
     offer = Offer(kind, form, [])
     if form.is_valid():
         try:

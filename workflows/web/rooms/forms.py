@@ -7,6 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from workflows import access
+from workflows.models import Action, Person, Role
+
 LONGEST = 4000
 
 
@@ -35,6 +38,9 @@ class Deed(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+
+    def fit(self, action: Action) -> None:
+        """Offer what can be chosen for this action."""
 
 
 class PlanForm(Deed):
@@ -85,6 +91,28 @@ class DecisionForm(Deed):
         widget=forms.RadioSelect,
     )
     reason = _reason(_("Reason"), is_required=False)
+
+
+class OwnerForm(Deed):
+    """Who owns the action: one of the service owners of its scope."""
+
+    owner = forms.ChoiceField(label=_("Owner"))
+
+    def fit(self, action: Action) -> None:
+        """The people whose rights cover the action's scope."""
+        people = Person.objects.filter(grants__role=Role.SERVICE_OWNER, is_active=True).distinct().order_by("username")
+        able = [person for person in people if access.may(person, Role.SERVICE_OWNER, action)]
+        field = self.fields["owner"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(person.username, str(person)) for person in able]
+
+
+class FollowUpForm(Deed):
+    """Something still to be done after a review."""
+
+    what = forms.CharField(label=_("What is to be done"), max_length=LONGEST)
+    who = forms.CharField(label=_("Who"), required=False, max_length=100)
+    due = _day(_("Due"))
 
 
 class TaskForm(Deed):
