@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from jira import JIRA
 
 from connectors.config import ConnectionConfig
 from connectors.jira.connector import JiraConnector
+from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import TicketEvent, World, WorldPerson, WorldSla, WorldSurvey, WorldTicket
@@ -175,7 +177,12 @@ class Desk:
     running: RunningSandbox
     connector: JiraConnector
     claudia: JIRA
+    connect: Callable[..., JiraConnector]
     action: str = field(default_factory=lambda: f"ACT-{next(_numbers)}")
+
+    def another(self) -> Desk:
+        """The desk of another action."""
+        return Desk(self.flavour, self.running, self.connector, self.claudia, self.connect)
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -247,9 +254,19 @@ class Desk:
         self.running.set_faults(self.flavour, *rules)
 
 
+@pytest.fixture(scope="session")
+def desks(now: datetime) -> Iterator[RunningSandbox]:
+    """A Jira of both flavours to write to; what is only read keeps its own, which nobody changes."""
+    world = generate("jira", size="small")
+    world.tickets = world.tickets[::20]
+    with running_sandbox(platforms=FLAVOURS, worlds={"jira": world}, now=now) as running:
+        yield running
+
+
 @pytest.fixture
-def desk(flavour: Flavour, sandbox: RunningSandbox, connect: Connect, person: Callable[..., JIRA]) -> Iterator[Desk]:
-    """A desk on the shared sandbox, on Cloud and on Data Center."""
-    yield Desk(flavour, sandbox, connect(flavour), person())
-    sandbox.set_faults(flavour)
-    sandbox.set_options(flavour, index_lag=0)
+def desk(flavour: Flavour, desks: RunningSandbox, connect: Connect, person: Callable[..., JIRA]) -> Iterator[Desk]:
+    """A desk on the Jira to write to, on Cloud and on Data Center."""
+    here = partial(connect, flavour, at=desks)
+    yield Desk(flavour, desks, here(), person(at=desks), here)
+    desks.set_faults(flavour)
+    desks.set_options(flavour, index_lag=0)

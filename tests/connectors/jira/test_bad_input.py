@@ -48,8 +48,8 @@ def test_wrong_credentials_are_told_at_once(flavour: Flavour, connect: Connect) 
     assert connector.reader.retries == 0
 
 
-def test_a_page_of_html_instead_of_data_is_read_again_and_then_told(desk: Desk, connect: Connect) -> None:
-    connector = connect(desk.flavour, max_attempts=3)
+def test_a_page_of_html_instead_of_data_is_read_again_and_then_told(desk: Desk) -> None:
+    connector = desk.connect(max_attempts=3)
     desk.faults({"kind": "html_page", "path": "/search", "times": None})
     with pytest.raises(ConnectionFailed, match="sent no readable answer") as caught:
         pulled(connector, until=datetime(2024, 7, 29, 12, tzinfo=UTC))

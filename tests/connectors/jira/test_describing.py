@@ -115,10 +115,10 @@ def test_an_unreachable_jira_and_wrong_credentials_raise(flavour: Flavour, conne
     assert "Check the address" in unreachable.value.mend
 
 
-def test_a_login_page_instead_of_data_says_where_to_look(desk: Desk, connect: Connect) -> None:
+def test_a_login_page_instead_of_data_says_where_to_look(desk: Desk) -> None:
     desk.faults({"kind": "html_page", "times": None})
     with pytest.raises(ConnectionFailed, match="sent no readable answer") as caught:
-        connect(desk.flavour, max_attempts=2).describe()
+        desk.connect(max_attempts=2).describe()
     assert "login page or proxy" in caught.value.mend
 
 

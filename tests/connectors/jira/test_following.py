@@ -13,7 +13,7 @@ from jira import JIRA
 from improvement.errors import CredentialsRefused
 from improvement.records import RecordRef, Verb
 
-from .conftest import Connect, Desk
+from .conftest import Desk
 
 
 def test_a_fresh_issue_is_new_and_nobody_has_moved_it(desk: Desk) -> None:
@@ -119,7 +119,7 @@ def test_many_comments_are_read_to_the_last(desk: Desk) -> None:
 
 def test_the_order_asked_for_is_kept_and_a_deleted_issue_is_missing(desk: Desk) -> None:
     first = desk.create().ref
-    second = Desk(desk.flavour, desk.running, desk.connector, desk.claudia).create().ref
+    second = desk.another().create().ref
     gone = RecordRef(connection="acme", mode="jira", id="99999999", number="CIP-9", url="")
     states = desk.connector.states([second, gone, first])
     assert [(state.ref.id, state.is_missing) for state in states] == [
@@ -130,7 +130,7 @@ def test_the_order_asked_for_is_kept_and_a_deleted_issue_is_missing(desk: Desk) 
 
 
 def test_following_a_hundred_issues_takes_a_request_per_fifty(desk: Desk) -> None:
-    refs = [Desk(desk.flavour, desk.running, desk.connector, desk.claudia).create().ref for _ in range(55)]
+    refs = [desk.another().create().ref for _ in range(55)]
     before = desk.connector.reader.requests
     assert [state.ref.id for state in desk.connector.states(refs)] == [ref.id for ref in refs]
     assert desk.connector.reader.requests - before <= 3
@@ -140,13 +140,13 @@ def test_a_written_issue_is_followed_before_the_index_shows_it(desk: Desk) -> No
     """Cloud reconciles the ids it is given; on Data Center what a search leaves out is read by itself."""
     ref = desk.create().ref
     desk.running.set_options(desk.flavour, index_lag=1_000)
-    fresh = Desk(desk.flavour, desk.running, desk.connector, desk.claudia).create().ref
+    fresh = desk.another().create().ref
     assert [state.is_missing for state in desk.connector.states([ref, fresh])] == [False, False]
 
 
-def test_an_expired_token_is_not_taken_for_deleted_issues(desk: Desk, connect: Connect) -> None:
+def test_an_expired_token_is_not_taken_for_deleted_issues(desk: Desk) -> None:
     ref = desk.create().ref
-    connector = connect(desk.flavour)
+    connector = desk.connect()
     assert connector.site.me.account  # signed in well, and then the token expires
     connector.client._session.auth = ("nobody", "expired")
     with pytest.raises(CredentialsRefused):
@@ -213,8 +213,8 @@ def test_comments_on_a_request_are_internal(desk: Desk) -> None:
     assert comment.raw["jsdPublic"] is False
 
 
-def test_following_needs_no_right_to_create(desk: Desk, connect: Connect) -> None:
+def test_following_needs_no_right_to_create(desk: Desk) -> None:
     ref = desk.create().ref
-    reader = connect(desk.flavour, user="reader")
+    reader = desk.connect(user="reader")
     assert reader.states([ref])[0].state == "new"
     assert "project" not in reader.__dict__  # its create screen was never asked for

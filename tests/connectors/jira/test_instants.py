@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.jira.instants import after, floor, minute_of, not_after
@@ -32,6 +32,7 @@ def readings(text: str, zone: ZoneInfo) -> list[datetime]:
     return [local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
+@settings(deadline=None)
 @given(moment=moments, zone=st.sampled_from(ZONES))
 def test_a_lower_bound_is_never_after_the_instant_whichever_way_it_is_read(moment: datetime, zone: ZoneInfo) -> None:
     taken = readings(not_after(moment, zone), zone)
@@ -40,6 +41,7 @@ def test_a_lower_bound_is_never_after_the_instant_whichever_way_it_is_read(momen
     assert floor(moment, zone) in taken
 
 
+@settings(deadline=None)
 @given(moment=moments, zone=st.sampled_from(ZONES))
 def test_an_upper_bound_is_always_after_the_instant(moment: datetime, zone: ZoneInfo) -> None:
     taken = readings(after(moment, zone), zone)

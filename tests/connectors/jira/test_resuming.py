@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from connectors.sandbox.plugin import Flavour
 from improvement.errors import ConnectionFailed
 from improvement.records import RecordKind
 
-from .conftest import Connect, Desk
+from .conftest import Connect
 
 
 def kept(pages: list[Page]) -> dict[str, Any]:
@@ -35,17 +36,21 @@ def test_a_pull_goes_on_where_it_was_killed(
 
 
 def test_a_pull_that_fails_in_the_middle_loses_nothing(
-    desk: Desk, connect: Connect, now: datetime, monkeypatch: pytest.MonkeyPatch
+    connect: Connect,
+    flavour: Flavour,
+    now: datetime,
+    faults: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = kept(list(connect(desk.flavour).pull(RecordKind.TICKET, None, until=now)))
+    whole = kept(list(connect(flavour).pull(RecordKind.TICKET, None, until=now)))
     monkeypatch.setattr(pull, "FLUSH_ROWS", 700)
-    connector = connect(desk.flavour, page_size=100, max_attempts=2)
+    connector = connect(flavour, page_size=100, max_attempts=2)
     assert connector.site.me.account
-    desk.faults({"kind": "reset_before", "path": "/search", "after": 20, "times": None})
+    faults({"kind": "reset_before", "path": "/search", "after": 20, "times": None})
     found: list[Page] = []
     with pytest.raises(ConnectionFailed):
         found.extend(connector.pull(RecordKind.TICKET, None, until=now))
-    desk.faults()
+    faults()
     assert found  # some of it was delivered before
-    rest = list(connect(desk.flavour).pull(RecordKind.TICKET, found[-1].cursor, until=now))
+    rest = list(connect(flavour).pull(RecordKind.TICKET, found[-1].cursor, until=now))
     assert kept(found) | kept(rest) == whole

@@ -10,7 +10,7 @@ from connectors.jira.tracing import unmarked
 from improvement.errors import MappingError, PermissionMissing, WriteRefused
 from improvement.records import RecordRef, Verb
 
-from .conftest import FILE, Connect, Desk
+from .conftest import FILE, Desk
 
 
 def test_an_issue_is_created_with_label_property_and_link_to_our_page(desk: Desk) -> None:
@@ -185,8 +185,8 @@ def test_only_success_is_resolved_as_done(desk: Desk, verdict: str | None, resol
     assert desk.seen(ref).fields.resolution.name == resolution
 
 
-def test_a_resolution_of_ones_own_counts(desk: Desk, connect: Connect) -> None:
-    desk.connector = connect(desk.flavour, resolutions={"no_success": "Won't Do"})
+def test_a_resolution_of_ones_own_counts(desk: Desk) -> None:
+    desk.connector = desk.connect(resolutions={"no_success": "Won't Do"})
     ref = desk.create().ref
     desk.update(ref, state="doing")
     desk.update(ref, state="closed", verdict="worse")
@@ -211,8 +211,8 @@ def test_an_issue_that_a_person_moved_is_followed_not_overruled(desk: Desk) -> N
     assert "a person moved the issue to On Hold" in receipt.unwritten["state"]
 
 
-def test_a_status_means_what_the_connection_says(desk: Desk, connect: Connect) -> None:
-    desk.connector = connect(desk.flavour, statuses={"10012": "on_hold", "On Hold": "review"})
+def test_a_status_means_what_the_connection_says(desk: Desk) -> None:
+    desk.connector = desk.connect(statuses={"10012": "on_hold", "On Hold": "review"})
     ref = desk.create().ref
     desk.update(ref, state="doing")
     desk.update(ref, state="on_hold")  # by the id of In Review
@@ -223,16 +223,16 @@ def test_a_status_means_what_the_connection_says(desk: Desk, connect: Connect) -
 # --- refusals -------------------------------------------------------------------------------------------------
 
 
-def test_a_user_without_rights_is_told_which_and_nothing_is_written(desk: Desk, connect: Connect) -> None:
-    desk.connector = connect(desk.flavour, user="reader")
+def test_a_user_without_rights_is_told_which_and_nothing_is_written(desk: Desk) -> None:
+    desk.connector = desk.connect(user="reader")
     with pytest.raises((PermissionMissing, WriteRefused)) as caught:
         desk.create()
     assert caught.value.mend
     assert desk.labelled() == []
 
 
-def test_a_project_that_is_not_there_is_named(desk: Desk, connect: Connect) -> None:
-    desk.connector = connect(desk.flavour, improvement_project="NOPE")
+def test_a_project_that_is_not_there_is_named(desk: Desk) -> None:
+    desk.connector = desk.connect(improvement_project="NOPE")
     with pytest.raises(MappingError, match="no project “NOPE”") as caught:
         desk.create()
     assert "improvement_project" in str(caught.value.where)
