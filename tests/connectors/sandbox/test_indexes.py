@@ -1,0 +1,74 @@
+"""What the sandbox finds by index is what looking at everything would find, at every step of the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from connectors.sandbox.generator import generate
+from connectors.sandbox.jira import jql, searching
+from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.catalogue import ARCHIVE, Flavour
+from connectors.sandbox.jira.clauses import Asker
+from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.site import Site
+from connectors.sandbox.store import Table
+
+CALLER = Account("carla", "Carla", "carla@example.com", "Etc/UTC")
+HOUR_S = 3_600
+WEEK_S = 7 * 24 * HOUR_S
+QUERIES = (
+    '("Time to resolution" = breached() AND "Time to resolution" != completed())',
+    '("Time to resolution" != completed() OR "Time to first response" = running())',
+    '"Time to resolution" = paused()',
+    '"Satisfaction date" >= "{day_ago}"',
+    'updated < "{day_ago}" AND "Satisfaction date" >= "{day_ago}"',
+)
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    world = generate("jira", size="small")
+    return Site(world, flavour=Flavour.DATA_CENTER, accounts=[CALLER], now=world.start + 4 * WEEK_S)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_clocks_and_answers_found_by_index_are_all_there_are(site: Site, query: str) -> None:
+    total = 0
+    for _ in range(12):
+        site.advance(site.now + 11 * HOUR_S)
+        text = query.format(day_ago=datetime.fromtimestamp(site.now - 24 * HOUR_S, UTC).strftime("%Y-%m-%d %H:%M"))
+        asker = Asker(site, CALLER, CALLER.zone)
+        # A condition in a double negation is never indexed.
+        everything = searching.find(jql.parse(f"NOT (NOT ({text})) ORDER BY updated ASC, key ASC"), asker)
+        found = searching.find(jql.parse(f"{text} ORDER BY updated ASC, key ASC"), asker)
+        assert found == everything
+        total += len(found)
+    assert total
+
+
+def test_the_order_of_updates_survives_moves_deletions_and_time(site: Site) -> None:
+    some = list(site.ordered())[::97]
+    for number, issue in enumerate(some):
+        (site.delete, lambda one: site.move(one, ARCHIVE), site.touch)[number % 3](issue)
+    site.advance(site.now + WEEK_S)
+    shown = list(site.ordered())
+
+    def order(issue: Issue) -> int:
+        return issue.order
+
+    assert shown == sorted(shown, key=order)
+    assert len(shown) == len(set(map(order, shown))) == len(site)
+
+
+def test_a_table_puts_only_its_young_end_in_order_and_is_right_all_the_same() -> None:
+    table = Table("t", ("sys_id", "sys_updated_on"))
+    for number in range(300):
+        table.put([f"{number:03d}", f"2024-01-01 00:{number % 60:02d}:00"])
+    assert len(table.ordered()) == 300
+    for number in (0, 77, 299):
+        table.put([f"{number:03d}", "2024-02-01 00:00:00"])
+    table.remove("150")
+    table.put(["new", "2024-01-01 00:30:00"])
+    assert table.ordered() == sorted(table, key=lambda row: (row[1], row[0]))
