@@ -47,7 +47,7 @@ class Spool:
 
     def take(self, kind: RecordKind) -> Iterator[pa.Table]:
         """The kept rows of a kind, once; the files go when every kind was taken."""
-        with pa.memory_map(str(self._file(kind))) as source, pa.ipc.open_file(source) as reader:
+        with pa.OSFile(str(self._file(kind))) as source, pa.ipc.open_file(source) as reader:
             for number in range(reader.num_record_batches):
                 yield pa.Table.from_batches([reader.get_batch(number)])
         self._left.discard(kind)
