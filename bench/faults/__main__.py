@@ -11,8 +11,8 @@ from pathlib import Path
 import structlog
 
 from bench.faults.pulling import pull_cell
-from bench.faults.traps import EVERYWHERE, PULL, WRITE
-from bench.faults.writing import write_cell
+from bench.faults.traps import EVERYWHERE, MOVE, PULL, WRITE
+from bench.faults.writing import move_cell, write_cell
 from connectors.sandbox.plugin import Flavour
 
 Cells = dict[tuple[str, str], dict[Flavour, str]]
@@ -47,18 +47,19 @@ def run(only: str = "") -> Cells:
     print(f"{'':42}" + "".join(f"{flavour:>12}" for flavour in EVERYWHERE), flush=True)
     for trap in PULL:
         if only in trap.name:
-            row = cells.setdefault(("pull", trap.name), {})
-            row |= {flavour: pull_cell(trap, flavour) for flavour in trap.on}
-            _print("pull", trap.name, row)
+            _show(cells, "pull", trap.name, {flavour: pull_cell(trap, flavour) for flavour in trap.on})
     for write in WRITE:
         if only in write.name:
-            row = cells.setdefault(("write", write.name), {})
-            row |= {flavour: write_cell(write, flavour) for flavour in write.on}
-            _print("write", write.name, row)
+            _show(cells, "write", write.name, {flavour: write_cell(write, flavour) for flavour in write.on})
+    for move in MOVE:
+        if only in move.name:
+            _show(cells, "move", move.name, {flavour: move_cell(move, flavour) for flavour in move.on})
     return cells
 
 
-def _print(way: str, name: str, row: dict[Flavour, str]) -> None:
+def _show(cells: Cells, way: str, name: str, found: dict[Flavour, str]) -> None:
+    row = cells.setdefault((way, name), {})
+    row |= found
     marks = ("–" if flavour not in row else "RED" if row[flavour] else "ok" for flavour in EVERYWHERE)
     print(f"{way:6}{name:36}" + "".join(f"{mark:>12}" for mark in marks), flush=True)
 

@@ -86,6 +86,7 @@ PULL: tuple[PullTrap, ...] = (
         on=SERVICENOW,
         events=({"kind": "sla_repair", "count": 30, "flipped": True, "audited": False},),
     ),
+    PullTrap("SLA repair, fewer rows", on=SERVICENOW, events=({"kind": "sla_repair", "count": 30, "fewer": True},)),
     PullTrap("retroactive start, reset", on=SERVICENOW, events=({"kind": "sla_reset", "count": 20},)),
     PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
     PullTrap("deletions, audited", on=SERVICENOW, events=({"kind": "delete", "table": "incident", "count": 9},)),
@@ -165,4 +166,31 @@ WRITE: tuple[WriteTrap, ...] = (
         options={"retired_choices": {f"{_REGISTER}.success_measurement_method": ["manual", "1", "4"]}},
         is_told=True,
     ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveTrap:
+    """The record is to begin: it ``arrives`` after repetition, or the receipt tells why it stays where it is."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arrives: bool = True
+    on: tuple[Flavour, ...] = JIRA
+
+
+def transition(kind: str, **more: Any) -> Rule:
+    """A fault on the transition."""
+    return {"kind": kind, "method": "POST", "path": "/transitions$", **more}
+
+
+MOVE: tuple[MoveTrap, ...] = (
+    MoveTrap("no trap"),
+    MoveTrap("transition names localised", options={"transition_names": {"121": "Arbeit beginnen"}}),
+    MoveTrap("transition missing", options={"missing_transitions": ["121"]}, arrives=False),
+    MoveTrap("transition demands a field", options={"demanded_fields": {"121": ["duedate"]}}, arrives=False),
+    MoveTrap("409", rules=(transition("refuse", status=409),)),
+    MoveTrap("reset before", rules=(transition("reset_before"),)),
+    MoveTrap("reset after", rules=(transition("reset_after"),)),
 )

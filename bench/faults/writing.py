@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from bench.faults.places import asked, connected, serving
-from bench.faults.traps import WriteTrap
+from bench.faults.traps import MoveTrap, WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
@@ -33,6 +33,25 @@ def write_cell(trap: WriteTrap, flavour: Flavour) -> str:
             return _effects(running, flavour, connector, trap, action)
         except RegelkreisError as error:
             return error.what[:200]
+
+
+def move_cell(trap: MoveTrap, flavour: Flavour) -> str:
+    """ "" where the record moved once, or stayed and the receipt says why; else what is wrong."""
+    with serving(flavour) as running, connected(running, flavour) as connector:
+        action = f"ACT-{next(_numbers)}"
+        ref = connector.write(_creation(action), None).ref
+        running.set_options(flavour, **trap.options)
+        begin = Outbound(verb=Verb.UPDATE, key=f"{action}/begin", action_id=action, fields={"state": "doing"})
+        running.set_faults(flavour, *trap.rules)
+        try:
+            receipt = _until_received(connector, begin, ref)
+        except RegelkreisError as error:
+            return error.what[:200]
+        shown = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}", params={"expand": "changelog"})
+    moves = [item for entry in shown["changelog"]["histories"] for item in entry["items"] if item["field"] == "status"]
+    is_told = "state" in receipt.unwritten | receipt.differences
+    expected = (1, False) if trap.arrives else (0, True)
+    return "" if (len(moves), is_told) == expected else f"{len(moves)} moves, told: {receipt.unwritten}"
 
 
 def _told(connector: Connector, action: str) -> str:

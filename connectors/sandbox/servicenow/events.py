@@ -6,7 +6,8 @@
     ``count`` records of ``table`` vanish; ``audited`` false: the table has opted out of sys_audit_delete.
 ``sla_repair``
     The task_sla rows of ``count`` closed tasks are deleted and made anew: other sys_ids and sys_created_on; with
-    ``flipped`` the resolution clocks come out the other way. ``audited`` as above. Noted in sla_repair_log_entry.
+    ``flipped`` the resolution clocks come out the other way, with ``fewer`` a task's first clock is not made again.
+    ``audited`` as above. Noted in sla_repair_log_entry.
 ``sla_reset``
     Clocks of ``count`` closed tasks are cancelled and begin again with *retroactive start*: the same start_time twice.
 ``compatibility``
@@ -59,10 +60,12 @@ def _sla_repair(instance: Instance, event: Event) -> list[str]:
     table = instance.tables[SLA]
     made = []
     for rows in _closed_tasks(instance, int(event["count"])):
-        for row in rows:
+        for number, row in enumerate(rows):
             values = _values(table, row)
             _remove(instance, table, row, audited=bool(event.get("audited", True)))
             _log(instance, "before", values)
+            if event.get("fewer") and number == 0 and len(rows) > 1:
+                continue
             if event.get("flipped") and values["stage"] == "completed":
                 values["has_breached"] = "false" if values["has_breached"] == "true" else "true"
             new = instance.insert(SLA, {**values, "sys_created_on": instance.stamp})
