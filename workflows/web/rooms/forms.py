@@ -96,7 +96,7 @@ class DecisionForm(Deed):
 class OwnerForm(Deed):
     """Who owns the action: one of the service owners of its scope."""
 
-    owner = forms.ChoiceField(label=_("Owner"))
+    owner = forms.ChoiceField(label=_("Owner"), widget=forms.Select(attrs={"translate": "no"}))  # names
 
     def fit(self, action: Action) -> None:
         """The people whose rights cover the action's scope."""

@@ -1,0 +1,58 @@
+"""The cycle draws charts and keeps them; pages only show what was drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from improvement import charts
+from tests.workflows.web.stage import NOW, Stage, draw
+from workflows import charting
+from workflows.models import Chart
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_action_has_both_charts_in_both_themes_and_languages(stage: Stage) -> None:
+    action = stage.actions["improved"]
+    draw(action)
+    drawn = {(chart.kind, chart.theme, chart.language) for chart in Chart.objects.filter(action=action)}
+    assert len(drawn) == 8
+    for chart in Chart.objects.filter(action=action):
+        assert chart.svg.startswith("<svg")
+        assert chart.alternative
+        assert chart.spec["usermeta"]["rows"]
+        assert chart.as_of == NOW
+
+
+def test_a_chart_whose_data_did_not_change_is_not_drawn_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[str] = []
+
+    def svg(spec: dict[str, object], *, language: str = "en") -> str:
+        rendered.append(language)
+        return "<svg/>"
+
+    monkeypatch.setattr(charts, "svg", svg)
+    action = stage.actions["improved"]
+    draw(action)
+    assert sorted(rendered) == ["de", "de", "en", "en"]  # a theme is a change of colours, no drawing of its own
+    draw(action)
+    assert len(rendered) == 4
+    stage.actions["improved"].trigger["target"] = 0.2
+    draw(action)
+    assert len(rendered) == 8
+
+
+def test_without_data_there_is_no_chart_and_no_error(stage: Stage) -> None:
+    assert charting.draw(stage.actions["proposed"], [], last=2900, as_of=NOW) is False
+    assert not Chart.objects.filter(action=stage.actions["proposed"]).exists()
+
+
+def test_a_chart_holds_no_text_from_a_platform(stage: Stage) -> None:
+    """It is shown without escaping, so nothing that people typed may be in it."""
+    action = stage.actions["improved"]
+    action.title = "<script>alert(1)</script>"
+    action.save()
+    draw(action)
+    for chart in Chart.objects.filter(action=action):
+        assert "<script" not in chart.svg
+        assert "alert(1)" not in chart.svg
