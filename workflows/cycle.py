@@ -35,6 +35,7 @@ class CycleSummary:
     new: int = 0
     new_tickets: int = 0
     rules: int = 0
+    rules_removed: list[str] = field(default_factory=list)
     points: int = 0
     fired: list[str] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
@@ -58,6 +59,7 @@ class CycleSummary:
         return [
             ("records pulled", f"{self.records} ({self.new} new)"),
             ("rules", self.rules),
+            *((("rules removed", "; ".join(self.rules_removed)),) if self.rules_removed else ()),
             ("points", self.points),
             ("findings fired", len(self.fired)),
             ("findings resolved", len(self.resolved)),
@@ -145,7 +147,7 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
 def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     """One cycle over connectors that are open already. One connection's failure does not stop the others."""
     summary = CycleSummary(as_of=as_of)
-    rules, limits = live_rules(as_of=as_of, errors=summary.errors)
+    rules, limits = live_rules(as_of=as_of, errors=summary.errors, removed=summary.rules_removed)
     summary.rules = len(rules)
     with _progress(is_shown) as on_progress, Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
         for one in opened:

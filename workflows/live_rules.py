@@ -10,17 +10,18 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule
 from improvement.rules.loading import Loaded, load
 from workflows import ledger
-from workflows.models import RuleVersion
+from workflows.models import Action, RuleVersion
 
 
-def live_rules(*, as_of: datetime, errors: list[str]) -> tuple[list[Rule], Limits]:
+def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None = None) -> tuple[list[Rule], Limits]:
     """Every valid rule of the rules folder; a new version is recorded as `rule.applied`.
 
     Broken files are reported and do not stop the valid ones. A rule whose file is gone is no longer live; its open
-    actions run on.
+    actions run on, as ``removed`` is told.
     """
     folder = settings.REGELKREIS.rules
     if not folder.is_dir():
@@ -36,6 +37,9 @@ def live_rules(*, as_of: datetime, errors: list[str]) -> tuple[list[Rule], Limit
                 row.is_live = False
                 row.save(update_fields=["is_live"])
                 payload = {"sha256": row.sha256}
+                if removed is not None:
+                    still_open = Action.objects.filter(rule_id=row.rule_id, state__in=OPEN_STATES).count()
+                    removed.append(f"{row.rule_id} ({still_open} open actions run on)")
                 ledger.append("rule.removed", subject=row.rule_id, actor=ledger.ENGINE, at=as_of, payload=payload)
     return pack.rules, pack.limits
 

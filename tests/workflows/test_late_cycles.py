@@ -107,6 +107,7 @@ def test_a_rule_is_live_at_the_next_cycle_and_gone_when_its_file_is(home: Path, 
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
     summary = ran(platform, monday + timedelta(weeks=2))
     assert summary.rules == 1
+    assert summary.rules_removed == ["sla (1 open actions run on)"]
     assert {row.rule_id: row.is_live for row in RuleVersion.objects.all()} == {"sla": False, "other": True}
     assert LedgerEntry.objects.filter(type="rule.removed", subject="sla").count() == 1
     action.refresh_from_db()
