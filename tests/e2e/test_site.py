@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import NARROW, WIDE, Open
 
+DARK, LIGHT = "rgb(14, 20, 26)", "rgb(243, 246, 248)"  # the ground of tokens.css
 ROOMS = ("/", "/register/", "/register/?view=table", "/actions/ACT-4/", "/actions/ACT-2/", "/reviews/REV-3/")
 
 
@@ -90,23 +91,23 @@ def test_language_and_colours_are_switched_and_stay(browse: Open) -> None:
     page = visit.sign_in("paul")
     page.get_by_role("button", name="Deutsch").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Heute")
-    assert page.locator("html").get_attribute("lang") == "de"
+    expect(page.locator("html")).to_have_attribute("lang", "de")
     page.get_by_role("button", name="Dunkle Farben").click()
-    assert page.locator("html").get_attribute("data-theme") == "dark"
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("body")).to_have_css("background-color", DARK)
     visit.go("/actions/ACT-4/")
     expect(page.locator('[data-chart="before-after"] .chart-dark svg')).to_be_visible()
     expect(page.locator('[data-chart="before-after"] .chart-dark')).to_contain_text("Bestätigung")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    expect(page.locator("body")).to_have_css("background-color", DARK)
     page.get_by_role("button", name="Helle Farben").click()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    expect(page.locator("body")).to_have_css("background-color", LIGHT)
     assert visit.is_clean()
 
 
 def test_a_dark_system_gets_dark_pages_unasked(browse: Open) -> None:
-    for scheme, theme in (("dark", "rgb(14, 20, 26)"), ("light", "rgb(243, 246, 248)")):
+    for scheme, ground in (("dark", DARK), ("light", LIGHT)):
         page = browse(scheme=scheme).go("/login/")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == theme
+        expect(page.locator("body")).to_have_css("background-color", ground)
 
 
 @pytest.mark.parametrize("width", [NARROW, 768, WIDE])
@@ -144,7 +145,7 @@ def test_paper_gets_the_light_chart_and_no_controls(browse: Open) -> None:
     expect(page.locator('[data-chart="before-after"] .chart-light')).to_be_visible()
     expect(page.locator('[data-chart="before-after"] .chart-dark')).to_be_hidden()
     expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     struck = page.locator(".naive s").evaluate("node => getComputedStyle(node).textDecorationLine")
     assert struck == "line-through"  # paper prints no grounds
 
