@@ -65,6 +65,9 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
         elif part.field.lower() == "labels" and part.operator in ("=", "in") and chosen is None:
             ids = set().union(*(site.by_label.get(str(operand), set()) for operand in part.operands))
             chosen = [issue for issue in map(site.by_id, ids) if issue is not None]
+        elif part.field.lower() == "parent" and part.operator in ("=", "in") and chosen is None:
+            chosen = _below(part, asker)
+            rest.append(part)  # one may have been given to another parent since
         else:
             rest.append(part)
             if chosen is None and (since_answer := _answered_since(part, asker)) is not None:
@@ -79,6 +82,13 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
         if (since is None or issue.updated >= since) and (before is None or issue.updated < before)
     ]
     return sorted(within, key=lambda issue: issue.order), rest
+
+
+def _below(clause: Clause, asker: Asker) -> list[Issue]:
+    """The sub-tasks of the issues that a clause on the parent names; of one that does not exist there are none."""
+    parents = [asker.site.issue(operand) for operand in clause.operands if isinstance(operand, str)]
+    ids = {id for parent in parents if parent is not None and parent.extras for id in parent.extras.subtasks}
+    return [issue for issue in map(asker.site.by_id, ids) if issue is not None]
 
 
 def _means_running(node: Node) -> bool:

@@ -48,6 +48,27 @@ def test_clocks_and_answers_found_by_index_are_all_there_are(site: Site, query: 
     assert total
 
 
+def test_subtasks_found_through_their_parents_are_all_there_are(site: Site) -> None:
+    parents = list(site.ordered())[:6:2]
+    for number, parent in enumerate(parents):
+        for _ in range(number):
+            child = site.new_issue(parent.project, parent.type.id, author=CALLER)
+            child.parent = parent.id
+            parent.more().subtasks.append(child.id)
+            site.publish(child)
+    asker = Asker(site, CALLER, CALLER.zone)
+    for text in (
+        f"parent = {parents[2].id}",
+        f"parent in ({parents[1].key}, {parents[2].key})",
+        f"parent = {parents[0].id}",
+    ):
+        everything = searching.find(jql.parse(f"NOT (NOT ({text})) ORDER BY updated ASC, key ASC"), asker)
+        found = searching.find(jql.parse(f"{text} ORDER BY updated ASC, key ASC"), asker)
+        assert found == everything
+    assert len(everything) == 0
+    assert len(searching.find(jql.parse(f"parent in ({parents[1].key}, {parents[2].key})"), asker)) == 3
+
+
 def test_the_order_of_updates_survives_moves_deletions_and_time(site: Site) -> None:
     some = list(site.ordered())[::97]
     for number, issue in enumerate(some):
