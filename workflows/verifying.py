@@ -136,7 +136,10 @@ def _where_changed(leaves: list[bytes]) -> str:
     """Which entries may have been changed together with their hashes: those since the last checkpoint that holds."""
     last = Checkpoint.objects.filter(size__lte=len(leaves)).order_by("-size").first()
     first = last.size if last is not None else 0
-    return f"an entry between {first} and {len(leaves) - 1}, or one that a checkpoint below names, was changed"
+    named = "one that a checkpoint below names was changed"
+    if first == len(leaves):  # the last checkpoint holds all there are
+        return named
+    return f"an entry between {first} and {len(leaves) - 1}, or {named}"
 
 
 def _verify_pins(found: Verification, pins: _Pins) -> None:

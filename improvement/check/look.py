@@ -66,7 +66,7 @@ def compute_look(
     dropped_controls
         Controls of the plan that may no longer be used, each with its reason.
     final
-        For sustaining looks: the result of the final look (``link_effect``, ``verdict``).
+        For sustaining looks: the result of the final look (``link_effect``, ``verdict``, ``reason``).
     concurrent_changes
         The numbers of all other changes that went live in *after*; ``high_risk_changes`` are those that gate.
     """
@@ -81,7 +81,9 @@ def compute_look(
         kind=kind,
         last_week=last_week,
         after_from=after_from,
-        final=Final(str(final.get("verdict", "")), final.get("link_effect")) if final else None,
+        final=Final(str(final.get("verdict", "")), final.get("link_effect"), str(final.get("reason", "")))
+        if final
+        else None,
         high_risk_changes=high_risk_changes,
         has_other_action=has_other_action,
         concurrent_changes=concurrent_changes,
@@ -169,6 +171,7 @@ def _judge(
         goal=goal,
         is_recovered=side == 0 and is_recovered(request, family),
         has_faded=_has_faded(request, effect, side),
+        why_never_credited=request.final.why_never_credited if request.final is not None else "",
     )
     found.numbers |= _figures(request, family, data, first, guarded, ends=(low, high))
     found.numbers |= {"bound": bound, "quantile": critical, "goal_met": effect >= goal}

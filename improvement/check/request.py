@@ -22,6 +22,12 @@ class Final:
 
     verdict: str
     delta: float | None
+    reason: str = ""
+
+    @property
+    def why_never_credited(self) -> str:
+        """Why its effect was not credited to the action; "" where it was, or there was none."""
+        return self.reason if self.verdict == "improved, not attributable" else ""
 
 
 @dataclass(frozen=True, slots=True)

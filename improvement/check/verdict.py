@@ -31,6 +31,7 @@ class Outcome:
     goal: float = 0.0
     is_recovered: bool = False
     has_faded: bool = False  # a sustaining look found less than half of the final effect, or zero within
+    why_never_credited: str = ""  # the final look could not credit the effect: a sustaining look asks less, not more
 
     def failed(self, *numbers: int) -> list[int]:
         """Which of these guards failed."""
@@ -56,8 +57,13 @@ def _has_faded(o: Outcome) -> bool:
     return o.has_faded or (o.side > 0 and o.is_last_look and bool(o.failed(2)))
 
 
-def _first_failed(o: Outcome) -> str:
-    return REASON_OF_GUARD[o.failed(*ATTRIBUTING)[0]]
+def _is_not_credited(o: Outcome) -> bool:
+    return o.side > 0 and (bool(o.failed(*ATTRIBUTING)) or bool(o.why_never_credited))
+
+
+def _why_not_credited(o: Outcome) -> str:
+    failed = o.failed(*ATTRIBUTING)
+    return REASON_OF_GUARD[failed[0]] if failed else o.why_never_credited
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ TABLE: tuple[Row, ...] = (
     Row("3", Verdict.WORSE, _is_attributably_worse, lambda o: "worse"),
     Row("3b", Verdict.NOT_ENOUGH_DATA, lambda o: o.side < 0, lambda o: "worse_not_attributable"),
     Row("4", Verdict.FADED, _has_faded, lambda o: "faded"),
-    Row("5", Verdict.NOT_ATTRIBUTABLE, lambda o: o.side > 0 and bool(o.failed(*ATTRIBUTING)), _first_failed),
+    Row("5", Verdict.NOT_ATTRIBUTABLE, _is_not_credited, _why_not_credited),
     Row("6", Verdict.NO_CHANGE, lambda o: o.side > 0 and o.effect < o.min_effect, lambda o: "below_minimum"),
     Row("7", Verdict.IMPROVED, lambda o: o.side > 0, lambda o: "improved"),
     Row("8", Verdict.RECOVERED, lambda o: o.is_recovered, lambda o: "recovered"),

@@ -277,6 +277,16 @@ def test_an_effect_that_lasts_is_still_improved_at_a_sustaining_look() -> None:
     assert not guard(later, 3).is_asked
 
 
+def test_what_the_final_look_could_not_credit_is_not_credited_later() -> None:
+    long = weekly((HISTORY, 0.2), (7, 0.3), (26, 0.08))
+    others = {f"c{n}": weekly((HISTORY + 7 + 26, 0.2), seed=n) for n in range(200, 204)}
+    late = looked(long, others, replace(a_plan(), is_late=True))
+    assert (late.verdict, late.reason) == (Verdict.NOT_ATTRIBUTABLE, "not_alone")
+    was = late.as_dict()
+    later = compute_look(a_plan(), long, others, look=13, kind="sustain", last_week=LIVE + 25, final=was)
+    assert (later.verdict, later.reason) == (Verdict.NOT_ATTRIBUTABLE, "not_alone")
+
+
 def test_an_effect_half_gone_at_a_sustaining_look_has_faded() -> None:
     final, later = sustained((13, 0.06), (13, 0.16))
     assert (final.verdict, later.verdict) == (Verdict.IMPROVED, Verdict.FADED)
