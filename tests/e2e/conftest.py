@@ -61,9 +61,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         log.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Chromium; where it is missing, tests are skipped, except in CI, where that is a failure."""
+    """Chromium; where it is missing, tests are skipped, except in CI, where that is a failure.
+
+    Not for the whole session: while Playwright runs, its event loop makes Django refuse the database to every other
+    test of the process.
+    """
     if not Path(CHROMIUM).exists() and shutil.which("chromium") is None:
         if os.environ.get("CI"):
             pytest.fail(f"{CHROMIUM} is missing: CI installs it, see .ci/run")
