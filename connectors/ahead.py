@@ -5,21 +5,40 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import closing
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T], *, depth: int) -> Iterator[T]:
+class Ahead(Generic[T]):
     """The same items in the same order, computed in one other thread, at most ``depth`` of them in advance.
 
-    An error comes where its item would have come. A caller that stops early waits for the item being computed only.
+    It begins at once, and an error comes where its item would have come. Close it: a caller that stops early waits for
+    the item being computed only.
     """
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
-    try:
-        waiting = deque(pool.submit(next, items, None) for _ in range(depth))
-        while (item := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next, items, None))
-            yield item
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def __init__(self, items: Iterator[T], *, depth: int) -> None:
+        self._items = items
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+        self._waiting = deque(self._pool.submit(next, items, None) for _ in range(depth))
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        item = self._waiting.popleft().result() if self._waiting else None
+        if item is None:
+            raise StopIteration
+        self._waiting.append(self._pool.submit(next, self._items, None))
+        return item
+
+    def close(self) -> None:
+        """Let go of what was not asked for."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def read_ahead(items: Iterator[T], *, depth: int) -> Iterator[T]:
+    """As :class:`Ahead`, closed with the iteration."""
+    with closing(Ahead(items, depth=depth)) as ahead:
+        yield from ahead

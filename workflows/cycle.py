@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -149,19 +149,42 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     summary = CycleSummary(as_of=as_of)
     rules, limits = live_rules(as_of=as_of, errors=summary.errors, removed=summary.rules_removed)
     summary.rules = len(rules)
-    with _progress(is_shown) as on_progress, Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
-        for one in opened:
+    with (
+        _progress(is_shown) as on_progress,
+        Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
+        ExitStack() as stack,
+    ):
+        readings = _begin_reading(opened, as_of, summary, stack)
+        for one, reading in readings:
             try:
-                _run_one(one, warehouse, rules, limits, as_of, summary, on_progress)
+                _run_one(one, reading, warehouse, rules, limits, as_of, summary, on_progress)
             except RegelkreisError as error:
-                summary.errors.append(f"{one.name}: {error}")
-                log.warning("cycle.failed", connection=one.name, error=str(error))
+                _failed(one, error, summary)
     ledger.sign_checkpoint(as_of)
     return summary
 
 
+def _begin_reading(
+    opened: list[Connector], as_of: datetime, summary: CycleSummary, stack: ExitStack
+) -> list[tuple[Connector, pull.Reading]]:
+    """Let every platform answer from now on, in the order of the connections; one that cannot is left out."""
+    begun = []
+    for one in opened:
+        try:
+            begun.append((one, stack.enter_context(closing(pull.Reading(one, as_of=as_of)))))
+        except RegelkreisError as error:
+            _failed(one, error, summary)
+    return begun
+
+
+def _failed(one: Connector, error: RegelkreisError, summary: CycleSummary) -> None:
+    summary.errors.append(f"{one.name}: {error}")
+    log.warning("cycle.failed", connection=one.name, error=str(error))
+
+
 def _run_one(
     one: Connector,
+    reading: pull.Reading,
     warehouse: Warehouse,
     rules: list[Rule],
     limits: Limits,
@@ -169,7 +192,7 @@ def _run_one(
     summary: CycleSummary,
     on_progress: pull.Progress | None,
 ) -> None:
-    pulled = pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress)
+    pulled = pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress, reading=reading)
     summary.records += pulled.read
     summary.new += sum(report.new for report in pulled.reports)
     summary.new_tickets += sum(report.new for report in pulled.reports if report.kind == RecordKind.TICKET)

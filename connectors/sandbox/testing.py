@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,8 +45,9 @@ class RunningSandbox:
     def set_clock(self, now: datetime) -> None:
         """Move every platform's clock forward to ``now`` (aware)."""
         text = now.astimezone(UTC).isoformat()
-        for flavour in self.urls:
-            self.control(flavour, "POST", "clock", {"now": text})
+        with ThreadPoolExecutor(max_workers=len(self.urls)) as pool:
+            for moved in [pool.submit(self.control, flavour, "POST", "clock", {"now": text}) for flavour in self.urls]:
+                moved.result()
 
     def clock(self) -> datetime:
         """Where the clock of the first platform stands (UTC)."""

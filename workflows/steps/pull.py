@@ -7,7 +7,7 @@ reads the overlap again, and the upsert makes that free.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from connectors.ahead import Ahead
 from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
@@ -25,6 +26,7 @@ from workflows.warehouse import Warehouse, Zones
 
 log = structlog.get_logger()
 Progress = Callable[[str, RecordKind, int], None]
+PAGES_AHEAD = 2
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 
 
@@ -55,16 +57,68 @@ def zones() -> Zones:
     return Zones(by_country=dict(settings.REGELKREIS.zones), default=settings.REGELKREIS.default_zone)
 
 
+class Reading:
+    """All that a connector has to deliver up to ``as_of``, read in one other thread from now on, kind after kind.
+
+    So one platform answers while the pages of another are loaded. Close it. The thread knows no database: the cursors
+    are fetched here.
+    """
+
+    def __init__(self, connector: Connector, *, as_of: datetime) -> None:
+        row = Connection.objects.get(name=connector.name)
+        cursors = {kind: _cursor(row, kind) for kind in connector.kinds()}
+        self._delivered = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
+
+    def pages(self, kind: RecordKind) -> Iterator[Page]:
+        """The pages of one kind, or its error; to be asked for in the order of the connector's kinds."""
+        for of_kind, item in self._delivered:
+            if of_kind is not kind:
+                continue  # left over from a kind whose loading failed
+            if isinstance(item, RegelkreisError):
+                raise item
+            if item is None:
+                return
+            yield item
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._delivered.close()
+
+
+def _delivered(
+    connector: Connector, cursors: Mapping[RecordKind, Cursor | None], as_of: datetime
+) -> Iterator[tuple[RecordKind, Page | RegelkreisError | None]]:
+    """Each kind's pages, then its error, or None where it ended well."""
+    for kind, cursor in cursors.items():
+        try:
+            for page in connector.pull(kind, cursor, until=as_of):
+                yield kind, page
+        except RegelkreisError as error:
+            yield kind, error
+        else:
+            yield kind, None
+
+
 def pull(
-    connector: Connector, warehouse: Warehouse, *, as_of: datetime, on_progress: Progress | None = None
+    connector: Connector,
+    warehouse: Warehouse,
+    *,
+    as_of: datetime,
+    on_progress: Progress | None = None,
+    reading: Reading | None = None,
 ) -> PullResult:
-    """Pull every mapped record kind up to ``as_of`` (aware). One kind's failure does not stop the others."""
+    """Pull every mapped record kind up to ``as_of`` (aware). One kind's failure does not stop the others.
+
+    ``reading`` is one that began earlier, for the same moment; without it each kind is read when its turn comes.
+    """
     row = Connection.objects.get(name=connector.name)
     result = PullResult(connection=connector.name)
     for kind in connector.kinds():
         report = PullReport(connection=row, kind=kind.value, as_of=as_of)
         try:
-            _pull_kind(connector, warehouse, row, kind, report, on_progress)
+            cursor = _cursor(row, kind)
+            pages = reading.pages(kind) if reading else connector.pull(kind, cursor, until=as_of)
+            _pull_kind(pages, warehouse, row, kind, report, cursor, on_progress)
         except RegelkreisError as error:
             report.error = str(error)
             log.warning("pull.failed", connection=connector.name, kind=kind.value, error=str(error))
@@ -77,17 +131,16 @@ def pull(
 
 
 def _pull_kind(
-    connector: Connector,
+    pages: Iterator[Page],
     warehouse: Warehouse,
     row: Connection,
     kind: RecordKind,
     report: PullReport,
+    cursor: Cursor | None,
     on_progress: Progress | None,
 ) -> None:
     started = time.monotonic()
-    saved = PullCursor.objects.filter(connection=row, kind=kind.value).first()
-    cursor = Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
-    for page in _gathered(connector.pull(kind, cursor, until=report.as_of)):
+    for page in _gathered(pages):
         loaded = warehouse.load(kind, page.batch, seen_at=report.as_of, zones=zones())
         report.read += loaded.read
         report.new += loaded.new
@@ -119,6 +172,11 @@ def _pull_kind(
         if on_progress is not None:
             on_progress(row.name, kind, report.read)
     report.seconds = time.monotonic() - started
+
+
+def _cursor(row: Connection, kind: RecordKind) -> Cursor | None:
+    saved = PullCursor.objects.filter(connection=row, kind=kind.value).first()
+    return Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
 
 
 def _gathered(pages: Iterator[Page]) -> Iterator[Page]:

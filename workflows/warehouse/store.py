@@ -46,6 +46,7 @@ class Warehouse:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
         self._raw = backend.con
+        self._variables: dict[str, str] = {}  # as they are set now
         if create(self._raw):
             with loading.transaction(self._raw):
                 derive_all(self._raw)
@@ -155,9 +156,15 @@ class Warehouse:
         return _COMPILED[query, what]
 
     def _set(self, as_of: datetime, first_week: int, last_week: int) -> None:
-        self._raw.execute(f"SET VARIABLE as_of = TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat()}'")
-        self._raw.execute(f"SET VARIABLE first_day = {int(first_week) * 7 - 3}::BIGINT")
-        self._raw.execute(f"SET VARIABLE last_day = {int(last_week) * 7 + 3}::BIGINT")
+        wanted = {
+            "as_of": f"TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat()}'",
+            "first_day": f"{int(first_week) * 7 - 3}::BIGINT",
+            "last_day": f"{int(last_week) * 7 + 3}::BIGINT",
+        }
+        for name, value in wanted.items():
+            if self._variables.get(name) != value:
+                self._raw.execute(f"SET VARIABLE {name} = {value}")
+                self._variables[name] = value
 
 
 def digest_of(table: pa.Table) -> str:
