@@ -25,7 +25,7 @@ from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
 from workflows.warehouse.schema import TABLE_OF, create
 
-MEMORY_LIMIT = "160MB"
+MEMORY_LIMIT = "96MB"
 THREADS = 2
 _COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
 
@@ -196,7 +196,7 @@ def _connected(path: Path, memory_limit: str) -> Any:
         "TimeZone": "'UTC'",
         "memory_limit": f"'{memory_limit}'",
         "threads": THREADS,
-        "checkpoint_threshold": "'64MB'",  # some batches: a checkpoint after each would write every row group twice
+        "checkpoint_threshold": "'32MB'",  # some batches: a checkpoint after each would write every row group twice
         "preserve_insertion_order": "false",
         "enable_progress_bar": "false",
     }
