@@ -1,7 +1,8 @@
 """How fast and how large a pull is, beside the client libraries and a loop written by hand on the same pages.
 
 ``python -m bench.pull [--json FILE] [--quick]``. Each case runs in a process of its own; the cases of a platform take
-turns, so that what disturbs the machine meets them all; the fastest round and the highest peak of each count. 1 when a goal is missed.
+turns, so that what disturbs the machine meets them all; the fastest round and the highest peak of each count. 1 when
+a goal is missed.
 """
 
 from __future__ import annotations
