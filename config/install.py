@@ -74,11 +74,13 @@ def make_home(folder: Path) -> list[str]:
 
 
 def make_files(folder: Path) -> list[str]:
-    """Create the folders, the commented settings file, the key of web sessions and the starter rules where missing.
+    """Create the folders, the commented settings file, two keys and the starter rules where they are missing.
 
     Never overwrites. The starter rules are copied once, together with their folder: a rule that somebody deleted
     stays deleted.
     """
+    from connectors.sealing import new_key  # loads pydantic
+
     has_rules = (folder / "rules").is_dir()
     made = [f"made {path}" for path, mode in _folders(folder) if _make_folder(path, mode)]
     file = folder / "regelkreis.toml"
@@ -89,6 +91,9 @@ def make_files(folder: Path) -> list[str]:
     if not (folder / "secret.key").exists():
         read_or_make_secret(folder / "secret.key")
         made.append(f"made {folder / 'secret.key'} (signs web sessions)")
+    if not (folder / "token.key").exists():
+        read_or_make_secret(folder / "token.key", new_key)
+        made.append(f"made {folder / 'token.key'} (seals what is kept of platforms' tokens)")
     return made if has_rules else made + _copy_rules(folder / "rules")
 
 

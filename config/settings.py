@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,6 +28,8 @@ from pydantic_settings import SettingsError as SourceError
 from config.databases import checked, secrets_of
 from config.settings_errors import Sources, checked_environment, checked_secret, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
+from connectors.sealing import keys_in
+from improvement.errors import Place, SettingsError
 
 DEFAULT_ZONES = {
     "DE": "Europe/Berlin",
@@ -53,7 +55,9 @@ class Settings(BaseSettings):
 
     ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse`` and ``rules`` are
     paths, relative ones below the home. ``allow_own_approval`` lets an owner approve their own plan (small teams; each
-    use is logged). ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the defaults.
+    use is logged). ``token_key`` seals what is kept of platforms' rotating tokens (several: newest first); without it
+    the file ``token.key`` of the home does. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
+    defaults.
     """
 
     model_config = SettingsConfigDict(
@@ -73,6 +77,7 @@ class Settings(BaseSettings):
     ledger_origin: str = "regelkreis.example/ledger"
     max_slip_weeks: int = Field(default=4, ge=0, le=52)
     allow_own_approval: bool = False
+    token_key: SecretStr | None = None
     connections: dict[str, ConnectionConfig] = {}
 
     @field_validator("connections", mode="before")
@@ -128,6 +133,23 @@ class Settings(BaseSettings):
     def _database(cls, database: str) -> str:
         return checked(database)
 
+    @field_validator("token_key")
+    @classmethod
+    def _token_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not keys_in(key.get_secret_value()):
+            raise ValueError("the key is empty")
+        return key
+
+    @model_validator(mode="after")
+    def _tokens_have_a_place(self) -> Self:
+        if any(connection.oauth is not None for connection in self.connections.values()):
+            keys, folder = self.token_keys(), self.home / "tokens"
+            self.connections = {
+                name: connection.keeping_tokens(folder / f"{name}.token", keys)
+                for name, connection in self.connections.items()
+            }
+        return self
+
     @property
     def home(self) -> Path:
         """The home directory."""
@@ -143,10 +165,28 @@ class Settings(BaseSettings):
         """The key that signs web sessions."""
         return self.home / "secret.key"
 
+    @property
+    def token_key_file(self) -> Path:
+        """The file with the keys that seal tokens, newest first, where ``token_key`` is not set."""
+        return self.home / "token.key"
+
+    def token_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that seal tokens, newest first; none before ``regelkreis init``. :class:`SettingsError` if wrong."""
+        if self.token_key is not None:
+            return keys_in(self.token_key.get_secret_value())
+        if not self.token_key_file.exists():
+            return ()
+        try:
+            return keys_in(checked_secret(self.token_key_file))
+        except ValueError as error:
+            text = str(error)
+            raise SettingsError(text[:1].upper() + text[1:], where=Place(file=str(self.token_key_file))) from None
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret text known to us, for redaction."""
         platforms = [secret for connection in self.connections.values() for secret in connection.secrets()]
-        return (*secrets_of(self.database), *platforms)
+        keys = keys_in(self.token_key.get_secret_value()) if self.token_key is not None else ()
+        return (*secrets_of(self.database), *(key.get_secret_value() for key in keys), *platforms)
 
     @classmethod
     def settings_customise_sources(

@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.platforms import BUILT_IN, is_known, platforms
+from connectors.sealing import keys_in
 
 Auth = Literal["basic", "bearer", "oauth"]
 Grant = Literal["client_credentials", "password", "refresh_token"]
@@ -31,8 +32,9 @@ class OAuthConfig(BaseModel):
     """An OAuth 2.0 client: of ServiceNow's ``/oauth_token.do``, or of Atlassian's 3LO for Jira Cloud.
 
     Tokens without a refresh token are fine. Where refresh tokens *rotate* (Jira Cloud: each works once) the newest is
-    kept in ``token_file``, which every process of this connection shares under a lock; ``refresh_token`` is only the
-    first. ``token_url`` overrides the platform's own token endpoint.
+    kept in ``token_file``, sealed with the first of ``token_keys`` (:mod:`connectors.sealing`), which every process of
+    this connection shares under a lock; ``refresh_token`` is only the first. The settings fill in both where nothing is
+    said. ``token_url`` overrides the platform's own token endpoint.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,7 +46,13 @@ class OAuthConfig(BaseModel):
     token_path: str = "/oauth_token.do"  # noqa: S105 - a path, no secret
     token_url: str | None = None
     token_file: Path | None = None
+    token_keys: tuple[SecretStr, ...] = ()
     scope: str | None = None
+
+    @field_validator("token_keys", mode="before")
+    @classmethod
+    def _are_keys(cls, value: Any) -> Any:
+        return keys_in(value) if isinstance(value, str) else value
 
 
 class ConnectionConfig(BaseModel):
@@ -176,6 +184,14 @@ class ConnectionConfig(BaseModel):
             return self.oauth.token_url
         return ATLASSIAN_TOKEN_URL if self.platform == "jira" else self.url + self.oauth.token_path
 
+    def keeping_tokens(self, file: Path, keys: tuple[SecretStr, ...]) -> Self:
+        """The same connection, with a place and keys for tokens that rotate, where it names none of its own."""
+        if self.oauth is None:
+            return self
+        place = file if self.oauth.grant == "refresh_token" else None
+        kept = {"token_file": self.oauth.token_file or place, "token_keys": self.oauth.token_keys or keys}
+        return self.model_copy(update={"oauth": self.oauth.model_copy(update=kept)})
+
     def secret_forms(self) -> tuple[str, ...]:
         """Every secret in each form HTTP carries it (plain, percent-encoded, in JSON, in Basic), longest first."""
         found: set[str] = set()
@@ -188,7 +204,7 @@ class ConnectionConfig(BaseModel):
         """Every secret text of this connection, for redaction."""
         found = [self.password, self.token]
         if self.oauth is not None:
-            found += [self.oauth.client_secret, self.oauth.refresh_token]
+            found += [self.oauth.client_secret, self.oauth.refresh_token, *self.oauth.token_keys]
         texts = [secret.get_secret_value() for secret in found if secret is not None]
         if self.proxy is not None and (password := urlsplit(self.proxy).password):
             texts += [password, unquote(password)]

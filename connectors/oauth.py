@@ -2,7 +2,8 @@
 
 pysnow's ``OAuthClient`` refuses a token without ``refresh_token`` (client credentials have none), so the token is
 fetched, kept and renewed here, as an authentication of our own session (RFC 6749 §4.3, §4.4, §6). Atlassian's refresh
-tokens rotate, each works once: the newest lives in a file that all processes of the connection share under a lock.
+tokens rotate, each works once: the newest lives in a sealed file that all processes of the connection share under a
+lock.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import requests
 from requests.auth import AuthBase
 
 from connectors.config import ConnectionConfig
+from connectors.sealing import Seal
 from connectors.tokens import Token, TokenFile
 from connectors.transport import transport
 from improvement.errors import ConnectionFailed, CredentialsRefused, Place
@@ -35,7 +37,8 @@ class OAuthToken(AuthBase):
         self._oauth = config.oauth
         granted = config.oauth.refresh_token.get_secret_value() if config.oauth.refresh_token is not None else None
         self._token = Token(refresh=granted, seed=hashlib.sha256((granted or "").encode()).hexdigest())
-        self._file = TokenFile(config.oauth.token_file) if config.oauth.token_file is not None else None
+        kept = config.oauth.token_file
+        self._file = TokenFile(kept, Seal(config.oauth.token_keys)) if kept is not None else None
         self._lock = Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -1,4 +1,4 @@
-"""An access token with its end and its refresh token, and the file in which processes share the newest one."""
+"""An access token with its end and its refresh token, and the sealed file in which processes share the newest one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.sealing import Seal
 from improvement.errors import Place, SettingsError
 
 EARLY_S = 60.0  # renew this long before the token ends
@@ -42,10 +43,14 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenFile:
-    """The newest token of a connection, readable by its owner only; replaced whole, so a crash leaves old or new."""
+    """The newest token of a connection: sealed, readable by its owner only, and replaced whole, so that a crash leaves
+    the old one or the new one.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seal: Seal) -> None:
         self.path = path
+        self._seal = seal
+        self._place = Place(file=str(path))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -57,24 +62,35 @@ class TokenFile:
             yield
 
     def read(self) -> Token | None:
-        """The kept token; None where there is none yet."""
+        """The kept token; None where there is none yet. One that an earlier version kept in the open is sealed.
+
+        Raises :class:`SettingsError` where nothing could be kept either: a refresh token that works once must not be
+        used up before that is told.
+        """
+        self._seal.must_have_key(where=self._place)
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Token)
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return None
+        is_open = data.startswith(b"{")
+        plain = data if is_open else self._seal.open(data, where=self._place)
+        try:
+            token = msgspec.json.decode(plain, type=Token)
         except msgspec.DecodeError:
             raise SettingsError(
-                "The kept token cannot be read.",
-                where=Place(file=str(self.path)),
-                mend="Delete the file and grant access anew.",
+                "The kept token cannot be read.", where=self._place, mend="Delete the file and grant access anew."
             ) from None
+        if is_open:
+            self.write(token)
+        return token
 
     def write(self, token: Token) -> None:
-        """Keep a token."""
+        """Keep a token. Nothing is touched where it cannot be sealed."""
+        sealed = self._seal.close(msgspec.json.encode(token), where=self._place)
         fresh = self.path.with_name(self.path.name + ".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(token))
+            file.write(sealed)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)

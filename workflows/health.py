@@ -136,7 +136,8 @@ def _home() -> Iterator[HealthLine]:
     yield HealthLine("", "home", config.home.is_dir(), str(config.home), "Run `regelkreis init`.")
     yield HealthLine("", "state", True, _state())
     yield HealthLine("", "ledger key", key.exists(), str(key), "Run `regelkreis init`, or restore your backup.")
-    for file in (key, config.secret_key, config.home / "secrets", config.home / "regelkreis.toml"):
+    secret = (key, config.secret_key, config.token_key_file, config.home / "secrets", config.home / "regelkreis.toml")
+    for file in secret:
         if file.exists():
             yield _privacy(file)
 

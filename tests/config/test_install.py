@@ -27,13 +27,14 @@ def test_a_fresh_home_has_settings_keys_and_rules(tmp_path: Path) -> None:
         "rules",
         "ledger.key",
         "secret.key",
+        "token.key",
     }
     assert list((home / "rules").glob("*.yaml"))
 
 
 def test_what_is_secret_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     make_home(tmp_path / "home")
-    for name in ("ledger.key", "secret.key", "regelkreis.toml"):
+    for name in ("ledger.key", "secret.key", "token.key", "regelkreis.toml"):
         assert stat.S_IMODE((tmp_path / "home" / name).stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "home" / "secrets").stat().st_mode) == 0o700
 

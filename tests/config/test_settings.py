@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
+from connectors.sealing import new_key
 from improvement.errors import ManyErrors, RegelkreisError, SettingsError
 
 SNOW = """
@@ -176,3 +177,54 @@ def test_the_settings_do_not_print_their_secrets(home: Path, monkeypatch: pytest
     settings = load()
     assert "hidden" not in repr(settings)
     assert set(settings.secrets()) == {"hidden-in-file", "hidden-in-url"}
+
+
+# --- keys that seal tokens --------------------------------------------------------------------------------------
+
+CLOUD = """
+[connections.cloud]
+platform = "jira"
+url = "https://api.atlassian.com/ex/jira/1"
+[connections.cloud.oauth]
+client_id = "id"
+client_secret = "s3cret-of-client"
+grant = "refresh_token"
+refresh_token = "first-refresh"
+"""
+
+
+def test_rotating_tokens_get_a_place_and_the_key_of_the_home(home: Path) -> None:
+    written(home, CLOUD)
+    key = new_key()
+    (home / "token.key").write_text(key + "\n")
+    oauth = load().connections["cloud"].oauth
+    assert oauth is not None
+    assert oauth.token_file == home / "tokens" / "cloud.token"
+    assert [item.get_secret_value() for item in oauth.token_keys] == [key]
+    assert key not in repr(load())
+    assert key in load().secrets()
+
+
+def test_a_key_from_the_environment_or_a_secret_file_counts_more_than_the_home(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(home, CLOUD)
+    (home / "token.key").write_text(new_key())
+    old, newer = new_key(), new_key()
+    (home / "secrets" / "token_key").write_text(old)
+    assert [key.get_secret_value() for key in load().token_keys()] == [old]
+    monkeypatch.setenv("REGELKREIS_TOKEN_KEY", f"{newer},{old}")
+    assert [key.get_secret_value() for key in load().token_keys()] == [newer, old]
+
+
+def test_a_key_of_the_wrong_form_is_named_by_its_place_and_not_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(home, CLOUD)
+    (home / "token.key").write_text("hunter22-is-no-key")
+    assert str(home / "token.key") in str(refusal())
+    monkeypatch.setenv("REGELKREIS_TOKEN_KEY", "hunter23-is-no-key")
+    error = refusal()
+    assert "REGELKREIS_TOKEN_KEY" in str(error)
+    assert "has not the right form" in str(error)
+    assert "hunter2" not in str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,13 @@ import msgspec
 import pytest
 import requests
 import responses
+from pydantic import ValidationError
 
 from connectors.config import ConnectionConfig
 from connectors.http import Reader, open_session
-from connectors.tokens import Token
-from improvement.errors import ConnectionFailed, CredentialsRefused
+from connectors.sealing import Seal, keys_in, new_key
+from connectors.tokens import Token, TokenFile
+from improvement.errors import ConnectionFailed, CredentialsRefused, Place, SettingsError
 
 URL = "https://acme.service-now.com"
 
@@ -116,8 +119,12 @@ class Atlassian:
         return 200, {}, json.dumps(token)
 
 
+KEY = new_key()
+
+
 def a_jira(token_file: Path | None, **oauth: Any) -> Reader:
     parts = {"client_id": "id", "client_secret": "s3cret", "grant": "refresh_token", "refresh_token": "refresh-0"}
+    parts["token_keys"] = KEY
     config = ConnectionConfig.model_validate(
         {"name": "cloud", "platform": "jira", "url": JIRA, "oauth": {**parts, "token_file": token_file, **oauth}}
     )
@@ -132,8 +139,10 @@ def test_a_rotated_refresh_token_is_kept_for_the_next_process(tmp_path: Path) ->
     a_jira(file).read("/x", what="x")
     a_jira(file).read("/x", what="x")  # finds the access token, needs no other
     assert atlassian.issued == 1
-    outlived = msgspec.json.decode(file.read_bytes()) | {"renew_at": 0.0}
-    file.write_bytes(msgspec.json.encode(outlived))
+    kept = TokenFile(file, Seal(keys_in(KEY)))
+    token = kept.read()
+    assert token is not None
+    kept.write(msgspec.structs.replace(token, renew_at=0.0))
     a_jira(file).read("/x", what="x")
     assert [body["refresh_token"] for body in atlassian.asked] == ["refresh-0", "refresh-1"]
     assert responses.calls[-1].request.headers["Authorization"] == "Bearer access-2"
@@ -193,6 +202,63 @@ def test_a_token_endpoint_that_is_down_is_not_taken_for_a_refusal(tmp_path: Path
     with pytest.raises(ConnectionFailed, match="answered 503"):
         a_jira(tmp_path / "cloud.token").read("/x", what="x")
     assert not (tmp_path / "cloud.token").exists()
+
+
+@responses.activate
+def test_what_is_kept_on_disk_shows_no_token(tmp_path: Path) -> None:
+    Atlassian()
+    responses.get(f"{JIRA}/x", json={})
+    a_jira(tmp_path / "cloud.token").read("/x", what="x")
+    files = [file for file in tmp_path.iterdir() if file.is_file()]
+    assert tmp_path / "cloud.token" in files
+    for file in files:
+        assert not any(secret in file.read_bytes() for secret in (b"access-1", b"refresh-1", b"refresh", b"access"))
+
+
+@responses.activate
+def test_a_token_kept_in_the_open_by_an_earlier_version_is_used_and_sealed(tmp_path: Path) -> None:
+    atlassian = Atlassian(first="refresh-9")
+    responses.get(f"{JIRA}/x", json={})
+    file = tmp_path / "cloud.token"
+    seed = hashlib.sha256(b"refresh-0").hexdigest()
+    file.write_bytes(msgspec.json.encode(Token(access="access-8", refresh="refresh-9", renew_at=0.0, seed=seed)))
+    a_jira(file).read("/x", what="x")
+    assert atlassian.asked[-1]["refresh_token"] == "refresh-9"
+    assert b"refresh" not in file.read_bytes()
+
+
+@responses.activate
+@pytest.mark.parametrize(("keys", "said"), [((), "There is no key"), (new_key(), "sealed with another key")])
+def test_without_the_right_key_the_error_says_which_to_give_and_no_token_is_used_up(
+    tmp_path: Path, keys: Any, said: str
+) -> None:
+    atlassian = Atlassian()
+    responses.get(f"{JIRA}/x", json={})
+    file = tmp_path / "cloud.token"
+    a_jira(file).read("/x", what="x")
+    kept = file.read_bytes()
+    with pytest.raises(SettingsError, match=said) as caught:
+        a_jira(file, token_keys=keys).read("/x", what="x")
+    assert caught.value.where == Place(file=str(file))
+    assert "token_key" in caught.value.mend or "TOKEN_KEY" in caught.value.mend
+    assert (file.read_bytes(), atlassian.issued) == (kept, 1)
+    assert KEY not in str(caught.value)
+
+
+@responses.activate
+def test_a_first_token_is_not_asked_for_where_it_could_not_be_kept(tmp_path: Path) -> None:
+    atlassian = Atlassian()
+    with pytest.raises(SettingsError, match="There is no key"):
+        a_jira(tmp_path / "cloud.token", token_keys=()).read("/x", what="x")
+    assert atlassian.asked == []
+
+
+def test_a_key_of_the_wrong_form_is_refused_without_being_quoted() -> None:
+    with pytest.raises(ValidationError) as caught:
+        a_jira(None, token_keys=f"{KEY},hunter22")
+    problem = caught.value.errors(include_input=False)[0]["msg"]
+    assert "key no. 2 has not the right form" in problem
+    assert "hunter22" not in problem
 
 
 def test_a_token_never_shows_itself() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli import actions, checks, demo, evidence, loop, metrics, rules, sandbox, serve, users
+from workflows.cli import actions, checks, demo, evidence, loop, metrics, rules, sandbox, secrets, serve, users
 
 HELP = "A continual-improvement engine for ServiceNow and Jira: rules, plan–do–check–act, honest statistics, evidence."
 
@@ -29,6 +29,7 @@ def build() -> typer.Typer:
     application.add_typer(checks.reviews, name="reviews")
     application.add_typer(evidence.group, name="evidence")
     application.add_typer(users.group, name="users")
+    application.add_typer(secrets.group, name="secrets")
     application.command(name="sandbox")(sandbox.run)
     application.command(name="serve")(serve.run)
     application.command(name="demo")(demo.run)

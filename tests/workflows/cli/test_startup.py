@@ -20,7 +20,7 @@ RUN = "import sys; sys.argv[0] = 'regelkreis'; from config.entry import main; ma
 HEAVY = ("django", "ibis", "statsmodels", "scipy", "numpy", "pandas", "duckdb", "pyarrow", "pydantic", "requests")
 GROUPS = (
     *("init", "doctor", "connect", "pull", "cycle", "sandbox", "serve", "demo"),
-    *("rules", "metrics", "actions", "checks", "reviews", "evidence", "users"),
+    *("rules", "metrics", "actions", "checks", "reviews", "evidence", "users", "secrets"),
 )
 
 

@@ -1,0 +1,110 @@
+"""A key that seals tokens can be replaced: nothing is lost, and nothing opens with the old one any more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import load
+from connectors.sealing import Seal, keys_in, new_key
+from connectors.tokens import Token, TokenFile
+from improvement.errors import PermissionMissing, Place, SettingsError
+from workflows import access, token_keys
+from workflows.models import LedgerEntry
+
+from .build import a_person
+
+pytestmark = pytest.mark.django_db
+CLOUD = """
+[connections.cloud]
+platform = "jira"
+url = "https://api.atlassian.com/ex/jira/1"
+[connections.cloud.oauth]
+client_id = "id"
+client_secret = "s3cret-of-client"
+grant = "refresh_token"
+refresh_token = "first-refresh"
+"""
+TOKEN = Token(access="acc-ess", refresh="ref-resh", renew_at=1.0, seed="s")
+
+
+@pytest.fixture
+def kept(home: Path, settings: Any) -> TokenFile:
+    """A token kept under the key that `init` made."""
+    (home / "regelkreis.toml").write_text(CLOUD)
+    settings.REGELKREIS = load()
+    file = TokenFile(home / "tokens" / "cloud.token", Seal(settings.REGELKREIS.token_keys()))
+    with file.locked():
+        file.write(TOKEN)
+    return file
+
+
+def opened(file: Path, keys: str) -> Token | None:
+    return TokenFile(file, Seal(keys_in(keys))).read()
+
+
+def test_the_key_of_the_home_is_replaced(home: Path, kept: TokenFile, monday: datetime) -> None:
+    old = (home / "token.key").read_text()
+    done = token_keys.rotate(access.local_admin(), at=monday)
+    new = (home / "token.key").read_text()
+    assert (done.connections, done.is_key_new) == (("cloud",), True)
+    assert len(keys_in(new)) == 1
+    assert new.strip() != old.strip()
+    assert (home / "token.key").stat().st_mode & 0o777 == 0o600
+    assert opened(kept.path, new) == TOKEN
+    with pytest.raises(SettingsError, match="sealed with another key"):
+        opened(kept.path, old)
+
+
+def test_a_given_key_seals_again_and_the_older_one_can_go(
+    home: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    old, new = (home / "token.key").read_text(), new_key()
+    monkeypatch.setenv("REGELKREIS_TOKEN_KEY", f"{new} {old}")
+    settings.REGELKREIS = load()
+    assert not token_keys.rotate(access.local_admin(), at=monday).is_key_new
+    assert opened(kept.path, new) == TOKEN
+    assert (home / "token.key").read_text() == old
+
+
+def test_killed_half_way_nothing_is_locked_in(
+    home: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    def killed(self: TokenFile, token: Token) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TokenFile, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            token_keys.rotate(access.local_admin(), at=monday)
+    assert opened(kept.path, (home / "token.key").read_text()) == TOKEN
+    settings.REGELKREIS = load()
+    token_keys.rotate(access.local_admin(), at=monday)
+    assert opened(kept.path, (home / "token.key").read_text()) == TOKEN
+
+
+def test_the_ledger_tells_who_and_when_but_no_key_and_no_token(home: Path, kept: TokenFile, monday: datetime) -> None:
+    old = (home / "token.key").read_text().strip()
+    token_keys.rotate(access.local_admin(), at=monday)
+    new = (home / "token.key").read_text().strip()
+    (entry,) = LedgerEntry.objects.filter(type="secrets.rotated")
+    written = bytes(entry.data)
+    assert b'"connections":["cloud"]' in written
+    assert not any(secret.encode() in written for secret in (old, new, "acc-ess", "ref-resh"))
+
+
+def test_only_an_administrator_replaces_it(home: Path, kept: TokenFile, monday: datetime) -> None:
+    before = (home / "token.key").read_bytes()
+    with pytest.raises(PermissionMissing):
+        token_keys.rotate(a_person("vera"), at=monday)
+    assert (home / "token.key").read_bytes() == before
+
+
+def test_a_seal_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"not sealed at all")
+    with pytest.raises(SettingsError) as caught:
+        TokenFile(tmp_path / "x", Seal(keys_in(new_key()))).read()
+    assert caught.value.where == Place(file=str(tmp_path / "x"))
