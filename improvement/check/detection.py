@@ -1,9 +1,13 @@
-"""The smallest effect a plan can show: told before anybody starts."""
+"""The smallest effect a plan can show: told before anybody starts.
+
+An effect changes its own error: half the breaches leave half the events to tell it by. So the error is that which the
+look will have *if* the effect is there, and the smallest effect is where both meet.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,6 +17,8 @@ from improvement.check.fit import FitFailed, control_offset, fit, spread, with_h
 from improvement.check.model import CheckPlan, Series
 
 POWER_Z = 0.84  # 80 %
+LEAST_EVENTS = 0.5  # what a window without any event counts as, here as in the fit
+LARGEST = 50.0  # on the link scale: beyond every effect there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,10 @@ class Detectable:
 
 
 def detectable(plan: CheckPlan, scope: Series, controls: Mapping[str, Series]) -> Detectable:
-    """(c of the last look + 0.84)·SE, with SE from the reference's φ, ρ and volume over the planned weeks."""
+    """(c of the last look + 0.84)·SE, with SE from the reference's φ, ρ and volume over the planned weeks.
+
+    The weeks of *after* are taken as the effect would leave them: found in 80 % of cases, at the last look's bound.
+    """
     if plan.family is None:
         return Detectable(None, "this metric is shown against its target and gets no statistical verdict")
     reference = scope.weekly().between(*plan.windows.reference)
@@ -43,21 +52,54 @@ def detectable(plan: CheckPlan, scope: Series, controls: Mapping[str, Series]) -
         found = fit(plan.family, cells, np.ones((weeks, 1)), control_offset(plan.family, pooled, reference.week))
     except FitFailed as error:
         return Detectable(None, f"cannot be told: {error}")
-    look = plan.looks[-1]
-    rho = found.rho
-    volume = float(cells.denominator.sum())
-    unit_variance = _unit_variance(plan.family, float(cells.numerator.sum()) / volume)
-    weekly = volume / weeks
-    variance = found.phi * unit_variance * (spread(rho, weeks) / (weekly * weeks) + spread(rho, look) / (weekly * look))
-    size = (bounds(plan.looks)[look] + POWER_Z) * math.sqrt(variance)
-    return Detectable(size, _text(plan, size), found.phi, rho)
+    size = _smallest(plan, found.phi, found.rho, cells)
+    return Detectable(size, _text(plan, size), found.phi, found.rho)
 
 
-def _unit_variance(family: str, rate: float) -> float:
-    """Variance of the link-scale rate for one unit of volume and φ = 1."""
+def _smallest(plan: CheckPlan, phi: float, rho: float, reference: Series) -> float:
+    """Where an effect is as large as its own error times (c + 0.84)."""
+    from scipy.optimize import brentq
+
+    look, weeks = plan.looks[-1], len(reference.week)
+    volume = float(reference.denominator.sum())
+    rate = float(reference.numerator.sum()) / volume
+    before, after = volume, volume / weeks * look
+    needed = bounds(plan.looks)[look] + POWER_Z
+
+    def lacking(size: float) -> float:
+        reached = _reached(plan, rate, size)
+        variance = _variance(plan.family, rate, before) * spread(rho, weeks)
+        variance += _variance(plan.family, reached, after) * spread(rho, look)
+        return needed * math.sqrt(phi * variance) - size
+
+    return float(brentq(lacking, 0.0, _beyond(lacking)))
+
+
+def _beyond(lacking: Callable[[float], float]) -> float:
+    """An effect that is certainly large enough; the error is bounded, so there is one."""
+    size = 1.0
+    while lacking(size) > 0:
+        size *= 2
+    return size
+
+
+def _reached(plan: CheckPlan, rate: float, size: float) -> float:
+    """The rate of *after* with this effect; where the error does not hang on it, the rate as it was."""
+    if plan.family not in ("proportion", "count"):
+        return rate
+    moved = plan.direction.sign * min(size, LARGEST)
+    if plan.family == "count":
+        return rate * math.exp(moved)
+    odds = rate / (1 - rate) * math.exp(moved)
+    return odds / (1 + odds)
+
+
+def _variance(family: str | None, rate: float, volume: float) -> float:
+    """Variance of the link-scale rate of a window with this volume, φ = 1 and independent weeks."""
     if family == "proportion":
-        return 1 / (rate * (1 - rate))
-    return 1 / rate if family == "count" else 1.0
+        events, others = max(rate * volume, LEAST_EVENTS), max((1 - rate) * volume, LEAST_EVENTS)
+        return 1 / events + 1 / others
+    return 1 / max(rate * volume, LEAST_EVENTS) if family == "count" else 1 / volume
 
 
 def _text(plan: CheckPlan, size: float) -> str:
