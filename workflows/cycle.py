@@ -154,12 +154,14 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
         Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
         ExitStack() as stack,
     ):
-        readings = _begin_reading(opened, as_of, summary, stack)
-        for one, reading in readings:
-            try:
-                _run_one(one, reading, warehouse, rules, limits, as_of, summary, on_progress)
-            except RegelkreisError as error:
-                _failed(one, error, summary)
+        loaded = []
+        for one, reading in _begin_reading(opened, as_of, summary, stack):
+            with _reported(one, summary):
+                pulled = _load(one, reading, warehouse, summary, on_progress)
+                loaded.append((one, _begin_evaluating(one, pulled, warehouse, rules, summary, stack)))
+        for one, evaluating in loaded:
+            with _reported(one, summary):
+                _act(one, evaluating, warehouse, rules, limits, summary)
     ledger.sign_checkpoint(as_of)
     return summary
 
@@ -170,35 +172,61 @@ def _begin_reading(
     """Let every platform answer from now on, in the order of the connections; one that cannot is left out."""
     begun = []
     for one in opened:
-        try:
+        with _reported(one, summary):
             begun.append((one, stack.enter_context(closing(pull.Reading(one, as_of=as_of)))))
-        except RegelkreisError as error:
-            _failed(one, error, summary)
     return begun
 
 
-def _failed(one: Connector, error: RegelkreisError, summary: CycleSummary) -> None:
-    summary.errors.append(f"{one.name}: {error}")
-    log.warning("cycle.failed", connection=one.name, error=str(error))
+@contextmanager
+def _reported(one: Connector, summary: CycleSummary) -> Iterator[None]:
+    """A connection that fails is told of; the others go on."""
+    try:
+        yield
+    except RegelkreisError as error:
+        summary.errors.append(f"{one.name}: {error}")
+        log.warning("cycle.failed", connection=one.name, error=str(error))
 
 
-def _run_one(
+def _load(
     one: Connector,
     reading: pull.Reading,
     warehouse: Warehouse,
-    rules: list[Rule],
-    limits: Limits,
-    as_of: datetime,
     summary: CycleSummary,
     on_progress: pull.Progress | None,
-) -> None:
-    pulled = pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress, reading=reading)
+) -> pull.PullResult:
+    pulled = pull.pull(one, warehouse, as_of=summary.as_of, on_progress=on_progress, reading=reading)
     summary.records += pulled.read
     summary.new += sum(report.new for report in pulled.reports)
     summary.new_tickets += sum(report.new for report in pulled.reports if report.kind == RecordKind.TICKET)
     summary.errors.extend(f"{one.name}: {error}" for error in pulled.errors)
-    if not pulled.errors:
-        evaluated = evaluate.evaluate(warehouse, rules, one.name, as_of=as_of)
+    return pulled
+
+
+def _begin_evaluating(
+    one: Connector,
+    pulled: pull.PullResult,
+    warehouse: Warehouse,
+    rules: list[Rule],
+    summary: CycleSummary,
+    stack: ExitStack,
+) -> evaluate.Evaluating | None:
+    """Count what was loaded, while the records of the next connection arrive; None where they are not complete."""
+    if pulled.errors:
+        return None
+    return stack.enter_context(closing(evaluate.Evaluating(warehouse, rules, one.name, as_of=summary.as_of)))
+
+
+def _act(
+    one: Connector,
+    evaluating: evaluate.Evaluating | None,
+    warehouse: Warehouse,
+    rules: list[Rule],
+    limits: Limits,
+    summary: CycleSummary,
+) -> None:
+    as_of = summary.as_of
+    if evaluating is not None:
+        evaluated = evaluating.finish()
         summary.points += evaluated.points
         summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
         summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
@@ -209,7 +237,7 @@ def _run_one(
     followed = follow.follow(one, as_of=as_of)
     summary.moved += followed.moved
     summary.diverged += followed.diverged
-    if not pulled.errors:
+    if evaluating is not None:
         checked = check.check(warehouse, one.name, as_of=as_of)
         summary.looks += checked.computed
         summary.verdicts += checked.verdicts

@@ -24,6 +24,7 @@ from improvement.rules import (
     FindingMemory,
     FindingState,
     Point,
+    Query,
     Rule,
     Scope,
     SeriesKey,
@@ -34,7 +35,7 @@ from improvement.rules import (
 from workflows import ledger
 from workflows.models import Evaluation, Finding
 from workflows.models import Point as PointRow
-from workflows.warehouse import Warehouse
+from workflows.warehouse import CellsAsked, Warehouse
 
 log = structlog.get_logger()
 BACKFILL_WEEKS = 26  # how far back a rule's first evaluation looks
@@ -76,31 +77,46 @@ def cell_query(key: SeriesKey, connection: str) -> CellQuery:
     )
 
 
-def evaluate(warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> EvaluateResult:
-    """Evaluate the live rules on one connection. A rule that fails is reported; the others go on."""
-    result = EvaluateResult(connection=connection, rules=len(rules))
-    moment = Moment(warehouse, connection, last_week(as_of), as_of, result)
-    seen = {row.rule_id: row for row in Evaluation.objects.filter(connection=connection)}
-    todo = {rule.id: _weeks_to_do(rule, seen.get(rule.id), moment.week) for rule in rules}
-    cells: dict[SeriesKey, Cells] = {}
-    for query in plan_queries(rules):
-        starts = [span.start for rule in (*query.rules, *query.companions) if len(span := todo[rule.id])]
+class Evaluating:
+    """One connection's evaluation: its queries run in another thread from now on, until :meth:`finish` takes them.
+
+    So the records of one platform are counted while those of the next are loaded. Begin it when the connection's own
+    records are loaded; close it.
+    """
+
+    def __init__(self, warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> None:
+        self._result = EvaluateResult(connection=connection, rules=len(rules))
+        self._moment = Moment(warehouse, connection, last_week(as_of), as_of, self._result)
+        seen = {row.rule_id: row for row in Evaluation.objects.filter(connection=connection)}
+        self._todo = {rule.id: _weeks_to_do(rule, seen.get(rule.id), self._moment.week) for rule in rules}
+        asked = [(query, self._asked(query)) for query in plan_queries(rules)]
+        self._queries = [(query, one) for query, one in asked if one is not None]
+        self._cells = warehouse.cells_ahead([one for _, one in self._queries], as_of=as_of)
+
+    def _asked(self, query: Query) -> CellsAsked | None:
+        """What a query has to count, None where its rules are up to date."""
+        starts = [span.start for rule in (*query.rules, *query.companions) if len(span := self._todo[rule.id])]
         if not starts:
-            continue
-        found = warehouse.cells(
-            cell_query(query.key, connection),
-            as_of=as_of,
-            first_week=min(starts) - query.weeks_needed + 1,
-            last_week=moment.week,
-        )
-        cells[query.key] = Cells.of(found, query.by)
-        for rule in query.rules:
-            try:
-                _evaluate_rule(rule, todo[rule.id], cells, moment)
-            except RegelkreisError as error:
-                result.errors.append(f"{rule.id}: {error}")
-                log.warning("evaluate.failed", connection=connection, rule=rule.id, error=str(error))
-    return result
+            return None
+        first_week = min(starts) - query.weeks_needed + 1
+        return CellsAsked(cell_query(query.key, self._moment.connection), first_week, self._moment.week)
+
+    def finish(self) -> EvaluateResult:
+        """Fold the counts into findings. A rule that fails is reported; the others go on."""
+        cells: dict[SeriesKey, Cells] = {}
+        for (query, _), found in zip(self._queries, self._cells, strict=True):
+            cells[query.key] = Cells.of(found, query.by)
+            for rule in query.rules:
+                try:
+                    _evaluate_rule(rule, self._todo[rule.id], cells, self._moment)
+                except RegelkreisError as error:
+                    self._result.errors.append(f"{rule.id}: {error}")
+                    log.warning("evaluate.failed", connection=self._moment.connection, rule=rule.id, error=str(error))
+        return self._result
+
+    def close(self) -> None:
+        """Let go of what was not taken."""
+        self._cells.close()
 
 
 def _weeks_to_do(rule: Rule, row: Evaluation | None, week: int) -> range:

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
+from connectors.ahead import Ahead
 from improvement import metrics
 from improvement.errors import Place, RegelkreisError
 from improvement.metrics import CellQuery, Metric, Tables
@@ -27,6 +29,7 @@ from workflows.warehouse.schema import TABLE_OF, create
 
 MEMORY_LIMIT = "96MB"
 THREADS = 2
+SESSION_SETTINGS = {"TimeZone": "'UTC'", "enable_progress_bar": "false"}  # the others hold for the whole file
 _COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
 
 
@@ -40,13 +43,22 @@ def _number(key: str) -> None:
     """As above, a whole number."""
 
 
+@dataclass(frozen=True, slots=True)
+class CellsAsked:
+    """The cells of a query over some weeks, both ends included."""
+
+    query: CellQuery
+    first_week: int
+    last_week: int
+
+
 class Warehouse:
     """An open warehouse. Use :meth:`open`."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
         self._raw = backend.con
-        self._variables: dict[str, str] = {}  # as they are set now
+        self._session = _Session(self._raw)
         if create(self._raw):
             with loading.transaction(self._raw):
                 derive_all(self._raw)
@@ -102,16 +114,24 @@ class Warehouse:
 
         Compiled once per query; the moment and the weeks are variables.
         """
-        self._set(as_of, first_week, last_week)
-        found = self._raw.sql(self.sql(query)).to_arrow_table()
-        metric = metrics.metric_named(query.metric)
-        return metrics.complete(metric, query, found, first_week=first_week, last_week=last_week)
+        return self._session.cells(CellsAsked(query, first_week, last_week), self.sql(query), as_of)
+
+    def cells_ahead(self, asked: Sequence[CellsAsked], *, as_of: datetime) -> Ahead[pa.Table]:
+        """The same for many queries, computed in one other thread while this one goes on, loading other connections.
+
+        Each sees what is committed when its turn comes. Close it before the warehouse closes.
+        """
+        texts = [self.sql(one.query) for one in asked]  # compiled here: Ibis asks the connection of this thread
+        session = _Session(self._raw.cursor())
+        return Ahead(
+            (session.cells(one, text, as_of) for one, text in zip(asked, texts, strict=True)), depth=len(texts)
+        )
 
     def contributing(
         self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
     ) -> pa.Table:
         """The rows behind one scope's value: ``by…, id, week, numerator, denominator``, sorted by week and id."""
-        self._set(as_of, first_week, last_week)
+        self._session.set(as_of, first_week, last_week)
         conditions = " AND ".join(f'"{name}" = ?' for name in scope) or "true"
         rows = self._compiled(query, "rows")
         sql = f"SELECT * FROM ({rows}) WHERE {conditions} ORDER BY week, id, numerator"
@@ -155,7 +175,23 @@ class Warehouse:
             _COMPILED[query, what] = str(ibis.to_sql(build(query, self.tables()), dialect="duckdb", pretty=False))
         return _COMPILED[query, what]
 
-    def _set(self, as_of: datetime, first_week: int, last_week: int) -> None:
+
+class _Session:
+    """A DuckDB connection with the variables of the queries that run on it."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._variables: dict[str, str] = {}  # as they are set now
+        for name, value in SESSION_SETTINGS.items():
+            raw.execute(f"SET {name} = {value}")
+
+    def cells(self, asked: CellsAsked, sql: str, as_of: datetime) -> pa.Table:
+        self.set(as_of, asked.first_week, asked.last_week)
+        found = self._raw.sql(sql).to_arrow_table()
+        metric = metrics.metric_named(asked.query.metric)
+        return metrics.complete(metric, asked.query, found, first_week=asked.first_week, last_week=asked.last_week)
+
+    def set(self, as_of: datetime, first_week: int, last_week: int) -> None:
         wanted = {
             "as_of": f"TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat()}'",
             "first_day": f"{int(first_week) * 7 - 3}::BIGINT",
@@ -193,12 +229,10 @@ def _connected(path: Path, memory_limit: str) -> Any:
             mend="Close other programs that have it open; if the file is damaged, move it away and pull again.",
         ) from error
     settings = {
-        "TimeZone": "'UTC'",
         "memory_limit": f"'{memory_limit}'",
         "threads": THREADS,
         "checkpoint_threshold": "'32MB'",  # some batches: a checkpoint after each would write every row group twice
         "preserve_insertion_order": "false",
-        "enable_progress_bar": "false",
     }
     for name, value in settings.items():
         backend.con.execute(f"SET {name} = {value}")
