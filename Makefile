@@ -60,6 +60,7 @@ lock: ## pin every dependency again with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header requirements/runtime.in -o requirements/runtime.txt
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header -c requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.in -c requirements/dev.txt -o constraints.txt
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header requirements/audit.in -o requirements/audit.txt
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
