@@ -19,12 +19,13 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
-from workflows.warehouse.local_days import day_of, derive_all, refresh_lent
-from workflows.warehouse.schema import DAYS, READ_BY_METRICS, TABLE_OF, derived
+from workflows.warehouse.local_days import day_of, derive_all, lent_columns, refresh_lent
+from workflows.warehouse.schema import DAYS, LENDING, READ_BY_METRICS, TABLE_OF, derived
 
 TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
 IS_CHANGED = "(s.was_hash <> s.row_hash OR s.was_gone)"
@@ -60,7 +61,7 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
     arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
     position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
     with _registered(raw, "arrived", arrived.append_column("position", position)), transaction(raw):
-        raw.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {_incoming(kind, has_repeats=_has_repeats(raw))}")
+        raw.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {_incoming(kind, has_repeats=_has_repeats(batch))}")
         if kind is RecordKind.SLA:
             for statement in STANDING_CLOCKS:
                 raw.execute(statement)
@@ -114,6 +115,13 @@ def bury_missing(raw: Any, kind: RecordKind, connection: str, present_ids: pa.Ar
             f"UPDATE {table} SET vanished_at = $seen::TIMESTAMPTZ WHERE {gone}",
             {"connection": connection, "seen": seen_at.isoformat()},
         )
+        if kind is RecordKind.TICKET:
+            raw.execute(
+                "CREATE OR REPLACE TEMP TABLE moved AS SELECT connection, id FROM tickets "
+                "WHERE connection = $connection AND vanished_at = $seen::TIMESTAMPTZ",
+                {"connection": connection, "seen": seen_at.isoformat()},
+            )
+            refresh_lent(raw)
     return int(count["n"][0].as_py())
 
 
@@ -152,7 +160,7 @@ def _incoming(kind: RecordKind, *, has_repeats: bool) -> str:
     country = {RecordKind.SLA: "t.country", RecordKind.SURVEY: "coalesce(a.country, t.country)"}.get(kind, "a.country")
     more = "".join(f", {sql} AS {name}" for name, sql in derived(kind, "a.").items())
     zoned = (
-        f"SELECT {plain}, a.position, coalesce(z.zone, d.zone) AS zone{more} "
+        f"SELECT {plain}, a.position, coalesce(z.zone, d.zone) AS zone{more}{lent_columns(kind)} "
         f"FROM ({latest}) a {tickets if 'ticket_id' in names else ''} LEFT JOIN zones z ON z.country = {country} "
         "CROSS JOIN (SELECT zone FROM zones WHERE country = '') d"
     )
@@ -160,10 +168,9 @@ def _incoming(kind: RecordKind, *, has_repeats: bool) -> str:
     return f"SELECT * EXCLUDE (zone), {days}, {_row_hash(kind)} AS row_hash FROM ({zoned})"
 
 
-def _has_repeats(raw: Any) -> bool:
-    """Whether a record came more than once: rare, and asking is ten times cheaper than sorting the latest out."""
-    found = raw.sql("SELECT count(*) > count(DISTINCT (connection, id)) AS found FROM arrived").to_arrow_table()
-    return bool(found["found"][0].as_py())
+def _has_repeats(batch: pa.Table) -> bool:
+    """Whether a platform id came more than once: rare, and asking is ten times cheaper than sorting the latest out."""
+    return int(pc.count_distinct(batch["id"], mode="all").as_py()) < batch.num_rows
 
 
 def _row_hash(kind: RecordKind) -> str:
@@ -216,13 +223,21 @@ def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) 
         seen,
     )
     if kind is RecordKind.TICKET:
-        came_from = "LEFT JOIN earlier e USING (position)" if has_changes else ""
-        moved = "(s.was_hash <> s.row_hash AND e.country IS DISTINCT FROM i.country)" if has_changes else "false"
-        raw.execute(
-            "CREATE OR REPLACE TEMP TABLE moved AS SELECT i.connection, i.id, i.country FROM incoming i "
-            f"JOIN standing s USING (position) {came_from} WHERE s.was_hash IS NULL OR {moved}"
-        )
-        refresh_lent(raw)
+        _lend_again(raw, has_changes=has_changes)
+
+
+def _lend_again(raw: Any, *, has_changes: bool) -> None:
+    """Tell the SLA rows and surveys of tickets that are new, or lend something else than before."""
+    came_from, moved = "", "false"
+    if has_changes:
+        came_from = "LEFT JOIN earlier e USING (position)"
+        differs = " OR ".join(f"e.{name} IS DISTINCT FROM i.{name}" for name in LENDING)
+        moved = f"(s.was_hash IS NOT NULL AND {IS_CHANGED} AND (e.was_gone OR {differs}))"
+    raw.execute(
+        "CREATE OR REPLACE TEMP TABLE moved AS SELECT i.connection, i.id FROM incoming i "
+        f"JOIN standing s USING (position) {came_from} WHERE s.was_hash IS NULL OR {moved}"
+    )
+    refresh_lent(raw)
 
 
 def _changes(kind: RecordKind) -> str:

@@ -1,4 +1,4 @@
-"""Local days: in which day of its scope's zone an instant falls, computed at load and kept as a column.
+"""What is computed at load and kept as columns: local days, and what tickets lend to their SLA rows and surveys.
 
 An engine that truncates in UTC, or drops a timestamp's zone, can then still count weeks where people live.
 """
@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.records import SCHEMAS, RecordKind
-from workflows.warehouse.schema import DAYS, TABLE_OF, derived
-
-LENT_BY_TICKET = (RecordKind.SLA, RecordKind.SURVEY)
+from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, derived
 
 
 def day_of(instant: str, zone: str) -> str:
@@ -30,20 +28,27 @@ def derive_all(raw: Any) -> None:
 
 
 def refresh_lent(raw: Any) -> None:
-    """Compute again the days of SLA rows and surveys whose ticket is in the table ``moved``."""
-    for kind in LENT_BY_TICKET:
+    """Lend again to the SLA rows and surveys whose ticket is in the table ``moved`` (connection, id)."""
+    for kind in BORROWERS:
         _recompute(raw, kind, "JOIN moved m ON m.connection = a.connection AND m.id = a.ticket_id")
 
 
 def _recompute(raw: Any, kind: RecordKind, only: str) -> None:
     table = TABLE_OF[kind]
-    lent = kind in LENT_BY_TICKET
-    ticket = "LEFT JOIN tickets t ON t.connection = a.connection AND t.id = a.ticket_id" if lent else ""
+    borrows = kind in BORROWERS
+    ticket = "LEFT JOIN tickets t ON t.connection = a.connection AND t.id = a.ticket_id" if borrows else ""
     own = "a.country" if "country" in SCHEMAS[kind].names else "NULL"
-    country = f"coalesce({own}, t.country)" if lent else own
+    country = f"coalesce({own}, t.country)" if borrows else own
     zoned = (
-        f"SELECT a.rowid AS was_row, coalesce(z.zone, d.zone) AS zone FROM {table} a {only} {ticket} "
-        f"LEFT JOIN zones z ON z.country = {country} CROSS JOIN (SELECT zone FROM zones WHERE country = '') d"
+        f"SELECT a.rowid AS was_row, coalesce(z.zone, d.zone) AS zone{lent_columns(kind)} "
+        f"FROM {table} a {only} {ticket} LEFT JOIN zones z ON z.country = {country} "
+        "CROSS JOIN (SELECT zone FROM zones WHERE country = '') d"
     )
-    days = ", ".join(f"{day} = {day_of(instant, 'zoned.zone')}" for day, instant in DAYS[kind].items())
-    raw.execute(f"UPDATE {table} SET {days} FROM ({zoned}) zoned WHERE {table}.rowid = zoned.was_row")
+    sets = [f"{day} = {day_of(instant, 'now.zone')}" for day, instant in DAYS[kind].items()]
+    sets += [f"{name} = now.{name}" for name in LENT if borrows]
+    raw.execute(f"UPDATE {table} SET {', '.join(sets)} FROM ({zoned}) now WHERE {table}.rowid = now.was_row")
+
+
+def lent_columns(kind: RecordKind) -> str:
+    """SQL: what the ticket ``t`` lends to a row of this kind, as further columns."""
+    return "".join(f", {sql} AS {name}" for name, (_, sql) in LENT.items()) if kind in BORROWERS else ""

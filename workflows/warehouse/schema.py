@@ -66,21 +66,26 @@ BOOKKEEPING = {
     "last_seen_at": "TIMESTAMPTZ",  # when the values that stand were first seen
     "vanished_at": "TIMESTAMPTZ",  # a tombstone: gone from the platform, its last values kept
 }
-# What a ticket lends to its SLA rows and surveys.
-LENT = "t.kind, t.customer, t.country, t.service, t.category, t.assignment_group, t.priority"
+# What a ticket lends to its SLA rows and surveys: kept beside them, because a join costs more than everything else.
+BORROWERS = (RecordKind.SLA, RecordKind.SURVEY)
+LENDING = ("kind", "customer", "country", "service", "supplier", "category", "assignment_group", "priority")
+LENT: dict[str, tuple[str, str]] = {  # column → SQL type, SQL over the ticket t
+    **{f"ticket_{name}": (SQL_TYPES[SCHEMAS[RecordKind.TICKET].field(name).type], f"t.{name}") for name in LENDING},
+    "is_ticket_gone": ("BOOLEAN", "t.vanished_at IS NOT NULL"),
+}
+_GROUPED = "ticket_category AS category, ticket_assignment_group AS assignment_group, ticket_priority AS priority"
 VIEWS = {
     "live_tickets": "SELECT * FROM tickets WHERE vanished_at IS NULL",
     "live_slas": (
-        f"SELECT s.* EXCLUDE (supplier), coalesce(s.supplier, t.supplier) AS supplier, {LENT} FROM slas s "
-        "LEFT JOIN tickets t ON t.connection = s.connection AND t.id = s.ticket_id "
-        "WHERE s.vanished_at IS NULL AND t.vanished_at IS NULL"
+        f"SELECT * EXCLUDE (supplier, {', '.join(LENT)}), coalesce(supplier, ticket_supplier) AS supplier, "
+        "ticket_kind AS kind, ticket_customer AS customer, ticket_country AS country, ticket_service AS service, "
+        f"{_GROUPED} FROM slas WHERE vanished_at IS NULL AND NOT is_ticket_gone"
     ),
     "live_surveys": (
-        "SELECT s.* EXCLUDE (kind, customer, country, service), s.kind AS survey_kind, "
-        "coalesce(s.customer, t.customer) AS customer, coalesce(s.country, t.country) AS country, "
-        "coalesce(s.service, t.service) AS service, t.kind, t.supplier, t.category, t.assignment_group, t.priority "
-        "FROM surveys s LEFT JOIN tickets t ON t.connection = s.connection AND t.id = s.ticket_id "
-        "WHERE s.vanished_at IS NULL"
+        f"SELECT * EXCLUDE (kind, customer, country, service, {', '.join(LENT)}), kind AS survey_kind, "
+        "coalesce(customer, ticket_customer) AS customer, coalesce(country, ticket_country) AS country, "
+        "coalesce(service, ticket_service) AS service, ticket_kind AS kind, ticket_supplier AS supplier, "
+        f"{_GROUPED} FROM surveys WHERE vanished_at IS NULL"
     ),
     "live_contacts": (
         "SELECT *, CAST(NULL AS VARCHAR) AS supplier, CAST(NULL AS VARCHAR) AS category, "
@@ -102,6 +107,8 @@ def columns_of(kind: RecordKind) -> dict[str, str]:
     if kind is RecordKind.SLA:
         columns["n"] = "BIGINT"
     columns |= {name: sql_type for name, (sql_type, _) in DERIVED.get(kind, {}).items()}
+    if kind in BORROWERS:
+        columns |= {name: sql_type for name, (sql_type, _) in LENT.items()}
     return columns | dict.fromkeys(DAYS[kind], "BIGINT") | BOOKKEEPING
 
 
@@ -132,5 +139,5 @@ def create(raw: Any) -> bool:
 
 
 def _fingerprint() -> str:
-    text = repr(([(columns_of(kind), derived(kind)) for kind in RecordKind], VIEWS))
+    text = repr(([(columns_of(kind), derived(kind)) for kind in RecordKind], LENT, VIEWS))
     return hashlib.sha256(text.encode()).hexdigest()

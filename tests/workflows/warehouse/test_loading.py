@@ -157,6 +157,26 @@ def test_local_days_follow_the_ticket_that_came_later_or_moved(tmp_path: Path) -
         assert warehouse.arrow(days)["day"].to_pylist() == [monday] * 2
 
 
+def test_clocks_and_surveys_count_where_their_ticket_is_now(tmp_path: Path) -> None:
+    where = " UNION ALL ".join(
+        f"SELECT customer, supplier, priority FROM {view}" for view in ("live_slas", "live_surveys")
+    )
+    with a_warehouse(tmp_path, a_clock(), a_survey(customer=None)) as warehouse:
+        assert warehouse.arrow(where).to_pylist() == [{"customer": None, "supplier": None, "priority": None}] * 2
+        load(warehouse, a_ticket(customer="Alpha", supplier="Kabel", priority=2))
+        assert warehouse.arrow(where).to_pylist() == [{"customer": "Alpha", "supplier": "Kabel", "priority": 2}] * 2
+        load(warehouse, a_ticket(customer="Beta", supplier="Kabel", priority=1))
+        assert warehouse.arrow(where).to_pylist() == [{"customer": "Beta", "supplier": "Kabel", "priority": 1}] * 2
+
+
+def test_the_clocks_of_a_ticket_that_is_gone_count_no_more_until_it_is_back(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket(), a_ticket("t2"), a_clock(), a_clock("c2", ticket_id="t2")) as warehouse:
+        warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t2"]), seen_at=LATER)
+        assert warehouse.arrow("SELECT id FROM live_slas")["id"].to_pylist() == ["c2"]
+        load(warehouse, a_ticket())
+        assert sorted(warehouse.arrow("SELECT id FROM live_slas")["id"].to_pylist()) == ["c2", "k1"]
+
+
 def test_a_country_that_gets_another_zone_gets_other_days(tmp_path: Path) -> None:
     late = at("2026-03-02T09:30")
     records = [a_ticket(opened_at=late), a_clock(end_at=late), a_contact(at=late)]
