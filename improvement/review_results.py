@@ -96,8 +96,16 @@ class Results(_Numbers):
     controls_excluded: Annotated[list[list[str]], Field(description="Scope and reason.")] = []
     guards: list[Guard] = []
     notes: list[str] = []
-    concurrent_changes: int = 0
+    concurrent_changes: Annotated[int, Field(description="Other changes of the service that went live meanwhile.")] = 0
     concurrent_change_numbers: list[str] = []
+    high_risk_change_numbers: Annotated[list[str], Field(description="Those of high risk: they gate.")] = []
+    marked_change_numbers: Annotated[list[str], Field(description="Those a person marked: they gate.")] = []
+    response_rate: Annotated[
+        dict[str, Number], Field(description="Scores: answered of sent surveys, reference and after; null: unknown.")
+    ] = {}
+    open_share: Annotated[
+        dict[str, Number], Field(description="Times: tickets still open at τ, reference and after; null: unknown.")
+    ] = {}
     conclusive_by: str = ""
     method: str = ""
     versions: Annotated[dict[str, str], Field(description="Of the libraries it was computed with.")] = {}

@@ -59,6 +59,17 @@ def naive(request: Request) -> dict[str, float | None]:
     return {"before": mean(weekly.between(*request.plan.windows.trigger)), "after": mean(request.after_of(weekly))}
 
 
+def share_beside(request: Request) -> dict[str, float | None]:
+    """The share told beside the effect, in the reference and in *after*; None where it is not known."""
+    spans = {"reference": request.plan.windows.reference, "after": (request.after_from, request.last_week)}
+    known = request.beside.weekly() if request.beside is not None else None
+
+    def share(part: Series) -> float | None:
+        return float(part.numerator.sum() / part.denominator.sum()) if len(part.week) else None
+
+    return {name: share(known.between(*span)) if known is not None else None for name, span in spans.items()}
+
+
 def on_the_ground(family: Family, data: Data, found: Estimate) -> dict[str, float]:
     """*After* as it was and as it would have been without the action: rates, their difference, and the amount.
 

@@ -9,8 +9,9 @@ from improvement.check.estimate import Data, Estimate
 from improvement.check.model import Family, GuardResult, Status
 from improvement.check.request import Request
 
-#: Guards whose failure bears on a verdict, by the side the interval lies on.
-BEARS_ON = {1: (2, 3, 4, 5, 6, 7, 8), -1: (4, 5), 0: ()}
+#: Guards whose failure is said, by the side the interval lies on: those the verdict hangs on there, and always that
+#: something else was changed.
+SPOKEN = {1: (2, 3, 4, 5, 6, 7, 8), -1: (4, 5, 8), 0: (8,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def ask(request: Request, family: Family, data: Data, found: Estimate, critical:
             is_late=request.plan.is_late,
             has_other_action=request.has_other_action,
             high_risk_changes=request.high_risk_changes,
+            marked_changes=request.marked_changes,
+            other_changes=len(request.concurrent_changes),
         ),
     )
     return Guarded(results, tau, guard.widened(found, tau))
@@ -72,7 +75,7 @@ def limits(results: tuple[GuardResult, ...], side: int) -> tuple[list[str], list
     spoken = [
         result
         for result in results
-        if (result.status is Status.FAILED and result.number in BEARS_ON[side])
+        if (result.status is Status.FAILED and result.number in SPOKEN[side])
         or (result.number == 7 and result.figures["controls"] in (1, 2))
     ]
     missing = [result for result in results if result.status is Status.NOT_COMPUTED and result.is_asked]

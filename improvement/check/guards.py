@@ -234,8 +234,15 @@ def few_controls(count: int) -> GuardResult:
     return _result(7, True, f"{count} controls", f"{count} Vergleichsgruppen", controls=count)
 
 
-def alone(*, is_late: bool, has_other_action: bool, high_risk_changes: tuple[str, ...]) -> GuardResult:
-    """No other action, no high-risk change in *after*, and the yardstick was frozen before go-live."""
+def alone(
+    *,
+    is_late: bool,
+    has_other_action: bool,
+    high_risk_changes: tuple[str, ...],
+    marked_changes: tuple[str, ...],
+    other_changes: int,
+) -> GuardResult:
+    """No other action, no change of high risk or marked by a person in *after*, the yardstick frozen before go-live."""
     reasons, reasons_de = [], []
     if is_late:
         reasons.append("the plan was frozen after the go-live")
@@ -247,9 +254,18 @@ def alone(*, is_late: bool, has_other_action: bool, high_risk_changes: tuple[str
         numbers = ", ".join(high_risk_changes[:5])
         reasons.append(f"high-risk changes went live meanwhile ({numbers})")
         reasons_de.append(f"währenddessen gingen Changes mit hohem Risiko live ({numbers})")
+    if marked_changes:
+        numbers = ", ".join(marked_changes[:5])
+        reasons.append(f"people marked changes that went live meanwhile ({numbers})")
+        reasons_de.append(f"Menschen vermerkten Changes, die währenddessen live gingen ({numbers})")
+    passed, passed_de = "nothing else was changed", "sonst wurde nichts geändert"
+    if other_changes:
+        passed = f"{other_changes} other changes went live meanwhile, none of high risk or marked"
+        passed_de = f"{other_changes} andere Changes gingen währenddessen live, keiner mit hohem Risiko oder vermerkt"
     return _result(
         8,
         not reasons,
-        "; ".join(reasons) or "nothing else was changed",
-        "; ".join(reasons_de) or "sonst wurde nichts geändert",
+        "; ".join(reasons) or passed,
+        "; ".join(reasons_de) or passed_de,
+        other_changes=other_changes,
     )

@@ -51,7 +51,9 @@ def compute_look(
     final: Mapping[str, Any] | None = None,
     concurrent_changes: tuple[str, ...] = (),
     high_risk_changes: tuple[str, ...] = (),
+    marked_changes: tuple[str, ...] = (),
     has_other_action: bool = False,
+    beside: Series | None = None,
 ) -> CheckResult:
     """Compute one look on its own window.
 
@@ -68,7 +70,11 @@ def compute_look(
     final
         For sustaining looks: the result of the final look (``link_effect``, ``verdict``, ``reason``).
     concurrent_changes
-        The numbers of all other changes that went live in *after*; ``high_risk_changes`` are those that gate.
+        The numbers of all other changes that went live in *after*; ``high_risk_changes`` and ``marked_changes``
+        (those a person marked) are the ones that gate.
+    beside
+        Weekly cells of the share told beside the effect: answered of sent surveys for scores, tickets still open at τ
+        of matured ones for times. None where nobody knows.
     """
     after_from = plan.windows.after_from
     if kind == "sustain":
@@ -87,6 +93,8 @@ def compute_look(
         high_risk_changes=high_risk_changes,
         has_other_action=has_other_action,
         concurrent_changes=concurrent_changes,
+        marked_changes=marked_changes,
+        beside=beside,
     )
     request = _with_controls(request, controls, dropped_controls)
     sha256 = facts.data_sha256(request.scope, controls)
@@ -176,6 +184,8 @@ def _judge(
     found.numbers |= _figures(request, family, data, first, guarded, ends=(low, high))
     found.numbers |= {"bound": bound, "quantile": critical, "goal_met": effect >= goal}
     _note_limits(request, first, guarded, found)
+    for note in words.beside(family, facts.share_beside(request), request.plan.tau_weeks):
+        found.say(*note)
     if decide(found.outcome)[1] == "inconclusive":
         _note_horizon(request, first, guarded.se, goal, found)
 
@@ -288,6 +298,10 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         notes=tuple(found.notes),
         concurrent_changes=len(request.concurrent_changes),
         concurrent_change_numbers=request.concurrent_changes,
+        high_risk_change_numbers=request.high_risk_changes,
+        marked_change_numbers=request.marked_changes,
+        response_rate=facts.share_beside(request) if plan.family == "score" else {},
+        open_share=facts.share_beside(request) if plan.family == "time" else {},
         method=facts.METHOD,
         versions=facts.versions(),
         data_sha256=sha256,

@@ -140,6 +140,8 @@ class CheckResult:
     ``effect``, ``low`` and ``high`` are in ``unit``: ``odds ratio``, ``rate ratio``, ``time ratio`` (1: no change) or
     the score's points (0: no change). ``link_effect`` and ``link_se`` are on the model's scale: logs of those ratios,
     or points. ``low`` and ``high`` use this look's bound. ``p_value`` is two-sided and knows nothing of looks.
+    ``response_rate`` (scores) and ``open_share`` (times: tickets still open at τ) are shares by window, None where
+    unknown; empty for other metrics.
     """
 
     action: str
@@ -184,6 +186,10 @@ class CheckResult:
     notes: tuple[str, ...] = ()
     concurrent_changes: int = 0
     concurrent_change_numbers: tuple[str, ...] = ()
+    high_risk_change_numbers: tuple[str, ...] = ()
+    marked_change_numbers: tuple[str, ...] = ()
+    response_rate: dict[str, float | None] = field(default_factory=dict)
+    open_share: dict[str, float | None] = field(default_factory=dict)
     conclusive_by: str = ""
     method: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -200,5 +206,6 @@ class CheckResult:
         found["controls"] = list(self.controls)
         found["controls_excluded"] = [list(pair) for pair in self.controls_excluded]
         found["notes"] = list(self.notes)
-        found["concurrent_change_numbers"] = list(self.concurrent_change_numbers)
+        for name in ("concurrent_change_numbers", "high_risk_change_numbers", "marked_change_numbers"):
+            found[name] = list(getattr(self, name))
         return found

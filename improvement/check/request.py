@@ -46,6 +46,8 @@ class Request:
     high_risk_changes: tuple[str, ...] = ()
     has_other_action: bool = False
     concurrent_changes: tuple[str, ...] = ()
+    marked_changes: tuple[str, ...] = ()
+    beside: Series | None = None
 
     @property
     def sign(self) -> int:

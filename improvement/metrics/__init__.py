@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from improvement.errors import InputError
+from improvement.metrics.beside import BESIDE
 from improvement.metrics.catalogue import DIMENSIONS, NONE, Fill, Metric
 from improvement.metrics.cells import CellQuery, Tables, scope_rows, summed, where_from
 from improvement.metrics.filling import complete
@@ -12,6 +14,7 @@ from improvement.metrics.hard import HARD
 from improvement.metrics.soft import SOFT, last_days
 
 CATALOGUE: dict[str, Metric] = {metric.id: metric for metric in (*HARD, *SOFT)}
+TOLD_BESIDE: dict[str, Metric] = {metric.id: metric for metric in BESIDE}
 
 
 def metric_named(name: str) -> Metric:
@@ -21,9 +24,20 @@ def metric_named(name: str) -> Metric:
     return CATALOGUE[name]
 
 
+def metric_of(query: CellQuery) -> Metric:
+    """What a query counts: a metric of the catalogue, or a share that is told beside one."""
+    return TOLD_BESIDE.get(query.metric) or metric_named(query.metric)
+
+
+def query_beside(query: CellQuery) -> CellQuery | None:
+    """The cells of the share told beside a metric's; None where there is none."""
+    told = metric_named(query.metric).beside
+    return replace(query, metric=told, stratum=None) if told else None
+
+
 def expression(query: CellQuery, tables: Tables) -> Any:
     """The lazy query that gives a metric's raw cells, to be made whole by :func:`complete`."""
-    metric = metric_named(query.metric)
+    metric = metric_of(query)
     rows = metric.rows(tables, query)
     return last_days(rows, query) if metric.fill is Fill.SINCE_LAST else summed(rows, query)
 
@@ -34,7 +48,7 @@ def contributing(query: CellQuery, tables: Tables) -> Any:
     Of a count the tickets counted, of a level the tickets that make it up, of a contact gap each account's last
     contact (``week`` is then never earlier than the week before the first one asked for).
     """
-    metric = metric_named(query.metric)
+    metric = metric_of(query)
     rows = metric.rows(tables, query)
     if metric.fill is Fill.ZERO:
         return rows.filter(rows.week >= tables.first_week, rows.numerator != 0)
@@ -66,6 +80,8 @@ __all__ = [
     "contributing",
     "expression",
     "metric_named",
+    "metric_of",
+    "query_beside",
     "scope_rows",
     "where_from",
 ]

@@ -53,6 +53,7 @@ class Metric:
     is_share: bool = False
     tau_h: float | None = None
     example: str = ""
+    beside: str = ""  # the id of a share that is always told with it (improvement/metrics/beside.py)
 
     @property
     def is_snapshot(self) -> bool:

@@ -46,9 +46,7 @@ def time_to_respond(tables: Tables, query: CellQuery) -> Any:
 def time_to_resolve(tables: Tables, query: CellQuery) -> Any:
     """Restricted hours min(T, τ) of tickets opened in the week and at least τ ago."""
     tau_h = query.tau_h or DEFAULT_TAU_H
-    table = _tickets(tables, query)
-    table = within(table, tables, table.opened_day, table.opened_at)
-    table = table.filter(table.opened_at <= tables.as_of - ibis.interval(seconds=round(tau_h * 3600)))
+    table = matured(tables, query)
     hours = ibis.least(table.open_s / 3600.0, tau_h)
     restricted = ibis.cases((table.done_at <= tables.as_of, hours), else_=tau_h)
     return rows(table, query, week=week_from(table.opened_day), numerator=restricted, denominator=ONE)
@@ -80,6 +78,14 @@ def change_failure_rate(tables: Tables, query: CellQuery) -> Any:
     table = within(table, tables, table.closed_day, table.closed_at)
     week = week_from(table.closed_day)
     return rows(table, query, week=week, numerator=(~table.is_successful).cast("int64"), denominator=ONE)
+
+
+def matured(tables: Tables, query: CellQuery) -> Any:
+    """Tickets opened in the weeks asked for and at least τ ago: what becomes of them until τ is known."""
+    table = _tickets(tables, query)
+    table = within(table, tables, table.opened_day, table.opened_at)
+    tau_s = round((query.tau_h or DEFAULT_TAU_H) * 3600)
+    return table.filter(table.opened_at <= tables.as_of - ibis.interval(seconds=tau_s))
 
 
 def _tickets(tables: Tables, query: CellQuery) -> Any:
@@ -177,6 +183,7 @@ HARD = (
         where_keys=TICKET_WHERE,
         rows=time_to_resolve,
         tau_h=DEFAULT_TAU_H,
+        beside="open_share",
         example="4 h, 20 h and one still open after τ = 336 h: (4 + 20 + 336) / 3 = 120 h.",
     ),
     Metric(

@@ -96,6 +96,7 @@ SOFT = (
         family="score",
         where_keys=SURVEY_WHERE,
         rows=csat_mean,
+        beside="response_rate",
         example="Scores 5, 4 and 3: 12 / 3 = 4.00 points.",
     ),
     Metric(

@@ -188,7 +188,7 @@ class _Session:
     def cells(self, asked: CellsAsked, sql: str, as_of: datetime) -> pa.Table:
         self.set(as_of, asked.first_week, asked.last_week)
         found = self._raw.sql(sql).to_arrow_table()
-        metric = metrics.metric_named(asked.query.metric)
+        metric = metrics.metric_of(asked.query)
         return metrics.complete(metric, asked.query, found, first_week=asked.first_week, last_week=asked.last_week)
 
     def set(self, as_of: datetime, first_week: int, last_week: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from improvement import weeks
 from improvement.errors import InputError
-from improvement.metrics import CATALOGUE, CellQuery, metric_named
+from improvement.metrics import CATALOGUE, CellQuery, metric_named, query_beside
 from tests.improvement.metrics.build import (
     LATER,
     a_clock,
@@ -259,3 +259,35 @@ def test_an_empty_platform_has_no_cells(tmp_path: Path, name: str) -> None:
 def test_an_unknown_metric_names_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"no metric “incidents”.*incident_count"):
         metric_named("incidents")
+
+
+def test_beside_satisfaction_stands_who_answered_of_those_asked(tmp_path: Path) -> None:
+    surveys = [
+        a_survey("1"),
+        a_survey("2", score=None, answered_at=None),
+        a_survey("3", score=None, answered_at=None),
+        a_survey("4", sent_at=None),  # a platform that does not tell what was sent
+        a_survey("5", kind="nps"),
+        a_survey("6", sent_at=at("2026-03-10")),
+    ]
+    query = query_beside(a_query("csat_mean"))
+    assert query is not None
+    assert values(tmp_path, query, a_ticket(), *surveys) == [("Acme", 0, 1.0, 3.0)]
+
+
+def test_beside_times_stands_what_was_still_open_at_tau(tmp_path: Path) -> None:
+    opened = at("2026-03-02")
+    tickets = [
+        a_ticket("fast", opened_at=opened, resolved_at=opened + timedelta(hours=4), state="closed"),
+        a_ticket("open", opened_at=opened),
+        a_ticket("slow", opened_at=opened, resolved_at=opened + timedelta(hours=900), state="closed"),
+    ]
+    query = query_beside(a_query("time_to_resolve", tau_h=168.0))
+    assert query is not None
+    assert values(tmp_path, query, *tickets) == [("Acme", 0, 2.0, 3.0)]
+
+
+def test_what_is_told_beside_a_metric_is_none_of_the_catalogue() -> None:
+    assert query_beside(a_query("sla_breach_rate")) is None
+    with pytest.raises(InputError, match="no metric"):
+        metric_named("response_rate")
