@@ -172,8 +172,8 @@ def measured(metric_id: str, value: float | None) -> str:
     return f"{number(value, 2 if metric.family == 'score' else 1)} {unit}".strip()
 
 
-def day(value: date | datetime | None) -> str:
-    """A date in words: 1 December 2025, 1. Dezember 2025."""
-    if value is None:
+def day(value: date | datetime | str | None) -> str:
+    """A date in words: 1 December 2025, 1. Dezember 2025. A template that finds none gives ``""``."""
+    if value is None or isinstance(value, str):
         return "–"
     return str(formats.date_format(value, "j. F Y" if language() == "de" else "j F Y"))

@@ -28,11 +28,13 @@ from workflows.models import (
     Origin,
     Person,
     Point,
+    ReviewRecord,
     Role,
     RuleVersion,
     Transition,
 )
-from workflows.steps.review import record_look, record_missed
+from workflows.steps.looking import Reading
+from workflows.steps.review import record_addendum, record_look, record_missed
 
 TRIGGER = (weeks.week_of(date(2025, 6, 2)), weeks.week_of(date(2025, 6, 30)))
 OPENED = datetime(2025, 7, 7, 12, tzinfo=UTC)
@@ -201,6 +203,21 @@ def look_at(action: Action, week: int) -> Look:
     return look
 
 
+def restate(action: Action) -> ReviewRecord:
+    """Later data: the final look, read once more, finds that nothing changed."""
+    published = action.reviews.get(kind="final")
+    final = action.looks.get(kind=LookKind.FINAL)
+    found = compute_look(
+        measuring.check_plan(action, final.plan),
+        _series(*_weeks_at(0.1), seed=3),
+        {name: quiet(number) for number, name in enumerate(CONTROLS)},
+        look=final.week_no,
+        kind=final.kind,
+        last_week=LAST_WEEK,
+    )
+    return record_addendum(published, Reading(found, "e" * 64, LAST_WEEK), known_at=NOW, at=NOW)
+
+
 def miss(look: Look) -> None:
     """Nobody held this look in time."""
     look.is_missed = True
@@ -210,11 +227,7 @@ def miss(look: Look) -> None:
 
 def cells(action: Action) -> Series:
     """Weekly results of the action's scope: a bad trigger, and the rate of ``after_rate`` once it is live."""
-    week = np.arange(FIRST_WEEK, LAST_WEEK + 1)
-    rate = np.full(len(week), 0.1)
-    rate[(week >= TRIGGER[0]) & (week < weeks.week_of(LIVE))] = 0.25
-    rate[week >= weeks.week_of(LIVE)] = action.measurement["after_rate"]
-    return _series(week, rate, seed=3)
+    return _series(*_weeks_at(action.measurement["after_rate"]), seed=3)
 
 
 def quiet(number: int) -> Series:
@@ -231,6 +244,14 @@ def draw(action: Action) -> None:
         for week, up, down in zip(series.week, series.numerator, series.denominator, strict=True)
     ]
     assert charting.draw(action, points, last=LAST_WEEK, as_of=NOW)
+
+
+def _weeks_at(after: float) -> tuple[np.ndarray, np.ndarray]:
+    week = np.arange(FIRST_WEEK, LAST_WEEK + 1)
+    rate = np.full(len(week), 0.1)
+    rate[(week >= TRIGGER[0]) & (week < weeks.week_of(LIVE))] = 0.25
+    rate[week >= weeks.week_of(LIVE)] = after
+    return week, rate
 
 
 def _series(week: np.ndarray, rate: np.ndarray, *, seed: int) -> Series:

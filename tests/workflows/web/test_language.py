@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 
 import workflows.web
 from tests.workflows.web.conftest import Visit
-from tests.workflows.web.stage import Stage, draw, miss
+from tests.workflows.web.stage import Stage, draw, miss, restate
 from workflows.models import ReviewRecord
 
 WEB = Path(workflows.web.__file__).parent
@@ -103,6 +103,7 @@ PAGES = ("/", "/register/", "/register/?view=table", "/actions/improved/", "/act
 def test_no_page_has_a_text_that_german_readers_get_in_english(stage: Stage, as_person: Visit) -> None:
     draw(stage.actions["improved"])
     miss(stage.actions["checking"].looks.get(week_no=4))
+    restate(stage.actions["improved"])
     addresses = [
         re.sub(r"/actions/(\w+)/", lambda found: f"/actions/{stage.code(found[1])}/", address) for address in PAGES
     ]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.workflows.web.conftest import Visit
-from tests.workflows.web.stage import Stage, draw, miss
+from tests.workflows.web.stage import Stage, draw, miss, restate
 from workflows.models import ActionComment, ReviewRecord
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +83,27 @@ def test_a_missed_review_is_shown_as_missed(stage: Stage, as_person: Visit) -> N
     review = ReviewRecord.objects.get(kind="missed")
     assert "A later review does not erase this record" in text(as_person("olga"), f"/reviews/{review.code}/")
     assert "missed" in text(as_person("olga"), f"/actions/{stage.code('checking')}/")
+
+
+def test_an_addendum_shows_what_later_data_found_and_leads_to_the_review_it_restates(
+    stage: Stage, as_person: Visit
+) -> None:
+    published = ReviewRecord.objects.get(action=stage.actions["improved"], kind="final")
+    addendum = restate(stage.actions["improved"])
+    page = text(as_person("audrey"), f"/reviews/{addendum.code}/")
+    assert f'href="/reviews/{published.code}/"' in page
+    assert addendum.document["verdict"] != published.document["verdict"]
+    assert f"</span> {addendum.document['verdict']}<" in page
+    assert addendum.document["sentence"].split(":")[0] in page
+    assert "Missed." not in page
+    assert "An addendum asks for no decision." in page
+    assert "1 December 2025" in page  # data as of
+    before = text(as_person("audrey"), f"/reviews/{published.code}/")
+    assert f'href="/reviews/{addendum.code}/"' in before
+    assert f"</span> {published.document['verdict']}<" in before
+    assert ">addendum<" in text(as_person("olga"), f"/actions/{stage.code('improved')}/")
+    german = text(as_person("audrey", language="de"), f"/reviews/{addendum.code}/")
+    assert "Nachtrag." in german
 
 
 @pytest.mark.parametrize("name", ["olga", "vera"])

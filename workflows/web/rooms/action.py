@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -59,8 +60,8 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "final": final,
         "result": final.result if final is not None else None,
         "review": final.reviews.exclude(kind="missed").first() if final is not None else None,
-        "sentence": sentence(final, language()),
-        "windows": window_facts(final),
+        "sentence": sentence(final.result if final is not None else None, language()),
+        "windows": window_facts(final.result if final is not None else None),
         "plans": plans,
         "plan": plans[-1] if plans else None,
         "tasks": [(task, names.get(task.assignee, task.assignee)) for task in action.tasks.all()],
@@ -104,17 +105,15 @@ def newest_result(looks: list[Look]) -> Look | None:
     return finals[-1] if finals else (computed[-1] if computed else None)
 
 
-def sentence(look: Look | None, language: str) -> str:
-    """The check's plain sentence in the reader's language."""
-    if look is None or not look.result:
-        return ""
+def sentence(results: Mapping[str, Any] | None, language: str) -> str:
+    """The check's plain sentence in the reader's language; '' where nothing was computed."""
     key = "sentence_de" if language == "de" else "sentence"
-    return str(look.result.get(key) or look.result.get("sentence", ""))
+    return str((results or {}).get(key) or (results or {}).get("sentence", ""))
 
 
-def window_facts(look: Look | None) -> list[dict[str, Any]]:
-    """The four windows of a look with their weeks, n and rate, in their order; an empty one is left out."""
-    windows = (look.result or {}).get("windows", {}) if look is not None else {}
+def window_facts(results: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The four windows of a check with their weeks, n and rate, in their order; an empty one is left out."""
+    windows = (results or {}).get("windows", {})
     return [{"name": name, **windows[name]} for name in WINDOWS if windows.get(name)]
 
 
