@@ -69,7 +69,7 @@ ROWS: tuple[Row, ...] = (
     *(Row(f"no effect: {metric}", metric, at_most=0.05) for metric in POWER),
     *(
         Row(f"no effect: {metric}, {what}", metric, variant, at_most=0.05)
-        for metric in ("breach", "count")
+        for metric in POWER
         for what, variant in WITHOUT_EFFECT.items()
     ),
     Row("no effect: breach, the tickets become easier", "breach", EASIER_TICKETS, at_most=0.05),
@@ -82,10 +82,20 @@ ROWS: tuple[Row, ...] = (
         for place, history, note in ((0, HISTORY, ""), (1, LONG_HISTORY, ", 104 weeks of history"))
         for metric, limits in POWER.items()
     ),
-    # The weeks of a count vary more: the same trend hides in 52 of them more often than that of a share.
-    Row("no effect: count, improving for a year", "count", IMPROVING),
-    Row("no effect: count, improving for a year, 104 weeks of history", "count", IMPROVING, LONG_HISTORY),
-    Row("no effect: breach, improving for half a year", "breach", Variant(pre_trend=-0.01, trend_weeks=26)),
+    # A trend hides in 52 weeks of noise: more often where the weeks vary more, or where it began within them.
+    *(Row(f"no effect: {metric}, improving for a year", metric, IMPROVING) for metric in POWER if metric != "breach"),
+    *(
+        Row(f"no effect: {metric}, improving for a year, 104 weeks of history", metric, IMPROVING, LONG_HISTORY)
+        for metric in POWER
+        if metric != "breach"
+    ),
+    Row("no effect: breach, improving for the last half year", "breach", Variant(pre_trend=-0.01, trend_weeks=26)),
+    Row(
+        "no effect: breach, improving for the last 52 of 104 weeks",
+        "breach",
+        Variant(pre_trend=-0.01, trend_weeks=52),
+        LONG_HISTORY,
+    ),
     Row("true effect: breach, while all others get worse", "breach", Variant(bad_controls=9), has_effect=True),
     Row("true effect: breach, ramping up over 8 weeks", "breach", Variant(ramp_weeks=8), has_effect=True),
     Row("true effect: breach, one control", "breach", Variant(controls=1), has_effect=True),

@@ -36,7 +36,7 @@ class Variant:
     season: float = 0.25
     drift: float = 0.0  # a week, in every scope; the level is what it has come to when the rule begins to look
     own_weeks: int | None = None  # the rule compares with the scope's own last weeks
-    pre_trend: float = 0.0  # a week, in the scope only
+    pre_trend: float = 0.0  # a week, in the scope only, into A; it is laid over a world whose rule has fired
     trend_weeks: int | None = None  # … for so long before the trigger (None: all along)
     volume: tuple[float, float] = (25.0, 150.0)
     healing: tuple[float, int] | None = None  # a shift in one scope, gone after so many weeks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflows.models.actions import Action, ActionComment, ActionTask, Chart, Origin, Plan, Transition
+from workflows.models.actions import Action, ActionComment, ActionTask, Chart, MarkedChange, Origin, Plan, Transition
 from workflows.models.connections import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.models.findings import Evaluation, Finding, Point, RuleVersion
 from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
@@ -28,6 +28,7 @@ __all__ = [
     "LedgerHead",
     "Look",
     "LookKind",
+    "MarkedChange",
     "Origin",
     "Person",
     "Plan",

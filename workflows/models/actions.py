@@ -60,6 +60,7 @@ class Action(models.Model):
     platform_number = models.CharField(max_length=100, blank=True)
     platform_url = models.TextField(blank=True)
     platform_state = models.CharField(max_length=20, blank=True)
+    unknown_owner = models.CharField(max_length=255, blank=True)  # the owner there whose account is nobody we know
 
     class Meta:
         ordering = ["id"]
@@ -130,6 +131,26 @@ class ActionTask(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class MarkedChange(models.Model):
+    """A change that may have moved an action's figures too, as a person marked it; never deleted, only taken back."""
+
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="marked_changes")
+    is_for_scope = models.BooleanField(default=False)  # it holds for every action on this scope or below it
+    number = models.CharField(max_length=100)
+    live_on = models.DateField()
+    reason = models.TextField()
+    marked_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="marked_changes")
+    marked_at = models.DateTimeField()
+    taken_back_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    taken_back_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["live_on", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.live_on}"
 
 
 class ActionComment(models.Model):

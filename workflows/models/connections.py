@@ -16,6 +16,7 @@ class Connection(models.Model):
     capabilities = models.JSONField(default=dict)
     last_pull_as_of = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
+    restated_until = models.DateTimeField(null=True)  # later data up to here were held against the published reviews
 
     def __str__(self) -> str:
         return self.name
