@@ -158,10 +158,13 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
         for one, reading in _begin_reading(opened, as_of, summary, stack):
             with _reported(one, summary):
                 pulled = _load(one, reading, warehouse, summary, on_progress)
-                loaded.append((one, _begin_evaluating(one, pulled, warehouse, rules, summary, stack)))
-        for one, evaluating in loaded:
+                counted = _countable(rules, pulled, summary)
+                evaluating = evaluate.Evaluating(warehouse, counted, one.name, as_of=as_of)
+                loaded.append((one, pulled, counted, stack.enter_context(closing(evaluating))))
+        for one, pulled, counted, evaluating in loaded:
             with _reported(one, summary):
-                _act(one, evaluating, warehouse, rules, limits, summary)
+                _judge(one, counted, evaluating, warehouse, limits, summary)
+                _act(one, pulled, warehouse, summary)
     ledger.sign_checkpoint(as_of)
     return summary
 
@@ -202,47 +205,47 @@ def _load(
     return pulled
 
 
-def _begin_evaluating(
-    one: Connector,
-    pulled: pull.PullResult,
-    warehouse: Warehouse,
-    rules: list[Rule],
-    summary: CycleSummary,
-    stack: ExitStack,
-) -> evaluate.Evaluating | None:
-    """Count what was loaded, while the records of the next connection arrive; None where they are not complete."""
-    if pulled.errors:
-        return None
-    return stack.enter_context(closing(evaluate.Evaluating(warehouse, rules, one.name, as_of=summary.as_of)))
+def _countable(rules: list[Rule], pulled: pull.PullResult, summary: CycleSummary) -> list[Rule]:
+    """The rules whose records are complete. The others wait and catch up week by week when theirs are."""
+    waiting = [rule.id for rule in rules if rule.reads & pulled.missing]
+    if waiting:
+        kinds = ", ".join(sorted(kind.value for kind in pulled.missing))
+        summary.errors.append(
+            f"{pulled.connection}: without all {kinds} records these rules wait: {', '.join(waiting)}."
+        )
+    return [rule for rule in rules if rule.id not in waiting]
 
 
-def _act(
+def _judge(
     one: Connector,
-    evaluating: evaluate.Evaluating | None,
-    warehouse: Warehouse,
     rules: list[Rule],
+    evaluating: evaluate.Evaluating,
+    warehouse: Warehouse,
     limits: Limits,
     summary: CycleSummary,
 ) -> None:
+    """Counts become findings, findings actions."""
+    evaluated = evaluating.finish()
+    summary.points += evaluated.points
+    summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
+    summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
+    summary.errors += [f"{one.name}: {error}" for error in evaluated.errors]
+    found = opening.open_actions(warehouse, rules, one.name, limits=limits, as_of=summary.as_of)
+    summary.opened += found.opened
+    summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
+
+
+def _act(one: Connector, pulled: pull.PullResult, warehouse: Warehouse, summary: CycleSummary) -> None:
+    """What people did comes home, looks that are due are computed, what is to be written is sent."""
     as_of = summary.as_of
-    if evaluating is not None:
-        evaluated = evaluating.finish()
-        summary.points += evaluated.points
-        summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
-        summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
-        summary.errors += [f"{one.name}: {error}" for error in evaluated.errors]
-        found = opening.open_actions(warehouse, rules, one.name, limits=limits, as_of=as_of)
-        summary.opened += found.opened
-        summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
     followed = follow.follow(one, as_of=as_of)
     summary.moved += followed.moved
     summary.diverged += followed.diverged
-    if evaluating is not None:
-        checked = check.check(warehouse, one.name, as_of=as_of)
-        summary.looks += checked.computed
-        summary.verdicts += checked.verdicts
-        summary.missed += checked.missed
-        summary.errors += [f"{one.name}: {error}" for error in checked.errors]
+    checked = check.check(warehouse, one.name, as_of=as_of, missing=pulled.missing)
+    summary.looks += checked.computed
+    summary.verdicts += checked.verdicts
+    summary.missed += checked.missed
+    summary.errors += [f"{one.name}: {error}" for error in checked.errors]
     sent = deliver.deliver(one, as_of=as_of)
     summary.delivered += sent.sent + sent.found
     summary.waiting += sent.waiting

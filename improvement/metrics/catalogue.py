@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from improvement.records import RecordKind
+
 Family = Literal["proportion", "count", "time", "score"]
 Direction = Literal["lower", "higher"]
 
@@ -15,6 +17,12 @@ TICKET_WHERE = ("kind", *DIMENSIONS)
 SLA_WHERE = (*TICKET_WHERE, "sla.target", "sla.agreement")
 SURVEY_WHERE = (*TICKET_WHERE, "survey.kind")
 CONTACT_WHERE = ("customer", "country", "service")
+READS = {  # which records a metric is counted from, by what it can be filtered by
+    TICKET_WHERE: (RecordKind.TICKET,),
+    SLA_WHERE: (RecordKind.TICKET, RecordKind.SLA),
+    SURVEY_WHERE: (RecordKind.TICKET, RecordKind.SURVEY),
+    CONTACT_WHERE: (RecordKind.TICKET, RecordKind.SURVEY, RecordKind.CONTACT),
+}
 NONE = "(none)"  # the scope value of a missing dimension
 DEFAULT_TAU_H = 336.0  # two weeks
 
@@ -59,6 +67,11 @@ class Metric:
     def is_snapshot(self) -> bool:
         """Whether a value is the state at a week's end, so that a window's value is that of its last week."""
         return self.fill in (Fill.RUNNING_SUM, Fill.SINCE_LAST)
+
+    @property
+    def reads(self) -> tuple[RecordKind, ...]:
+        """The kinds of records it is counted from."""
+        return READS[self.where_keys]
 
     @property
     def sign(self) -> int:

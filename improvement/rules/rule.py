@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from improvement.errors import Place
+from improvement.metrics import metric_named
+from improvement.records import RecordKind
 from improvement.rules.scope import Scope
 
 Where = tuple[tuple[str, tuple[str | int, ...]], ...]
@@ -198,6 +200,12 @@ class Rule:
     def canonical(self) -> dict[str, Any]:
         """The rule as JSON, defaults filled in: what the version's digest is taken of; can be loaded again."""
         return dict(self.document)
+
+    @property
+    def reads(self) -> frozenset[RecordKind]:
+        """The kinds of records its value and its conditions are counted from."""
+        metrics = (self.key.metric, *(condition.key.metric for condition in self.conditions))
+        return frozenset(kind for metric in metrics for kind in metric_named(metric).reads)
 
     @property
     def metric(self) -> str:

@@ -43,13 +43,14 @@ class MemoryPlatform:
     approvals: dict[str, list[PlatformApproval]] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
     fails_after_write: bool = False
+    unreadable: set[RecordKind] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         courses = tuple((service, tuple(sorted(course.items()))) for service, course in self.scopes.items())
         self._tables = _generated(self.name, self.weeks, self.per_week, courses)
 
     def kinds(self) -> Sequence[RecordKind]:
-        return (RecordKind.TICKET, RecordKind.SLA)
+        return (RecordKind.TICKET, RecordKind.SLA, RecordKind.OUTAGE)
 
     def describe(self) -> Capabilities:
         return Capabilities(
@@ -58,6 +59,12 @@ class MemoryPlatform:
         )  # fmt: skip
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
+        if kind in self.unreadable:
+            raise ConnectionFailed(
+                f"{self.name} refuses to show {kind.value} records.", mend="Grant the right to read."
+            )
+        if kind is RecordKind.OUTAGE:
+            return
         table = self._tables[kind]
         updated = table["updated_at"].to_numpy(zero_copy_only=False)
         low = np.datetime64((cursor.updated_at if cursor else START - timedelta(days=1)).replace(tzinfo=None))

@@ -49,6 +49,40 @@ def an_action_that_is_live(platform: MemoryPlatform, monday: datetime) -> Action
     return commands.golive(olga, code, at=monday + timedelta(weeks=8), on=LIVE)
 
 
+def test_a_table_that_no_metric_reads_stops_nothing(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    platform.unreadable = {RecordKind.OUTAGE}
+    summary = cycle.run_with([platform], as_of=monday)
+    assert summary.points > 0
+    assert ["refuses to show outage records" in error for error in summary.errors] == [True]
+
+
+def test_a_rule_whose_records_are_not_complete_waits_and_catches_up(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    ran(platform, monday - timedelta(weeks=1))
+    platform.unreadable = {RecordKind.SLA}
+    summary = cycle.run_with([platform], as_of=monday)
+    assert (summary.points, summary.opened) == (0, [])
+    assert any("without all sla records these rules wait: sla" in error for error in summary.errors)
+    platform.unreadable = set()
+    caught_up = ran(platform, monday + timedelta(weeks=1))
+    assert caught_up.points == 2 * len(platform.scopes)  # both weeks
+    assert caught_up.opened
+
+
+def test_a_look_whose_records_are_not_complete_waits(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    look = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]
+    platform.unreadable = {RecordKind.SLA}
+    cycle.run_with([platform], as_of=look.due_at)
+    look.refresh_from_db()
+    assert look.computed_at is None
+    platform.unreadable = set()
+    ran(platform, look.due_at + timedelta(days=1))
+    look.refresh_from_db()
+    assert look.computed_at == look.due_at + timedelta(days=1)
+
+
 def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: datetime) -> None:
     platform = a_platform()
     first = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]

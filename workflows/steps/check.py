@@ -11,7 +11,8 @@ from django.db import transaction
 from improvement.errors import GuardRefused, RegelkreisError
 from improvement.evidence.canonical import digest
 from improvement.pdca import SUSTAINED_VERDICTS, Event, State
-from workflows import ledger, loop, outbox
+from improvement.records import RecordKind
+from workflows import ledger, loop, outbox, planning
 from workflows.consequences import schedule_next_half_year
 from workflows.models import Action, Look, LookKind, ReviewRecord
 from workflows.steps.looking import changes, final_look, read_look
@@ -34,14 +35,21 @@ class CheckRunResult:
     errors: list[str] = field(default_factory=list)
 
 
-def check(warehouse: Warehouse, connection: str, *, as_of: datetime) -> CheckRunResult:
-    """Compute what is due on one connection; one look's failure does not stop the others."""
+def check(
+    warehouse: Warehouse, connection: str, *, as_of: datetime, missing: frozenset[RecordKind] = frozenset()
+) -> CheckRunResult:
+    """Compute what is due on one connection; one look's failure does not stop the others.
+
+    A look that is counted from ``missing`` kinds of records waits: it reads what was known when it fell due.
+    """
     result = CheckRunResult(connection=connection)
     result.slipped = slip(connection, as_of)
     due = Look.objects.filter(
         action__connection=connection, computed_at__isnull=True, is_dropped=False, due_at__lte=as_of
     ).select_related("action", "plan")
     for look in due.order_by("due_at", "id"):
+        if missing.intersection(planning.metric_of(look.action).reads):
+            continue
         look.action.refresh_from_db()
         try:
             with transaction.atomic():

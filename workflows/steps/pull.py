@@ -47,6 +47,11 @@ class PullResult:
         """The message of every kind that could not be pulled."""
         return [report.error for report in self.reports if report.error]
 
+    @property
+    def missing(self) -> frozenset[RecordKind]:
+        """The kinds that could not be pulled to their end: what is counted from them would be too few."""
+        return frozenset(RecordKind(report.kind) for report in self.reports if report.error)
+
     def of(self, kind: RecordKind) -> PullReport | None:
         """The report of one kind."""
         return next((report for report in self.reports if report.kind == kind.value), None)
