@@ -70,10 +70,11 @@ def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Pers
     """Resolve a rule's ``owner``: a user by name, or the one person whose narrowest grant covers the scope.
 
     Two equally narrow candidates leave the action ownerless, which is shown: guessing would name the wrong person.
+    So does a user without a service owner's rights on the scope.
     """
     named = Person.objects.filter(username=role_or_user).first()
     if named is not None:
-        return named
+        return named if holds(named, Role.SERVICE_OWNER, connection, scope) else None
     candidates = [
         grant
         for grant in Grant.objects.select_related("person").filter(
@@ -90,9 +91,12 @@ def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Pers
 
 def may(person: Person, role: Role, action: Action) -> bool:
     """Whether a person holds the role for the action's scope."""
-    return person.is_active and any(
-        grant.covers(action.connection, action.scope) for grant in person.grants.filter(role=role)
-    )
+    return holds(person, role, action.connection, action.scope)
+
+
+def holds(person: Person, role: Role, connection: str, scope: dict[str, str]) -> bool:
+    """Whether a person holds the role for this scope of a connection."""
+    return person.is_active and any(grant.covers(connection, scope) for grant in person.grants.filter(role=role))
 
 
 def add_person(

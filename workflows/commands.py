@@ -10,11 +10,11 @@ from improvement.check import Goal
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event, State
 from improvement.records import Outbound, Verb
-from workflows import access, ledger, loop, outbox, planning
+from workflows import ledger, loop, outbox, planning
 from workflows.consequences import log_draft
 from workflows.judging import acknowledge, decide, follow_up, override, second_override
 from workflows.models import Action, Connection, Person, Role
-from workflows.rights import find, must_hold, must_own
+from workflows.rights import find, must_be_able_to_own, must_hold, must_own
 
 __all__ = [
     "accept",
@@ -182,11 +182,7 @@ def assign(actor: Person, code: str, owner: Person, *, at: datetime) -> Action:
     """Make somebody the owner: an administrator, the present owner, or whoever may take an ownerless action."""
     action = find(code)
     must_own(actor, action)
-    if not access.may(owner, Role.SERVICE_OWNER, action):
-        raise PermissionMissing(
-            f"{owner.username} is no service owner for {action.code}.",
-            mend=f"An administrator grants it: `regelkreis users grant {owner.username} --role service-owner`.",
-        )
+    must_be_able_to_own(owner, action)
     with transaction.atomic():
         action.owner = owner
         action.save(update_fields=["owner"])

@@ -18,7 +18,8 @@ from improvement.rules import Mode, Proposal, Rule, Scope, endangers, priority
 from improvement.rules.loading import load
 from improvement.rules.suggestions import did_you_mean
 from workflows import access, ledger, measuring, outbox, planning
-from workflows.models import Action, Connection, Finding, Origin, Person, Transition
+from workflows.models import Action, Connection, Finding, Origin, Person, Role, Transition
+from workflows.rights import must_hold
 from workflows.steps.evaluate import memory_of
 from workflows.warehouse import Warehouse
 
@@ -82,7 +83,7 @@ def open_by_person(
     where: str,
     at: datetime,
 ) -> Action:
-    """Open an action by hand; its trigger is the eight weeks before the opening."""
+    """Open an action by hand, as a service owner of its scope; its trigger is the eight weeks before the opening."""
     known = sorted(Connection.objects.values_list("name", flat=True))
     if connection not in known:
         raise InputError(
@@ -91,19 +92,20 @@ def open_by_person(
         )
     values = _pairs(scope, "scope", DIMENSIONS)
     conditions = _pairs(where, "where", metric_named(metric).where_keys) if where else {}
+    action = _new_action(
+        origin=Origin.PERSON,
+        rule=None,
+        finding=None,
+        connection=connection,
+        scope=values,
+        metric_id=metric,
+        title=title or f"{metric_named(metric).title}: {Scope.of(values).key}",
+        goal=Goal.parse(goal).text,
+        min_effect="",
+        at=at,
+    )
+    must_hold(actor, Role.SERVICE_OWNER, action)
     with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
-        action = _new_action(
-            origin=Origin.PERSON,
-            rule=None,
-            finding=None,
-            connection=connection,
-            scope=values,
-            metric_id=metric,
-            title=title or f"{metric_named(metric).title}: {Scope.of(values).key}",
-            goal=Goal.parse(goal).text,
-            min_effect="",
-            at=at,
-        )
         action.owner = None if actor.is_local_admin else actor
         last = weeks.last_complete_week(at, planning.zone_of(action))
         action.trigger = {"from_week": last - PERSON_TRIGGER_WEEKS + 1, "to_week": last}

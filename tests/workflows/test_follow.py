@@ -11,8 +11,8 @@ import pytest
 from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask
 from tests.workflows.build import GOLIVE, OPENED, an_action, an_approver, an_owner, live, planned
 from tests.workflows.platform import MemoryPlatform
-from workflows import commands
-from workflows.models import Action, LedgerEntry, Person
+from workflows import access, commands
+from workflows.models import Action, LedgerEntry, Person, Role
 from workflows.steps.follow import FollowResult, follow
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +226,7 @@ def test_a_cancelled_record_cancels_the_action_and_drops_its_looks(record: Recor
 
 def test_the_owner_due_date_and_tasks_of_the_platform_count(record: Record, olga: Person, paul: Person) -> None:
     action = an_action(olga)
+    access.grant(paul, Role.SERVICE_OWNER, at=OPENED, by=access.local_admin())
     task = PlatformTask(id="t1", number="CIMT1", title="Hire", is_done=True, assignee="olga", due=date(2025, 9, 1))
     record.shown |= {"owner": "paul", "due": date(2025, 9, 30), "tasks": (task,)}
     read(record, action, 1)
@@ -235,6 +236,26 @@ def test_the_owner_due_date_and_tasks_of_the_platform_count(record: Record, olga
     read(record, action, 2)
     assert action.owner == paul
     assert action.tasks.get().is_done is False
+
+
+@pytest.mark.parametrize("is_both", [False, True])
+def test_who_may_not_own_an_action_does_not_become_its_owner_by_the_platform(
+    record: Record, olga: Person, paul: Person, is_both: bool
+) -> None:
+    action = planned(an_action(olga))
+    commands.approve(paul, action.code, at=OPENED)
+    if is_both:
+        access.grant(paul, Role.SERVICE_OWNER, at=OPENED, by=access.local_admin())
+    record.set("approved")
+    record.shown["owner"] = "paul"
+    for day in (1, 8):
+        read(record, action, day)
+        assert action.owner == olga
+        assert ("whoever approved the plan" if is_both else "paul is no service owner") in action.diverged
+    assert len(answers(action)) == 1
+    record.shown["owner"] = "olga"
+    read(record, action, 15)
+    assert action.diverged == ""
 
 
 def test_a_record_that_is_gone_is_shown_and_not_written_to(record: Record, olga: Person) -> None:

@@ -18,7 +18,7 @@ from improvement.pdca import BY_EVENT, OPEN_STATES, Event, State
 from improvement.records import PlatformState
 from workflows import access, ledger, loop, outbox
 from workflows.models import Action, ActionComment, ActionTask, Person
-from workflows.rights import owns
+from workflows.rights import owns, why_not_owner
 
 
 @dataclass(slots=True)
@@ -102,21 +102,32 @@ def _follow_one(action: Action, found: PlatformState, as_of: datetime, result: F
         gap = Gap("gone", "its record is no longer on the platform, or hidden from us", is_answered=False)
         _settle(action, [gap], as_of, result)
         return
-    _take_owner_and_due(action, found, as_of)
+    _take_due(action, found, as_of)
     _take_tasks(action, found)
     _take_comments(action, found)
-    gaps = [*_take_approvals(action, found, as_of, result), *_take_state(action, found, as_of, result)]
+    gaps = [
+        *_take_owner(action, found, as_of),
+        *_take_approvals(action, found, as_of, result),
+        *_take_state(action, found, as_of, result),
+    ]
     _settle(action, gaps, as_of, result)
 
 
-def _take_owner_and_due(action: Action, found: PlatformState, as_of: datetime) -> None:
+def _take_owner(action: Action, found: PlatformState, as_of: datetime) -> list[Gap]:
+    """The owner named on the record, if they may own the action here."""
     owner = access.person_of_account(action.connection, found.owner)
-    if owner is not None and owner.pk != action.owner_id:
-        action.owner = owner
-        action.save(update_fields=["owner"])
-        ledger.append(
-            "action.owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={"owner": owner.uid}
-        )
+    if owner is None or owner.pk == action.owner_id:
+        return []
+    reason = why_not_owner(owner, action)
+    if reason:
+        return [Gap(f"owner-{owner.uid}", reason)]
+    action.owner = owner
+    action.save(update_fields=["owner"])
+    ledger.append("action.owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={"owner": owner.uid})
+    return []
+
+
+def _take_due(action: Action, found: PlatformState, as_of: datetime) -> None:
     if found.due is not None and found.due != action.due:
         action.due = found.due
         action.save(update_fields=["due"])

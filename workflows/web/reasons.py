@@ -82,6 +82,8 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("Choose a smaller one, or leave it out."),
     _("%(name)s does not own %(code)s (its owner is %(owner)s)."),
     _("%(name)s is no %(role)s for %(code)s."),
+    _("%(name)s is no %(role)s for %(code)s"),
+    _("whoever approved the plan cannot own the action"),
     _("The local administrator cannot approve."),
     _("a submitted and approved plan, a go-live and a verdict"),
     _("approval, a go-live and a verdict"),

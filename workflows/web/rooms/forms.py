@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workflows import access
+from workflows import rights
 from workflows.models import Action, Person, Role
 
 LONGEST = 4000
@@ -99,9 +99,9 @@ class OwnerForm(Deed):
     owner = forms.ChoiceField(label=_("Owner"), widget=forms.Select(attrs={"translate": "no"}))  # names
 
     def fit(self, action: Action) -> None:
-        """The people whose rights cover the action's scope."""
+        """The people who may own it: with rights on its scope, and not the one who approved its plan."""
         people = Person.objects.filter(grants__role=Role.SERVICE_OWNER, is_active=True).distinct().order_by("username")
-        able = [person for person in people if access.may(person, Role.SERVICE_OWNER, action)]
+        able = [person for person in people if not rights.why_not_owner(person, action)]
         field = self.fields["owner"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(person.username, str(person)) for person in able]
