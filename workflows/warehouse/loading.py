@@ -60,7 +60,7 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
     schema = SCHEMAS[kind]
     arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
     position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
-    with _registered(raw, "arrived", arrived.append_column("position", position)), transaction(raw):
+    with registered(raw, "arrived", arrived.append_column("position", position)), transaction(raw):
         raw.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {_incoming(kind, has_repeats=_has_repeats(batch))}")
         if kind is RecordKind.SLA:
             for statement in STANDING_CLOCKS:
@@ -98,33 +98,6 @@ def use_zones(raw: Any, zones: Zones) -> None:
         ) from error
 
 
-def bury_missing(raw: Any, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
-    """Turn the connection's records whose platform id is not among these into tombstones; returns how many."""
-    table = TABLE_OF[kind]
-    gone = "connection = $connection AND vanished_at IS NULL AND id NOT IN (SELECT id FROM present)"
-    with _registered(raw, "present", pa.table({"id": present_ids.cast(pa.string())})), transaction(raw):
-        count = raw.sql(
-            f"SELECT count(*) AS n FROM {table} WHERE {gone}", params={"connection": connection}
-        ).to_arrow_table()
-        raw.execute(
-            f"INSERT INTO change_log SELECT '{kind.value}', connection, {_key_text(kind, 't')}, 'vanished_at', NULL, "
-            f"{_iso('$seen::TIMESTAMPTZ')}, $seen::TIMESTAMPTZ FROM {table} t WHERE {gone}",
-            {"connection": connection, "seen": seen_at.isoformat()},
-        )
-        raw.execute(
-            f"UPDATE {table} SET vanished_at = $seen::TIMESTAMPTZ WHERE {gone}",
-            {"connection": connection, "seen": seen_at.isoformat()},
-        )
-        if kind is RecordKind.TICKET:
-            raw.execute(
-                "CREATE OR REPLACE TEMP TABLE moved AS SELECT connection, id FROM tickets "
-                "WHERE connection = $connection AND vanished_at = $seen::TIMESTAMPTZ",
-                {"connection": connection, "seen": seen_at.isoformat()},
-            )
-            refresh_lent(raw)
-    return int(count["n"][0].as_py())
-
-
 @contextmanager
 def transaction(raw: Any) -> Iterator[None]:
     """All or nothing."""
@@ -138,7 +111,8 @@ def transaction(raw: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _registered(raw: Any, name: str, table: pa.Table) -> Iterator[None]:
+def registered(raw: Any, name: str, table: pa.Table) -> Iterator[None]:
+    """A table of Arrow under a name that SQL knows, for a while."""
     raw.register(name, table)
     try:
         yield
@@ -248,28 +222,29 @@ def _changes(kind: RecordKind) -> str:
         for name in READ_BY_METRICS[kind]
     ]
     fields.append(
-        f"CASE WHEN e.was_gone THEN {{'field': 'vanished_at', 'old': {_iso('e.vanished_at')}, "
+        f"CASE WHEN e.was_gone THEN {{'field': 'vanished_at', 'old': {iso_text('e.vanished_at')}, "
         "'new': CAST(NULL AS VARCHAR)} END"
     )
     return (
         f"SELECT '{kind.value}' AS kind, connection, key, c.field, c.old, c.new, $seen::TIMESTAMPTZ AS seen_at "
-        f"FROM (SELECT i.connection, {_key_text(kind, 'i')} AS key, unnest([{', '.join(fields)}]) AS c "
+        f"FROM (SELECT i.connection, {key_text(kind, 'i')} AS key, unnest([{', '.join(fields)}]) AS c "
         "FROM earlier e JOIN incoming i USING (position)) WHERE c IS NOT NULL"
     )
 
 
-def _key_text(kind: RecordKind, alias: str) -> str:
+def key_text(kind: RecordKind, alias: str) -> str:
     """The natural key within a connection as text."""
     if kind is not RecordKind.SLA:
         return f"{alias}.id"
-    start = _iso(f"{alias}.start_at")
+    start = iso_text(f"{alias}.start_at")
     return f"concat_ws('/', {alias}.ticket_id, {alias}.sla_id, coalesce({start}, '-'), {alias}.n)"
 
 
 def _text(kind: RecordKind, name: str, alias: str) -> str:
     column = f'{alias}."{name}"'
-    return _iso(column) if pa.types.is_timestamp(SCHEMAS[kind].field(name).type) else f"CAST({column} AS VARCHAR)"
+    return iso_text(column) if pa.types.is_timestamp(SCHEMAS[kind].field(name).type) else f"CAST({column} AS VARCHAR)"
 
 
-def _iso(instant: str) -> str:
+def iso_text(instant: str) -> str:
+    """SQL: an instant as ISO 8601 text."""
     return f"strftime(timezone('UTC', {instant}), '%Y-%m-%dT%H:%M:%SZ')"

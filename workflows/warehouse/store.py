@@ -21,7 +21,8 @@ from improvement import metrics
 from improvement.errors import Place, RegelkreisError
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import RecordKind
-from workflows.warehouse import loading
+from workflows.warehouse import loading, restating
+from workflows.warehouse.burying import Tombstones
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
@@ -91,7 +92,20 @@ class Warehouse:
 
     def delete_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
         """Make a tombstone of every record of the connection whose platform id is not among these; returns how many."""
-        return loading.bury_missing(self._raw, kind, connection, present_ids, seen_at=seen_at)
+        return self.tombstones.bury_missing(kind, connection, present_ids, seen_at=seen_at)
+
+    @property
+    def tombstones(self) -> Tombstones:
+        """Buries what is gone from its platform, and revives what came back."""
+        return Tombstones(self._raw)
+
+    def change_mark(self) -> int:
+        """Where the change log ends now."""
+        return restating.change_mark(self._raw)
+
+    def restated(self, kind: RecordKind, connection: str, *, after: int) -> int:
+        """How many records that were counted as done, decided or answered changed since a mark of the change log."""
+        return restating.restated(self._raw, kind, connection, after=after)
 
     # --- reading ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,165 @@
+"""Tombstones: records that are gone from their platform keep their last values and are counted no more."""
+
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from improvement.records import RecordKind
+from workflows.warehouse.loading import iso_text, key_text, registered, transaction
+from workflows.warehouse.local_days import refresh_lent
+from workflows.warehouse.schema import TABLE_OF
+
+IS_LIVE = "connection = $connection AND vanished_at IS NULL"
+IS_BURIED = "connection = $connection AND vanished_at IS NOT NULL"
+BREACHED = {
+    # What a platform counts too: rows by their start, tickets by their creation, whatever became of the clocks.
+    "rows": (
+        f"SELECT count(*) AS n FROM slas WHERE {IS_LIVE} AND is_breached "
+        "AND start_at BETWEEN $since::TIMESTAMPTZ AND $until::TIMESTAMPTZ"
+    ),
+    "tickets": (
+        "SELECT count(DISTINCT t.id) AS n FROM tickets t JOIN slas s ON s.connection = t.connection "
+        "AND s.ticket_id = t.id WHERE t.connection = $connection AND t.vanished_at IS NULL AND s.vanished_at IS NULL "
+        "AND s.is_breached AND t.created_at BETWEEN $since::TIMESTAMPTZ AND $until::TIMESTAMPTZ"
+    ),
+}
+
+
+class Tombstones:
+    """Buries and revives records of a warehouse, and says which ones a list of keys leaves out."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    # --- burying ----------------------------------------------------------------------------------------------
+
+    def bury(self, kind: RecordKind, connection: str, ids: Sequence[str], *, seen_at: datetime) -> int:
+        """Make tombstones of the live records with these platform ids; returns how many."""
+        if not ids:
+            return 0
+        with registered(self._raw, "named", _table(ids)):
+            return self._bury(kind, connection, "id IN (SELECT id FROM named)", seen_at)
+
+    def bury_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
+        """Make a tombstone of every live record whose platform id is not among these; returns how many."""
+        with registered(self._raw, "named", _table(present_ids)):
+            return self._bury(kind, connection, "id NOT IN (SELECT id FROM named)", seen_at)
+
+    def bury_parts(self, kind: RecordKind, connection: str, *, seen_at: datetime) -> int:
+        """Make tombstones of the parts of tickets that are tombstones themselves; returns how many."""
+        buried = f"SELECT id FROM tickets WHERE {IS_BURIED}"
+        return self._bury(kind, connection, f"ticket_id IN ({buried})", seen_at)
+
+    def bury_left_out(
+        self, kind: RecordKind, connection: str, whole_of: pa.Array, present_ids: pa.Array, *, seen_at: datetime
+    ) -> int:
+        """Of tickets of which every part was just read, bury those parts that were not among them."""
+        with (
+            registered(self._raw, "named", _table(present_ids)),
+            registered(self._raw, "whole", _table(whole_of)),
+        ):
+            left_out = "ticket_id IN (SELECT id FROM whole) AND id NOT IN (SELECT id FROM named)"
+            return self._bury(kind, connection, left_out, seen_at)
+
+    def revive(
+        self, kind: RecordKind, connection: str, ids: Sequence[str], parts: Sequence[RecordKind], *, seen_at: datetime
+    ) -> int:
+        """What was taken for gone is there again: with its last values, and with the parts that went with it."""
+        if not ids:
+            return 0
+        values = {"connection": connection, "seen": seen_at.isoformat()}
+        with registered(self._raw, "named", _table(ids)), transaction(self._raw):
+            back = f"{IS_BURIED} AND id IN (SELECT id FROM named)"
+            revived = self._counted(f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE {back}", values)
+            for part in parts if kind is RecordKind.TICKET else ():
+                went = (
+                    f"EXISTS (SELECT 1 FROM tickets t WHERE t.connection = {TABLE_OF[part]}.connection "
+                    f"AND t.id = {TABLE_OF[part]}.ticket_id AND t.vanished_at = {TABLE_OF[part]}.vanished_at)"
+                )
+                self._mark(part, f"{IS_BURIED} AND ticket_id IN (SELECT id FROM named) AND {went}", "NULL", values)
+            self._mark(kind, back, "NULL", values)
+            if kind is RecordKind.TICKET:
+                self._lend_again("id IN (SELECT id FROM named)", connection)
+        return revived
+
+    # --- comparing --------------------------------------------------------------------------------------------
+
+    def live(self, kind: RecordKind, connection: str, ids: Sequence[str]) -> list[str]:
+        """Which of these platform ids stand for live records."""
+        return self._ids(kind, IS_LIVE, "id IN (SELECT id FROM named)", connection, ids) if ids else []
+
+    def unlisted(self, kind: RecordKind, connection: str, keys: pa.Array) -> list[str]:
+        """Platform ids of the live records that a list of keys leaves out."""
+        return self._ids(kind, IS_LIVE, "id NOT IN (SELECT id FROM named)", connection, keys)
+
+    def returned(self, kind: RecordKind, connection: str, keys: pa.Array) -> list[str]:
+        """Platform ids of tombstones that a list of keys has."""
+        return self._ids(kind, IS_BURIED, "id IN (SELECT id FROM named)", connection, keys)
+
+    def breached(self, connection: str, of: Literal["rows", "tickets"], *, since: datetime, until: datetime) -> int:
+        """How many breached clocks that began in a span are here, or tickets created in it that have one."""
+        span = {"connection": connection, "since": since.isoformat(), "until": until.isoformat()}
+        return self._counted(BREACHED[of], span)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _bury(self, kind: RecordKind, connection: str, condition: str, seen_at: datetime) -> int:
+        values = {"connection": connection, "seen": seen_at.isoformat()}
+        gone = f"{IS_LIVE} AND {condition}"
+        count = self._counted(f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE {gone}", {"connection": connection})
+        if not count:
+            return 0
+        with transaction(self._raw):
+            if kind is RecordKind.TICKET:
+                self._raw.execute(
+                    f"CREATE OR REPLACE TEMP TABLE moved AS SELECT connection, id FROM tickets WHERE {gone}",
+                    {"connection": connection},
+                )
+            self._mark(kind, gone, "$seen::TIMESTAMPTZ", values)
+            if kind is RecordKind.TICKET:
+                refresh_lent(self._raw)
+                self._raw.execute("DROP TABLE temp.moved")
+        return count
+
+    def _mark(self, kind: RecordKind, condition: str, vanished_at: str, values: Mapping[str, str]) -> None:
+        """Set ``vanished_at`` of some records, with an entry in the change log for each."""
+        new = "NULL" if vanished_at == "NULL" else iso_text(vanished_at)
+        self._raw.execute(
+            f"INSERT INTO change_log SELECT '{kind.value}', connection, {key_text(kind, TABLE_OF[kind])}, "
+            f"'vanished_at', {iso_text('vanished_at')}, {new}, $seen::TIMESTAMPTZ FROM {TABLE_OF[kind]} WHERE {condition}",
+            dict(values),
+        )
+        bound = dict(values) if "$seen" in vanished_at else {"connection": values["connection"]}
+        self._raw.execute(f"UPDATE {TABLE_OF[kind]} SET vanished_at = {vanished_at} WHERE {condition}", bound)
+
+    def _lend_again(self, condition: str, connection: str) -> None:
+        self._raw.execute(
+            "CREATE OR REPLACE TEMP TABLE moved AS SELECT connection, id FROM tickets "
+            f"WHERE connection = $connection AND {condition}",
+            {"connection": connection},
+        )
+        refresh_lent(self._raw)
+        self._raw.execute("DROP TABLE temp.moved")
+
+    def _ids(
+        self, kind: RecordKind, state: str, condition: str, connection: str, ids: pa.Array | Sequence[str]
+    ) -> list[str]:
+        sql = f"SELECT id FROM {TABLE_OF[kind]} WHERE {state} AND {condition} ORDER BY id"
+        with registered(self._raw, "named", _table(ids)):
+            found: list[str] = self._raw.sql(sql, params={"connection": connection}).to_arrow_table()["id"].to_pylist()
+        return found
+
+    def _counted(self, sql: str, values: Mapping[str, str]) -> int:
+        used = {name: value for name, value in values.items() if f"${name}" in sql}
+        return int(self._raw.sql(sql, params=used).to_arrow_table()["n"][0].as_py())
+
+
+def _table(ids: pa.Array | Sequence[str]) -> pa.Table:
+    found = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids), pa.string())
+    return pa.table({"id": found.cast(pa.string())})
