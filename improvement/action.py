@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from improvement.vocabulary import OPEN_STATES, State
 
-class State(StrEnum):
-    """Where an action stands. ``ON_HOLD`` remembers the state it left."""
-
-    PROPOSED = "proposed"
-    PLANNED = "planned"
-    DOING = "doing"
-    CHECKING = "checking"
-    ACTING = "acting"
-    SUSTAINING = "sustaining"
-    CLOSED = "closed"
-    ON_HOLD = "on hold"
-    CANCELLED = "cancelled"
-
-
-OPEN_STATES = frozenset(State) - {State.CLOSED, State.CANCELLED}
+__all__ = [
+    "ENGINE",
+    "OPEN_STATES",
+    "PLATFORM",
+    "ActionFacts",
+    "Actor",
+    "Call",
+    "Entry",
+    "Event",
+    "Moved",
+    "Refused",
+    "State",
+    "Who",
+]
 
 
 class Event(StrEnum):

@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from improvement.action import ActionFacts, Actor, Call, State
-
-IMPROVED = "improved"
-SUSTAINED_VERDICTS = frozenset({IMPROVED, "improved, not attributable"})
-GOOD_VERDICTS = SUSTAINED_VERDICTS | {"recovered"}
+from improvement.vocabulary import GOOD_VERDICTS, SUSTAINED_VERDICTS, Verdict
 
 
 def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
@@ -111,7 +108,7 @@ def has_verdict(facts: ActionFacts, call: Call) -> list[str]:
 
 def late_is_not_improved(facts: ActionFacts, call: Call) -> list[str]:
     """Work done before its yardstick was fixed is never credited to the action."""
-    if facts.is_late and call.verdict == IMPROVED:
+    if facts.is_late and call.verdict == Verdict.IMPROVED:
         return ["a late action cannot be improved, only improved, not attributable"]
     return []
 

@@ -26,8 +26,6 @@ from improvement.action import (
     Who,
 )
 from improvement.guards import (
-    GOOD_VERDICTS,
-    SUSTAINED_VERDICTS,
     approver_is_not_owner,
     goal_is_detectable,
     goal_is_sound,
@@ -46,6 +44,7 @@ from improvement.guards import (
     verdict_is_bad,
     verdict_is_good,
 )
+from improvement.vocabulary import GOOD_VERDICTS, SUSTAINED_VERDICTS
 
 __all__ = [
     "BY_EVENT",

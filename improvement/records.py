@@ -17,6 +17,10 @@ from enum import StrEnum
 import msgspec
 import pyarrow as pa
 
+from improvement.vocabulary import SUSTAINED_VERDICTS as SUSTAINED_VERDICTS  # spoken by connectors too
+from improvement.vocabulary import State as State
+from improvement.vocabulary import Verdict as Verdict
+
 
 class RecordKind(StrEnum):
     """The canonical tables, in the order a pull reads them."""
@@ -231,8 +235,8 @@ OUTBOUND_FIELDS: tuple[str, ...] = (
     "planned_start",
     "planned_end",
     "method",
-    "state",  # our state in words, for platforms with a mapped field or property
-    "verdict",
+    "state",  # a State, for platforms with a mapped field or property
+    "verdict",  # a Verdict
     "url",  # our page of the action
 )
 

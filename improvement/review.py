@@ -20,13 +20,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest
-from improvement.review_results import Results, VerdictText
+from improvement.review_results import Results
 from improvement.review_words import words
+from improvement.vocabulary import Verdict
 
 SCHEMA_VERSION = "regelkreis.review-record/v1"
 SCHEMA_FILE = Path("docs/reference/review-record.schema.json")
 
-Verdict = VerdictText | Literal[""]
+VerdictOrNone = Verdict | Literal[""]
 Instant = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$")]
 Day = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\d)?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -77,8 +78,11 @@ class EnginePart(_Part):
     data_as_of: Instant
     inputs_sha256: Sha256OrNone
     restatement_seq: int = Field(ge=0)
+    restated_by: dict[str, int] = Field(
+        default={}, description="Addenda: what happened to how many records since, like `sla is_breached`."
+    )
     results: Results | None = Field(description="Every number of the check; null for a missed review.")
-    verdict: Verdict = Field(description="Empty for a missed review.")
+    verdict: VerdictOrNone = Field(description="Empty for a missed review.")
     reason: str
     sentence: str
     is_late: bool = False

@@ -10,16 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-VerdictText = Literal[
-    "not computed",
-    "not enough data",
-    "worse",
-    "faded",
-    "improved, not attributable",
-    "no change",
-    "improved",
-    "recovered",
-]
+from improvement.vocabulary import Verdict
+
 Number = float | None
 
 
@@ -58,7 +50,7 @@ class Results(_Numbers):
 
     action: str = ""
     kind: str = ""
-    verdict: VerdictText
+    verdict: Verdict
     reason: str = ""
     sentence: str = ""
     sentence_de: str = ""

@@ -5,28 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-VERDICTS = {
-    "en": {
-        "improved": "improved",
-        "improved, not attributable": "improved, but not attributable to this action",
-        "recovered": "recovered to the level before, not credited to this action",
-        "no change": "no change",
-        "faded": "faded: the effect did not last",
-        "worse": "worse",
-        "not enough data": "not enough data for a verdict",
-        "not computed": "not computed",
-    },
-    "de": {
-        "improved": "verbessert",
-        "improved, not attributable": "verbessert, aber nicht dieser Maßnahme zuzuschreiben",
-        "recovered": "auf das frühere Niveau erholt, nicht dieser Maßnahme gutgeschrieben",
-        "no change": "keine Veränderung",
-        "faded": "verblasst: die Wirkung hielt nicht an",
-        "worse": "schlechter",
-        "not enough data": "zu wenig Daten für ein Urteil",
-        "not computed": "nicht berechnet",
-    },
-}
+from improvement.vocabulary import GOOD_VERDICTS, VERDICT_WORDS
+
 KINDS = {
     "en": {
         "look": "Interim look, {weeks} weeks after go-live (provisional)",
@@ -52,6 +32,7 @@ WORDS = {
         "met": "reached",
         "not_met": "not reached",
         "naive": "A plain before–after comparison would have claimed",
+        "restated": "What was recorded since changes it ({causes}); the review itself stays as it was.",
         "late": "It went live before its yardstick was fixed: late work is never credited.",
         "missed": "This review was due on {due} and was not held within 14 days.",
         "decide": "Next: the owner decides, standardise, adjust or stop.",
@@ -67,6 +48,7 @@ WORDS = {
         "met": "erreicht",
         "not_met": "nicht erreicht",
         "naive": "Ein einfacher Vorher-nachher-Vergleich hätte behauptet",
+        "restated": "Was seither erfasst wurde, ändert das Urteil ({causes}); die Überprüfung selbst bleibt, wie sie war.",
         "late": "Sie ging live, bevor ihr Maßstab feststand: solche Arbeit wird nie gutgeschrieben.",
         "missed": "Diese Überprüfung war am {due} fällig und fand nicht binnen 14 Tagen statt.",
         "decide": "Als Nächstes entscheidet der Eigner: zum Standard machen, anpassen oder beenden.",
@@ -75,7 +57,6 @@ WORDS = {
         "proof": "Plan {plan}, Urteil {verdict} (SHA-256).",
     },
 }
-STANDARDISABLE = frozenset({"improved", "improved, not attributable", "recovered"})
 
 
 def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> str:
@@ -89,13 +70,16 @@ def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> st
         lines.append(say["missed"].format(due=str(document["due_at"])[:10]))
         return "\n".join(lines)
     verdict = str(document["verdict"])
-    lines.append(f"{say['verdict']}: {VERDICTS[tongue][verdict]}.")
+    lines.append(f"{say['verdict']}: {VERDICT_WORDS[verdict].in_(tongue)}.")
     lines += _figures(document.get("results") or {}, say)
     lines.append(_sentence(document, tongue))
+    if document.get("restated_by"):
+        causes = ", ".join(f"{what}: {count}" for what, count in document["restated_by"].items())
+        lines.append(say["restated"].format(causes=causes))
     if document.get("is_late"):
         lines.append(say["late"])
     if kind == "final":
-        lines.append(say["decide" if verdict in STANDARDISABLE else "decide_not_good"])
+        lines.append(say["decide" if verdict in GOOD_VERDICTS else "decide_not_good"])
     elif kind == "sustain":
         lines.append(say["acknowledge"])
     lines.append(say["proof"].format(plan=str(document["plan_sha256"])[:12], verdict=verdict_sha256[:12]))

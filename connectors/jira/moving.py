@@ -20,7 +20,7 @@ from connectors.jira.shaping import Shaped
 from connectors.jira.site import ask
 from connectors.jira.wire import StatusValue
 from improvement.errors import PermissionMissing, WriteRefused
-from improvement.records import Outbound
+from improvement.records import SUSTAINED_VERDICTS, Outbound, State
 
 if TYPE_CHECKING:
     from connectors.jira.connector import JiraConnector
@@ -55,15 +55,15 @@ _BY_CATEGORY = {"new": "new", "indeterminate": "in_progress", "done": "closed"}
 
 #: Our state → where its issue belongs.
 WANTED: dict[str, str] = {
-    "proposed": "new",
-    "planned": "new",
-    "doing": "in_progress",
-    "checking": "in_progress",
-    "acting": "in_progress",
-    "sustaining": "in_progress",
-    "on_hold": "on_hold",
-    "closed": "closed",
-    "cancelled": "cancelled",
+    State.PROPOSED: "new",
+    State.PLANNED: "new",
+    State.DOING: "in_progress",
+    State.CHECKING: "in_progress",
+    State.ACTING: "in_progress",
+    State.SUSTAINING: "in_progress",
+    State.ON_HOLD: "on_hold",
+    State.CLOSED: "closed",
+    State.CANCELLED: "cancelled",
 }
 #: What a closing transition may be resolved as. *Done* is for success alone.
 SUCCESS = ("done", "fixed", "resolved", "completed")
@@ -71,7 +71,6 @@ NO_SUCCESS = ("inconclusive", "incomplete", "unsuccessful", "won't do", "won't f
 DROPPED = ("cancelled", "canceled", "won't do", "won't fix", "declined")
 USUAL_RESOLUTIONS: dict[str, tuple[str, ...]] = {"success": SUCCESS, "no_success": NO_SUCCESS, "dropped": DROPPED}
 CONFLICT = 409
-SUCCESSFUL_VERDICTS = frozenset({"improved", "improved_not_attributable"})
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -171,7 +170,7 @@ def _choose(allowed: list[Allowed], wanted: str, outbound: Outbound, config: Con
     if wanted == "cancelled":
         outcome = "dropped"
     else:
-        outcome = "success" if outbound.fields.get("verdict") in SUCCESSFUL_VERDICTS else "no_success"
+        outcome = "success" if outbound.fields.get("verdict") in SUSTAINED_VERDICTS else "no_success"
     said = config.resolutions.get(outcome)
     names = (said.casefold(),) if said is not None else USUAL_RESOLUTIONS[outcome]
     by_name = {(one.name or "").casefold(): one.id for one in allowed}
@@ -192,9 +191,8 @@ def _tell(
     mark = tracing.mark_of(key)
     if any(mark in comment.body for comment in comments_of(connector, issue.id)):
         return
-    ours = str(outbound.fields["state"]).replace("_", " ")
     text = (
-        f"{outbound.action_id} is now {ours}. Regelkreis found no transition to {shown} that it may take, so this "
-        "issue stays where it is. Please move it when it suits you."
+        f"{outbound.action_id} is now {outbound.fields['state']}. Regelkreis found no transition to {shown} that it "
+        "may take, so this issue stays where it is. Please move it when it suits you."
     )
     sender.comment(issue.id, tracing.marked(text, key), is_internal=connector.is_service_desk)

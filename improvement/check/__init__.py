@@ -12,10 +12,10 @@ from improvement.check.model import (
     GuardResult,
     Series,
     Status,
-    Verdict,
     Windows,
 )
 from improvement.check.windows import windows_for
+from improvement.vocabulary import Verdict
 
 if TYPE_CHECKING:
     from improvement.check.detection import Detectable, detectable

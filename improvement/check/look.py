@@ -20,6 +20,7 @@ from improvement.check.request import NOTHING, Final, Request, lacks_volume
 from improvement.check.verdict import Outcome, decide
 from improvement.check.windows import SUSTAIN_WEEKS
 from improvement.errors import InputError
+from improvement.vocabulary import SUSTAINED_VERDICTS, Verdict
 
 FADES_BELOW = 0.5  # of the final δ
 
@@ -195,9 +196,9 @@ def _has_faded(request: Request, effect: float, side: int) -> bool:
     final = request.final
     if not request.is_sustaining or final is None or final.delta is None:
         return False
-    if final.verdict not in ("improved", "improved, not attributable"):
+    if final.verdict not in SUSTAINED_VERDICTS:
         return False
-    return effect < FADES_BELOW * request.sign * final.delta or (side == 0 and final.verdict == "improved")
+    return effect < FADES_BELOW * request.sign * final.delta or (side == 0 and final.verdict == Verdict.IMPROVED)
 
 
 def _season_agrees(data: Data, sign: int) -> bool:

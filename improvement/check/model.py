@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from improvement.check.goals import Goal
+from improvement.vocabulary import Verdict
 
 Family = Literal["proportion", "count", "time", "score"]
 Floats = NDArray[np.float64]
@@ -25,19 +26,6 @@ class Direction(StrEnum):
     def sign(self) -> int:
         """+1 when higher is better, −1 when lower is."""
         return 1 if self is Direction.HIGHER else -1
-
-
-class Verdict(StrEnum):
-    """The eight verdicts."""
-
-    NOT_COMPUTED = "not computed"
-    NOT_ENOUGH_DATA = "not enough data"
-    WORSE = "worse"
-    FADED = "faded"
-    NOT_ATTRIBUTABLE = "improved, not attributable"
-    NO_CHANGE = "no change"
-    IMPROVED = "improved"
-    RECOVERED = "recovered"
 
 
 class Status(StrEnum):

@@ -11,6 +11,7 @@ from improvement.check.estimate import Data
 from improvement.check.fit import control_offset
 from improvement.check.model import CheckPlan, Family, Series
 from improvement.check.windows import LONG_WEEKS, MIN_REFERENCE_WEEKS
+from improvement.vocabulary import Verdict
 
 VOLUME_SHARE = 0.75
 NOTHING = Series(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
@@ -27,7 +28,7 @@ class Final:
     @property
     def why_never_credited(self) -> str:
         """Why its effect was not credited to the action; "" where it was, or there was none."""
-        return self.reason if self.verdict == "improved, not attributable" else ""
+        return self.reason if self.verdict == Verdict.NOT_ATTRIBUTABLE else ""
 
 
 @dataclass(frozen=True, slots=True)

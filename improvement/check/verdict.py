@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from improvement.check.model import Status, Verdict
+from improvement.check.model import Status
+from improvement.vocabulary import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from improvement.check.model import Family, Verdict
-
-VERDICT_DE = {
-    Verdict.NOT_COMPUTED: "nicht berechnet",
-    Verdict.NOT_ENOUGH_DATA: "zu wenig Daten",
-    Verdict.WORSE: "schlechter",
-    Verdict.FADED: "verblasst",
-    Verdict.NOT_ATTRIBUTABLE: "verbessert, nicht zurechenbar",
-    Verdict.NO_CHANGE: "keine Veränderung",
-    Verdict.IMPROVED: "verbessert",
-    Verdict.RECOVERED: "erholt",
-}
+from improvement.check.model import Family
+from improvement.vocabulary import VERDICT_WORDS, Verdict
 
 REASONS = {
     "no_family": ("this metric is shown against its target; no statistical verdict exists for it", "diese Kennzahl wird gegen ihr Ziel gezeigt; einen statistischen Befund gibt es für sie nicht"),
@@ -138,8 +128,8 @@ def sentences(
     start_de = "Bisher (vorläufig): " if is_provisional else ""
     tail = "".join(f" {_sentence_case(note)}." for note in notes)
     tail_de = "".join(f" {_sentence_case(note)}." for note in notes_de)
-    word = verdict.value if is_provisional else _sentence_case(verdict.value)
-    word_de = VERDICT_DE[verdict] if is_provisional else _sentence_case(VERDICT_DE[verdict])
+    said = VERDICT_WORDS[verdict]
+    word, word_de = (text if is_provisional else _sentence_case(text) for text in (said.en, said.de))
     return f"{start}{word}: {english}.{figures}{tail}", f"{start_de}{word_de}: {german}.{figures_de}{tail_de}"
 
 

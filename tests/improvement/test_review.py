@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_type_hints
 
 import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from improvement.check.model import CheckResult, GuardResult, Verdict, WindowFacts
+from improvement.check.model import CheckResult, GuardResult, WindowFacts
 from improvement.evidence.canonical import digest
 from improvement.review import (
     SCHEMA_FILE,
@@ -23,9 +23,9 @@ from improvement.review import (
     json_schema,
     plain_words,
 )
-from improvement.review_results import Guard, Results, VerdictText
+from improvement.review_results import Guard, Results
 from improvement.review_results import WindowFacts as PublishedWindow
-from improvement.review_words import VERDICTS
+from improvement.vocabulary import VERDICT_WORDS, Verdict
 
 ROOT = Path(__file__).parents[2]
 
@@ -231,8 +231,8 @@ def test_every_number_of_the_check_is_published_by_name(found: type, published: 
 
 
 def test_the_verdicts_are_those_of_the_check() -> None:
-    assert set(get_args(VerdictText)) == {verdict.value for verdict in Verdict}
-    assert all(set(words) == set(get_args(VerdictText)) for words in VERDICTS.values())
+    assert get_type_hints(CheckResult)["verdict"] is get_type_hints(Results)["verdict"] is Verdict
+    assert set(VERDICT_WORDS) == set(Verdict)
 
 
 def test_a_work_note_says_it_in_plain_english() -> None:

@@ -16,11 +16,10 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from improvement.errors import RegelkreisError
-from improvement.pdca import State
+from improvement.pdca import SUSTAINED_VERDICTS, State
 from workflows.demo.desks import Desk
 from workflows.demo.scripts import GENERIC_ACCEPTANCE, ActionView, Script, script_for
 
-KEEPS = frozenset({"improved", "improved, not attributable"})
 DUE_AFTER_GOLIVE = timedelta(weeks=1)
 
 
@@ -162,7 +161,7 @@ class _Turn:
     def decide(self) -> None:
         """The owner decides by the verdict alone: what improved becomes the standard, all else stops."""
         verdict = self.action.verdict or "no verdict"
-        if verdict in KEEPS:
+        if verdict in SUSTAINED_VERDICTS:
             self._command(
                 self.script.owner, "decide", "standardise", "--reason", f"The verdict is {verdict}: we keep it."
             )

@@ -12,12 +12,12 @@ import responses
 from connectors.config import ConnectionConfig
 from connectors.jira.connector import JiraConnector
 from connectors.jira.issues import ActionIssue
-from connectors.jira.moving import follow_state, platform_state
+from connectors.jira.moving import WANTED, follow_state, platform_state
 from connectors.jira.sending import LiveSender
 from connectors.jira.shaping import Shaped
 from connectors.jira.wire import StatusCategory, StatusValue
 from improvement.errors import ConnectionFailed
-from improvement.records import Outbound, Verb
+from improvement.records import SUSTAINED_VERDICTS, Outbound, State, Verb, Verdict
 
 URL = "https://acme.atlassian.net"
 API = f"{URL}/rest/api/2/issue/10"
@@ -100,8 +100,23 @@ def test_two_statuses_of_one_category_are_told_apart_by_the_connection(mocked: r
     board = Board(mocked, statuses={"4": "on_hold"})
     board.offers(a_way("31", DOING), a_way("41", PARKED))
     board.answers(204)
-    assert board.follow("on_hold", at=DOING, placed="doing") == "on_hold"
+    assert board.follow(State.ON_HOLD, at=DOING, placed="doing") == "on hold"
     assert board.sent[0]["transition"] == {"id": "41"}
+
+
+def test_every_state_an_action_can_have_has_its_place() -> None:
+    assert set(WANTED) == set(State)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_is_resolved_as_success_or_as_none(mocked: responses.RequestsMock, verdict: Verdict) -> None:
+    screen = {"resolution": demanded(allowedValues=RESOLUTIONS)}
+    board = Board(mocked, resolutions={"no_success": "Erfolglos", "success": "Fertig"})
+    board.offers(a_way("51", DONE, **screen))
+    board.answers(204)
+    board.follow(State.CLOSED, at=DOING, placed="sustaining", verdict=verdict)
+    resolved_as = "72" if verdict in SUSTAINED_VERDICTS else "71"
+    assert board.sent[0]["fields"] == {"resolution": {"id": resolved_as}}
 
 
 def test_a_localised_resolution_needs_the_connections_word(mocked: responses.RequestsMock) -> None:
@@ -109,7 +124,7 @@ def test_a_localised_resolution_needs_the_connections_word(mocked: responses.Req
     board = Board(mocked, resolutions={"no_success": "Erfolglos", "success": "Fertig"})
     board.offers(a_way("51", DONE, **screen))
     board.answers(204)
-    assert board.follow("closed", at=DOING, placed="doing", verdict="not_enough_data") == "closed"
+    assert board.follow("closed", at=DOING, placed="doing", verdict=Verdict.NOT_ENOUGH_DATA) == "closed"
     assert board.sent[0]["fields"] == {"resolution": {"id": "71"}}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.jira.tracing import unmarked
 from improvement.errors import MappingError, PermissionMissing, WriteRefused
-from improvement.records import RecordRef, Verb
+from improvement.records import RecordRef, State, Verb, Verdict
 
 from .conftest import FILE, Desk
 
@@ -166,7 +166,7 @@ def test_the_issue_follows_our_state_by_the_status_a_transition_leads_to(desk: D
     ref = desk.create().ref
     desk.update(ref, state="doing")
     assert desk.seen(ref).fields.status.name == "In Progress"
-    desk.update(ref, state="on_hold")
+    desk.update(ref, state=State.ON_HOLD)
     assert desk.seen(ref).fields.status.name == "On Hold"
     desk.update(ref, state="doing")
     desk.update(ref, state="closed", verdict="improved")
@@ -176,7 +176,13 @@ def test_the_issue_follows_our_state_by_the_status_a_transition_leads_to(desk: D
 
 @pytest.mark.parametrize(
     ("verdict", "resolution"),
-    [("improved", "Done"), ("not_enough_data", "Inconclusive"), ("worse", "Inconclusive"), (None, "Inconclusive")],
+    [
+        (Verdict.IMPROVED, "Done"),
+        (Verdict.NOT_ATTRIBUTABLE, "Done"),
+        (Verdict.NOT_ENOUGH_DATA, "Inconclusive"),
+        (Verdict.WORSE, "Inconclusive"),
+        (None, "Inconclusive"),
+    ],
 )
 def test_only_success_is_resolved_as_done(desk: Desk, verdict: str | None, resolution: str) -> None:
     ref = desk.create().ref
@@ -215,7 +221,7 @@ def test_a_status_means_what_the_connection_says(desk: Desk) -> None:
     desk.connector = desk.connect(statuses={"10012": "on_hold", "On Hold": "review"})
     ref = desk.create().ref
     desk.update(ref, state="doing")
-    desk.update(ref, state="on_hold")  # by the id of In Review
+    desk.update(ref, state=State.ON_HOLD)  # by the id of In Review
     assert desk.seen(ref).fields.status.name == "In Review"
     assert desk.state(ref).state == "on_hold"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from improvement.check.model import Status, Verdict
+from improvement.check.model import Status
 from improvement.check.verdict import TABLE, Outcome, decide
+from improvement.vocabulary import Verdict
 
 effects = st.floats(-3, 3, allow_nan=False)
 guards = st.tuples(*(st.tuples(st.just(number), st.sampled_from(Status)) for number in range(1, 9)))
