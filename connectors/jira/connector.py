@@ -8,8 +8,9 @@ from functools import cached_property
 
 from connectors.base import Capabilities, Cursor, Page
 from connectors.config import ConnectionConfig
+from connectors.discovery import SourceSample
 from connectors.http import Reader
-from connectors.jira import describing, following, previewing, writing
+from connectors.jira import describing, discovery, following, previewing, writing
 from connectors.jira.client import BulkSession, open_client, tell_flavour
 from connectors.jira.plan import make_plan, mapping_of
 from connectors.jira.project import Project, ProjectInfo, find_project, read_project
@@ -61,6 +62,10 @@ class JiraConnector:
     def describe(self) -> Capabilities:
         """Ask the platform what it is and what we may do. Reads only."""
         return describing.describe(self)
+
+    def discover(self, *, sample: int) -> Sequence[SourceSample]:
+        """Ask for the fields of every source, with a sample of its newest issues. Reads only."""
+        return discovery.discover(self, sample=sample)
 
     def kinds(self) -> Sequence[RecordKind]:
         """Tickets, SLA rows, surveys and contacts, as far as they are mapped. Jira has no outages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -80,6 +81,11 @@ class Fields:
         self._by_id = {info.id: info for info in infos}
 
     @property
+    def infos(self) -> Sequence[FieldInfo]:
+        """Every field as Jira lists it."""
+        return self._infos
+
+    @property
     def names(self) -> list[str]:
         """Every name a mapping may use."""
         return [info.name for info in self._infos]
@@ -88,7 +94,7 @@ class Fields:
         return bool(self._named(name))
 
     def value_field(self, name: str, *, source: str, used_for: str) -> FoundField:
-        """The field of this name that holds a plain value.
+        """The field of this name that holds a plain value; “Region (option)” means the one of that type.
 
         Raises :class:`MappingError` when there is none (with near matches) or more than one (with their ids).
         """
@@ -127,20 +133,34 @@ class Fields:
             return [self._by_id[name]]
         wanted = name.casefold()
         found = [info for info in self._infos if info.name.casefold() == wanted]
-        return found or [info for info in self._infos if wanted in (clause.casefold() for clause in info.clause_names)]
+        found = found or [info for info in self._infos if wanted in (one.casefold() for one in info.clause_names)]
+        typed = _TYPED_NAME.fullmatch(name)
+        if found or typed is None:
+            return found
+        return [info for info in self._named(typed["name"]) if type_of(info) == typed["type"].casefold()]
 
     def _only(self, fitting: list[FieldInfo], name: str, place: str) -> FieldInfo:
         if len(fitting) > 1:
-            ids = ", ".join(f"{info.id} ({info.schema.type if info.schema else '?'})" for info in fitting)
+            ids = ", ".join(f"{info.id} ({type_of(info)})" for info in fitting)
+            types = {type_of(info) for info in fitting}
+            by_type = f", or the type too: “{name} ({type_of(fitting[0])})”" if len(types) == len(fitting) else ""
             raise MappingError(
                 f"{len(fitting)} fields are called “{name}”: {ids}.",
                 where=Place(connection=self._connection, field=place),
-                mend="Give the id instead of the name.",
+                mend=f"Give the id instead of the name{by_type}.",
             )
         return fitting[0]
 
 
 _NO_VALUE = frozenset({SLA_TYPE, FEEDBACK_TYPE})
+_TYPED_NAME = re.compile(r"(?P<name>.+?) \((?P<type>[\w-]+)\)")
+
+
+def type_of(info: FieldInfo) -> str:
+    """A field's type as a mapping may say it behind the name: that of an array is what it holds."""
+    if info.schema is None:
+        return "?"
+    return (info.schema.items if info.schema.type == "array" and info.schema.items else info.schema.type).casefold()
 
 
 def _reader_of(info: FieldInfo) -> tuple[Any, Reading]:

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from connectors.base import Capabilities, Cursor, Page
 from connectors.config import ConnectionConfig
+from connectors.discovery import SourceSample
 from connectors.mapping import PlatformMapping, merged
 from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.describing import describe, detect
+from connectors.servicenow.discovery import discover
 from connectors.servicenow.following import Follower
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.plan import Plan, learn, plans_of
@@ -39,6 +41,10 @@ class ServiceNowConnector:
     def describe(self) -> Capabilities:
         """Ask the instance what it is and what we may do. Reads only."""
         return describe(self._instance, self._lookups, self.mapping)
+
+    def discover(self, *, sample: int) -> Sequence[SourceSample]:
+        """Ask for the fields of every source, with a sample of its newest records. Reads only."""
+        return discover(self._instance, self.mapping, sample=sample)
 
     def kinds(self) -> Sequence[RecordKind]:
         """The record kinds that have a source."""

@@ -1,12 +1,12 @@
-"""`doctor`, `connect`, `pull`, `cycle`: the loop by hand."""
+"""`doctor`, `pull`, `cycle`: the loop by hand."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from workflows.cli.session import AS_OF_HELP, actor, moment, start
+from workflows.cli.session import AS_OF_HELP, moment, start
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -14,7 +14,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def register(application: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (doctor, connect, pull, cycle):
+    for command in (doctor, pull, cycle):
         application.command()(command)
 
 
@@ -35,41 +35,6 @@ def doctor(as_json: Json = False) -> None:
         )
     if any(not line.is_ok for line in found):
         raise typer.Exit(1)
-
-
-def connect(
-    name: Annotated[str, typer.Argument(help="A connection of regelkreis.toml.")],
-    write: Annotated[Literal["on", "off"] | None, typer.Option("--write", help="Whether we may write to it.")] = None,
-    as_of: AsOf = None,
-    as_json: Json = False,
-) -> None:
-    """Ask a platform what it is and what we may do; switch writing on or off."""
-    start()
-    from workflows import commands, health
-    from workflows.cli.output import print_json, print_table, say
-
-    if write == "off":  # must work even when the platform does not answer
-        commands.set_write(actor(), name, False, at=moment(as_of))
-        say(f"write: off for {name}")
-        if as_json:
-            print_json({"connection": name, "write": "off"})
-        return
-    capabilities = health.connect(name)
-    if write == "on":
-        commands.set_write(actor(), name, True, at=moment(as_of))
-        say(f"write: on for {name}")
-    if as_json:
-        print_json(capabilities)
-        return
-    rows = [
-        ("mode", capabilities["mode"] or "none"),
-        ("user", capabilities["user"]),
-        ("zone", capabilities["time_zone"]),
-    ]
-    rows += [(f"mode {key}", text) for key, text in capabilities["modes"].items()]
-    rows += [(f"field {key}", text) for key, text in capabilities["columns"].items()]
-    rows += [(f"field {key}", f"unwritten: {text}") for key, text in capabilities["unresolved"].items()]
-    print_table(f"{name}: {capabilities['platform']} {capabilities['version']}", ["what", "found"], rows)
 
 
 def pull(

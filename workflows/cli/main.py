@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli import actions, checks, demo, evidence, loop, metrics, rules, sandbox, secrets, serve, users
+from workflows.cli import actions, checks, connect, demo, evidence, loop, metrics, rules, sandbox, secrets, serve, users
 
 HELP = "A continual-improvement engine for ServiceNow and Jira: rules, plan–do–check–act, honest statistics, evidence."
 
@@ -21,6 +21,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     application.callback(help=HELP)(_common)
+    application.command(name="connect")(connect.run)
     loop.register(application)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")

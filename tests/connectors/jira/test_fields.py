@@ -53,6 +53,15 @@ def test_of_two_fields_with_one_name_the_type_decides() -> None:
     assert SITE.value_field("Time to resolution", source="incident", used_for="elapsed_s").id == "customfield_3"
 
 
+def test_a_name_with_its_type_means_one_of_two() -> None:
+    assert SITE.value_field("Region (option)", source="incident", used_for="country").id == "customfield_5"
+    assert SITE.value_field("region (string)", source="incident", used_for="country").id == "customfield_4"
+    assert "Region (option)" in SITE
+    assert "Region (number)" not in SITE
+    with pytest.raises(MappingError, match=r"has no field “Region \(number\)”"):
+        SITE.value_field("Region (number)", source="incident", used_for="country")
+
+
 def test_two_fields_that_both_fit_are_told_with_their_ids() -> None:
     with pytest.raises(
         MappingError, match=r"2 fields are called “Region”: customfield_4 \(string\), customfield_5"

@@ -1,0 +1,93 @@
+"""Asking an instance for its fields: few requests, a bounded sample, values as a pull would read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from connectors.discovery import Discovers, SourceProposal, propose
+from connectors.sandbox.testing import RunningSandbox
+from connectors.servicenow.connector import ServiceNowConnector
+from improvement.records import RecordKind
+
+from .conftest import Connect, a_ticket, a_world, pulled
+
+Serve = Callable[..., RunningSandbox]
+
+
+def proposals(connector: ServiceNowConnector, sample: int = 200) -> dict[str, SourceProposal]:
+    found = connector.discover(sample=sample)
+    return {one.name: propose(one, connector.mapping.sources.get(one.name)) for one in found}
+
+
+def test_coverage_and_values_are_those_of_the_pull(sandbox: RunningSandbox, connect: Connect) -> None:
+    connector = connect(sandbox)
+    assert isinstance(connector, Discovers)
+    incident = proposals(connector, sample=10_000)["incident"]
+    rows = pulled(connector, RecordKind.TICKET, until=sandbox.clock()).rows
+    incidents = [row for row in rows if row["kind"] == "incident"]
+    assert incident.rows == incident.total == len(incidents)
+    for found in incident.fields:
+        if found.name in ("customer", "country", "service", "supplier", "category"):
+            values = [row[found.name] for row in incidents]
+            assert found.filled == sum(value is not None for value in values) / len(values)
+            known = Counter(value for value in values if value is not None).most_common()
+            assert found.examples == tuple(sorted(dict(known), key=lambda text: (-dict(known)[text], text))[:3])
+
+
+def test_it_reads_only_and_one_page_a_table(sandbox: RunningSandbox, connect: Connect) -> None:
+    connector = connect(sandbox)
+    asked: list[tuple[str, str]] = []
+    hooks = connector._instance.session.hooks["response"]
+    hooks.append(lambda answer, **_: asked.append((answer.request.method, answer.request.url)))
+    connector.discover(sample=100)
+    assert {method for method, _ in asked} == {"GET"}
+    samples = [url for _, url in asked if "ORDERBYDESC" in url]
+    assert len(samples) == 8  # one a table
+    assert {parse_qs(urlsplit(url).query)["sysparm_limit"][0] for url in samples} == {"100"}
+    assert len(asked) <= 45
+
+
+def test_other_ways_to_a_country_are_offered(sandbox: RunningSandbox, connect: Connect) -> None:
+    incident = proposals(connect(sandbox))["incident"]
+    (country,) = [found for found in incident.fields if found.name == "country"]
+    assert country.said == "location.country"
+    assert "company.country" in {other.path for other in country.others}
+
+
+def test_a_wrong_path_is_replaced_by_what_the_instance_has(sandbox: RunningSandbox, connect: Connect) -> None:
+    mapping: dict[str, Any] = {"incident": {"fields": {"customer": "compny.name", "service": "u_gone.name"}}}
+    incident = proposals(connect(sandbox, mapping=mapping))["incident"]
+    said = {found.name: (found.said, found.is_change) for found in incident.fields}
+    assert said["customer"] == ("company.name", True)
+    assert said["service"] == ("business_service.name", True)
+    assert "Did you mean company" in next(found.note for found in incident.fields if found.name == "customer")
+
+
+def test_a_table_that_is_not_there_or_not_shown_stops_nothing(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), denied={"regelkreis": ("task_sla:read",)})
+    mapping = {"visit": {"kind": "contact", "source": "u_visit", "fields": {"at": "u_at"}}}
+    found = proposals(connect(running, mapping=mapping))
+    assert found["visit"].switch_off
+    assert "Invalid table" in found["visit"].problem
+    assert (found["sla"].switch_off, "may not do this" in found["sla"].problem) == (False, True)
+    assert found["incident"].rows == 1
+
+
+def test_hidden_rows_do_not_count_as_empty(serve: Serve, connect: Connect) -> None:
+    running = serve(
+        a_world(a_ticket(1), a_ticket(2, priority=1)), hidden_rows={"regelkreis": {"incident": "priority=1"}}
+    )
+    incident = proposals(connect(running))["incident"]
+    assert (incident.rows, incident.total) == (1, 2)
+    assert next(found.filled for found in incident.fields if found.name == "customer") == 1.0
+
+
+def test_a_filter_with_an_unknown_field_is_not_asked(sandbox: RunningSandbox, connect: Connect) -> None:
+    connector = connect(sandbox, mapping={"incident": {"filter": "u_gone=1"}})
+    asked: list[str] = []
+    connector._instance.session.hooks["response"].append(lambda answer, **_: asked.append(answer.request.url))
+    connector.discover(sample=10)
+    assert not [url for url in asked if "u_gone" in url]
