@@ -13,6 +13,7 @@ from improvement.records import Outbound, Verb
 from workflows import ledger, loop, outbox, planning
 from workflows.consequences import log_draft
 from workflows.judging import acknowledge, decide, follow_up, override, second_override
+from workflows.marking import mark_change, take_back_change
 from workflows.models import Action, Connection, Person, Role
 from workflows.rights import find, must_be_able_to_own, must_hold, must_own
 
@@ -28,6 +29,7 @@ __all__ = [
     "follow_up",
     "golive",
     "hold",
+    "mark_change",
     "override",
     "plan",
     "reapprove",
@@ -37,6 +39,7 @@ __all__ = [
     "set_write",
     "start",
     "submit",
+    "take_back_change",
 ]
 
 

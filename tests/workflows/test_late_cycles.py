@@ -17,7 +17,7 @@ from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, commands, cycle, ledger, opening, reviewing
-from workflows.models import Action, Connection, LedgerEntry, ReviewRecord, Role, RuleVersion
+from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, Role, RuleVersion
 
 pytestmark = pytest.mark.django_db
 GOOD, BAD = {0: 0.08}, {0: 0.1, 74: 0.26, 86: 0.03}
@@ -129,6 +129,60 @@ def test_later_data_that_change_a_published_review_are_an_addendum(home: Path, m
     ran(platform, second.due_at + timedelta(days=1))
     assert ReviewRecord.objects.filter(kind="addendum").count() == 1  # nothing changed since
     assert ledger.verify().is_ok
+
+
+def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    action = an_action_that_is_live(platform, monday)
+    final = action.looks.get(kind="final")
+    ran(platform, final.due_at + timedelta(days=1))
+    for day in (8, 15):
+        ran(platform, final.due_at + timedelta(days=day))
+    assert not ReviewRecord.objects.filter(kind="addendum").exists()  # weeks went by, nothing was rewritten
+    rewritten(platform, final.due_at + timedelta(days=18))
+    ran(platform, final.due_at + timedelta(days=22))
+    addendum = ReviewRecord.objects.get(kind="addendum")
+    assert addendum.document["verdict"] == "worse"
+    assert addendum.document["restated_by"]["sla is_breached"] > 100
+    assert "sla is_breached" in reviewing.note_text(addendum)
+    jsonschema.validate(reviewing.published(addendum), json_schema())
+    ran(platform, final.due_at + timedelta(days=29))
+    assert ReviewRecord.objects.filter(kind="addendum").count() == 1
+    assert Action.objects.get().verdict == "improved"  # people decide on what was known
+
+
+def test_a_change_that_a_person_marks_gates_the_verdict(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    action = an_action_that_is_live(platform, monday)
+    final = action.looks.get(kind="final")
+    mark(action, "olga", at=final.due_at - timedelta(weeks=3))
+    ran(platform, final.due_at + timedelta(days=1))
+    result = ReviewRecord.objects.get(kind="final").document["results"]
+    assert (result["verdict"], result["reason"]) == ("improved, not attributable", "not_alone")
+    assert result["marked_change_numbers"] == ["CHG77"]
+    assert "People marked changes that went live meanwhile (CHG77)" in result["sentence"]
+
+
+def test_a_mark_made_after_the_look_makes_an_addendum_and_taken_back_another(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    action = an_action_that_is_live(platform, monday)
+    final = action.looks.get(kind="final")
+    ran(platform, final.due_at + timedelta(days=1))
+    mark(action, "paul", at=final.due_at + timedelta(days=2))
+    ran(platform, final.due_at + timedelta(days=8))
+    paul = Person.objects.get(username="paul")
+    commands.take_back_change(paul, action.code, at=final.due_at + timedelta(days=9), number="CHG77")
+    ran(platform, final.due_at + timedelta(days=15))
+    addenda = ReviewRecord.objects.filter(kind="addendum").order_by("id")
+    assert [one.document["verdict"] for one in addenda] == ["improved, not attributable", "improved"]
+    assert [one.document["restated_by"] for one in addenda] == [{"marked change": 1}] * 2
+    assert ledger.verify().is_ok
+
+
+def mark(action: Action, username: str, *, at: datetime) -> None:
+    """Somebody says that a new mail server went live in the third week."""
+    person, day = Person.objects.get(username=username), LIVE + timedelta(weeks=3)
+    commands.mark_change(person, action.code, at=at, number="CHG77", on=day, reason="A new mail server.")
 
 
 def test_a_rule_is_live_at_the_next_cycle_and_gone_when_its_file_is(home: Path, monday: datetime) -> None:

@@ -14,9 +14,10 @@ from improvement.pdca import SUSTAINED_VERDICTS, Event, State
 from improvement.records import RecordKind
 from workflows import ledger, loop, outbox, planning
 from workflows.consequences import schedule_next_half_year
-from workflows.models import Action, Look, LookKind, ReviewRecord
-from workflows.steps.looking import changes, final_look, read_look
-from workflows.steps.review import record_addendum, record_look, record_missed
+from workflows.models import Action, Look, LookKind
+from workflows.steps.looking import read_look
+from workflows.steps.restate import restate
+from workflows.steps.review import record_look, record_missed
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ class CheckRunResult:
     computed: list[str] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    addenda: list[str] = field(default_factory=list)
     slipped: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -58,6 +60,8 @@ def check(
             result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
             log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
     _notice_missed(connection, as_of, result)
+    result.addenda, failed = restate(warehouse, connection, as_of=as_of)
+    result.errors += failed
     return result
 
 
@@ -76,7 +80,7 @@ def slip(connection: str, as_of: datetime) -> list[str]:
 
 
 def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRunResult) -> None:
-    action, plan = look.action, look.plan
+    action = look.action
     # What was known when it fell due: however late the cycle comes, the look is the one a punctual cycle had seen.
     reading = read_look(warehouse, look, known_at=look.due_at)
     outcome = reading.outcome
@@ -88,45 +92,33 @@ def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRun
     if look.kind == LookKind.LOOK:
         look.held_at = as_of
     look.save()
-    ledger.append(
-        "check.looked",
-        subject=action.code,
-        actor=ledger.ENGINE,
-        at=as_of,
-        payload={
-            "kind": look.kind,
-            "week": look.week_no,
-            "cycle_no": look.cycle_no,
-            "round_no": look.round_no,
-            "plan_sha256": plan.sha256,
-            "inputs_sha256": look.inputs_sha256,
-            "verdict": look.verdict,
-            "reason": outcome.reason,
-            "result_sha256": digest(look.result),
-        },
-    )
+    log_look(look, at=as_of)
     result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
     record_look(look, at=as_of, picture=_picture(look, warehouse, reading.last_week))
     follow_verdict(look, as_of=as_of)
     if look.kind == LookKind.FINAL:
         result.verdicts.append(f"{action.code}: {look.verdict}")
-    elif look.kind == LookKind.SUSTAIN:
-        _restate(warehouse, look, as_of)
 
 
-def _restate(warehouse: Warehouse, look: Look, as_of: datetime) -> None:
-    """Read the final look once more with what is known now; where later data change it, an addendum says so.
-
-    The published review and the action stay as they are: people decided on what was known then.
-    """
-    final = final_look(look.action)
-    published = final.reviews.filter(kind=LookKind.FINAL).first() if final is not None else None
-    if final is None or published is None:
-        return
-    reading = read_look(warehouse, final, known_at=look.due_at)
-    last = ReviewRecord.objects.filter(action=look.action, document__addendum_to=published.code).order_by("-id").first()
-    if changes(last.document if last is not None else published.document, reading.outcome):
-        record_addendum(published, reading, known_at=look.due_at, at=as_of)
+def log_look(look: Look, *, at: datetime) -> None:
+    """Tell the ledger what a look found: whoever edits its row later is found out by the digest."""
+    ledger.append(
+        "check.looked",
+        subject=look.action.code,
+        actor=ledger.ENGINE,
+        at=at,
+        payload={
+            "kind": look.kind,
+            "week": look.week_no,
+            "cycle_no": look.cycle_no,
+            "round_no": look.round_no,
+            "plan_sha256": look.plan.sha256,
+            "inputs_sha256": look.inputs_sha256,
+            "verdict": look.verdict,
+            "reason": (look.result or {}).get("reason", ""),
+            "result_sha256": digest(look.result),
+        },
+    )
 
 
 def _picture(look: Look, warehouse: Warehouse, last: int) -> str | None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from improvement.check import CheckResult, compute_look
+from improvement import weeks
+from improvement.check import CheckPlan, CheckResult, Series, Windows, compute_look
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
-from workflows import measuring, planning
+from improvement.metrics import CellQuery, query_beside, scope_rows
+from workflows import marking, measuring, planning
 from workflows.models import Action, Look, LookKind
 from workflows.warehouse import Warehouse
 
 SUSTAIN_WINDOW_WEEKS = 13
-SAME_EFFECT = 1e-9
+SAID = ("reason", "goal_met", "effect_text", "interval_text")  # what a reading states in words and rounded figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,10 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
             mend="Somebody edited the database. `regelkreis evidence verify` says what else was touched.",
         )
     check_plan = measuring.check_plan(action, plan)
+    if look.result is not None:  # read once more: in the weeks it was read in, whatever became of the action since
+        check_plan = replace(check_plan, windows=_windows_of(look.result))
     windows = check_plan.windows
-    if look.kind == LookKind.SUSTAIN:
-        last = planning.sustain_from(action, planning.standardised_at(action)) + look.week_no - 1
-        first_after = last - SUSTAIN_WINDOW_WEEKS + 1
-    else:
-        last = windows.after_from + look.week_no - 1
-        first_after = windows.after_from
+    first_after, last = _weeks_of(look, check_plan)
     query = measuring.query_of(action, stratum=measuring.STRATUM)
     first = windows.trigger[0] - measuring.LONG_REFERENCE_WEEKS
     found = measuring.read(warehouse, query, as_of=known_at, first_week=first, last_week=last)
@@ -51,6 +50,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
     busy = measuring.acting_controls(action, planned, first_week=windows.reference[0], at=look.due_at)
     controls = {name: found.by_scope[name] for name in planned if name not in busy}
     concurrent = measuring.concurrent_changes(warehouse, action, first_after, last)
+    marked = marking.numbers_in(action, first_week=first_after, last_week=last, known_at=known_at)
     outcome = compute_look(
         check_plan,
         found.by_scope.get(action.scope_key),
@@ -59,28 +59,69 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
         kind=look.kind,
         last_week=last,
         dropped_controls=tuple((name, "got an action of its own") for name in sorted(busy)),
-        final=_final_result(action) if look.kind == LookKind.SUSTAIN else None,
-        concurrent_changes=tuple(concurrent["numbers"]),
+        final=_final_result(look) if look.kind == LookKind.SUSTAIN else None,
+        concurrent_changes=tuple(sorted({*concurrent["numbers"], *marked})),
         high_risk_changes=tuple(concurrent["high_risk"]),
+        marked_changes=marked,
         has_other_action=measuring.other_action(action, first_week=windows.reference[0], last_week=last),
+        beside=_beside(warehouse, query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
     return Reading(outcome, inputs, last)
 
 
-def final_look(action: Action) -> Look | None:
-    """The last final look that was computed, of whatever cycle."""
-    return action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
+def _weeks_of(look: Look, plan: CheckPlan) -> tuple[int, int]:
+    """The first and the last week of *after* that a look reads; sustaining ones read the latest thirteen."""
+    if look.result is not None:
+        window = look.result["windows"]["after"]
+        return weeks.parse_label(window["first_week"]), weeks.parse_label(window["last_week"])
+    if look.kind == LookKind.SUSTAIN:
+        last = planning.sustain_from(look.action, planning.standardised_at(look.action)) + look.week_no - 1
+        return last - SUSTAIN_WINDOW_WEEKS + 1, last
+    return plan.windows.after_from, plan.windows.after_from + look.week_no - 1
+
+
+def _windows_of(result: Mapping[str, Any]) -> Windows:
+    """The windows that a look was read in, as its result states them."""
+
+    def span(name: str) -> tuple[int, int] | None:
+        found = result["windows"][name]
+        return (
+            None if found is None else (weeks.parse_label(found["first_week"]), weeks.parse_label(found["last_week"]))
+        )
+
+    reference, trigger, after = span("reference"), span("trigger"), span("after")
+    assert reference is not None  # a look is only read in windows that hold weeks
+    assert trigger is not None
+    assert after is not None
+    return Windows(reference, trigger, span("confirmation"), after[0])
+
+
+def _beside(
+    warehouse: Warehouse, query: CellQuery, action: Action, *, known_at: datetime, first: int, last: int
+) -> Series | None:
+    """The share told beside the action's metric, over the weeks of its windows; None where there is none."""
+    told = query_beside(query)
+    if told is None:
+        return None
+    cells = warehouse.cells(told, as_of=known_at, first_week=first, last_week=last)
+    own = scope_rows(cells, {key: action.scope[key] for key in told.by})
+    return Series(own["week"].to_numpy(), own["numerator"].to_numpy(), own["denominator"].to_numpy())
 
 
 def changes(document: Mapping[str, Any], outcome: CheckResult) -> bool:
-    """Whether a later reading says something else than a review record: another verdict, or another effect."""
-    before, now = (document.get("results") or {}).get("effect"), outcome.effect
-    if document.get("verdict") != outcome.verdict.value or (before is None) != (now is None):
-        return True
-    return before is not None and now is not None and abs(before - now) > SAME_EFFECT
+    """Whether a later reading says something else than a review record: another verdict, or other words for it."""
+    before, now = document.get("results") or {}, outcome.as_dict()
+    return document.get("verdict") != outcome.verdict.value or any(before.get(name) != now[name] for name in SAID)
 
 
-def _final_result(action: Action) -> dict[str, object] | None:
-    final = final_look(action)
+def _final_result(look: Look) -> dict[str, object] | None:
+    """What the final look of the same cycle found."""
+    final = final_look(look.action, cycle_no=look.cycle_no)
     return final.result if final is not None else None
+
+
+def final_look(action: Action, *, cycle_no: int) -> Look | None:
+    """The final look of a cycle, once it is computed."""
+    found = action.looks.filter(kind=LookKind.FINAL, cycle_no=cycle_no, result__isnull=False)
+    return found.order_by("-computed_at").first()

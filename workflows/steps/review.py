@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,8 +37,13 @@ def record_missed(look: Look, *, at: datetime) -> ReviewRecord:
     return record
 
 
-def record_addendum(published: ReviewRecord, reading: Reading, *, known_at: datetime, at: datetime) -> ReviewRecord:
-    """Say that later data change a published review; the review itself never changes."""
+def record_addendum(
+    published: ReviewRecord, reading: Reading, *, causes: Mapping[str, int], known_at: datetime, at: datetime
+) -> ReviewRecord:
+    """Say that later data change a published review; the review itself never changes.
+
+    ``causes``: what happened to how many records, like ``sla is_breached``.
+    """
     earlier = ReviewRecord.objects.filter(action=published.action, document__addendum_to=published.code).count()
     results = reading.outcome.as_dict()
     document = {
@@ -45,6 +51,7 @@ def record_addendum(published: ReviewRecord, reading: Reading, *, known_at: date
         "kind": ReviewKind.ADDENDUM.value,
         "addendum_to": published.code,
         "restatement_seq": earlier + 1,
+        "restated_by": dict(causes),
         "computed_at": at.isoformat(),
         "data_as_of": known_at.isoformat(),
         "inputs_sha256": reading.inputs_sha256,

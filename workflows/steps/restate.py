@@ -1,0 +1,193 @@
+"""Restate: published reviews are held against what was recorded since; where they would say something else, an
+addendum says so.
+
+A published review never changes, and neither does the action: people decided on what was known then. Reading a look
+again costs as much as reading it once, so only those are read again whose weeks were touched: by records that are new,
+changed in a field their metric reads, or gone, or by marks that people made since.
+"""
+
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import structlog
+from django.db import transaction
+
+from improvement import weeks
+from improvement.errors import RegelkreisError
+from improvement.metrics import Metric, metric_named
+from workflows import marking, measuring
+from workflows.models import Connection, Look, LookKind, ReviewRecord
+from workflows.steps.looking import changes, read_look
+from workflows.steps.review import record_addendum
+from workflows.warehouse import Warehouse
+
+log = structlog.get_logger()
+PUBLISHED = (LookKind.FINAL, LookKind.SUSTAIN)
+LENT = ("kind", "customer", "country", "service", "supplier", "category", "assignment_group", "priority")
+OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
+CANCELLED = "'cancelled' IN (coalesce(c.old, ''), coalesce(c.new, ''))"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """Which records a metric counts, by which day, and which changes (c) of which rows (t) can move a past week."""
+
+    kind: str
+    table: str
+    day: str
+    instants: tuple[str, ...]
+    loud: str
+    key: str = "t.id = c.key"
+
+
+_TICKET_STATE = f"(c.field <> 'state' OR {CANCELLED} OR {OPEN_AGAIN})"
+COUNTED = _Reads(
+    "ticket",
+    "tickets",
+    "opened_day",
+    ("opened_at",),
+    f"c.field IN ('opened_at', 'is_major', 'state', 'vanished_at', {', '.join(map(repr, LENT))}) "
+    f"AND (c.field <> 'state' OR {CANCELLED})",
+)
+TIMED = _Reads(
+    "ticket",
+    "tickets",
+    "opened_day",
+    ("opened_at",),
+    f"c.field NOT IN ('reassignment_count', 'reopen_count', 'risk', 'is_successful') AND {_TICKET_STATE} "
+    "AND (c.field <> 'closed_at' OR t.resolved_at IS NULL)",
+)
+RESOLVED = _Reads(
+    "ticket",
+    "tickets",
+    "resolved_day",
+    ("resolved_at",),
+    f"c.field NOT IN ('reassignment_count', 'closed_at', 'risk', 'is_successful') AND {_TICKET_STATE}",
+)
+CLOSED = _Reads(
+    "ticket",
+    "tickets",
+    "closed_day",
+    ("closed_at",),
+    f"c.field NOT IN ('reassignment_count', 'reopen_count', 'resolved_at') AND {_TICKET_STATE}",
+)
+DECIDED = _Reads(
+    "sla",
+    "slas",
+    "decided_day",
+    ("breach_at", "end_at"),
+    f"c.field NOT IN ('elapsed_s', 'goal_s', 'start_at') AND (c.field <> 'stage' OR {CANCELLED}) "
+    "AND (c.field <> 'end_at' OR c.old IS NOT NULL OR NOT t.is_breached)",
+    "t.ticket_id = split_part(c.key, '/', 1)",
+)
+ANSWERED = _Reads("survey", "surveys", "answered_day", ("answered_at",), "true")
+BY_BASIS = {"resolved": RESOLVED, "closed": CLOSED, "decided": DECIDED, "answered": ANSWERED}
+
+Touched = Mapping[int, Counter[str]]  # local day → what happened to how many records that count on it
+
+
+def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[list[str], list[str]]:
+    """Hold the published reviews of a connection against later data; the addenda made, and what went wrong.
+
+    How far it came is kept, so nothing is overlooked when a cycle is left out or breaks off.
+    """
+    row = Connection.objects.filter(name=connection).first()
+    since = row.restated_until if row is not None else None
+    made: list[str] = []
+    errors: list[str] = []
+    seen: dict[_Reads, Touched] = {}
+    looks = Look.objects.filter(
+        action__connection=connection, kind__in=PUBLISHED, result__isnull=False, computed_at__lt=as_of
+    )
+    ordered = looks.select_related("action", "plan").defer("result").order_by("computed_at", "id")
+    for look in ordered.iterator(chunk_size=200):
+        reads = reads_of(metric_named(look.action.metric))
+        if reads is None:
+            continue
+        if since is not None and reads not in seen:
+            seen[reads] = touched(warehouse, reads, connection, since=since)
+        causes = _causes(look, seen[reads], since) if since is not None else Counter({"read for the first time": 1})
+        if not causes:
+            continue
+        try:
+            with transaction.atomic():
+                made += _read_again(warehouse, look, causes, as_of=as_of)
+        except RegelkreisError as error:
+            errors.append(f"{look.action.code} week {look.week_no}: {error}")
+            log.warning("restate.failed", action=look.action.code, week=look.week_no, error=str(error))
+    if not errors and (since is None or since < as_of):
+        Connection.objects.filter(name=connection).update(restated_until=as_of)
+    return made, errors
+
+
+def reads_of(metric: Metric) -> _Reads | None:
+    """What a metric counts; None for those that get no verdict, which nothing can change."""
+    if metric.family is None:
+        return None
+    if metric.date_basis == "opened":
+        return TIMED if metric.family == "time" else COUNTED
+    return BY_BASIS[metric.date_basis]
+
+
+def touched(warehouse: Warehouse, reads: _Reads, connection: str, *, since: datetime) -> Touched:
+    """The local days whose cells may have changed since a moment, and by what."""
+    was = " UNION ALL ".join(
+        f"SELECT c.field AS what, epoch_us(c.old::TIMESTAMPTZ) // 86400000000 AS day FROM late c "
+        f"WHERE c.kind = '{reads.kind}' AND c.field = '{instant}' AND c.old IS NOT NULL"
+        for instant in reads.instants
+    )
+    lent = ", ".join(map(repr, LENT))
+    through_ticket = (
+        f" UNION ALL SELECT c.field, t.{reads.day} FROM late c JOIN {reads.table} t "
+        f"ON t.connection = $connection AND t.ticket_id = c.key WHERE c.kind = 'ticket' AND c.field IN ({lent})"
+    )
+    found = warehouse.arrow(
+        "WITH late AS (SELECT * FROM change_log WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ), "
+        f"days AS (SELECT 'new' AS what, t.{reads.day} AS day FROM {reads.table} t "
+        "WHERE t.connection = $connection AND t.first_seen_at > $since::TIMESTAMPTZ "
+        f"UNION ALL SELECT 'gone', t.{reads.day} FROM {reads.table} t "
+        "WHERE t.connection = $connection AND t.vanished_at > $since::TIMESTAMPTZ "
+        f"UNION ALL SELECT c.field, t.{reads.day} FROM late c JOIN {reads.table} t "
+        f"ON t.connection = $connection AND {reads.key} WHERE c.kind = '{reads.kind}' AND {reads.loud} "
+        f"UNION ALL {was}{through_ticket if reads.table != 'tickets' else ''}) "
+        "SELECT what, day, count(*) AS n FROM days WHERE day IS NOT NULL GROUP BY ALL",
+        {"connection": connection, "since": since.isoformat()},
+    )
+    days: dict[int, Counter[str]] = {}
+    for item in found.to_pylist():
+        days.setdefault(int(item["day"]), Counter())[f"{reads.kind} {item['what']}"] += int(item["n"])
+    return days
+
+
+def _causes(look: Look, days: Touched, since: datetime) -> Counter[str]:
+    """What happened, since, to records that count in the weeks a look reads."""
+    first = weeks.day_of(weeks.monday(int(look.action.trigger["from_week"]) - measuring.LONG_REFERENCE_WEEKS))
+    found: Counter[str] = Counter()
+    if any(first <= day < weeks.day_of(look.due_at.date()) for day in days):  # only then the whole result is fetched
+        last = weeks.day_of(date.fromisoformat(look.result["windows"]["after"]["last_day"]))
+        for day, what in days.items():
+            if first <= day <= last:
+                found += what
+    if marking.changed_since(look.action, since):
+        found["marked change"] += 1
+    return found
+
+
+def _read_again(warehouse: Warehouse, look: Look, causes: Counter[str], *, as_of: datetime) -> list[str]:
+    """Read a look with what is known now; where it says something else than was said last, record that."""
+    published = look.reviews.filter(kind=look.kind).first()
+    if published is None:
+        return []
+    reading = read_look(warehouse, look, known_at=as_of)
+    addenda = ReviewRecord.objects.filter(action=look.action, document__addendum_to=published.code)
+    last = addenda.order_by("-id").first() or published
+    if not changes(last.document, reading.outcome):
+        return []
+    record = record_addendum(published, reading, causes=dict(sorted(causes.items())), known_at=as_of, at=as_of)
+    return [f"{record.code} to {published.code} of {look.action.code}: {reading.outcome.verdict.value}"]
