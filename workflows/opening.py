@@ -17,7 +17,7 @@ from improvement.records import Outbound, Verb
 from improvement.rules import Mode, Proposal, Rule, Scope, endangers, priority
 from improvement.rules.loading import load
 from improvement.rules.suggestions import did_you_mean
-from workflows import access, ledger, measuring, outbox, planning
+from workflows import access, ledger, measuring, outbox, planning, triggers
 from workflows.models import Action, Connection, Finding, Origin, Person, Role, Transition
 from workflows.rights import must_hold
 from workflows.steps.evaluate import memory_of
@@ -161,22 +161,7 @@ def _complete(
             raise InputError(f"Nothing is counted for {action.scope_key} on {action.connection}.", mend=mend)
         planning.check_goal(action)
         action.save()
-        Transition.objects.create(action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor)
-        ledger.append(
-            "action.opened",
-            subject=action.code,
-            actor=actor,
-            at=at,
-            payload={
-                "rule": action.rule_id,
-                "rule_sha256": action.rule_sha256,
-                "connection": action.connection,
-                "scope": action.scope,
-                "metric": action.metric,
-                "trigger": _plain(action.trigger),
-                "owner": action.owner.uid if action.owner else "",
-            },
-        )
+        log_opening(action, actor=actor, at=at)
         outbound = Outbound(
             verb=Verb.CREATE,
             key=f"{action.code}/create",
@@ -190,13 +175,33 @@ def _complete(
                 verb=Verb.TASK, key=f"{action.code}/playbook/{number}", action_id=action.code, fields=fields
             )
             outbox.queue(action, task, at=at)
-        triggers = trigger_ids(action, warehouse)
-        if triggers:
+        tickets = triggers.tickets_behind(action, warehouse, as_of=at)
+        if tickets:
             link = Outbound(
-                verb=Verb.LINK, key=f"{action.code}/triggers", action_id=action.code, trigger_ids=tuple(triggers)
+                verb=Verb.LINK, key=f"{action.code}/triggers", action_id=action.code, trigger_ids=tuple(tickets)
             )
             outbox.queue(action, link, at=at)
     return action
+
+
+def log_opening(action: Action, *, actor: str, at: datetime) -> None:
+    """The first line of the action's history, and the ledger entry it begins with."""
+    Transition.objects.create(action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor)
+    ledger.append(
+        "action.opened",
+        subject=action.code,
+        actor=actor,
+        at=at,
+        payload={
+            "rule": action.rule_id,
+            "rule_sha256": action.rule_sha256,
+            "connection": action.connection,
+            "scope": action.scope,
+            "metric": action.metric,
+            "trigger": _plain(action.trigger),
+            "owner": action.owner.uid if action.owner else "",
+        },
+    )
 
 
 def _may_open(action: Action, actor: str) -> None:
@@ -218,22 +223,6 @@ def _may_open(action: Action, actor: str) -> None:
     )
     if isinstance(outcome, Refused):
         raise GuardRefused(f"No action is opened for {action.scope_key}", list(outcome.reasons))
-
-
-def trigger_ids(action: Action, warehouse: Warehouse) -> list[str]:
-    """Up to ten of the newest tickets of the trigger window, to be linked on the platform."""
-    conditions = [f"{key} = ?" for key in action.scope if key in DIMENSIONS]
-    found = warehouse.arrow(
-        f"SELECT id FROM live_tickets WHERE connection = ? AND {' AND '.join(conditions) or 'true'} "  # noqa: S608
-        "AND opened_day BETWEEN ? AND ? ORDER BY opened_at DESC, id LIMIT 10",
-        [
-            action.connection,
-            *(action.scope[key] for key in action.scope if key in DIMENSIONS),
-            weeks.day_of(weeks.monday(int(action.trigger["from_week"]))),
-            weeks.day_of(weeks.sunday(int(action.trigger["to_week"]))),
-        ],
-    )
-    return [str(value) for value in found["id"].to_pylist()]
 
 
 def _endangered(finding: Finding, rule: Rule) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from improvement.errors import GuardRefused, PermissionMissing
-from improvement.records import PlatformApproval
+from improvement.records import PlatformApproval, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, commands, cycle, ledger
 from workflows.models import Action, Connection, Delivery, Finding, LedgerEntry, Look, Person, ReviewRecord, Role
@@ -53,6 +53,10 @@ def test_the_first_evaluation_opens_nothing_and_the_second_opens_one_action(home
     assert (action.state, action.scope["service"], action.platform_number) == ("proposed", "Mail", "CIM-" + action.code)
     assert len(action.measurement["controls"]) == 6
     assert 0.08 < action.measurement["baseline"] < 0.12
+    clocks = {row["ticket_id"]: row["is_breached"] for row in platform._tables[RecordKind.SLA].to_pylist()}
+    linked = platform.effects[f"{action.code}/triggers"].trigger_ids
+    assert len(linked) == 10
+    assert all(ticket.startswith("Mail-") and clocks[ticket] for ticket in linked)
 
 
 def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(home: Path, monday: datetime) -> None:
