@@ -11,6 +11,7 @@ from django.conf import settings
 
 from improvement.evidence import checkpoint, merkle
 from improvement.evidence.canonical import digest
+from workflows.logged_state import Told
 from workflows.models import Checkpoint, ErasableText, LedgerEntry, LedgerHead, Plan, ReviewRecord
 
 
@@ -29,10 +30,11 @@ class Verification:
 
 @dataclass(slots=True)
 class _Pins:
-    """Digests the log states of documents that the state keeps: plans by action and version, reviews by id."""
+    """What the log states of the state: digests of plans by action and version and of reviews by id, and rows."""
 
     plans: dict[tuple[str, int], tuple[int, str]] = field(default_factory=dict)  # → entry, digest
     reviews: dict[str, tuple[int, str]] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
 
 
 def verify() -> Verification:
@@ -98,6 +100,7 @@ def _pin(index: int, data: bytes, pins: _Pins) -> None:
         pins.plans[said["subject"], payload["version"]] = (index, payload["plan_sha256"])
     elif said["type"] == "review.recorded":
         pins.reviews[payload["review"]] = (index, payload["verdict_sha256"])
+    pins.told.hear(index, said)
 
 
 def _verify_checkpoints(found: Verification, leaves: list[bytes]) -> None:
@@ -144,18 +147,23 @@ def _where_changed(leaves: list[bytes]) -> str:
 
 def _verify_pins(found: Verification, pins: _Pins) -> None:
     try:
-        failures = [*_wrong_plans(pins), *_wrong_reviews(pins)]
+        failures = [*_wrong_plans(pins), *_wrong_reviews(pins), *pins.told.differences()]
     except ValueError as error:
-        failures = [f"A pinned plan or review record was changed: it cannot be read ({error})."]
+        failures = [f"Something that the log pins was changed: it cannot be read ({error})."]
     found.failures += failures
-    if not failures and (pins.plans or pins.reviews):
-        plans = counted(len(pins.plans), "frozen plan", "frozen plans")
-        reviews = counted(len(pins.reviews), "review record", "review records")
-        found.facts.append(f"What the log pins is unchanged: {plans} and {reviews}.")
+    actions, steps, looks, findings = pins.told.counts()
+    if not failures and (pins.plans or pins.reviews or actions or findings):
+        found.facts.append(
+            f"What the log pins is unchanged: {counted(len(pins.plans), 'frozen plan', 'frozen plans')}, "
+            f"{counted(len(pins.reviews), 'review record', 'review records')}, "
+            f"{counted(looks, 'computed look', 'computed looks')}, "
+            f"{counted(findings, 'finding that fired', 'findings that fired')}, and "
+            f"{counted(actions, 'action', 'actions')} with {counted(steps, 'step', 'steps')}."
+        )
 
 
 def _wrong_plans(pins: _Pins) -> Iterator[str]:
-    frozen = Plan.objects.exclude(sha256="").select_related("action")
+    frozen = Plan.objects.exclude(sha256="").select_related("action", "approved_by")
     plans = {(plan.action.code, plan.version): plan for plan in frozen}
     for (code, version), (index, sha256) in pins.plans.items():
         plan = plans.get((code, version))
@@ -163,6 +171,8 @@ def _wrong_plans(pins: _Pins) -> Iterator[str]:
             yield f"Plan version {version} of {code}, pinned by entry {index}, is gone."
         elif not digest(plan.document) == sha256 == plan.sha256:
             yield f"Plan version {version} of {code} is not the one that entry {index} pins."
+        elif plan.approved_by is None or plan.approved_by.uid != plan.document["frozen_by"]:
+            yield f"Plan version {version} of {code} names another approver than the plan that entry {index} pins."
 
 
 def _wrong_reviews(pins: _Pins) -> Iterator[str]:

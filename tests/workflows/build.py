@@ -7,7 +7,7 @@ from typing import Any
 
 from improvement import weeks
 from improvement.pdca import State
-from workflows import access, commands
+from workflows import access, commands, ledger, opening
 from workflows.models import Action, Connection, Look, LookKind, Origin, Person, ReviewRecord, Role
 from workflows.steps.review import record_look
 
@@ -84,6 +84,7 @@ def an_action(owner: Person | None, **changes: Any) -> Action:
         **changes,
     }
     action = Action.objects.create(**fields)
+    opening.log_opening(action, actor=ledger.ENGINE, at=action.opened_at)
     Action.objects.filter(pk=action.pk).update(
         platform_id=f"id-{action.code}", platform_number=f"CIM-{action.code}", platform_mode="cim", platform_state="new"
     )
@@ -110,13 +111,14 @@ def live(action: Action, approver: Person, *, at: datetime = OPENED) -> Action:
 
 def looked(action: Action, *, verdict: str = "improved", kind: str = LookKind.FINAL) -> tuple[Action, ReviewRecord]:
     """The next look of this kind was computed and gave this verdict; the action moved by it."""
-    from workflows.steps.check import follow_verdict
+    from workflows.steps.check import follow_verdict, log_look
 
     look = action.looks.filter(kind=kind, computed_at__isnull=True, is_dropped=False).order_by("due_at").first()
     assert isinstance(look, Look)
     look.computed_at = look.data_as_of = look.due_at
     look.result, look.verdict = {**RESULT, "verdict": verdict}, verdict
     look.save()
+    log_look(look, at=look.due_at)
     record = record_look(look, at=look.due_at)
     follow_verdict(look, as_of=look.due_at)
     action.refresh_from_db()

@@ -85,7 +85,8 @@ def test_an_untouched_log_is_proven(copy: Path) -> None:
     done = regelkreis(copy, "evidence", "verify")
     assert done.returncode == 0, done.stdout
     assert "2 signed checkpoints agree" in done.stdout
-    assert "1 frozen plan and 2 review records" in done.stdout
+    assert "1 frozen plan, 2 review records, 2 computed looks" in done.stdout
+    assert "1 action with 5 steps" in done.stdout
 
 
 def entry_of(home: Path, kind: str) -> int:
@@ -174,6 +175,9 @@ def test_an_entry_forged_with_its_hash_after_the_last_checkpoint_is_found_by_the
          "Checkpoint"),
         (("UPDATE workflows_plan SET document = replace(document, '-50%', '-10%')",), "Plan version 1 of ACT-1"),
         (("DELETE FROM workflows_plan",), "Plan version 1 of ACT-1"),
+        (("UPDATE workflows_plan SET approved_by_id = (SELECT owner_id FROM workflows_action)",),
+         "Plan version 1 of ACT-1 names another approver"),
+        (("DELETE FROM workflows_action",), "ACT-1, opened by entry"),
         (("UPDATE workflows_reviewrecord SET document = replace(document, '0.4', '0.2') WHERE id = 1",), "REV-1"),
         (("UPDATE workflows_erasabletext SET text = text || '!'",), "The text sealed as"),
     ],

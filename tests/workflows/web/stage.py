@@ -15,7 +15,7 @@ from improvement import weeks
 from improvement.charts import WeekPoint
 from improvement.check import CheckResult, Series, compute_look
 from improvement.pdca import Event
-from workflows import access, charting, commands, ledger, loop, measuring
+from workflows import access, charting, commands, ledger, loop, measuring, opening
 from workflows.models import (
     Action,
     ActionComment,
@@ -31,8 +31,8 @@ from workflows.models import (
     ReviewRecord,
     Role,
     RuleVersion,
-    Transition,
 )
+from workflows.steps.check import log_look
 from workflows.steps.looking import Reading
 from workflows.steps.review import record_addendum, record_look, record_missed
 
@@ -155,9 +155,7 @@ def an_action(
         },
     )  # fmt: skip
     action.findings.set([finding])
-    Transition.objects.create(
-        action=action, at=OPENED, event="open", from_state="", to_state="proposed", actor=ledger.ENGINE
-    )
+    opening.log_opening(action, actor=ledger.ENGINE, at=OPENED)
     return action
 
 
@@ -197,6 +195,7 @@ def look_at(action: Action, week: int) -> Look:
     look.computed_at, look.data_as_of, look.inputs_sha256 = look.due_at, look.due_at, "c" * 64
     look.held_at = look.due_at if look.kind == LookKind.LOOK else None
     look.save()
+    log_look(look, at=look.due_at)
     record_look(look, at=look.due_at)
     if look.kind == LookKind.FINAL:
         loop.move(action, Event.FINAL_LOOK, actor=ledger.ENGINE, at=NOW, verdict=look.verdict)
