@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +19,8 @@ from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     """How far a pull of one record kind has come: everything updated before ``updated_at`` was read.
 
-    ``tiebreak`` is the platform id of the last record read at exactly ``updated_at`` (keyset paging).
+    ``tiebreak`` is the platform id of the last record read at exactly ``updated_at`` (keyset paging), or whatever else
+    a connector needs to go on. A cursor without one, made by hand, means: from ``updated_at`` on.
     """
 
     updated_at: datetime
@@ -36,7 +37,10 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch of canonical records (about 50 000 rows) and the cursor after it."""
+    """A batch of canonical records (about 50 000 rows) and the cursor after it.
+
+    ``whole_of``: ids of tickets whose records of this kind are all in the batch, so that others known of them are gone.
+    """
 
     kind: RecordKind
     batch: pa.Table  # schema: improvement.records.SCHEMAS[kind]
@@ -44,6 +48,34 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     rejected: tuple[Rejected, ...] = ()
     requests: int = 0
     retries: int = 0
+    whole_of: pa.Array | None = None
+
+
+class DeleteLog(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform's own log says was deleted in a span; ``problem`` and ``mend`` where we may not read it."""
+
+    ids: tuple[str, ...] = ()
+    problem: str = ""
+    mend: str = ""
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """The ids of all records of a kind that are there now, and how many the platform itself counts beside them.
+
+    ``counted`` includes records that are hidden from us; None where the platform cannot say. ``is_estimate``: its
+    count is approximate.
+    """
+
+    ids: pa.Array  # strings
+    counted: int | None
+    is_estimate: bool = False
+
+
+class BreachCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many clocks that were ever breached the platform counts: as SLA rows, or as tickets that have one."""
+
+    count: int
+    of: Literal["rows", "tickets"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +122,40 @@ class Connector(Protocol):
         ...
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
-        """The platform's own count of the same records, or None where it cannot say."""
+        """The platform's own count of the records of a kind created not after ``until``; None where it cannot say."""
+        ...
+
+    def inside_tickets(self) -> Sequence[RecordKind]:
+        """The kinds whose records are parts of a ticket: they have no keys of their own and go when it goes."""
+        ...
+
+    def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
+        """What the platform's log of deletions says about a span; None where it keeps no such log."""
+        ...
+
+    def keys(self, kind: RecordKind) -> Keys | None:
+        """Every record of a kind that is there now, as cheaply as the platform can; None where it cannot list them.
+
+        An error in the middle is raised: a part of the keys is never returned as the whole.
+        """
+        ...
+
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+        """Those of these ids that the platform, asked for each of them, no longer has as records of this kind.
+
+        What is merely hidden from us is not gone, as far as the platform lets us tell.
+        """
+        ...
+
+    def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
+        """The platform's own count of breached clocks that began (Jira: of tickets created) in a span.
+
+        Where it differs from ours, clocks were rewritten without a trace in any update time. None: it cannot say.
+        """
+        ...
+
+    def traffic(self) -> tuple[int, int]:
+        """Requests that read, and how many of them were repetitions, since this connector was made."""
         ...
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
@@ -108,3 +173,31 @@ class Connector(Protocol):
     def close(self) -> None:
         """Release the HTTP session."""
         ...
+
+
+class SaysNothingOfDepartures:
+    """For a connector whose platform tells nothing about what is gone: inherit these, override what it does tell."""
+
+    def inside_tickets(self) -> Sequence[RecordKind]:
+        """Every record has a key of its own."""
+        return ()
+
+    def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
+        """There is no log of deletions."""
+        return None
+
+    def keys(self, kind: RecordKind) -> Keys | None:
+        """Keys cannot be listed."""
+        return None
+
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+        """Nothing is known to be gone."""
+        return []
+
+    def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
+        """Breached clocks are not counted, so those of the review window are read again every week."""
+        return None
+
+    def traffic(self) -> tuple[int, int]:
+        """Requests are counted page by page only."""
+        return (0, 0)

@@ -94,6 +94,9 @@ class ConnectionConfig(BaseModel):
     max_wait_s: float = Field(default=300.0, ge=0)  # the longest Retry-After, and all waits of one read together
     max_concurrency: int = Field(default=4, ge=1, le=8)
     overlap_s: int = Field(default=300, ge=0)
+    reconcile_days: float = Field(default=7.0, gt=0)  # the platform's counts are held against ours this often
+    list_days: float = Field(default=91.0, gt=0)  # all keys are listed this often, also where the counts agree
+    review_weeks: int = Field(default=13, ge=1)  # how far back clocks are read again where breaches differ
     verify: bool | Path = True
     client_certificate: Path | None = None  # mutual TLS: certificate, and the key unless the file holds both
     client_key: Path | None = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from connectors.base import Connector, Page
@@ -95,6 +95,61 @@ class Conformance(ABC):
             pages = self._pulled(kind)
             counted = self.connect().count(kind, until=self.until)
             assert counted in (None, len(_by_id(pages)) + sum(len(page.rejected) for page in pages))
+
+    # --- what is gone ------------------------------------------------------------------------------------------
+
+    def test_the_keys_are_those_of_the_records_that_were_read(self) -> None:
+        """All of them, each once, and no more than the platform counts; parts of tickets have none of their own."""
+        one = self.connect()
+        assert set(one.inside_tickets()) <= set(one.kinds()) - {RecordKind.TICKET}
+        for kind in one.kinds():
+            keys = one.keys(kind)
+            if keys is None:
+                continue
+            assert kind not in one.inside_tickets()
+            listed = keys.ids.to_pylist()
+            assert len(set(listed)) == len(listed)
+            assert set(listed) >= set(_by_id(self._pulled(kind)))
+            assert keys.counted is None or keys.is_estimate or len(listed) >= keys.counted
+
+    def test_only_what_is_not_there_is_gone(self) -> None:
+        """Asked for by id, in a list of both."""
+        for kind in self.connect().kinds():
+            one = self.connect()
+            if one.keys(kind) is None:
+                continue
+            there = sorted(_by_id(self._pulled(kind)))[:3]
+            never = ["0" * len(id) for id in there[:1]]
+            assert one.gone(kind, [*there, *never]) == never
+            assert one.gone(kind, []) == []
+
+    def test_a_log_of_deletions_names_ids_or_says_why_it_cannot(self) -> None:
+        """Nothing that is there is named, unless it was restored; where we may not read it, how to mend it."""
+        one = self.connect()
+        for kind in one.kinds():
+            log = one.deleted(kind, since=self.until - timedelta(days=7), until=self.until)
+            if log is not None:
+                assert not log.problem or (log.mend and not log.ids)
+                assert all(log.ids)
+
+    def test_breaches_are_counted_like_ours(self) -> None:
+        """The platform's own count of breached clocks that began in a span is that of the records read."""
+        one = self.connect()
+        since = self.until - timedelta(weeks=4)
+        counted = one.breaches(since=since, until=self.until)
+        if counted is None:
+            return
+        begun = {
+            row["id"]: row["created_at"]
+            for row in _rows(self._pulled(RecordKind.TICKET))
+            if row["created_at"] is not None
+        }
+        breached = [row for row in _rows(self._pulled(RecordKind.SLA)) if row["is_breached"]]
+        if counted.of == "rows":
+            ours = sum(since <= row["start_at"] <= self.until for row in breached if row["start_at"] is not None)
+        else:
+            ours = len({row["ticket_id"] for row in breached if since <= begun.get(row["ticket_id"], self.until)})
+        assert counted.count == ours
 
     # --- writing ----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World
 from connectors.servicenow.connector import ServiceNowConnector
 
+CONNECTION = "acme"
 TICKETS = 420
 PAGE = 40
 TASK_TABLES = ("incident", "sc_req_item", "problem", "change_request")
@@ -57,7 +58,7 @@ def connected(running: RunningSandbox, flavour: Flavour, user: str = "regelkreis
     """A connector with small pages that does not wait between attempts."""
     is_cloud = flavour == "jira_cloud"
     config = ConnectionConfig(
-        name="acme",
+        name=CONNECTION,
         platform="servicenow" if flavour == "servicenow" else "jira",
         url=running.urls[flavour],
         user=f"{user}@example.com" if is_cloud else user,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.faults.places import Facts, connected, facts, first_now, serving
+from bench.faults.places import CONNECTION, Facts, connected, facts, first_now, serving
 from bench.faults.traps import PullTrap
-from connectors.base import Connector, Cursor
+from connectors.base import Cursor, Page
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import RegelkreisError
 from improvement.records import SCHEMAS, RecordKind
+from workflows.steps.departures import Departures, Looked, load_page
 from workflows.warehouse import Warehouse
 from workflows.warehouse.loading import Zones
 from workflows.warehouse.schema import TABLE_OF
@@ -29,6 +32,14 @@ UNCOMPARED = {kind: frozenset({"updated_at"}) for kind in RecordKind} | {
 
 class Lost(Exception):
     """What the warehouse has and the platform has not, or the reverse."""
+
+
+@dataclass
+class Progress:
+    """What the state keeps between two pulls: how far each kind was read, and what was looked at when."""
+
+    cursors: dict[RecordKind, Cursor] = field(default_factory=dict)
+    looked: dict[RecordKind, Looked] = field(default_factory=lambda: {kind: Looked() for kind in RecordKind})
 
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
@@ -48,9 +59,9 @@ def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
 def _pulled_to_the_end(
     running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, now: datetime
 ) -> None:
-    cursors: dict[RecordKind, Cursor] = {}
+    progress = Progress()
     if trap.events:
-        _pull(running, flavour, trap, warehouse, cursors, now)
+        _pull(running, flavour, trap, warehouse, progress, now)
         now += timedelta(hours=30)
         running.set_clock(now)
         for event in trap.events:
@@ -60,7 +71,7 @@ def _pulled_to_the_end(
     told = ""
     for _ in range(ATTEMPTS):
         try:
-            _pull(running, flavour, trap, warehouse, cursors, now)
+            _pull(running, flavour, trap, warehouse, progress, now)
             break
         except RegelkreisError as error:
             told = error.what
@@ -74,7 +85,11 @@ def _pulled_to_the_end(
     running.set_faults(flavour)
     now += timedelta(minutes=10)  # what changed while paging is read by the next pull
     running.set_clock(now)
-    _pull(running, flavour, trap, warehouse, cursors, now)
+    _pull(running, flavour, trap, warehouse, progress, now)
+    if trap.leaves_no_trace:
+        now += timedelta(days=7)
+        running.set_clock(now)
+        _pull(running, flavour, trap, warehouse, progress, now)
 
 
 def _pull(
@@ -82,33 +97,47 @@ def _pull(
     flavour: Flavour,
     trap: PullTrap,
     warehouse: Warehouse,
-    cursors: dict[RecordKind, Cursor],
+    progress: Progress,
     now: datetime,
 ) -> None:
-    """Every kind, from its cursor on; the cursors move on page by page, as they are kept."""
+    """What the step of the same name does: every kind from its cursor on, then what is gone or rewritten."""
     with connected(running, flavour, trap.user) as connector:
+        begun = set(progress.cursors)
         for kind in connector.kinds():
-            _pull_kind(connector, kind, warehouse, cursors, now)
+            _load(connector.pull(kind, progress.cursors.get(kind), until=now), kind, warehouse, progress, now)
+        departures = Departures(connector, warehouse, now)
+        for kind in connector.kinds():
+            _look(departures, kind, progress, now, is_new=kind not in begun)
 
 
-def _pull_kind(
-    connector: Connector, kind: RecordKind, warehouse: Warehouse, cursors: dict[RecordKind, Cursor], now: datetime
+def _load(
+    pages: Iterable[Page], kind: RecordKind, warehouse: Warehouse, progress: Progress | None, now: datetime
 ) -> None:
-    for page in connector.pull(kind, cursors.get(kind), until=now):
+    """Load the pages of a kind; the cursors move on page by page, as they are kept."""
+    for page in pages:
         if page.rejected:
             raise Lost(f"{len(page.rejected)} rejected: {page.rejected[0].reason}")
-        warehouse.load(kind, page.batch, seen_at=now, zones=ZONES)
-        cursors[kind] = page.cursor
+        load_page(warehouse, page, CONNECTION, seen_at=now, zones=ZONES)
+        if progress is not None:
+            progress.cursors[kind] = page.cursor
+
+
+def _look(departures: Departures, kind: RecordKind, progress: Progress, now: datetime, *, is_new: bool) -> None:
+    def read_again(since: datetime) -> None:
+        pages = departures.connector.pull(kind, Cursor(updated_at=since), until=now)
+        _load(pages, kind, departures.warehouse, None, now)
+
+    departures.look(kind, progress.looked[kind], is_new=is_new, read_again=read_again)
 
 
 def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, folder: Path) -> None:
     platform = facts(running, flavour, user=trap.user if trap.hides else "admin")
     _differ("platform", platform, _facts_of(warehouse))
     with Warehouse.open(folder / "clean.duckdb") as clean:
-        now = first_now(flavour) + timedelta(days=3)
+        now = running.clock() + timedelta(days=2)
         running.set_clock(now)
-        _pull(running, flavour, trap, clean, {}, now)
-        _pull(running, flavour, trap, warehouse, {}, now)
+        _pull(running, flavour, trap, clean, Progress(), now)
+        _pull(running, flavour, trap, warehouse, Progress(), now)
         for kind in RecordKind:
             _differ_by("clean pull", kind.value, _rows(clean, kind), _rows(warehouse, kind))
 

@@ -21,6 +21,7 @@ class PullTrap:
     """``rules`` act while pulling, ``events`` happen after a first good pull.
 
     ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
+    ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can.
     """
 
     name: str
@@ -30,6 +31,7 @@ class PullTrap:
     options: Mapping[str, Any] = field(default_factory=dict)
     user: str = "regelkreis"
     may_stop: bool = False
+    leaves_no_trace: bool = False
     hides: str = ""  # the table of which some rows are hidden from the user
 
 
@@ -94,11 +96,23 @@ PULL: tuple[PullTrap, ...] = (
         "deletions, not audited",
         on=SERVICENOW,
         events=({"kind": "delete", "table": "incident", "count": 9, "audited": False},),
+        leaves_no_trace=True,
     ),
-    PullTrap("deletions", on=JIRA, events=({"kind": "delete", "count": 9},)),
+    PullTrap(
+        "SLA repair, fewer rows, not audited",
+        on=SERVICENOW,
+        events=({"kind": "sla_repair", "count": 30, "fewer": True, "audited": False},),
+        leaves_no_trace=True,
+    ),
+    PullTrap("deletions", on=JIRA, events=({"kind": "delete", "count": 9},), leaves_no_trace=True),
     PullTrap("keys moved", on=JIRA, events=({"kind": "move", "count": 9},)),
     PullTrap("SLAs rebuilt, issues touched", on=JIRA, events=({"kind": "rebuild_slas", "count": 30, "touches": True},)),
-    PullTrap("SLAs rebuilt, issues untouched", on=JIRA, events=({"kind": "rebuild_slas", "count": 30},)),
+    PullTrap(
+        "SLAs rebuilt, issues untouched",
+        on=JIRA,
+        events=({"kind": "rebuild_slas", "count": 30},),
+        leaves_no_trace=True,
+    ),
     PullTrap("field name there twice", on=JIRA, options={"duplicate_fields": ["Customer"]}, may_stop=True),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ class Columns:
         self._lists: dict[str, list[Any]] = {name: [] for name in self._schema.names if name != "connection"}
         self._owners: list[str] = []
         self._comings: list[int] = []
+        self.whole_of: pa.Array = pa.array([], pa.string())
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -38,6 +39,7 @@ class Columns:
         self._coming = 0
         self._last: dict[str, int] = {}
         self._has_repeats = False
+        self._unreadable: set[str] = set()
 
     def begin(self, issue_ids: Sequence[str]) -> None:
         """The rows that follow belong to these issues, each of which came once more."""
@@ -55,17 +57,27 @@ class Columns:
         if len(self._owners) >= CHUNK_ROWS:
             self._seal()
 
+    def lacks_row_of(self, issue_ids: Iterable[str]) -> None:
+        """A row of these issues could not be read: what else is known of them is no longer contradicted."""
+        self._unreadable.update(issue_ids)
+
     def finish(self, until: datetime) -> tuple[pa.Table, list[Rejected]]:
-        """The rows as a table, without those updated after ``until``, and start anew."""
+        """The rows as a table, without those updated after ``until``, and start anew.
+
+        Afterwards ``whole_of`` holds the issues of which every row is in the table.
+        """
         self._seal()
         table = pa.concat_tables([self._schema.empty_table(), *self._chunks])
-        rejected = self._rejected
+        rejected, issues, unreadable = self._rejected, self._last, self._unreadable
         if self._has_repeats:
             table = table.filter(pa.array(self._of_last_coming(), pa.bool_()))
         self._start_anew()
         late = pc.greater(table["updated_at"], pa.scalar(until, UTC_MICROSECONDS))
         if pc.any(late).as_py():
+            if "ticket_id" in table.column_names:
+                unreadable |= set(table["ticket_id"].filter(late).to_pylist())
             table = table.filter(pc.invert(late))
+        self.whole_of = pa.array([id for id in issues if id not in unreadable], pa.string())
         return table.combine_chunks(), rejected
 
     def _of_last_coming(self) -> list[bool]:
@@ -84,6 +96,7 @@ class Columns:
         if rejected:
             bad = {record.id for record in rejected}
             keep = [id not in bad for id in self._lists["id"]]
+            self.lacks_row_of(owner for owner, good in zip(self._owners, keep, strict=True) if not good)
             table = table.filter(pa.array(keep, pa.bool_()))
             owned = tuple([item for item, good in zip(part, keep, strict=True) if good] for part in owned)  # type: ignore[assignment]
         self._chunks.append(table)

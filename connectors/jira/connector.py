@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from connectors.base import Capabilities, Cursor, Page
+from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.http import Reader
-from connectors.jira import describing, discovery, following, previewing, writing
+from connectors.jira import deletions, describing, discovery, following, previewing, writing
 from connectors.jira.client import BulkSession, open_client, tell_flavour
-from connectors.jira.plan import make_plan, mapping_of
+from connectors.jira.plan import Plan, make_plan, mapping_of
 from connectors.jira.project import Project, ProjectInfo, find_project, read_project
-from connectors.jira.pull import Puller
+from connectors.jira.pull import ALONGSIDE, Puller
 from connectors.jira.site import Site, learn
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
 
@@ -43,7 +43,11 @@ class JiraConnector:
 
     @cached_property
     def _puller(self) -> Puller:
-        return Puller(self.reader, self.config, self.site, make_plan(self.config, self.mapping, self.site))
+        return Puller(self.reader, self.config, self.site, self._plan)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return make_plan(self.config, self.mapping, self.site)
 
     @cached_property
     def project(self) -> Project:
@@ -78,6 +82,30 @@ class JiraConnector:
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         """The platform's own count of issues created before ``until``; None for what is inside issues."""
         return self._puller.count(kind, until=until)
+
+    def inside_tickets(self) -> Sequence[RecordKind]:
+        """SLA cycles and ratings are fields of an issue."""
+        return ALONGSIDE
+
+    def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
+        """Jira keeps no log of deletions for us."""
+        return None
+
+    def keys(self, kind: RecordKind) -> Keys | None:
+        """The ids of all issues behind a kind; None for what is inside them."""
+        return deletions.keys(self.reader, self.config, self.site, self._plan, kind)
+
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+        """Those of these issues that Jira does not have any more, asked for one by one."""
+        return deletions.gone(self.reader, self.config, self._plan, kind, ids)
+
+    def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
+        """Issues created in the span of which a clock was ever breached."""
+        return deletions.breaches(self.reader, self.site, self._plan, since=since, until=until)
+
+    def traffic(self) -> tuple[int, int]:
+        """Requests and retries of this connector's reader."""
+        return self.reader.requests, self.reader.retries
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Make one write effective exactly once."""

@@ -128,6 +128,7 @@ class Harvest:
             yield issues, {column: fill(fields, stories) for column, fill in fillers}
         except UnreadableError as error:
             if len(found) == 1:
+                self.columns[kind].lacks_row_of([issues[0].id])
                 self.rejected.append(Rejected(kind=kind, id=issues[0].id, field=error.column, reason=str(error)))
                 return
             for one in found:

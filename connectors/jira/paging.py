@@ -53,6 +53,19 @@ class _Glance(msgspec.Struct, frozen=True, rename="camel"):
     error: Any = None
 
 
+class _Id(msgspec.Struct, frozen=True, gc=False):
+    id: str
+
+
+class LightPage(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of ids alone."""
+
+    issues: list[_Id]
+    next_page_token: str | None = None
+    is_last: bool | None = None
+    error: Any = None
+
+
 class _Count(msgspec.Struct, frozen=True):
     count: int | None = None
     total: int | None = None
@@ -91,6 +104,10 @@ class Delivered:
     last_id: str
     reached: datetime
 
+    def ids(self) -> list[str]:
+        """The ids of its issues."""
+        return [issue.id for issue in msgspec.json.decode(self.body, type=LightPage).issues]
+
 
 def pages(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """The pages of a search that hold issues. ``search.fields`` must name ``updated``."""
@@ -106,6 +123,17 @@ def count(reader: Reader, site: Site, jql: str) -> int | None:
         counted = ask(reader, "/search", _Count, what="count", params={"jql": jql, "maxResults": 0, "fields": "id"})
     found: int | None = counted.count if counted.count is not None else counted.total
     return found
+
+
+def light_page(reader: Reader, path: str, *, json: Any) -> LightPage:
+    """One page of ids; one that is cut or carries an error is asked for again."""
+
+    def accept(page: LightPage) -> None:
+        if page.error is not None:
+            raise _unusable(reader, f"an error beside the issues: {page.error}")
+
+    page: LightPage = ask(reader, path, LightPage, what="search for ids", json=json, accept=accept)
+    return page
 
 
 def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
@@ -145,7 +173,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
                 continue
             reason = "a page token was repeated"
         restarts += 1
-        _give_up(restarts, reason, reader)
+        give_up(restarts, reason, reader)
         query = search.jql(reached, site)
         token, used = None, set()
 
@@ -177,7 +205,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         ids = [issue.id for issue in issues]
         if start and seen.isdisjoint(ids[:OVERLAP]):
             start, restarts = 0, restarts + 1
-            _give_up(restarts, "issues change faster than they can be read", reader)
+            give_up(restarts, "issues change faster than they can be read", reader)
             continue
         if not seen.issuperset(ids):
             yield page.delivered()
@@ -218,18 +246,22 @@ def _glance(
         elif earliest is not None and glance.issues and glance.issues[0].updated < earliest:
             wrong = "the page of another query"
         if wrong:
-            raise ConnectionFailed(
-                f"{reader.config.url} sent {wrong} (search).",
-                where=Place(connection=reader.config.name),
-                mend="Run again later; the pull goes on from its cursor.",
-            )
+            raise _unusable(reader, wrong)
         kept[:] = [_Seen(response.content, glance)]
 
     reader.read(API + path, what="search", params=params, json=json, method="POST" if json else "GET", check=check)
     return kept[0]
 
 
-def _give_up(restarts: int, reason: str, reader: Reader) -> None:
+def _unusable(reader: Reader, what: str) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"{reader.config.url} sent {what} (search).",
+        where=Place(connection=reader.config.name),
+        mend="Run again later; the pull goes on from its cursor.",
+    )
+
+
+def give_up(restarts: int, reason: str, reader: Reader) -> None:
     """Note a restart of the search, or raise when there were too many."""
     log.warning("search.restarted", connection=reader.config.name, reason=reason)
     if restarts > MAX_RESTARTS:

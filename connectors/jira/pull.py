@@ -139,7 +139,7 @@ class Puller:
             if other is kind:
                 batch = table
             elif spool is not None:
-                spool.add(other, table)
+                spool.add(other, table, columns.whole_of)
         now = (self._reader.requests, self._reader.retries)
         page = Page(
             kind=kind,
@@ -148,18 +148,17 @@ class Puller:
             rejected=tuple(rejected),
             requests=now[0] - counted[0],
             retries=now[1] - counted[1],
+            whole_of=harvest.columns[kind].whole_of if kind in ALONGSIDE else None,
         )
         return page, now
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
         reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC))
-        for table in spool.take(kind):
-            if table.num_rows:
-                reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py())
-                yield Page(kind=kind, batch=table, cursor=reached)
-        yield Page(
-            kind=kind, batch=self._harvest((kind,)).columns[kind].finish(until)[0], cursor=Cursor(updated_at=until)
-        )
+        for table, whole_of in spool.take(kind):
+            reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at)
+            yield Page(kind=kind, batch=table, cursor=reached, whole_of=whole_of)
+        empty = self._harvest((kind,)).columns[kind].finish(until)[0]
+        yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until), whole_of=spool.rowless(kind))
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.

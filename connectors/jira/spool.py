@@ -26,13 +26,19 @@ class Spool:
         self._directory = tempfile.TemporaryDirectory(prefix="regelkreis-jira-")
         self._writers = {kind: pa.ipc.new_file(str(self._file(kind)), SCHEMAS[kind]) for kind in kinds}
         self._left = set(kinds)
+        self._whole_of: dict[RecordKind, list[pa.Array]] = {kind: [] for kind in kinds}  # one for each table kept
+        self._rowless: dict[RecordKind, list[pa.Array]] = {kind: [] for kind in kinds}
 
     def _file(self, kind: RecordKind) -> Path:
         return Path(self._directory.name) / f"{kind.value}.arrow"
 
-    def add(self, kind: RecordKind, table: pa.Table) -> None:
-        """Keep rows."""
-        self._writers[kind].write_table(table)
+    def add(self, kind: RecordKind, table: pa.Table, whole_of: pa.Array) -> None:
+        """Keep rows, and of which issues they are all there are (a few bytes each: in memory)."""
+        if table.num_rows:
+            self._writers[kind].write_table(table.combine_chunks())
+            self._whole_of[kind].append(whole_of)
+        else:
+            self._rowless[kind].append(whole_of)
 
     def seal(self) -> None:
         """The search came to its end: what is here is all there is."""
@@ -45,11 +51,15 @@ class Spool:
         covers = self.since is None or (since is not None and since >= self.since)
         return self.is_complete and kind in self._left and covers and until == self.until
 
-    def take(self, kind: RecordKind) -> Iterator[pa.Table]:
-        """The kept rows of a kind, once; the files go when every kind was taken."""
+    def rowless(self, kind: RecordKind) -> pa.Array:
+        """Issues that came without any row, in tables that held none."""
+        return pa.concat_arrays([pa.array([], pa.string()), *self._rowless[kind]])
+
+    def take(self, kind: RecordKind) -> Iterator[tuple[pa.Table, pa.Array]]:
+        """The kept rows of a kind, once, each time with the issues they are all of; then the files go."""
         with pa.OSFile(str(self._file(kind))) as source, pa.ipc.open_file(source) as reader:
-            for number in range(reader.num_record_batches):
-                yield pa.Table.from_batches([reader.get_batch(number)])
+            for number, whole_of in zip(range(reader.num_record_batches), self._whole_of[kind], strict=True):
+                yield pa.Table.from_batches([reader.get_batch(number)]), whole_of
         self._left.discard(kind)
         if not self._left:
             self.discard()

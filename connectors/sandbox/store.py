@@ -34,6 +34,7 @@ class Table:
         self._order: list[Row] = []
         self._fresh: dict[str, Row] = {}
         self._stale: list[Row] = []
+        self._by_id: tuple[int, list[str]] = (-1, [])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -65,6 +66,12 @@ class Table:
         if self._fresh or self._stale:
             self._reorder()
         return self._order
+
+    def ids(self) -> list[str]:
+        """All sys_ids in order. The list is the table's own: read only."""
+        if self._by_id[0] != self.version:
+            self._by_id = (self.version, sorted(self.rows))
+        return self._by_id[1]
 
     def range(self, low: tuple[str, str], high: tuple[str, str]) -> tuple[int, int]:
         """Positions in :meth:`ordered` of the rows with low ≤ (sys_updated_on, sys_id) < high."""

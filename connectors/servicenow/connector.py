@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from connectors.base import Capabilities, Cursor, Page
+from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.mapping import PlatformMapping, merged
 from connectors.servicenow.defaults import DEFAULT
+from connectors.servicenow.deletions import Deletions
 from connectors.servicenow.describing import describe, detect
 from connectors.servicenow.discovery import discover
 from connectors.servicenow.following import Follower
@@ -34,6 +35,7 @@ class ServiceNowConnector:
         self.mapping: PlatformMapping = merged(DEFAULT, config.mapping, connection=config.name)
         self._instance = Instance(config)
         self._lookups = Lookups(self._instance)
+        self._deletions = Deletions(self._instance)
         self._plans: dict[RecordKind, list[Plan]] = {}
         self._looked_up_until: datetime | None = None
         self._mode: Mode | None = None
@@ -58,14 +60,39 @@ class ServiceNowConnector:
         yield from pull(self._instance, self._lookups, self._plans_of(kind), cursor, until=until)
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
-        """The instance's own count of the same rows, hidden ones included."""
-        total = 0
-        for plan in self._plans_of(kind):
-            groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
-            bound = f"sys_updated_on<={stored(until)}"
-            query = "^NQ".join(f"{bound}^{group}" if group else bound for group in groups)
-            total += self._instance.count(plan.source.source, query)
-        return total
+        """The instance's own count of the rows created until then, hidden ones included."""
+        return self._deletions.count(self._plans_of(kind), f"sys_created_on<={stored(until)}")
+
+    def inside_tickets(self) -> Sequence[RecordKind]:
+        """None: every row has a sys_id and a life of its own."""
+        return ()
+
+    def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
+        """What ``sys_audit_delete`` says; read once for all kinds."""
+        every = [plan for one in self.kinds() for plan in self._plans_of(one)]
+        return self._deletions.logged(self._plans_of(kind), every, since=since, until=until)
+
+    def keys(self, kind: RecordKind) -> Keys | None:
+        """All sys_ids of a kind, by a keyset of the primary key."""
+        return self._deletions.keys(self._plans_of(kind))
+
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+        """Those of these sys_ids that the instance counts no more in our tables and filters."""
+        return self._deletions.gone(self._plans_of(kind), ids)
+
+    def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
+        """Breached clocks that began in the span; None where they are read from other columns than the usual ones."""
+        plans = self._plans_of(RecordKind.SLA)
+        usual = {"is_breached": ("has_breached",), "start_at": ("start_time",)}
+        mapped = [(plan.source.fields.get(name), fields) for plan in plans for name, fields in usual.items()]
+        if not plans or any(found is None or found.fields != fields for found, fields in mapped):
+            return None
+        span = f"has_breached=true^start_time>={stored(since)}^start_time<={stored(until)}"
+        return BreachCount(count=self._deletions.count(plans, span), of="rows")
+
+    def traffic(self) -> tuple[int, int]:
+        """Requests and retries of this connector's reader."""
+        return self._instance.reader.requests, self._instance.reader.retries
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Make one write effective exactly once: search its trace, send at most one request, read back."""

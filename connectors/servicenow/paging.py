@@ -68,7 +68,7 @@ class Pager:
         self.position = after
         self.until = until
         self.narrowing = narrowing
-        self.limit = instance.config.rows_per_page
+        self.limit = self.largest = instance.config.rows_per_page
         self._good = 0
 
     def __iter__(self) -> Iterator[Rows]:
@@ -77,7 +77,7 @@ class Pager:
             answer = self._answer(offset, is_asked=is_asked)
             fresh = self._beyond(answer.rows)
             if len(fresh):
-                self.position = self._complete(fresh.key(-1))
+                self.position = self._complete(self._place(fresh))
                 offset, repeats = 0, 0
                 yield fresh
             elif len(answer.rows):
@@ -96,6 +96,14 @@ class Pager:
         """The rows after our position; an instance may repeat a page."""
         at = self.position
         return rows if not len(rows) or not at.sys_id or rows.key(0) > at else rows.beyond(at)
+
+    def _place(self, rows: Rows) -> Position:
+        """The key of the last row."""
+        return rows.key(-1)
+
+    def _query(self) -> str:
+        """What is asked for next."""
+        return query_after(self.position, self.until, self.narrowing)
 
     def _complete(self, position: Position) -> Position:
         if all(position):
@@ -124,11 +132,11 @@ class Pager:
             self._good += 1
             if self._good >= GOOD_PAGES_TO_GROW:
                 self._good = 0
-                self.limit = min(self.instance.config.rows_per_page, self.limit * 2)
+                self.limit = min(self.largest, self.limit * 2)
             return answer
 
     def _request(self, offset: int, limit: int, *, is_asked: bool) -> _Answer:
-        params = parameters(query_after(self.position, self.until, self.narrowing), self.shape.fields, limit)
+        params = parameters(self._query(), self.shape.fields, limit)
         if offset:
             params["sysparm_offset"] = str(offset)
         if is_asked:

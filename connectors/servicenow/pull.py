@@ -46,7 +46,7 @@ def pull(
             instance,
             plan.source.source,
             plan.shape,
-            after=_start(marks.get(plan.key), plan, timedelta(seconds=config.overlap_s)),
+            after=_start(marks.get(plan.key), plan, cursor, timedelta(seconds=config.overlap_s)),
             until=stored(until),
             narrowing=plan.source.filter,
         )
@@ -87,8 +87,11 @@ def _marks(cursor: Cursor | None) -> dict[str, Mark]:
         return {}  # a cursor of an older form: reading everything again changes nothing that is right
 
 
-def _start(mark: Mark | None, plan: Plan, overlap: timedelta) -> Position:
-    at = instant(mark.updated_on) if mark is not None and mark.mapping == plan.digest else None
+def _start(mark: Mark | None, plan: Plan, cursor: Cursor | None, overlap: timedelta) -> Position:
+    if cursor is not None and not cursor.tiebreak:
+        at: datetime | None = cursor.updated_at  # made by hand: from then on, whatever was read before
+    else:
+        at = instant(mark.updated_on) if mark is not None and mark.mapping == plan.digest else None
     return Position(stored(at - overlap)) if at is not None else BEGINNING
 
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from connectors.base import Capabilities, Cursor, Page
+from connectors.base import Capabilities, Cursor, Page, SaysNothingOfDepartures
 from improvement.errors import ConnectionFailed
 from improvement.records import (
     SCHEMAS,
@@ -29,7 +29,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday
 
 
 @dataclass
-class MemoryPlatform:
+class MemoryPlatform(SaysNothingOfDepartures):
     """Weekly tickets with one resolution clock each; ``breach`` gives a scope's share of breaches by week."""
 
     name: str = "snow"

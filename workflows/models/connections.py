@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
+
+if TYPE_CHECKING:
+    from workflows.warehouse import LoadReport
 
 
 class Connection(models.Model):
@@ -16,6 +21,9 @@ class Connection(models.Model):
     capabilities = models.JSONField(default=dict)
     last_pull_as_of = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
+    reconciled = models.JSONField(
+        default=dict
+    )  # kind → when what was last looked at (workflows.steps.departures.Looked)
     restated_until = models.DateTimeField(null=True)  # later data up to here were held against the published reviews
 
     def __str__(self) -> str:
@@ -38,7 +46,13 @@ class PullCursor(models.Model):
 
 
 class PullReport(models.Model):
-    """What one pull of one record kind did."""
+    """What one pull of one record kind did.
+
+    ``restated`` records were counted as done, decided or answered before they changed; ``deleted`` are gone from the
+    platform. ``lag_s`` is from the newest update read to ``as_of``. ``platform_count`` is the platform's own count of
+    the records created until ``as_of``, asked for once a week, beside our ``warehouse_count``. ``notes`` say, a line
+    each, what could not be found out about deletions.
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls")
     kind = models.CharField(max_length=20)
@@ -47,10 +61,16 @@ class PullReport(models.Model):
     new = models.BigIntegerField(default=0)
     changed = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)
+    restated = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
+    deleted = models.BigIntegerField(default=0)
     requests = models.BigIntegerField(default=0)
     retries = models.BigIntegerField(default=0)
     seconds = models.FloatField(default=0)
+    lag_s = models.FloatField(null=True)
+    platform_count = models.BigIntegerField(null=True)
+    warehouse_count = models.BigIntegerField(null=True)
+    notes = models.TextField(blank=True)
     error = models.TextField(blank=True)
 
     class Meta:
@@ -58,6 +78,17 @@ class PullReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.connection_id}/{self.kind} at {self.as_of:%Y-%m-%d}"
+
+    def add(self, loaded: LoadReport, requests: int, retries: int, rejected: int, *, deleted: int) -> None:
+        """Count one more load."""
+        self.read += loaded.read
+        self.new += loaded.new
+        self.changed += loaded.changed
+        self.unchanged += loaded.unchanged
+        self.requests += requests
+        self.retries += retries
+        self.rejected += rejected
+        self.deleted += deleted
 
 
 class RejectedRecord(models.Model):

@@ -1,33 +1,36 @@
 """Pull: stream pages of canonical records from a connection into the warehouse, and remember how far we came.
 
 The warehouse commits first, then cursor and ledger entry in one transaction of the state: a crash in between only
-reads the overlap again, and the upsert makes that free.
+reads the overlap again, and the upsert makes that free. When every kind is read, what is gone from the platform becomes
+a tombstone (:mod:`workflows.steps.departures`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import pyarrow as pa
+import msgspec
+import pyarrow.compute as pc
 import structlog
 from django.conf import settings
 from django.db import transaction
 
-from connectors.ahead import Ahead
 from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows import ledger
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
+from workflows.steps.departures import Departed, Departures, Looked, Schedule, load_page
+from workflows.steps.reading import Reading, cursor_of, gathered
 from workflows.warehouse import Warehouse, Zones
+
+__all__ = ["Progress", "PullResult", "Reading", "pull", "zones"]
 
 log = structlog.get_logger()
 Progress = Callable[[str, RecordKind, int], None]
-PAGES_AHEAD = 2
-LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 
 
 @dataclass(slots=True)
@@ -43,9 +46,19 @@ class PullResult:
         return sum(report.read for report in self.reports)
 
     @property
+    def deleted(self) -> int:
+        """Records found gone from the platform, all kinds."""
+        return sum(report.deleted for report in self.reports)
+
+    @property
     def errors(self) -> list[str]:
         """The message of every kind that could not be pulled."""
         return [report.error for report in self.reports if report.error]
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be found out about deletions, and what to do about it."""
+        return [f"{report.kind}: {line}" for report in self.reports for line in report.notes.splitlines()]
 
     @property
     def missing(self) -> frozenset[RecordKind]:
@@ -62,48 +75,6 @@ def zones() -> Zones:
     return Zones(by_country=dict(settings.REGELKREIS.zones), default=settings.REGELKREIS.default_zone)
 
 
-class Reading:
-    """All that a connector has to deliver up to ``as_of``, read in one other thread from now on, kind after kind.
-
-    So one platform answers while the pages of another are loaded. Close it. The thread knows no database: the cursors
-    are fetched here.
-    """
-
-    def __init__(self, connector: Connector, *, as_of: datetime) -> None:
-        row = Connection.objects.get(name=connector.name)
-        cursors = {kind: _cursor(row, kind) for kind in connector.kinds()}
-        self._delivered = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
-
-    def pages(self, kind: RecordKind) -> Iterator[Page]:
-        """The pages of one kind, or its error; to be asked for in the order of the connector's kinds."""
-        for of_kind, item in self._delivered:
-            if of_kind is not kind:
-                continue  # left over from a kind whose loading failed
-            if isinstance(item, RegelkreisError):
-                raise item
-            if item is None:
-                return
-            yield item
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._delivered.close()
-
-
-def _delivered(
-    connector: Connector, cursors: Mapping[RecordKind, Cursor | None], as_of: datetime
-) -> Iterator[tuple[RecordKind, Page | RegelkreisError | None]]:
-    """Each kind's pages, then its error, or None where it ended well."""
-    for kind, cursor in cursors.items():
-        try:
-            for page in connector.pull(kind, cursor, until=as_of):
-                yield kind, page
-        except RegelkreisError as error:
-            yield kind, error
-        else:
-            yield kind, None
-
-
 def pull(
     connector: Connector,
     warehouse: Warehouse,
@@ -111,117 +82,184 @@ def pull(
     as_of: datetime,
     on_progress: Progress | None = None,
     reading: Reading | None = None,
+    since: datetime | None = None,
+    is_reconciled: bool = False,
 ) -> PullResult:
     """Pull every mapped record kind up to ``as_of`` (aware). One kind's failure does not stop the others.
 
-    ``reading`` is one that began earlier, for the same moment; without it each kind is read when its turn comes.
+    Parameters
+    ----------
+    reading
+        One that began earlier, for the same moment; without it each kind is read when its turn comes.
+    since
+        Read again what was updated since then (aware), or, of a kind never read before, only that.
+    is_reconciled
+        Look for everything that is gone or was rewritten now, also where it is not due.
     """
     row = Connection.objects.get(name=connector.name)
+    run = _Run(connector, warehouse, row, as_of, on_progress)
     result = PullResult(connection=connector.name)
+    never_read = [kind for kind in connector.kinds() if cursor_of(row, kind) is None]
     for kind in connector.kinds():
         report = PullReport(connection=row, kind=kind.value, as_of=as_of)
+        result.reports.append(report)
         try:
-            cursor = _cursor(row, kind)
-            pages = reading.pages(kind) if reading else connector.pull(kind, cursor, until=as_of)
-            _pull_kind(pages, warehouse, row, kind, report, cursor, on_progress)
+            if reading is not None:
+                run.load(kind, report, reading.pages(kind))
+            else:
+                run.read(kind, report, since)
         except RegelkreisError as error:
             report.error = str(error)
             log.warning("pull.failed", connection=connector.name, kind=kind.value, error=str(error))
         report.save()
-        result.reports.append(report)
+    run.look_for_departures(result, never_read, is_forced=is_reconciled)
     row.last_pull_as_of = as_of
     row.last_error = "\n".join(result.errors)
     row.save(update_fields=["last_pull_as_of", "last_error"])
     return result
 
 
-def _pull_kind(
-    pages: Iterator[Page],
-    warehouse: Warehouse,
-    row: Connection,
-    kind: RecordKind,
-    report: PullReport,
-    cursor: Cursor | None,
-    on_progress: Progress | None,
-) -> None:
-    started = time.monotonic()
-    for page in _gathered(pages):
-        loaded = warehouse.load(kind, page.batch, seen_at=report.as_of, zones=zones())
-        report.read += loaded.read
-        report.new += loaded.new
-        report.changed += loaded.changed
-        report.unchanged += loaded.unchanged
-        report.requests += page.requests
-        report.retries += page.retries
-        report.rejected += len(page.rejected)
-        report.seconds = time.monotonic() - started
+@dataclass(slots=True)
+class _Run:
+    """One pull of one connection under way."""
+
+    connector: Connector
+    warehouse: Warehouse
+    row: Connection
+    as_of: datetime
+    on_progress: Progress | None
+
+    def read(self, kind: RecordKind, report: PullReport, since: datetime | None) -> None:
+        """Read a kind from its cursor, or from an earlier instant without moving the cursor until the end."""
+        saved = cursor_of(self.row, kind)
+        if since is None or (saved is not None and saved.updated_at <= since):
+            self.load(kind, report, self.connector.pull(kind, saved, until=self.as_of))
+            return
+        pages = self.connector.pull(kind, Cursor(updated_at=since), until=self.as_of)
+        self.load(kind, report, pages, keeps_cursor=saved is not None)
+
+    def load(self, kind: RecordKind, report: PullReport, pages: Iterator[Page], *, keeps_cursor: bool = False) -> None:
+        """Load pages and count them; the cursor moves on page by page, or not at all."""
+        started = time.monotonic()
+        mark = self.warehouse.change_mark()
+        cursor = cursor_of(self.row, kind)
+        for page in gathered(pages):
+            self._load_page(kind, report, page, cursor, keeps_cursor=keeps_cursor)
+            cursor = page.cursor
+            if self.on_progress is not None:
+                self.on_progress(self.row.name, kind, report.read)
+        if report.changed:
+            report.restated += self.warehouse.restated(kind, self.row.name, after=mark)
+        report.seconds += time.monotonic() - started
+
+    def look_for_departures(self, result: PullResult, never_read: list[RecordKind], *, is_forced: bool) -> None:
+        """What is gone from the platform, kind by kind; only of kinds that were read to their end."""
+        schedule = _schedule(self.row.name)
+        departures = Departures(self.connector, self.warehouse, self.as_of, schedule, is_forced)
+        for report in result.reports:
+            kind = RecordKind(report.kind)
+            if report.error:
+                continue
+            started = time.monotonic()
+            requests, retries = self.connector.traffic()
+            looked = msgspec.convert(self.row.reconciled.get(kind.value, {}), Looked)
+            departed = departures.look(
+                kind,
+                looked,
+                is_new=kind in never_read,
+                read_again=lambda since, kind=kind, report=report: self._read_again(kind, report, since),  # type: ignore[misc]
+            )
+            self._count(report, kind, departed)
+            now = self.connector.traffic()
+            report.requests += now[0] - requests
+            report.retries += now[1] - retries
+            report.seconds += time.monotonic() - started
+            self.row.reconciled[kind.value] = msgspec.to_builtins(looked)
+            with transaction.atomic():
+                report.save()
+                self.row.save(update_fields=["reconciled"])
+                if departed.deleted or departed.revived:
+                    self._note_departures(kind, departed)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _load_page(
+        self, kind: RecordKind, report: PullReport, page: Page, cursor: Cursor | None, *, keeps_cursor: bool
+    ) -> None:
+        loaded = load_page(self.warehouse, page, self.row.name, seen_at=self.as_of, zones=zones())
+        report.add(loaded.report, page.requests, page.retries, len(page.rejected), deleted=loaded.left_out)
+        newest = pc.max(page.batch["updated_at"]).as_py()
+        if newest is not None:
+            lag_s = (self.as_of - newest).total_seconds()
+            report.lag_s = lag_s if report.lag_s is None else min(report.lag_s, lag_s)
         with transaction.atomic():
-            _remember(row, page, report.as_of)
-            if loaded.new or loaded.changed or page.rejected:
+            if not keeps_cursor:
+                PullCursor.objects.update_or_create(
+                    connection=self.row,
+                    kind=kind.value,
+                    defaults={"updated_at": page.cursor.updated_at, "tiebreak": page.cursor.tiebreak},
+                )
+            self._keep_rejected(kind, page)
+            if loaded.report.new or loaded.report.changed or loaded.left_out or page.rejected:
                 ledger.append(
                     "pull.loaded",
-                    subject=f"{row.name}/{kind.value}",
+                    subject=f"{self.row.name}/{kind.value}",
                     actor=ledger.ENGINE,
-                    at=report.as_of,
+                    at=self.as_of,
                     payload={
                         "cursor_from": cursor.updated_at.isoformat() if cursor else "",
                         "cursor_to": page.cursor.updated_at.isoformat(),
-                        "read": loaded.read,
-                        "new": loaded.new,
-                        "changed": loaded.changed,
+                        "read": loaded.report.read,
+                        "new": loaded.report.new,
+                        "changed": loaded.report.changed,
+                        "deleted": loaded.left_out,
                         "rejected": len(page.rejected),
-                        "digest": loaded.digest_sha256,
+                        "digest": loaded.report.digest_sha256,
                     },
                 )
-        cursor = page.cursor
-        if on_progress is not None:
-            on_progress(row.name, kind, report.read)
-    report.seconds = time.monotonic() - started
 
+    def _keep_rejected(self, kind: RecordKind, page: Page) -> None:
+        """Remember what could not be read, and forget what now could."""
+        known = RejectedRecord.objects.filter(connection=self.row, kind=kind.value)
+        if page.batch.num_rows and (waiting := set(known.values_list("record_id", flat=True))):
+            known.filter(record_id__in=waiting & set(page.batch["id"].to_pylist())).delete()
+        for rejected in page.rejected:
+            RejectedRecord.objects.update_or_create(
+                connection=self.row,
+                kind=rejected.kind.value,
+                record_id=rejected.id,
+                defaults={"field": rejected.field, "reason": rejected.reason, "seen_at": self.as_of},
+            )
 
-def _cursor(row: Connection, kind: RecordKind) -> Cursor | None:
-    saved = PullCursor.objects.filter(connection=row, kind=kind.value).first()
-    return Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
+    def _read_again(self, kind: RecordKind, report: PullReport, since: datetime) -> None:
+        pages = self.connector.pull(kind, Cursor(updated_at=since), until=self.as_of)
+        self.load(kind, report, pages, keeps_cursor=True)
 
+    def _count(self, report: PullReport, kind: RecordKind, departed: Departed) -> None:
+        report.deleted += departed.deleted
+        report.notes = "\n".join(departed.notes)
+        if departed.counted is not None:
+            report.platform_count = departed.counted
+            report.warehouse_count = self.warehouse.count(kind, self.row.name)
 
-def _gathered(pages: Iterator[Page]) -> Iterator[Page]:
-    """Small pages as one, so that few loads do; what was read before a failure is still handed on."""
-    held: list[Page] = []
-    try:
-        for page in pages:
-            if held and sum(one.batch.num_rows for one in (*held, page)) > LOAD_ROWS:
-                yield _as_one(held)
-                held = []
-            held.append(page)
-    except RegelkreisError:
-        if held:
-            yield _as_one(held)
-        raise
-    if held:
-        yield _as_one(held)
-
-
-def _as_one(pages: list[Page]) -> Page:
-    return Page(
-        kind=pages[0].kind,
-        batch=pa.concat_tables([page.batch for page in pages]),
-        cursor=pages[-1].cursor,
-        rejected=tuple(rejected for page in pages for rejected in page.rejected),
-        requests=sum(page.requests for page in pages),
-        retries=sum(page.retries for page in pages),
-    )
-
-
-def _remember(row: Connection, page: Page, seen_at: datetime) -> None:
-    PullCursor.objects.update_or_create(
-        connection=row,
-        kind=page.kind.value,
-        defaults={"updated_at": page.cursor.updated_at, "tiebreak": page.cursor.tiebreak},
-    )
-    for rejected in page.rejected:
-        RejectedRecord.objects.update_or_create(
-            connection=row,
-            kind=rejected.kind.value,
-            record_id=rejected.id,
-            defaults={"field": rejected.field, "reason": rejected.reason, "seen_at": seen_at},
+    def _note_departures(self, kind: RecordKind, departed: Departed) -> None:
+        ledger.append(
+            "pull.departed",
+            subject=f"{self.row.name}/{kind.value}",
+            actor=ledger.ENGINE,
+            at=self.as_of,
+            payload={
+                "deleted": departed.deleted,
+                "found": departed.by,
+                "revived": departed.revived,
+                "ids_sha256": departed.ids_sha256,
+            },
         )
+
+
+def _schedule(name: str) -> Schedule:
+    """How often a connection is asked for what is gone."""
+    config = settings.REGELKREIS.connections.get(name)
+    if config is None:
+        return Schedule()
+    return Schedule(config.reconcile_days, config.list_days, config.review_weeks)

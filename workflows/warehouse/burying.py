@@ -129,14 +129,15 @@ class Tombstones:
 
     def _mark(self, kind: RecordKind, condition: str, vanished_at: str, values: Mapping[str, str]) -> None:
         """Set ``vanished_at`` of some records, with an entry in the change log for each."""
+        table = TABLE_OF[kind]
         new = "NULL" if vanished_at == "NULL" else iso_text(vanished_at)
         self._raw.execute(
-            f"INSERT INTO change_log SELECT '{kind.value}', connection, {key_text(kind, TABLE_OF[kind])}, "
-            f"'vanished_at', {iso_text('vanished_at')}, {new}, $seen::TIMESTAMPTZ FROM {TABLE_OF[kind]} WHERE {condition}",
+            f"INSERT INTO change_log SELECT '{kind.value}', connection, {key_text(kind, table)}, 'vanished_at', "
+            f"{iso_text('vanished_at')}, {new}, $seen::TIMESTAMPTZ FROM {table} WHERE {condition}",
             dict(values),
         )
         bound = dict(values) if "$seen" in vanished_at else {"connection": values["connection"]}
-        self._raw.execute(f"UPDATE {TABLE_OF[kind]} SET vanished_at = {vanished_at} WHERE {condition}", bound)
+        self._raw.execute(f"UPDATE {table} SET vanished_at = {vanished_at} WHERE {condition}", bound)
 
     def _lend_again(self, condition: str, connection: str) -> None:
         self._raw.execute(

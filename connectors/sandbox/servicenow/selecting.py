@@ -1,11 +1,13 @@
 """Which rows a query selects, in which order: the instance's little database engine.
 
 Rows lie in the order (sys_updated_on, sys_id). Conditions on these two become bounds found by bisection, so a keyset
-page costs as much as its rows however large the table is. Everything else is tested row by row.
+page costs as much as its rows however large the table is; so does a keyset by sys_id alone. Everything else is tested
+row by row.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
@@ -21,6 +23,7 @@ NATURAL_ORDERS = (
     (Order("sys_updated_on", False),),
     (Order("sys_updated_on", False), Order("sys_id", False)),
 )
+BY_ID = (Order("sys_id", False),)
 Chunk = tuple[Table, list[Row]]
 Bound = tuple[str, str]
 FIRST: Bound = ("", "")
@@ -62,6 +65,8 @@ def select(
     order = tuple(key for key in query.order if instance.get(table, key.field) is not None)
     if len(members) == 1 and order in NATURAL_ORDERS:
         return _natural(instance, members[0], query, asker, offset, limit, count)
+    if len(members) == 1 and order == BY_ID and len(query.groups) <= 1:
+        return _by_id(instance, members[0], query, asker, offset, limit, count)
     return _sorted(instance, members, query, order, asker, offset, limit)
 
 
@@ -87,6 +92,28 @@ def _natural(
         return Selection([(table, found[offset : offset + limit])], len(found), len(found) > offset + limit)
     page = list(islice(_rows(table, spans), offset, offset + limit + 1))
     return Selection([(table, page[:limit])], None, len(page) > limit)
+
+
+def _by_id(
+    instance: Instance, table: Table, query: Query, asker: Asker, offset: int, limit: int, count: bool
+) -> Selection:
+    """In the order of the primary key, from the id on that the query names."""
+    ids, first = table.ids(), 0
+    rest: list[Test] = []
+    for alternatives, test in next(iter(group_tests(instance, table.name, query, asker)), []):
+        only = alternatives[0]
+        if len(alternatives) == 1 and only.field == "sys_id" and only.operator == ">":
+            first = max(first, bisect_right(ids, only.value))
+        elif len(alternatives) > 1 or (only.field, only.operator) != ("sys_id", "ISNOTEMPTY"):
+            rest.append(test)
+    fits = _all(rest)
+    if fits is None:
+        page = [table.rows[id] for id in ids[first + offset : first + offset + limit]]
+        total = len(ids) - first
+    else:
+        found = [row for row in (table.rows[id] for id in ids[first:]) if fits(row)]
+        page, total = found[offset : offset + limit], len(found)
+    return Selection([(table, page)], total if count else None, total > offset + limit)
 
 
 def _sorted(
@@ -201,6 +228,9 @@ def _bounds(alternatives: Alternatives, asker: Asker, instant: str | None) -> tu
     condition = alternatives[0]
     if condition.field == "sys_id" and instant is not None:
         return _id_bounds(condition, instant)
+    if condition.field == "sys_created_on" and condition.operator == "<=":
+        moment = _moment(condition.value, asker)  # nothing was created in the future
+        return (FIRST, LAST) if moment is not None and moment >= moments.stored(int(asker.now.timestamp())) else None
     if condition.field != "sys_updated_on":
         return None
     if condition.operator == "BETWEEN":

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.base import Capabilities, Cursor, Finding, Page, Rejected
+from connectors.base import Capabilities, Cursor, Finding, Keys, Page, Rejected, SaysNothingOfDepartures
 from connectors.config import ConnectionConfig
 from improvement.errors import ConnectionFailed, Place, WriteRefused
 from improvement.records import (
@@ -35,7 +35,7 @@ COLUMNS = {"title": "subject", "description": "text", "owner": "owner", "due": "
 USER = "regelkreis"
 
 
-class TicketDesk:
+class TicketDesk(SaysNothingOfDepartures):
     """One folder as a platform."""
 
     platform = "ticketdesk"
@@ -93,6 +93,16 @@ class TicketDesk:
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         """The platform's own count."""
         return sum(moment(raw["updated"]) <= until for raw in self._tickets())
+
+    def keys(self, kind: RecordKind) -> Keys | None:
+        """Every ticket that is there now, with the platform's own count beside the list."""
+        ids = [raw["id"] for raw in self._tickets()]
+        return Keys(ids=pa.array(ids, pa.string()), counted=len(ids))
+
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+        """Asked for each: a real platform reads the record itself, because a list may be incomplete."""
+        there = {raw["id"] for raw in self._tickets()}
+        return [id for id in ids if id not in there]
 
     def _tickets(self) -> list[dict[str, Any]]:
         try:

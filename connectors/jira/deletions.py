@@ -1,0 +1,135 @@
+"""What is no longer on a Jira: the ids of all that is there, single questions, and breached clocks counted.
+
+Jira keeps no log of deletions that an integration user may read. A list of ids comes from the search index, which may
+lag or be rebuilt, so nothing is gone because a list leaves it out: each issue is asked for by its id, and that answer
+comes from the database. A moved issue has another key and the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from connectors.answers import is_absent
+from connectors.base import BreachCount, Keys
+from connectors.config import ConnectionConfig
+from connectors.http import Reader
+from connectors.jira import instants, paging
+from connectors.jira.plan import Plan
+from connectors.jira.site import Site, ask, who_am_i
+from connectors.jira.wire import TypeValue
+from improvement.errors import ConnectionFailed, Place
+from improvement.records import RecordKind
+
+CLOUD_PAGE = 5_000  # ids alone; any field more, and Cloud gives a hundred
+DATA_CENTER_PAGE = 1_000
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    issuetype: TypeValue | None = None
+
+
+class _Issue(msgspec.Struct, frozen=True):
+    id: str
+    fields: _Fields = _Fields()
+
+
+def keys(reader: Reader, config: ConnectionConfig, site: Site, plan: Plan, kind: RecordKind) -> Keys | None:
+    """The ids of all issues of a kind; None for what is inside issues."""
+    if kind not in plan.by_type or kind not in plan.where:
+        return None
+    who_am_i(reader, config)  # an expired token would silently show fewer issues
+    where = plan.where[kind]
+    before = paging.count(reader, site, where)
+    ids = list(
+        dict.fromkeys(_ids_on_cloud(reader, where) if site.is_cloud else _ids_on_data_center(reader, site, where))
+    )
+    after = paging.count(reader, site, where)
+    who_am_i(reader, config)
+    counted = None if before is None or after is None else min(before, after)
+    return Keys(ids=pa.array(ids, pa.string()), counted=counted, is_estimate=site.is_cloud)
+
+
+def gone(reader: Reader, config: ConnectionConfig, plan: Plan, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+    """Those of these issues that Jira does not have, or has as an issue of a type that is not mapped to this kind.
+
+    Jira answers 404 as well for what it hides, so an anonymous session would find everything gone: who we are is asked
+    before and after.
+    """
+    if not ids:
+        return []
+    who_am_i(reader, config)
+    found = [id for id in ids if not _is_there(reader, plan, kind, id)]
+    who_am_i(reader, config)
+    return found
+
+
+def breaches(reader: Reader, site: Site, plan: Plan, *, since: datetime, until: datetime) -> BreachCount | None:
+    """Issues created in the span of which a clock was ever breached."""
+    if not plan.clocks or RecordKind.SLA not in plan.where:
+        return None
+    first, last = instants.not_after(since, site.zone), instants.after(until, site.zone)
+    ever = " OR ".join(f"{site.fields.clause(clock.field_id)} = everBreached()" for clock in plan.clocks)
+    span = f'updated >= "{first}" AND created >= "{first}" AND created < "{last}"'
+    counted = paging.count(reader, site, f"{plan.where[RecordKind.SLA]} AND {span} AND ({ever})")
+    return None if counted is None else BreachCount(count=counted, of="tickets")
+
+
+def _ids_on_cloud(reader: Reader, where: str) -> Iterator[str]:
+    """By token; a repeated or expired one begins the list again: what was listed was there."""
+    restarts, token, used = 0, "", set[str]()
+    while True:
+        body: dict[str, Any] = {"jql": f"{where} ORDER BY created ASC", "fields": ["id"], "maxResults": CLOUD_PAGE}
+        body |= {"nextPageToken": token} if token else {}
+        try:
+            page = paging.light_page(reader, "/search/jql", json=body)
+        except ConnectionFailed as error:
+            if not token or "token" not in str(error).lower():
+                raise
+            restarts += 1
+            paging.give_up(restarts, "the page token expired", reader)
+            token, used = "", set()
+            continue
+        yield from (issue.id for issue in page.issues)
+        following = page.next_page_token
+        if page.is_last or (not following and page.is_last is None):
+            return
+        if not following:
+            raise _incomplete(reader, "a page that is not the last names no next one")
+        if following in used:
+            restarts += 1
+            paging.give_up(restarts, "a page token was repeated", reader)
+            token, used = "", set()
+            continue
+        token = following
+        used.add(following)
+
+
+def _ids_on_data_center(reader: Reader, site: Site, where: str) -> Iterator[str]:
+    """By slices of update time, as everything else there: offsets skip issues while others change."""
+    search = paging.Search(where=where, fields=("updated",), page_size=DATA_CENTER_PAGE)
+    for page in paging.pages(reader, site, search):
+        yield from page.ids()
+
+
+def _is_there(reader: Reader, plan: Plan, kind: RecordKind, id: str) -> bool:
+    try:
+        issue: _Issue = ask(reader, f"/issue/{id}", _Issue, what=f"issue {id}", params={"fields": "issuetype"})
+    except ConnectionFailed as error:
+        if is_absent(error):
+            return False
+        raise
+    kept = issue.fields.issuetype
+    return kept is None or kept.id in plan.by_type.get(kind, {})
+
+
+def _incomplete(reader: Reader, why: str) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"The list of issue ids is incomplete: {why}.",
+        where=Place(connection=reader.config.name),
+        mend="It is listed again by the next pull; nothing was taken for deleted.",
+    )

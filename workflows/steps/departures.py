@@ -1,0 +1,267 @@
+"""Departures: what is gone from a platform becomes a tombstone, and clocks rewritten without a trace are read again.
+
+The cheap questions come first. A log of deletions is read at every pull. Once a week (``reconcile_days``) the
+platform's own count is held against ours, and its count of breached clocks too; only where they differ in a new way, or
+after ``list_days`` at the latest, all keys are listed, or the clocks of the last ``review_weeks`` read again.
+
+Whatever names a record as gone, it is buried only when the platform, asked for that very record, no longer has it.
+A list that may be incomplete buries nothing and is told in the report with how to mend it. Knows no Django: the
+benches use it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from connectors.base import Connector, Keys, Page
+from improvement.errors import RegelkreisError
+from improvement.records import RecordKind
+from workflows.warehouse import LoadReport, Warehouse, Zones
+
+EARLY = timedelta(hours=12)  # a weekly pull that begins a little before its hour is still the weekly one
+LOG_BEFORE_FIRST = timedelta(days=28)  # how far back the log is read where nothing says how far it was read
+MOST_ASKED = 2_000  # records asked for one by one in one pull; the rest waits for the next
+ESTIMATE_SLACK = 0.01  # an approximate count may be this much above a complete list …
+ESTIMATE_SLACK_ROWS = 5  # … or this many
+MANY = 50  # records
+MOST_OF_ALL = 1 / 3  # of the records that stand; more are not buried without being told to
+
+ReadAgain = Callable[[datetime], None]  # read the SLA records updated since then, whatever the cursor says
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often a platform is asked. See the settings of a connection."""
+
+    reconcile_days: float = 7
+    list_days: float = 91
+    review_weeks: int = 13
+
+
+class Looked(msgspec.Struct, kw_only=True):
+    """When what was last looked at for one kind, and which differences to the platform's counts are known."""
+
+    log_until: datetime | None = None
+    counted_at: datetime | None = None
+    gap: int | None = None  # the platform's count minus ours
+    listed_at: datetime | None = None
+    read_again_at: datetime | None = None
+    breach_gap: int | None = None
+
+
+@dataclass(slots=True)
+class Departed:
+    """What one kind's departures came to in one pull. ``notes`` say what could not be done, why, and what to do."""
+
+    deleted: int = 0
+    revived: int = 0
+    counted: int | None = None
+    by: dict[str, int] = field(default_factory=dict)  # how it was found → how many
+    ids_sha256: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPage:
+    """One page in the warehouse; ``left_out``: parts of its tickets that are there no more, now tombstones."""
+
+    report: LoadReport
+    left_out: int
+
+
+def load_page(warehouse: Warehouse, page: Page, connection: str, *, seen_at: datetime, zones: Zones) -> LoadedPage:
+    """Load a page; where it holds everything of a ticket, what else is known of that ticket is gone."""
+    report = warehouse.load(page.kind, page.batch, seen_at=seen_at, zones=zones)
+    if page.whole_of is None or not len(page.whole_of):
+        return LoadedPage(report, 0)
+    left_out = warehouse.tombstones.bury_left_out(
+        page.kind, connection, page.whole_of, page.batch["id"], seen_at=seen_at
+    )
+    return LoadedPage(report, left_out)
+
+
+@dataclass(slots=True)
+class Departures:
+    """One pull's look at what is gone. ``is_forced``: a person asked for it, so everything is looked at now."""
+
+    connector: Connector
+    warehouse: Warehouse
+    as_of: datetime
+    schedule: Schedule = Schedule()
+    is_forced: bool = False
+
+    def look(self, kind: RecordKind, looked: Looked, *, is_new: bool, read_again: ReadAgain) -> Departed:
+        """Everything that is due for one kind; ``looked`` moves on. ``is_new``: this pull began at the beginning.
+
+        Raises nothing of the platform's: a question it does not answer is told and asked again by the next pull.
+        """
+        departed = Departed()
+        questions: list[Callable[[], None]]
+        if kind in self.connector.inside_tickets():
+            questions = [lambda: self._with_tickets(kind, departed)]
+        else:
+            questions = [
+                lambda: self._by_log(kind, looked, departed, is_new=is_new),
+                lambda: self._by_count(kind, looked, departed, is_new=is_new),
+            ]
+        if kind is RecordKind.SLA:
+            questions.append(lambda: self._rewritten(looked, departed, read_again, is_new=is_new))
+        for question in questions:
+            try:
+                question()
+            except RegelkreisError as error:
+                departed.notes.append(f"Not looked for everything that is gone: {error}")
+        return departed
+
+    # --- what is gone -----------------------------------------------------------------------------------------
+
+    def _with_tickets(self, kind: RecordKind, departed: Departed) -> None:
+        count = self.warehouse.tombstones.bury_parts(kind, self.connector.name, seen_at=self.as_of)
+        self._add(departed, "with their ticket", count)
+
+    def _by_log(self, kind: RecordKind, looked: Looked, departed: Departed, *, is_new: bool) -> None:
+        if is_new:  # whatever was deleted before was never read
+            looked.log_until = self.as_of
+            return
+        since = looked.log_until or self.as_of - LOG_BEFORE_FIRST
+        if since > self.as_of:
+            return
+        log = self.connector.deleted(kind, since=since, until=self.as_of)
+        if log is None:
+            return
+        if log.problem:
+            departed.notes.append(f"The log of deletions tells nothing: {log.problem}. {log.mend}")
+            return
+        named = self.warehouse.tombstones.live(kind, self.connector.name, log.ids)
+        self._bury_confirmed(kind, named[:MOST_ASKED], departed, "by the log")
+        if len(named) <= MOST_ASKED:
+            looked.log_until = self.as_of
+
+    def _by_count(self, kind: RecordKind, looked: Looked, departed: Departed, *, is_new: bool) -> None:
+        if not self._is_due(looked.counted_at, self.schedule.reconcile_days):
+            return
+        departed.counted = self.connector.count(kind, until=self.as_of)
+        gap = self._gap(kind, departed)
+        if is_new and (gap is None or gap >= 0):  # all there was has just been read
+            looked.listed_at, looked.gap = self.as_of, gap
+        elif self._must_list(looked, gap):
+            if self._by_list(kind, departed):
+                looked.listed_at = self.as_of
+            looked.gap = self._gap(kind, departed)
+        looked.counted_at = self.as_of
+
+    def _must_list(self, looked: Looked, gap: int | None) -> bool:
+        """Whether the count says that more is gone than is known, or cannot say, or the last list is too old.
+
+        The known difference (records hidden from us, or unreadable) may grow without a list: what was created while we
+        read is not here yet. Anything gone makes it smaller.
+        """
+        is_more_gone = gap is None or looked.gap is None or gap < looked.gap
+        return is_more_gone or self._is_due(looked.listed_at, self.schedule.list_days)
+
+    def _by_list(self, kind: RecordKind, departed: Departed) -> bool:
+        """Bury what a list of all keys leaves out; False where the list cannot be trusted or there is too much."""
+        keys = self.connector.keys(kind)
+        if keys is None:
+            return True
+        stones, name = self.warehouse.tombstones, self.connector.name
+        standing = self.warehouse.count(kind, name)
+        refusal = _why_not(keys, standing)
+        if refusal:
+            departed.notes.append(f"{refusal} Nothing was taken for deleted.")
+            return False
+        back = stones.returned(kind, name, keys.ids)
+        departed.revived += stones.revive(kind, name, back, self.connector.inside_tickets(), seen_at=self.as_of)
+        if back:
+            departed.notes.append(
+                f"{len(back)} records that were taken for gone are there again, with their last values; "
+                f"`regelkreis pull {name} --since DATE` reads what changed meanwhile."
+            )
+        left_out = stones.unlisted(kind, name, keys.ids)
+        if len(left_out) > max(MANY, standing * MOST_OF_ALL) and not self.is_forced:
+            departed.notes.append(
+                f"The platform lists {len(keys.ids):,} keys, without {len(left_out):,} of our {standing:,} records: a "
+                "right that was taken away, a narrower filter, or a large archive run? Nothing was taken for deleted. "
+                f"If they are really gone, run `regelkreis pull {name} --reconcile`."
+            )
+            return False
+        self._bury_confirmed(kind, left_out[:MOST_ASKED], departed, "by the list of keys")
+        if len(left_out) > MOST_ASKED:
+            departed.notes.append(f"{len(left_out) - MOST_ASKED:,} more are asked for by the next pull.")
+            return False
+        return True
+
+    def _bury_confirmed(self, kind: RecordKind, named: list[str], departed: Departed, found: str) -> None:
+        """Only what the platform no longer has when it is asked for that very record."""
+        if not named:
+            return
+        gone = self.connector.gone(kind, named)
+        count = self.warehouse.tombstones.bury(kind, self.connector.name, gone, seen_at=self.as_of)
+        self._add(departed, found, count)
+        departed.ids_sha256 = hashlib.sha256("\n".join([departed.ids_sha256, *sorted(gone)]).encode()).hexdigest()
+        if len(gone) < len(named):
+            departed.notes.append(
+                f"{len(named) - len(gone):,} records are gone {found}, but there when asked for (restored, hidden from "
+                "us, or a search index that lags): they were kept."
+            )
+
+    def _gap(self, kind: RecordKind, departed: Departed) -> int | None:
+        if departed.counted is None:
+            return None
+        return departed.counted - self.warehouse.count(kind, self.connector.name)
+
+    # --- clocks that were rewritten ---------------------------------------------------------------------------
+
+    def _rewritten(self, looked: Looked, departed: Departed, read_again: ReadAgain, *, is_new: bool) -> None:
+        """Read the clocks of the review window again where the platform counts other breaches than we do."""
+        if not self._is_due(looked.read_again_at, self.schedule.reconcile_days):
+            return
+        since = (self.as_of - timedelta(weeks=self.schedule.review_weeks)).replace(minute=0, second=0, microsecond=0)
+        if not is_new:
+            gap = self._breach_gap(since)
+            if self.is_forced or gap is None or gap not in (0, looked.breach_gap):
+                read_again(since)
+                looked.breach_gap = self._breach_gap(since)
+        looked.read_again_at = self.as_of
+
+    def _breach_gap(self, since: datetime) -> int | None:
+        theirs = self.connector.breaches(since=since, until=self.as_of)
+        if theirs is None:
+            return None
+        stones = self.warehouse.tombstones
+        return theirs.count - stones.breached(self.connector.name, theirs.of, since=since, until=self.as_of)
+
+    # --- in common --------------------------------------------------------------------------------------------
+
+    def _is_due(self, last: datetime | None, days: float) -> bool:
+        return self.is_forced or last is None or self.as_of - last >= timedelta(days=days) - EARLY
+
+    def _add(self, departed: Departed, found: str, count: int) -> None:
+        if count:
+            departed.deleted += count
+            departed.by[found] = departed.by.get(found, 0) + count
+
+
+def _why_not(keys: Keys, standing: int) -> str:
+    """Why a list of keys may be incomplete; "" where it is to be trusted."""
+    listed = len(keys.ids)
+    if not listed and standing:
+        return (
+            f"The platform lists no key at all where {standing:,} records stand: is the integration user still allowed "
+            "to read them? `regelkreis doctor` tells."
+        )
+    if keys.counted is None:
+        return ""
+    slack = max(ESTIMATE_SLACK_ROWS, keys.counted * ESTIMATE_SLACK) if keys.is_estimate else 0
+    if keys.counted - listed > slack:
+        return (
+            f"The platform counts {keys.counted:,} records and lists {listed:,} of them: the others are hidden from "
+            "us, or the list was cut short. Let the integration user see every record of the mapped tables, or read "
+            "the log of deletions."
+        )
+    return ""
