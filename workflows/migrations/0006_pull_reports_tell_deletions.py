@@ -37,6 +37,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='pullreport',
+            name='reasons',
+            field=models.JSONField(default=dict),
+        ),
+        migrations.AddField(
+            model_name='pullreport',
             name='restated',
             field=models.BigIntegerField(default=0),
         ),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 if TYPE_CHECKING:
+    from connectors.base import Page
     from workflows.warehouse import LoadReport
+
+LONGEST_REASON = 200
+MOST_REASONS = 20  # different ones in one report; every single record is kept with its own as RejectedRecord
 
 
 class Connection(models.Model):
@@ -48,10 +52,11 @@ class PullCursor(models.Model):
 class PullReport(models.Model):
     """What one pull of one record kind did.
 
-    ``restated`` records were counted as done, decided or answered before they changed; ``deleted`` are gone from the
-    platform. ``lag_s`` is from the newest update read to ``as_of``. ``platform_count`` is the platform's own count of
-    the records created until ``as_of``, asked for once a week, beside our ``warehouse_count``. ``notes`` say, a line
-    each, what could not be found out about deletions.
+    ``restated`` records were counted as done, decided or answered before they changed. ``reasons`` of what was
+    rejected: “field: reason” → how many. ``deleted`` are gone from the platform. ``lag_s`` is from the newest update
+    read to ``as_of``. ``platform_count`` is the platform's own count of the records created until ``as_of``, beside
+    our ``warehouse_count``; a cycle asks for it once a week. ``notes`` say, a line each, what could not be found out
+    about deletions.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls")
@@ -67,6 +72,7 @@ class PullReport(models.Model):
     requests = models.BigIntegerField(default=0)
     retries = models.BigIntegerField(default=0)
     seconds = models.FloatField(default=0)
+    reasons = models.JSONField(default=dict)
     lag_s = models.FloatField(null=True)
     platform_count = models.BigIntegerField(null=True)
     warehouse_count = models.BigIntegerField(null=True)
@@ -79,16 +85,44 @@ class PullReport(models.Model):
     def __str__(self) -> str:
         return f"{self.connection_id}/{self.kind} at {self.as_of:%Y-%m-%d}"
 
-    def add(self, loaded: LoadReport, requests: int, retries: int, rejected: int, *, deleted: int) -> None:
-        """Count one more load."""
+    def as_dict(self) -> dict[str, Any]:
+        """The report as one JSON-ready object."""
+        return {
+            "connection": self.connection_id,
+            "kind": self.kind,
+            "as_of": self.as_of.isoformat(),
+            "read": self.read,
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "restated": self.restated,
+            "rejected": self.rejected,
+            "reasons": dict(self.reasons),
+            "deleted": self.deleted,
+            "platform_count": self.platform_count,
+            "warehouse_count": self.warehouse_count,
+            "lag_s": None if self.lag_s is None else round(self.lag_s),
+            "requests": self.requests,
+            "retries": self.retries,
+            "seconds": round(self.seconds, 1),
+            "notes": self.notes.splitlines(),
+            "error": self.error,
+        }
+
+    def add(self, loaded: LoadReport, page: Page, *, deleted: int) -> None:
+        """Count one more load of one more page."""
         self.read += loaded.read
         self.new += loaded.new
         self.changed += loaded.changed
         self.unchanged += loaded.unchanged
-        self.requests += requests
-        self.retries += retries
-        self.rejected += rejected
         self.deleted += deleted
+        self.requests += page.requests
+        self.retries += page.retries
+        self.rejected += len(page.rejected)
+        for rejected in page.rejected:
+            text = f"{rejected.field}: {rejected.reason}"[:LONGEST_REASON]
+            if text in self.reasons or len(self.reasons) < MOST_REASONS:
+                self.reasons[text] = self.reasons.get(text, 0) + 1
 
 
 class RejectedRecord(models.Model):
