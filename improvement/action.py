@@ -33,6 +33,7 @@ class Event(StrEnum):
     LAPSE = "lapse"
     START = "start"
     GO_LIVE = "go_live"
+    CORRECT_GOLIVE = "correct_golive"
     FINAL_LOOK = "final_look"
     STANDARDISE = "standardise"
     STOP = "stop"
@@ -98,6 +99,7 @@ class ActionFacts:
     approved_at: datetime | None = None  # UTC; kept by the caller, the machine knows days only
     frozen_on: date | None = None
     implemented_on: date | None = None
+    has_looked: bool = False  # a look of the present cycle was computed
     first_implemented_on: date | None = None  # of the first cycle, once the action was adjusted
     trigger_last: date | None = None  # the Sunday that ends the trigger window
     cycle_no: int = 1

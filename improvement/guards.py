@@ -97,8 +97,15 @@ def golive_is_dated(facts: ActionFacts, call: Call) -> list[str]:
 
 
 def is_not_live(facts: ActionFacts, call: Call) -> list[str]:
-    """The first go-live date of a cycle stays; a correction is an entry of its own."""
+    """The first go-live date of a cycle stays; a correction is an event of its own."""
     return [f"it is live since {facts.implemented_on}"] if facts.implemented_on is not None else []
+
+
+def is_another_day(facts: ActionFacts, call: Call) -> list[str]:
+    """Only a go-live that was reported can be corrected, and to another day."""
+    if facts.implemented_on is None:
+        return ["no go-live was reported yet: there is nothing to correct"]
+    return [f"it is live since {facts.implemented_on}"] if call.implemented_on == facts.implemented_on else []
 
 
 def has_verdict(facts: ActionFacts, call: Call) -> list[str]:

@@ -35,6 +35,7 @@ from improvement.guards import (
     has_slipped,
     has_verdict,
     is_acknowledged,
+    is_another_day,
     is_approved,
     is_not_frozen,
     is_not_live,
@@ -85,6 +86,20 @@ def _approve(facts: ActionFacts, call: Call) -> ActionFacts:
 def _go_live(facts: ActionFacts, call: Call) -> ActionFacts:
     # Reported before approval or during a hold it is a fact and kept; approval or resuming moves it on.
     return _to_checking_once_live(replace(facts, implemented_on=call.implemented_on))
+
+
+def _correct_golive(facts: ActionFacts, call: Call) -> ActionFacts:
+    """The day as it really was; before any look lateness is asked anew.
+
+    After a look it is late: whoever has seen a result could choose the day by it. An earlier cycle's lateness stays.
+    """
+    moved = replace(facts, implemented_on=call.implemented_on)
+    if facts.has_looked:
+        return replace(moved, is_late=True)
+    if facts.frozen_on is None or call.implemented_on is None or not facts.is_approved:
+        return moved
+    is_from_before = facts.is_late and facts.cycle_no > 1
+    return replace(moved, is_late=is_from_before or _is_late(facts.frozen_on, call.implemented_on))
 
 
 def _to_checking_once_live(facts: ActionFacts) -> ActionFacts:
@@ -176,6 +191,7 @@ OWNER_OR_PLATFORM = (Who.OWNER, Who.PLATFORM)
 TO_SUBMIT = (plan_is_complete, goal_is_sound, goal_is_detectable)
 TO_APPROVE = (is_not_frozen, approver_is_not_owner, golive_is_still_possible)
 TO_GO_LIVE = (golive_is_dated, is_not_live)
+TO_CORRECT = (is_another_day, golive_is_dated, has_reason)
 TO_ACT = (has_verdict, late_is_not_improved)
 TO_ACT_AGAIN = (has_verdict, verdict_is_bad)
 TO_SLIP = (is_approved, is_not_live, has_slipped)
@@ -187,6 +203,7 @@ TABLE: tuple[Row, ...] = (
     Row(Event.LAPSE, _from(PL), None, PLATFORM_ONLY, (is_not_frozen,)),
     Row(Event.START, _from(PL), D, OWNER_OR_PLATFORM, (is_approved,)),
     Row(Event.GO_LIVE, _from(P, PL, D), None, OWNER_OR_PLATFORM, TO_GO_LIVE, _go_live, through_hold=True),
+    Row(Event.CORRECT_GOLIVE, _from(P, PL, C), None, OWNER, TO_CORRECT, _correct_golive, through_hold=True),
     Row(Event.FINAL_LOOK, _from(C), None, ENGINE_ONLY, TO_ACT, _take_verdict, through_hold=True),
     Row(Event.STANDARDISE, _from(A), S, OWNER, (verdict_is_good,)),
     Row(Event.STOP, _from(A), State.CLOSED, OWNER, (has_reason,)),
@@ -245,7 +262,7 @@ def transition(
     today
         The scope's local date, which decides what is late.
     implemented_on
-        The local day of the go-live (``GO_LIVE``).
+        The local day of the go-live (``GO_LIVE``, ``CORRECT_GOLIVE``).
     verdict
         What the look found (``FINAL_LOOK``, ``BAD_SUSTAINING_LOOK``), as text of ``improvement.check.Verdict``.
     acknowledged_by
@@ -288,6 +305,9 @@ def _entries(before: ActionFacts, after: ActionFacts, call: Call) -> tuple[Entry
         entries.append(Entry("approval.lapsed", {"plan_version": before.plan_version}))
     if call.event is Event.GO_LIVE and not before.is_approved:
         entries.append(Entry("golive.unapproved", {"implemented_on": str(call.implemented_on)}))
+    if call.event is Event.CORRECT_GOLIVE:
+        days = {"from": str(before.implemented_on), "to": str(after.implemented_on)}
+        entries.append(Entry("golive.corrected", {**days, "is_late": after.is_late}))
     if after.is_late and not before.is_late:
         entries.append(Entry("action.late", {"frozen_on": str(after.frozen_on), "live": str(after.implemented_on)}))
     if call.event in (Event.SLIP, Event.REAPPROVE):

@@ -24,6 +24,7 @@ __all__ = [
     "approve",
     "assign",
     "cancel",
+    "correct_golive",
     "decide",
     "find",
     "follow_up",
@@ -139,6 +140,11 @@ def start(actor: Person, code: str, *, at: datetime) -> Action:
 def golive(actor: Person, code: str, *, at: datetime, on: date, ref: str = "") -> Action:
     """Say on which local day the change went live, and with which change or task."""
     return _owner_event(actor, code, Event.GO_LIVE, at=at, on=on, ref=ref)
+
+
+def correct_golive(actor: Person, code: str, *, at: datetime, on: date, reason: str, ref: str = "") -> Action:
+    """Correct the day on which the change went live; both days and the reason stay on record."""
+    return _owner_event(actor, code, Event.CORRECT_GOLIVE, at=at, on=on, reason=reason, ref=ref)
 
 
 def hold(actor: Person, code: str, *, at: datetime, reason: str) -> Action:

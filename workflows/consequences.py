@@ -104,6 +104,15 @@ def _go_live(moving: Move) -> None:
         _schedule_looks(moving)
 
 
+def _correct_golive(moving: Move) -> None:
+    """Looks still to come move with the day; what was computed stays on record as it was read."""
+    _go_live(moving)
+    action = moving.action
+    for look in action.looks.filter(cycle_no=action.cycle_no, computed_at__isnull=True, is_dropped=False):
+        look.due_at = planning.due_at(action, look.plan, look.week_no)
+        look.save(update_fields=["due_at"])
+
+
 def _schedule_looks(moving: Move) -> None:
     action = moving.action
     plan = current_plan(action)
@@ -201,6 +210,7 @@ CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
     Event.APPROVE: (_freeze_plan,),
     Event.LAPSE: (_ask_again,),
     Event.GO_LIVE: (_go_live,),
+    Event.CORRECT_GOLIVE: (_correct_golive,),
     Event.STANDARDISE: (_schedule_sustaining,),
     Event.STOP: (_close,),
     Event.ADJUST: (_drop_looks, _forget_change),

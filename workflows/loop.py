@@ -49,6 +49,7 @@ def facts_of(action: Action) -> ActionFacts:
         if frozen and plan is not None and plan.frozen_at
         else None,
         implemented_on=action.implemented_on,
+        has_looked=action.implemented_on is not None and _has_looked(action),
         trigger_last=planning.trigger_last_day(action),
         cycle_no=action.cycle_no,
         plan_version=plan.version if plan is not None else 0,
@@ -58,6 +59,10 @@ def facts_of(action: Action) -> ActionFacts:
         is_overridden=action.is_overridden,
         may_approve_own=settings.REGELKREIS.allow_own_approval,
     )
+
+
+def _has_looked(action: Action) -> bool:
+    return action.looks.filter(cycle_no=action.cycle_no, computed_at__isnull=False).exists()
 
 
 def move(

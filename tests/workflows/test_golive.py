@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from improvement.errors import GuardRefused
-from tests.workflows.build import GOLIVE, OPENED, an_action, an_approver, an_owner, planned
-from workflows import commands, loop
+from tests.workflows.build import GOLIVE, OPENED, an_action, an_approver, an_owner, live, looked, planned
+from workflows import commands, ledger, loop
 from workflows.models import Action, LedgerEntry, LookKind, Person
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +113,76 @@ def test_a_go_live_lies_after_the_trigger_window_and_not_in_the_future(olga: Per
     for day, reason in ((date(2025, 8, 17), "trigger window"), (GOLIVE, "in the future")):
         with pytest.raises(GuardRefused, match=reason):
             commands.golive(olga, action.code, at=OPENED + timedelta(days=1), on=day)
+
+
+def corrected(olga: Person, action: Action, on: date, *, at: datetime) -> Action:
+    return commands.correct_golive(olga, action.code, at=at, on=on, reason="A typing error.")
+
+
+def test_a_wrong_go_live_is_corrected_and_both_days_stay_on_record(olga: Person, paul: Person) -> None:
+    action = planned(an_action(olga))
+    commands.approve(paul, action.code, at=OPENED)
+    commands.golive(olga, action.code, at=noon(GOLIVE), on=GOLIVE, ref="CHG1")
+    before = [look.due_at for look in action.looks.order_by("week_no")]
+    monday = GOLIVE - timedelta(weeks=1)
+    action = corrected(olga, action, monday, at=noon(GOLIVE) + timedelta(days=1))
+    assert (action.state, action.implemented_on, action.implemented_ref) == ("checking", monday, "CHG1")
+    assert [look.due_at for look in action.looks.order_by("week_no")] == [due - timedelta(weeks=1) for due in before]
+    assert [windows["after"]["from"] for windows in shifts(action)] == [GOLIVE.isoformat(), monday.isoformat()]
+    entry = LedgerEntry.objects.get(type="golive.corrected", subject=action.code)
+    assert json.loads(bytes(entry.data))["payload"] == {
+        "from": GOLIVE.isoformat(), "to": monday.isoformat(), "is_late": False
+    }  # fmt: skip
+    step = action.transitions.get(event="correct_golive")
+    assert (step.actor, step.note) == (olga.uid, "A typing error.")
+    assert ledger.verify().failures == []
+
+
+def test_a_correction_asks_for_lateness_anew(olga: Person, paul: Person) -> None:
+    action = planned(an_action(olga))
+    commands.approve(paul, action.code, at=OPENED + timedelta(days=1))
+    commands.golive(olga, action.code, at=noon(GOLIVE), on=OPENED.date())
+    action.refresh_from_db()
+    assert action.is_late
+    action = corrected(olga, action, GOLIVE, at=noon(GOLIVE) + timedelta(days=1))
+    assert not action.is_late
+    assert corrected(olga, action, OPENED.date(), at=noon(GOLIVE) + timedelta(days=2)).is_late
+
+
+def test_who_has_seen_a_look_cannot_choose_the_day_by_it(olga: Person, paul: Person) -> None:
+    action = live(an_action(olga), paul)
+    looked(action, kind=LookKind.LOOK)
+    action = corrected(olga, action, GOLIVE - timedelta(weeks=2), at=noon(date(2025, 11, 3)))
+    assert action.is_late
+    first, second, _ = action.looks.order_by("week_no")
+    assert (first.computed_at is not None, second.due_at.date()) == (True, date(2025, 10, 27))
+    assert LedgerEntry.objects.filter(type="action.late").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("on", "reason", "refused"),
+    [
+        (GOLIVE, "A typing error.", "it is live since 2025-09-15"),
+        (GOLIVE + timedelta(weeks=9), "A typing error.", "in the future"),
+        (date(2025, 8, 17), "A typing error.", "trigger window"),
+        (GOLIVE - timedelta(weeks=1), " ", "a reason is missing"),
+    ],
+)
+def test_a_correction_keeps_the_guards_of_a_go_live(
+    olga: Person, paul: Person, on: date, reason: str, refused: str
+) -> None:
+    action = live(an_action(olga), paul)
+    with pytest.raises(GuardRefused, match=refused):
+        commands.correct_golive(olga, action.code, at=noon(GOLIVE) + timedelta(days=1), on=on, reason=reason)
+
+
+def test_what_is_not_live_or_has_a_verdict_is_not_corrected(olga: Person, paul: Person) -> None:
+    action = planned(an_action(olga))
+    with pytest.raises(GuardRefused, match="no go-live was reported yet"):
+        corrected(olga, action, GOLIVE, at=noon(GOLIVE))
+    commands.approve(paul, action.code, at=OPENED)
+    commands.golive(olga, action.code, at=noon(GOLIVE), on=GOLIVE)
+    for kind in (LookKind.LOOK, LookKind.LOOK, LookKind.FINAL):
+        looked(action, kind=kind)
+    with pytest.raises(GuardRefused, match="it is acting"):
+        corrected(olga, action, GOLIVE - timedelta(weeks=1), at=noon(date(2026, 3, 2)))

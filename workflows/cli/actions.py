@@ -197,6 +197,23 @@ def golive(
     report(commands.golive(actor(), code, at=moment(as_of), on=day(on), ref=ref), as_json)
 
 
+@group.command(name="correct-golive")
+def correct_golive(
+    code: Code,
+    on: Annotated[str, typer.Option(help="The local day it really went live.")],
+    reason: Reason,
+    ref: Annotated[str, typer.Option(help="The change or task it went live with, if that was wrong too.")] = "",
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Correct a wrong go-live day. Both days stay on record; after a look the action counts as late."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.correct_golive(actor(), code, at=moment(as_of), on=day(on), reason=reason, ref=ref), as_json)
+
+
 @group.command()
 def decide(
     code: Code,
@@ -299,6 +316,140 @@ def reapprove(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = Fa
     from workflows.cli.output import report
 
     report(commands.reapprove(actor(), code, at=moment(as_of), reason=reason), as_json)
+
+
+@group.command()
+def decide(
+    code: Code,
+    decision: Annotated[str, typer.Argument(help="standardise, adjust or stop.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; needed to stop.")] = "",
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Decide after the verdict."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.decide(actor(), code, decision, at=moment(as_of), reason=reason), as_json)
+
+
+@group.command()
+def acknowledge(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Say that you have seen the sustaining looks."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.acknowledge(actor(), code, at=moment(as_of)), as_json)
+
+
+@group.command()
+def override(
+    code: Code,
+    reason: Annotated[str, typer.Option("--reason", help="Why the verdict is wrong; the first person gives it.")] = "",
+    is_second: Annotated[
+        bool, typer.Option("--second", help="Agree to the reason given, as the second person, an approver.")
+    ] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Overrule a verdict: two people, one reason. The verdict stays on record beside it."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report, say
+
+    if is_second:
+        action = commands.second_override(actor(), code, at=moment(as_of))
+    else:
+        action = commands.override(actor(), code, at=moment(as_of), reason=reason)
+        say(f"A second person, an approver, has to agree: `regelkreis actions override {action.code} --second`.")
+    report(action, as_json)
+
+
+@group.command()
+def assign(
+    code: Code,
+    name: Annotated[str, typer.Argument(help="The user who becomes its owner.")],
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Give an action an owner, or another one."""
+    start()
+    from workflows import access, commands
+    from workflows.cli.output import report
+
+    report(commands.assign(actor(), code, access.person_named(name), at=moment(as_of)), as_json)
+
+
+@group.command()
+def hold(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Put the action on hold."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.hold(actor(), code, at=moment(as_of), reason=reason), as_json)
+
+
+@group.command()
+def resume(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Take the action off hold."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.resume(actor(), code, at=moment(as_of), reason=reason), as_json)
+
+
+@group.command()
+def cancel(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Give the action up before it has a verdict."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.cancel(actor(), code, at=moment(as_of), reason=reason), as_json)
+
+
+@group.command()
+def reapprove(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Change an approved plan: a new version has to be approved."""
+    start()
+    from workflows import commands
+    from workflows.cli.output import report
+
+    report(commands.reapprove(actor(), code, at=moment(as_of), reason=reason), as_json)
+
+
+@group.command(name="mark-change")
+def mark_change(
+    code: Code,
+    number: Annotated[str, typer.Argument(help="The change, as the platform names it, like CHG0042.")],
+    on: Annotated[str | None, typer.Option(help="The local day it went live.")] = None,
+    reason: Annotated[str, typer.Option(help="What it did to these figures.")] = "",
+    is_for_scope: Annotated[
+        bool, typer.Option("--scope", help="It holds for every action on this scope, not for this one alone.")
+    ] = False,
+    is_taken_back: Annotated[bool, typer.Option("--take-back", help="Take your own mark back.")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Mark a change that may have moved the figures too: the check then does not credit the action alone."""
+    start()
+    from improvement.errors import InputError
+    from workflows import commands
+    from workflows.cli.output import report
+
+    if is_taken_back:
+        report(commands.take_back_change(actor(), code, at=moment(as_of), number=number), as_json)
+        return
+    if on is None:
+        raise InputError("A mark says when the change went live.", mend="Add --on DATE.")
+    action = commands.mark_change(
+        actor(), code, at=moment(as_of), number=number, on=day(on), reason=reason, is_for_scope=is_for_scope
+    )
+    report(action, as_json)
 
 
 @group.command()

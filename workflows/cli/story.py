@@ -18,6 +18,7 @@ COMMANDS = {
     Event.REJECT: "reject --reason …",
     Event.START: "start",
     Event.GO_LIVE: "golive --on DATE",
+    Event.CORRECT_GOLIVE: "correct-golive --on DATE --reason …",
     Event.STANDARDISE: "decide standardise",
     Event.STOP: "decide stop --reason …",
     Event.ADJUST: "decide adjust",
@@ -121,7 +122,8 @@ def _history(action: Action) -> list[tuple[Any, ...]]:
 
 
 def _possible(action: Action) -> list[tuple[Any, ...]]:
-    events = pdca.allowed(loop.facts_of(action))
+    impossible = Event.CORRECT_GOLIVE if action.implemented_on is None else Event.GO_LIVE
+    events = [event for event in pdca.allowed(loop.facts_of(action)) if event is not impossible]
     words = [COMMANDS[event] for event in events if event in COMMANDS]
     if action.state == "proposed":
         words = ["plan --hypothesis … --golive DATE [--goal …]", *words]

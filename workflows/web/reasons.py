@@ -45,6 +45,7 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("%(day)s is not after the go-live of the cycle before, %(first)s"),
     _("%(day)s is in the future"),
     _("it is live since %(day)s"),
+    _("no go-live was reported yet: there is nothing to correct"),
     _("the verdict of the look is missing"),
     _("a late action cannot be improved, only improved, not attributable"),
     _("the verdict is %(verdict)s: only improved or recovered can be standardised"),

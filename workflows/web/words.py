@@ -46,6 +46,7 @@ EVENTS: Words = {
     "lapse": _("approval lapsed"),
     "start": _("work started"),
     "go_live": _("went live"),
+    "correct_golive": _("go-live corrected"),
     "final_look": _("final look computed"),
     "standardise": _("decided: make it the standard"),
     "stop": _("decided: stop"),

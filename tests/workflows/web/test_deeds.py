@@ -180,6 +180,21 @@ def test_go_live_is_reported_with_its_day(stage: Stage, as_person: Visit) -> Non
     assert state(stage, "planned") == "checking"
 
 
+def test_a_wrong_go_live_is_corrected_with_a_reason(stage: Stage, as_person: Visit) -> None:
+    olga, german = as_person("olga"), as_person("olga", "de")
+    assert "Go-live berichtigen" in german.get(f"/actions/{stage.code('checking')}/").content.decode()
+    assert do(olga, stage, "checking", "correct_golive", on="2025-09-01")[0] == 422  # without a reason
+    status, page = do(german, stage, "proposed", "correct_golive", on="2025-09-01", reason="x")
+    assert status == 422
+    assert "noch kein Go-live gemeldet" in page
+    status, page = do(olga, stage, "checking", "correct_golive", on="2025-09-01", ref="CHG8", reason="Mistyped.")
+    assert status == 302
+    assert "go-live corrected" in page
+    assert "Mistyped." in page
+    action = Action.objects.get(pk=stage.actions["checking"].pk)
+    assert (str(action.implemented_on), action.implemented_ref) == ("2025-09-01", "CHG8")
+
+
 def test_a_deed_is_a_post_with_a_token(stage: Stage, as_person: Visit) -> None:
     address = f"/actions/{stage.code('improved')}/decide/"
     assert as_person("olga").get(address).status_code == 405
@@ -205,7 +220,7 @@ def test_offers_follow_the_state(stage: Stage, as_person: Visit) -> None:
     held = {
         "proposed": {"plan", "submit", "golive", "assign", "task", "hold", "cancel"},
         "planned": {"plan", "assign", "task", "hold", "cancel", "golive"},
-        "checking": {"assign", "task", "reapprove", "hold", "cancel"},
+        "checking": {"assign", "task", "reapprove", "hold", "cancel", "correct_golive"},
         "improved": {"decide", "override", "follow_up", "assign", "task", "hold"},
     }
     for name, deeds in held.items():

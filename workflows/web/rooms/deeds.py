@@ -25,6 +25,7 @@ from workflows.judging import judged_look
 from workflows.models import Action, LookKind, Person, ReviewEntry, Role
 from workflows.web import reasons
 from workflows.web.rooms.forms import (
+    CorrectionForm,
     DecisionForm,
     Deed,
     FollowUpForm,
@@ -161,6 +162,14 @@ KINDS: tuple[Kind, ...] = (
         GoLiveForm,
         lambda action, possible: Event.GO_LIVE in possible and action.implemented_on is None,
         tone="primary",
+    ),
+    Kind(
+        "correct_golive",
+        gettext_lazy("Correct the go-live"),
+        commands.correct_golive,
+        CorrectionForm,
+        lambda action, possible: Event.CORRECT_GOLIVE in possible and action.implemented_on is not None,
+        help=gettext_lazy("Both days stay on record. Once a look was computed, a corrected action counts as late."),
     ),
     Kind(
         "acknowledge",

@@ -78,6 +78,12 @@ class GoLiveForm(Deed):
     ref = forms.CharField(label=_("Change or task"), required=False, max_length=200)
 
 
+class CorrectionForm(GoLiveForm):
+    """The day it really went live, and why another one was reported."""
+
+    reason = _reason(_("Reason"))
+
+
 class DecisionForm(Deed):
     """Standardise, adjust or stop."""
 
