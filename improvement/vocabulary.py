@@ -24,7 +24,8 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN_STATES = frozenset(State) - {State.CLOSED, State.CANCELLED}
+ENDED_STATES = frozenset({State.CLOSED, State.CANCELLED})
+OPEN_STATES = frozenset(State) - ENDED_STATES
 
 
 class Verdict(StrEnum):

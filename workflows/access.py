@@ -58,6 +58,12 @@ def is_integration_account(connection: str, account: str) -> bool:
     return row is not None and row.integration_account == account
 
 
+def how_to_link(connection: str, account: str) -> str:
+    """What to do about an account on a platform that belongs to nobody we know."""
+    command = f"regelkreis users link NAME {connection} {account}"
+    return f"{account} on {connection} is nobody we know; `{command}` says who it is"
+
+
 def account_of(person: Person | None, connection: str) -> str | None:
     """A person's account on a platform, if it is known."""
     if person is None:

@@ -33,6 +33,7 @@ class CycleSummary:
     as_of: datetime
     records: int = 0
     new: int = 0
+    deleted: int = 0
     new_tickets: int = 0
     rules: int = 0
     rules_removed: list[str] = field(default_factory=list)
@@ -43,11 +44,14 @@ class CycleSummary:
     queued: dict[str, str] = field(default_factory=dict)
     moved: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
+    unknown_owners: list[str] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    addenda: list[str] = field(default_factory=list)
     delivered: int = 0
     waiting: int = 0
+    notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,6 +62,7 @@ class CycleSummary:
         """The summary as lines for a table."""
         return [
             ("records pulled", f"{self.records} ({self.new} new)"),
+            ("gone from the platform", self.deleted),
             ("rules", self.rules),
             *((("rules removed", "; ".join(self.rules_removed)),) if self.rules_removed else ()),
             ("points", self.points),
@@ -67,11 +72,14 @@ class CycleSummary:
             ("waiting to open", len(self.queued)),
             ("moved by people", len(self.moved)),
             ("diverged", len(self.diverged)),
+            *((("owners nobody knows", "; ".join(self.unknown_owners)),) if self.unknown_owners else ()),
             ("looks computed", len(self.looks)),
             ("verdicts", "; ".join(self.verdicts) or 0),
             ("reviews missed", len(self.missed)),
+            *((("addenda", "; ".join(self.addenda)),) if self.addenda else ()),
             ("delivered", self.delivered),
             ("still to deliver", self.waiting),
+            *((("to look at", "; ".join(self.notes)),) if self.notes else ()),
         ]
 
 
@@ -97,14 +105,24 @@ def connectors(names: list[str] | None = None) -> Iterator[list[Connector]]:
             one.close()
 
 
-def pull_all(*, as_of: datetime, names: list[str] | None = None, is_shown: bool = False) -> list[pull.PullResult]:
-    """Pull some or all connections."""
+def pull_all(
+    *,
+    as_of: datetime,
+    names: list[str] | None = None,
+    is_shown: bool = False,
+    since: datetime | None = None,
+    is_reconciled: bool = False,
+) -> list[pull.PullResult]:
+    """Pull some or all connections; see :func:`workflows.steps.pull.pull`."""
     with (
         connectors(names) as opened,
         Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
         _progress(is_shown) as on_progress,
     ):
-        return [pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress) for one in opened]
+        return [
+            pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress, since=since, is_reconciled=is_reconciled)
+            for one in opened
+        ]
 
 
 @contextmanager
@@ -155,9 +173,9 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
         ExitStack() as stack,
     ):
         loaded = []
-        for one, reading in _begin_reading(opened, as_of, summary, stack):
+        for one, loading in _begin_loading(opened, warehouse, summary, stack):
             with _reported(one, summary):
-                pulled = _load(one, reading, warehouse, summary, on_progress)
+                pulled = _load(one, loading, warehouse, summary, on_progress)
                 counted = _countable(rules, pulled, summary)
                 evaluating = evaluate.Evaluating(warehouse, counted, one.name, as_of=as_of)
                 loaded.append((one, pulled, counted, stack.enter_context(closing(evaluating))))
@@ -169,14 +187,14 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     return summary
 
 
-def _begin_reading(
-    opened: list[Connector], as_of: datetime, summary: CycleSummary, stack: ExitStack
-) -> list[tuple[Connector, pull.Reading]]:
-    """Let every platform answer from now on, in the order of the connections; one that cannot is left out."""
+def _begin_loading(
+    opened: list[Connector], warehouse: Warehouse, summary: CycleSummary, stack: ExitStack
+) -> list[tuple[Connector, pull.Loading]]:
+    """Let every platform answer and be loaded from now on; one that cannot is left out."""
     begun = []
     for one in opened:
         with _reported(one, summary):
-            begun.append((one, stack.enter_context(closing(pull.Reading(one, as_of=as_of)))))
+            begun.append((one, stack.enter_context(closing(pull.Loading(one, warehouse, as_of=summary.as_of)))))
     return begun
 
 
@@ -192,15 +210,17 @@ def _reported(one: Connector, summary: CycleSummary) -> Iterator[None]:
 
 def _load(
     one: Connector,
-    reading: pull.Reading,
+    loading: pull.Loading,
     warehouse: Warehouse,
     summary: CycleSummary,
     on_progress: pull.Progress | None,
 ) -> pull.PullResult:
-    pulled = pull.pull(one, warehouse, as_of=summary.as_of, on_progress=on_progress, reading=reading)
+    pulled = pull.pull(one, warehouse, as_of=summary.as_of, on_progress=on_progress, loading=loading)
     summary.records += pulled.read
     summary.new += sum(report.new for report in pulled.reports)
     summary.new_tickets += sum(report.new for report in pulled.reports if report.kind == RecordKind.TICKET)
+    summary.deleted += pulled.deleted
+    summary.notes.extend(f"{one.name}: {note}" for note in pulled.notes)
     summary.errors.extend(f"{one.name}: {error}" for error in pulled.errors)
     return pulled
 
@@ -241,10 +261,12 @@ def _act(one: Connector, pulled: pull.PullResult, warehouse: Warehouse, summary:
     followed = follow.follow(one, as_of=as_of)
     summary.moved += followed.moved
     summary.diverged += followed.diverged
+    summary.unknown_owners += followed.unknown_owners
     checked = check.check(warehouse, one.name, as_of=as_of, missing=pulled.missing)
     summary.looks += checked.computed
     summary.verdicts += checked.verdicts
     summary.missed += checked.missed
+    summary.addenda += checked.addenda
     summary.errors += [f"{one.name}: {error}" for error in checked.errors]
     sent = deliver.deliver(one, as_of=as_of)
     summary.delivered += sent.sent + sent.found

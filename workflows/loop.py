@@ -16,7 +16,7 @@ from improvement import pdca
 from improvement.errors import GuardRefused
 from improvement.pdca import ActionFacts, Event, State
 from improvement.records import Outbound, Verb
-from workflows import ledger, outbox, planning
+from workflows import ledger, marking, outbox, planning
 from workflows.consequences import CONSEQUENCES, Move, current_plan
 from workflows.models import Action, DeliveryState, Person, Transition
 
@@ -202,6 +202,17 @@ def detail(action: Action) -> dict[str, Any]:
         "measurement": action.measurement,
         "verdict": action.verdict or None,
         "diverged": action.diverged or None,
+        "unknown_owner": action.unknown_owner or None,
+        "marked_changes": [
+            {
+                "number": mark.number,
+                "live_on": mark.live_on.isoformat(),
+                "is_for_scope": mark.is_for_scope,
+                "marked_by": mark.marked_by.username,
+                "reason": mark.reason,
+            }
+            for mark in marking.marks_of(action)
+        ],
         "record": action.platform_number or None,
         "record_url": action.platform_url or None,
         "may": [event.value for event in pdca.allowed(facts_of(action))],

@@ -92,7 +92,8 @@ def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: dat
         live_on__gte=weeks.monday(first_week), live_on__lte=weeks.sunday(last_week), marked_at__lte=known_at
     )
     standing = live.filter(Q(taken_back_at__isnull=True) | Q(taken_back_at__gt=known_at))
-    return tuple(sorted({mark.number for mark in standing if _holds_for(mark, action)}))
+    numbers = {mark.number for mark in standing if _holds_for(mark, action)}
+    return tuple(sorted(numbers - {action.implemented_ref.strip()}))  # its own change is what is measured
 
 
 def changed_since(action: Action, since: datetime) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 from improvement import pdca
 from improvement.pdca import Event
-from workflows import loop, planning
-from workflows.models import Action, Person
+from workflows import access, loop, marking, planning
+from workflows.models import Action, MarkedChange, Person
 
 Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
 
@@ -50,6 +50,7 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
     return [
         ("state", action.state + (f" (from {action.held_from})" if action.held_from else "")),
         ("owner", action.owner.username if action.owner else "nobody yet: `regelkreis actions assign`"),
+        ("owner there", _unknown_owner(action)),
         ("accepted", "" if action.is_accepted else "not yet: `regelkreis actions accept` writes it to the platform"),
         ("scope", action.scope_key),
         ("connection", action.connection),
@@ -58,8 +59,18 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("due", action.due),
         ("record", " ".join(filter(None, [action.platform_number, action.platform_url]))),
         ("diverged", action.diverged),
+        ("changed meanwhile", "; ".join(_marked(mark) for mark in marking.marks_of(action))),
         ("verdict", action.verdict + (" (overruled by two people)" if action.is_overridden else "")),
     ]
+
+
+def _unknown_owner(action: Action) -> str:
+    return access.how_to_link(action.connection, action.unknown_owner) if action.unknown_owner else ""
+
+
+def _marked(mark: MarkedChange) -> str:
+    where = ", for the whole scope" if mark.is_for_scope else ""
+    return f"{mark.number}, live {mark.live_on}, marked by {mark.marked_by.username}{where}: {mark.reason}"
 
 
 def _plan(action: Action) -> list[tuple[Any, ...]]:

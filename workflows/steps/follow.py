@@ -14,9 +14,10 @@ from django.db import transaction
 
 from connectors.base import Connector
 from improvement.errors import GuardRefused
-from improvement.pdca import BY_EVENT, OPEN_STATES, Event, State
+from improvement.pdca import BY_EVENT, Event
 from improvement.records import PlatformState
-from workflows import access, ledger, loop, outbox
+from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
+from workflows import access, ledger, loop, notes, outbox
 from workflows.models import Action, ActionComment, ActionTask, Person
 from workflows.rights import owns, why_not_owner
 
@@ -29,6 +30,7 @@ class FollowResult:
     read: int = 0
     moved: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
+    unknown_owners: list[str] = field(default_factory=list)  # with how to mend it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,6 @@ WANTED: dict[str, dict[State, Event]] = {
     "cancelled": dict.fromkeys(OPEN_STATES, Event.CANCEL),
 }
 OWNERS_ONLY = frozenset({Event.SUBMIT, Event.REAPPROVE})  # the platform's word alone does not do
-ENDED = (State.CLOSED, State.CANCELLED)
 
 #: What is missing where an event is not possible from where the action stands.
 TOO_EARLY_OR_LATE = {
@@ -87,7 +88,7 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     actions = [
         action
         for action in Action.objects.filter(connection=connector.name).exclude(platform_id="").order_by("id")
-        if action.state not in (State.CANCELLED, State.CLOSED) or action.platform_state not in ("closed", "cancelled")
+        if action.state not in ENDED_STATES or action.platform_state not in ("closed", "cancelled")
     ]
     refs = [ref for action in actions if (ref := outbox.reference(action)) is not None]
     for action, found in zip(actions, connector.states(refs), strict=True):
@@ -105,6 +106,7 @@ def _follow_one(action: Action, found: PlatformState, as_of: datetime, result: F
     _take_due(action, found, as_of)
     _take_tasks(action, found)
     _take_comments(action, found)
+    _notice_unknown_owner(action, found, as_of, result)
     gaps = [
         *_take_owner(action, found, as_of),
         *_take_approvals(action, found, as_of, result),
@@ -125,6 +127,22 @@ def _take_owner(action: Action, found: PlatformState, as_of: datetime) -> list[G
     action.save(update_fields=["owner"])
     ledger.append("action.owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={"owner": owner.uid})
     return []
+
+
+def _notice_unknown_owner(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
+    """An owner whose account is nobody we know cannot become ours: flagged until it is linked, or another is named."""
+    account = found.owner or ""
+    is_known = not account or access.is_integration_account(action.connection, account)
+    if is_known or access.person_of_account(action.connection, account) is not None:
+        account = ""
+    if account:
+        result.unknown_owners.append(f"{action.code}: {access.how_to_link(action.connection, account)}")
+    if account == action.unknown_owner:
+        return
+    action.unknown_owner = account
+    action.save(update_fields=["unknown_owner"])
+    payload = {"account_sha256": ledger.sealed(account), "is_known": not account}
+    ledger.append("action.unknown_owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload=payload)
 
 
 def _take_due(action: Action, found: PlatformState, as_of: datetime) -> None:
@@ -195,7 +213,7 @@ def _take_state(action: Action, found: PlatformState, as_of: datetime, result: F
         action.platform_state = found.state
         action.save(update_fields=["platform_state"])
     if found.state == "closed":
-        return [] if action.state in ENDED else [Gap(cause, CLOSING_NEEDS[State(action.state)])]
+        return [] if action.state in ENDED_STATES else [Gap(cause, CLOSING_NEEDS[State(action.state)])]
     by = found.state_changed_by
     if by is not None and access.is_integration_account(action.connection, by):
         return []  # our own echo
@@ -217,13 +235,9 @@ def _ask(action: Action, found: PlatformState, as_of: datetime) -> None:
     """Ask for what the platform cannot carry, once."""
     plan = loop.current_plan(action)
     if found.state == "review" and action.state in (State.DOING, State.PLANNED) and action.implemented_on is None:
-        text = "The tasks are done. Please tell us the day the change went live, so that its effect can be measured."
-        outbox.note(action, f"ask-golive-{action.cycle_no}", text, at=as_of)
+        outbox.note(action, f"ask-golive-{action.cycle_no}", notes.note("ask go-live"), at=as_of)
     if found.state == "approved" and action.state == State.PLANNED and plan is not None and not plan.sha256:
-        text = (
-            "This platform keeps no approval of its own for this record. Plan version "
-            f"{plan.version} waits for an approver: {outbox.page_url(action)}"
-        )
+        text = notes.note("ask approval", version=plan.version, url=outbox.page_url(action))
         outbox.note(action, f"ask-approval-{plan.version}", text, at=as_of)
 
 
@@ -272,7 +286,7 @@ def _settle(action: Action, gaps: list[Gap], as_of: datetime, result: FollowResu
 
 def _answer(action: Action, gap: Gap, as_of: datetime) -> None:
     if gap.is_answered:
-        text = f"Regelkreis could not follow this change. What is missing: {gap.missing}."
+        text = notes.note("diverged", missing=notes.reasons_of(gap.missing))
         outbox.note(action, f"diverged-{action.cycle_no}-{gap.cause}", text, at=as_of)
     ledger.append(
         "action.diverged",

@@ -11,14 +11,12 @@ from django.db import transaction
 from improvement import weeks
 from improvement.errors import GuardRefused
 from improvement.metrics import metric_named
-from improvement.pdca import State
+from improvement.vocabulary import ENDED_STATES
 from improvement.rules import Candidate, Limits, Rule, Scope, choose
 from workflows import access, ledger, opening
 from workflows.models import Action, Evaluation, Finding, Transition
 from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse
-
-ENDED = (State.CLOSED.value, State.CANCELLED.value)
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ def open_actions(
 
 def _candidate(finding: Finding, rule: Rule, evaluated: dict[str, int], week: int) -> Candidate:
     actions = Action.objects.filter(findings=finding)
-    closed = actions.filter(state__in=ENDED, closed_at__isnull=False).order_by("-closed_at").first()
+    closed = actions.filter(state__in=ENDED_STATES, closed_at__isnull=False).order_by("-closed_at").first()
     owner = access.owner_for(finding.connection, finding.scope, rule.owner)
     return Candidate(
         rule=rule,
@@ -83,14 +81,14 @@ def _candidate(finding: Finding, rule: Rule, evaluated: dict[str, int], week: in
         n=finding.n,
         owner=owner.username if owner else None,
         is_first_evaluation=evaluated.get(rule.id, 0) < 2,
-        has_open_action=actions.exclude(state__in=ENDED).exists(),
+        has_open_action=actions.exclude(state__in=ENDED_STATES).exists(),
         closed_week=weeks.week_of(closed.closed_at.date()) if closed is not None and closed.closed_at else None,
     )
 
 
 def _add_evidence(finding: Finding, as_of: datetime) -> None:
     """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger."""
-    action = Action.objects.filter(findings=finding, opened_at__lt=as_of).exclude(state__in=ENDED).first()
+    action = Action.objects.filter(findings=finding, opened_at__lt=as_of).exclude(state__in=ENDED_STATES).first()
     if action is None or finding.fired_at != as_of:
         return
     seen = action.transitions.filter(event="evidence", at=as_of, note__contains=f"[{finding.scope_key}]")
@@ -112,7 +110,7 @@ def _add_evidence(finding: Finding, as_of: datetime) -> None:
 
 
 def _open_per_owner() -> Counter[str | None]:
-    return Counter(Action.objects.exclude(state__in=ENDED).values_list("owner__username", flat=True))
+    return Counter(Action.objects.exclude(state__in=ENDED_STATES).values_list("owner__username", flat=True))
 
 
 def _size(finding: Finding) -> float:

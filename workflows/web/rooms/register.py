@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from improvement.pdca import State
+from improvement.vocabulary import ENDED_STATES, State
 from workflows.models import Action
 from workflows.web import words
 from workflows.web.visibility import actions_for, signed_in
@@ -44,7 +44,6 @@ COLUMNS: tuple[tuple[str, str | Promise, tuple[State, ...]], ...] = (
     ("", _("Done or on hold"), (State.CLOSED, State.CANCELLED, State.ON_HOLD)),
 )
 DONE_SHOWN = 8  # on the board; the table has them all
-ENDED = (State.CLOSED.value, State.CANCELLED.value)
 
 
 @dataclass(slots=True)
@@ -97,7 +96,7 @@ def filtered(request: HttpRequest) -> QuerySet[Action]:
     text = request.GET.get("q", "").strip()
     if text:
         actions = actions.filter(_matches(text))
-    is_ended = Case(When(state__in=ENDED, then=1), default=0)
+    is_ended = Case(When(state__in=ENDED_STATES, then=1), default=0)
     return actions.order_by(is_ended, F("impact") + F("urgency"), "due", "id")
 
 
@@ -112,7 +111,7 @@ def _column(letter: str, title: str, states: tuple[State, ...], rows: list[Actio
     inside = [action for action in rows if action.state in values]
     if letter:
         return Column(letter, title, inside, 0)
-    inside.sort(key=lambda action: (action.state in ENDED, -action.last_moved_at.timestamp()))
+    inside.sort(key=lambda action: (action.state in ENDED_STATES, -action.last_moved_at.timestamp()))
     return Column(letter, title, inside[:DONE_SHOWN], max(0, len(inside) - DONE_SHOWN))
 
 
