@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask
-from tests.workflows.build import GOLIVE, OPENED, an_action, an_approver, an_owner, live, planned
+from tests.workflows.build import GOLIVE, OPENED, a_person, an_action, an_approver, an_owner, live, planned
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, commands
+from workflows.cli.story import story_of
 from workflows.models import Action, LedgerEntry, Person, Role
 from workflows.steps.follow import FollowResult, follow
 
@@ -236,6 +237,22 @@ def test_the_owner_due_date_and_tasks_of_the_platform_count(record: Record, olga
     read(record, action, 2)
     assert action.owner == paul
     assert action.tasks.get().is_done is False
+
+
+def test_an_owner_nobody_knows_is_flagged_with_how_to_mend_it_until_somebody_does(record: Record, olga: Person) -> None:
+    action = an_action(olga)
+    record.shown["owner"] = "maria.keller"
+    for day in (1, 2):
+        found = read(record, action, day)
+        assert "regelkreis users link NAME snow maria.keller" in found.unknown_owners[0]
+    assert (action.owner, action.unknown_owner) == (olga, "maria.keller")
+    assert LedgerEntry.objects.filter(type="action.unknown_owner").count() == 1  # told once, and without the name
+    assert "maria" not in str(LedgerEntry.objects.get(type="action.unknown_owner").data)
+    assert "maria.keller on snow is nobody we know" in str(story_of(action))
+    maria = a_person("maria", Role.SERVICE_OWNER)
+    access.link_account(maria, "snow", "maria.keller", at=OPENED, by=access.local_admin())
+    assert read(record, action, 3).unknown_owners == []
+    assert (action.owner, action.unknown_owner) == (maria, "")
 
 
 @pytest.mark.parametrize("is_both", [False, True])
