@@ -72,27 +72,34 @@ class LoadedPage:
 
     report: LoadReport
     left_out: int
+    restated: int
 
 
 def load_page(warehouse: Warehouse, page: Page, connection: str, *, seen_at: datetime, zones: Zones) -> LoadedPage:
     """Load a page; where it holds everything of a ticket, what else is known of that ticket is gone."""
+    mark = warehouse.change_mark()
     report = warehouse.load(page.kind, page.batch, seen_at=seen_at, zones=zones)
+    restated = warehouse.restated(page.kind, connection, after=mark) if report.changed else 0
     if page.whole_of is None or not len(page.whole_of):
-        return LoadedPage(report, 0)
+        return LoadedPage(report, 0, restated)
     left_out = warehouse.tombstones.bury_left_out(
         page.kind, connection, page.whole_of, page.batch["id"], seen_at=seen_at
     )
-    return LoadedPage(report, left_out)
+    return LoadedPage(report, left_out, restated)
 
 
 @dataclass(slots=True)
 class Departures:
-    """One pull's look at what is gone. ``is_forced``: a person asked for it, so everything is looked at now."""
+    """One pull's look at what is gone.
+
+    ``is_counted``: counts are compared also where they are not due. ``is_forced``: everything is looked at now.
+    """
 
     connector: Connector
     warehouse: Warehouse
     as_of: datetime
     schedule: Schedule = Schedule()
+    is_counted: bool = False
     is_forced: bool = False
 
     def look(self, kind: RecordKind, looked: Looked, *, is_new: bool, read_again: ReadAgain) -> Departed:
@@ -143,7 +150,7 @@ class Departures:
             looked.log_until = self.as_of
 
     def _by_count(self, kind: RecordKind, looked: Looked, departed: Departed, *, is_new: bool) -> None:
-        if not self._is_due(looked.counted_at, self.schedule.reconcile_days):
+        if not (self.is_counted or self._is_due(looked.counted_at, self.schedule.reconcile_days)):
             return
         departed.counted = self.connector.count(kind, until=self.as_of)
         gap = self._gap(kind, departed)

@@ -23,11 +23,11 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows import ledger
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
-from workflows.steps.departures import Departed, Departures, Looked, Schedule, load_page
-from workflows.steps.reading import Reading, cursor_of, gathered
-from workflows.warehouse import Warehouse, Zones
+from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
+from workflows.steps.reading import Load, Loading, cursor_of, load_all, zones
+from workflows.warehouse import Warehouse
 
-__all__ = ["Progress", "PullResult", "Reading", "pull", "zones"]
+__all__ = ["Loading", "Progress", "PullResult", "pull", "zones"]
 
 log = structlog.get_logger()
 Progress = Callable[[str, RecordKind, int], None]
@@ -70,29 +70,27 @@ class PullResult:
         return next((report for report in self.reports if report.kind == kind.value), None)
 
 
-def zones() -> Zones:
-    """Which time zone each country's weeks are counted in."""
-    return Zones(by_country=dict(settings.REGELKREIS.zones), default=settings.REGELKREIS.default_zone)
-
-
 def pull(
     connector: Connector,
     warehouse: Warehouse,
     *,
     as_of: datetime,
     on_progress: Progress | None = None,
-    reading: Reading | None = None,
+    loading: Loading | None = None,
     since: datetime | None = None,
+    is_counted: bool = False,
     is_reconciled: bool = False,
 ) -> PullResult:
     """Pull every mapped record kind up to ``as_of`` (aware). One kind's failure does not stop the others.
 
     Parameters
     ----------
-    reading
-        One that began earlier, for the same moment; without it each kind is read when its turn comes.
+    loading
+        One that began earlier, for the same moment; without it each kind is read and loaded when its turn comes.
     since
         Read again what was updated since then (aware), or, of a kind never read before, only that.
+    is_counted
+        Hold the platform's count against ours also where that is not due.
     is_reconciled
         Look for everything that is gone or was rewritten now, also where it is not due.
     """
@@ -104,15 +102,18 @@ def pull(
         report = PullReport(connection=row, kind=kind.value, as_of=as_of)
         result.reports.append(report)
         try:
-            if reading is not None:
-                run.load(kind, report, reading.pages(kind))
+            if loading is not None:
+                run.note(kind, report, loading.loads(kind))
             else:
                 run.read(kind, report, since)
         except RegelkreisError as error:
             report.error = str(error)
             log.warning("pull.failed", connection=connector.name, kind=kind.value, error=str(error))
         report.save()
-    run.look_for_departures(result, never_read, is_forced=is_reconciled)
+    departures = Departures(
+        connector, warehouse, as_of, _schedule(row.name), is_counted=is_counted, is_forced=is_reconciled
+    )
+    run.look_for_departures(departures, result, never_read)
     row.last_pull_as_of = as_of
     row.last_error = "\n".join(result.errors)
     row.save(update_fields=["last_pull_as_of", "last_error"])
@@ -133,29 +134,23 @@ class _Run:
         """Read a kind from its cursor, or from an earlier instant without moving the cursor until the end."""
         saved = cursor_of(self.row, kind)
         if since is None or (saved is not None and saved.updated_at <= since):
-            self.load(kind, report, self.connector.pull(kind, saved, until=self.as_of))
+            self.note(kind, report, self._loads(kind, saved))
             return
-        pages = self.connector.pull(kind, Cursor(updated_at=since), until=self.as_of)
-        self.load(kind, report, pages, keeps_cursor=saved is not None)
+        self.note(kind, report, self._loads(kind, Cursor(updated_at=since)), keeps_cursor=saved is not None)
 
-    def load(self, kind: RecordKind, report: PullReport, pages: Iterator[Page], *, keeps_cursor: bool = False) -> None:
-        """Load pages and count them; the cursor moves on page by page, or not at all."""
+    def note(self, kind: RecordKind, report: PullReport, loads: Iterator[Load], *, keeps_cursor: bool = False) -> None:
+        """Count what is loaded; the cursor moves on load by load, or not at all."""
         started = time.monotonic()
-        mark = self.warehouse.change_mark()
         cursor = cursor_of(self.row, kind)
-        for page in gathered(pages):
-            self._load_page(kind, report, page, cursor, keeps_cursor=keeps_cursor)
+        for page, loaded in loads:
+            self._note_load(kind, report, page, loaded, cursor, keeps_cursor=keeps_cursor)
             cursor = page.cursor
             if self.on_progress is not None:
                 self.on_progress(self.row.name, kind, report.read)
-        if report.changed:
-            report.restated += self.warehouse.restated(kind, self.row.name, after=mark)
         report.seconds += time.monotonic() - started
 
-    def look_for_departures(self, result: PullResult, never_read: list[RecordKind], *, is_forced: bool) -> None:
+    def look_for_departures(self, departures: Departures, result: PullResult, never_read: list[RecordKind]) -> None:
         """What is gone from the platform, kind by kind; only of kinds that were read to their end."""
-        schedule = _schedule(self.row.name)
-        departures = Departures(self.connector, self.warehouse, self.as_of, schedule, is_forced)
         for report in result.reports:
             kind = RecordKind(report.kind)
             if report.error:
@@ -183,11 +178,22 @@ class _Run:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _load_page(
-        self, kind: RecordKind, report: PullReport, page: Page, cursor: Cursor | None, *, keeps_cursor: bool
+    def _loads(self, kind: RecordKind, cursor: Cursor | None) -> Iterator[Load]:
+        pages = self.connector.pull(kind, cursor, until=self.as_of)
+        return load_all(self.warehouse, pages, self.row.name, seen_at=self.as_of, where=zones())
+
+    def _note_load(
+        self,
+        kind: RecordKind,
+        report: PullReport,
+        page: Page,
+        loaded: LoadedPage,
+        cursor: Cursor | None,
+        *,
+        keeps_cursor: bool,
     ) -> None:
-        loaded = load_page(self.warehouse, page, self.row.name, seen_at=self.as_of, zones=zones())
-        report.add(loaded.report, page.requests, page.retries, len(page.rejected), deleted=loaded.left_out)
+        report.add(loaded.report, page, deleted=loaded.left_out)
+        report.restated += loaded.restated
         newest = pc.max(page.batch["updated_at"]).as_py()
         if newest is not None:
             lag_s = (self.as_of - newest).total_seconds()
@@ -232,8 +238,7 @@ class _Run:
             )
 
     def _read_again(self, kind: RecordKind, report: PullReport, since: datetime) -> None:
-        pages = self.connector.pull(kind, Cursor(updated_at=since), until=self.as_of)
-        self.load(kind, report, pages, keeps_cursor=True)
+        self.note(kind, report, self._loads(kind, Cursor(updated_at=since)), keeps_cursor=True)
 
     def _count(self, report: PullReport, kind: RecordKind, departed: Departed) -> None:
         report.deleted += departed.deleted

@@ -1,48 +1,74 @@
-"""Reading: what a connector has to deliver, ahead of the loading, and in pieces that are worth a load."""
+"""Reading and loading: what a connector has to deliver, in pieces that are worth a load, into the warehouse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import pyarrow as pa
+from django.conf import settings
 
 from connectors.ahead import Ahead
 from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
+from workflows.steps.departures import LoadedPage, load_page
+from workflows.warehouse import Warehouse, Zones
+
+T = TypeVar("T")
 
 PAGES_AHEAD = 2
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 
 
-class Reading:
-    """All that a connector has to deliver up to ``as_of``, read in one other thread from now on, kind after kind.
+Load = tuple[Page, LoadedPage]  # pages that came together, and what loading them did
 
-    So one platform answers while the pages of another are loaded. Close it. The thread knows no database: the cursors
-    are fetched here.
+
+def zones() -> Zones:
+    """Which time zone each country's weeks are counted in."""
+    return Zones(by_country=dict(settings.REGELKREIS.zones), default=settings.REGELKREIS.default_zone)
+
+
+class Loading:
+    """All that a connector has to deliver up to ``as_of``, from now on read in one other thread and loaded in another.
+
+    So platforms answer and are loaded side by side. Close it. The threads know no state: the cursors are fetched
+    here, and whoever takes the loads writes down how far they came.
     """
 
-    def __init__(self, connector: Connector, *, as_of: datetime) -> None:
+    def __init__(self, connector: Connector, warehouse: Warehouse, *, as_of: datetime) -> None:
         row = Connection.objects.get(name=connector.name)
         cursors = {kind: cursor_of(row, kind) for kind in connector.kinds()}
-        self._delivered = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
+        where = zones()
+        warehouse.use_zones(where)  # here: two that load at once would both put them in place
+        self._read = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
+        self._loaded = Ahead(self._load(warehouse.sibling(), connector.name, tuple(cursors), as_of, where), depth=1)
 
-    def pages(self, kind: RecordKind) -> Iterator[Page]:
-        """The pages of one kind, or its error; to be asked for in the order of the connector's kinds."""
-        for of_kind, item in self._delivered:
-            if of_kind is not kind:
-                continue  # left over from a kind whose loading failed
-            if isinstance(item, RegelkreisError):
-                raise item
-            if item is None:
-                return
-            yield item
+    def loads(self, kind: RecordKind) -> Iterator[Load]:
+        """What was loaded of one kind, or its error; to be asked for in the order of the connector's kinds."""
+        yield from _of_kind(self._loaded, kind)
+
+    def _load(
+        self, warehouse: Warehouse, name: str, kinds: tuple[RecordKind, ...], as_of: datetime, where: Zones
+    ) -> Iterator[tuple[RecordKind, Load | RegelkreisError | None]]:
+        for kind in kinds:
+            loads = load_all(warehouse, _of_kind(self._read, kind), name, seen_at=as_of, where=where)
+            yield from _ended(kind, loads)
 
     def close(self) -> None:
-        """Stop reading."""
-        self._delivered.close()
+        """Stop reading and loading."""
+        self._read.close()
+        self._loaded.close()
+
+
+def load_all(
+    warehouse: Warehouse, pages: Iterator[Page], connection: str, *, seen_at: datetime, where: Zones
+) -> Iterator[Load]:
+    """Load pages, small ones together; what was read before a failure is still loaded."""
+    for page in _gathered(pages):
+        yield page, load_page(warehouse, page, connection, seen_at=seen_at, zones=where)
 
 
 def cursor_of(row: Connection, kind: RecordKind) -> Cursor | None:
@@ -51,7 +77,7 @@ def cursor_of(row: Connection, kind: RecordKind) -> Cursor | None:
     return Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
 
 
-def gathered(pages: Iterator[Page]) -> Iterator[Page]:
+def _gathered(pages: Iterator[Page]) -> Iterator[Page]:
     """Small pages as one, so that few loads do; what was read before a failure is still handed on."""
     held: list[Page] = []
     try:
@@ -71,15 +97,31 @@ def gathered(pages: Iterator[Page]) -> Iterator[Page]:
 def _delivered(
     connector: Connector, cursors: Mapping[RecordKind, Cursor | None], as_of: datetime
 ) -> Iterator[tuple[RecordKind, Page | RegelkreisError | None]]:
-    """Each kind's pages, then its error, or None where it ended well."""
     for kind, cursor in cursors.items():
-        try:
-            for page in connector.pull(kind, cursor, until=as_of):
-                yield kind, page
-        except RegelkreisError as error:
-            yield kind, error
-        else:
-            yield kind, None
+        yield from _ended(kind, connector.pull(kind, cursor, until=as_of))
+
+
+def _ended(kind: RecordKind, items: Iterable[T]) -> Iterator[tuple[RecordKind, T | RegelkreisError | None]]:
+    """A kind's items, then its error, or None where it ended well."""
+    try:
+        for item in items:
+            yield kind, item
+    except RegelkreisError as error:
+        yield kind, error
+    else:
+        yield kind, None
+
+
+def _of_kind(found: Iterator[tuple[RecordKind, T | RegelkreisError | None]], kind: RecordKind) -> Iterator[T]:
+    """The items of one kind, or its error, out of what :func:`_ended` made of all kinds in their order."""
+    for of_kind, item in found:
+        if of_kind is not kind:
+            continue  # left over from a kind whose loading failed
+        if isinstance(item, RegelkreisError):
+            raise item
+        if item is None:
+            return
+        yield item
 
 
 def _as_one(pages: list[Page]) -> Page:

@@ -22,7 +22,7 @@ from improvement.errors import Place, RegelkreisError
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import RecordKind
 from workflows.warehouse import loading, restating
-from workflows.warehouse.burying import Tombstones
+from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
@@ -56,13 +56,10 @@ class CellsAsked:
 class Warehouse:
     """An open warehouse. Use :meth:`open`."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: Any, raw: Any) -> None:
         self._backend = backend
-        self._raw = backend.con
-        self._session = _Session(self._raw)
-        if create(self._raw):
-            with loading.transaction(self._raw):
-                derive_all(self._raw)
+        self._raw = raw
+        self._session = _Session(raw)
 
     @classmethod
     @contextmanager
@@ -75,9 +72,17 @@ class Warehouse:
         with lease(path, wait_s):
             backend = _connected(path, memory_limit)
             try:
-                yield cls(backend)
+                warehouse = cls(backend, backend.con)
+                if create(backend.con):
+                    with loading.transaction(backend.con):
+                        derive_all(backend.con)
+                yield warehouse
             finally:
                 backend.disconnect()
+
+    def sibling(self) -> Warehouse:
+        """The same file for a thread that loads, with a connection of its own; it closes with this one."""
+        return Warehouse(self._backend, self._raw.cursor())
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -87,8 +92,12 @@ class Warehouse:
         Changes of fields that a metric reads are appended to the change log. A record that was a tombstone is alive
         again.
         """
-        loading.use_zones(self._raw, zones)
+        self.use_zones(zones)
         return loading.load(self._raw, kind, batch, seen_at=seen_at)
+
+    def use_zones(self, zones: Zones) -> None:
+        """Put the zones in place; where a country's changed, local days are computed again."""
+        loading.use_zones(self._raw, zones)
 
     def delete_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
         """Make a tombstone of every record of the connection whose platform id is not among these; returns how many."""
@@ -168,8 +177,8 @@ class Warehouse:
         return relation.to_arrow_table()
 
     def count(self, kind: RecordKind, connection: str) -> int:
-        """How many live records of a kind a connection has."""
-        sql = f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE connection = ? AND vanished_at IS NULL"
+        """How many live records of a kind a connection has that its platform knows."""
+        sql = f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE connection = ? AND vanished_at IS NULL AND {IS_PULLED}"
         return int(self.arrow(sql, [connection])["n"][0].as_py())
 
     def changes(self, connection: str, *, since: datetime) -> pa.Table:
@@ -228,7 +237,11 @@ def sql_of(metric: Metric) -> str:
     backend = ibis.duckdb.connect()
     try:
         query = CellQuery(metric.id, "CONNECTION", by=("customer", "country", "service"), tau_h=metric.tau_h)
-        return str(ibis.to_sql(metrics.expression(query, Warehouse(backend).tables()), dialect="duckdb", pretty=True))
+        return str(
+            ibis.to_sql(
+                metrics.expression(query, Warehouse(backend, backend.con).tables()), dialect="duckdb", pretty=True
+            )
+        )
     finally:
         backend.disconnect()
 
