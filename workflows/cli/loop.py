@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workflows.cli.session import AS_OF_HELP, moment, start
+
+if TYPE_CHECKING:
+    from workflows.models import PullReport
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,40 +42,69 @@ def doctor(as_json: Json = False) -> None:
 
 def pull(
     names: Annotated[list[str] | None, typer.Argument(help="Connections; default: all.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Read again what was updated since this day; of a new connection, only that."),
+    ] = None,
+    reconcile: Annotated[
+        bool,
+        typer.Option("--reconcile", help="Look for all that is gone or rewritten now: list keys, read clocks again."),
+    ] = False,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Pull what changed on the platforms into the warehouse."""
+    """Pull what changed on the platforms into the warehouse, and bury what is gone from them."""
     start()
     from workflows import cycle as cycles
     from workflows.cli.output import print_json, print_table
 
-    results = cycles.pull_all(as_of=moment(as_of), names=names, is_shown=not as_json)
-    rows = [
-        (report.connection_id, report.kind, report.read, report.new, report.changed, report.unchanged, report.rejected,
-         report.requests, report.retries, f"{report.seconds:.1f}", report.error)
-        for result in results
-        for report in result.reports
-    ]  # fmt: skip
-    columns = [
-        "connection",
-        "kind",
-        "read",
-        "new",
-        "changed",
-        "unchanged",
-        "rejected",
-        "requests",
-        "retries",
-        "s",
-        "error",
-    ]
+    results = cycles.pull_all(
+        as_of=moment(as_of),
+        names=names,
+        is_shown=not as_json,
+        since=moment(since) if since else None,
+        is_reconciled=reconcile,
+    )
+    reports = [report for result in results for report in result.reports]
     if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        print_json([report.as_dict() for report in reports])
     else:
-        print_table("Pull", columns, rows)
+        print_table("Pull", [column for column, _ in PULL_COLUMNS], [_pulled(report) for report in reports])
+        for result in results:
+            for note in result.notes:
+                typer.echo(f"note: {result.connection}, {note}", err=True)
     if any(result.errors for result in results):
         raise typer.Exit(1)
+
+
+PULL_COLUMNS: tuple[tuple[str, str], ...] = (  # heading → what PullReport.as_dict calls it
+    ("connection", "connection"),
+    ("kind", "kind"),
+    ("read", "read"),
+    ("new", "new"),
+    ("changed", "changed"),
+    ("unchanged", "unchanged"),
+    ("restated", "restated"),
+    ("rejected", "rejected"),
+    ("deleted", "deleted"),
+    ("on the platform", "platform_count"),
+    ("here", "warehouse_count"),
+    ("lag s", "lag_s"),
+    ("requests", "requests"),
+    ("retries", "retries"),
+    ("s", "seconds"),
+    ("error", "error"),
+)
+
+
+def _pulled(report: PullReport) -> list[object]:
+    """A report as a row; reasons of what was rejected stand below the number of them."""
+    shown = report.as_dict()
+    reasons = "".join(f"\n{number} × {reason}" for reason, number in shown["reasons"].items())
+    row = [shown[name] for _, name in PULL_COLUMNS]
+    return [
+        f"{cell}{reasons}" if name == "rejected" else cell for cell, (_, name) in zip(row, PULL_COLUMNS, strict=True)
+    ]
 
 
 def cycle(

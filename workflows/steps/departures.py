@@ -157,9 +157,10 @@ class Departures:
         if is_new and (gap is None or gap >= 0):  # all there was has just been read
             looked.listed_at, looked.gap = self.as_of, gap
         elif self._must_list(looked, gap):
-            if self._by_list(kind, departed):
-                looked.listed_at = self.as_of
-            looked.gap = self._gap(kind, departed)
+            is_settled = self._by_list(kind, departed, is_first=looked.gap is None)
+            looked.listed_at = self.as_of
+            if is_settled:  # else the difference stays a reason to list again next time
+                looked.gap = self._gap(kind, departed)
         looked.counted_at = self.as_of
 
     def _must_list(self, looked: Looked, gap: int | None) -> bool:
@@ -171,8 +172,11 @@ class Departures:
         is_more_gone = gap is None or looked.gap is None or gap < looked.gap
         return is_more_gone or self._is_due(looked.listed_at, self.schedule.list_days)
 
-    def _by_list(self, kind: RecordKind, departed: Departed) -> bool:
-        """Bury what a list of all keys leaves out; False where the list cannot be trusted or there is too much."""
+    def _by_list(self, kind: RecordKind, departed: Departed, *, is_first: bool) -> bool:
+        """Bury what a list of all keys leaves out; False where something is left to be found out.
+
+        What is hidden from us at the first list is hidden for good: no reason to list everything every week.
+        """
         keys = self.connector.keys(kind)
         if keys is None:
             return True
@@ -181,7 +185,7 @@ class Departures:
         refusal = _why_not(keys, standing)
         if refusal:
             departed.notes.append(f"{refusal} Nothing was taken for deleted.")
-            return False
+            return is_first and bool(len(keys.ids))
         back = stones.returned(kind, name, keys.ids)
         departed.revived += stones.revive(kind, name, back, self.connector.inside_tickets(), seen_at=self.as_of)
         if back:
