@@ -300,6 +300,9 @@ class PlatformState(msgspec.Struct, frozen=True, kw_only=True):
     close_code: str | None
     owner: str | None
     due: date | None
+    owner_changed_by: str | None = None  # as state_changed_by, of the owner's and the due date's last change
+    due_changed_by: str | None = None
+    is_closed_as_success: bool = False  # what close_code claims
     tasks: tuple[PlatformTask, ...] = ()
     approvals: tuple[PlatformApproval, ...] = ()
     comments: tuple[PlatformComment, ...] = ()

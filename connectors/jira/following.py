@@ -11,7 +11,7 @@ import msgspec
 from connectors.answers import Declined, is_absent
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, comments_of
-from connectors.jira.moving import platform_state
+from connectors.jira.moving import is_success, platform_state
 from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
@@ -152,25 +152,32 @@ def _tasks(connector: JiraConnector, parent: _Issue) -> list[PlatformTask]:
 def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask, ...]) -> PlatformState:
     fields = issue.fields
     resolution = fields.resolution.name if fields.resolution is not None else None
-    moved = _last_move(issue.changelog)
+    moved = _last_change(issue.changelog, "status")
     return PlatformState(
         ref=RecordRef(connection=ref.connection, mode=ref.mode, id=ref.id, number=issue.key, url=ref.url),
         state=platform_state(fields.status, connector.config, resolution),
-        state_changed_by=moved.author.account if moved is not None and moved.author is not None else None,
+        state_changed_by=_author(moved),
         state_changed_at=datetime.fromisoformat(moved.created) if moved is not None else None,
         close_code=resolution,
+        is_closed_as_success=resolution is not None and is_success(resolution, connector.config),
         owner=fields.assignee.account if fields.assignee is not None else None,
+        owner_changed_by=_author(_last_change(issue.changelog, "assignee")),
         due=_day(fields.duedate),
+        due_changed_by=_author(_last_change(issue.changelog, "duedate")),
         tasks=tasks,
         approvals=_approvals(connector, issue) if connector.is_service_desk else (),
         comments=tuple(_comment(comment) for comment in _all_comments(connector, issue)),
     )
 
 
-def _last_move(changelog: Changelog | None) -> HistoryEntry | None:
+def _last_change(changelog: Changelog | None, field: str) -> HistoryEntry | None:
     entries = oldest_first(changelog.histories) if changelog is not None else ()
-    moves = [entry for entry in entries if any((item.field_id or item.field) == "status" for item in entry.items)]
-    return moves[-1] if moves else None
+    changes = [entry for entry in entries if any((item.field_id or item.field) == field for item in entry.items)]
+    return changes[-1] if changes else None
+
+
+def _author(entry: HistoryEntry | None) -> str | None:
+    return entry.author.account if entry is not None and entry.author is not None else None
 
 
 def _all_comments(connector: JiraConnector, issue: _Issue) -> list[CommentValue]:

@@ -101,6 +101,12 @@ def platform_state(status: StatusValue, config: ConnectionConfig, resolution: st
     return state
 
 
+def is_success(resolution: str, config: ConnectionConfig) -> bool:
+    """Whether a resolution claims success: the configured one alone, else a usual one."""
+    said = config.resolutions.get("success")
+    return resolution.casefold() in ((said.casefold(),) if said is not None else SUCCESS)
+
+
 def follow_state(
     connector: JiraConnector, sender: Sender, outbound: Outbound, issue: ActionIssue, form: Shaped
 ) -> str | None:

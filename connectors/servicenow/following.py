@@ -14,13 +14,15 @@ from improvement.errors import MappingError, PermissionMissing, Place
 from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
 
 CLOSE_CODES = ("closure_code", "close_code", "resolution_code")
+DUE = "due_date"
+SUCCESS = "successful"  # also *Successful with issues*; by label, because instances choose the values
 
 
 @dataclass(slots=True)
 class _Around:
     """What belongs to a chunk of records, each by the record's sys_id."""
 
-    moves: dict[str, Row]
+    changes: dict[tuple[str, str], Row]  # also by column: the last change that the audit knows
     tasks: dict[str, list[Row]]
     approvals: dict[str, list[Row]]
     journal: dict[str, list[Row]]
@@ -32,7 +34,7 @@ class Follower:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self._labels: dict[str, dict[str, str]] = {}
+        self._labels: dict[str, dict[str, dict[str, str]]] = {}  # table → column → value → label
 
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
         """In the order asked for; a record that is gone, or hidden from us, has ``is_missing``."""
@@ -52,13 +54,13 @@ class Follower:
         known = self.instance.columns(mode.table)
         owner = Columns(self.instance, mode).column("owner")
         owner_column = owner.element if owner is not None else "assigned_to"
-        fields = ["sys_id", *(name for name in ("state", owner_column, "due_date", *CLOSE_CODES) if name in known)]
+        fields = ["sys_id", *(name for name in ("state", owner_column, DUE, *CLOSE_CODES) if name in known)]
         ids = [ref.id for ref in refs]
         rows = {row["sys_id"]: row for row in self.instance.rows_of(mode.table, "sys_id", ids, "", fields)}
-        around = self._around(mode, ids, [row.get(owner_column, "") for row in rows.values()])
+        around = self._around(mode, ids, owner_column, [row.get(owner_column, "") for row in rows.values()])
         return {ref.id: self._state(ref, mode, rows[ref.id], owner_column, around) for ref in refs if ref.id in rows}
 
-    def _around(self, mode: Mode, ids: list[str], owners: list[str]) -> _Around:
+    def _around(self, mode: Mode, ids: list[str], owner_column: str, owners: list[str]) -> _Around:
         tasks = self._tasks(mode, ids)
         approvals = _grouped(
             self.instance.rows_of(
@@ -80,22 +82,22 @@ class Follower:
         people = [*owners, *(row["approver"] for row in _all(approvals)), *(row["assigned_to"] for row in _all(tasks))]
         accounts = self.instance.rows_of("sys_user", "sys_id", people, "", ("sys_id", "user_name"))
         return _Around(
-            self._moves(mode, ids),
+            self._changes(mode, ids, ("state", owner_column, DUE)),
             tasks,
             approvals,
             _grouped(journal, "element_id"),
             {row["sys_id"]: row["user_name"] for row in accounts},
         )
 
-    def _moves(self, mode: Mode, ids: list[str]) -> dict[str, Row]:
-        """The last change of each record's state, from the audit; nothing where we may not read it."""
-        query = f"^tablename={mode.table}^fieldname=state^ORDERBYsys_created_on"
-        fields = ("documentkey", "user", "sys_created_on")
+    def _changes(self, mode: Mode, ids: list[str], columns: tuple[str, ...]) -> dict[tuple[str, str], Row]:
+        """The last change of each of these columns, from the audit; nothing where we may not read it."""
+        query = f"^tablename={mode.table}^fieldnameIN{','.join(columns)}^ORDERBYsys_created_on"
+        fields = ("documentkey", "fieldname", "user", "sys_created_on")
         try:
             rows = self.instance.rows_of("sys_audit", "documentkey", ids, query, fields)
         except PermissionMissing:
             return {}
-        return {row["documentkey"]: row for row in rows}
+        return {(row["documentkey"], row["fieldname"]): row for row in rows}
 
     def _tasks(self, mode: Mode, ids: list[str]) -> dict[str, list[Row]]:
         if mode.task_table is None or not self.instance.known(mode.task_table):
@@ -105,22 +107,27 @@ class Follower:
         return _grouped(rows, mode.task_parent)
 
     def _state(self, ref: RecordRef, mode: Mode, row: Row, owner_column: str, around: _Around) -> PlatformState:
-        move = around.moves.get(ref.id, {})
+        move = around.changes.get((ref.id, "state"), {})
+        coded = next((name for name in CLOSE_CODES if row.get(name)), None)
+        code = row[coded] if coded is not None else None
         return PlatformState(
             ref=ref,
             state=self._meaning(mode.table, row.get("state", "")),
             state_changed_by=move.get("user") or None,
             state_changed_at=instant(move.get("sys_created_on", "")),
-            close_code=next((row[name] for name in CLOSE_CODES if row.get(name)), None),
+            close_code=code,
+            is_closed_as_success=self._label(mode.table, coded or "", code or "").casefold().startswith(SUCCESS),
             owner=around.users.get(row.get(owner_column, "")),
-            due=_day(row.get("due_date", "")),
+            owner_changed_by=around.changes.get((ref.id, owner_column), {}).get("user") or None,
+            due=_day(row.get(DUE, "")),
+            due_changed_by=around.changes.get((ref.id, DUE), {}).get("user") or None,
             tasks=tuple(self._task(task, mode, around) for task in around.tasks.get(ref.id, ())),
             approvals=tuple(_approval(item, around) for item in around.approvals.get(ref.id, ())),
             comments=tuple(self._comments(around.journal.get(ref.id, ()))),
         )
 
     def _task(self, row: Row, mode: Mode, around: _Around) -> PlatformTask:
-        label = self._label(mode.task_table or "task", row.get("state", ""))
+        label = self._label(mode.task_table or "task", "state", row.get("state", ""))
         return PlatformTask(
             id=row["sys_id"],
             number=row["number"],
@@ -138,17 +145,19 @@ class Follower:
             if at is not None and not is_own:
                 yield PlatformComment(id=row["sys_id"], author=row["sys_created_by"], at=at, text=row["value"])
 
-    def _label(self, table: str, value: str) -> str:
-        """The label of a stored state: instances choose the values, so the choice list is read, never guessed."""
+    def _label(self, table: str, column: str, value: str) -> str:
+        """The label of a stored choice: instances choose the values, so the choice list is read, never guessed."""
+        if not value:
+            return ""
         if table not in self._labels:
-            self._labels[table] = self.instance.choices(table, "^element=state").get("state", {})
-        return self._labels[table].get(value, value)
+            self._labels[table] = self.instance.choices(table, f"^elementINstate,{','.join(CLOSE_CODES)}")
+        return self._labels[table].get(column, {}).get(value, value)
 
     def _meaning(self, table: str, value: str) -> str:
         """Our word for a stored state: as configured, else by its label. A table without states stays at *new*."""
         if not value:
             return "new"
-        label = self._label(table, value)
+        label = self._label(table, "state", value)
         said = self.instance.config.statuses
         return said.get(value) or said.get(label) or STATE_OF_LABEL.get(label.casefold(), "in_progress")
 

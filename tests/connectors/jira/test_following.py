@@ -31,6 +31,8 @@ def test_owner_and_due_date_changed_in_jira_come_home(desk: Desk, person: Callab
     key = "name" if desk.flavour == "jira_dc" else "accountId"
     issue.update(fields={"assignee": {key: other}})
     assert (desk.state(ref).owner, desk.state(ref).due) == (other, date(2024, 11, 30))
+    claudia = desk.account("claudia.braun")
+    assert (desk.state(ref).owner_changed_by, desk.state(ref).due_changed_by) == (claudia, claudia)
     issue.update(fields={"assignee": None, "duedate": None})
     assert (desk.state(ref).owner, desk.state(ref).due) == (None, None)
 
@@ -76,7 +78,7 @@ def test_a_finished_issue_tells_its_resolution(desk: Desk, resolution: str, expe
     desk.move(ref, "Start work")
     desk.move(ref, "Finish", resolution={"name": resolution})
     state = desk.state(ref)
-    assert (state.state, state.close_code) == (expected, resolution)
+    assert (state.state, state.close_code, state.is_closed_as_success) == (expected, resolution, resolution == "Done")
 
 
 def test_tasks_come_home_even_before_the_index_shows_them(desk: Desk) -> None:

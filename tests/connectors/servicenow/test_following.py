@@ -89,6 +89,29 @@ def test_the_flow_comes_home_with_the_people_who_moved_it(story: Story) -> None:
     story.push("Closed", close_notes="done", closure_code="successful")
     state = story.state
     assert (state.state, state.close_code, state.state_changed_at) == ("closed", "successful", END)
+    assert state.is_closed_as_success
+
+
+def test_who_changed_owner_and_due_date_is_told_by_the_audit_each_by_itself(story: Story) -> None:
+    story.assess()
+    assert (story.state.owner_changed_by, story.state.due_changed_by) == ("olga.owner", None)
+    story.paul.change("sn_cim_register", story.ref.id, due_date="2025-10-01 00:00:00")
+    state = story.state
+    assert (state.owner_changed_by, state.due_changed_by, state.state_changed_by) == (
+        "olga.owner",
+        "paul.prover",
+        "olga.owner",
+    )
+
+
+@pytest.mark.parametrize("code", ["unsuccessful", "withdrawn"])
+def test_what_is_closed_without_success_claims_none(story: Story, code: str) -> None:
+    story.assess()
+    story.approve()
+    for label in ("In Progress", "Monitor/Review"):
+        story.push(label)
+    story.push("Closed", close_notes="done", closure_code=code)
+    assert (story.state.close_code, story.state.is_closed_as_success) == (code, False)
 
 
 @pytest.mark.parametrize(("answer", "state"), [("rejected", "accepted"), ("cancelled", "assess")])
