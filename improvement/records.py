@@ -148,6 +148,9 @@ NATURAL_KEYS: dict[RecordKind, tuple[str, ...]] = {
     RecordKind.OUTAGE: ("connection", "id"),
 }
 
+IMPORTED = "import:"
+"""Ids that begin so are of records a person brought in a file: no platform knows them, and none can miss them."""
+
 UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
 
 _ARROW_TYPES: dict[type, pa.DataType] = {

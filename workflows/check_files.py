@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -17,15 +12,13 @@ from improvement.check import Goal
 from improvement.errors import InputError, Place, RegelkreisError
 from improvement.metrics import Metric, metric_named
 from improvement.weeks import monday, week_of
+from workflows.csv_table import CsvTable, complete, number, placed
 
 PLAN_COLUMNS = ("action", "scope", "metric", "trigger_from", "trigger_to", "implemented_on", "as_of", "goal")
 PLAN_OPTIONS = ("min_effect",)
 CELL_COLUMNS = ("action", "scope", "week", "numerator", "denominator")
 CELL_OPTIONS = ("stratum",)
-DELIMITERS = ",;\t"
 FIRST_DAY, LAST_DAY = date(1970, 1, 5), date(2199, 12, 30)  # a typing error in a year should not pass for a week
-LARGEST = 1e12
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +57,21 @@ class Cells:
 
 def read_plans(path: Path) -> tuple[list[PlanRow], list[RegelkreisError], list[str]]:
     """The plans, an error for each that is refused, and remarks on the file as a whole."""
-    table = _Table.open(path, PLAN_COLUMNS, PLAN_OPTIONS)
+    table = CsvTable.open(path, PLAN_COLUMNS, PLAN_OPTIONS)
     plans: list[PlanRow] = []
     errors: list[RegelkreisError] = []
     seen: dict[str, int] = {}
     for line, row in table.rows():
         place = Place(file=str(path), line=line)
         try:
-            plan = _plan(_complete(row, PLAN_COLUMNS), place)
+            plan = _plan(complete(row, PLAN_COLUMNS), place)
             if plan.action in seen:
                 raise InputError(
                     f"The action “{plan.action}” stands twice (first in line {seen[plan.action]}).",
                     mend="Write one plan per action.",
                 )
         except RegelkreisError as error:
-            errors.append(_placed(error, place))
+            errors.append(placed(error, place))
             continue
         seen[plan.action] = line
         plans.append(plan)
@@ -89,14 +82,14 @@ def read_plans(path: Path) -> tuple[list[PlanRow], list[RegelkreisError], list[s
 
 def read_cells(path: Path) -> tuple[dict[str, Cells], list[str]]:
     """The cells of each action, what is wrong with a row kept with its action; and remarks on the file as a whole."""
-    table = _Table.open(path, CELL_COLUMNS, CELL_OPTIONS)
+    table = CsvTable.open(path, CELL_COLUMNS, CELL_OPTIONS)
     found: dict[str, Cells] = {}
     for line, row in table.rows():
         cells = found.setdefault(row.get("action", ""), Cells())
         try:
-            scope, cell = _cell(_complete(row, CELL_COLUMNS), line, has_decimal_comma=table.delimiter != ",")
+            scope, cell = _cell(complete(row, CELL_COLUMNS), line, has_decimal_comma=table.has_decimal_comma)
         except RegelkreisError as error:
-            cells.errors.append(_placed(error, Place(file=str(path), line=line)))
+            cells.errors.append(placed(error, Place(file=str(path), line=line)))
             continue
         cells.by_scope.setdefault(scope, []).append(cell)
     return found, table.remarks
@@ -131,104 +124,6 @@ def _impossible(metric: Metric, cell: Cell, *, has_strata: bool) -> str:
     if cell.denominator == 0 and cell.numerator != 0:
         return f"numerator {cell.numerator:g} stands on a denominator of 0."
     return ""
-
-
-@dataclass(slots=True)
-class _Table:
-    """A CSV file with named columns: UTF-8, with or without byte order mark; commas, semicolons or tabs."""
-
-    path: Path
-    text: str
-    delimiter: str
-    columns: list[str]
-    remarks: list[str]
-
-    @classmethod
-    def open(cls, path: Path, needed: tuple[str, ...], optional: tuple[str, ...]) -> _Table:
-        """Read the file and its first line; :class:`InputError` when the whole file cannot be used."""
-        text = _text_of(path)
-        head = text.lstrip("\r\n").partition("\n")[0]
-        if not head.strip():
-            raise InputError("The file is empty.", where=Place(file=str(path)), mend=f"Columns: {', '.join(needed)}.")
-        delimiter = max(DELIMITERS, key=head.count)
-        table = cls(path, text, delimiter, [], [])
-        _, names = next(table._lines())
-        table.columns = [name.strip().lower() for name in names]
-        where = Place(file=str(path), line=1)
-        missing = [name for name in needed if name not in table.columns]
-        if missing:
-            raise InputError(
-                f"Missing columns: {', '.join(missing)}.",
-                where=where,
-                mend=f"The first line must name: {', '.join(needed)}.",
-            )
-        twice = sorted({name for name in table.columns if name and table.columns.count(name) > 1})
-        if twice:
-            raise InputError(f"Columns that stand twice: {', '.join(twice)}.", where=where, mend="Keep one of each.")
-        unknown = [name for name in table.columns if name and name not in (*needed, *optional)]
-        if unknown:
-            table.remarks.append(f"{where}: columns that are not read: {', '.join(unknown)}.")
-        return table
-
-    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """Rows by column with the line each begins in; empty lines are passed over."""
-        lines = self._lines()
-        next(lines)
-        for line, values in lines:
-            if not any(values):
-                continue
-            row = dict(zip(self.columns, (_clean(value) for value in values), strict=False))
-            if len(values) > len(self.columns):
-                row[""] = "more"
-            yield line, row
-
-    def _lines(self) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter, strict=True)
-        line = 1
-        try:
-            for values in reader:
-                if values:
-                    yield line, values
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise InputError(
-                f"The file is no valid CSV: {error}.", where=Place(file=str(self.path), line=line)
-            ) from error
-
-
-def _text_of(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"The file cannot be read: {error.strerror}.", where=Place(file=str(path))) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"The file is not UTF-8 (byte {data[error.start]:#04x}).",
-            where=Place(file=str(path), line=line),
-            mend="Save it as “CSV UTF-8”.",
-        ) from error
-
-
-def _clean(value: str) -> str:
-    """Without blanks around it, and with one spelling for letters that have two."""
-    text = value.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
-
-
-def _complete(row: Mapping[str, str], needed: tuple[str, ...]) -> Mapping[str, str]:
-    if "" in row:
-        raise InputError("The row has more fields than the first line.", mend="Is there a comma within a number?")
-    empty = [name for name in needed if not row.get(name)]
-    if empty:
-        raise InputError(f"{', '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty.")
-    return row
-
-
-def _placed(error: RegelkreisError, place: Place) -> RegelkreisError:
-    return error if error.where is not None else type(error)(error.what, where=place, mend=error.mend)
 
 
 def _plan(row: Mapping[str, str], place: Place) -> PlanRow:
@@ -271,26 +166,16 @@ def _goal(text: str, name: str, metric: Metric) -> Goal:
 
 
 def _cell(row: Mapping[str, str], line: int, *, has_decimal_comma: bool) -> tuple[str, Cell]:
-    denominator = _number(row["denominator"], "denominator", has_decimal_comma=has_decimal_comma)
+    denominator = number(row["denominator"], "denominator", has_decimal_comma=has_decimal_comma)
     if denominator < 0:
         raise InputError(f"denominator {denominator:g} is negative.")
     return row["scope"], Cell(
         week=_monday(row["week"], "week"),
-        numerator=_number(row["numerator"], "numerator", has_decimal_comma=has_decimal_comma),
+        numerator=number(row["numerator"], "numerator", has_decimal_comma=has_decimal_comma),
         denominator=denominator,
         stratum=row.get("stratum", ""),
         line=line,
     )
-
-
-def _number(text: str, name: str, *, has_decimal_comma: bool) -> float:
-    plain = text.replace(",", ".") if has_decimal_comma and text.count(",") == 1 and "." not in text else text
-    if not _NUMBER.fullmatch(plain):
-        raise InputError(f"{name} is “{text[:40]}”, not a number.", mend="Write digits and a decimal point, like 12.5.")
-    value = float(plain)
-    if not math.isfinite(value) or abs(value) > LARGEST:
-        raise InputError(f"{name} is {text[:40]}, which is too large to be meant.")
-    return value
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli import actions, checks, connect, demo, evidence, loop, metrics, rules, sandbox, secrets, serve, users
+from workflows.cli import (
+    actions,
+    checks,
+    connect,
+    demo,
+    evidence,
+    importing,
+    loop,
+    metrics,
+    rules,
+    sandbox,
+    secrets,
+    serve,
+    users,
+)
 
 HELP = "A continual-improvement engine for ServiceNow and Jira: rules, plan–do–check–act, honest statistics, evidence."
 
@@ -23,6 +37,7 @@ def build() -> typer.Typer:
     application.callback(help=HELP)(_common)
     application.command(name="connect")(connect.run)
     loop.register(application)
+    application.command(name="import")(importing.run)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
     application.add_typer(actions.group, name="actions")

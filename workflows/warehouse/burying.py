@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from improvement.records import RecordKind
+from improvement.records import IMPORTED, RecordKind
 from workflows.warehouse.loading import iso_text, key_text, registered, transaction
 from workflows.warehouse.local_days import refresh_lent
 from workflows.warehouse.schema import TABLE_OF
 
 IS_LIVE = "connection = $connection AND vanished_at IS NULL"
 IS_BURIED = "connection = $connection AND vanished_at IS NOT NULL"
+IS_PULLED = f"NOT starts_with(id, '{IMPORTED}')"  # no platform lists what a person brought in a file
 BREACHED = {
     # What a platform counts too: rows by their start, tickets by their creation, whatever became of the clocks.
     "rows": (
@@ -49,7 +50,7 @@ class Tombstones:
     def bury_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
         """Make a tombstone of every live record whose platform id is not among these; returns how many."""
         with registered(self._raw, "named", _table(present_ids)):
-            return self._bury(kind, connection, "id NOT IN (SELECT id FROM named)", seen_at)
+            return self._bury(kind, connection, f"id NOT IN (SELECT id FROM named) AND {IS_PULLED}", seen_at)
 
     def bury_parts(self, kind: RecordKind, connection: str, *, seen_at: datetime) -> int:
         """Make tombstones of the parts of tickets that are tombstones themselves; returns how many."""
@@ -64,7 +65,7 @@ class Tombstones:
             registered(self._raw, "named", _table(present_ids)),
             registered(self._raw, "whole", _table(whole_of)),
         ):
-            left_out = "ticket_id IN (SELECT id FROM whole) AND id NOT IN (SELECT id FROM named)"
+            left_out = f"ticket_id IN (SELECT id FROM whole) AND id NOT IN (SELECT id FROM named) AND {IS_PULLED}"
             return self._bury(kind, connection, left_out, seen_at)
 
     def revive(
@@ -96,7 +97,7 @@ class Tombstones:
 
     def unlisted(self, kind: RecordKind, connection: str, keys: pa.Array) -> list[str]:
         """Platform ids of the live records that a list of keys leaves out."""
-        return self._ids(kind, IS_LIVE, "id NOT IN (SELECT id FROM named)", connection, keys)
+        return self._ids(kind, IS_LIVE, f"id NOT IN (SELECT id FROM named) AND {IS_PULLED}", connection, keys)
 
     def returned(self, kind: RecordKind, connection: str, keys: pa.Array) -> list[str]:
         """Platform ids of tombstones that a list of keys has."""

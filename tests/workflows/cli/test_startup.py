@@ -19,7 +19,7 @@ from workflows.cli import errors
 RUN = "import sys; sys.argv[0] = 'regelkreis'; from config.entry import main; main()"
 HEAVY = ("django", "ibis", "statsmodels", "scipy", "numpy", "pandas", "duckdb", "pyarrow", "pydantic", "requests")
 GROUPS = (
-    *("init", "doctor", "connect", "pull", "cycle", "sandbox", "serve", "demo"),
+    *("init", "doctor", "connect", "pull", "cycle", "import", "sandbox", "serve", "demo"),
     *("rules", "metrics", "actions", "checks", "reviews", "evidence", "users", "secrets"),
 )
 
