@@ -120,7 +120,15 @@ def pull_all(
         _progress(is_shown) as on_progress,
     ):
         return [
-            pull.pull(one, warehouse, as_of=as_of, on_progress=on_progress, since=since, is_reconciled=is_reconciled)
+            pull.pull(
+                one,
+                warehouse,
+                as_of=as_of,
+                on_progress=on_progress,
+                since=since,
+                is_counted=True,
+                is_reconciled=is_reconciled,
+            )
             for one in opened
         ]
 
