@@ -5,97 +5,106 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from improvement.vocabulary import GOOD_VERDICTS, VERDICT_WORDS
+from improvement.german import in_german
+from improvement.schedule import GRACE_DAYS
+from improvement.vocabulary import GOOD_VERDICTS, VERDICT_WORDS, Said
 
 KINDS = {
-    "en": {
-        "look": "Interim look, {weeks} weeks after go-live (provisional)",
-        "final": "Final look, {weeks} weeks after go-live",
-        "sustain": "Sustaining look, {weeks} weeks after the decision",
-        "missed": "Missed review",
-        "addendum": "Addendum to {addendum_to}",
-    },
-    "de": {
-        "look": "Zwischenstand, {weeks} Wochen nach dem Livegang (vorläufig)",
-        "final": "Abschließende Prüfung, {weeks} Wochen nach dem Livegang",
-        "sustain": "Nachhaltigkeitsprüfung, {weeks} Wochen nach der Entscheidung",
-        "missed": "Versäumte Überprüfung",
-        "addendum": "Nachtrag zu {addendum_to}",
-    },
+    "look": Said(
+        "Interim look, {weeks} weeks after go-live (provisional)",
+        "Zwischenblick, {weeks} Wochen nach dem Go-live (vorläufig)",
+    ),
+    "final": Said("Final look, {weeks} weeks after go-live", "Letzter Blick, {weeks} Wochen nach dem Go-live"),
+    "sustain": Said(
+        "Sustaining look, {weeks} weeks after the decision",
+        "Nachhalteblick, {weeks} Wochen nach der Entscheidung",
+    ),
+    "missed": Said("Missed review", "Versäumte Prüfung"),
+    "addendum": Said("Addendum to {addendum_to}", "Nachtrag zu {addendum_to}"),
 }
 WORDS = {
-    "en": {
-        "verdict": "Verdict",
-        "effect": "Measured effect",
-        "interval": "interval",
-        "goal": "Goal",
-        "met": "reached",
-        "not_met": "not reached",
-        "naive": "A plain before–after comparison would have claimed",
-        "restated": "What was recorded since changes it ({causes}); the review itself stays as it was.",
-        "late": "It went live before its yardstick was fixed: late work is never credited.",
-        "missed": "This review was due on {due} and was not held within 14 days.",
-        "decide": "Next: the owner decides, standardise, adjust or stop.",
-        "decide_not_good": "Next: the owner decides, adjust or stop.",
-        "acknowledge": "Next: the owner acknowledges this look.",
-        "proof": "Plan {plan}, verdict {verdict} (SHA-256).",
-    },
-    "de": {
-        "verdict": "Urteil",
-        "effect": "Gemessene Wirkung",
-        "interval": "Intervall",
-        "goal": "Ziel",
-        "met": "erreicht",
-        "not_met": "nicht erreicht",
-        "naive": "Ein einfacher Vorher-nachher-Vergleich hätte behauptet",
-        "restated": "Was seither erfasst wurde, ändert das Urteil ({causes}); die Überprüfung selbst bleibt, wie sie war.",
-        "late": "Sie ging live, bevor ihr Maßstab feststand: solche Arbeit wird nie gutgeschrieben.",
-        "missed": "Diese Überprüfung war am {due} fällig und fand nicht binnen 14 Tagen statt.",
-        "decide": "Als Nächstes entscheidet der Eigner: zum Standard machen, anpassen oder beenden.",
-        "decide_not_good": "Als Nächstes entscheidet der Eigner: anpassen oder beenden.",
-        "acknowledge": "Als Nächstes nimmt der Eigner diesen Stand zur Kenntnis.",
-        "proof": "Plan {plan}, Urteil {verdict} (SHA-256).",
-    },
+    "verdict": Said("Verdict: {verdict}.", "Befund: {verdict}."),
+    "effect": Said("Measured effect: {effect}.", "Gemessene Wirkung: {effect}."),
+    "effect_with_interval": Said(
+        "Measured effect: {effect}; interval: {interval}.", "Gemessene Wirkung: {effect}; Intervall: {interval}."
+    ),
+    "met": Said("Goal: {goal}, reached.", "Ziel: {goal}, erreicht."),
+    "not_met": Said("Goal: {goal}, not reached.", "Ziel: {goal}, nicht erreicht."),
+    "naive": Said(
+        "A plain before–after comparison would have claimed: {naive}.",
+        "Ein einfacher Vorher-nachher-Vergleich hätte behauptet: {naive}.",
+    ),
+    "restated": Said(
+        "What was recorded since changes it ({causes}); the review itself stays as it was.",
+        "Was seither erfasst wurde, ändert den Befund ({causes}); die Prüfung selbst bleibt, wie sie war.",
+    ),
+    "late": Said(
+        "It went live before its yardstick was fixed: late work is never credited.",
+        "Sie ging live, bevor ihr Maßstab feststand: solche Arbeit wird nie gutgeschrieben.",
+    ),
+    "missed": Said(
+        "This review was due on {due} and was not held within {days} days.",
+        "Diese Prüfung war am {due} fällig und fand nicht binnen {days} Tagen statt.",
+    ),
+    "decide": Said(
+        "Next: the owner decides, standardise, adjust or stop.",
+        "Als Nächstes entscheidet der Eigner: zum Standard machen, anpassen oder beenden.",
+    ),
+    "decide_not_good": Said(
+        "Next: the owner decides, adjust or stop.", "Als Nächstes entscheidet der Eigner: anpassen oder beenden."
+    ),
+    "acknowledge": Said(
+        "Next: the owner acknowledges this look.", "Als Nächstes nimmt der Eigner diesen Blick zur Kenntnis."
+    ),
+    "proof": Said("Plan {plan}, verdict {verdict} (SHA-256).", "Plan {plan}, Befund {verdict} (SHA-256)."),
 }
 
 
 def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> str:
     """The work note of a review: a line for the verdict, the figures that carry it, its limits, what comes next."""
-    tongue = "de" if language.startswith("de") else "en"
-    say = WORDS[tongue]
+
+    def say(what: str, **filled: object) -> str:
+        return WORDS[what].in_(language).format(**filled)
+
     kind = str(document["kind"])
-    heading = KINDS[tongue][kind].format(weeks=document["look_no"], addendum_to=document.get("addendum_to", ""))
-    lines = [f"{document['action']}: {heading}."]
+    heading = KINDS[kind].in_(language)
+    filled = heading.format(weeks=document["look_no"], addendum_to=document.get("addendum_to", ""))
+    lines = [f"{document['action']}: {filled}."]
     if kind == "missed":
-        lines.append(say["missed"].format(due=str(document["due_at"])[:10]))
+        lines.append(say("missed", due=str(document["due_at"])[:10], days=GRACE_DAYS))
         return "\n".join(lines)
     verdict = str(document["verdict"])
-    lines.append(f"{say['verdict']}: {VERDICT_WORDS[verdict].in_(tongue)}.")
-    lines += _figures(document.get("results") or {}, say)
-    lines.append(_sentence(document, tongue))
+    lines.append(say("verdict", verdict=VERDICT_WORDS[verdict].in_(language)))
+    lines += [say(what, **figures) for what, figures in _figures(document.get("results") or {}, language)]
+    lines.append(_sentence(document, language))
     if document.get("restated_by"):
         causes = ", ".join(f"{what}: {count}" for what, count in document["restated_by"].items())
-        lines.append(say["restated"].format(causes=causes))
+        lines.append(say("restated", causes=causes))
     if document.get("is_late"):
-        lines.append(say["late"])
+        lines.append(say("late"))
     if kind == "final":
-        lines.append(say["decide" if verdict in GOOD_VERDICTS else "decide_not_good"])
+        lines.append(say("decide" if verdict in GOOD_VERDICTS else "decide_not_good"))
     elif kind == "sustain":
-        lines.append(say["acknowledge"])
-    lines.append(say["proof"].format(plan=str(document["plan_sha256"])[:12], verdict=verdict_sha256[:12]))
+        lines.append(say("acknowledge"))
+    lines.append(say("proof", plan=str(document["plan_sha256"])[:12], verdict=verdict_sha256[:12]))
     return "\n".join(line for line in lines if line)
 
 
-def _figures(results: Mapping[str, Any], say: Mapping[str, str]) -> list[str]:
+def _figures(results: Mapping[str, Any], language: str) -> list[tuple[str, dict[str, str]]]:
     """Effect with interval, the goal, and what the naive comparison would have said; only what was computed."""
+
+    def told(text: str) -> str:
+        return in_german(text) if language.startswith("de") else text
+
     lines = []
-    effect, interval = _effect_text(results), _interval_text(results)
+    effect, interval = told(_effect_text(results)), told(_interval_text(results))
     if effect:
-        lines.append(f"{say['effect']}: {effect}" + (f" ({say['interval']} {interval})." if interval else "."))
+        what = "effect_with_interval" if interval else "effect"
+        lines.append((what, {"effect": effect, "interval": interval}))
     if results.get("goal") and results.get("goal_met") is not None:
-        lines.append(f"{say['goal']}: {results['goal']}, {say['met' if results['goal_met'] else 'not_met']}.")
+        lines.append(("met" if results["goal_met"] else "not_met", {"goal": told(str(results["goal"]))}))
     if results.get("naive_text"):
-        lines.append(f"{say['naive']}: {results['naive_text']}.")
+        lines.append(("naive", {"naive": told(str(results["naive_text"]))}))
     return lines
 
 
@@ -113,7 +122,7 @@ def _interval_text(results: Mapping[str, Any]) -> str:
     return "" if low is None or high is None else f"{low:.3g} – {high:.3g}"
 
 
-def _sentence(document: Mapping[str, Any], tongue: str) -> str:
+def _sentence(document: Mapping[str, Any], language: str) -> str:
     results = document.get("results") or {}
-    german = results.get("sentence_de") if tongue == "de" else None
+    german = results.get("sentence_de") if language.startswith("de") else None
     return str(german or document.get("sentence", ""))

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from improvement.errors import GuardRefused
 from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.pdca import Event, State
-from workflows import ledger, outbox, planning
+from workflows import ledger, notes, outbox, planning
 from workflows.models import Action, Look, LookKind, Person, Plan
 
 
@@ -89,7 +89,7 @@ def _freeze_plan(moving: Move) -> None:
             "approval_source": plan.approval_source,
         },
     )
-    text = f"Plan version {plan.version} approved. Its yardstick is frozen: sha256 {plan.sha256}."
+    text = notes.note("plan approved", version=plan.version, sha256=plan.sha256)
     outbox.note(action, f"plan-{plan.version}", text, at=moving.at)
     if action.implemented_on is not None:
         _schedule_looks(moving)
@@ -188,7 +188,7 @@ def _forget_change(moving: Move) -> None:
 
 
 def _ask_again(moving: Move) -> None:
-    text = "The approval lapsed before anybody answered. The plan is unchanged: please request it once more."
+    text = notes.note("approval lapsed")
     outbox.note(moving.action, f"lapsed-{moving.source}-{moving.given_at:%Y%m%d}", text, at=moving.at)
 
 
@@ -198,10 +198,7 @@ def _close(moving: Move) -> None:
 
 def _tell_slip(moving: Move) -> None:
     action = moving.action
-    text = (
-        f"The planned go-live, {action.golive_planned}, and the {action.max_slip_weeks} weeks after it are over, and "
-        "nobody said it went live. The plan needs a new date and a new approval."
-    )
+    text = notes.note("go-live slipped", day=action.golive_planned, weeks=action.max_slip_weeks)
     outbox.note(action, f"slip-{action.cycle_no}-{action.golive_planned}", text, at=moving.at)
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError
 from improvement.pdca import Event, State
-from workflows import ledger, loop, outbox
+from workflows import ledger, loop, notes, outbox
 from workflows.models import Action, Look, LookKind, Person, ReviewEntry, ReviewRecord, Role
 from workflows.rights import find, must_hold, must_own
 
@@ -33,7 +33,7 @@ def decide(actor: Person, code: str, decision: str, *, at: datetime, reason: str
             for review in look.reviews.exclude(kind=MISSED):
                 payload = {"decision": decision, "reason_sha256": ledger.sealed(reason)}
                 entry = _append(review, "decision", payload, actor=actor.uid, at=at)
-                text = f"Decision: {decision}, by {actor}. {reason}".strip()
+                text = notes.note("decision", decision=notes.decision(decision), who=actor, reason=reason)
                 outbox.note(action, f"decision-{entry.pk}", text, at=at)
     return action
 
@@ -112,9 +112,12 @@ def second_override(actor: Person, code: str, *, at: datetime) -> Action:
             },
         )
         by = Person.objects.filter(uid=first.actor).first()
-        text = (
-            f"Two people overruled the verdict “{action.verdict}”, which stays on record: {by or first.actor} and "
-            f"{actor}. Reason: {first.payload['reason']}"
+        text = notes.note(
+            "override",
+            verdict=notes.verdict(action.verdict),
+            first=by or first.actor,
+            second=actor,
+            reason=first.payload["reason"],
         )
         outbox.note(action, f"override-{entry.pk}", text, at=at)
     return action

@@ -18,7 +18,7 @@ from improvement.errors import InputError
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.pdca import Event
-from workflows import access, outbox
+from workflows import access, notes, outbox
 from workflows.models import Action, Plan
 
 DEFAULT_LOOKS = [4, 8, 13]
@@ -159,7 +159,7 @@ def due_at(action: Action, plan: Plan, week_no: int) -> datetime:
 
 def standardised_at(action: Action) -> datetime:
     """When the owner last decided to make it the standard."""
-    decision = action.transitions.filter(event=Event.STANDARDISE.value, is_refused=False).order_by("-id").first()
+    decision = action.transitions.filter(event=Event.STANDARDISE.value).order_by("-id").first()
     if decision is None:
         raise InputError(f"{action.code} was never made the standard.")
     return decision.at
@@ -267,16 +267,14 @@ def outbound_fields(action: Action) -> dict[str, str | int | float | None]:
 
 
 def description(action: Action) -> str:
-    """Why the action exists, in plain words."""
+    """Why the action exists, in plain words and the installation's language."""
     trigger = action.trigger
     scope = ", ".join(f"{key} {value}" for key, value in action.scope.items())
-    lines = [f"{metric_of(action).title} for {scope}."]
+    lines = [notes.note("what", metric=notes.metric(action.metric), scope=scope)]
     if trigger.get("value_text"):
-        lines.append(
-            f"Measured {trigger['value_text']} against a target of {trigger['target_text']} on {trigger['n']} records "
-            f"(rule {action.rule_id})."
-        )
+        value, target = notes.figures(trigger["value_text"]), notes.figures(trigger["target_text"])
+        lines.append(notes.note("why", value=value, target=target, n=trigger["n"], rule=action.rule_id))
     if trigger.get("endangers"):
-        lines.append(f"It endangers what was promised to {'; '.join(trigger['endangers'])}.")
-    lines.append(f"Details and evidence: {outbox.page_url(action)}")
+        lines.append(notes.note("endangers", scopes="; ".join(trigger["endangers"])))
+    lines.append(notes.note("where", url=outbox.page_url(action)))
     return "\n".join(lines)

@@ -51,7 +51,7 @@ def detectable(plan: CheckPlan, scope: Series, controls: Mapping[str, Series]) -
     try:
         found = fit(plan.family, cells, np.ones((weeks, 1)), control_offset(plan.family, pooled, reference.week))
     except FitFailed as error:
-        return Detectable(None, f"cannot be told: {error}")
+        return Detectable(None, f"cannot be told: {error.what}")
     size = _smallest(plan, found.phi, found.rho, cells)
     return Detectable(size, _text(plan, size), found.phi, found.rho)
 

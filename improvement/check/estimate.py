@@ -85,12 +85,12 @@ def estimate(data: Data, extra: Extra | None = None) -> Estimate:
         columns += list(extra(cells.week).T)
     before, after = int((~data.is_after).sum()), int(data.is_after.sum())
     if before == 0 or after == 0:
-        raise FitFailed("a window is empty")
+        raise FitFailed("a window is empty", "ein Fenster ist leer")
     found = fit(data.family, cells, np.column_stack(columns), data.offset)
     rho = found.rho
     se = found.se(1) * inflation(rho, before, after)
     if not np.isfinite(se) or se <= 0 or (data.family != "score" and se > RUNAWAY_SE):
-        raise FitFailed("the standard error ran away")
+        raise FitFailed("there is no finite error", "es gibt keinen endlichen Fehler")
     return Estimate(float(found.params[1]), se, found.df, rho, found.phi, before, after, has_half)
 
 

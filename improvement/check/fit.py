@@ -11,14 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from improvement.check.model import Family, Floats, Series
+from improvement.errors import RegelkreisError
 
 MAX_RHO = 0.8
 RUNAWAY = 50.0  # e^50 times is no estimate
 NOTHING = 1e-12  # a residual variance of rounding errors
 
 
-class FitFailed(Exception):
-    """The model could not be fitted (separation, no variation, too few weeks)."""
+class FitFailed(RegelkreisError):
+    """The model could not be fitted (separation, no variation, too few weeks); says why in English and German."""
+
+    def __init__(self, what: str, what_de: str) -> None:
+        super().__init__(what)
+        self.what_de = what_de
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """Why, in English and German."""
+        return self.what, self.what_de
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +99,16 @@ def fit(family: Family, cells: Series, design: Floats, offset: Floats) -> Fit:
         weights = n
     df = len(y) - design.shape[1]
     if df < 1:
-        raise FitFailed("too few weeks")
+        raise FitFailed("too few weeks", "zu wenige Wochen")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = model.fit(maxiter=100, tol=1e-10, start_params=_start(family, cells, design, offset))
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
-        raise FitFailed(str(error)) from error
+        raise FitFailed("the calculation broke off", "die Rechnung brach ab") from error
     params = np.asarray(found.params)
     if not np.isfinite(params).all() or (family != "score" and np.abs(params).max() > RUNAWAY):
-        raise FitFailed("the estimates ran away")
+        raise FitFailed("there is no finite estimate", "es gibt keine endliche Schätzung")
     mu = np.asarray(found.mu)
     variance = model.family.variance(mu)
     residuals = np.sqrt(weights) * (np.asarray(model.endog) - mu) / np.sqrt(np.maximum(variance, 1e-300))
@@ -106,7 +116,7 @@ def fit(family: Family, cells: Series, design: Floats, offset: Floats) -> Fit:
     if family in ("proportion", "count"):
         phi = max(1.0, phi)
     if phi <= NOTHING * float((mu**2).mean() if family == "score" else 1.0) or not np.isfinite(phi):
-        raise FitFailed("the weeks do not vary")
+        raise FitFailed("the weeks do not vary", "die Wochen unterscheiden sich nicht")
     cov = np.asarray(found.normalized_cov_params) * phi
     return Fit(params, cov, cells.week, residuals, mu, phi, df)
 

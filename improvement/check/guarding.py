@@ -31,7 +31,7 @@ def ask(request: Request, family: Family, data: Data, found: Estimate, critical:
         _sustain(request, data, found),
         _pre_trend(request, family, data),
         guard.two_witnesses(data, found, has_controls=bool(request.controls)),
-        guard.controls_agree(found, tau, critical),
+        guard.controls_agree(family, found, tau, critical),
         guard.mix(data, request.scope, request.sign),
         guard.few_controls(len(request.controls)),
         guard.alone(

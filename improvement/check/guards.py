@@ -8,7 +8,9 @@ import numpy as np
 
 from improvement.check.estimate import Data, Estimate, estimate, slope, trend
 from improvement.check.fit import FitFailed, link
-from improvement.check.model import Floats, GuardResult, Series, Status
+from improvement.check.model import Family, Floats, GuardResult, Series, Status
+from improvement.check.words import size_text, spread_text
+from improvement.german import in_german
 
 NAMES = {
     1: "reference before trigger",
@@ -62,7 +64,7 @@ def sustain(data: Data, found: Estimate, first_week: int) -> GuardResult:
     try:
         late = estimate(data.only(keep))
     except FitFailed as error:
-        return not_computed(2, str(error), str(error))
+        return not_computed(2, *error.said)
     share = late.delta / found.delta if found.delta else 0.0
     return _result(
         2,
@@ -96,16 +98,17 @@ def pre_trend(data: Data, long: Data | None, sign: int) -> GuardResult:
             if not with_trend.agrees_with(sign):
                 against.append(with_trend)
     except FitFailed as error:
-        return not_computed(3, str(error), str(error))
+        return not_computed(3, *error.said)
     if not is_trending:
         return _result(3, True, "no trend before", "kein Trend davor", **figures)
     if not against:
         return _result(3, True, "it holds against the trend before", "hält gegen den Trend davor", **figures)
+    held = size_text(data.family, against[0].delta)
     return _result(
         3,
         False,
-        f"it was improving before; continuing that trend, the effect is {against[0].delta:+.2f}",
-        f"es besserte sich schon vorher; mit diesem Trend ist die Wirkung {against[0].delta:+.2f}",
+        f"it was improving before; had that trend gone on, the effect would be {held}",
+        f"es besserte sich schon vorher; hätte dieser Trend angehalten, wäre die Wirkung {in_german(held)}",
         **figures,
     )
 
@@ -117,7 +120,7 @@ def two_witnesses(data: Data, found: Estimate, *, has_controls: bool) -> GuardRe
     try:
         alone = estimate(data.with_offset(np.zeros(len(data.offset))))
     except FitFailed as error:
-        return not_computed(4, str(error), str(error))
+        return not_computed(4, *error.said)
     share = alone.delta / found.delta if found.delta else 0.0
     return _result(
         4,
@@ -159,16 +162,18 @@ def widened(found: Estimate, tau: float | None) -> float:
     return float(np.hypot(found.se, tau)) if tau is not None and tau > found.se else found.se
 
 
-def controls_agree(found: Estimate, tau: float | None, critical: float) -> GuardResult:
+def controls_agree(family: Family, found: Estimate, tau: float | None, critical: float) -> GuardResult:
     """With the controls' own spread in the standard error, δ must still be significant."""
     if tau is None:
         return not_computed(5, "fewer than three controls", "weniger als drei Vergleichsgruppen")
     se = widened(found, tau)
+    own, own_de = spread_text(family, tau)
+    uncertain, uncertain_de = spread_text(family, found.se)
     return _result(
         5,
         tau <= found.se or abs(found.delta) > critical * se,
-        f"the controls' own spread is {tau:.2f} against a standard error of {found.se:.2f}",
-        f"die Streuung der Vergleichsgruppen ist {tau:.2f} gegen einen Standardfehler von {found.se:.2f}",
+        f"the controls differ among themselves by {own}; the estimate is uncertain by {uncertain}",
+        f"die Vergleichsgruppen weichen untereinander um {own_de} ab; die Schätzung ist um {uncertain_de} unsicher",
         tau=tau,
         se=found.se,
         se_with_spread=se,
@@ -187,12 +192,13 @@ def mix(data: Data, strata: Series, sign: int) -> GuardResult:
     try:
         found = estimate(data.with_offset(data.offset + offset))
     except FitFailed as error:
-        return not_computed(6, str(error), str(error))
+        return not_computed(6, *error.said)
+    held = size_text(data.family, found.delta)
     return _result(
         6,
         found.agrees_with(sign),
-        f"with the mix held constant the effect is {found.delta:+.2f}",
-        f"bei gleicher Zusammensetzung ist die Wirkung {found.delta:+.2f}",
+        f"with the mix held constant the effect is {held}",
+        f"bei gleicher Zusammensetzung ist die Wirkung {in_german(held)}",
         delta_with_mix=found.delta,
         t_with_mix=found.t,
     )

@@ -20,6 +20,7 @@ from improvement.check.request import NOTHING, Final, Request, lacks_volume
 from improvement.check.verdict import Outcome, decide
 from improvement.check.windows import SUSTAIN_WEEKS
 from improvement.errors import InputError
+from improvement.german import in_german
 from improvement.vocabulary import SUSTAINED_VERDICTS, Verdict
 
 FADES_BELOW = 0.5  # of the final δ
@@ -148,11 +149,12 @@ def _compute(request: Request, family: Family) -> Findings:
         first = estimate(data)
     except InputError as error:
         found.outcome = Outcome(is_computed=False, why_not_computed="no_plan_goal")
-        found.say(error.what.rstrip("."), error.what.rstrip("."))
+        text = in_german(request.plan.goal.text)
+        found.say(error.what.rstrip("."), f"ein Ziel von {text} ist für diese Kennzahl oder ihr Niveau nicht möglich")
         return found
     except FitFailed as error:
         found.outcome = Outcome(is_computed=False, why_not_computed="fit_failed")
-        found.say(str(error), str(error))
+        found.say(*error.said)
         return found
     _judge(request, family, data, first, found, goal=goal, least=least)
     return found

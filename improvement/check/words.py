@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from improvement.check.model import Family
+from improvement.german import in_german
 from improvement.vocabulary import VERDICT_WORDS, Verdict
 
 REASONS = {
@@ -61,6 +62,23 @@ def effect_text(family: Family, link: float, ground: Mapping[str, float], *, uni
         "time": f"{change} ({difference:+.1f} {unit})",
         "count": f"{change} (rate ratio {ratio:.2f}, {ground['amount']:+.0f} in all)",
     }[family].replace("-", "−")
+
+
+def size_text(family: Family, link: float) -> str:
+    """A link-scale effect in words, where nothing on the ground is known of it: ``odds ratio 1.20``, ``+0.18 points``."""
+    return (
+        f"{link:+.2f} points".replace("-", "−")
+        if family == "score"
+        else f"{unit_name(family, '')} {natural(family, link):.2f}"
+    )
+
+
+def spread_text(family: Family, link: float) -> tuple[str, str]:
+    """By how much something varies, in English and German: a factor for ratios, points for scores."""
+    size = f"{abs(link):.2f}" if family == "score" else f"{math.exp(abs(link)):.2f}"
+    if family == "score":
+        return f"{size} points", in_german(f"{size} points")
+    return f"a factor of {size}", in_german(f"den Faktor {size}")
 
 
 def interval_text(family: Family, low: float, high: float, unit: str) -> str:
@@ -122,24 +140,17 @@ def sentences(
 ) -> tuple[str, str]:
     """One plain sentence in English and one in German, with its limits."""
     english, german = REASONS.get(reason, (reason, reason))
-    figures = f" Estimate: {effect}, interval {interval}." if effect else ""
-    figures_de = f" Schätzung: {_german(effect)}, Intervall {_german(interval)}." if effect else ""
+    told = f" Estimate: {effect}, interval {interval}." if effect else ""
+    told_de = f" Schätzung: {in_german(effect)}, Intervall {in_german(interval)}." if effect else ""
     start = "So far (provisional): " if is_provisional else ""
     start_de = "Bisher (vorläufig): " if is_provisional else ""
     tail = "".join(f" {_sentence_case(note)}." for note in notes)
     tail_de = "".join(f" {_sentence_case(note)}." for note in notes_de)
     said = VERDICT_WORDS[verdict]
     word, word_de = (text if is_provisional else _sentence_case(text) for text in (said.en, said.de))
-    return f"{start}{word}: {english}.{figures}{tail}", f"{start_de}{word_de}: {german}.{figures_de}{tail_de}"
+    return f"{start}{word}: {english}.{told}{tail}", f"{start_de}{word_de}: {german}.{told_de}{tail_de}"
 
 
 def _sentence_case(text: str) -> str:
     """The first letter large, the others as they are: German nouns keep theirs."""
     return text[:1].upper() + text[1:]
-
-
-def _german(text: str) -> str:
-    words = {"percentage points": "Prozentpunkte", " in all": " insgesamt", "odds ratio": "Odds Ratio", "rate ratio": "Ratenverhältnis", "time ratio": "Zeitverhältnis", "points": "Punkte"}  # fmt: skip
-    for english, german in words.items():
-        text = text.replace(english, german)
-    return text.replace(".", ",")

@@ -240,7 +240,7 @@ def test_a_work_note_says_it_in_plain_english() -> None:
     assert plain_words(document).splitlines() == [
         "ACT-7: Final look, 13 weeks after go-live.",
         "Verdict: improved.",
-        "Measured effect: odds ratio 0.62 (interval 0.48 to 0.81).",
+        "Measured effect: odds ratio 0.62; interval: 0.48 to 0.81.",
         "Goal: -30%, reached.",
         "A plain before–after comparison would have claimed: −44 %.",
         "Breaches fell by a third against five comparable scopes.",
@@ -250,8 +250,18 @@ def test_a_work_note_says_it_in_plain_english() -> None:
 
 
 def test_a_work_note_says_it_in_plain_german() -> None:
-    text = plain_words(an_engine_part(found=Verdict.NO_CHANGE), language="de")
-    assert "Urteil: keine Veränderung." in text
+    found = a_result(
+        Verdict.NO_CHANGE,
+        effect_text="−19.7 percentage points (odds ratio 0.36, −50 in all)",
+        interval_text="odds ratio 0.22 … 0.61",
+        naive_text="24.0 % → 3.0 % (−87 %)",
+    )
+    text = plain_words(an_engine_part(results=found, verdict="no change"), language="de")
+    assert "Befund: keine Veränderung." in text
+    assert (
+        "Gemessene Wirkung: −19,7 Prozentpunkte (Odds Ratio 0,36, −50 insgesamt); Intervall: Odds Ratio 0,22 … 0,61."
+    ) in text
+    assert "hätte behauptet: 24,0 % → 3,0 % (−87 %)." in text
     assert "Die Verletzungen sanken" in text
     assert "anpassen oder beenden" in text
     assert "zum Standard machen" not in text

@@ -12,7 +12,8 @@ from improvement.errors import GuardRefused, RegelkreisError
 from improvement.evidence.canonical import digest
 from improvement.pdca import SUSTAINED_VERDICTS, Event, State
 from improvement.records import RecordKind
-from workflows import ledger, loop, outbox, planning
+from improvement.schedule import GRACE_DAYS
+from workflows import ledger, loop, notes, outbox, planning
 from workflows.consequences import schedule_next_half_year
 from workflows.models import Action, Look, LookKind
 from workflows.steps.looking import read_look
@@ -21,7 +22,7 @@ from workflows.steps.review import record_look, record_missed
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
-GRACE = timedelta(days=14)
+GRACE = timedelta(days=GRACE_DAYS)
 
 
 @dataclass(slots=True)
@@ -149,11 +150,9 @@ def follow_verdict(look: Look, *, as_of: datetime) -> None:
 
 def _tell_owner(action: Action, look: Look, as_of: datetime) -> None:
     """A closed action whose effect is gone opens nothing; its owner hears of it."""
-    owner = f"{action.owner}, the" if action.owner else "The"
-    text = (
-        f"{owner} effect of {action.code} is not there any more {look.week_no} weeks after it became the standard: "
-        f"{look.verdict}. The action stays closed; open a new one if it is worth another try."
-    )
+    text = notes.note("effect gone", action=action.code, weeks=look.week_no, verdict=notes.verdict(look.verdict))
+    if action.owner is not None:
+        text = notes.note("to owner", owner=action.owner, note=text)
     outbox.note(action, f"gone-{look.cycle_no}-{look.round_no}-{look.week_no}", text, at=as_of)
     payload = {"week": look.week_no, "verdict": look.verdict, "owner": action.owner.uid if action.owner else ""}
     ledger.append("owner.told", subject=action.code, actor=ledger.ENGINE, at=as_of, payload=payload)

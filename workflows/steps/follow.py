@@ -1,6 +1,6 @@
 """Follow: what people changed on the platform's record comes home and moves the action.
 
-The platform wins for what people enter there (owner, due date, tasks, comments, approvals, state). A change that a
+The platform wins for what people enter there (approvals, state, and what taking.py reads). A change that a
 guard forbids is recorded as *diverged*, shown, and answered once by a work note that names what is missing; neither
 side is forced. Our own integration user never counts as a person.
 """
@@ -8,7 +8,7 @@ side is forced. Our own integration user never counts as a person.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -18,8 +18,9 @@ from improvement.pdca import BY_EVENT, Event
 from improvement.records import PlatformState
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access, ledger, loop, notes, outbox
-from workflows.models import Action, ActionComment, ActionTask, Person
-from workflows.rights import owns, why_not_owner
+from workflows.models import Action, Person
+from workflows.rights import owns
+from workflows.steps.taking import Gap, carry, take_code, take_comments, take_due, take_owner, take_tasks
 
 
 @dataclass(slots=True)
@@ -31,15 +32,6 @@ class FollowResult:
     moved: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
     unknown_owners: list[str] = field(default_factory=list)  # with how to mend it
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A change on the platform that a guard forbids, and what is missing, in words. ``is_answered``: by a note."""
-
-    cause: str
-    missing: str
-    is_answered: bool = True
 
 
 #: What a row of the platform's own approval asks for.
@@ -63,6 +55,9 @@ WANTED: dict[str, dict[State, Event]] = {
     "on_hold": dict.fromkeys(OPEN_STATES - {State.ON_HOLD}, Event.HOLD),
     "cancelled": dict.fromkeys(OPEN_STATES, Event.CANCEL),
 }
+ENDED_THERE = ("closed", "cancelled")
+REOPENED = "a new action: what is closed here stays closed"
+FOLLOWED_AFTER_CLOSING = timedelta(weeks=26)
 OWNERS_ONLY = frozenset({Event.SUBMIT, Event.REAPPROVE})  # the platform's word alone does not do
 
 #: What is missing where an event is not possible from where the action stands.
@@ -83,12 +78,12 @@ CLOSING_NEEDS = {
 
 
 def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
-    """Read every open action's record on this connection and apply what people changed."""
+    """Read every action's record on this connection and apply what people changed."""
     result = FollowResult(connection=connector.name)
     actions = [
         action
         for action in Action.objects.filter(connection=connector.name).exclude(platform_id="").order_by("id")
-        if action.state not in ENDED_STATES or action.platform_state not in ("closed", "cancelled")
+        if _is_followed(action, as_of)
     ]
     refs = [ref for action in actions if (ref := outbox.reference(action)) is not None]
     for action, found in zip(actions, connector.states(refs), strict=True):
@@ -98,35 +93,29 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     return result
 
 
+def _is_followed(action: Action, as_of: datetime) -> bool:
+    """Until it ended on both sides and they agree, and half a year longer: people change their minds about it."""
+    has_ended = action.state in ENDED_STATES and action.platform_state in ENDED_THERE and not action.diverged_causes
+    return not has_ended or (action.closed_at is not None and as_of < action.closed_at + FOLLOWED_AFTER_CLOSING)
+
+
 def _follow_one(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
     if found.is_missing:
         gap = Gap("gone", "its record is no longer on the platform, or hidden from us", is_answered=False)
         _settle(action, [gap], as_of, result)
         return
-    _take_due(action, found, as_of)
-    _take_tasks(action, found)
-    _take_comments(action, found)
+    take_due(action, found, as_of)
+    take_tasks(action, found, as_of)
+    take_comments(action, found, as_of)
     _notice_unknown_owner(action, found, as_of, result)
     gaps = [
-        *_take_owner(action, found, as_of),
+        *take_owner(action, found, as_of),
         *_take_approvals(action, found, as_of, result),
         *_take_state(action, found, as_of, result),
+        *take_code(action, found, as_of),
     ]
+    carry(action, as_of)
     _settle(action, gaps, as_of, result)
-
-
-def _take_owner(action: Action, found: PlatformState, as_of: datetime) -> list[Gap]:
-    """The owner named on the record, if they may own the action here."""
-    owner = access.person_of_account(action.connection, found.owner)
-    if owner is None or owner.pk == action.owner_id:
-        return []
-    reason = why_not_owner(owner, action)
-    if reason:
-        return [Gap(f"owner-{owner.uid}", reason)]
-    action.owner = owner
-    action.save(update_fields=["owner"])
-    ledger.append("action.owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={"owner": owner.uid})
-    return []
 
 
 def _notice_unknown_owner(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
@@ -143,41 +132,6 @@ def _notice_unknown_owner(action: Action, found: PlatformState, as_of: datetime,
     action.save(update_fields=["unknown_owner"])
     payload = {"account_sha256": ledger.sealed(account), "is_known": not account}
     ledger.append("action.unknown_owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload=payload)
-
-
-def _take_due(action: Action, found: PlatformState, as_of: datetime) -> None:
-    if found.due is not None and found.due != action.due:
-        action.due = found.due
-        action.save(update_fields=["due"])
-        ledger.append(
-            "action.due", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={"due": found.due.isoformat()}
-        )
-
-
-def _take_tasks(action: Action, found: PlatformState) -> None:
-    known = {task.platform_id: task for task in action.tasks.all()} if found.tasks else {}
-    for theirs in found.tasks:
-        shown = {
-            "number": theirs.number,
-            "title": theirs.title,
-            "is_done": theirs.is_done,
-            "assignee": theirs.assignee or "",
-            "due": theirs.due,
-        }
-        task = known.get(theirs.id) or ActionTask(action=action, platform_id=theirs.id)
-        if task.pk is None or any(getattr(task, name) != value for name, value in shown.items()):
-            for name, value in shown.items():
-                setattr(task, name, value)
-            task.save()
-
-
-def _take_comments(action: Action, found: PlatformState) -> None:
-    known = set(action.comments.values_list("platform_id", flat=True)) if found.comments else set()
-    ActionComment.objects.bulk_create(
-        ActionComment(action=action, platform_id=comment.id, author=comment.author, at=comment.at, text=comment.text)
-        for comment in found.comments
-        if comment.id not in known and not access.is_integration_account(action.connection, comment.author)
-    )
 
 
 def _take_approvals(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
@@ -207,8 +161,8 @@ def _take_approvals(action: Action, found: PlatformState, as_of: datetime, resul
 
 def _take_state(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
     """Apply a change of the record's state; one that a guard forbade is tried again until it fits or is taken back."""
-    cause = f"state-{found.state}"
-    is_new = found.state != action.platform_state
+    cause, before = f"state-{found.state}", action.platform_state
+    is_new = found.state != before
     if is_new:
         action.platform_state = found.state
         action.save(update_fields=["platform_state"])
@@ -219,6 +173,8 @@ def _take_state(action: Action, found: PlatformState, as_of: datetime, result: F
         return []  # our own echo
     if not is_new and cause not in action.diverged_causes:
         return []
+    if action.state in ENDED_STATES and (before in ENDED_THERE or cause in action.diverged_causes):
+        return [] if found.state in ENDED_THERE else [Gap(cause, REOPENED)]
     person = access.person_of_account(action.connection, by)
     for _ in range(2):  # off hold first, then on
         event = WANTED.get(found.state, {}).get(State(action.state))

@@ -9,6 +9,7 @@ from typing import Any
 from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.records import Outbound, OutboundFile, Verb
 from improvement.review import SCHEMA_VERSION, ReviewKind
+from improvement.schedule import GRACE_DAYS
 from workflows import ledger, outbox, reviewing
 from workflows.models import Action, Look, LookKind, ReviewRecord
 from workflows.steps.looking import Reading
@@ -98,7 +99,7 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
         "verdict": look.verdict if not is_missed else "",
         "reason": (look.result or {}).get("reason", "")
         if not is_missed
-        else "not held within 14 days after it was due",
+        else f"not held within {GRACE_DAYS} days after it was due",
         "sentence": (look.result or {}).get("sentence", "") if not is_missed else "This review was not held in time.",
     }
 

@@ -13,6 +13,7 @@ from functools import cache
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from improvement.german import in_german
 from workflows.web.words import DECISIONS, STATES, VERDICTS, language, said
 
 # A sentence with %(…)s where something is filled in; the same msgid is matched, and translated.
@@ -62,6 +63,15 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("it is %(state)s and its plan is frozen"),
     _("no sustaining look waits"),
     _("there is no submitted plan"),
+    _("%(change)s is the change the action itself went live with"),
+    _("%(change)s is marked already"),
+    _("A change has a number, or a short name."),
+    _("Write it as the platform does, like CHG0042."),
+    _("A mark takes a reason."),
+    _("Say what the change did to these figures."),
+    _("%(name)s has no role on the scope of %(code)s."),
+    _("%(name)s did not mark %(change)s."),
+    _("%(code)s has no marked change “%(change)s”."),
     _("it is %(state)s; a verdict is overruled between it and the decision"),
     _("there is no verdict yet"),
     _("its verdict is overruled already"),
@@ -93,6 +103,8 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("the owner's decision: standardise, adjust or stop"),
     _("the looks that show whether the effect lasts"),
     _("the action to be resumed, and a verdict"),
+    _("a new action: what is closed here stays closed"),
+    _("a verdict that bears the closure “%(closure)s”: the verdict is %(verdict)s"),
     _("a plan that is submitted and approved, before work begins"),
     _("the owner's decision: what has a verdict is decided, not cancelled"),
     _("its record is no longer on the platform, or hidden from us"),
@@ -104,9 +116,17 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("differs in %(keys)s"),
     _("too few weeks with volume in the reference"),
     _("more than %(count)s controls"),
+    _("the reference has only %(weeks)s weeks with volume"),
+    _("this metric is shown against its target and gets no statistical verdict"),
+    _("cannot be told: %(why)s"),
+    _("there is no finite estimate"),
+    _("there is no finite error"),
+    _("the weeks do not vary"),
+    _("the calculation broke off"),
+    _("too few weeks"),
     _("target"),
     _("override %(what)s"),
-    _("not held within 14 days after it was due"),
+    _("not held within %(days)s days after it was due"),
     _("This review was not held in time."),
 )
 ROLE_WORDS = {
@@ -121,15 +141,6 @@ ROLE_WORDS = {
     "service owner": _("service owner"),
     "administrator": _("administrator"),
 }
-EFFECT_WORDS_DE = (
-    ("percentage points", "Prozentpunkte"),
-    ("odds ratio", "Odds Ratio"),
-    ("rate ratio", "Ratenverhältnis"),
-    ("time ratio", "Zeitverhältnis"),
-    ("points", "Punkte"),
-    (" h)", " Std.)"),
-)
-_DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 _SLOT = re.compile(r"%\((\w+)\)s")
 
 
@@ -180,15 +191,11 @@ def _patterns(_language: str) -> list[tuple[re.Pattern[str], str]]:
 
 def effect(text: str) -> str:
     """An effect, interval or naive number, as the reader's language writes it."""
-    if language() != "de" or not text:
-        return text
-    for english, german in EFFECT_WORDS_DE:
-        text = text.replace(english, german)
-    return _DECIMAL.sub(",", text)
+    return in_german(text) if language() == "de" else text
 
 
 def detail(guard: dict[str, object]) -> str:
     """What a guard found, in the reader's language."""
     if language() == "de" and guard.get("detail_de"):
-        return _DECIMAL.sub(",", str(guard["detail_de"]))
+        return in_german(str(guard["detail_de"]))
     return str(guard.get("detail", ""))

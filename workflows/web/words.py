@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from django.utils import formats
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from improvement.errors import InputError
 from improvement.metrics import metric_named
 from improvement.pdca import State
+from improvement.vocabulary import DECISION_WORDS, STATE_WORDS, VERDICT_WORDS, Said, Verdict
 
 Words = dict[str, str | Promise]
+
+
+def language() -> str:
+    """The reader's language: ``de`` or ``en``."""
+    return "de" if (get_language() or "en").startswith("de") else "en"
+
+
+def in_both(table: Mapping[str, Said]) -> Words:
+    """Words of the vocabulary, told in the language of whoever reads them."""
+    told: Callable[[Said], str] = lazy(_told, str)
+    return {key: told(said) for key, said in table.items()}
+
+
+def _told(said: Said) -> str:
+    return said.in_(language())
+
 
 PHASES: dict[str, str] = {
     State.PROPOSED.value: "P",
@@ -25,18 +43,7 @@ PHASES: dict[str, str] = {
 }
 PHASE_WORDS: Words = {"P": _("Plan"), "D": _("Do"), "C": _("Check"), "A": _("Act")}
 
-STATES: Words = {
-    "": _("nothing yet"),
-    "proposed": _("proposed"),
-    "planned": _("planned"),
-    "doing": _("doing"),
-    "checking": _("checking"),
-    "acting": _("decision due"),
-    "sustaining": _("sustaining"),
-    "closed": _("closed"),
-    "on hold": _("on hold"),
-    "cancelled": _("cancelled"),
-}
+STATES: Words = {"": _("nothing yet"), **in_both(STATE_WORDS)}
 
 EVENTS: Words = {
     "open": _("opened"),
@@ -58,17 +65,22 @@ EVENTS: Words = {
     "hold": _("put on hold"),
     "resume": _("resumed"),
     "cancel": _("cancelled"),
+    "change_marked": _("another change marked"),
+    "change_taken_back": _("mark taken back"),
 }
 
+VERDICT_SHAPES: dict[str, tuple[str, str]] = {  # tone, shape
+    Verdict.IMPROVED: ("good", "▲"),
+    Verdict.NOT_ATTRIBUTABLE: ("soft", "△"),
+    Verdict.RECOVERED: ("soft", "↺"),
+    Verdict.NO_CHANGE: ("flat", "="),
+    Verdict.FADED: ("bad", "▽"),
+    Verdict.WORSE: ("bad", "▼"),
+    Verdict.NOT_ENOUGH_DATA: ("none", "?"),
+    Verdict.NOT_COMPUTED: ("none", "–"),
+}
 VERDICTS: dict[str, tuple[str | Promise, str, str]] = {  # word, tone, shape
-    "improved": (_("improved"), "good", "▲"),
-    "improved, not attributable": (_("improved, not attributable"), "soft", "△"),
-    "recovered": (_("recovered"), "soft", "↺"),
-    "no change": (_("no change"), "flat", "="),
-    "faded": (_("faded"), "bad", "▽"),
-    "worse": (_("worse"), "bad", "▼"),
-    "not enough data": (_("not enough data"), "none", "?"),
-    "not computed": (_("not computed"), "none", "–"),
+    verdict: (word, *VERDICT_SHAPES[verdict]) for verdict, word in in_both(VERDICT_WORDS).items()
 }
 
 LOOKS: Words = {"look": _("interim look"), "final": _("final look"), "sustain": _("sustaining look")}
@@ -103,7 +115,7 @@ ENTRIES: Words = {
     "acknowledgement": _("acknowledged"),
     "receipt": _("receipt"),
 }
-DECISIONS: Words = {"standardise": _("make it the standard"), "adjust": _("adjust"), "stop": _("stop")}
+DECISIONS: Words = in_both(DECISION_WORDS)
 DELIVERY_STATES: Words = {"waiting": _("waiting"), "sent": _("sent"), "dead": _("undeliverable")}
 VERBS: Words = {
     "create": _("record created"),
@@ -147,11 +159,6 @@ PRIORITIES: Words = {
 def said(words: Words, key: str) -> str:
     """The word for a key; the key itself where there is none."""
     return str(words.get(key, key))
-
-
-def language() -> str:
-    """The reader's language: ``de`` or ``en``."""
-    return "de" if (get_language() or "en").startswith("de") else "en"
 
 
 def number(value: float, digits: int = 1) -> str:

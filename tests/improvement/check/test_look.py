@@ -91,6 +91,8 @@ def test_controls_that_disagree_among_themselves_widen_the_interval() -> None:
     torn = controls(3, after=0.1) | {f"up-{n}": s for n, s in controls(3, after=0.36, seed=300).items()}
     found = looked(a_scope(after=0.12, bad=0.2), torn)
     assert (found.verdict, found.reason) == (Verdict.NOT_ATTRIBUTABLE, "controls_disagree")
+    assert "differ among themselves by a factor of" in found.sentence
+    assert "weichen untereinander um den Faktor" in found.sentence_de
     assert found.link_se > found.control_tau > guard(found, 5).figures["se"]  # type: ignore[operator]
     low, _, high = interval(found)
     assert low < 1 < high
@@ -111,6 +113,8 @@ def test_a_scope_that_was_improving_before_is_not_credited() -> None:
     falling = [(1, float(rate)) for rate in np.linspace(0.36, 0.14, HISTORY + TRIGGER + CONFIRMATION + AFTER)]
     found = looked(weekly(*falling, volume=150, noise=0.02), controls())
     assert (found.verdict, found.reason) == (Verdict.NOT_ATTRIBUTABLE, "pre_trend")
+    assert "had that trend gone on, the effect would be odds ratio " in found.sentence
+    assert "hätte dieser Trend angehalten, wäre die Wirkung Odds Ratio " in found.sentence_de
 
 
 def test_easier_tickets_are_no_improvement() -> None:
@@ -125,6 +129,8 @@ def test_easier_tickets_are_no_improvement() -> None:
     names = np.repeat(np.array(["hard", "soft"], dtype=object), weeks)
     found = looked(Series(week, y, n, names), controls())
     assert (found.verdict, found.reason) == (Verdict.NOT_ATTRIBUTABLE, "mix")
+    assert "ith the mix held constant the effect is odds ratio 1.12" in found.sentence
+    assert "ei gleicher Zusammensetzung ist die Wirkung Odds Ratio 1,12" in found.sentence_de
     assert looked(Series(week, y, n), controls()).verdict is Verdict.IMPROVED
 
 
@@ -320,6 +326,7 @@ def test_a_goal_that_cannot_be_reached_is_not_computed() -> None:
     plan = a_plan(direction=Direction.HIGHER, goal=Goal.parse("+600%"))
     found = looked(a_scope(), controls(), plan)
     assert (found.verdict, found.reason) == (Verdict.NOT_COMPUTED, "no_plan_goal")
+    assert "ist für diese Kennzahl oder ihr Niveau nicht möglich" in found.sentence_de
 
 
 def test_an_empty_scope_is_not_computed() -> None:
