@@ -25,7 +25,11 @@ def mark_change(
 ) -> Action:
     """Mark a change that went live on this local day; ``is_for_scope``: for every action on the action's scope."""
     action = rights.find(code)
-    _must_have_a_say(actor, action)
+    if not has_a_say(actor, action):
+        raise PermissionMissing(
+            f"{actor.username} has no role on the scope of {action.code}.",
+            mend=f"An administrator grants one: `regelkreis users grant {actor.username} --role service-owner`.",
+        )
     number, reason = number.strip(), reason.strip()
     if not number or len(number) > LONGEST_NUMBER:
         raise InputError("A change has a number, or a short name.", mend="Write it as the platform does, like CHG0042.")
@@ -81,6 +85,15 @@ def take_back_change(actor: Person, code: str, *, at: datetime, number: str) -> 
     return action
 
 
+def has_a_say(person: Person, action: Action) -> bool:
+    """Owners, approvers and administrators of the scope may mark: not only who would rather not."""
+    return (
+        rights.owns(person, action)
+        or person.has_role(Role.ADMIN)
+        or any(access.may(person, role, action) for role in (Role.SERVICE_OWNER, Role.APPROVER))
+    )
+
+
 def marks_of(action: Action) -> list[MarkedChange]:
     """The marks that stand for an action, by the day the changes went live."""
     return [mark for mark in _near(action) if mark.taken_back_at is None and _holds_for(mark, action)]
@@ -117,16 +130,6 @@ def _holds_for(mark: MarkedChange, action: Action) -> bool:
     return mark.action_id == action.pk or all(
         action.scope.get(key) == value for key, value in mark.action.scope.items()
     )
-
-
-def _must_have_a_say(actor: Person, action: Action) -> None:
-    """Owners, approvers and administrators of the scope may mark: not only who would rather not."""
-    may = rights.owns(actor, action) or actor.has_role(Role.ADMIN)
-    if not may and not any(access.may(actor, role, action) for role in (Role.SERVICE_OWNER, Role.APPROVER)):
-        raise PermissionMissing(
-            f"{actor.username} has no role on the scope of {action.code}.",
-            mend=f"An administrator grants one: `regelkreis users grant {actor.username} --role service-owner`.",
-        )
 
 
 def _tell(action: Action, event: str, note: str, *, actor: Person, at: datetime) -> None:

@@ -220,13 +220,40 @@ def test_offers_follow_the_state(stage: Stage, as_person: Visit) -> None:
     held = {
         "proposed": {"plan", "submit", "golive", "assign", "task", "hold", "cancel"},
         "planned": {"plan", "assign", "task", "hold", "cancel", "golive"},
-        "checking": {"assign", "task", "reapprove", "hold", "cancel", "correct_golive"},
-        "improved": {"decide", "override", "follow_up", "assign", "task", "hold"},
+        "checking": {"assign", "task", "reapprove", "hold", "cancel", "correct_golive", "mark_change"},
+        "improved": {"decide", "override", "follow_up", "assign", "task", "hold", "mark_change"},
     }
     for name, deeds in held.items():
         page = as_person("olga").get(f"/actions/{stage.code(name)}/").content.decode()
         offered = {part.split("/")[0] for part in page.split(f'action="/actions/{stage.code(name)}/')[1:]}
         assert offered == deeds, name
+
+
+def test_people_mark_what_else_was_changed_and_take_back_only_their_own_marks(stage: Stage, as_person: Visit) -> None:
+    olga, paul = as_person("olga"), as_person("paul")
+    given = {"number": "CHG77", "on": "2025-10-01", "reason": "A new mail server.", "is_for_scope": "on"}
+    status, page = do(paul, stage, "checking", "mark_change", **given)
+    assert status == 302
+    assert "A new mail server." in page
+    assert "for the whole scope" in page
+    assert "another change marked" in page
+    assert do(as_person("vera"), stage, "checking", "mark_change", **given)[0] in (403, 404)
+    status, page = do(olga, stage, "checking", "take_back_change", number="CHG77")
+    assert status == 422
+    assert "olga did not mark CHG77." in page
+    assert do(paul, stage, "checking", "take_back_change", number="CHG77")[0] == 302
+    german = as_person("olga", language="de")
+    status, page = do(german, stage, "checking", "mark_change", **given | {"on": "2099-01-01"})
+    assert status == 422
+    assert "liegt in der Zukunft" in page
+
+
+def test_an_owner_whom_nobody_knows_is_shown_with_the_way_to_mend_it(stage: Stage, as_person: Visit) -> None:
+    action = stage.actions["checking"]
+    Action.objects.filter(pk=action.pk).update(unknown_owner="maria.keller")
+    page = as_person("olga").get(f"/actions/{action.code}/").content.decode()
+    assert "Its owner there is nobody we know." in page
+    assert f"regelkreis users link NAME {action.connection} maria.keller" in page
 
 
 def test_every_sentence_of_the_guards_is_translated() -> None:

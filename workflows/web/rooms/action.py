@@ -12,6 +12,7 @@ from django.shortcuts import render
 from improvement.errors import InputError
 from improvement.metrics import metric_named
 from improvement.pdca import State
+from workflows import marking
 from workflows.models import (
     Action,
     Chart,
@@ -25,6 +26,7 @@ from workflows.models import (
     ReviewEntry,
 )
 from workflows.web.rooms import deeds
+from workflows.web.rooms.beside import facts_beside
 from workflows.web.visibility import actions_for, signed_in
 from workflows.web.words import language
 
@@ -73,6 +75,8 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "reviews": list(action.reviews.select_related("look").order_by("id")),
         "entries": LedgerEntry.objects.filter(subject=action.code).order_by("index"),
         "connection": Connection.objects.filter(name=action.connection).first(),
+        "beside": facts_beside(final.result if final is not None else None),
+        "marks": marking.marks_of(action),
         "offers": deeds.offers(signed_in(request), action, tried),
     }
     return render(request, "web/action.html", context, status=status)
@@ -131,7 +135,7 @@ def names_of(action: Action) -> dict[str, str]:
 
 def decisions_of(action: Action, names: dict[str, str]) -> list[dict[str, Any]]:
     """What was decided, overruled or acknowledged after verdicts, oldest first, with the reason that was given."""
-    notes = {(step.event, step.at): step.note for step in action.transitions.exclude(note="").filter(is_refused=False)}
+    notes = {(step.event, step.at): step.note for step in action.transitions.exclude(note="")}
     entries = ReviewEntry.objects.filter(review__action=action).exclude(kind="receipt").select_related("review")
     return [
         {

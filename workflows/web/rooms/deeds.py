@@ -19,8 +19,8 @@ from django.views.decorators.http import require_POST
 
 from improvement import pdca
 from improvement.errors import GuardRefused, InputError, PermissionMissing, RegelkreisError
-from improvement.pdca import Event, State
-from workflows import access, commands, loop, rights
+from improvement.pdca import OPEN_STATES, Event, State
+from workflows import access, commands, loop, marking, rights
 from workflows.judging import judged_look
 from workflows.models import Action, LookKind, Person, ReviewEntry, Role
 from workflows.web import reasons
@@ -30,9 +30,11 @@ from workflows.web.rooms.forms import (
     Deed,
     FollowUpForm,
     GoLiveForm,
+    MarkForm,
     OwnerForm,
     PlanForm,
     ReasonForm,
+    TakeBackForm,
     TaskForm,
 )
 from workflows.web.visibility import signed_in
@@ -49,7 +51,7 @@ class Kind:
     command: Command
     form: type[Deed]
     is_possible: Callable[[Action, set[Event]], bool]
-    role: Role = Role.SERVICE_OWNER
+    role: Role | None = Role.SERVICE_OWNER  # None: whoever has a say on the scope
     tone: str = ""  # primary | danger
     help: str | Promise = ""
 
@@ -85,7 +87,7 @@ def _has_sustaining_look(action: Action, possible: set[Event]) -> bool:
 
 
 def _is_open(action: Action, possible: set[Event]) -> bool:
-    return action.state not in (State.CLOSED.value, State.CANCELLED.value)
+    return action.state in OPEN_STATES
 
 
 def _can_overrule(action: Action, possible: set[Event]) -> bool:
@@ -196,6 +198,24 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("assign", gettext_lazy("Change the owner"), _assign, OwnerForm, _is_open),
     Kind("task", gettext_lazy("Add a task"), commands.add_task, TaskForm, _is_open),
+    Kind(
+        "mark_change",
+        gettext_lazy("Mark another change"),
+        commands.mark_change,
+        MarkForm,
+        lambda action, possible: action.implemented_on is not None and _is_open(action, possible),
+        role=None,
+        help=gettext_lazy("Something else may have moved the figures too: the check then does not credit the action."),
+    ),
+    Kind(
+        "take_back_change",
+        gettext_lazy("Take a mark back"),
+        commands.take_back_change,
+        TakeBackForm,
+        lambda action, possible: action.marked_changes.filter(taken_back_at__isnull=True).exists(),
+        role=None,
+        help=gettext_lazy("Only who marked a change can take it back; it stays on record."),
+    ),
     Kind("reapprove", gettext_lazy("Change the approved plan"), commands.reapprove, ReasonForm, _on(Event.REAPPROVE)),
     Kind("resume", gettext_lazy("Resume"), commands.resume, ReasonForm, _on(Event.RESUME), tone="primary"),
     Kind("hold", gettext_lazy("Put on hold"), commands.hold, ReasonForm, _on(Event.HOLD)),
@@ -229,8 +249,10 @@ def offers(person: Person, action: Action, tried: Offer | None = None) -> list[O
     return found
 
 
-def _holds(person: Person, role: Role, action: Action) -> bool:
+def _holds(person: Person, role: Role | None, action: Action) -> bool:
     """Whether the deed is offered; the command asks again."""
+    if role is None:
+        return marking.has_a_say(person, action)
     if role is Role.APPROVER:
         return action.owner_id != person.pk and not person.is_local_admin and access.may(person, role, action)
     return rights.owns(person, action) or person.has_role(Role.ADMIN)

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workflows import rights
+from workflows import marking, rights
 from workflows.models import Action, Person, Role
 
 LONGEST = 4000
@@ -82,6 +82,28 @@ class CorrectionForm(GoLiveForm):
     """The day it really went live, and why another one was reported."""
 
     reason = _reason(_("Reason"))
+
+
+class MarkForm(Deed):
+    """A change that may have moved the figures too."""
+
+    number = forms.CharField(label=_("Number of the change"), max_length=100, help_text=_("As the platform names it, like CHG0042."))
+    on = _day(_("Live since"), is_required=True)
+    reason = _reason(_("What it did to these figures"))
+    is_for_scope = forms.BooleanField(label=_("It holds for every action on this scope"), required=False)
+
+
+class TakeBackForm(Deed):
+    """A mark of one's own that no longer stands."""
+
+    number = forms.ChoiceField(label=_("Marked change"), widget=forms.Select(attrs={"translate": "no"}))
+
+    def fit(self, action: Action) -> None:
+        """The changes that were marked on this action."""
+        field = self.fields["number"]
+        assert isinstance(field, forms.ChoiceField)
+        marks = [mark for mark in marking.marks_of(action) if mark.action_id == action.pk]
+        field.choices = [(mark.number, str(mark)) for mark in marks]
 
 
 class DecisionForm(Deed):

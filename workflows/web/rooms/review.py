@@ -20,6 +20,7 @@ from improvement.review import ReviewKind
 from workflows import reviewing
 from workflows.models import ReviewRecord
 from workflows.web.rooms.action import names_of, sentence, window_facts
+from workflows.web.rooms.beside import facts_beside
 from workflows.web.visibility import actions_for, signed_in
 from workflows.web.words import language
 
@@ -67,6 +68,7 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
         "result": results,
         "sentence": sentence(results, language()),
         "windows": window_facts(results),
+        "beside": facts_beside(results),
         "said": [(entry, names.get(entry.actor, entry.actor)) for entry in entries if entry.kind != "receipt"],
         "receipts": [entry for entry in entries if entry.kind == "receipt"],
         "owner": names.get(review.document.get("owner", ""), "–"),
