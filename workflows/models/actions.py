@@ -60,6 +60,7 @@ class Action(models.Model):
     platform_number = models.CharField(max_length=100, blank=True)
     platform_url = models.TextField(blank=True)
     platform_state = models.CharField(max_length=20, blank=True)
+    platform_seen = models.JSONField(default=dict)  # owner, due, close_code as they were read there last
     unknown_owner = models.CharField(max_length=255, blank=True)  # the owner there whose account is nobody we know
 
     class Meta:
@@ -96,7 +97,7 @@ class Plan(models.Model):
 
 
 class Transition(models.Model):
-    """One event in an action's life, allowed or refused."""
+    """One event in an action's life. A refused attempt moves nothing and leaves nothing."""
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="transitions")
     at = models.DateTimeField()
@@ -106,7 +107,6 @@ class Transition(models.Model):
     actor = models.CharField(max_length=64)  # a person's uid, 'engine', or 'platform'
     note = models.TextField(blank=True)
     source = models.TextField(blank=True)  # the platform's own record of it, like an approval
-    is_refused = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["id"]
