@@ -138,7 +138,7 @@ def reads_of(metric: Metric) -> _Reads | None:
 def touched(warehouse: Warehouse, reads: _Reads, connection: str, *, since: datetime) -> Touched:
     """The local days whose cells may have changed since a moment, and by what."""
     was = " UNION ALL ".join(
-        f"SELECT c.field AS what, epoch_us(c.old::TIMESTAMPTZ) // 86400000000 AS day FROM late c "
+        f"SELECT c.field AS what, epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // 86400000000 AS day FROM late c "
         f"WHERE c.kind = '{reads.kind}' AND c.field = '{instant}' AND c.old IS NOT NULL"
         for instant in reads.instants
     )
