@@ -77,6 +77,16 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     return _members(clause, field, asker)
 
 
+def type_ids(clause: Clause, asker: Asker) -> set[str] | None:
+    """The ids of the issue types that a clause asks for; None for any other clause."""
+    if clause.operator not in ("=", "in"):
+        return None
+    field = field_named(clause.field)
+    if field is None or field.id != "issuetype":
+        return None
+    return {str(_member_id(operand, field, asker)) for operand in clause.operands}
+
+
 def instant(operand: Operand, asker: Asker, name: str) -> int:
     """Epoch seconds of a time operand."""
     if isinstance(operand, Function):

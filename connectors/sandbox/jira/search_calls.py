@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.sandbox.jira import jql, searching
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.model import Issue
+
+T = TypeVar("T")
 
 MAX_PAGE = 100
 MAX_ID_PAGE = 5_000
@@ -77,6 +80,9 @@ def search(call: Call) -> Answer:
         raise ApiError(410, _REMOVED)
     asked = _asked(call)
     hidden = call.site.lagging(frozenset())  # a node's index may lag behind another node's writes
+    if asked.size == 0 and not hidden:
+        total = _counted(call, asked.jql)
+        return text_answer(f'{{"startAt":{asked.start},"maxResults":0,"total":{total},"issues":[]}}')
     found = [id for id in _found(call, asked.jql) if id not in hidden] if hidden else _found(call, asked.jql)
     size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
     shown = found[asked.start : asked.start + size]
@@ -97,7 +103,7 @@ def approximate_count(call: Call) -> Answer:
         raise ApiError(
             400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
         )
-    return json_answer({"count": len(_matching(call, text))})
+    return json_answer({"count": _counted(call, text)})
 
 
 def _asked(call: Call) -> Asked:
@@ -178,10 +184,19 @@ def _found(call: Call, text: str) -> list[int]:
 
 
 def _matching(call: Call, text: str) -> list[Issue]:
+    return _answered(call, text, searching.find)
+
+
+def _counted(call: Call, text: str) -> int:
+    return _answered(call, text, searching.count)
+
+
+def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
+    """What a search answers to a query, for what the caller may see."""
     try:
         query = jql.parse(text)
         asker: Asker = call.asker
-        return searching.find(query, asker, is_visible=None if call.account is not None else call.may_see)
+        return answer(query, asker, is_visible=None if call.account is not None else call.may_see)
     except jql.JqlError as error:
         raise ApiError(400, str(error)) from None
 

@@ -39,6 +39,7 @@ class Site:
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
         self.shelf: dict[str, dict[str, dict[str, Any]]] = {"version": {}, "component": {}, "filter": {}}
         self.by_label: dict[str, set[int]] = {}
+        self.by_type: dict[str, set[int]] = {}
         self._issues: dict[int, Issue] = {}
         self._numbered: dict[int, list[Issue | None]] = {project.rank: [None] for project in catalogue.PROJECTS}
         self._next_id = itertools.count(FIRST_ISSUE_ID)
@@ -194,6 +195,7 @@ class Site:
 
     def _enter(self, issue: Issue) -> None:
         self._issues[issue.id] = issue
+        self.by_type.setdefault(issue.type.id, set()).add(issue.id)
         self._numbered[issue.project.rank].append(issue)
 
     def _catch_up(self, issue: Issue) -> None:
@@ -276,6 +278,7 @@ class Site:
         self._forget(issue.order)
         self.relabel(issue, ())
         del self._issues[issue.id]
+        self.by_type[issue.type.id].discard(issue.id)
         self._moved = {key: moved for key, moved in self._moved.items() if moved is not issue}
         self._numbered[issue.project.rank][issue.number] = None
         self._pending = [entry for entry in self._pending if entry[2] is not issue]

@@ -48,6 +48,22 @@ def test_clocks_and_answers_found_by_index_are_all_there_are(site: Site, query: 
     assert total
 
 
+def test_counts_by_index_are_those_of_looking_at_everything(site: Site) -> None:
+    asker = Asker(site, CALLER, CALLER.zone)
+    tomorrow = datetime.fromtimestamp(site.now + 24 * HOUR_S, UTC).strftime("%Y-%m-%d %H:%M")
+    yesterday = datetime.fromtimestamp(site.now - 24 * HOUR_S, UTC).strftime("%Y-%m-%d %H:%M")
+    site.delete(next(issue for issue in site.ordered() if issue.type.name == "Incident"))
+    for text in (
+        f'issuetype in (Incident, Problem) AND created < "{tomorrow}"',
+        f'issuetype in (Incident, Problem) AND created < "{yesterday}"',
+        f'issuetype = Incident AND created <= "{tomorrow}" AND priority = High',
+        "issuetype = Change",
+        "issuetype != Change",
+    ):
+        counted = searching.count(jql.parse(text), asker)
+        assert counted == len(searching.find(jql.parse(f"NOT (NOT ({text}))"), asker)) > 0
+
+
 def test_subtasks_found_through_their_parents_are_all_there_are(site: Site) -> None:
     parents = list(site.ordered())[:6:2]
     for number, parent in enumerate(parents):
