@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from workflows.web.rooms import action, deeds, health, home, preferences, register, review
+from workflows.web.rooms import action, health, home, performing, preferences, register, review
 
 urlpatterns = [
     path("", home.show, name="home"),
     path("register/", register.show, name="register"),
     path("register.csv", register.export, name="register-csv"),
     path("actions/<str:code>/", action.show, name="action"),
-    path("actions/<str:code>/<slug:deed>/", deeds.perform, name="deed"),
+    path("actions/<str:code>/<slug:deed>/", performing.perform, name="deed"),
     path("reviews/<str:code>/", review.show, name="review"),
     path("reviews/<str:code>.json", review.document, name="review-json"),
     path("preferences/", preferences.save, name="preferences"),

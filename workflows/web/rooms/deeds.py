@@ -7,23 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from improvement import pdca
-from improvement.errors import GuardRefused, InputError, PermissionMissing, RegelkreisError
 from improvement.pdca import OPEN_STATES, Event, State
 from workflows import access, commands, loop, marking, rights
 from workflows.judging import judged_look
 from workflows.models import Action, LookKind, Person, ReviewEntry, Role
-from workflows.web import reasons
 from workflows.web.rooms.forms import (
     CorrectionForm,
     DecisionForm,
@@ -37,7 +28,6 @@ from workflows.web.rooms.forms import (
     TakeBackForm,
     TaskForm,
 )
-from workflows.web.visibility import signed_in
 
 Command = Callable[..., Any]
 
@@ -239,7 +229,7 @@ def offers(person: Person, action: Action, tried: Offer | None = None) -> list[O
     found = [
         tried if tried is not None and tried.kind is kind else Offer(kind, _blank(kind, action), [])
         for kind in KINDS
-        if kind.is_possible(action, possible) and _holds(person, kind.role, action)
+        if kind.is_possible(action, possible) and holds(person, kind.role, action)
     ]
     if tried is not None and tried not in found:
         found.insert(0, tried)
@@ -249,7 +239,7 @@ def offers(person: Person, action: Action, tried: Offer | None = None) -> list[O
     return found
 
 
-def _holds(person: Person, role: Role | None, action: Action) -> bool:
+def holds(person: Person, role: Role | None, action: Action) -> bool:
     """Whether the deed is offered; the command asks again."""
     if role is None:
         return marking.has_a_say(person, action)
@@ -274,56 +264,3 @@ def _blank(kind: Kind, action: Action) -> Deed:
     form = kind.form(initial=initial, prefix=kind.name)
     form.fit(action)
     return form
-
-
-@login_required
-@require_POST
-def perform(request: HttpRequest, code: str, deed: str) -> HttpResponse:
-    """Do it and go back to the page; or show the page again with every reason why not (422), nothing lost."""
-    from workflows.web.rooms import action as room
-
-    action = room.find(request, code)
-    person = signed_in(request)
-    kind = BY_NAME.get(deed)
-    if kind is None:
-        raise Http404
-    form = kind.form(request.POST, prefix=kind.name)
-    form.fit(action)
-    offer = Offer(kind, form, [])
-    if form.is_valid():
-        try:
-            kind.command(person, action.code, at=moment(action), **_given(form))
-        except RegelkreisError as error:
-            offer.refusals = told(error)
-        else:
-            messages.success(request, _("Done: %(deed)s.") % {"deed": kind.label})
-            return HttpResponseRedirect(reverse("action", args=[action.code]))
-    action.refresh_from_db()
-    return room.page(request, action, tried=offer, status=403 if _is_forbidden(person, kind, action) else 422)
-
-
-def moment(action: Action) -> datetime:
-    """Now; but a history never runs backwards, also where the action's world is ahead of our clock (a demo)."""
-    return max(timezone.now(), action.last_moved_at)
-
-
-def told(error: RegelkreisError) -> list[str]:
-    """Every reason of a refusal, in the reader's language."""
-    if isinstance(error, GuardRefused):
-        return [reasons.translated(reason) for reason in error.reasons]
-    if isinstance(error, PermissionMissing):
-        return [reasons.translated(error.what)]  # how to mend it is about the command line
-    parts = [error.what, error.mend] if isinstance(error, InputError) else [str(error)]
-    return [" ".join(reasons.translated(part) for part in parts if part)]
-
-
-def _given(form: Deed) -> dict[str, Any]:
-    """What was entered. An empty optional field of a plan means *leave it as it is*, except for texts."""
-    given = dict(form.cleaned_data)
-    if isinstance(form, PlanForm):
-        return {key: value if value or key == "hypothesis" else None for key, value in given.items()}
-    return given
-
-
-def _is_forbidden(person: Person, kind: Kind, action: Action) -> bool:
-    return not _holds(person, kind.role, action)

@@ -87,7 +87,9 @@ class CorrectionForm(GoLiveForm):
 class MarkForm(Deed):
     """A change that may have moved the figures too."""
 
-    number = forms.CharField(label=_("Number of the change"), max_length=100, help_text=_("As the platform names it, like CHG0042."))
+    number = forms.CharField(
+        label=_("Number of the change"), max_length=100, help_text=_("As the platform names it, like CHG0042.")
+    )
     on = _day(_("Live since"), is_required=True)
     reason = _reason(_("What it did to these figures"))
     is_for_scope = forms.BooleanField(label=_("It holds for every action on this scope"), required=False)
