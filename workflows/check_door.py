@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from improvement.check import CheckPlan, CheckResult, Direction, Series, Windows, compute_look, not_due, windows_for
-from improvement.check.goals import sizes
+from improvement.check.sizes import sizes
 from improvement.check.windows import MIN_REFERENCE_WEEKS
 from improvement.errors import InputError, RegelkreisError
 from improvement.weeks import week_of

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from improvement.errors import InputError
-
-if TYPE_CHECKING:
-    from improvement.check.model import CheckPlan, Series
 
 _FORM = re.compile(r"^([+-]?)(\d+(?:\.\d+)?)\s*(%?)$")
 
@@ -71,17 +67,3 @@ class Goal:
                 )
             return sign * math.log((reached / (1 - reached)) / (rate / (1 - rate)))
         return sign * math.log(1 + self.value)
-
-
-def sizes(plan: CheckPlan, reference: Series) -> tuple[float, float]:
-    """Goal and minimum effect of a plan on the link scale, given the weeks of its reference.
-
-    A share without any event (or with only events) counts as half an event off the edge, as in the fit.
-    :class:`InputError` where a goal cannot be reached from there.
-    """
-    events, volume = float(reference.numerator.sum()), float(reference.denominator.sum())
-    if plan.family == "proportion":
-        events = min(max(events, 0.5), volume - 0.5)
-    rate, sign, family = events / volume, plan.direction.sign, plan.family or ""
-    goal = plan.goal.link_size(family=family, sign=sign, rate=rate)
-    return goal, (plan.min_effect or plan.goal.half).link_size(family=family, sign=sign, rate=rate)

@@ -10,13 +10,13 @@ from improvement.check import facts, guarding, words
 from improvement.check.bounds import ALPHA, bounds, quantile, two_sided
 from improvement.check.estimate import Data, Estimate, estimate, season
 from improvement.check.fit import FitFailed
-from improvement.check.goals import sizes
 from improvement.check.guarding import Guarded
 from improvement.check.horizon import conclusive_by, look_date
 from improvement.check.least_data import lacking
 from improvement.check.model import CheckPlan, CheckResult, Family, Series
 from improvement.check.recovery import is_recovered
 from improvement.check.request import NOTHING, Final, Request, lacks_volume
+from improvement.check.sizes import sizes
 from improvement.check.verdict import Outcome, decide
 from improvement.check.windows import SUSTAIN_WEEKS
 from improvement.errors import InputError

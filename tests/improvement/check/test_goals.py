@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from improvement.check import Goal, Series
-from improvement.check.goals import sizes
+from improvement.check.sizes import sizes
 from improvement.errors import InputError
 from tests.improvement.check.build import HISTORY, a_plan, a_scope
 
