@@ -181,7 +181,7 @@ class Departures:
         if keys is None:
             return True
         stones, name = self.warehouse.tombstones, self.connector.name
-        standing = self.warehouse.count(kind, name)
+        standing = stones.standing(kind, name)
         refusal = _why_not(keys, standing)
         if refusal:
             departed.notes.append(f"{refusal} Nothing was taken for deleted.")
@@ -224,7 +224,7 @@ class Departures:
     def _gap(self, kind: RecordKind, departed: Departed) -> int | None:
         if departed.counted is None:
             return None
-        return departed.counted - self.warehouse.count(kind, self.connector.name)
+        return departed.counted - self.warehouse.tombstones.standing(kind, self.connector.name)
 
     # --- clocks that were rewritten ---------------------------------------------------------------------------
 

@@ -245,7 +245,7 @@ class _Run:
         report.notes = "\n".join(departed.notes)
         if departed.counted is not None:
             report.platform_count = departed.counted
-            report.warehouse_count = self.warehouse.count(kind, self.row.name)
+            report.warehouse_count = self.warehouse.tombstones.standing(kind, self.row.name)
 
     def _note_departures(self, kind: RecordKind, departed: Departed) -> None:
         ledger.append(

@@ -55,7 +55,7 @@ class Tombstones:
     def bury_parts(self, kind: RecordKind, connection: str, *, seen_at: datetime) -> int:
         """Make tombstones of the parts of tickets that are tombstones themselves; returns how many."""
         buried = f"SELECT id FROM tickets WHERE {IS_BURIED}"
-        return self._bury(kind, connection, f"ticket_id IN ({buried})", seen_at)
+        return self._bury(kind, connection, f"ticket_id IN ({buried}) AND {IS_PULLED}", seen_at)
 
     def bury_left_out(
         self, kind: RecordKind, connection: str, whole_of: pa.Array, present_ids: pa.Array, *, seen_at: datetime
@@ -90,6 +90,12 @@ class Tombstones:
         return revived
 
     # --- comparing --------------------------------------------------------------------------------------------
+
+    def standing(self, kind: RecordKind, connection: str) -> int:
+        """How many live records of a kind came from the platform."""
+        return self._counted(
+            f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE {IS_LIVE} AND {IS_PULLED}", {"connection": connection}
+        )
 
     def live(self, kind: RecordKind, connection: str, ids: Sequence[str]) -> list[str]:
         """Which of these platform ids stand for live records."""

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from improvement.records import RecordKind
+from improvement.records import IMPORTED, RecordKind
 from tests.improvement.metrics.build import (
     CONNECTION,
     LATER,
@@ -65,6 +65,17 @@ def test_what_a_whole_leaves_out_is_gone_and_other_tickets_are_left_alone(tmp_pa
         gone = warehouse.tombstones.bury_left_out(SLA, CONNECTION, pa.array(["t1"]), pa.array(["k2"]), seen_at=MONDAY)
         assert gone == 1
         assert live(warehouse, "live_slas") == ["k2", "k3"]
+
+
+def test_what_a_person_imported_is_never_taken_for_deleted(tmp_path: Path) -> None:
+    records = (a_ticket("t1"), a_survey(f"{IMPORTED}s1"), a_survey("s2"))
+    with a_warehouse(tmp_path, *records) as warehouse:
+        stones = warehouse.tombstones
+        assert stones.standing(SURVEY, CONNECTION) == 1
+        assert stones.unlisted(SURVEY, CONNECTION, pa.array([], pa.string())) == ["s2"]
+        stones.bury(TICKET, CONNECTION, ["t1"], seen_at=MONDAY)
+        assert stones.bury_parts(SURVEY, CONNECTION, seen_at=MONDAY) == 1
+        assert live(warehouse, "live_surveys") == [f"{IMPORTED}s1"]
 
 
 def test_a_list_of_keys_is_compared_both_ways(tmp_path: Path) -> None:
