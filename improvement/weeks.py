@@ -27,6 +27,11 @@ def week_of(day: date) -> int:
     return (day - _FIRST_MONDAY).days // 7
 
 
+def week_of_day(day: int) -> int:
+    """The ISO week of a day counted from 1970-01-01."""
+    return (day + 3) // 7
+
+
 def monday(week: int) -> date:
     """The Monday that begins the week."""
     return _FIRST_MONDAY + timedelta(days=7 * week)

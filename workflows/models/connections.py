@@ -29,6 +29,7 @@ class Connection(models.Model):
         default=dict
     )  # kind → when what was last looked at (workflows.steps.departures.Looked)
     restated_until = models.DateTimeField(null=True)  # later data up to here were held against the published reviews
+    points_restated_until = models.DateTimeField(null=True)  # and up to here against the published points
 
     def __str__(self) -> str:
         return self.name

@@ -72,7 +72,10 @@ class Finding(models.Model):
 
 
 class Point(models.Model):
-    """A published value of one rule and scope for the window that ends with ``week``; it never changes."""
+    """A published value of one rule and scope for the window that ends with ``week``; it never changes.
+
+    Where later data change it, ``later_value`` is what the same window shows since ``later_at``; null: no value any more.
+    """
 
     finding = models.ForeignKey(Finding, on_delete=models.CASCADE, related_name="points")
     week = models.IntegerField()
@@ -82,7 +85,8 @@ class Point(models.Model):
     n = models.BigIntegerField()
     target_value = models.FloatField(null=True)
     is_breaching = models.BooleanField(null=True)
-    later_value = models.FloatField(null=True)  # what the same window shows today, where later data differ
+    later_value = models.FloatField(null=True)
+    later_at = models.DateTimeField(null=True)  # when the difference was found; null: there is none
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["finding", "week"], name="point_once")]

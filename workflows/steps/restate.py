@@ -30,12 +30,13 @@ from workflows.warehouse import Warehouse
 log = structlog.get_logger()
 PUBLISHED = (LookKind.FINAL, LookKind.SUSTAIN)
 LENT = ("kind", "customer", "country", "service", "supplier", "category", "assignment_group", "priority")
+BORROWING = ("slas", "surveys")  # tables whose rows belong to a ticket
 OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
 CANCELLED = "'cancelled' IN (coalesce(c.old, ''), coalesce(c.new, ''))"
 
 
 @dataclass(frozen=True, slots=True)
-class _Reads:
+class Reads:
     """Which records a metric counts, by which day, and which changes (c) of which rows (t) can move a past week."""
 
     kind: str
@@ -44,10 +45,11 @@ class _Reads:
     instants: tuple[str, ...]
     loud: str
     key: str = "t.id = c.key"
+    only: str = "true"  # of all rows (t)
 
 
 _TICKET_STATE = f"(c.field <> 'state' OR {CANCELLED} OR {OPEN_AGAIN})"
-COUNTED = _Reads(
+COUNTED = Reads(
     "ticket",
     "tickets",
     "opened_day",
@@ -55,7 +57,7 @@ COUNTED = _Reads(
     f"c.field IN ('opened_at', 'is_major', 'state', 'vanished_at', {', '.join(map(repr, LENT))}) "
     f"AND (c.field <> 'state' OR {CANCELLED})",
 )
-TIMED = _Reads(
+TIMED = Reads(
     "ticket",
     "tickets",
     "opened_day",
@@ -63,21 +65,21 @@ TIMED = _Reads(
     f"c.field NOT IN ('reassignment_count', 'reopen_count', 'risk', 'is_successful') AND {_TICKET_STATE} "
     "AND (c.field <> 'closed_at' OR t.resolved_at IS NULL)",
 )
-RESOLVED = _Reads(
+RESOLVED = Reads(
     "ticket",
     "tickets",
     "resolved_day",
     ("resolved_at",),
     f"c.field NOT IN ('reassignment_count', 'closed_at', 'risk', 'is_successful') AND {_TICKET_STATE}",
 )
-CLOSED = _Reads(
+CLOSED = Reads(
     "ticket",
     "tickets",
     "closed_day",
     ("closed_at",),
     f"c.field NOT IN ('reassignment_count', 'reopen_count', 'resolved_at') AND {_TICKET_STATE}",
 )
-DECIDED = _Reads(
+DECIDED = Reads(
     "sla",
     "slas",
     "decided_day",
@@ -86,8 +88,18 @@ DECIDED = _Reads(
     "AND (c.field <> 'end_at' OR c.old IS NOT NULL OR NOT t.is_breached)",
     "t.ticket_id = split_part(c.key, '/', 1)",
 )
-ANSWERED = _Reads("survey", "surveys", "answered_day", ("answered_at",), "true")
+ANSWERED = Reads("survey", "surveys", "answered_day", ("answered_at",), "true")
 BY_BASIS = {"resolved": RESOLVED, "closed": CLOSED, "decided": DECIDED, "answered": ANSWERED}
+
+#: What guard 8 reads: the changes that went live meanwhile, and their risk.
+CHANGED = Reads(
+    "ticket",
+    "tickets",
+    "closed_day",
+    ("closed_at",),
+    "t.kind = 'change' AND c.field IN ('kind', 'service', 'closed_at', 'risk', 'vanished_at')",
+    only="t.kind = 'change'",
+)
 
 Touched = Mapping[int, Counter[str]]  # local day → what happened to how many records that count on it
 
@@ -101,7 +113,7 @@ def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[
     since = row.restated_until if row is not None else None
     made: list[str] = []
     errors: list[str] = []
-    seen: dict[_Reads, Touched] = {}
+    seen: dict[Reads, Touched] = {}
     looks = Look.objects.filter(
         action__connection=connection, kind__in=PUBLISHED, result__isnull=False, computed_at__lt=as_of
     )
@@ -110,9 +122,12 @@ def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[
         reads = reads_of(metric_named(look.action.metric))
         if reads is None:
             continue
-        if since is not None and reads not in seen:
-            seen[reads] = touched(warehouse, reads, connection, since=since)
-        causes = _causes(look, seen[reads], since) if since is not None else Counter({"read for the first time": 1})
+        causes = Counter({"read for the first time": 1})
+        if since is not None:
+            for kind in (reads, CHANGED):
+                if kind not in seen:
+                    seen[kind] = touched(warehouse, kind, connection, since=since)
+            causes = _causes(look, seen[reads], seen[CHANGED], since)
         if not causes:
             continue
         try:
@@ -126,7 +141,7 @@ def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[
     return made, errors
 
 
-def reads_of(metric: Metric) -> _Reads | None:
+def reads_of(metric: Metric) -> Reads | None:
     """What a metric counts; None for those that get no verdict, which nothing can change."""
     if metric.family is None:
         return None
@@ -135,7 +150,7 @@ def reads_of(metric: Metric) -> _Reads | None:
     return BY_BASIS[metric.date_basis]
 
 
-def touched(warehouse: Warehouse, reads: _Reads, connection: str, *, since: datetime) -> Touched:
+def touched(warehouse: Warehouse, reads: Reads, connection: str, *, since: datetime) -> Touched:
     """The local days whose cells may have changed since a moment, and by what."""
     was = " UNION ALL ".join(
         f"SELECT c.field AS what, epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // 86400000000 AS day FROM late c "
@@ -150,12 +165,12 @@ def touched(warehouse: Warehouse, reads: _Reads, connection: str, *, since: date
     found = warehouse.arrow(
         "WITH late AS (SELECT * FROM change_log WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ), "
         f"days AS (SELECT 'new' AS what, t.{reads.day} AS day FROM {reads.table} t "
-        "WHERE t.connection = $connection AND t.first_seen_at > $since::TIMESTAMPTZ "
+        f"WHERE t.connection = $connection AND {reads.only} AND t.first_seen_at > $since::TIMESTAMPTZ "
         f"UNION ALL SELECT 'gone', t.{reads.day} FROM {reads.table} t "
-        "WHERE t.connection = $connection AND t.vanished_at > $since::TIMESTAMPTZ "
+        f"WHERE t.connection = $connection AND {reads.only} AND t.vanished_at > $since::TIMESTAMPTZ "
         f"UNION ALL SELECT c.field, t.{reads.day} FROM late c JOIN {reads.table} t "
         f"ON t.connection = $connection AND {reads.key} WHERE c.kind = '{reads.kind}' AND {reads.loud} "
-        f"UNION ALL {was}{through_ticket if reads.table != 'tickets' else ''}) "
+        f"UNION ALL {was}{through_ticket if reads.table in BORROWING else ''}) "
         "SELECT what, day, count(*) AS n FROM days WHERE day IS NOT NULL GROUP BY ALL",
         {"connection": connection, "since": since.isoformat()},
     )
@@ -165,15 +180,18 @@ def touched(warehouse: Warehouse, reads: _Reads, connection: str, *, since: date
     return days
 
 
-def _causes(look: Look, days: Touched, since: datetime) -> Counter[str]:
-    """What happened, since, to records that count in the weeks a look reads."""
+def _causes(look: Look, counted: Touched, changed: Touched, since: datetime) -> Counter[str]:
+    """What happened, since, to records that count in the weeks a look reads, and to changes in *after*."""
     first = weeks.day_of(weeks.monday(int(look.action.trigger["from_week"]) - measuring.LONG_REFERENCE_WEEKS))
     found: Counter[str] = Counter()
-    if any(first <= day < weeks.day_of(look.due_at.date()) for day in days):  # only then the whole result is fetched
-        last = weeks.day_of(date.fromisoformat(look.result["windows"]["after"]["last_day"]))
-        for day, what in days.items():
-            if first <= day <= last:
-                found += what
+    due = weeks.day_of(look.due_at.date())
+    if any(first <= day < due for day in (*counted, *changed)):  # only then the whole result is fetched
+        after = look.result["windows"]["after"]
+        live, last = (weeks.day_of(date.fromisoformat(after[name])) for name in ("first_day", "last_day"))
+        for begin, days in ((first, counted), (live, changed)):
+            for day, what in days.items():
+                if begin <= day <= last:
+                    found += what
     if marking.changed_since(look.action, since):
         found["marked change"] += 1
     return found

@@ -1,0 +1,174 @@
+"""Restate points: published values are held against what was recorded since; a later value is shown beside, never over.
+
+A point is what people saw and findings fired on, so it stays. Only weeks that late data touched are counted again, and
+only points that were published before: in a cycle without late data nothing is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from improvement import weeks
+from improvement.evidence.canonical import digest
+from improvement.metrics import Metric, metric_named
+from improvement.rules import Cells, Query, Rule, Scope, plan_queries, rule_from_document
+from workflows import ledger
+from workflows.models import Connection, LedgerEntry, Point, RuleVersion
+from workflows.steps.evaluate import cell_query, last_week
+from workflows.steps.restate import ANSWERED, COUNTED, OPEN_AGAIN, Reads, Touched, reads_of, touched
+from workflows.warehouse import Warehouse
+
+SAME = 1e-9  # relative: sums in another order differ in their last digits
+
+DONE = Reads("ticket", "tickets", "done_day", ("resolved_at", "closed_at"), "c.field IN ('resolved_at', 'closed_at')")
+REOPENED = Reads("ticket", "tickets", "resolved_day", (), f"c.field = 'state' AND {OPEN_AGAIN}")
+STOPPED = Reads(
+    "sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'", "t.ticket_id = split_part(c.key, '/', 1)"
+)
+TALKED = Reads("contact", "contacts", "at_day", ("at",), "true")
+
+#: What metrics are counted from that get no verdict and so are not in :func:`restate.reads_of`, by their date basis.
+SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
+    "response clock stopped": (STOPPED,),
+    "backlog_open": (COUNTED, DONE, REOPENED),
+    "contact_gap": (COUNTED, ANSWERED, TALKED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A published point and what the same window shows now (None: nothing any more)."""
+
+    point: Point
+    later: float | None
+
+
+def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> list[str]:
+    """Hold the published points of a connection against later data; what changed, a line each.
+
+    How far it came is kept, so nothing is overlooked when a cycle is left out. Call it when the rules were evaluated.
+    """
+    row = Connection.objects.get(name=connection)
+    since = row.points_restated_until
+    changed: list[str] = []
+    with transaction.atomic():
+        if since is not None:
+            days: dict[Reads, Touched] = {}
+            for query in plan_queries(rules):
+                changed += _restate_query(warehouse, query, connection, days, since=since, as_of=as_of)
+        if since is None or since < as_of:
+            Connection.objects.filter(name=connection).update(points_restated_until=as_of)
+    return changed
+
+
+def reads_for_points(metric: Metric) -> tuple[Reads, ...]:
+    """Which records, by which day, a metric's points are counted from."""
+    found = reads_of(metric)
+    return (found,) if found is not None else SHOWN_ONLY.get(metric.id) or SHOWN_ONLY[metric.date_basis]
+
+
+def _restate_query(
+    warehouse: Warehouse,
+    query: Query,
+    connection: str,
+    days: dict[Reads, Touched],
+    *,
+    since: datetime,
+    as_of: datetime,
+) -> list[str]:
+    metric = metric_named(query.metric)
+    for reads in reads_for_points(metric):
+        if reads not in days:
+            days[reads] = touched(warehouse, reads, connection, since=since)
+    late = {weeks.week_of_day(day) for reads in reads_for_points(metric) for day in days[reads]}
+    last = last_week(since)  # the youngest week of which a point was published before
+    by_rule = [(rule, _published(rule, connection, late, last=last - rule.lag_weeks)) for rule in query.rules]
+    asked = [point.week for _, points in by_rule for point in points]
+    if not asked:
+        return []
+    longest = max(rule.window_weeks for rule in query.rules)
+    table = warehouse.cells(
+        cell_query(query.key, connection), as_of=as_of, first_week=min(asked) - longest + 1, last_week=max(asked)
+    )
+    block = Cells.of(table, query.by)
+    lines = []
+    for rule, points in by_rule:
+        found = [one for one in _counted_again(rule, points, block) if _is_news(one)]
+        if found:
+            lines += _keep(rule, connection, found, as_of)
+    return lines
+
+
+def _published(rule: Rule, connection: str, late: Iterable[int], *, last: int) -> list[Point]:
+    """The points of a rule's present series whose window holds a touched week."""
+    wanted: set[int] = set()
+    for week in late:
+        ends = last if rule.is_snapshot else min(week + rule.window_weeks - 1, last)  # a level moves from then on
+        wanted.update(range(week, ends + 1))
+    if not wanted:
+        return []
+    rows = Point.objects.filter(
+        finding__rule_id=rule.id, finding__connection=connection, week__in=wanted, week__gte=_series_begins(rule)
+    )
+    return list(rows.select_related("finding").order_by("finding_id", "week"))
+
+
+def _series_begins(rule: Rule) -> int:
+    """The first week whose point belongs to the rule's present series: an edit of what is counted began a new one."""
+    versions = {row.sha256: row.document for row in RuleVersion.objects.filter(rule_id=rule.id)}
+    begins = 0
+    for row in LedgerEntry.objects.filter(type="rule.applied", subject=rule.id).order_by("-index"):
+        entry = json.loads(bytes(row.data))
+        other = rule_from_document(versions[entry["payload"]["sha256"]])
+        if (other.key, other.window_weeks) != (rule.key, rule.window_weeks):
+            return begins
+        begins = last_week(datetime.fromisoformat(entry["at"])) - rule.lag_weeks
+    return 0  # it was never counted otherwise: what was back-filled belongs to it too
+
+
+def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
+    for week in sorted({point.week for point in points}):
+        found = block.window(week - rule.window_weeks + 1, week, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
+        for point in points:
+            if point.week != week:
+                continue
+            row = block.row_of(Scope.of(point.finding.scope))
+            value = float(found.value[row]) if row is not None else math.nan
+            yield Restated(point, None if math.isnan(value) else value)
+
+
+def _is_news(one: Restated) -> bool:
+    """Whether this differs from what is said of the point now."""
+    point = one.point
+    said = point.later_value if point.later_at is not None else point.value
+    return not _same(said, one.later)
+
+
+def _keep(rule: Rule, connection: str, found: list[Restated], as_of: datetime) -> list[str]:
+    """Write the later values beside the published ones, and one ledger entry that pins them."""
+    metric, lines, pinned = metric_named(rule.metric), [], []
+    for one in found:
+        point = one.point
+        is_as_published = _same(point.value, one.later)  # what was restated may come back
+        point.later_value, point.later_at = (None, None) if is_as_published else (one.later, as_of)
+        week = weeks.label(point.week)
+        pinned.append([point.finding.scope_key, week, point.value, one.later])
+        lines.append(
+            f"{rule.id} [{point.finding.scope_key}] {week}: {metric.shown(point.value)} → {metric.shown(one.later)}"
+        )
+    Point.objects.bulk_update([one.point for one in found], ["later_value", "later_at"])
+    payload = {"connection": connection, "points": len(found), "points_sha256": digest(pinned)}
+    ledger.append("points.restated", subject=rule.id, actor=ledger.ENGINE, at=as_of, payload=payload)
+    return lines
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=SAME, abs_tol=SAME)
