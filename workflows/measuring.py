@@ -235,6 +235,7 @@ def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckP
         is_late=action.is_late,
         recording_delay_days=int(measured.get("recording_delay_days") or 0),
         tau_weeks=int(measured.get("tau_weeks") or 0),
+        is_adjusted=(plan.cycle_no if plan is not None else action.cycle_no) > 1,
     )
 
 
