@@ -13,7 +13,7 @@ import pytest
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.review import is_intact
 from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked, planned
-from workflows import access, commands, ledger, reviewing
+from workflows import access, commands, ledger, measuring, reviewing
 from workflows.models import Action, LedgerEntry, LookKind, Person, ReviewRecord, Role
 from workflows.steps import deliver
 from workflows.steps.check import slip
@@ -71,7 +71,7 @@ def test_a_bad_verdict_becomes_the_standard_only_when_two_people_overrule_it(olg
     document = reviewing.published(review)
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert document["verdict"] == "no change"
-    assert (document["override"]["actor"], document["override"]["second_by"]) == (olga.uid, paul.uid)
+    assert (document["override"]["by"], document["override"]["second_by"]) == (olga.uid, paul.uid)
     assert document["override"]["reason"] == REASON
     action.refresh_from_db()
     assert (action.state, action.verdict) == ("sustaining", "no change")
@@ -125,6 +125,15 @@ def test_no_name_and_no_free_text_enters_the_log(olga: Person, paul: Person) -> 
         assert text.encode() not in log, text
     assert olga.uid.encode() in log
     assert ledger.verify().is_ok
+
+
+def test_the_check_of_an_adjusted_action_speaks_of_all_cycles(olga: Person, paul: Person) -> None:
+    action = live(an_action(olga), paul)
+    first = action.plans.get()
+    assert not measuring.check_plan(action, first).is_adjusted
+    action.cycle_no = 2
+    assert measuring.check_plan(action, None).is_adjusted
+    assert not measuring.check_plan(action, first).is_adjusted  # a look of the first cycle, read once more
 
 
 def test_the_record_an_adjusted_action_lives_in_stays_the_same(olga: Person, paul: Person) -> None:

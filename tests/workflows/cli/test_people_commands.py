@@ -61,6 +61,16 @@ def test_a_follow_up_is_noted_and_done(action: Action) -> None:
     ]
 
 
+def test_another_change_is_marked_and_the_mark_taken_back(action: Action) -> None:
+    given = ("actions", "mark-change", action.code, "CHG0042", "--as-of", AT)
+    with pytest.raises(InputError, match="when the change went live"):
+        run("paul", *given, "--reason", "A new mail server.")
+    document = said("paul", *given, "--on", "2025-10-01", "--reason", "A new mail server.", "--scope")
+    assert [(mark["number"], mark["is_for_scope"]) for mark in document["marked_changes"]] == [("CHG0042", True)]
+    assert "CHG0042, live 2025-10-01, marked by paul" in run("olga", "actions", "show", action.code).stdout
+    assert said("paul", *given, "--take-back")["marked_changes"] == []
+
+
 def test_an_ownerless_action_gets_an_owner(home: object) -> None:
     action = an_action(None)
     a_person("ida", Role.SERVICE_OWNER)
