@@ -16,8 +16,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from improvement import weeks
-from improvement.evidence.canonical import digest
+from improvement.evidence.canonical import digest, sha256_hex
 from improvement.pdca import Event, State
+from workflows import pinning
 from workflows.models import Action, ErasableText, Finding, Look, LookKind, Transition
 
 LookKey = tuple[str, str, int, int, int, str]  # action, kind, cycle, round, week, plan's digest
@@ -88,6 +89,7 @@ class Told:
         yield from _wrong_actions(self.actions)
         yield from _wrong_looks(self.looks)
         yield from _wrong_findings(self.findings)
+        yield from pinning.wrong()
 
     def counts(self) -> tuple[int, int, int, int]:
         """How many actions, steps of their histories, looks and findings the log tells of."""
@@ -305,8 +307,10 @@ def _pinned_columns(row: Finding) -> dict[str, Any]:
         "week": weeks.label(row.fired_week) if row.fired_week is not None else "",
         "value": row.value if row.value is not None else "",
         "target": row.target_value if row.target_value is not None else "",
+        "target_kind": row.target_kind,
         "target_source": row.target_source,
         "n": row.n,
         "rows_sha256": row.rows_sha256,
-        "cells_sha256": row.rows_sha256,
+        "rows": row.rows_count,
+        "sql_sha256": sha256_hex(row.sql.encode()),
     }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import rfc8785
+from typer.testing import CliRunner
 
 from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked
 from tests.workflows.platform import MemoryPlatform
 from tests.workflows.test_loop import BAD, a_platform, run
-from workflows import commands, ledger
-from workflows.models import Action, ErasableText, Finding, Look, LookKind, Transition
+from workflows import commands, ledger, pinning
+from workflows.cli.main import build
+from workflows.models import Action, ErasableText, Finding, LedgerEntry, Look, LookKind, PinnedRows, Transition
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +123,46 @@ def test_a_finding_that_was_taken_away_or_put_there_is_named(fired: Finding) -> 
     Finding.objects.filter(pk=fired.pk).update(scope_key="service=Elsewhere")
     assert any("Mail, pinned by entry" in text for text in failures())
     assert any("service=Elsewhere has fired by the database" in text for text in failures())
+
+
+def test_a_finding_pins_rows_query_and_series_and_anybody_can_make_the_digest(fired: Finding) -> None:
+    (entry,) = LedgerEntry.objects.filter(type="finding.fired")
+    payload = json.loads(bytes(entry.data))["payload"]
+    lines = [json.loads(line) for line in pinning.text_of(fired.rows_sha256).splitlines()]
+    by_hand = b"".join(rfc8785.dumps(line) + b"\n" for line in lines)
+    assert hashlib.sha256(by_hand).hexdigest() == payload["rows_sha256"] == fired.rows_sha256
+    assert lines[0] == ["customer", "country", "service", "id", "week", "numerator", "denominator"]
+    assert len(lines) - 1 == payload["rows"] == payload["n"] == fired.rows_count
+    up, down = sum(line[5] for line in lines[1:]), sum(line[6] for line in lines[1:])
+    assert up / down == pytest.approx(payload["value"])
+    assert payload["sql_sha256"] == hashlib.sha256(fired.sql.encode()).hexdigest()
+    assert payload["series"] == {
+        "metric": "sla_breach_rate",
+        "where": [["kind", ["incident"]], ["sla.agreement", ["sla"]], ["sla.target", ["resolution"]]],
+        "by": ["customer", "country", "service"],
+        "from": "2025-W22",
+        "to": "2025-W25",
+    }
+
+
+def test_pinned_rows_that_were_changed_or_taken_away_are_named(fired: Finding) -> None:
+    pinned = PinnedRows.objects.get(sha256=fired.rows_sha256)
+    data = bytes(pinned.parquet)
+    PinnedRows.objects.update(parquet=data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    assert any("were changed: their digest is another one" in text for text in failures())
+    PinnedRows.objects.all().delete()
+    assert failures() == [f"The rows that sla [{fired.scope_key}] fired on are gone."]
+
+
+def test_the_query_of_a_finding_is_the_one_that_was_counted(fired: Finding) -> None:
+    Finding.objects.filter(pk=fired.pk).update(sql="SELECT 1")
+    assert any("has sql_sha256" in text for text in failures())
+
+
+def test_the_command_line_prints_the_text_of_which_the_digest_is(fired: Finding) -> None:
+    printed = CliRunner().invoke(build(), ["evidence", "rows", fired.rows_sha256])
+    assert hashlib.sha256(printed.stdout_bytes).hexdigest() == fired.rows_sha256
+    by_hand = an_action(None)
+    for name, told in ((by_hand.code, "No rows are pinned for this action"), ("f" * 64, "No rows are pinned as")):
+        refused = CliRunner().invoke(build(), ["evidence", "rows", name])
+        assert told in str(refused.exception)

@@ -11,9 +11,18 @@ from workflows.cli.session import start
 group = typer.Typer(help="Evidence an auditor can verify.", no_args_is_help=True)
 
 
-@group.callback()
-def _group() -> None:
-    """Keep `verify` a sub-command even while it is the only one."""
+@group.command()
+def rows(
+    name: Annotated[str, typer.Argument(help="An action, like ACT-7, or the digest of pinned rows.")],
+) -> None:
+    """Print the rows a finding fired on, one canonical JSON array a line: `sha256sum` of it is their digest."""
+    start()
+    from workflows import pinning
+    from workflows.rights import find
+
+    is_digest = len(name) == 64
+    digest = name if is_digest else str(find(name).trigger.get("rows_sha256", ""))
+    typer.echo(pinning.text_of(digest), nl=False)
 
 
 @group.command()

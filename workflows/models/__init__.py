@@ -8,6 +8,7 @@ from workflows.models.findings import Evaluation, Finding, Point, RuleVersion
 from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
 from workflows.models.outbox import Delivery, DeliveryState
 from workflows.models.people import Grant, Identity, Person, Role, Token
+from workflows.models.pinned import PinnedRows
 from workflows.models.reviews import Look, LookKind, ReviewEntry, ReviewRecord
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MarkedChange",
     "Origin",
     "Person",
+    "PinnedRows",
     "Plan",
     "Point",
     "PullCursor",

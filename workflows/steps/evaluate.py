@@ -32,7 +32,7 @@ from improvement.rules import (
     plan_queries,
     points,
 )
-from workflows import ledger
+from workflows import ledger, pinning
 from workflows.models import Evaluation, Finding
 from workflows.models import Point as PointRow
 from workflows.warehouse import CellsAsked, Warehouse
@@ -209,13 +209,10 @@ def memory_of(finding: Finding) -> FindingMemory | None:
 
 
 def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, moment: Moment) -> None:
-    digest, sql = moment.warehouse.pinned(
-        cell_query(rule.key, moment.connection),
-        scope=finding.scope,
-        as_of=moment.as_of,
-        first_week=point.first_week,
-        last_week=point.week,
-    )
+    query = cell_query(rule.key, moment.connection)
+    span = {"first_week": point.first_week, "last_week": point.week}
+    pinned = moment.warehouse.pinned(query, scope=finding.scope, as_of=moment.as_of, **span)
+    pinning.keep(pinned)
     finding.rule_sha256 = rule.sha256
     finding.times_fired = memory.times_fired
     finding.fired_week = point.week
@@ -224,9 +221,10 @@ def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, mom
     finding.target_kind = point.target.kind
     finding.target_value = point.target.value
     finding.target_source = point.target.source
-    finding.n = finding.rows_count = point.n
-    finding.rows_sha256 = digest
-    finding.sql = sql
+    finding.n = point.n
+    finding.rows_count = pinned.rows.num_rows
+    finding.rows_sha256 = pinned.sha256
+    finding.sql = pinned.sql
     ledger.append(
         "finding.fired",
         subject=f"{rule.id}/{moment.connection}/{finding.scope_key}",
@@ -237,9 +235,10 @@ def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, mom
             "week": weeks.label(point.week),
             "value": point.value if point.value is not None else "",
             "target": point.target.value if point.target.value is not None else "",
+            "target_kind": point.target.kind,
             "target_source": point.target.source,
             "n": point.n,
-            "cells_sha256": digest,
+            **pinning.told(pinned, query, **span),
         },
     )
 

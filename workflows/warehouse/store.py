@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pyarrow as pa
 from connectors.ahead import Ahead
 from improvement import metrics
 from improvement.errors import Place, RegelkreisError
+from improvement.evidence.rows import rows_sha256 as digest_of
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import RecordKind
 from workflows.warehouse import loading, restating
@@ -51,6 +51,15 @@ class CellsAsked:
     query: CellQuery
     first_week: int
     last_week: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Rows as they were counted, their digest, and the SQL that gave those of all scopes."""
+
+    rows: pa.Table
+    sha256: str
+    sql: str
 
 
 class Warehouse:
@@ -166,10 +175,10 @@ class Warehouse:
 
     def pinned(
         self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
-    ) -> tuple[str, str]:
-        """Digest of the rows one scope's value rests on, and the SQL that gave them."""
+    ) -> Pinned:
+        """The rows one scope's value rests on."""
         rows = self.contributing(query, scope=scope, as_of=as_of, first_week=first_week, last_week=last_week)
-        return digest_of(rows), self._compiled(query, "rows")
+        return Pinned(rows, digest_of(rows), self._compiled(query, "rows"))
 
     def arrow(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pa.Table:
         """The result of a SQL text as Arrow. Give an instant as ISO text and cast it: a datetime would load pytz."""
@@ -224,12 +233,6 @@ class _Session:
             if self._variables.get(name) != value:
                 self._raw.execute(f"SET VARIABLE {name} = {value}")
                 self._variables[name] = value
-
-
-def digest_of(table: pa.Table) -> str:
-    """SHA-256 of a table's rows as text, independent of the engine's memory layout."""
-    rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
-    return hashlib.sha256("\n".join("\x1f".join(repr(value) for value in row) for row in rows).encode()).hexdigest()
 
 
 def sql_of(metric: Metric) -> str:

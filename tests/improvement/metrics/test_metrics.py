@@ -229,10 +229,11 @@ def test_the_rows_behind_a_value_add_up_to_its_cells(tmp_path: Path) -> None:
         rows = warehouse.contributing(query, scope={"customer": "Acme"}, **span)
         assert rows["id"].to_pylist() == ["k1", "k2", "k4", "k5"]
         assert sum(rows["numerator"].to_pylist()) == 2
-        digest, sql = warehouse.pinned(query, scope={"customer": "Acme"}, **span)
-        assert warehouse.pinned(query, scope={"customer": "Acme"}, **span)[0] == digest
-        assert warehouse.pinned(query, scope={"customer": "Bolt"}, **span)[0] != digest
-        assert "SELECT" in sql
+        pinned = warehouse.pinned(query, scope={"customer": "Acme"}, **span)
+        assert pinned.rows.equals(rows)
+        assert warehouse.pinned(query, scope={"customer": "Acme"}, **span).sha256 == pinned.sha256
+        assert warehouse.pinned(query, scope={"customer": "Bolt"}, **span).sha256 != pinned.sha256
+        assert "SELECT" in pinned.sql
 
 
 def test_the_rows_behind_a_backlog_are_the_open_tickets(tmp_path: Path) -> None:
