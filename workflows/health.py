@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
@@ -16,6 +18,7 @@ from django.db import connection as state
 from connectors.base import Capabilities, Connector
 from connectors.config import ConnectionConfig
 from connectors.registry import connector
+from connectors.rights import TellsRights
 from improvement.errors import (
     ConnectionFailed,
     CredentialsRefused,
@@ -65,6 +68,20 @@ def examine() -> list[HealthLine]:
     return [line if not line.is_ok else HealthLine(line.connection, line.check, True, line.detail) for line in lines]
 
 
+def permissions(names: list[str] | None = None) -> list[dict[str, Any]]:
+    """The rights each connection needs, as objects; nothing is changed, and a missing right stops nothing."""
+    configured = settings.REGELKREIS.connections
+    found: list[dict[str, Any]] = []
+    for name in sorted(configured) if names is None else names:
+        with closing(connector(configured[name].model_copy(update=PATIENCE))) as one:
+            if isinstance(one, TellsRights):
+                found += [
+                    {"connection": name, "is_optional": right.is_optional, **msgspec.to_builtins(right)}
+                    for right in one.rights()
+                ]
+    return found
+
+
 def connect(name: str) -> dict[str, Any]:
     """Ask a platform what it is and what we may do, and remember the answer."""
     with cycle.connectors([name]) as opened:
@@ -88,15 +105,48 @@ def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
     row, _ = Connection.objects.get_or_create(
         name=name, defaults={"platform": config.platform, "integration_account": account}
     )
+    yield from _encryption(name, config)
     try:
         with closing(connector(config.model_copy(update=PATIENCE))) as one:
-            for found in _describe(one).findings:
+            capabilities = _describe(one)
+            ungranted = one.ungranted() if isinstance(one, TellsRights) else ()
+            for found in (*capabilities.findings, *ungranted):
                 yield HealthLine(name, found.check, found.is_ok, found.detail, found.mend)
+            yield from _writing(row, capabilities)
             yield from _volume(one, config)
     except RegelkreisError as error:
         check = next(text for kind, text in BLOCKED_AT if isinstance(error, kind))
         yield HealthLine(name, check, False, error.what, error.mend)
     yield from _last_pull(row)
+
+
+def _encryption(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
+    """Credentials must not travel in the clear, except to this very machine."""
+    parts = urlsplit(config.url)
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+        detail = f"{config.url}: the credentials travel in the clear"
+        yield HealthLine(name, "encryption", False, detail, "Write https:// in the connection's url.")
+    elif config.verify is False:
+        mend = "Set verify to the file of your certificate authority."
+        yield HealthLine(name, "encryption", False, "certificates are not verified", mend)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _writing(row: Connection, capabilities: Capabilities) -> Iterator[HealthLine]:
+    """Writing that is switched on and cannot work, and what could not be delivered."""
+    row.refresh_from_db(fields=["may_write"])
+    if not row.may_write:
+        yield HealthLine(row.name, "write", True, f"off; `regelkreis connect {row.name} --write on` switches it on")
+        return
+    mend = f"Give the rights that `regelkreis doctor --permissions` lists, or `connect {row.name} --write off`."
+    is_ok = capabilities.mode is not None
+    yield HealthLine(row.name, "write", is_ok, f"on, mode {capabilities.mode}" if is_ok else "on, but no mode is", mend)
 
 
 def _volume(one: Connector, config: ConnectionConfig) -> Iterator[HealthLine]:

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Keys, Page
+from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.http import Reader
-from connectors.jira import deletions, describing, discovery, following, previewing, writing
+from connectors.jira import deletions, describing, discovery, following, previewing, rights, writing
 from connectors.jira.client import BulkSession, open_client, tell_flavour
 from connectors.jira.plan import Plan, make_plan, mapping_of
 from connectors.jira.project import Project, ProjectInfo, find_project, read_project
 from connectors.jira.pull import ALONGSIDE, Puller
 from connectors.jira.site import Site, learn
+from connectors.rights import Right
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
 
 
@@ -70,6 +71,14 @@ class JiraConnector:
     def discover(self, *, sample: int) -> Sequence[SourceSample]:
         """Ask for the fields of every source, with a sample of its newest issues. Reads only."""
         return discovery.discover(self, sample=sample)
+
+    def rights(self) -> Sequence[Right]:
+        """The permissions and scopes we must be granted, and why. Asks nothing."""
+        return rights.rights(self.config, self.mapping)
+
+    def ungranted(self) -> Sequence[Finding]:
+        """Permissions that :meth:`describe` does not look at."""
+        return rights.ungranted(self)
 
     def kinds(self) -> Sequence[RecordKind]:
         """Tickets, SLA rows, surveys and contacts, as far as they are mapped. Jira has no outages."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Keys, Page
+from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.mapping import PlatformMapping, merged
+from connectors.rights import Right
+from connectors.servicenow import rights
 from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.deletions import Deletions
 from connectors.servicenow.describing import describe, detect
@@ -47,6 +49,14 @@ class ServiceNowConnector:
     def discover(self, *, sample: int) -> Sequence[SourceSample]:
         """Ask for the fields of every source, with a sample of its newest records. Reads only."""
         return discover(self._instance, self.mapping, sample=sample)
+
+    def rights(self) -> Sequence[Right]:
+        """The tables we must be allowed to read and write, and why."""
+        return rights.rights(self._instance, self.mapping)
+
+    def ungranted(self) -> Sequence[Finding]:
+        """Tables behind the mapped ones that cannot be read."""
+        return rights.ungranted(self._instance, self.mapping)
 
     def kinds(self) -> Sequence[RecordKind]:
         """The record kinds that have a source."""

@@ -21,9 +21,17 @@ def register(application: typer.Typer) -> None:
         application.command()(command)
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    permissions: Annotated[
+        bool, typer.Option("--permissions", help="Print the rights each connection needs, and check nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check every connection: reachability, credentials, permissions, mapping, clock; and say what to mend."""
     start()
+    if permissions:
+        _rights(as_json)
+        return
     from workflows import health
     from workflows.cli.output import print_json, print_table
 
@@ -38,6 +46,33 @@ def doctor(as_json: Json = False) -> None:
         )
     if any(not line.is_ok for line in found):
         raise typer.Exit(1)
+
+
+def _rights(as_json: bool) -> None:
+    """For whoever administers the platform: tables or endpoints, operations, least roles, and why."""
+    from workflows import health
+    from workflows.cli.output import print_json, print_table
+
+    found = health.permissions()
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        "Permissions",
+        ["connection", "for", "where", "operations", "least", "why", "without it"],
+        [
+            (
+                right["connection"],
+                right["use"],
+                right["where"],
+                ", ".join(right["operations"]),
+                right["least"],
+                right["why"],
+                right["without"] or "does not work",
+            )
+            for right in found
+        ],
+    )
 
 
 def pull(

@@ -225,6 +225,7 @@ def permissions(call: Call) -> Answer:
         "ADD_COMMENTS": may_write,
         "CREATE_ATTACHMENTS": may_write,
         "LINK_ISSUES": may_write,
+        "ASSIGN_ISSUES": may_write,
     }
     asked = call.names("permissions") or tuple(rights)
     shown = {

@@ -130,3 +130,40 @@ def test_what_a_pull_could_not_read_is_told(home: Path, sandbox: RunningSandbox)
     lines = diagnosis(home, code=1)
     assert failing(lines) == {"reachability", "last pull"}
     assert "could not be reached" in lines["last pull"]["detail"]
+
+
+def test_the_rights_are_listed_without_a_platform(home: Path) -> None:
+    connected(home, "http://127.0.0.1:9")
+    done = regelkreis(home, "doctor", "--permissions", "--json")
+    assert done.returncode == 0, done.stderr
+    rights = json.loads(done.stdout)
+    assert {(right["where"], tuple(right["operations"])) for right in rights if right["use"] == "write cim"} >= {
+        ("sn_cim_register", ("read", "create", "update")),
+        ("sn_cim_task", ("read", "create")),
+    }
+    assert {"connection", "use", "where", "operations", "least", "why", "without", "is_optional"} == set(rights[0])
+    table = regelkreis(home, "doctor", "--permissions").stdout
+    assert "acme\tpull tickets\tincident\tread\tsn_incident_read" in table
+
+
+def test_a_table_behind_a_reference_is_looked_at_too(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url, user="honolulu")
+    sandbox.set_options(
+        "servicenow", denied={"honolulu": ["core_company:read"], "auckland": ["task_sla:read", "sn_cim_register"]}
+    )
+    assert "permission core_company" in failing(diagnosis(home, code=1))
+
+
+def test_writing_that_is_on_and_cannot_work_is_told(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.jira_dc_url, platform="jira", user="reader")
+    assert "off" in diagnosis(home, code=1)["write"]["detail"]
+    assert regelkreis(home, "connect", "acme", "--write", "on").returncode == 0
+    lines = diagnosis(home, code=1)
+    assert "write" in failing(lines)
+    assert "doctor --permissions" in lines["write"]["mend"]
+
+
+def test_credentials_that_travel_in_the_clear_are_told(home: Path) -> None:
+    connected(home, "http://acme.example.invalid")
+    lines = diagnosis(home, code=1)
+    assert lines["encryption"]["mend"] == "Write https:// in the connection's url."
