@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,7 +90,26 @@ def _pulled_to_the_end(
     if trap.leaves_no_trace:
         now += timedelta(days=7)
         running.set_clock(now)
+        if trap.while_listing:
+            _look_while_trapped(running, flavour, trap, warehouse, progress, now)
+            now += timedelta(days=7)
+            running.set_clock(now)
         _pull(running, flavour, trap, warehouse, progress, now)
+
+
+def _look_while_trapped(
+    running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, progress: Progress, now: datetime
+) -> None:
+    """A weekly look with the trap: it may stop, and it may find nothing, but nothing else may be taken for gone."""
+    running.set_faults(flavour, *trap.while_listing)
+    with suppress(RegelkreisError):  # told, and asked again by the next pull
+        _pull(running, flavour, trap, warehouse, progress, now)
+    running.set_faults(flavour)
+    there = facts(running, flavour)
+    for kind, found in _facts_of(warehouse).items():
+        ids = {fact[0] for fact in found}
+        if lost := {fact[0] for fact in there[kind]} - ids:
+            raise Lost(f"{len(lost)} {kind}s that are there were taken for gone")
 
 
 def _pull(

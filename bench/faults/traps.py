@@ -21,7 +21,8 @@ class PullTrap:
     """``rules`` act while pulling, ``events`` happen after a first good pull.
 
     ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
-    ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can.
+    ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can;
+    ``while_listing`` act during that look, after which nothing may be missing that is there; the next one is without.
     """
 
     name: str
@@ -32,6 +33,7 @@ class PullTrap:
     user: str = "regelkreis"
     may_stop: bool = False
     leaves_no_trace: bool = False
+    while_listing: tuple[Rule, ...] = ()
     hides: str = ""  # the table of which some rows are hidden from the user
 
 
@@ -40,6 +42,19 @@ def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Ru
     return {"kind": kind, "path": PAGES, "after": after, "times": times, **more}
 
 
+SERVICENOW_KEYS: Rule = {"path": "/table/", "query": "ORDERBYsys_id", "after": 0}
+JIRA_KEYS: Rule = {"path": r"/search", "after": 0}
+# What happens while keys are listed: name, on which platform, rules.
+LISTING: tuple[tuple[str, tuple[Flavour, ...], tuple[Rule, ...]], ...] = (
+    ("body cut, resets", SERVICENOW, ({"kind": "cut_body", **SERVICENOW_KEYS, "times": 3}, page("reset_after"))),
+    ("never readable", SERVICENOW, ({"kind": "error_in_200", **SERVICENOW_KEYS, "times": None},)),
+    ("a page twice", SERVICENOW, ({"kind": "duplicate_page", **SERVICENOW_KEYS, "after": 1},)),
+    ("body cut, resets", JIRA, ({"kind": "cut_body", **JIRA_KEYS, "times": 3}, page("reset_after"))),
+    ("page token repeated", CLOUD, ({"kind": "repeat_token", **JIRA_KEYS, "times": 2},)),
+    ("page token expired", CLOUD, ({"kind": "expired_token", **JIRA_KEYS, "times": 2},)),
+    ("anonymous 200 and 404", JIRA, ({"kind": "anonymous", "times": None},)),
+    ("no rights any more", SERVICENOW, ({"kind": "refuse", "status": 403, "path": "/stats/", "times": None},)),
+)
 PULL: tuple[PullTrap, ...] = (
     PullTrap("no trap"),
     PullTrap("429, seconds", rules=(page("rate_limit", seconds=0, times=3),)),
@@ -99,10 +114,31 @@ PULL: tuple[PullTrap, ...] = (
         leaves_no_trace=True,
     ),
     PullTrap(
+        "archived",
+        on=SERVICENOW,
+        events=({"kind": "archive", "table": "incident", "count": 9},),
+        leaves_no_trace=True,
+    ),
+    PullTrap(
+        "deleted, some restored",
+        on=SERVICENOW,
+        events=({"kind": "delete", "table": "incident", "count": 9}, {"kind": "restore", "count": 4}),
+    ),
+    PullTrap(
         "SLA repair, fewer rows, not audited",
         on=SERVICENOW,
         events=({"kind": "sla_repair", "count": 30, "fewer": True, "audited": False},),
         leaves_no_trace=True,
+    ),
+    *(
+        PullTrap(
+            f"deletions, keys: {name}",
+            on=on,
+            events=({"kind": "delete", "count": 9, "audited": False},),
+            while_listing=rules,
+            leaves_no_trace=True,
+        )
+        for name, on, rules in LISTING
     ),
     PullTrap("deletions", on=JIRA, events=({"kind": "delete", "count": 9},), leaves_no_trace=True),
     PullTrap("keys moved", on=JIRA, events=({"kind": "move", "count": 9},)),

@@ -11,6 +11,7 @@ from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.servicenow.columns import Columns
+from connectors.servicenow.deletions import LOG
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.plan import checks, learn
 from connectors.servicenow.records import STATE_OF_LABEL, Mode, mode_named, modes_in_order
@@ -27,6 +28,7 @@ TRACED: dict[str, str] = {
     "sysapproval_approver": "approvals do not come home",
     "sys_audit": "who changed a record stays unknown, and fields that hold something are not updated",
 }
+LOGGED: dict[str, str] = {LOG: "a deletion is noticed within a week, by the platform's count, instead of at once"}
 
 
 def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> Capabilities:
@@ -48,11 +50,12 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     learn(instance, sources)
     for source in sources:
         findings += _source(instance, source)
+    findings += _unreadable(instance, LOGGED)
     mode, modes = detect(instance)
     columns, unresolved = _columns(instance, mode)
     findings.append(_write_back(mode, modes, unresolved))
     if mode is not None:
-        findings += [*_traces(instance), *_states(instance, mode)]
+        findings += [*_unreadable(instance, TRACED), *_states(instance, mode)]
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -226,10 +229,10 @@ def _write_back(mode: Mode | None, modes: dict[str, str], unresolved: dict[str, 
     return Finding(check="write-back", is_ok=True, detail=f"mode {mode.name} on {mode.table}{missing}")
 
 
-def _traces(instance: Instance) -> list[Finding]:
-    """The tables in which earlier writes and people's changes are looked for: what is lost without each."""
+def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
+    """Those of these tables that we may not read, with what is lost without each."""
     found = []
-    for table, lost in TRACED.items():
+    for table, lost in tables.items():
         try:
             instance.rows(table, "", ["sys_id"], limit=1)
         except PermissionMissing as error:

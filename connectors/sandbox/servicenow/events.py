@@ -4,6 +4,10 @@
     ``count`` records of ``table`` get one and the same sys_updated_on.
 ``delete``
     ``count`` records of ``table`` vanish; ``audited`` false: the table has opted out of sys_audit_delete.
+``archive``
+    ``count`` records of ``table`` leave it for its archive, which is not served: no entry in sys_audit_delete.
+``restore``
+    The ``count`` records that went last are there again, as they were; their entries in sys_audit_delete stay.
 ``sla_repair``
     The task_sla rows of ``count`` closed tasks are deleted and made anew: other sys_ids and sys_created_on; with
     ``flipped`` the resolution clocks come out the other way, with ``fewer`` a task's first clock is not made again.
@@ -56,6 +60,17 @@ def _delete(instance: Instance, event: Event) -> list[str]:
     return [row[SYS_ID] for row in rows]
 
 
+def _archive(instance: Instance, event: Event) -> list[str]:
+    return _delete(instance, {**event, "audited": False})
+
+
+def _restore(instance: Instance, event: Event) -> list[str]:
+    back = [instance.removed.pop() for _ in range(min(int(event["count"]), len(instance.removed)))]
+    for table, row in back:
+        table.put(row)
+    return [row[SYS_ID] for _, row in back]
+
+
 def _sla_repair(instance: Instance, event: Event) -> list[str]:
     table = instance.tables[SLA]
     made = []
@@ -99,6 +114,8 @@ def _compatibility(instance: Instance, event: Event) -> list[str]:
 EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "mass_update": _mass_update,
     "delete": _delete,
+    "archive": _archive,
+    "restore": _restore,
     "sla_repair": _sla_repair,
     "sla_reset": _sla_reset,
     "compatibility": _compatibility,
@@ -137,6 +154,7 @@ _OWN = frozenset({"sys_id", "sys_updated_on", "sys_created_on", "sys_created_by"
 
 def _remove(instance: Instance, table: Table, row: Row, *, audited: bool) -> None:
     table.remove(row[SYS_ID])
+    instance.removed.append((table, row))
     if audited:
         values = {"tablename": table.name, "documentkey": row[SYS_ID], "user": SYSTEM}
         instance.insert("sys_audit_delete", values, by=SYSTEM)

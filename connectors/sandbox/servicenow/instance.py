@@ -38,6 +38,7 @@ class Instance:
         self.contents: dict[str, bytes] = {}  # attachments by sys_id
         self.users: dict[str, str] = {}  # user name → sys_id
         self.journal: dict[str, list[str]] = {}  # record → its journal entries, oldest first
+        self.removed: list[tuple[Table, Row]] = []  # what events took away, the latest last: it may be restored
         self._numbers = {name: definition.first_number - 1 for name, definition in self.schema.tables.items()}
         self._ids = 0
         self._arrangements: dict[tuple[str, ...], Callable[[tuple[str, ...]], tuple[str, ...]]] = {}

@@ -1,0 +1,142 @@
+"""What is gone from a Jira: ids of all issues, single questions, and what may only look as if it were gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.base import Cursor
+from connectors.jira import deletions
+from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
+from connectors.sandbox.world import WorldTicket
+from improvement.errors import ConnectionFailed, CredentialsRefused
+from improvement.records import RecordKind
+
+Connect = Callable[..., Any]
+TICKET, SLA, SURVEY, CONTACT = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY, RecordKind.CONTACT
+MONDAY = datetime.fromisoformat("2026-03-02T06:00:00+00:00")
+
+
+def ids(connector: Any, kind: RecordKind, now: datetime) -> list[str]:
+    return sorted({row["id"] for page in connector.pull(kind, None, until=now) for row in page.batch.to_pylist()})
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletions, "CLOUD_PAGE", 150)
+    monkeypatch.setattr(deletions, "DATA_CENTER_PAGE", 150)
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("kind", [TICKET, CONTACT])
+def test_keys_are_those_of_all_issues_of_a_kind_whatever_happens_on_the_way(
+    kind: RecordKind, connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None]
+) -> None:
+    connector = connect(flavour)
+    expected = ids(connector, kind, now)
+    search = {"path": r"/search(/jql)?$"}
+    faults(
+        {"kind": "cut_body", **search, "after": 1, "times": 2},
+        {"kind": "reset_after", **search, "after": 2},
+        {"kind": "expired_token", **search, "after": 1},
+        {"kind": "repeat_token", **search, "after": 3},
+    )
+    keys = connector.keys(kind)
+    assert sorted(keys.ids.to_pylist()) == expected
+    assert keys.counted == len(expected)
+
+
+@pytest.mark.parametrize("kind", [SLA, SURVEY])
+def test_what_is_inside_issues_has_no_keys_of_its_own(kind: RecordKind, connect: Connect, flavour: Flavour) -> None:
+    connector = connect(flavour)
+    assert kind in connector.inside_tickets()
+    assert connector.keys(kind) is None
+    assert connector.deleted(kind, since=MONDAY, until=MONDAY) is None
+
+
+def test_an_expired_token_is_no_empty_list_and_makes_nothing_gone(
+    connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None]
+) -> None:
+    connector = connect(flavour)
+    some = ids(connector, TICKET, now)[:2]
+    faults({"kind": "anonymous", "times": None})
+    with pytest.raises(CredentialsRefused):
+        connector.keys(TICKET)
+    with pytest.raises(CredentialsRefused):
+        connector.gone(TICKET, some)
+
+
+def test_a_token_that_expires_while_issues_are_asked_for_makes_nothing_gone(
+    connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None]
+) -> None:
+    connector = connect(flavour)
+    some = ids(connector, TICKET, now)[:2]
+    faults({"kind": "anonymous", "after": 1, "times": None})
+    with pytest.raises(CredentialsRefused):
+        connector.gone(TICKET, some)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_list_that_cannot_be_read_to_its_end_is_an_error_and_no_shorter_list(
+    connect: Connect, flavour: Flavour, faults: Callable[..., None]
+) -> None:
+    connector = connect(flavour, max_attempts=2)
+    assert connector.keys(CONTACT) is not None
+    faults({"kind": "unavailable", "seconds": 0, "path": r"/search(/jql)?$", "after": 3, "times": None})
+    with pytest.raises(ConnectionFailed):
+        connector.keys(TICKET)
+
+
+def test_deleted_is_gone_and_moved_is_not(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    running = serve([an_incident(number, MONDAY) for number in range(6)], now=now)
+    connector = connect(flavour, at=running)
+    before = ids(connector, TICKET, now)
+    deleted = running.happen(flavour, "delete", count=2)["ids"]
+    moved = running.happen(flavour, "move", count=2)["ids"]
+    assert moved
+    assert connector.gone(TICKET, before) == sorted(deleted)
+    assert sorted(connector.keys(TICKET).ids.to_pylist()) == sorted(set(before) - set(deleted))
+
+
+def test_an_issue_of_a_type_that_is_not_read_is_gone_for_us(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    connector = connect(flavour)
+    contact = ids(connector, CONTACT, now)[0]
+    assert connector.gone(TICKET, [contact]) == [contact]
+    assert connector.gone(CONTACT, [contact]) == []
+
+
+def test_a_page_says_of_which_issues_it_holds_every_clock(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    tickets = [an_incident(1, MONDAY), an_incident(2, MONDAY, slas=[])]
+    connector = connect(flavour, at=serve(tickets, now=now))
+    expected = ids(connector, TICKET, now)
+    alone = list(connector.pull(SLA, Cursor(updated_at=MONDAY - timedelta(days=1)), until=now))
+    beside = list(connector.pull(SLA, None, until=now))  # kept aside by the pull of tickets
+    for pages in (alone, beside):
+        assert {row["ticket_id"] for page in pages for row in page.batch.to_pylist()} == {expected[0]}
+        assert sorted({id for page in pages for id in page.whole_of.to_pylist()}) == expected
+    for page in beside:  # whoever loads one page and buries what it leaves out must not need another
+        rows = set(page.batch["ticket_id"].to_pylist())
+        others = {row["ticket_id"] for other in beside if other is not page for row in other.batch.to_pylist()}
+        assert not (set(page.whole_of.to_pylist()) - rows) & others
+
+
+def test_breaches_are_issues_with_a_clock_ever_breached(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=10)
+    late, kept = an_incident(1, MONDAY, resolved_after_h=5), an_incident(2, MONDAY, resolved_after_h=1)
+    old = an_incident(3, MONDAY - timedelta(days=8), resolved_after_h=5)
+    connector = connect(flavour, at=serve([late, kept, old], now=now))
+    found = connector.breaches(since=MONDAY - timedelta(days=1), until=now)
+    assert (found.count, found.of) == (1, "tickets")
+    assert connector.breaches(since=MONDAY - timedelta(days=20), until=now).count == 2
