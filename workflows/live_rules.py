@@ -14,7 +14,7 @@ from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule
 from improvement.rules.loading import Loaded, load
 from workflows import ledger
-from workflows.models import Action, RuleVersion
+from workflows.models import Action, Person, Role, RuleVersion
 
 
 def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None = None) -> tuple[list[Rule], Limits]:
@@ -28,6 +28,7 @@ def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None 
         return [], Limits()
     pack = _read(folder, _digest(folder))
     errors.extend(str(error) for error in pack.errors)
+    errors.extend(_unknown_owners(pack.rules))
     with transaction.atomic():
         for rule in pack.rules:
             _apply(rule, as_of)
@@ -42,6 +43,18 @@ def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None 
                     removed.append(f"{row.rule_id} ({still_open} open actions run on)")
                 ledger.append("rule.removed", subject=row.rule_id, actor=ledger.ENGINE, at=as_of, payload=payload)
     return pack.rules, pack.limits
+
+
+def _unknown_owners(rules: list[Rule]) -> list[str]:
+    """Rules whose owner is neither a role nor a user: what they open would wait for an owner for ever."""
+    owners = {rule.owner for rule in rules} - set(Role)
+    known = set(Person.objects.filter(username__in=owners).values_list("username", flat=True))
+    return [
+        f"{rule.id}: the owner “{rule.owner}” is neither a role nor a user; its actions get no owner. "
+        f"Name one of {', '.join(Role)}, or add the user with `regelkreis users add {rule.owner}`."
+        for rule in rules
+        if rule.owner in owners - known
+    ]
 
 
 def _apply(rule: Rule, as_of: datetime) -> None:

@@ -29,6 +29,9 @@ def action_of(part: ActionPart, title: str, key: SeriesKey, problems: Problems) 
                 )
             elif name not in known:
                 problems.add(("action", "title"), f"“{{{name[:60]}}}” is not known here.", did_you_mean(name, known))
+    if part.register_as != "default":
+        what = f"An action is written to the connection its numbers come from, not to “{part.register_as[:60]}”."
+        problems.add(("action", "register"), what, "Write default, or leave it out.")
     default = "{rule}" + (": " + ", ".join("{" + name + "}" for name in key.by) if key.by else "")
     return ActionTemplate(
         title=part.title or default,

@@ -70,6 +70,15 @@ def test_a_rule_whose_records_are_not_complete_waits_and_catches_up(home: Path, 
     assert caught_up.opened
 
 
+def test_an_owner_that_nobody_is_is_told_every_cycle(home: Path, monday: datetime) -> None:
+    rule = RULE.replace("owner: service-owner", "owner: mail-team")
+    (home / "rules" / "sla.yaml").write_text(rule, encoding="utf-8")
+    told = "sla: the owner “mail-team” is neither a role nor a user"
+    assert [told in error for error in cycle.run_with([a_platform()], as_of=monday).errors] == [True]
+    a_person("mail-team", Role.SERVICE_OWNER)
+    assert cycle.run_with([], as_of=monday).errors == []
+
+
 def test_a_look_whose_records_are_not_complete_waits(home: Path, monday: datetime) -> None:
     platform = a_platform()
     look = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]

@@ -150,6 +150,7 @@ def test_a_mistake_in_a_line_of_spec_is_told(
         (12, 21, "check:\n  controls: {same: [services]}\n", "cannot be the same in “services”"),
         (12, 10, "action:\n  title: 'Better {servce}'\n", "“{servce}” is not known here"),
         (12, 10, "action:\n  title: 'Better {customer'\n", "A brace is open or closed alone"),
+        (12, 13, "action:\n  register: jira-emea\n", "not to “jira-emea”"),
         (12, 14, "action:\n  playbook: [{a: b}]\n", "a colon makes it a mapping"),
         (12, 8, "action:\n  due: 2 weeks\n", "is not a duration"),
     ],
