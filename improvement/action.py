@@ -25,8 +25,9 @@ __all__ = [
 
 
 class Event(StrEnum):
-    """What can happen to an action once it is open."""
+    """What can happen to an action, its opening first."""
 
+    OPEN = "open"
     SUBMIT = "submit"
     APPROVE = "approve"
     REJECT = "reject"

@@ -121,6 +121,7 @@ def _adjust(facts: ActionFacts, call: Call) -> ActionFacts:
         cycle_no=facts.cycle_no + 1,
         first_implemented_on=facts.first_implemented_on or facts.implemented_on,
         implemented_on=None,
+        has_looked=False,
         golive_planned=None,
         verdict=None,
         is_overridden=False,
@@ -197,6 +198,7 @@ TO_ACT_AGAIN = (has_verdict, verdict_is_bad)
 TO_SLIP = (is_approved, is_not_live, has_slipped)
 
 TABLE: tuple[Row, ...] = (
+    Row(Event.OPEN, _from(), P, (Who.ENGINE, Who.OWNER)),  # from nothing: `open_action` asks its guards
     Row(Event.SUBMIT, _from(P), PL, OWNER, TO_SUBMIT, _new_version),
     Row(Event.APPROVE, _from(PL), None, APPROVER, TO_APPROVE, _approve),
     Row(Event.REJECT, _from(PL), P, APPROVER, (is_not_frozen,)),
@@ -234,14 +236,13 @@ def open_action(
     Refused when the same rule and scope has an open action already (its evidence grows instead), or when a budget
     of the rules is used up (each reason is passed in words).
     """
-    reasons = list(over_budget)
-    if actor.id == PLATFORM:
-        reasons.append("only a rule or a person opens an action")
+    row = BY_EVENT[Event.OPEN]
+    reasons = [*over_budget, *_actor_reasons(row, actor)]
     if has_open_twin:
         reasons.append("this rule and scope has an open action already")
     if reasons:
         return Refused(tuple(reasons))
-    return Moved(replace(facts, state=State.PROPOSED, held_from=None, cycle_no=1), (Entry("action.opened"),))
+    return Moved(replace(facts, state=row.to or facts.state, held_from=None, cycle_no=1), (Entry("action.opened"),))
 
 
 def transition(
@@ -270,6 +271,8 @@ def transition(
     """
     call = Call(event, actor, today, reason, implemented_on, verdict, acknowledged_by)
     row = BY_EVENT[event]
+    if not row.source:
+        return Refused(("it is open already",))
     if not row.is_open_to(facts):
         possible = ", ".join(state.value for state in State if state in row.source)
         return Refused((f"it is {facts.state.value}; this is possible from: {possible}", *_actor_reasons(row, actor)))

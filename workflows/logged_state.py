@@ -24,7 +24,7 @@ from workflows.models import Action, ErasableText, Finding, Look, LookKind, Tran
 LookKey = tuple[str, str, int, int, int, str]  # action, kind, cycle, round, week, plan's digest
 EVIDENCE = "evidence"
 #: Lines of an action's history that have an entry of their own; marks and notes have others.
-STEPS = ["open", EVIDENCE, *(event.value for event in Event)]
+STEPS = [EVIDENCE, *(event.value for event in Event)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Told:
 
 
 def _opened(told: Told, index: int, said: Mapping[str, Any]) -> None:
-    step = Step("open", "", State.PROPOSED.value, said["actor"], said["at"], index)
+    step = Step(Event.OPEN.value, "", State.PROPOSED.value, said["actor"], said["at"], index)
     action = told.actions[said["subject"]] = ToldAction({}, [step])
     action.say(index, state=step.to_state, cycle_no=1, verdict="", implemented_on="", owner=said["payload"]["owner"])
 

@@ -92,6 +92,12 @@ def test_the_table_names_every_event_once() -> None:
     assert set(BY_EVENT) == set(Event)
 
 
+def test_what_is_open_is_not_opened_again() -> None:
+    for state in State:
+        assert Event.OPEN not in allowed(an_action(state))
+        assert why_not(an_action(state), Event.OPEN) == ("it is open already",)
+
+
 def test_an_empty_plan_is_refused_with_every_reason_at_once() -> None:
     reasons = why_not(ActionFacts(State.PROPOSED), Event.SUBMIT)
     assert len(reasons) == 9

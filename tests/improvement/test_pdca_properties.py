@@ -46,6 +46,7 @@ LEGAL_MOVES: dict[Event, set[tuple[State, State]]] = {
         (PROPOSED, PROPOSED),
         (HELD, HELD),
     },
+    Event.CORRECT_GOLIVE: {(state, state) for state in (PROPOSED, PLANNED, CHECKING, HELD)},
     Event.FINAL_LOOK: {(CHECKING, ACTING), (HELD, HELD)},
     Event.STANDARDISE: {(ACTING, SUSTAINING)},
     Event.STOP: {(ACTING, CLOSED)},
@@ -66,6 +67,7 @@ BY_PEOPLE_ALONE = {
     Event.STOP,
     Event.ADJUST,
     Event.REAPPROVE,
+    Event.CORRECT_GOLIVE,
 }
 BY_ENGINE_ALONE = {Event.FINAL_LOOK, Event.LAST_SUSTAINING_LOOK, Event.BAD_SUSTAINING_LOOK, Event.SLIP}
 
@@ -147,6 +149,11 @@ class TheLoop(RuleBasedStateMachine):
             self._try(event, actor, "", 0, verdict, None)
             self.today += timedelta(days=days)  # 0: everything on one day, hence late
 
+    @precondition(lambda self: self.facts.standing is CHECKING)
+    @rule()
+    def a_look_is_computed(self) -> None:
+        self.facts = replace(self.facts, has_looked=True)
+
     @precondition(lambda self: self.facts.state not in (CLOSED, CANCELLED))
     @rule(
         pick=st.integers(0, len(Event)),
@@ -221,6 +228,8 @@ class TheLoop(RuleBasedStateMachine):
         self.facts = outcome.facts
         self._move_was_legal(before, event, actor)
         self._no_guard_was_skipped(before, event, actor, reason, live, verdict, acknowledged_by)
+        if event is Event.CORRECT_GOLIVE and not before.has_looked and before.cycle_no == 1:
+            self.ever_late = self.facts.is_late  # the day was another one all the time
         self.ever_late = self.ever_late or self.facts.is_late
 
     def _move_was_legal(self, before: ActionFacts, event: Event, actor: str) -> None:
@@ -242,6 +251,7 @@ class TheLoop(RuleBasedStateMachine):
         acknowledged_by: str | None,
     ) -> None:
         now = self.facts
+        assert event is not Event.OPEN
         if event in (Event.STOP, Event.HOLD, Event.RESUME, Event.CANCEL):
             assert reason.strip()
         if event is Event.SUBMIT:
@@ -264,6 +274,14 @@ class TheLoop(RuleBasedStateMachine):
             assert live is not None
             assert self.trigger_last < live <= self.today
             assert before.implemented_on is None
+        if event is Event.CORRECT_GOLIVE:
+            assert reason.strip()
+            assert before.implemented_on not in (None, live)
+            assert live is not None
+            assert self.trigger_last < live <= self.today
+            assert now == replace(before, implemented_on=live, is_late=now.is_late)
+            assert now.is_late or not before.has_looked
+            assert now.is_late or not (before.is_late and before.cycle_no > 1)
         if event in (Event.FINAL_LOOK, Event.BAD_SUSTAINING_LOOK):
             assert now.verdict == verdict
             assert verdict
