@@ -12,7 +12,7 @@ benches use it too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -48,7 +48,7 @@ class Looked(msgspec.Struct, kw_only=True):
 
     log_until: datetime | None = None
     counted_at: datetime | None = None
-    gap: int | None = None  # the platform's count minus ours
+    gap: int | None = None  # the platform's count minus ours, minus what is known to be unreadable
     listed_at: datetime | None = None
     read_again_at: datetime | None = None
     breach_gap: int | None = None
@@ -61,6 +61,7 @@ class Departed:
     deleted: int = 0
     revived: int = 0
     counted: int | None = None
+    unreadable: int = 0  # records that are there, and are not here because they could not be read
     by: dict[str, int] = field(default_factory=dict)  # how it was found → how many
     ids_sha256: str = ""
     notes: list[str] = field(default_factory=list)
@@ -102,12 +103,22 @@ class Departures:
     is_counted: bool = False
     is_forced: bool = False
 
-    def look(self, kind: RecordKind, looked: Looked, *, is_new: bool, read_again: ReadAgain) -> Departed:
+    def look(
+        self,
+        kind: RecordKind,
+        looked: Looked,
+        *,
+        is_new: bool,
+        read_again: ReadAgain,
+        unreadable: Sequence[str] = (),
+    ) -> Departed:
         """Everything that is due for one kind; ``looked`` moves on. ``is_new``: this pull began at the beginning.
 
-        Raises nothing of the platform's: a question it does not answer is told and asked again by the next pull.
+        ``unreadable``: ids of records that are there and could not be read. Raises nothing of the platform's: a question
+        it does not answer is told and asked again by the next pull.
         """
-        departed = Departed()
+        standing = self.warehouse.tombstones.live(kind, self.connector.name, unreadable)
+        departed = Departed(unreadable=len(unreadable) - len(standing))
         questions: list[Callable[[], None]]
         if kind in self.connector.inside_tickets():
             questions = [lambda: self._with_tickets(kind, departed)]
@@ -166,7 +177,7 @@ class Departures:
     def _must_list(self, looked: Looked, gap: int | None) -> bool:
         """Whether the count says that more is gone than is known, or cannot say, or the last list is too old.
 
-        The known difference (records hidden from us, or unreadable) may grow without a list: what was created while we
+        The known difference (records hidden from us) may grow without a list: what was created while we
         read is not here yet. Anything gone makes it smaller.
         """
         is_more_gone = gap is None or looked.gap is None or gap < looked.gap
@@ -224,7 +235,8 @@ class Departures:
     def _gap(self, kind: RecordKind, departed: Departed) -> int | None:
         if departed.counted is None:
             return None
-        return departed.counted - self.warehouse.tombstones.standing(kind, self.connector.name)
+        here = self.warehouse.tombstones.standing(kind, self.connector.name) + departed.unreadable
+        return departed.counted - here
 
     # --- clocks that were rewritten ---------------------------------------------------------------------------
 

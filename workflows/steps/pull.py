@@ -162,6 +162,7 @@ class _Run:
                 kind,
                 looked,
                 is_new=kind in never_read,
+                unreadable=self._unreadable(kind),
                 read_again=lambda since, kind=kind, report=report: self._read_again(kind, report, since),  # type: ignore[misc]
             )
             self._count(report, kind, departed)
@@ -236,6 +237,10 @@ class _Run:
                 record_id=rejected.id,
                 defaults={"field": rejected.field, "reason": rejected.reason, "seen_at": self.as_of},
             )
+
+    def _unreadable(self, kind: RecordKind) -> list[str]:
+        found = RejectedRecord.objects.filter(connection=self.row, kind=kind.value)
+        return list(found.values_list("record_id", flat=True))
 
     def _read_again(self, kind: RecordKind, report: PullReport, since: datetime) -> None:
         self.note(kind, report, self._loads(kind, Cursor(updated_at=since)), keeps_cursor=True)
