@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from improvement.evidence.entries import EntryType
 from improvement.vocabulary import OPEN_STATES, State
 
 __all__ = [
@@ -138,7 +139,7 @@ class Call:
 class Entry:
     """Something worth a ledger entry of its own beside the transition; holds no free text and no names."""
 
-    type: str
+    type: EntryType
     payload: dict[str, str | int] = field(default_factory=dict)
 
 

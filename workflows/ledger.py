@@ -18,6 +18,7 @@ from django.db import transaction
 
 from improvement.evidence import checkpoint, merkle
 from improvement.evidence.canonical import canonical
+from improvement.evidence.entries import EntryType
 from workflows.models import Checkpoint, ErasableText, LedgerEntry, LedgerHead
 from workflows.verifying import Verification, verify
 
@@ -28,11 +29,12 @@ ENGINE = "engine"
 PLATFORM = "platform"
 
 
-def append(kind: str, *, subject: str, actor: str, at: datetime, payload: Mapping[str, Any]) -> int:
+def append(kind: EntryType, *, subject: str, actor: str, at: datetime, payload: Mapping[str, Any]) -> int:
     """Append one entry and return its leaf number.
 
-    ``at`` is aware; ``actor`` a person's uid, ``engine`` or ``platform``; ``payload`` holds only JSON values that
-    RFC 8785 can write (finite numbers, text, booleans, lists, objects).
+    ``kind`` is one that improvement/evidence/entries.py explains; ``at`` is aware; ``actor`` a person's uid, ``engine``
+    or ``platform``; ``payload`` holds only JSON values that RFC 8785 can write (finite numbers, text, booleans, lists,
+    objects).
     """
     data = canonical(
         {

@@ -31,11 +31,11 @@ def rows_text(table: pa.Table) -> bytes:
     ``ValueError`` for what JSON cannot say exactly (NaN, infinities, integers beyond ±(2⁵³ − 1)), ``TypeError`` for a
     column of another type than text, number, truth value or nothing.
     """
-    head = canonical(table.column_names) + b"\n"
-    if not table.num_rows or not table.num_columns:
-        return head + b"[]\n" * table.num_rows
+    head, count = canonical(table.column_names) + b"\n", int(table.num_rows)
+    if not count or not table.num_columns:
+        return head + b"[]\n" * count
     columns = [_texts(column.combine_chunks()) for column in table.columns]
-    lines = pc.binary_join_element_wise(*columns, ",").to_pylist()
+    lines: list[str] = pc.binary_join_element_wise(*columns, ",").to_pylist()
     return head + ("[" + "]\n[".join(lines) + "]\n").encode()
 
 

@@ -35,12 +35,12 @@ sys.stdin.readline()
 APPEND = """
 for number in range(int(sys.argv[2])):
     with transaction.atomic():
-        ledger.append("note", subject=sys.argv[1], actor="engine", at=now, payload={"number": number})
+        ledger.append("owner.told", subject=sys.argv[1], actor="engine", at=now, payload={"number": number})
 """
 APPEND_AND_DIE = """
 import os
 with transaction.atomic():
-    print(ledger.append("note", subject="lost", actor="engine", at=now, payload={}), flush=True)
+    print(ledger.append("owner.told", subject="lost", actor="engine", at=now, payload={}), flush=True)
     os._exit(9)
 """
 QUEUE = """

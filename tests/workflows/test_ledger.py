@@ -30,7 +30,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for number in range({ENTRIES}):
     with transaction.atomic():
-        ledger.append("note", subject=sys.argv[1], actor="engine", at=datetime(2025, 6, 30, tzinfo=UTC),
+        ledger.append("owner.told", subject=sys.argv[1], actor="engine", at=datetime(2025, 6, 30, tzinfo=UTC),
                       payload={{"number": number}})
     time.sleep(0.01)  # SQLite gives its lock to whoever asks next
 """
@@ -64,7 +64,7 @@ def test_two_processes_that_append_at_once_leave_no_gap(tmp_path: Path) -> None:
         assert writer.returncode == 0
     with sqlite3.connect(tmp_path / "state.sqlite3") as raw:
         rows = raw.execute(
-            "SELECT \"index\", subject FROM workflows_ledgerentry WHERE type = 'note' ORDER BY 1"
+            "SELECT \"index\", subject FROM workflows_ledgerentry WHERE type = 'owner.told' ORDER BY 1"
         ).fetchall()
     raw.close()
     first = rows[0][0]
@@ -77,9 +77,9 @@ def test_two_processes_that_append_at_once_leave_no_gap(tmp_path: Path) -> None:
 @pytest.mark.django_db
 def test_an_entry_commits_with_its_effect_or_not_at_all() -> None:
     with transaction.atomic():
-        ledger.append("note", subject="lost", actor="engine", at=NOW, payload={})
+        ledger.append("owner.told", subject="lost", actor="engine", at=NOW, payload={})
         transaction.set_rollback(True)
-    assert ledger.append("note", subject="kept", actor="engine", at=NOW, payload={}) == 0
+    assert ledger.append("owner.told", subject="kept", actor="engine", at=NOW, payload={}) == 0
 
 
 @pytest.mark.django_db
@@ -116,10 +116,10 @@ def test_a_frozen_plan_is_never_changed(home: object) -> None:
 
 @pytest.mark.django_db
 def test_a_checkpoint_is_signed_once_for_every_size(home: object) -> None:
-    ledger.append("note", subject="one", actor="engine", at=NOW, payload={})
+    ledger.append("owner.told", subject="one", actor="engine", at=NOW, payload={})
     assert ledger.sign_checkpoint(NOW) is not None
     assert ledger.sign_checkpoint(NOW) is None
-    ledger.append("note", subject="two", actor="engine", at=NOW, payload={})
+    ledger.append("owner.told", subject="two", actor="engine", at=NOW, payload={})
     assert ledger.sign_checkpoint(NOW) is not None
     assert list(Checkpoint.objects.values_list("size", flat=True)) == [1, 2]
 
@@ -129,7 +129,7 @@ def test_the_same_text_is_sealed_differently_each_time_and_can_be_erased(home: o
     one, two = ledger.sealed("Mrs Muster complained."), ledger.sealed("Mrs Muster complained.")
     assert one != two
     assert ledger.sealed("") == ""
-    ledger.append("note", subject="one", actor="engine", at=NOW, payload={"text_sha256": one})
+    ledger.append("owner.told", subject="one", actor="engine", at=NOW, payload={"text_sha256": one})
     ErasableText.objects.get(digest=one).delete()
     assert ledger.verify().is_ok
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from improvement.errors import InputError, ManyErrors, PermissionMissing, RegelkreisError
+from improvement.evidence.entries import EntryType
 from improvement.records import SCHEMAS
 from workflows import ledger
 from workflows.importing.layouts import Layout
@@ -124,7 +125,7 @@ def _log(
 ) -> None:
     """One entry for each file that changed something, or whose entry a crash prevented."""
     subject = f"{row.name}/{file.layout.kind.value}"
-    entry = "import.withdrawn" if "withdrawn" in counts else "import.loaded"
+    entry: EntryType = "import.withdrawn" if "withdrawn" in counts else "import.loaded"
     if not is_effect and _is_logged(entry, subject, file.sha256):
         return
     with transaction.atomic():

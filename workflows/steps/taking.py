@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from improvement.evidence.entries import EntryType
 from improvement.records import PlatformComment, PlatformState, PlatformTask, Verb
 from improvement.vocabulary import GOOD_VERDICTS
 from workflows import access, ledger, loop
@@ -154,7 +155,7 @@ def _is_echo(action: Action, account: str | None) -> bool:
     return account is not None and access.is_integration_account(action.connection, account)
 
 
-def _log(action: Action, kind: str, payload: dict[str, Any], account: str | None, as_of: datetime) -> None:
+def _log(action: Action, kind: EntryType, payload: dict[str, Any], account: str | None, as_of: datetime) -> None:
     person = access.person_of_account(action.connection, account)
     actor = person.uid if person is not None else ledger.PLATFORM
     ledger.append(kind, subject=action.code, actor=actor, at=as_of, payload=payload)

@@ -6,7 +6,8 @@ a second opener waits with a message. A load is one transaction, so a killed pro
 
 from __future__ import annotations
 
+from improvement.evidence.rows import rows_sha256 as digest_of
 from workflows.warehouse.loading import LoadReport, Zones
-from workflows.warehouse.store import CellsAsked, Pinned, Warehouse, digest_of, sql_of
+from workflows.warehouse.store import CellsAsked, Pinned, Warehouse, sql_of
 
 __all__ = ["CellsAsked", "LoadReport", "Pinned", "Warehouse", "Zones", "digest_of", "sql_of"]

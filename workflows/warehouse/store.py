@@ -18,7 +18,7 @@ import pyarrow as pa
 from connectors.ahead import Ahead
 from improvement import metrics
 from improvement.errors import Place, RegelkreisError
-from improvement.evidence.rows import rows_sha256 as digest_of
+from improvement.evidence.rows import rows_sha256
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import RecordKind
 from workflows.warehouse import loading, restating
@@ -178,7 +178,7 @@ class Warehouse:
     ) -> Pinned:
         """The rows one scope's value rests on."""
         rows = self.contributing(query, scope=scope, as_of=as_of, first_week=first_week, last_week=last_week)
-        return Pinned(rows, digest_of(rows), self._compiled(query, "rows"))
+        return Pinned(rows, rows_sha256(rows), self._compiled(query, "rows"))
 
     def arrow(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pa.Table:
         """The result of a SQL text as Arrow. Give an instant as ISO text and cast it: a datetime would load pytz."""

@@ -1,0 +1,184 @@
+"""Every type of entry that the ledger knows: who causes it and what it says.
+
+``docs/reference/ledger-entries.md`` is written from this table. A type that is not here does not pass the type
+checker, and a test holds the table against the source.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, get_args
+
+EntryType = Literal[
+    "action.accepted",
+    "action.agrees",
+    "action.close_code",
+    "action.comment",
+    "action.diverged",
+    "action.due",
+    "action.evidence",
+    "action.late",
+    "action.opened",
+    "action.owner",
+    "action.planned",
+    "action.task",
+    "action.task_changed",
+    "action.transitioned",
+    "action.unknown_owner",
+    "approval.lapsed",
+    "approval.waived",
+    "change.marked",
+    "change.taken_back",
+    "check.looked",
+    "connection.mapped",
+    "connection.write",
+    "cycle.opened",
+    "delivery.receipt",
+    "delivery.refused",
+    "finding.fired",
+    "finding.resolved",
+    "golive.corrected",
+    "golive.unapproved",
+    "import.loaded",
+    "import.withdrawn",
+    "look.acknowledged",
+    "override.proposed",
+    "owner.told",
+    "plan.drafted",
+    "plan.frozen",
+    "plan.reopened",
+    "plan.windows_shifted",
+    "points.restated",
+    "pull.departed",
+    "pull.loaded",
+    "review.follow_up",
+    "review.recorded",
+    "rule.applied",
+    "rule.removed",
+    "secrets.rotated",
+    "token.made",
+    "user.added",
+    "user.disabled",
+    "user.granted",
+    "user.linked",
+    "user.revoked",
+    "verdict.overridden",
+]
+
+
+class By(StrEnum):
+    """Who causes an entry; its ``actor`` says it exactly."""
+
+    ENGINE = "the engine"
+    PEOPLE = "people"
+    EITHER = "the engine or people"
+    PLATFORM = "people on the platform"
+    ADMIN = "administrators"
+
+
+SAYS: dict[EntryType, tuple[By, str]] = {
+    "pull.loaded": (
+        By.ENGINE,
+        "records were pulled: cursor from and to, their number and digest, how many were rejected",
+    ),
+    "pull.departed": (
+        By.ENGINE,
+        "records are gone from the platform, or back: how many, how that was found, digest of the ids",
+    ),
+    "points.restated": (By.ENGINE, "later data say something else of published values: how many, and their digest"),
+    "rule.applied": (By.ENGINE, "a version of a rule is live from here on: its digest and mode"),
+    "rule.removed": (By.ENGINE, "a rule is live no more"),
+    "finding.fired": (
+        By.ENGINE,
+        "a rule fired: its version, series, weeks, value, target and the override that won, and digest and number of "
+        "the rows and of the query",
+    ),
+    "finding.resolved": (By.ENGINE, "what fired is back within its target"),
+    "check.looked": (By.ENGINE, "a look was computed: verdict, reason, digests of plan, inputs and result"),
+    "review.recorded": (
+        By.ENGINE,
+        "a review record was frozen: its kind and digest; also one that was missed, and addenda",
+    ),
+    "delivery.receipt": (
+        By.ENGINE,
+        "a write reached the platform: digest of the request, status, record, what differed when read back",
+    ),
+    "delivery.refused": (By.ENGINE, "the platform refused a write for good"),
+    "owner.told": (By.ENGINE, "the effect of a closed action is gone, and its owner was told"),
+    "action.evidence": (By.ENGINE, "a rule fired again while its action is open: digest and number of the rows"),
+    "action.opened": (By.EITHER, "an action was opened: rule, scope, metric, trigger, owner"),
+    "action.transitioned": (
+        By.EITHER,
+        "an action moved, or was moved on the platform: event, states, cycle, go-live, verdict, whether it is late or"
+        " overruled; reason and reference sealed",
+    ),
+    "plan.drafted": (By.EITHER, "a plan is up for approval: version and digest of the draft"),
+    "plan.reopened": (By.EITHER, "a plan needs a new version: its go-live slipped, or its owner changes it"),
+    "plan.windows_shifted": (By.EITHER, "the go-live is known: the windows as dates"),
+    "action.late": (By.EITHER, "the yardstick was fixed on or after the day it went live"),
+    "golive.unapproved": (By.EITHER, "it went live before its plan was approved"),
+    "approval.lapsed": (By.PLATFORM, "an approval lapsed unanswered; it is asked for again"),
+    "action.accepted": (By.PEOPLE, "a proposal was accepted: from here on it is written to the platform"),
+    "action.planned": (By.PEOPLE, "a plan was filled in: goal, minimum effect, planned go-live; hypothesis sealed"),
+    "plan.frozen": (By.PEOPLE, "a plan was approved: version, digest, when, source of the approval, owner"),
+    "approval.waived": (By.PEOPLE, "the owner approved their own plan, which the installation allows"),
+    "golive.corrected": (By.PEOPLE, "a wrong go-live day was corrected: from, to, and whether it is late now"),
+    "cycle.opened": (By.PEOPLE, "an action was adjusted and begins its next cycle"),
+    "look.acknowledged": (By.PEOPLE, "the owner has seen a sustaining look"),
+    "review.follow_up": (By.PEOPLE, "something is to be done after a review, or was done"),
+    "override.proposed": (By.PEOPLE, "the first of two people overrules a verdict; the reason sealed"),
+    "verdict.overridden": (By.PEOPLE, "the second agreed: both people, and the verdict that stays beside it"),
+    "change.marked": (By.PEOPLE, "another change may have moved the figures: number, day, for whom"),
+    "change.taken_back": (By.PEOPLE, "such a mark was taken back by whoever made it"),
+    "action.task": (By.PEOPLE, "a task was queued for the platform; its title sealed"),
+    "action.owner": (By.PLATFORM, "the owner changed, there or here; empty: taken away"),
+    "action.unknown_owner": (
+        By.PLATFORM,
+        "the owner named there is nobody we know, or is known now; the account sealed",
+    ),
+    "action.due": (By.PLATFORM, "the due date changed there; empty: taken away"),
+    "action.task_changed": (By.PLATFORM, "a task is new, changed, done, reopened or gone; its title sealed"),
+    "action.comment": (By.PLATFORM, "somebody wrote a comment; the text sealed"),
+    "action.close_code": (By.PLATFORM, "how the record was closed there, and whether that claims success"),
+    "action.diverged": (By.PLATFORM, "a change there that a guard forbids; what is missing sealed"),
+    "action.agrees": (By.PLATFORM, "both sides agree again"),
+    "connection.write": (By.ADMIN, "writing to a platform was switched on or off"),
+    "connection.mapped": (By.ADMIN, "a proposed mapping was taken over: its digest"),
+    "import.loaded": (By.ADMIN, "a file was imported: its digest, and how many records"),
+    "import.withdrawn": (By.ADMIN, "an imported file was withdrawn"),
+    "secrets.rotated": (By.ADMIN, "the key that seals tokens was replaced"),
+    "user.added": (By.ADMIN, "a user was added"),
+    "user.granted": (By.ADMIN, "a role was given, with its limits"),
+    "user.revoked": (By.ADMIN, "a role was taken away"),
+    "user.linked": (By.ADMIN, "a platform's account is this user; the account sealed"),
+    "user.disabled": (By.ADMIN, "a user was shut out"),
+    "token.made": (By.ADMIN, "a personal token was made; its label sealed"),
+}
+
+INTRODUCTION = """# Ledger entries
+
+<!-- written by `python -m improvement.evidence.entries`; edit improvement/evidence/entries.py, not this page -->
+
+Every type of entry in the [ledger](../explanation/ledger-and-evidence.md). An entry is canonical JSON (RFC 8785) with
+`schema`, `type`, `at` (UTC), `actor`, `subject` and `payload`. The actor is a person's pseudonymous id, `engine`, or
+`platform` where the platform does not say who. *Sealed*: the payload holds a salted SHA-256 of the text.
+
+| type | caused by | what it says |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The reference page, as it stands in the repository."""
+    order = list(By)
+    lines = sorted((order.index(by), kind, says) for kind, (by, says) in SAYS.items())
+    return INTRODUCTION + "".join(f"| `{kind}` | {order[number]} | {says} |\n" for number, kind, says in lines)
+
+
+def every_type() -> frozenset[str]:
+    """All types there are."""
+    return frozenset(get_args(EntryType))
+
+
+if __name__ == "__main__":
+    print(page(), end="")
