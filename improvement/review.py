@@ -14,13 +14,29 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest
-from improvement.review_results import Results
+from improvement.review_entries import (
+    ENTRIES,
+    Acknowledgement,
+    Day,
+    Decision,
+    Entry,
+    FollowUp,
+    Instant,
+    Override,
+    Part,
+    PublishedDecision,
+    PublishedOverride,
+    Receipt,
+    Sha256,
+    Sha256OrNone,
+)
+from improvement.review_results import Number, Results
 from improvement.review_words import words
 from improvement.vocabulary import Verdict
 
@@ -28,10 +44,7 @@ SCHEMA_VERSION = "regelkreis.review-record/v1"
 SCHEMA_FILE = Path("docs/reference/review-record.schema.json")
 
 VerdictOrNone = Verdict | Literal[""]
-Instant = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$")]
-Day = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\d)?$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Sha256OrNone = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+T = TypeVar("T")
 
 
 class ReviewError(RegelkreisError):
@@ -48,11 +61,26 @@ class ReviewKind(StrEnum):
     ADDENDUM = "addendum"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Trigger(BaseModel):
+    """What an action was opened on; of one a person opened, only the window is known."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    value: Number = Field(default=None, description="In the metric's unit; of a group that of its largest scope.")
+    target: Number = None
+    target_kind: str = ""
+    target_source: str = Field(default="", description="`target`, or which override of the rule won.")
+    value_text: str = ""
+    target_text: str = ""
+    n: int = Field(default=0, description="How many records the value rests on.")
+    rows_sha256: Sha256OrNone = ""
+    first_day: Day = Field(default="", alias="from", description="The Monday the trigger window begins with.")
+    last_day: Day = Field(default="", alias="to", description="The Sunday it ends with.")
+    scopes: list[str] = Field(default=[], description="The scopes that fired; several: a group on one parent.")
+    endangers: list[str] = Field(default=[], description="Of a supplier's action: the scopes that suffer from it.")
 
 
-class EnginePart(_Part):
+class EnginePart(Part):
     """What the engine found, as it was frozen and hashed."""
 
     schema_version: Literal["regelkreis.review-record/v1"] = Field(alias="schema")
@@ -64,14 +92,15 @@ class EnginePart(_Part):
     computed_at: Instant = ""
     rule: str = Field(description="Empty for an action a person opened.")
     rule_sha256: Sha256OrNone
-    trigger: dict[str, JsonValue] = Field(description="Value, target and number of records that opened the action.")
+    trigger: Trigger = Field(description="What the action was opened on.")
     scope: dict[str, str]
     connection: str
     plan_sha256: Sha256OrNone
     plan_version: int = Field(ge=0)
     plan_frozen_at: Instant
     owner: str = Field(description="Pseudonymous id of the owner.")
-    approved_by: str = Field(description="Pseudonymous id of the approver.")
+    approved_by: list[str] = Field(description="Pseudonymous ids of those who approved the plan.")
+    rolls_up_to: str = Field(default="", description="Of a supplier's action: the customer-facing one it serves.")
     approval_source: str = Field(description="regelkreis, or connection and native approval.")
     implemented_on: Day
     implemented_ref: str
@@ -102,84 +131,6 @@ class EnginePart(_Part):
         return self
 
 
-class _Entry(_Part):
-    at: Instant
-    actor: str = Field(min_length=1, description="Pseudonymous id, or engine.")
-    verdict_sha256: Sha256
-
-
-class Decision(_Entry):
-    """What the owner decided after the verdict."""
-
-    kind: Literal["decision"] = "decision"
-    decision: Literal["standardise", "adjust", "stop"]
-    reason_sha256: Sha256OrNone = ""
-
-
-class OverrideProposal(_Entry):
-    """One person would overrule the verdict; nothing changes until a second one agrees."""
-
-    kind: Literal["override_proposed"] = "override_proposed"
-    reason: str = Field(min_length=1)
-
-
-class Override(_Entry):
-    """Two people overrule the verdict, with a reason; the verdict stays beside it."""
-
-    kind: Literal["override"] = "override"
-    reason: str = Field(min_length=1)
-    second_by: str = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _takes_two_people(self) -> Self:
-        if not self.reason.strip():
-            raise ValueError("an override takes a reason")
-        if self.second_by == self.actor or {self.actor, self.second_by} & {"engine", "platform"}:
-            raise ValueError("an override takes two different people")
-        return self
-
-
-class FollowUp(_Entry):
-    """Something still to be done; a later entry of the same ``no`` replaces it (who, until when, done with what)."""
-
-    kind: Literal["follow_up"] = "follow_up"
-    no: int = Field(ge=1)
-    what: str = Field(min_length=1)
-    who: str
-    due: Day
-    done_ref: str = ""
-
-
-class Acknowledgement(_Entry):
-    """The owner has seen a sustaining look."""
-
-    kind: Literal["acknowledgement"] = "acknowledgement"
-
-
-class Receipt(_Part):
-    """What the platform answered when the review was written to it, and what a read-back showed."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: Literal["receipt"] = "receipt"
-    at: Instant
-    actor: str
-    verdict_sha256: Sha256 | None = None
-    key: str
-    record: str
-    number: str
-    status: int
-    request_sha256: str
-    differences: list[str] = []
-
-
-Entry = Annotated[
-    Decision | OverrideProposal | Override | FollowUp | Acknowledgement | Receipt, Field(discriminator="kind")
-]
-T = TypeVar("T")
-_ENTRIES: TypeAdapter[list[Entry]] = TypeAdapter(list[Entry])
-
-
 class ReviewDocument(EnginePart):
     """The published document: the engine's part, and what was appended to it since."""
 
@@ -187,13 +138,13 @@ class ReviewDocument(EnginePart):
 
     verdict_sha256: Sha256 = Field(description="SHA-256 of the RFC 8785 form of everything but the appended fields.")
     held_at: Instant = Field(description="Empty while nobody has held this review.")
-    decision: Decision | None
-    override: Override | None
+    decision: PublishedDecision | None
+    override: PublishedOverride | None
     follow_ups: list[FollowUp]
     receipts: list[Receipt]
 
 
-HELD_BY: dict[ReviewKind, tuple[type[_Part], ...]] = {
+HELD_BY: dict[ReviewKind, tuple[type[Part], ...]] = {
     ReviewKind.FINAL: (Decision,),
     ReviewKind.SUSTAIN: (Acknowledgement, Decision),
 }
@@ -209,7 +160,7 @@ def fold(document: Mapping[str, Any], verdict_sha256: str, entries: Sequence[Map
     where = Place(record=str(document.get("action", "")))
     try:
         part = EnginePart.model_validate(document)
-        appended = _ENTRIES.validate_python([dict(entry) for entry in entries])
+        appended = ENTRIES.validate_python([dict(entry) for entry in entries])
     except ValidationError as error:
         raise ReviewError(f"The review record is malformed: {_first(error)}.", where=where) from error
     if digest(document) != verdict_sha256:
@@ -224,8 +175,8 @@ def fold(document: Mapping[str, Any], verdict_sha256: str, entries: Sequence[Map
         **document,
         "verdict_sha256": verdict_sha256,
         "held_at": _held_at(part, appended),
-        "decision": _plain(decision),
-        "override": _plain(override),
+        "decision": _plain(decision.published() if decision is not None else None),
+        "override": _plain(override.published() if override is not None else None),
         "follow_ups": [_plain(follow_ups[no]) for no in sorted(follow_ups)],
         "receipts": [_plain(entry) for entry in appended if isinstance(entry, Receipt)],
     }

@@ -19,6 +19,7 @@ from improvement.records import Outbound, Verb
 from workflows import ledger, marking, outbox, planning
 from workflows.consequences import CONSEQUENCES, Move, current_plan
 from workflows.models import Action, DeliveryState, Person, Transition
+from workflows.restated import later_values
 
 __all__ = ["current_plan", "detail", "facts_of", "move", "queue_update"]
 
@@ -198,8 +199,10 @@ def detail(action: Action) -> dict[str, Any]:
         "is_late": action.is_late,
         "is_accepted": action.is_accepted,
         "is_overridden": action.is_overridden,
-        "trigger": action.trigger,
-        "measurement": action.measurement,
+        "trigger": planning.published_trigger(action),
+        "rolls_up_to": action.rolls_up_to.code if action.rolls_up_to else None,
+        "trigger_restated": [value.as_dict() for value in later_values(action)],
+        "measurement": {key: value for key, value in action.measurement.items() if key != "earliest_week"},
         "verdict": action.verdict or None,
         "diverged": action.diverged or None,
         "unknown_owner": action.unknown_owner or None,

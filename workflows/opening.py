@@ -67,6 +67,7 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
         "scopes": [member.scope.key for member in proposal.members],
         "endangers": _endangered(first, rule),
     }
+    action.rolls_up_to = _served(first, rule)
     by = list(scope) if proposal.is_group else list(rule.by)
     action.measurement = {"where": _listed(rule.key.where), "by": by}
     return _complete(action, warehouse, rule, findings, actor=ledger.ENGINE, at=at)
@@ -198,7 +199,7 @@ def log_opening(action: Action, *, actor: str, at: datetime) -> None:
             "connection": action.connection,
             "scope": action.scope,
             "metric": action.metric,
-            "trigger": _plain(action.trigger),
+            "trigger": planning.published_trigger(action),
             "owner": action.owner.uid if action.owner else "",
         },
     )
@@ -236,6 +237,18 @@ def _endangered(finding: Finding, rule: Rule) -> list[str]:
     return [other.scope_key for other in facing.order_by("scope_key") if endangers(own, Scope.of(other.scope))]
 
 
+def _served(finding: Finding, rule: Rule) -> Action | None:
+    """The open customer-facing action that a supplier's one serves; of several the one with the most records."""
+    if rule.derived_from is None:
+        return None
+    facing = Action.objects.filter(
+        rule_id=rule.derived_from, connection=finding.connection, state__in=[state.value for state in OPEN_STATES]
+    )
+    own = Scope.of(finding.scope)
+    served = [other for other in facing.order_by("id") if endangers(own, Scope.of(other.scope))]
+    return max(served, key=lambda other: int(other.trigger.get("n") or 0), default=None)
+
+
 def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
     for part in text.split(","):
@@ -251,7 +264,3 @@ def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
 
 def _listed(where: Any) -> list[list[Any]]:
     return [[key, list(values)] for key, values in where]
-
-
-def _plain(trigger: dict[str, Any]) -> dict[str, Any]:
-    return {key: value if value is not None else "" for key, value in trigger.items()}

@@ -106,6 +106,19 @@ def _size(action: Action, text: str) -> float | None:
     return Goal.parse(text).link_size(family=metric.family, sign=metric.sign, rate=float(baseline))
 
 
+# --- why it was opened ----------------------------------------------------------------------------------------
+
+
+def published_trigger(action: Action) -> dict[str, Any]:
+    """What the action was opened on, as others read it: the window as dates, without what is not known."""
+    inside = {"from_week", "to_week"}
+    known = {key: value for key, value in action.trigger.items() if value is not None and key not in inside}
+    first, last = action.trigger.get("from_week"), action.trigger.get("to_week")
+    if first is None or last is None:
+        return known
+    return known | {"from": weeks.monday(int(first)).isoformat(), "to": weeks.sunday(int(last)).isoformat()}
+
+
 # --- windows --------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +215,7 @@ def document(action: Action) -> dict[str, Any]:
         },
         "data_source": {
             "connection": action.connection,
+            "table": f"{metric.reads[-1].value}s",
             "filter": measured.get("where", []),
             "by": measured.get("by", []),
             "sql_sha256": measured.get("sql_sha256", ""),

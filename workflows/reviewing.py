@@ -41,10 +41,10 @@ def appended_text(record: ReviewRecord) -> list[str]:
     lines = []
     if document["decision"] is not None:
         entry = document["decision"]
-        lines.append(f"Decision: {entry['decision']}, by {who(entry['actor'])}, {entry['at'][:10]}.")
+        lines.append(f"Decision: {entry['decision']}, by {who(entry['decided_by'])}, {entry['decided_at'][:10]}.")
     if document["override"] is not None:
         entry = document["override"]
-        people = f"{who(entry['actor'])} and {who(entry['second_by'])}"
+        people = f"{who(entry['by'])} and {who(entry['second_by'])}"
         lines.append(f"Overruled by {people}, {entry['at'][:10]}: {entry['reason']}")
     for entry in document["follow_ups"]:
         due = f"due {entry['due']}" if entry["due"] else ""

@@ -69,14 +69,15 @@ def an_engine_part(kind: str = "final", found: Verdict = Verdict.IMPROVED, **cha
         "computed_at": "2026-03-02T12:00:00+00:00",
         "rule": "incident-resolution-sla",
         "rule_sha256": "a" * 64,
-        "trigger": {"value": 0.24, "target": 0.15, "n": 412},
+        "trigger": {"value": 0.24, "target": 0.15, "n": 412, "from": "2025-10-06", "to": "2025-11-09"},
         "scope": {"country": "CH", "customer": "Acme"},
         "connection": "snow",
         "plan_sha256": "b" * 64,
         "plan_version": 1,
         "plan_frozen_at": "2025-11-20T09:00:00+00:00",
         "owner": "p-olga",
-        "approved_by": "p-adam",
+        "approved_by": ["p-adam"],
+        "rolls_up_to": "",
         "approval_source": "snow:8f1",
         "implemented_on": "2025-12-01",
         "implemented_ref": "CHG0030012",
@@ -115,7 +116,8 @@ def test_a_decision_is_shown_beside_the_verdict_and_holds_the_final_review() -> 
     part = an_engine_part()
     document = folded(part, an_entry(part, "decision", decision="standardise"))
     assert document["decision"]["decision"] == "standardise"
-    assert document["decision"]["actor"] == "p-olga"
+    assert document["decision"]["decided_by"] == "p-olga"
+    assert document["decision"]["decided_at"] == "2026-03-05T10:00:00+00:00"
     assert document["held_at"] == "2026-03-05T10:00:00+00:00"
 
 
@@ -130,7 +132,7 @@ def test_an_override_takes_two_people_and_leaves_the_verdict_visible() -> None:
     part = an_engine_part(found=Verdict.NO_CHANGE)
     document = folded(part, an_entry(part, "override", reason="The outage hid it.", second_by="p-adam"))
     assert document["verdict"] == "no change"
-    assert document["override"]["second_by"] == "p-adam"
+    assert (document["override"]["by"], document["override"]["second_by"]) == ("p-olga", "p-adam")
     for second, reason in (("p-olga", "why"), ("engine", "why"), ("p-adam", "  ")):
         with pytest.raises(ReviewError, match="override takes"):
             folded(part, an_entry(part, "override", reason=reason, second_by=second))

@@ -8,6 +8,7 @@ from improvement import pdca
 from improvement.pdca import Event
 from workflows import access, loop, marking, planning
 from workflows.models import Action, MarkedChange, Person
+from workflows.restated import LaterValue, later_values
 
 Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
 
@@ -56,12 +57,18 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("connection", action.connection),
         ("rule", action.rule_id or "opened by a person"),
         ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        ("later data", "; ".join(_restated(action, value) for value in later_values(action))),
         ("due", action.due),
         ("record", " ".join(filter(None, [action.platform_number, action.platform_url]))),
         ("diverged", action.diverged),
         ("changed meanwhile", "; ".join(_marked(mark) for mark in marking.marks_of(action))),
         ("verdict", action.verdict + (" (overruled by two people)" if action.is_overridden else "")),
     ]
+
+
+def _restated(action: Action, value: LaterValue) -> str:
+    metric = planning.metric_of(action)
+    return f"the value to {value.window_ends}, {metric.shown(value.published)}, is {metric.shown(value.later)} now"
 
 
 def _unknown_owner(action: Action) -> str:

@@ -47,6 +47,8 @@ class Action(models.Model):
     impact = models.IntegerField(default=2)  # 1 high … 3 low
     urgency = models.IntegerField(default=2)
     trigger = models.JSONField(default=dict)  # value, target, n, rows_sha256, from_week, to_week
+    #: Of a supplier's action: the customer-facing one that was open when it was opened.
+    rolls_up_to = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="served_by")
     measurement = models.JSONField(default=dict)  # what planning.measure found: windows, controls, detectable effect
     detectable_accepted_reason = models.TextField(blank=True)
     verdict = models.CharField(max_length=40, blank=True)

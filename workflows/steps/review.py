@@ -10,7 +10,7 @@ from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.records import Outbound, OutboundFile, Verb
 from improvement.review import SCHEMA_VERSION, ReviewKind
 from improvement.schedule import GRACE_DAYS
-from workflows import ledger, outbox, reviewing
+from workflows import ledger, outbox, planning, reviewing
 from workflows.models import Action, Look, LookKind, ReviewRecord
 from workflows.steps.looking import Reading
 
@@ -79,14 +79,15 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
         "due_at": look.due_at.isoformat(),
         "rule": action.rule_id,
         "rule_sha256": action.rule_sha256,
-        "trigger": {key: value for key, value in action.trigger.items() if value is not None},
+        "trigger": planning.published_trigger(action),
         "scope": action.scope,
         "connection": action.connection,
         "plan_sha256": plan.sha256,
         "plan_version": plan.version,
         "plan_frozen_at": plan.frozen_at.isoformat() if plan.frozen_at else "",
         "owner": action.owner.uid if action.owner else "",
-        "approved_by": plan.approved_by.uid if plan.approved_by else "",
+        "approved_by": [plan.approved_by.uid] if plan.approved_by else [],
+        "rolls_up_to": action.rolls_up_to.code if action.rolls_up_to else "",
         "approval_source": plan.approval_source,
         "implemented_on": action.implemented_on.isoformat() if action.implemented_on else "",
         "implemented_ref": action.implemented_ref,

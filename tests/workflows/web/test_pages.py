@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from tests.workflows.web.conftest import Visit
-from tests.workflows.web.stage import Stage, draw, miss, restate
-from workflows.models import ActionComment, ReviewRecord
+from tests.workflows.web.stage import NOW, TRIGGER, Stage, draw, miss, restate
+from workflows.models import ActionComment, Point, ReviewRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +63,16 @@ def test_the_action_page_tells_the_story_in_order(stage: Stage, as_person: Visit
     assert page.count("<svg") > 4
     assert "Expected without the action" in page
     assert "n = " in page
+
+
+def test_what_later_data_make_of_the_trigger_stands_beside_it(stage: Stage, as_person: Visit) -> None:
+    action = stage.actions["improved"]
+    page = f"/actions/{action.code}/"
+    assert "Later data" not in text(as_person("olga"), page)
+    Point.objects.filter(finding=action.finding, week=TRIGGER[1]).update(later_value=0.12, later_at=NOW)
+    assert "the value to 6 July 2025, 20.0 %, would be 12.0 % today" in text(as_person("olga"), page)
+    assert "<b>24.0 %</b>" in text(as_person("olga"), page)
+    assert "der Wert bis 6. Juli 2025, 20,0 %, wäre heute 12,0 %" in text(as_person("olga", language="de"), page)
 
 
 def test_the_review_shows_the_verdict_above_the_decision_and_the_receipt(stage: Stage, as_person: Visit) -> None:

@@ -25,6 +25,7 @@ from workflows.models import (
     Person,
     ReviewEntry,
 )
+from workflows.restated import later_values
 from workflows.web.rooms import deeds
 from workflows.web.rooms.beside import facts_beside
 from workflows.web.visibility import actions_for, signed_in
@@ -55,6 +56,7 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
     context = {
         "action": action,
         "finding": action.finding,
+        "later_values": later_values(action),
         "metric_sign": _sign(action),
         "charts": charts_of(action),
         "steps": _steps(action),

@@ -72,7 +72,7 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
         "said": [(entry, names.get(entry.actor, entry.actor)) for entry in entries if entry.kind != "receipt"],
         "receipts": [entry for entry in entries if entry.kind == "receipt"],
         "owner": names.get(review.document.get("owner", ""), "–"),
-        "approver": names.get(review.document.get("approved_by", ""), "–"),
+        "approvers": [names.get(uid, uid) for uid in review.document["approved_by"]],
         "second": names.get(str((published.get("override") or {}).get("second_by", "")), ""),
         "document": json.dumps(published, indent=2, ensure_ascii=False),
     }
