@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+AUDIT := .venv-audit
+AUDITED := $(AUDIT)/.installed
 SERVE ?= yes
 JSON ?=
 JOBS ?= 2
 
-.PHONY: demo test lint format bench bench-pull bench-check faults serve docs clean lock reference schema
+.PHONY: demo test lint format bench bench-pull bench-check faults serve docs clean lock reference schema sbom audit wheels
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -63,5 +65,27 @@ lock: ## pin every dependency again with hashes (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.in -c requirements/dev.txt -o constraints.txt
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header requirements/audit.in -o requirements/audit.txt
 
+$(AUDITED): requirements/audit.txt
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
+wheels: $(STAMP) ## everything to install without a network, with checksums: dist/wheels (same system and Python as the target)
+	@rm -rf dist/wheels && mkdir -p dist/wheels
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --wheel-dir dist/wheels -r requirements/runtime.txt
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist/wheels .
+	@cd dist/wheels && sha256sum *.whl > SHA256SUMS && echo "dist/wheels: $$(ls *.whl | wc -l) wheels"
+
+sbom: $(AUDITED) ## what an installation consists of, from the lock file: dist/regelkreis.cdx.json (CycloneDX)
+	@mkdir -p dist
+	@PYTHONWARNINGS=ignore $(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --sv 1.6 --output-reproducible \
+		--of JSON -o dist/regelkreis.cdx.json requirements/runtime.txt
+	@echo "dist/regelkreis.cdx.json: $$(grep -c '"purl"' dist/regelkreis.cdx.json) components"
+
+audit: $(AUDITED) ## known vulnerabilities of what is locked; needs a network to an advisory database
+	@$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/runtime.txt $(AUDIT_OPTIONS) || { \
+		echo "Where no advisory database can be reached, hand dist/regelkreis.cdx.json (make sbom) to your own scanner." >&2; \
+		exit 1; }
+
 clean:
-	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
