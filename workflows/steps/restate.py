@@ -186,6 +186,7 @@ def _causes(look: Look, counted: Touched, changed: Touched, since: datetime) -> 
     found: Counter[str] = Counter()
     due = weeks.day_of(look.due_at.date())
     if any(first <= day < due for day in (*counted, *changed)):  # only then the whole result is fetched
+        assert look.result is not None  # the looks that were asked for are computed
         after = look.result["windows"]["after"]
         live, last = (weeks.day_of(date.fromisoformat(after[name])) for name in ("first_day", "last_day"))
         for begin, days in ((first, counted), (live, changed)):
