@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-HONEST = {
-    "effect": {"improved"},
-    "placebo": {"no change", "not enough data", "recovered", "worse", "improved, not attributable"},
-    "regression": {"no change", "not enough data", "recovered", "worse", "improved, not attributable"},
-    "trend": {"improved, not attributable", "no change", "not enough data", "recovered"},
-    "worse": {"worse", "not enough data"},
-    "few": {"not enough data", "no change", "recovered"},
+from improvement.vocabulary import Verdict
+
+UNCREDITED = frozenset({Verdict.NO_CHANGE, Verdict.NOT_ENOUGH_DATA, Verdict.RECOVERED, Verdict.NOT_ATTRIBUTABLE})
+#: What may honestly be said where the truth is known. A false *worse* is as wrong as a false *improved*.
+HONEST: dict[str, frozenset[str]] = {
+    "effect": frozenset({Verdict.IMPROVED}),
+    "placebo": UNCREDITED,
+    "regression": UNCREDITED,
+    "trend": UNCREDITED,
+    "worse": frozenset({Verdict.WORSE, Verdict.NOT_ENOUGH_DATA}),
+    "few": UNCREDITED - {Verdict.NOT_ATTRIBUTABLE},
 }
+
+
+def honest(actions: list[dict[str, Any]]) -> tuple[int, int]:
+    """How many verdicts say what the truth allows, and how many there are."""
+    judged = [action for action in actions if action["verdict"]]
+    return sum(action["verdict"] in HONEST.get(action["truth"], ()) for action in judged), len(judged)
 
 
 def print_summary(summary: dict[str, Any]) -> None:
@@ -64,6 +74,8 @@ def print_summary(summary: dict[str, Any]) -> None:
             Text(action["record"], style=f"link {action['record_url']}" if action["record_url"] else ""),
         )
     console.print(table)
+    right, judged = honest(summary["actions"])
+    console.print(f"{right} of {judged} verdicts say what the truth allows.", highlight=False)
     written = [action for action in summary["actions"] if action["verdict"] and action["record_url"]]
     for platform in sorted({action["platform"] for action in written}):
         first = next(action for action in written if action["platform"] == platform)
