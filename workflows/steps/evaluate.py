@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 import structlog
 from django.conf import settings
+from django.db import connection as state
 from django.db import transaction
 
 from improvement import weeks
@@ -127,7 +128,8 @@ def _weeks_to_do(rule: Rule, row: Evaluation | None, week: int) -> range:
 def _evaluate_rule(rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table | Cells], moment: Moment) -> None:
     if not len(span):
         return
-    known = {row.scope_key: row for row in Finding.objects.filter(rule_id=rule.id, connection=moment.connection)}
+    of_rule = Finding.objects.filter(rule_id=rule.id, connection=moment.connection)
+    known = {row.scope_key: row for row in of_rule.defer("sql")}
     also = [Scope.of(row.scope) for row in known.values()]
     with transaction.atomic():
         rows: list[PointRow] = []
@@ -139,24 +141,26 @@ def _evaluate_rule(rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table |
                 known[finding.scope_key] = finding
                 _take(finding, rule, point, moment)
                 rows.append(_point_row(finding, point))
-        _save(known.values())
+        _save({row.finding_id: row.finding for row in rows}.values())
         PointRow.objects.bulk_create(rows, ignore_conflicts=True)
         moment.result.points += len(rows)
         _remember(rule, moment.connection, span)
 
 
-#: What a value changes in a finding.
-FOLDED = [
-    "rule_sha256", "state", "memory", "times_fired", "first_pending_week", "fired_week", "fired_at", "value",
-    "target_kind", "target_value", "target_source", "n", "rows_sha256", "rows_count", "sql",
-]  # fmt: skip
+#: What every value changes in a finding.
+FOLDED = ("state", "memory", "first_pending_week")
 
 
 def _save(findings: Iterable[Finding]) -> None:
-    """Write them all in one upsert: an UPDATE with a CASE per field and row takes Django ten times as long."""
-    Finding.objects.bulk_create(
-        findings, update_conflicts=True, update_fields=FOLDED, unique_fields=["rule_id", "connection", "scope_key"]
-    )
+    """Write what values changed, in one statement: Django's own ways take three to thirty times as long."""
+    fields = [one for one in Finding._meta.concrete_fields if one.name in FOLDED]
+    table, columns = state.ops.quote_name(Finding._meta.db_table), ", ".join(f"{one.column} = %s" for one in fields)
+    rows = [
+        (*(one.get_db_prep_save(getattr(finding, one.attname), state) for one in fields), finding.pk)
+        for finding in findings
+    ]
+    with state.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET {columns} WHERE id = %s", rows)  # noqa: S608 (names of our own)
 
 
 def _remember(rule: Rule, connection: str, span: range) -> None:
