@@ -142,22 +142,27 @@ def _progress(is_shown: bool) -> Iterator[pull.Progress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        TextColumn("{task.completed:,.0f} records"),
-        TimeElapsedColumn(),
+        MofNCompleteColumn(),
+        TextColumn("records"),
+        Elapsed(),
+        Remaining(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
 
-        def show(connection: str, kind: Any, read: int) -> None:
-            name = f"{connection} {kind.value}"
+        def show(reached: pull.Reached) -> None:
+            name = f"{reached.connection} {reached.kind.value}"
             if name not in tasks:
-                tasks[name] = bar.add_task(name, total=None)
-            bar.update(tasks[name], completed=read)
+                tasks[name] = bar.add_task(name, total=reached.total)
+            text = f"{name} until {reached.until:%Y-%m-%d}"
+            bar.update(tasks[name], completed=reached.read, description=text)
 
         yield show
 

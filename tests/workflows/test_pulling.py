@@ -73,7 +73,8 @@ class Desk(SaysNothingOfDepartures):
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         self.requests += 1
-        return len(self.tickets) + len(self.rejected)
+        there = sum(one.updated_at <= until for one in self.tickets.values())
+        return there + len(self.rejected) if there else 0
 
     def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
         return DeleteLog(problem="the log is locked", mend="Unlock it.")

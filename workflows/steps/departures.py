@@ -114,8 +114,8 @@ class Departures:
     ) -> Departed:
         """Everything that is due for one kind; ``looked`` moves on. ``is_new``: this pull began at the beginning.
 
-        ``unreadable``: ids of records that are there and could not be read. Raises nothing of the platform's: a question
-        it does not answer is told and asked again by the next pull.
+        ``unreadable``: ids of records that are there and could not be read. Raises nothing of the platform's: a
+        question that it does not answer is told, and asked again by the next pull.
         """
         standing = self.warehouse.tombstones.live(kind, self.connector.name, unreadable)
         departed = Departed(unreadable=len(unreadable) - len(standing))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,14 +24,15 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows import ledger
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
+from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
 from workflows.steps.reading import Load, Loading, cursor_of, load_all, zones
 from workflows.warehouse import Warehouse
 
-__all__ = ["Loading", "Progress", "PullResult", "pull", "zones"]
+__all__ = ["Loading", "Progress", "PullResult", "Reached", "pull", "zones"]
 
 log = structlog.get_logger()
-Progress = Callable[[str, RecordKind, int], None]
+Progress = Callable[[Reached], None]
 
 
 @dataclass(slots=True)
@@ -98,17 +100,14 @@ def pull(
     run = _Run(connector, warehouse, row, as_of, on_progress)
     result = PullResult(connection=connector.name)
     never_read = [kind for kind in connector.kinds() if cursor_of(row, kind) is None]
-    for kind in connector.kinds():
-        report = PullReport(connection=row, kind=kind.value, as_of=as_of)
-        result.reports.append(report)
-        try:
-            if loading is not None:
+    result.reports += [PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()]
+    if loading is not None:
+        for kind, report in zip(connector.kinds(), result.reports, strict=True):
+            with _reported(report):
                 run.note(kind, report, loading.loads(kind))
-            else:
-                run.read(kind, report, since)
-        except RegelkreisError as error:
-            report.error = str(error)
-            log.warning("pull.failed", connection=connector.name, kind=kind.value, error=str(error))
+    else:
+        run.read_all(result.reports, since)
+    for report in result.reports:
         report.save()
     departures = Departures(
         connector, warehouse, as_of, _schedule(row.name), is_counted=is_counted, is_forced=is_reconciled
@@ -120,6 +119,16 @@ def pull(
     return result
 
 
+@contextmanager
+def _reported(report: PullReport) -> Iterator[None]:
+    """One kind's failure stands in its report and does not stop the others."""
+    try:
+        yield
+    except RegelkreisError as error:
+        report.error = str(error)
+        log.warning("pull.failed", connection=report.connection_id, kind=report.kind, error=str(error))
+
+
 @dataclass(slots=True)
 class _Run:
     """One pull of one connection under way."""
@@ -129,25 +138,50 @@ class _Run:
     row: Connection
     as_of: datetime
     on_progress: Progress | None
+    totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
 
-    def read(self, kind: RecordKind, report: PullReport, since: datetime | None) -> None:
-        """Read a kind from its cursor, or from an earlier instant without moving the cursor until the end."""
-        saved = cursor_of(self.row, kind)
-        if since is None or (saved is not None and saved.updated_at <= since):
-            self.note(kind, report, self._loads(kind, saved))
-            return
-        self.note(kind, report, self._loads(kind, Cursor(updated_at=since)), keeps_cursor=saved is not None)
+    def read_all(self, reports: list[PullReport], since: datetime | None) -> None:
+        """Read every kind from its cursor, or again from an earlier instant; long spans month by month."""
+        saved = {RecordKind(report.kind): cursor_of(self.row, RecordKind(report.kind)) for report in reports}
+        starts = dict(saved)
+        for kind, cursor in saved.items():
+            if since is not None and (cursor is None or since < cursor.updated_at):
+                starts[kind] = Cursor(updated_at=since)
+        is_again = {kind: saved[kind] is not None and starts[kind] is not saved[kind] for kind in saved}
+        if self.on_progress is not None:
+            self.totals = {kind: self.connector.count(kind, until=self.as_of) for kind in saved if saved[kind] is None}
+        begins = [start.updated_at if start is not None else None for start in starts.values()]
+        for until in spans(self.connector, begins, as_of=self.as_of):
+            for report in reports:
+                kind = RecordKind(report.kind)
+                start = starts[kind]
+                if report.error or (start is not None and start.updated_at >= until and until < self.as_of):
+                    continue
+                with _reported(report):
+                    loads = self._loads(kind, start, until)
+                    starts[kind] = self.note(kind, report, loads, start, keeps_cursor=is_again[kind], until=until)
 
-    def note(self, kind: RecordKind, report: PullReport, loads: Iterator[Load], *, keeps_cursor: bool = False) -> None:
-        """Count what is loaded; the cursor moves on load by load, or not at all."""
+    def note(
+        self,
+        kind: RecordKind,
+        report: PullReport,
+        loads: Iterator[Load],
+        start: Cursor | None = None,
+        *,
+        keeps_cursor: bool = False,
+        until: datetime | None = None,
+    ) -> Cursor | None:
+        """Count what is loaded; the cursor moves on load by load, or not at all. Returns where it would stand."""
         started = time.monotonic()
-        cursor = cursor_of(self.row, kind)
+        cursor = start or cursor_of(self.row, kind)
         for page, loaded in loads:
             self._note_load(kind, report, page, loaded, cursor, keeps_cursor=keeps_cursor)
             cursor = page.cursor
             if self.on_progress is not None:
-                self.on_progress(self.row.name, kind, report.read)
+                reached = Reached(self.row.name, kind, report.read, self.totals.get(kind), until or self.as_of)
+                self.on_progress(reached)
         report.seconds += time.monotonic() - started
+        return cursor
 
     def look_for_departures(self, departures: Departures, result: PullResult, never_read: list[RecordKind]) -> None:
         """What is gone from the platform, kind by kind; only of kinds that were read to their end."""
@@ -179,8 +213,8 @@ class _Run:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _loads(self, kind: RecordKind, cursor: Cursor | None) -> Iterator[Load]:
-        pages = self.connector.pull(kind, cursor, until=self.as_of)
+    def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:
+        pages = self.connector.pull(kind, cursor, until=until)
         return load_all(self.warehouse, pages, self.row.name, seen_at=self.as_of, where=zones())
 
     def _note_load(
@@ -243,7 +277,8 @@ class _Run:
         return list(found.values_list("record_id", flat=True))
 
     def _read_again(self, kind: RecordKind, report: PullReport, since: datetime) -> None:
-        self.note(kind, report, self._loads(kind, Cursor(updated_at=since)), keeps_cursor=True)
+        start = Cursor(updated_at=since)
+        self.note(kind, report, self._loads(kind, start, self.as_of), start, keeps_cursor=True)
 
     def _count(self, report: PullReport, kind: RecordKind, departed: Departed) -> None:
         report.deleted += departed.deleted
