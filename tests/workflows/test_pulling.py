@@ -52,7 +52,9 @@ class Desk(SaysNothingOfDepartures):
         since = cursor.updated_at if cursor else None
         self.asked_from.append(since)
         records = self.tickets if kind is TICKET else self.clocks
-        due = [one for one in records.values() if since is None or one.updated_at >= since]
+        due = [
+            one for one in records.values() if (since is None or one.updated_at >= since) and one.updated_at <= until
+        ]
         if kind is TICKET:
             yield Page(
                 kind=kind,
@@ -258,3 +260,52 @@ def test_a_record_that_can_be_read_again_is_no_longer_listed_as_unreadable(loop:
     loop.desk.put("t77", at=loop.now)
     loop.pull()
     assert not RejectedRecord.objects.exists()
+
+
+def years(desk: Desk) -> None:
+    """A ticket on the tenth of every month since the summer before last."""
+    for month in range(20):
+        day = at("2024-08-10T09:00") + timedelta(days=30.44 * month)
+        desk.put(f"t{month}", at=day)
+
+
+def test_years_are_read_month_by_month_all_kinds_of_a_month_together(home: Path) -> None:
+    Connection.objects.create(name="snow", platform="servicenow")
+    desk, shown = Desk(breached=0), list[pull.Reached]()
+    years(desk)
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        result = Loop(desk, warehouse).pull(on_progress=shown.append)
+        assert warehouse.count(TICKET, "snow") == warehouse.count(SLA, "snow") == 20
+    tickets = [reached for reached in shown if reached.kind is TICKET]
+    assert [reached.until for reached in tickets[:2]] == [at("2024-09-01"), at("2024-10-01")]
+    assert tickets[-1].until == MONDAY
+    assert [reached.read for reached in tickets] == sorted(reached.read for reached in tickets)
+    assert {reached.total for reached in tickets} == {20}
+    assert [reached.kind for reached in shown[:4]] == [TICKET, SLA, TICKET, SLA]
+    assert (result.read, result.deleted) == (40, 0)
+
+
+def test_a_back_fill_that_was_killed_goes_on_in_the_month_it_had_reached(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Connection.objects.create(name="snow", platform="servicenow")
+    desk = Desk(breached=0)
+    years(desk)
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        loop = Loop(desk, warehouse)
+
+        def killed(reached: pull.Reached) -> None:
+            if reached.until == at("2025-06-01"):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            loop.pull(on_progress=killed)
+        loop.pull()
+        starts = [start for start in desk.asked_from if start is not None]
+        assert min(starts) == at("2025-05-01")  # the clocks of May were still to come
+        assert warehouse.count(TICKET, "snow") == warehouse.count(SLA, "snow") == 20
+
+
+def test_a_weekly_pull_is_one_span(loop: Loop) -> None:
+    loop.pull()
+    assert loop.desk.asked_from == [MONDAY, MONDAY]
