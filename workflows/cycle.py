@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,6 +53,14 @@ class CycleSummary:
     waiting: int = 0
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def report(self, connection: str, errors: Iterable[object]) -> None:
+        """Tell what went wrong on a connection: its name once, and what several steps met alike once."""
+        for error in errors:
+            text = str(error)
+            told = text if text.startswith(f"connection {connection}") else f"{connection}: {text}"
+            if told not in self.errors:
+                self.errors.append(told)
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as one JSON-ready object."""
@@ -217,7 +225,7 @@ def _reported(one: Connector, summary: CycleSummary) -> Iterator[None]:
     try:
         yield
     except RegelkreisError as error:
-        summary.errors.append(f"{one.name}: {error}")
+        summary.report(one.name, [error])
         log.warning("cycle.failed", connection=one.name, error=str(error))
 
 
@@ -234,7 +242,7 @@ def _load(
     summary.new_tickets += sum(report.new for report in pulled.reports if report.kind == RecordKind.TICKET)
     summary.deleted += pulled.deleted
     summary.notes.extend(f"{one.name}: {note}" for note in pulled.notes)
-    summary.errors.extend(f"{one.name}: {error}" for error in pulled.errors)
+    summary.report(one.name, pulled.errors)
     return pulled
 
 
@@ -243,9 +251,8 @@ def _countable(rules: list[Rule], pulled: pull.PullResult, summary: CycleSummary
     waiting = [rule.id for rule in rules if rule.reads & pulled.missing]
     if waiting:
         kinds = ", ".join(sorted(kind.value for kind in pulled.missing))
-        summary.errors.append(
-            f"{pulled.connection}: without all {kinds} records these rules wait: {', '.join(waiting)}."
-        )
+        text = f"without all {kinds} records these rules wait: {', '.join(waiting)}."
+        summary.report(pulled.connection, [text])
     return [rule for rule in rules if rule.id not in waiting]
 
 
@@ -262,7 +269,7 @@ def _judge(
     summary.points += evaluated.points
     summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
     summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
-    summary.errors += [f"{one.name}: {error}" for error in evaluated.errors]
+    summary.report(one.name, evaluated.errors)
     found = opening.open_actions(warehouse, rules, one.name, limits=limits, as_of=summary.as_of)
     summary.opened += found.opened
     summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
@@ -280,11 +287,11 @@ def _act(one: Connector, pulled: pull.PullResult, warehouse: Warehouse, summary:
     summary.verdicts += checked.verdicts
     summary.missed += checked.missed
     summary.addenda += checked.addenda
-    summary.errors += [f"{one.name}: {error}" for error in checked.errors]
+    summary.report(one.name, checked.errors)
     sent = deliver.deliver(one, as_of=as_of)
     summary.delivered += sent.sent + sent.found
     summary.waiting += sent.waiting
-    summary.errors += [f"{one.name}: {error}" for error in sent.errors]
+    summary.report(one.name, sent.errors)
 
 
 def preview_all() -> list[dict[str, str]]:

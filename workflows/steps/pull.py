@@ -54,8 +54,8 @@ class PullResult:
 
     @property
     def errors(self) -> list[str]:
-        """The message of every kind that could not be pulled."""
-        return [report.error for report in self.reports if report.error]
+        """Why kinds could not be pulled; what several met alike is said once."""
+        return list(dict.fromkeys(report.error for report in self.reports if report.error))
 
     @property
     def notes(self) -> list[str]:
