@@ -34,6 +34,7 @@ VIEWS: dict[str, tuple[str | Promise, Q]] = {  # ready-made filters; with a pers
     "unowned": (_("Without owner"), Q(owner__isnull=True)),
     "late": (_("Late"), Q(is_late=True)),
     "diverged": (_("Diverged"), ~Q(diverged="")),
+    "strangers": (_("Owner unknown"), ~Q(unknown_owner="")),
     "overridden": (_("Overruled"), Q(is_overridden=True)),
 }
 COLUMNS: tuple[tuple[str, str | Promise, tuple[State, ...]], ...] = (
