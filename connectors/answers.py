@@ -11,6 +11,7 @@ from typing import Any
 from requests import Response
 
 from connectors.config import ConnectionConfig
+from connectors.tokens import SEEN
 from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Place
 
 MAX_SAID = 400
@@ -84,9 +85,9 @@ def platform_message(response: Response, config: ConnectionConfig) -> str:
 
 
 def redacted(text: object, config: ConnectionConfig) -> str:
-    """The text without any of the connection's secrets, in whatever form HTTP carries them."""
+    """The text without the connection's secrets, in whatever form HTTP carries them, nor any token held since."""
     plain = str(text)
-    for secret in config.secret_forms():
+    for secret in (*config.secret_forms(), *SEEN):
         if len(secret) >= SHORTEST_SECRET:
             plain = plain.replace(secret, "•••")
     return plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ from improvement.errors import Place, SettingsError
 EARLY_S = 60.0  # renew this long before the token ends
 
 
+SEEN: deque[str] = deque(maxlen=64)
+"""Tokens this process has held: no setting knows them, and an answer that echoes one must not show it."""
+
+
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """``renew_at`` is Unix time: other processes read it too. ``seed``: digest of the configured refresh token that it
     came from, so that a newly granted one is not overruled by the kept. The secret parts never show in its repr.
@@ -26,6 +31,9 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     refresh: str | None = None
     renew_at: float = 0.0
     seed: str = ""
+
+    def __post_init__(self) -> None:
+        SEEN.extend(secret for secret in (self.access, self.refresh) if secret and secret not in SEEN)
 
     @classmethod
     def lasting(cls, life_s: float, *, access: str, refresh: str | None, seed: str) -> Token:

@@ -20,7 +20,7 @@ from connectors.config import ConnectionConfig
 from connectors.http import Reader, open_session
 from connectors.sealing import Seal, keys_in, new_key
 from connectors.tokens import Token, TokenFile
-from improvement.errors import ConnectionFailed, CredentialsRefused, Place, SettingsError
+from improvement.errors import ConnectionFailed, CredentialsRefused, Place, RegelkreisError, SettingsError
 
 URL = "https://acme.service-now.com"
 
@@ -263,3 +263,20 @@ def test_a_key_of_the_wrong_form_is_refused_without_being_quoted() -> None:
 
 def test_a_token_never_shows_itself() -> None:
     assert "acc" not in repr(Token.lasting(60, access="acc-ess", refresh="ref", seed=""))
+
+
+@responses.activate
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_an_answer_that_echoes_a_fetched_token_does_not_show_it(
+    tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    Atlassian()
+    echo = {"errorMessages": ["access-1 and refresh-1 are not accepted here"], "error": "access-1"}
+    responses.get(f"{JIRA}/x", json=echo, status=status)
+    reader = a_jira(tmp_path / "cloud.token")
+    with pytest.raises(RegelkreisError) as caught:
+        reader.read("/x", what="x")
+    seen = f"{caught.value} {caught.value!r} {vars(caught.value)} {caplog.text} {reader.session.auth!r}"
+    assert "access-1" not in seen
+    assert "refresh-1" not in seen

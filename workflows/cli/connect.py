@@ -163,7 +163,8 @@ def _asked(found: MappingPlan, made: Edit, *, is_quiet: bool) -> bool:
     if not found.replacements or is_quiet or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     typer.echo(made.diff)
-    return typer.confirm(f"Replace {len(found.replacements)} lines that you wrote?", default=False)
+    count = len(found.replacements)
+    return typer.confirm(f"Replace {count} {'line' if count == 1 else 'lines'} that you wrote?", default=False)
 
 
 def _tell(found: MappingPlan, made: Edit, *, dry_run: bool, replace: bool) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import sqlite3
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +17,7 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from tests.workflows.cli.test_startup import regelkreis
+from tests.workflows.cli.test_startup import RUN, regelkreis
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +113,6 @@ def test_no_secret_is_shown_and_the_ledger_has_an_entry(home: Path) -> None:
     assert 'password = "sandbox"' not in shown + told
     entries = regelkreis(home, "evidence", "verify", "--json")
     assert entries.returncode == 0, entries.stderr
-    import sqlite3
-
     with sqlite3.connect(home / "state.sqlite3") as state:
         rows = state.execute("SELECT data FROM workflows_ledgerentry WHERE type = 'connection.mapped'").fetchall()
     (entry,) = [json.loads(row[0]) for row in rows]
@@ -136,3 +140,35 @@ def test_an_unknown_connection_lists_the_known_ones(home: Path) -> None:
     done = regelkreis(home, "connect", "snowy")
     assert done.returncode == 2
     assert "snow" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "said"), [("y", "company.name"), ("n", "compny.name")])
+def test_in_a_terminal_it_asks_before_it_replaces_what_a_person_wrote(home: Path, answer: str, said: str) -> None:
+    shown = typed(home, answer, "connect", "snow", "--sample", "20")
+    assert "-customer = " in shown
+    assert "Replace 1 line that you wrote?" in shown
+    assert mapping_of(home, "snow")["incident"]["fields"]["customer"] == said
+
+
+def typed(home: Path, answer: str, *arguments: str) -> str:
+    """Run the command in a terminal, type an answer, and see what it showed."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**clean, "REGELKREIS_HOME": str(home), "COLUMNS": "200"},
+        cwd=Path(__file__).parents[3],
+        close_fds=True,
+    ) as process:
+        os.close(theirs)
+        os.write(ours, f"{answer}\n".encode())
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal ends with the process
+            while data := os.read(ours, 65_536):
+                shown += data
+        assert process.wait(timeout=60) == 0, shown.decode()
+    os.close(ours)
+    return shown.decode()
