@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from connectors.mapping import PlatformMapping
 from improvement.records import RecordKind
 
 
@@ -71,7 +72,12 @@ class SourceSample(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class Discovers(Protocol):
-    """A connector that can be asked for its platform's fields. Not part of what every connector must keep."""
+    """A connector that can be asked for its platform's fields. Not part of what every connector must keep.
+
+    ``mapping`` is the one in force: the platform's default with the connection's own laid over it.
+    """
+
+    mapping: PlatformMapping
 
     def discover(self, *, sample: int) -> Sequence[SourceSample]:
         """Ask for the fields of every source, with at most ``sample`` of its newest records. Reads only."""

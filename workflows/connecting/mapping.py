@@ -88,7 +88,7 @@ def plan(name: str, *, sample: int = DEFAULT_SAMPLE, constants: Mapping[str, str
         if not isinstance(one, Discovers):
             note = f"The connector of platform “{config.platform}” does not tell its fields: map them by hand."
             return MappingPlan(name, file, (), (), (), note)
-        mapping: PlatformMapping = one.mapping  # type: ignore[attr-defined]
+        mapping = one.mapping
         samples = one.discover(sample=sample)
     sources = tuple(propose(found, mapping.sources.get(found.name), constants) for found in samples)
     written = _written(read(file), name)
