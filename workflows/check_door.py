@@ -23,6 +23,7 @@ from improvement.check.windows import MIN_REFERENCE_WEEKS
 from improvement.errors import InputError, RegelkreisError
 from improvement.weeks import week_of
 from workflows.check_files import Cell, Cells, PlanRow, read_cells, read_plans, wrong_cells
+from workflows.progress import Progress
 
 LOOKS = (4, 8, 13)
 SHOWN_ERRORS = 5  # of one plan: a file that is wrong throughout is wrong in the same way
@@ -57,13 +58,20 @@ class DoorReport:
     remarks: list[str] = field(default_factory=list)
 
 
-def compute_files(plans: Path, cells: Path) -> DoorReport:
-    """Run the check on two CSV files. :class:`InputError` when a file as a whole cannot be read."""
+def compute_files(plans: Path, cells: Path, *, told: Progress | None = None) -> DoorReport:
+    """Run the check on two CSV files. :class:`InputError` when a file as a whole cannot be read.
+
+    ``told`` hears how many plans are done.
+    """
+    told = told or Progress()
+    told.doing("reading the files")
     found, errors, remarks = read_plans(plans)
     by_action, more_remarks = read_cells(cells)
     report = DoorReport(errors=errors, remarks=[*remarks, *more_remarks])
     report.errors += _capped(by_action.pop("", Cells()).errors)
-    for plan in found:
+    told.doing("")
+    for number, plan in enumerate(found):
+        told.counted("plans", number, len(found))
         try:
             own = _cells_of(plan, by_action, cells)
         except _Refused as refused:

@@ -19,6 +19,7 @@ from improvement.rules import Limits, Rule
 from workflows import charting, ledger
 from workflows.live_rules import live_rules
 from workflows.models import Connection
+from workflows.progress import Progress, progress
 from workflows.steps import check, deliver, evaluate, follow, pull
 from workflows.steps import open as opening
 from workflows.warehouse import Warehouse
@@ -125,14 +126,14 @@ def pull_all(
     with (
         connectors(names) as opened,
         Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
-        _progress(is_shown) as on_progress,
+        progress(is_shown) as told,
     ):
         return [
             pull.pull(
                 one,
                 warehouse,
                 as_of=as_of,
-                on_progress=on_progress,
+                on_progress=told.records if told.is_shown else None,
                 since=since,
                 is_counted=True,
                 is_reconciled=is_reconciled,
@@ -141,45 +142,13 @@ def pull_all(
         ]
 
 
-@contextmanager
-def _progress(is_shown: bool) -> Iterator[pull.Progress | None]:
-    """A line per record kind while a pull runs, in a terminal only."""
-    import sys
-
-    if not is_shown or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-    from rich.progress import TimeElapsedColumn as Elapsed
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        MofNCompleteColumn(),
-        TextColumn("records"),
-        Elapsed(),
-        Remaining(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(reached: pull.Reached) -> None:
-            name = f"{reached.connection} {reached.kind.value}"
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=reached.total)
-            text = f"{name} until {reached.until:%Y-%m-%d}"
-            bar.update(tasks[name], completed=reached.read, description=text)
-
-        yield show
-
-
 def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     """Pull, evaluate, open, follow, check, review, deliver: every connection, for the moment ``as_of``."""
     with connectors() as opened:
         summary = run_with(opened, as_of=as_of, is_shown=is_shown)
-    charting.render_all(as_of=as_of)  # once, after the newest cycle: pages only show what was drawn
+    with progress(is_shown) as told:
+        told.doing("drawing charts")
+        charting.render_all(as_of=as_of)  # once, after the newest cycle: pages only show what was drawn
     return summary
 
 
@@ -189,21 +158,22 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     rules, limits = live_rules(as_of=as_of, errors=summary.errors, removed=summary.rules_removed)
     summary.rules = len(rules)
     with (
-        _progress(is_shown) as on_progress,
+        progress(is_shown) as told,
         Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
         ExitStack() as stack,
     ):
         loaded = []
         for one, loading in _begin_loading(opened, warehouse, summary, stack):
             with _reported(one, summary):
-                pulled = _load(one, loading, warehouse, summary, on_progress)
+                pulled = _load(one, loading, warehouse, summary, told)
                 counted = _countable(rules, pulled, summary)
                 evaluating = evaluate.Evaluating(warehouse, counted, one.name, as_of=as_of)
                 loaded.append((one, pulled, counted, stack.enter_context(closing(evaluating))))
         for one, pulled, counted, evaluating in loaded:
             with _reported(one, summary):
-                _judge(one, counted, evaluating, warehouse, limits, summary)
-                _act(one, pulled, warehouse, summary)
+                _judge(one, counted, evaluating, warehouse, limits, summary, told)
+                _act(one, pulled, warehouse, summary, told)
+        told.doing("")
     ledger.sign_checkpoint(as_of)
     return summary
 
@@ -234,8 +204,9 @@ def _load(
     loading: pull.Loading,
     warehouse: Warehouse,
     summary: CycleSummary,
-    on_progress: pull.Progress | None,
+    told: Progress,
 ) -> pull.PullResult:
+    on_progress = told.records if told.is_shown else None
     pulled = pull.pull(one, warehouse, as_of=summary.as_of, on_progress=on_progress, loading=loading)
     summary.records += pulled.read
     summary.new += sum(report.new for report in pulled.reports)
@@ -263,31 +234,37 @@ def _judge(
     warehouse: Warehouse,
     limits: Limits,
     summary: CycleSummary,
+    told: Progress,
 ) -> None:
     """Counts become findings, findings actions."""
+    told.doing(f"{one.name}: evaluating {len(rules)} rules")
     evaluated = evaluating.finish()
     summary.points += evaluated.points
     summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
     summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
     summary.report(one.name, evaluated.errors)
+    told.doing(f"{one.name}: opening actions")
     found = opening.open_actions(warehouse, rules, one.name, limits=limits, as_of=summary.as_of)
     summary.opened += found.opened
     summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
 
 
-def _act(one: Connector, pulled: pull.PullResult, warehouse: Warehouse, summary: CycleSummary) -> None:
+def _act(one: Connector, pulled: pull.PullResult, warehouse: Warehouse, summary: CycleSummary, told: Progress) -> None:
     """What people did comes home, looks that are due are computed, what is to be written is sent."""
     as_of = summary.as_of
+    told.doing(f"{one.name}: following what people changed")
     followed = follow.follow(one, as_of=as_of)
     summary.moved += followed.moved
     summary.diverged += followed.diverged
     summary.unknown_owners += followed.unknown_owners
+    told.doing(f"{one.name}: computing the looks that are due")
     checked = check.check(warehouse, one.name, as_of=as_of, missing=pulled.missing)
     summary.looks += checked.computed
     summary.verdicts += checked.verdicts
     summary.missed += checked.missed
     summary.addenda += checked.addenda
     summary.report(one.name, checked.errors)
+    told.doing(f"{one.name}: delivering")
     sent = deliver.deliver(one, as_of=as_of)
     summary.delivered += sent.sent + sent.found
     summary.waiting += sent.waiting

@@ -31,8 +31,10 @@ def compute(
     from workflows import check_door
     from workflows.cli.errors import say_error
     from workflows.cli.output import print_json, print_table, say, shown
+    from workflows.progress import progress
 
-    report = check_door.compute_files(plans, cells)
+    with progress() as told:
+        report = check_door.compute_files(plans, cells, told=told)
     rows = [result.as_dict() for result in report.results]
     if as_json:
         print_json(rows)

@@ -31,8 +31,11 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     start()
     from workflows import ledger
     from workflows.cli.output import print_json
+    from workflows.progress import progress
 
-    found = ledger.verify()
+    with progress() as told:
+        told.doing("recomputing the log")
+        found = ledger.verify()
     if as_json:
         print_json({"ok": found.is_ok, "facts": found.facts, "failures": found.failures})
     else:
