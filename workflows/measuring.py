@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from improvement import weeks
-from improvement.check import CheckPlan, Direction, Goal, Series, detectable
+from improvement.check import CheckPlan, Direction, Goal, Series, Windows, detectable
 from improvement.check.bounds import bounds
 from improvement.evidence.canonical import sha256_hex
 from improvement.metrics import CellQuery, Metric, where_from
@@ -198,9 +198,12 @@ def acting_controls(
     return {name for name, scope in scopes.items() if any(_covers(other, scope) for other in acting)}
 
 
-def other_action(action: Action, *, first_week: int, last_week: int) -> bool:
-    """Whether another action on the same scope, or a parent of it, went live in these weeks."""
-    first, last = weeks.monday(first_week), weeks.sunday(last_week)
+def other_action(action: Action, windows: Windows, *, last_week: int) -> bool:
+    """Whether another action on the same scope, or a parent of it, went live after the reference, up to this week.
+
+    That is what works in *after* and not in what *after* is compared with (docs/decisions/016).
+    """
+    first, last = weeks.monday(windows.reference[1] + 1), weeks.sunday(last_week)
     others = Action.objects.filter(
         connection=action.connection, metric=action.metric, implemented_on__gte=first, implemented_on__lte=last
     )

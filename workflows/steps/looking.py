@@ -63,7 +63,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
         concurrent_changes=tuple(sorted({*concurrent["numbers"], *marked})),
         high_risk_changes=tuple(concurrent["high_risk"]),
         marked_changes=marked,
-        has_other_action=measuring.other_action(action, first_week=windows.reference[0], last_week=last),
+        has_other_action=measuring.other_action(action, windows, last_week=last),
         beside=_beside(warehouse, query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
