@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sandbox.testing import running_sandbox
+from improvement.records import RecordKind
 from tests.workflows.cli.test_startup import regelkreis
+from workflows.warehouse import Warehouse
 
 CONTACTS = "at;kind;customer;country\n02.03.2026 10:00;review;Müller & Söhne;Schweiz\n"
 
@@ -42,3 +45,50 @@ def test_errors_name_file_line_and_column_and_end_with_two(home: Path) -> None:
 def test_a_file_that_is_not_there(home: Path) -> None:
     done = regelkreis(home, "import", str(home / "surveys.csv"), "--connection", "jira")
     assert (done.returncode, "cannot be read" in done.stderr) == (2, True)
+
+
+def test_beside_a_platform_that_has_surveys_and_contacts_of_its_own(home: Path) -> None:
+    with running_sandbox(platforms=("servicenow",)) as sandbox:
+        (home / "regelkreis.toml").write_text(
+            f'[connections.snow]\nplatform = "servicenow"\nurl = "{sandbox.servicenow_url}"\n'
+            'user = "regelkreis"\npassword = "sandbox"\n'
+        )
+        now = sandbox.clock().strftime("%Y-%m-%dT%H:%MZ")
+        assert regelkreis(home, "pull", "--as-of", now).returncode == 0
+        ticket, customer = a_ticket_of(home)
+        text = f"kind,ticket,sent_at,answered_at,score,scale_min,scale_max\ncsat,{ticket},2024-05-01,2024-05-02,1,1,5\n"
+        (home / "surveys.csv").write_text(text)
+        (home / "contacts.csv").write_text(f"at,kind,customer\n2024-05-03,review,{customer}\n")
+        files = (str(home / "surveys.csv"), str(home / "contacts.csv"))
+        done = regelkreis(home, "import", *files, "--connection", "snow", "--zone", "Europe/Berlin", "--as-of", now)
+        assert done.returncode == 0, done.stderr
+        assert "note:" not in done.stderr  # the customer is known by that name
+        before = imported(home)
+        assert sorted(before) == ["contact", "survey"]
+        again = regelkreis(home, "pull", "--as-of", now, "--reconcile")
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert imported(home) == before
+
+
+def a_ticket_of(home: Path) -> tuple[str, str]:
+    """Number and customer of one pulled ticket."""
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        row = warehouse.arrow(
+            "SELECT number, customer FROM live_tickets WHERE customer IS NOT NULL LIMIT 1"
+        ).to_pylist()
+    return row[0]["number"], row[0]["customer"]
+
+
+def imported(home: Path) -> list[str]:
+    """The kinds of the live records that came from files, one for each."""
+    kinds = {RecordKind.SURVEY: "surveys", RecordKind.CONTACT: "contacts"}
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        return [
+            kind.value
+            for kind, table in kinds.items()
+            for _ in range(
+                warehouse.arrow(
+                    f"SELECT count(*) AS n FROM {table} WHERE starts_with(id, 'import:') AND vanished_at IS NULL"
+                )["n"][0].as_py()
+            )
+        ]
