@@ -229,6 +229,7 @@ def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, mom
     finding.rows_count = pinned.rows.num_rows
     finding.rows_sha256 = pinned.sha256
     finding.sql = pinned.sql
+    finding.save()
     ledger.append(
         "finding.fired",
         subject=f"{rule.id}/{moment.connection}/{finding.scope_key}",
