@@ -11,10 +11,11 @@ import pytest
 from bench.faults.pulling import pull_cell
 from bench.faults.traps import EVERYWHERE, PULL, WRITE, PullTrap, WriteTrap
 from bench.faults.writing import write_cell
-from connectors.base import Cursor, Page
+from connectors.base import Cursor, Keys, Page
 from connectors.sandbox.plugin import Flavour
 from connectors.servicenow.connector import ServiceNowConnector
 from improvement.records import Outbound, Receipt, RecordKind, RecordRef
+from workflows.steps.departures import Departed, Departures
 
 every_connector = pytest.mark.parametrize("flavour", EVERYWHERE)
 
@@ -67,3 +68,32 @@ def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.
 
     monkeypatch.setattr(ServiceNowConnector, "write", blind)
     assert "'note': 2" in write_cell(write_trap("no trap"), "servicenow")
+
+
+@pytest.mark.parametrize(
+    ("name", "flavour"),
+    [("deletions, audited", "servicenow"), ("SLA repair, fewer rows, not audited", "servicenow")]
+    + [("deletions", flavour) for flavour in EVERYWHERE if flavour != "servicenow"]
+    + [("SLAs rebuilt, issues untouched", "jira_cloud")],
+)
+def test_what_is_gone_or_rewritten_without_a_trace_is_found(name: str, flavour: Flavour) -> None:
+    assert pull_cell(pull_trap(name, flavour), flavour) == ""
+
+
+def test_a_pull_that_never_looks_for_what_is_gone_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Departures, "look", lambda *arguments, **options: Departed())
+    assert "9 too many" in pull_cell(pull_trap("deletions, audited", "servicenow"), "servicenow")
+
+
+def test_a_connector_that_takes_a_part_for_the_whole_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ServiceNowConnector.keys
+
+    def short(self: ServiceNowConnector, kind: RecordKind) -> Keys | None:
+        found = keys(self, kind)
+        return None if found is None else Keys(ids=found.ids.slice(0, max(1, len(found.ids) - 5)), counted=None)
+
+    monkeypatch.setattr(ServiceNowConnector, "keys", short)
+    trap = pull_trap("deletions, not audited", "servicenow")
+    assert pull_cell(trap, "servicenow") == ""  # each record is asked for before it is buried
+    monkeypatch.setattr(ServiceNowConnector, "gone", lambda self, kind, ids: list(ids))
+    assert "missing" in pull_cell(trap, "servicenow")

@@ -1,0 +1,78 @@
+"""`pull` tells what it read, what is gone, and what the platform counts beside what is here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sandbox.generator import generate
+from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from connectors.sandbox.world import World
+from tests.workflows.cli.test_startup import regelkreis
+
+
+def a_part_of(platform: str) -> World:
+    world = generate(platform, size="small")  # type: ignore[arg-type]
+    world.tickets, world.contacts = world.tickets[::20], []
+    return world
+
+
+@pytest.fixture
+def sandbox() -> Iterator[RunningSandbox]:
+    with running_sandbox(platforms=("jira_dc",), worlds={"jira": a_part_of("jira")}) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, sandbox: RunningSandbox) -> Path:
+    assert regelkreis(tmp_path, "init").returncode == 0
+    (tmp_path / "regelkreis.toml").write_text(
+        f'[connections.acme]\nplatform = "jira"\nurl = "{sandbox.jira_dc_url}"\nuser = "regelkreis"\n', encoding="utf-8"
+    )
+    (tmp_path / "secrets" / "connections__acme__password").write_text("sandbox")
+    return tmp_path
+
+
+def reports(home: Path, *arguments: str) -> dict[str, dict[str, Any]]:
+    done = regelkreis(home, "pull", "acme", "--json", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {report["kind"]: report for report in json.loads(done.stdout)}
+
+
+def test_a_pull_by_hand_finds_what_was_deleted_since(home: Path, sandbox: RunningSandbox) -> None:
+    now = sandbox.clock()
+    first = reports(home, "--as-of", now.isoformat())["ticket"]
+    assert first["read"] == first["new"] == first["platform_count"] == first["warehouse_count"] > 50
+    assert first["lag_s"] >= 0
+    sandbox.happen("jira_dc", "delete", count=3)
+    later = (now + timedelta(hours=1)).isoformat()
+    again = reports(home, "--as-of", later)
+    assert (again["ticket"]["deleted"], again["ticket"]["notes"]) == (3, [])
+    assert again["sla"]["deleted"] > 0
+    assert again["ticket"]["platform_count"] == again["ticket"]["warehouse_count"] == first["read"] - 3
+    table = regelkreis(home, "pull", "--as-of", later).stdout.splitlines()
+    assert table[0].split("\t")[:2] == ["connection", "kind"]
+    assert {"restated", "deleted", "on the platform", "here", "lag s"} <= set(table[0].split("\t"))
+
+
+def test_a_list_that_is_not_believed_is_told_below_the_table(home: Path, sandbox: RunningSandbox) -> None:
+    now = sandbox.clock()
+    count = reports(home, "--as-of", now.isoformat())["ticket"]["read"]
+    sandbox.happen("jira_dc", "delete", count=count * 2 // 3)
+    later = (now + timedelta(hours=1)).isoformat()
+    done = regelkreis(home, "pull", "acme", "--as-of", later)
+    assert done.returncode == 0
+    assert "note: acme, ticket: The platform lists" in done.stderr
+    assert "regelkreis pull acme --reconcile" in done.stderr
+    assert reports(home, "--as-of", later, "--reconcile")["ticket"]["deleted"] > 50
+
+
+def test_since_takes_a_day_and_refuses_what_is_none(home: Path) -> None:
+    done = regelkreis(home, "pull", "acme", "--since", "lately")
+    assert done.returncode != 0
+    assert "Write it like" in done.stderr
