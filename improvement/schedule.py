@@ -1,4 +1,4 @@
-"""When an action is read: looks after go-live and after *standardise*, half-yearly ones, and how long a review may wait."""
+"""When an action is read: looks after go-live and after *standardise*, half-yearly ones; how long a review may wait."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from improvement import charts, weeks
 from improvement.check import Series, Windows
+from improvement.check.windows import REFERENCE_WEEKS
 from improvement.errors import RegelkreisError
 from improvement.metrics import Metric
 from improvement.pdca import Event
@@ -100,7 +101,7 @@ def _drawn(
 
 
 def _points(action: Action, metric: Metric, warehouse: Warehouse, as_of: datetime, last: int) -> list[charts.WeekPoint]:
-    first = int(action.trigger["from_week"]) - measuring.REFERENCE_WEEKS
+    first = int(action.trigger["from_week"]) - REFERENCE_WEEKS
     found = measuring.read(warehouse, measuring.query_of(action), as_of=as_of, first_week=first, last_week=last)
     series = found.by_scope.get(action.scope_key)
     return _shown(series.weekly(), _scale(metric)) if series is not None else []

@@ -21,11 +21,11 @@ from improvement.check import CheckPlan, CheckResult, Direction, Series, Windows
 from improvement.check.sizes import sizes
 from improvement.check.windows import MIN_REFERENCE_WEEKS
 from improvement.errors import InputError, RegelkreisError
+from improvement.schedule import LOOKS
 from improvement.weeks import week_of
 from workflows.check_files import Cell, Cells, PlanRow, read_cells, read_plans, wrong_cells
 from workflows.progress import Progress
 
-LOOKS = (4, 8, 13)
 SHOWN_ERRORS = 5  # of one plan: a file that is wrong throughout is wrong in the same way
 
 

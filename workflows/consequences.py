@@ -9,6 +9,7 @@ from datetime import date, datetime
 from improvement.errors import GuardRefused
 from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.pdca import Event, State
+from improvement.schedule import SUSTAIN_EVERY_WEEKS
 from workflows import ledger, notes, outbox, planning
 from workflows.models import Action, Look, LookKind, Person, Plan
 
@@ -165,7 +166,7 @@ def _schedule_half_yearly(moving: Move) -> None:
 
 def schedule_next_half_year(look: Look) -> Look:
     """The look half a year after this one: what became the standard is read for as long as the action is kept."""
-    week_no = look.week_no + planning.SUSTAIN_EVERY_WEEKS
+    week_no = look.week_no + SUSTAIN_EVERY_WEEKS
     decided_at = planning.standardised_at(look.action)
     following, _ = Look.objects.get_or_create(
         action=look.action,

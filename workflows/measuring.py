@@ -16,18 +16,18 @@ import pyarrow as pa
 from improvement import weeks
 from improvement.check import CheckPlan, Direction, Goal, Series, Windows, detectable
 from improvement.check.bounds import bounds
+from improvement.check.facts import METHOD
+from improvement.check.windows import LONG_WEEKS, MIN_REFERENCE_WEEKS, REFERENCE_WEEKS
 from improvement.evidence.canonical import sha256_hex
 from improvement.metrics import CellQuery, Metric, where_from
 from improvement.pdca import State
 from improvement.rules import Rule, Scope, rule_from_document
+from improvement.schedule import LOOKS
 from workflows import planning, settling
 from workflows.models import Action, Plan, RuleVersion
 from workflows.warehouse import Warehouse, digest_of
 
-REFERENCE_WEEKS = 52
-LONG_REFERENCE_WEEKS = 104
 STRATUM = "priority"
-METHOD = "did-quasi-glm/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: d
     if metric.family == "time":
         measurement["tau_weeks"] = _tau_weeks(action, warehouse, as_of)
     query = query_of(action)
-    first = trigger_first - LONG_REFERENCE_WEEKS
+    first = trigger_first - LONG_WEEKS
     found = read(warehouse, query, as_of=as_of, first_week=first, last_week=trigger_last)
     own = found.by_scope.get(action.scope_key)
     measurement["sql_sha256"] = sha256_hex(warehouse.sql(query).encode())
     measurement["method"] = METHOD
-    measurement["looks"] = list(rule.check.looks) if rule else planning.DEFAULT_LOOKS
-    measurement["sustain"] = list(rule.check.sustain) if rule else planning.DEFAULT_LOOKS
+    measurement["looks"] = list(rule.check.looks) if rule else list(LOOKS)
+    measurement["sustain"] = list(rule.check.sustain) if rule else list(LOOKS)
     found_bounds = bounds(tuple(measurement["looks"]))
     measurement["bounds"] = {str(look): round(bound, 6) for look, bound in found_bounds.items()}
     if own is None or metric.family is None:
@@ -165,7 +165,7 @@ def _controls(
             excluded.append({"scope": name, "reason": "has an action of its own"})
         elif any(found.scopes[name].get(key) != action.scope.get(key) for key in same if key in found.scopes[name]):
             excluded.append({"scope": name, "reason": f"differs in {', '.join(same)}"})
-        elif observed < 26:
+        elif observed < MIN_REFERENCE_WEEKS:
             excluded.append({"scope": name, "reason": "too few weeks with volume in the reference"})
         else:
             volumes.append((volume, name))
@@ -232,7 +232,7 @@ def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckP
         windows=planning.check_windows(action, live),
         goal=Goal.parse(goal),
         min_effect=Goal.parse(least) if least else None,
-        looks=tuple(measured.get("looks", planning.DEFAULT_LOOKS)),
+        looks=tuple(measured.get("looks", LOOKS)),
         controls=tuple(measured.get("controls", [])),
         controls_excluded=tuple((item["scope"], item["reason"]) for item in measured.get("controls_excluded", [])),
         is_late=action.is_late,

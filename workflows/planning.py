@@ -18,12 +18,11 @@ from improvement.errors import InputError
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.pdca import Event
+from improvement.schedule import LOOKS
 from workflows import access, notes, outbox
 from workflows.models import Action, Plan
 
-DEFAULT_LOOKS = [4, 8, 13]
 READING = {"platform", "mapping", "default_country"}  # what decides how records are read
-SUSTAIN_EVERY_WEEKS = 26
 
 
 def zone_of(action: Action) -> str:
@@ -232,9 +231,9 @@ def document(action: Action) -> dict[str, Any]:
         "detectable_accepted": bool(action.detectable_accepted_reason),
         "controls": measured.get("controls", []),
         "controls_excluded": measured.get("controls_excluded", []),
-        "looks": measured.get("looks", DEFAULT_LOOKS),
+        "looks": measured.get("looks", list(LOOKS)),
         "bounds": measured.get("bounds", {}),
-        "sustain": measured.get("sustain", DEFAULT_LOOKS),
+        "sustain": measured.get("sustain", list(LOOKS)),
         "method": measured.get("method", ""),
         "tau_weeks": measured.get("tau_weeks", 0),
         "recording_delay_days": measured.get("recording_delay_days", 0),

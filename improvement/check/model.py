@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from improvement.check.goals import Goal
+from improvement.schedule import LOOKS
 from improvement.vocabulary import Verdict
 
 Family = Literal["proportion", "count", "time", "score"]
@@ -84,7 +85,7 @@ class CheckPlan:
     goal: Goal
     min_effect: Goal | None = None
     metric_version: int = 1
-    looks: tuple[int, ...] = (4, 8, 13)
+    looks: tuple[int, ...] = LOOKS
     controls: tuple[str, ...] = ()
     controls_excluded: tuple[tuple[str, str], ...] = ()
     is_late: bool = False

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from improvement.check.model import Family
+from improvement.check.windows import MIN_REFERENCE_WEEKS
 from improvement.german import in_german
 from improvement.vocabulary import VERDICT_WORDS, Verdict
 
@@ -15,7 +16,7 @@ REASONS = {
     "no_plan_goal": ("the goal cannot be expressed on this reference", "das Ziel lässt sich auf dieser Referenz nicht ausdrücken"),
     "fit_failed": ("the model could not be fitted", "das Modell ließ sich nicht anpassen"),
     "before_first_look": ("the first look is not due yet", "der erste Blick ist noch nicht fällig"),
-    "few_reference_weeks": ("fewer than 26 weeks with volume before the trigger", "weniger als 26 Wochen mit Volumen vor dem Auslöser"),
+    "few_reference_weeks": (f"fewer than {MIN_REFERENCE_WEEKS} weeks with volume before the trigger", f"weniger als {MIN_REFERENCE_WEEKS} Wochen mit Volumen vor dem Auslöser"),
     "few_after_weeks": ("too few weeks with volume after the go-live", "zu wenige Wochen mit Volumen nach dem Go-live"),
     "few_reference_events": ("fewer than 20 events before the trigger", "weniger als 20 Ereignisse vor dem Auslöser"),
     "few_expected_events": ("fewer than 10 events were to be expected after the go-live", "nach dem Go-live waren weniger als 10 Ereignisse zu erwarten"),

@@ -27,6 +27,7 @@ from improvement.rules.fields import (
     weeks_field,
 )
 from improvement.rules.units import Duration
+from improvement.schedule import LOOKS
 
 API_VERSION = "regelkreis/v1"
 ID = r"^[a-z0-9][a-z0-9-]{0,99}(@[a-z_]{1,40})?$"  # the part behind @ is given to derived rules only
@@ -174,8 +175,8 @@ class CheckPart(Part):
 
     goal: EffectField | None = None
     min_effect: EffectField | None = None
-    looks: list[weeks_field(1, 104)] = Field(default=[4, 8, 13], min_length=1, max_length=12)  # type: ignore[valid-type]
-    sustain: list[weeks_field(1, 104)] = Field(default=[4, 8, 13], max_length=12)  # type: ignore[valid-type]
+    looks: list[weeks_field(1, 104)] = Field(default=list(LOOKS), min_length=1, max_length=12)  # type: ignore[valid-type]
+    sustain: list[weeks_field(1, 104)] = Field(default=list(LOOKS), max_length=12)  # type: ignore[valid-type]
     controls: ControlsPart = ControlsPart()
 
 

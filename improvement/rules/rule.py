@@ -16,6 +16,7 @@ from improvement.errors import Place
 from improvement.metrics import metric_named
 from improvement.records import RecordKind
 from improvement.rules.scope import Scope
+from improvement.schedule import LOOKS
 
 Where = tuple[tuple[str, tuple[str | int, ...]], ...]
 LEVELS = ("country", "customer", "service")  # the cascade, from high to low
@@ -145,8 +146,8 @@ class CheckTemplate:
 
     goal: str | None = None
     min_effect: str | None = None
-    looks: tuple[int, ...] = (4, 8, 13)
-    sustain: tuple[int, ...] = (4, 8, 13)
+    looks: tuple[int, ...] = LOOKS
+    sustain: tuple[int, ...] = LOOKS
     controls_same: tuple[str, ...] = ()
     controls_max: int = 10
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from improvement import weeks
 from improvement.check import CheckPlan, CheckResult, Series, Windows, compute_look
+from improvement.check.windows import LONG_WEEKS, SUSTAIN_WEEKS
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.metrics import CellQuery, query_beside, scope_rows
@@ -16,7 +17,6 @@ from workflows import marking, measuring, planning
 from workflows.models import Action, Look, LookKind
 from workflows.warehouse import Warehouse
 
-SUSTAIN_WINDOW_WEEKS = 13
 SAID = ("reason", "goal_met", "effect_text", "interval_text")  # what a reading states in words and rounded figures
 
 
@@ -44,7 +44,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
     windows = check_plan.windows
     first_after, last = _weeks_of(look, check_plan)
     query = measuring.query_of(action, stratum=measuring.STRATUM)
-    first = windows.trigger[0] - measuring.LONG_REFERENCE_WEEKS
+    first = windows.trigger[0] - LONG_WEEKS
     found = measuring.read(warehouse, query, as_of=known_at, first_week=first, last_week=last)
     planned = {name: found.scopes[name] for name in check_plan.controls if name in found.scopes}
     busy = measuring.acting_controls(action, planned, first_week=windows.reference[0], at=look.due_at)
@@ -77,7 +77,7 @@ def _weeks_of(look: Look, plan: CheckPlan) -> tuple[int, int]:
         return weeks.parse_label(window["first_week"]), weeks.parse_label(window["last_week"])
     if look.kind == LookKind.SUSTAIN:
         last = planning.sustain_from(look.action, planning.standardised_at(look.action)) + look.week_no - 1
-        return last - SUSTAIN_WINDOW_WEEKS + 1, last
+        return last - SUSTAIN_WEEKS + 1, last
     return plan.windows.after_from, plan.windows.after_from + look.week_no - 1
 
 

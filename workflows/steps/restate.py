@@ -19,10 +19,11 @@ import structlog
 from django.db import transaction
 
 from improvement import weeks
+from improvement.check.windows import LONG_WEEKS
 from improvement.errors import RegelkreisError
 from improvement.metrics import Metric, metric_named
-from workflows import marking, measuring
-from workflows.models import Connection, Look, LookKind, ReviewRecord
+from workflows import marking
+from workflows.models import Connection, Look, LookKind, MarkedChange, ReviewRecord
 from workflows.steps.looking import changes, read_look
 from workflows.steps.review import record_addendum
 from workflows.warehouse import Warehouse
@@ -113,6 +114,7 @@ def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[
     since = row.restated_until if row is not None else None
     made: list[str] = []
     errors: list[str] = []
+    marks = marking.changed_since(connection, since) if since is not None else []
     seen: dict[Reads, Touched] = {}
     looks = Look.objects.filter(
         action__connection=connection, kind__in=PUBLISHED, result__isnull=False, computed_at__lt=as_of
@@ -127,7 +129,7 @@ def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[
             for kind in (reads, CHANGED):
                 if kind not in seen:
                     seen[kind] = touched(warehouse, kind, connection, since=since)
-            causes = _causes(look, seen[reads], seen[CHANGED], since)
+            causes = _causes(look, seen[reads], seen[CHANGED], marks)
         if not causes:
             continue
         try:
@@ -180,9 +182,9 @@ def touched(warehouse: Warehouse, reads: Reads, connection: str, *, since: datet
     return days
 
 
-def _causes(look: Look, counted: Touched, changed: Touched, since: datetime) -> Counter[str]:
+def _causes(look: Look, counted: Touched, changed: Touched, marks: list[MarkedChange]) -> Counter[str]:
     """What happened, since, to records that count in the weeks a look reads, and to changes in *after*."""
-    first = weeks.day_of(weeks.monday(int(look.action.trigger["from_week"]) - measuring.LONG_REFERENCE_WEEKS))
+    first = weeks.day_of(weeks.monday(int(look.action.trigger["from_week"]) - LONG_WEEKS))
     found: Counter[str] = Counter()
     due = weeks.day_of(look.due_at.date())
     if any(first <= day < due for day in (*counted, *changed)):  # only then the whole result is fetched
@@ -193,9 +195,8 @@ def _causes(look: Look, counted: Touched, changed: Touched, since: datetime) -> 
             for day, what in days.items():
                 if begin <= day <= last:
                     found += what
-    if marking.changed_since(look.action, since):
-        found["marked change"] += 1
-    return found
+    marked = sum(marking.holds_for(mark, look.action) for mark in marks)
+    return found + Counter({"marked change": marked})
 
 
 def _read_again(warehouse: Warehouse, look: Look, causes: Counter[str], *, as_of: datetime) -> list[str]:
