@@ -6,8 +6,11 @@ OAuth only: with an API token or a personal access token the permissions of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from connectors.base import Finding
 from connectors.config import ConnectionConfig
@@ -24,6 +27,21 @@ USER, READ, WRITE = "read:jira-user", "read:jira-work", "write:jira-work"
 DESK = "read:servicedesk-request"
 MEASURED = "the projects to be measured"
 MODE = "write jira"
+BROWSE = "Give our user Browse Projects."
+SHOWN, PAGE = 12, 100
+_PROJECT = re.compile(r"\bproject\s*(?:=|\bin\b)\s*(?P<names>\([^)]*\)|\"[^\"]+\"|'[^']+'|[\w-]+)", re.IGNORECASE)
+
+
+class _Project(msgspec.Struct, frozen=True):
+    id: str = ""
+    key: str = ""
+    name: str = ""
+
+
+class _Projects(msgspec.Struct, frozen=True, rename="camel"):
+    values: list[_Project] = []
+    is_last: bool = True
+
 
 #: (permission, endpoints, operations, why) in the improvement project.
 WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
@@ -52,10 +70,10 @@ def rights(config: ConnectionConfig, mapping: PlatformMapping) -> Sequence[Right
     found = [
         Right(
             use=EVERYTHING,
-            where="GET /myself, /serverInfo, /field, /issuetype, /status",
+            where="GET /myself, /serverInfo, /field, /issuetype, /status, /project",
             operations=("read",),
             least=_least("any signed-in user", USER, READ),
-            why="who we are, our time zone, which fields, types and statuses there are",
+            why="who we are, our time zone, which fields, types, statuses and projects there are",
         )
     ]
     kinds = mapping.kinds()
@@ -85,7 +103,46 @@ def rights(config: ConnectionConfig, mapping: PlatformMapping) -> Sequence[Right
 
 
 def ungranted(connector: JiraConnector) -> list[Finding]:
-    """What the report does not look at: whether we may name the owner of an improvement issue."""
+    """What the report does not look at: which projects we may browse, and whether we may name an issue's owner."""
+    seen, is_complete = _projects(connector)
+    names = ", ".join(project.key for project in seen[:SHOWN])
+    more = "" if is_complete and len(seen) <= SHOWN else " and more"
+    found = [Finding(check="projects", is_ok=bool(seen), detail=f"we may browse {names or 'none'}{more}",
+                     mend="" if seen else BROWSE)]  # fmt: skip
+    if is_complete:
+        known = {word.casefold() for project in seen for word in (project.id, project.key, project.name)}
+        found += [_unseen(name) for name in _named(connector.mapping) if name.casefold() not in known]
+    return [*found, *_assigning(connector)]
+
+
+def _unseen(name: str) -> Finding:
+    return Finding(
+        check=f"permission project {name}",
+        is_ok=False,
+        detail=f"the mapping names {name}; we do not see it",
+        mend=f"{BROWSE[:-1]} in {name}, or correct the filter.",
+    )
+
+
+def _projects(connector: JiraConnector) -> tuple[list[_Project], bool]:
+    """The projects we see, and whether these are all: Cloud pages them, and one page is enough for a report."""
+    if not connector.site.is_cloud:
+        everything: list[_Project] = ask(connector.reader, "/project", list[_Project], what="projects")
+        return everything, True
+    page: _Projects = ask(connector.reader, "/project/search", _Projects, what="projects", params={"maxResults": PAGE})
+    return page.values, page.is_last
+
+
+def _named(mapping: PlatformMapping) -> list[str]:
+    """The projects that the mapping's filters ask for, by key, name or id."""
+    found: list[str] = []
+    for source in mapping.sources.values():
+        for match in _PROJECT.finditer(source.filter if source.is_enabled else ""):
+            found += [word.strip().strip("\"'") for word in match["names"].strip("()").split(",")]
+    return list(dict.fromkeys(word for word in found if word))
+
+
+def _assigning(connector: JiraConnector) -> list[Finding]:
     try:
         project = connector.project
     except RegelkreisError:

@@ -46,7 +46,28 @@ def test_what_is_not_mapped_needs_no_right_and_oauth_needs_its_scopes() -> None:
     assert any("offline_access" in right.least for right in found)
 
 
+def told(connector: JiraConnector) -> dict[str, tuple[bool, str]]:
+    return {item.check: (item.is_ok, item.detail) for item in connector.ungranted()}
+
+
 def test_whether_owners_can_be_named_is_told(connect: Connect, flavour: Flavour) -> None:
-    assert [item.detail for item in connect(flavour).ungranted()] == ["in project CIP"]
-    (reader,) = connect(flavour, user="reader").ungranted()
-    assert "issues stay unassigned" in reader.detail
+    assert told(connect(flavour))["Assign Issues"] == (True, "in project CIP")
+    assert "issues stay unassigned" in told(connect(flavour, user="reader"))["Assign Issues"][1]
+
+
+def test_the_projects_we_may_browse_are_listed(connect: Connect, flavour: Flavour) -> None:
+    assert told(connect(flavour))["projects"] == (True, "we may browse CIP, OPS, OPSA")
+
+
+def test_a_project_of_the_mapping_that_we_do_not_see_is_told(connect: Connect, flavour: Flavour) -> None:
+    mapping = {
+        "incident": {"filter": 'project in (OPS, "Secret desk") AND labels = x'},
+        "change": {"filter": "project = HIDDEN"},
+        "problem": {"filter": "project != OTHER AND project not in (ELSEWHERE)"},
+        "request": {"filter": "project = operations", "is_enabled": True},
+    }
+    found = told(connect(flavour, mapping=mapping))
+    assert {check for check, (is_ok, _) in found.items() if not is_ok} == {
+        "permission project Secret desk",
+        "permission project HIDDEN",
+    }
