@@ -96,7 +96,7 @@ def has_a_say(person: Person, action: Action) -> bool:
 
 def marks_of(action: Action) -> list[MarkedChange]:
     """The marks that stand for an action, by the day the changes went live."""
-    return [mark for mark in _near(action) if mark.taken_back_at is None and _holds_for(mark, action)]
+    return [mark for mark in _near(action) if mark.taken_back_at is None and holds_for(mark, action)]
 
 
 def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: datetime) -> tuple[str, ...]:
@@ -105,14 +105,20 @@ def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: dat
         live_on__gte=weeks.monday(first_week), live_on__lte=weeks.sunday(last_week), marked_at__lte=known_at
     )
     standing = live.filter(Q(taken_back_at__isnull=True) | Q(taken_back_at__gt=known_at))
-    numbers = {mark.number for mark in standing if _holds_for(mark, action)}
+    numbers = {mark.number for mark in standing if holds_for(mark, action)}
     return tuple(sorted(numbers - {action.implemented_ref.strip()}))  # its own change is what is measured
 
 
-def changed_since(action: Action, since: datetime) -> bool:
-    """Whether a mark that holds for an action was made or taken back after a moment."""
-    later = _near(action).filter(Q(marked_at__gt=since) | Q(taken_back_at__gt=since))
-    return any(_holds_for(mark, action) for mark in later)
+def changed_since(connection: str, since: datetime) -> list[MarkedChange]:
+    """The marks on a platform's actions that were made or taken back after a moment."""
+    later = Q(marked_at__gt=since) | Q(taken_back_at__gt=since)
+    return list(MarkedChange.objects.filter(later, action__connection=connection).select_related("action"))
+
+
+def holds_for(mark: MarkedChange, action: Action) -> bool:
+    """Whether a mark is on this action, or for a whole scope that holds the action's."""
+    is_on_scope = all(action.scope.get(key) == value for key, value in mark.action.scope.items())
+    return mark.action_id == action.pk or (mark.is_for_scope and is_on_scope)
 
 
 def _standing(action: Action) -> QuerySet[MarkedChange]:
@@ -123,13 +129,6 @@ def _near(action: Action) -> QuerySet[MarkedChange]:
     """The marks on the action, and those for a whole scope on its platform."""
     for_scope = Q(is_for_scope=True, action__connection=action.connection)
     return MarkedChange.objects.filter(Q(action=action) | for_scope).select_related("action", "marked_by")
-
-
-def _holds_for(mark: MarkedChange, action: Action) -> bool:
-    """Whether the mark is on this action, or on a scope that holds its scope."""
-    return mark.action_id == action.pk or all(
-        action.scope.get(key) == value for key, value in mark.action.scope.items()
-    )
 
 
 def _tell(action: Action, event: str, note: str, *, actor: Person, at: datetime) -> None:
