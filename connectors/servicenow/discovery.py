@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connectors.answers import Declined
+from connectors.answers import Declined, TooHeavy
 from connectors.discovery.sampling import Candidate, SourceSample
 from connectors.discovery.words import LOOKED_FOR, fit, may_mean
 from connectors.mapping import PlatformMapping, SourceMap
@@ -21,7 +21,7 @@ from connectors.servicenow.tables import Answer, Column, Instance, Row, paramete
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
-ROWS_PER_REQUEST = 1_000
+ROWS_PER_REQUEST, FEWEST_ROWS = 1_000, 50
 NEWEST_FIRST = "ORDERBYDESCsys_created_on"
 MAX_PATHS = 60  # dot-walks of one request: far from what an instance takes long for
 DEEPEST = 2  # references on the way
@@ -77,7 +77,8 @@ def _sampled(instance: Instance, name: str, source: SourceMap, sample: int) -> S
     mapped = {path: _of_steps(instance, path, steps) for path, steps in resolved.items()}
     paths = mapped | {one.path: one for one in _candidates(instance, source) if one.path not in mapped}
     condition = source.filter if is_filter_known else ""  # an unknown field in it would mean the whole table
-    rows = _rows(instance, source.source, condition, list(paths), sample)
+    total = instance.count(source.source, condition)
+    rows = _rows(instance, source.source, condition, list(paths), sample=sample, total=total)
     translated = [path for item in source.fields.values() if item.values for path in item.fields if "." not in path]
     choices = instance.choices(source.source, f"^elementIN{','.join(translated)}") if translated else {}
     return SourceSample(
@@ -85,7 +86,7 @@ def _sampled(instance: Instance, name: str, source: SourceMap, sample: int) -> S
         kind=source.kind,
         source=source.source,
         rows=len(rows),
-        total=instance.count(source.source, condition),
+        total=total,
         candidates=tuple(_with_values(one, rows) for one in paths.values()),
         wrong=wrong,
         choices=choices,
@@ -174,23 +175,33 @@ def _suits(one: _Path, kind: RecordKind) -> bool:
 # --- values -------------------------------------------------------------------------------------------------------
 
 
-def _rows(instance: Instance, table: str, condition: str, paths: Sequence[str], sample: int) -> list[Row]:
-    """The newest records, up to ``sample``, in as few requests as it takes. Rows hidden from us do not come."""
+def _rows(
+    instance: Instance, table: str, condition: str, paths: Sequence[str], *, sample: int, total: int
+) -> list[Row]:
+    """The newest records, up to ``sample``, in as few requests as it takes; fewer rows at once where it takes too long.
+
+    Rows hidden from us do not come, so a short page is not the last.
+    """
     groups = condition.split("^NQ") if condition else [""]
     query = "^NQ".join(
         f"{group}^ORDERBYDESCsys_created_on" if group else "ORDERBYDESCsys_created_on" for group in groups
     )
     rows: list[Row] = []
-    for offset in range(0, sample, ROWS_PER_REQUEST):
-        limit = min(ROWS_PER_REQUEST, sample - offset)
-        response = instance.reader.read(
-            f"/api/now/table/{table}",
-            what=f"a sample of {table}",
-            params={**parameters(query, paths, limit), "sysparm_offset": str(offset)},
-            check=instance.check,
-        )
-        page = msgspec.json.decode(response.content, type=Answer).result
-        rows += [texts(row) for row in page]
-        if len(page) < limit:
-            break
+    offset, at_once = 0, ROWS_PER_REQUEST
+    while offset < min(sample, total):
+        limit = min(at_once, sample - offset)
+        try:
+            response = instance.reader.read_page(
+                f"/api/now/table/{table}",
+                what=f"a sample of {table}",
+                params={**parameters(query, paths, limit), "sysparm_offset": str(offset)},
+                check=instance.check,
+            )
+        except TooHeavy:
+            if limit <= FEWEST_ROWS:
+                raise
+            at_once = max(limit // 2, FEWEST_ROWS)
+            continue
+        rows += [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+        offset += limit
     return rows

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from connectors.discovery import Discovers, SourceProposal, propose
 from connectors.sandbox.testing import RunningSandbox
 from connectors.servicenow.connector import ServiceNowConnector
 from improvement.records import RecordKind
 
-from .conftest import Connect, a_ticket, a_world, pulled
+from .conftest import HOUR, START, Connect, a_ticket, a_world, pulled
 
 Serve = Callable[..., RunningSandbox]
 
@@ -91,3 +93,20 @@ def test_a_filter_with_an_unknown_field_is_not_asked(sandbox: RunningSandbox, co
     connector._instance.session.hooks["response"].append(lambda answer, **_: asked.append(answer.request.url))
     connector.discover(sample=10)
     assert not [url for url in asked if "u_gone" in url]
+
+
+def test_a_sample_that_takes_too_long_is_asked_for_in_smaller_parts(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 301))))
+    running.set_faults("servicenow", {"kind": "error_in_200", "path": "incident", "min_limit": 200, "times": None})
+    incident = proposals(connect(running, max_attempts=1), sample=300)["incident"]
+    assert (incident.rows, incident.total) == (300, 300)
+
+
+def test_a_page_whose_rows_are_hidden_is_not_taken_for_the_last(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.discovery.ROWS_PER_REQUEST", 10)
+    opened = [a_ticket(uid, priority=1 if uid > 20 else 3, opened=START + uid * HOUR) for uid in range(1, 41)]
+    running = serve(a_world(*opened), hidden_rows={"regelkreis": {"incident": "priority=1"}})
+    incident = proposals(connect(running), sample=40)["incident"]
+    assert (incident.rows, incident.total) == (20, 40)
