@@ -93,28 +93,24 @@ def interval_text(family: Family, low: float, high: float, unit: str) -> str:
 def beside(family: Family, shares: Mapping[str, float | None], tau_weeks: int) -> list[tuple[str, str]]:
     """What has to be told beside an effect in points or hours, in English and German: who answered, what stayed open."""
     before, after = shares["reference"], shares["after"]
-    is_known = before is not None and after is not None
     if family == "score":
-        if not is_known:
+        if before is None or after is None:
             return [("the response rate is not known", "die Rücklaufquote ist nicht bekannt")]
         return [
             (
-                f"{before:.0%} of those asked answered in the reference, {after:.0%} after",
-                f"{before:.0%} der Befragten antworteten in der Referenz, {after:.0%} danach",
+                f"{before * 100:.0f} % of those asked answered in the reference, {after * 100:.0f} % after",
+                f"{before * 100:.0f} % der Befragten antworteten in der Referenz, {after * 100:.0f} % danach",
             )
         ]
     if family != "time" or not tau_weeks:
         return []
     english = f"times count up to {tau_weeks} week{'s' if tau_weeks > 1 else ''} (τ)"
     german = f"Zeiten zählen bis {tau_weeks} Woche{'n' if tau_weeks > 1 else ''} (τ)"
-    if not is_known:
-        return [(english, german)]
-    return [
-        (
-            f"{english}; {before:.1%} of the tickets were still open then in the reference, {after:.1%} after",
-            f"{german}; {before:.1%} der Tickets waren dann noch offen in der Referenz, {after:.1%} danach",
-        )
-    ]
+    if before is not None and after is not None:
+        open_before, open_after = f"{before * 100:.1f} %", f"{after * 100:.1f} %"
+        english += f"; {open_before} of the tickets were still open then in the reference, {open_after} after"
+        german += in_german(f"; {open_before} waren dann noch offen in der Referenz, {open_after} danach")
+    return [(english, german)]
 
 
 def naive_text(family: Family | None, before: float | None, after: float | None, unit: str) -> str:
