@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from connectors.tokens import SEEN
 from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Place
 
 MAX_SAID = 400
+_SECONDS = re.compile(r"\d+(\.\d+)?")
 SHORTEST_SECRET = 4  # a shorter one would blacken half of every message
 
 
@@ -104,14 +106,12 @@ def retry_after_s(response: Response, now: datetime) -> float | None:
     value = response.headers.get("Retry-After", "").strip()
     if not value:
         return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    if _SECONDS.fullmatch(value):
+        return float(value)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
-        return None
+        return None  # neither of both: as if it were not there
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.platforms import BUILT_IN, is_known, platforms
 from connectors.sealing import keys_in
+from improvement.errors import Place, SettingsError
 
+T = TypeVar("T")
 Auth = Literal["basic", "bearer", "oauth"]
 Grant = Literal["client_credentials", "password", "refresh_token"]
 FallbackMode = Literal["custom", "problem", "task_min"]
@@ -182,10 +184,29 @@ class ConnectionConfig(BaseModel):
     @property
     def token_url(self) -> str:
         """Where OAuth tokens come from."""
-        assert self.oauth is not None
-        if self.oauth.token_url is not None:
-            return self.oauth.token_url
-        return ATLASSIAN_TOKEN_URL if self.platform == "jira" else self.url + self.oauth.token_path
+        oauth = self.oauth_settings
+        if oauth.token_url is not None:
+            return oauth.token_url
+        return ATLASSIAN_TOKEN_URL if self.platform == "jira" else self.url + oauth.token_path
+
+    @property
+    def oauth_settings(self) -> OAuthConfig:
+        """What OAuth needs; :class:`SettingsError` for a connection that does not use it."""
+        return self._given(self.oauth, "table [oauth]")
+
+    @property
+    def bearer_token(self) -> str:
+        """The token of bearer authentication; :class:`SettingsError` for a connection without one."""
+        return self._given(self.token, "token").get_secret_value()
+
+    def _given(self, value: T | None, name: str) -> T:
+        if value is None:
+            raise SettingsError(
+                f"The connection has no {name}.",
+                where=Place(connection=self.name),
+                mend="Add it to the connection, or use another way to authenticate.",
+            )
+        return value
 
     def keeping_tokens(self, file: Path, keys: tuple[SecretStr, ...]) -> Self:
         """The same connection, with a place and keys for tokens that rotate, where it names none of its own."""

@@ -68,11 +68,9 @@ def auth_of(config: ConnectionConfig) -> AuthBase:
     """The authentication of a connection as requests wants it."""
     kind = config.auth_kind
     if kind == "oauth":
-        assert config.oauth is not None
         return OAuthToken(config)
     if kind == "bearer":
-        assert config.token is not None
-        return BearerAuth(config.token.get_secret_value())
+        return BearerAuth(config.bearer_token)
     return HTTPBasicAuth((config.user or "").encode(), (config.secret or "").encode())
 
 

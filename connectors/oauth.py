@@ -32,13 +32,13 @@ class OAuthToken(AuthBase):
     """
 
     def __init__(self, config: ConnectionConfig) -> None:
-        assert config.oauth is not None
         self._config = config
-        self._oauth = config.oauth
-        granted = config.oauth.refresh_token.get_secret_value() if config.oauth.refresh_token is not None else None
+        self._oauth = config.oauth_settings
+        refresh = self._oauth.refresh_token
+        granted = refresh.get_secret_value() if refresh is not None else None
         self._token = Token(refresh=granted, seed=hashlib.sha256((granted or "").encode()).hexdigest())
-        kept = config.oauth.token_file
-        self._file = TokenFile(kept, Seal(config.oauth.token_keys)) if kept is not None else None
+        kept = self._oauth.token_file
+        self._file = TokenFile(kept, Seal(self._oauth.token_keys)) if kept is not None else None
         self._lock = Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:

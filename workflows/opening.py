@@ -34,7 +34,8 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
     rule, first = proposal.rule, findings[0]
     metric = metric_named(rule.metric)
     memory = memory_of(first)
-    assert memory is not None  # a firing finding has seen values
+    if memory is None:
+        raise GuardRefused(f"No action is opened for {first.scope_key}", ["its finding has not seen a value yet"])
     scope = proposal.scope.as_dict()
     action = _new_action(
         origin=Origin.RULE,

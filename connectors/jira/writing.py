@@ -74,8 +74,7 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
             **{name: value for name, value in form.fields.items() if value is not None},
             **labels,
         }
-        created = _as_far_as_taken(sender.create, fields, form, project)
-        assert created is not None  # project, type and summary are always sent
+        created = _created(sender, fields, form, project)
         id, key = created["id"], created["key"]
     else:
         id, key = found.id, found.key
@@ -91,6 +90,18 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
     except RegelkreisError as error:
         form.unwritten["url"] = f"will follow with the next update: {error}"
     return _receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
+
+
+def _created(sender: Sender, fields: dict[str, Any], form: Shaped, project: Project) -> dict[str, Any]:
+    """Create an issue as far as Jira takes its fields."""
+    created = _as_far_as_taken(sender.create, fields, form, project)
+    if created is None:
+        raise WriteRefused(
+            f"Project {project.key} took none of the fields of a new issue.",
+            where=Place(field="improvement_project"),
+            mend="Put Summary and Labels on the create screen of the project.",
+        )
+    return created
 
 
 def _as_far_as_taken(
@@ -277,15 +288,19 @@ def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     if find_subtask(connector, read_action(connector, ref.id), label) is not None:
         return _receipt(sender, ref, was_found=True)
     form = Shaped()
-    created = _as_far_as_taken(sender.create, task_fields(project, connector.site, outbound, ref.id), form, project)
-    assert created is not None
+    created = _created(sender, task_fields(project, connector.site, outbound, ref.id), form, project)
     written = {"key": created["key"]}
     return _receipt(sender, ref, was_found=False, unwritten=form.unwritten, written=written)
 
 
 def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str) -> dict[str, Any]:
     """The sub-task of one TASK write: title, assignee, due date, and the label it is found by."""
-    assert project.subtask is not None
+    if project.subtask is None:
+        raise WriteRefused(
+            f"Project {project.key} has no sub-tasks.",
+            where=Place(field="improvement_project"),
+            mend="Add a sub-task type to its issue type scheme.",
+        )
     form = shaped(outbound, project, site)
     return {
         "project": {"id": project.id},

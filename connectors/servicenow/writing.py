@@ -166,7 +166,12 @@ class Writer:
 
     def _nothing_sent(self, intent: Intent, ref: RecordRef | None, outbound: Outbound) -> Receipt:
         target = intent.found or ref
-        assert target is not None  # only CREATE comes without a reference, and it always has a request
+        if target is None:
+            raise WriteRefused(
+                f"{outbound.key} belongs to a record that does not exist yet.",
+                where=Place(connection=self.instance.config.name),
+                mend="Create the record first.",
+            )
         digest = intent.request.sha256 if intent.request is not None else ""
         return Receipt(ref=target, status=0, was_found=True, request_sha256=digest, unwritten=intent.unwritten)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from improvement.check.estimate import Data, Estimate, estimate, slope, trend
 from improvement.check.fit import FitFailed, link
@@ -186,7 +187,7 @@ def mix(data: Data, strata: Series, sign: int) -> GuardResult:
         return not_computed(6, "counts have no mix", "Anzahlen haben keine Zusammensetzung")
     if strata.stratum is None:
         return not_computed(6, "no strata", "keine Schichten")
-    offset = _mix_offset(data, strata)
+    offset = _mix_offset(data, strata, strata.stratum)
     if offset is None:
         return not_computed(6, "only one stratum", "nur eine Schicht")
     try:
@@ -204,14 +205,13 @@ def mix(data: Data, strata: Series, sign: int) -> GuardResult:
     )
 
 
-def _mix_offset(data: Data, strata: Series) -> Floats | None:
+def _mix_offset(data: Data, strata: Series, stratum: NDArray[np.object_]) -> Floats | None:
     """What each week's mix lets expect, on the link scale; None for a single stratum.
 
     The rate of a stratum in R is drawn to the whole's by one unit of volume: one that R did not have gets the whole's.
     """
-    assert strata.stratum is not None  # checked by the caller
     weeks = data.cells.week
-    names, kind = np.unique(strata.stratum.astype(str), return_inverse=True)
+    names, kind = np.unique(stratum.astype(str), return_inverse=True)
     if len(names) < 2:
         return None
     in_reference = np.isin(strata.week, weeks[~data.is_after])

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.config import ConnectionConfig
+from improvement.errors import SettingsError
 
 
 def a_connection(**parts: Any) -> ConnectionConfig:
@@ -65,3 +66,10 @@ def test_tokens_come_from_the_platforms_own_endpoint_unless_another_is_given() -
     assert (
         a_connection(oauth={**oauth, "token_url": "https://sso.example.com/t"}).token_url == "https://sso.example.com/t"
     )
+
+
+def test_credentials_of_another_kind_are_missed_with_a_word() -> None:
+    with pytest.raises(SettingsError, match=r"connection acme: The connection has no table \[oauth\]"):
+        _ = a_connection(token="t").token_url
+    with pytest.raises(SettingsError, match="has no token"):
+        _ = a_connection(user="u", password="p").bearer_token

@@ -73,8 +73,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
 def _weeks_of(look: Look, plan: CheckPlan) -> tuple[int, int]:
     """The first and the last week of *after* that a look reads; sustaining ones read the latest thirteen."""
     if look.result is not None:
-        window = look.result["windows"]["after"]
-        return weeks.parse_label(window["first_week"]), weeks.parse_label(window["last_week"])
+        return _span(look.result["windows"]["after"])
     if look.kind == LookKind.SUSTAIN:
         last = planning.sustain_from(look.action, planning.standardised_at(look.action)) + look.week_no - 1
         return last - SUSTAIN_WEEKS + 1, last
@@ -83,18 +82,13 @@ def _weeks_of(look: Look, plan: CheckPlan) -> tuple[int, int]:
 
 def _windows_of(result: Mapping[str, Any]) -> Windows:
     """The windows that a look was read in, as its result states them."""
+    told = result["windows"]
+    confirmation = _span(told["confirmation"]) if told["confirmation"] is not None else None
+    return Windows(_span(told["reference"]), _span(told["trigger"]), confirmation, _span(told["after"])[0])
 
-    def span(name: str) -> tuple[int, int] | None:
-        found = result["windows"][name]
-        return (
-            None if found is None else (weeks.parse_label(found["first_week"]), weeks.parse_label(found["last_week"]))
-        )
 
-    reference, trigger, after = span("reference"), span("trigger"), span("after")
-    assert reference is not None  # a look is only read in windows that hold weeks
-    assert trigger is not None
-    assert after is not None
-    return Windows(reference, trigger, span("confirmation"), after[0])
+def _span(window: Mapping[str, Any]) -> tuple[int, int]:
+    return weeks.parse_label(window["first_week"]), weeks.parse_label(window["last_week"])
 
 
 def _beside(

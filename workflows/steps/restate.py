@@ -187,8 +187,8 @@ def _causes(look: Look, counted: Touched, changed: Touched, marks: list[MarkedCh
     first = weeks.day_of(weeks.monday(int(look.action.trigger["from_week"]) - LONG_WEEKS))
     found: Counter[str] = Counter()
     due = weeks.day_of(look.due_at.date())
-    if any(first <= day < due for day in (*counted, *changed)):  # only then the whole result is fetched
-        assert look.result is not None  # the looks that were asked for are computed
+    is_near = any(first <= day < due for day in (*counted, *changed))  # only then the whole result is fetched
+    if is_near and look.result is not None:
         after = look.result["windows"]["after"]
         live, last = (weeks.day_of(date.fromisoformat(after[name])) for name in ("first_day", "last_day"))
         for begin, days in ((first, counted), (live, changed)):
