@@ -67,7 +67,7 @@ def test_two_fields_that_both_fit_are_told_with_their_ids() -> None:
         MappingError, match=r"2 fields are called “Region”: customfield_4 \(string\), customfield_5"
     ) as e:
         SITE.value_field("Region", source="incident", used_for="country")
-    assert e.value.mend == "Give the id instead of the name."
+    assert e.value.mend == "Give the id instead of the name, or the type too: “Region (string)”."
     assert str(e.value.where) == "connection acme, mapping.incident.fields.country"
 
 
