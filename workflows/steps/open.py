@@ -11,8 +11,8 @@ from django.db import transaction
 from improvement import weeks
 from improvement.errors import GuardRefused
 from improvement.metrics import metric_named
-from improvement.vocabulary import ENDED_STATES
 from improvement.rules import Candidate, Limits, Rule, Scope, choose
+from improvement.vocabulary import ENDED_STATES
 from workflows import access, ledger, opening
 from workflows.models import Action, Evaluation, Finding, Transition
 from workflows.steps.evaluate import last_week
