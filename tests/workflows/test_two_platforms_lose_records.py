@@ -1,0 +1,86 @@
+"""Two platforms at once, over HTTP: what goes on one while the other is loaded is found, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.base import Connector
+from connectors.config import ConnectionConfig
+from connectors.registry import connector
+from connectors.sandbox.generator import generate
+from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from connectors.sandbox.world import World
+from improvement.records import RecordKind
+from workflows import cycle
+from workflows.models import Connection, PullReport
+from workflows.warehouse import Warehouse
+
+pytestmark = pytest.mark.django_db
+PLATFORMS = {"acme": ("servicenow", "servicenow"), "desk": ("jira", "jira_cloud")}
+
+
+def a_part_of(platform: str) -> World:
+    world = generate(platform, size="small")  # type: ignore[arg-type]
+    world.tickets, world.contacts = world.tickets[::10], []
+    return world
+
+
+@pytest.fixture
+def sandbox() -> Iterator[RunningSandbox]:
+    worlds = {platform: a_part_of(platform) for platform in ("servicenow", "jira")}
+    with running_sandbox(platforms=("servicenow", "jira_cloud"), worlds=worlds) as running:
+        yield running
+
+
+@pytest.fixture
+def connectors(home: Path, sandbox: RunningSandbox) -> Iterator[list[Connector]]:
+    opened = []
+    for name, (platform, flavour) in PLATFORMS.items():
+        Connection.objects.create(name=name, platform=platform)
+        user = "regelkreis@example.com" if flavour == "jira_cloud" else "regelkreis"
+        raw = {"name": name, "platform": platform, "url": sandbox.urls[flavour], "user": user, "password": "sandbox"}  # type: ignore[index]
+        opened.append(connector(ConnectionConfig.model_validate(raw)))
+    yield opened
+    for one in opened:
+        one.close()
+
+
+def test_weekly_cycles_find_what_went_and_ask_little_when_nothing_did(
+    home: Path, sandbox: RunningSandbox, connectors: list[Connector]
+) -> None:
+    now = sandbox.clock()
+    first = cycle.run_with(connectors, as_of=now)
+    assert (first.errors, first.notes, first.deleted) == ([], [], 0)
+    sandbox.happen("servicenow", "delete", table="incident", count=4)
+    sandbox.happen("servicenow", "archive", table="incident", count=3)
+    sandbox.happen("servicenow", "sla_repair", count=5, fewer=True, audited=False)
+    sandbox.happen("jira_cloud", "delete", count=6)
+    sandbox.happen("jira_cloud", "rebuild_slas", count=10_000)
+    now += timedelta(weeks=1)
+    sandbox.set_clock(now)
+    second = cycle.run_with(connectors, as_of=now)
+    assert (second.errors, second.notes) == ([], [])
+    reports = {(report.connection_id, report.kind): report for report in PullReport.objects.filter(as_of=now)}
+    assert reports["acme", "ticket"].deleted == 7
+    assert reports["acme", "sla"].deleted >= 5
+    assert reports["desk", "ticket"].deleted == 6
+    assert reports["desk", "sla"].deleted >= 6
+    assert reports["desk", "sla"].restated > 0  # recalculated without a trace
+    for (name, kind), report in reports.items():
+        if report.platform_count is not None:
+            assert report.platform_count == report.warehouse_count, (name, kind)
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        for one in connectors:
+            for kind in one.kinds():
+                keys = one.keys(kind)
+                assert keys is None or len(keys.ids) == warehouse.count(RecordKind(kind), one.name)
+    now += timedelta(weeks=1)
+    sandbox.set_clock(now)
+    before = [one.traffic()[0] for one in connectors]
+    third = cycle.run_with(connectors, as_of=now)
+    assert (third.errors, third.notes, third.deleted) == ([], [], 0)
+    assert all(one.traffic()[0] - was < 60 for one, was in zip(connectors, before, strict=True))
