@@ -308,12 +308,29 @@ def _sla(clause: Clause, field: Field, asker: Asker) -> Test:
         raise JqlError(f"Unable to find JQL function '{operand.name}()'.")
     holds = _SLA_FUNCTIONS[name]
     is_wanted = clause.operator == "="
+    if is_wanted and name == "everbreached":
+        return _ever_breached(field, site.now)
 
     def matches(issue: Issue) -> bool:
         cycles = slas.cycles_of(issue, field.id, site.now)
         return bool(cycles) and holds(issue, cycles, site.now) is is_wanted
 
     return matches
+
+
+def _ever_breached(field: Field, now: int) -> Test:
+    """The same as the function below, without the cycles of the many issues that never breached."""
+    agreement, target = slas.FIELD_AGREEMENT[field.id]
+
+    def breached(issue: Issue) -> bool:
+        clocks = issue.ticket.slas if issue.ticket is not None else ()
+        for clock in clocks:
+            is_ours = clock.breached and clock.agreement == agreement and clock.target == target
+            if is_ours and clock.start <= now and clock.breach_at <= now:
+                return True
+        return False
+
+    return breached
 
 
 def _is_paused(issue: Issue) -> bool:

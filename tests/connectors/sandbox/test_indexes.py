@@ -48,6 +48,17 @@ def test_clocks_and_answers_found_by_index_are_all_there_are(site: Site, query: 
     assert total
 
 
+def test_clocks_ever_breached_and_never_breached_are_all_clocks(site: Site) -> None:
+    asker = Asker(site, CALLER, CALLER.zone)
+    for name in ("Time to resolution", "Time to first response", "OLA time to resolution"):
+        ever, never, any_clock = (
+            searching.find(jql.parse(f'"{name}" {condition}'), asker)
+            for condition in ("= everBreached()", "!= everBreached()", "is not EMPTY")
+        )
+        assert ever
+        assert sorted(issue.id for issue in (*ever, *never)) == sorted(issue.id for issue in any_clock)
+
+
 def test_counts_by_index_are_those_of_looking_at_everything(site: Site) -> None:
     asker = Asker(site, CALLER, CALLER.zone)
     tomorrow = datetime.fromtimestamp(site.now + 24 * HOUR_S, UTC).strftime("%Y-%m-%d %H:%M")
