@@ -234,7 +234,7 @@ def few_controls(count: int) -> GuardResult:
             7,
             True,
             f"only {count} control{'s' if count > 1 else ''}: the check finds less, and guard 5 was not computed",
-            f"nur {count} Vergleichsgruppe{'n' if count > 1 else ''}: der Check findet weniger, Wächter 5 entfiel",
+            f"nur {count} Vergleichsgruppe{'n' if count > 1 else ''}: die Prüfung findet weniger, Wächter 5 entfiel",
             controls=count,
         )
     return _result(7, True, f"{count} controls", f"{count} Vergleichsgruppen", controls=count)

@@ -11,9 +11,12 @@ import pytest
 from babel.messages.pofile import read_po
 
 import workflows.web
+from improvement.check.words import REASONS
+from improvement.review_words import KINDS, WORDS
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import Stage, draw, miss, restate
 from workflows.models import ReviewRecord
+from workflows.notes import NOTES
 
 WEB = Path(workflows.web.__file__).parent
 CATALOGUE = WEB / "locale" / "de" / "LC_MESSAGES"
@@ -58,6 +61,18 @@ def test_every_text_of_templates_and_rooms_is_in_the_catalogue() -> None:
             asked.add("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', texts)))
     assert len(asked) > 300
     assert asked - known == set()
+
+
+RETIRED = re.compile(r"Urteil|Livegang|Nachhaltigkeitsprüfung|Überprüfung|\b[Dd]er Check\b|Kontrollgruppe")
+
+
+def test_one_thing_has_one_german_name() -> None:
+    """Verdict: Befund. Look: Blick. Review and check: Prüfung. Go-live: Go-live. Control: Vergleichsgruppe."""
+    with (CATALOGUE / "django.po").open("rb") as file:
+        told = [message.string for message in read_po(file) if isinstance(message.string, str)]
+    told += [said.de for said in (*NOTES.values(), *KINDS.values(), *WORDS.values())]
+    told += [german for _english, german in REASONS.values()]
+    assert [text for text in told if RETIRED.search(text)] == []
 
 
 class Visible(HTMLParser):
