@@ -63,8 +63,13 @@ class Departed:
     counted: int | None = None
     unreadable: int = 0  # records that are there, and are not here because they could not be read
     by: dict[str, int] = field(default_factory=dict)  # how it was found → how many
-    ids_sha256: str = ""
+    ids: list[str] = field(default_factory=list)  # of those that the platform was asked for
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def ids_sha256(self) -> str:
+        """SHA-256 of the sorted ids, a line each."""
+        return hashlib.sha256("\n".join(sorted(self.ids)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Departures:
     schedule: Schedule = Schedule()
     is_counted: bool = False
     is_forced: bool = False
+    is_log_told: bool = field(default=False, init=False)
 
     def look(
         self,
@@ -153,7 +159,9 @@ class Departures:
         if log is None:
             return
         if log.problem:
-            departed.notes.append(f"The log of deletions tells nothing: {log.problem}. {log.mend}")
+            if not self.is_log_told:  # once a pull, not once a kind
+                departed.notes.append(f"The log of deletions tells nothing: {log.problem}. {log.mend}")
+            self.is_log_told = True
             return
         named = self.warehouse.tombstones.live(kind, self.connector.name, log.ids)
         self._bury_confirmed(kind, named[:MOST_ASKED], departed, "by the log")
@@ -225,7 +233,7 @@ class Departures:
         gone = self.connector.gone(kind, named)
         count = self.warehouse.tombstones.bury(kind, self.connector.name, gone, seen_at=self.as_of)
         self._add(departed, found, count)
-        departed.ids_sha256 = hashlib.sha256("\n".join([departed.ids_sha256, *sorted(gone)]).encode()).hexdigest()
+        departed.ids += gone
         if len(gone) < len(named):
             departed.notes.append(
                 f"{len(named) - len(gone):,} records are gone {found}, but there when asked for (restored, hidden from "
