@@ -14,9 +14,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest
@@ -80,6 +80,18 @@ class Trigger(BaseModel):
     endangers: list[str] = Field(default=[], description="Of a supplier's action: the scopes that suffer from it.")
 
 
+def approvers(document: Mapping[str, Any]) -> list[str]:
+    """Who approved the plan of a review, in records of every version."""
+    return _listed(document["approved_by"])
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    """Version 0.1.0 named one approver as a text."""
+    if isinstance(value, str):
+        return [value] if value else []
+    return value
+
+
 class EnginePart(Part):
     """What the engine found, as it was frozen and hashed."""
 
@@ -99,7 +111,9 @@ class EnginePart(Part):
     plan_version: int = Field(ge=0)
     plan_frozen_at: Instant
     owner: str = Field(description="Pseudonymous id of the owner.")
-    approved_by: list[str] = Field(description="Pseudonymous ids of those who approved the plan.")
+    approved_by: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        description="Pseudonymous ids of those who approved the plan."
+    )
     rolls_up_to: str = Field(default="", description="Of a supplier's action: the customer-facing one it serves.")
     approval_source: str = Field(description="regelkreis, or connection and native approval.")
     implemented_on: Day

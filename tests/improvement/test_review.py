@@ -17,6 +17,7 @@ from improvement.review import (
     SCHEMA_FILE,
     SCHEMA_VERSION,
     ReviewError,
+    approvers,
     export_schema,
     fold,
     is_intact,
@@ -110,6 +111,13 @@ def test_a_fresh_record_waits_for_its_decision() -> None:
     document = folded(an_engine_part())
     assert (document["verdict"], document["decision"], document["held_at"]) == ("improved", None, "")
     assert document["verdict_sha256"] == digest(an_engine_part())
+
+
+def test_a_record_of_the_first_version_names_one_approver_as_text() -> None:
+    old = an_engine_part(approved_by="p-adam", trigger={"value": 0.24, "from_week": 2910, "to_week": 2914})
+    assert folded(old)["approved_by"] == "p-adam"  # as it was frozen
+    assert approvers(old) == approvers(an_engine_part()) == ["p-adam"]
+    assert approvers(an_engine_part(approved_by="")) == []
 
 
 def test_a_decision_is_shown_beside_the_verdict_and_holds_the_final_review() -> None:

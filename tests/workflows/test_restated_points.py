@@ -8,17 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from django.conf import settings
 
 from improvement import weeks
 from improvement.metrics import CATALOGUE
 from improvement.records import SCHEMAS, RecordKind
+from tests.improvement.metrics.build import a_clock, a_contact, a_survey, a_ticket, a_warehouse, at, load
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import START, MemoryPlatform
 from workflows import cycle, ledger
-from workflows.live_rules import live_rules
 from workflows.models import Connection, LedgerEntry, Point
-from workflows.steps import restate_points
+from workflows.steps import restate, restate_points
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -47,19 +46,17 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return asked
 
 
-def after_a_cycle(platform: MemoryPlatform, at: datetime) -> list[str]:
-    assert cycle.run_with([platform], as_of=at).errors == []
-    rules, _ = live_rules(as_of=at, errors=[])
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
-        return restate_points.restate_points(warehouse, rules, "snow", as_of=at)
+def after_a_cycle(platform: MemoryPlatform, moment: datetime) -> list[str]:
+    assert cycle.run_with([platform], as_of=moment).errors == []
+    return restate_points.restate_all(as_of=moment)
 
 
-def repaired(platform: MemoryPlatform, at: datetime, *, is_breached: bool = False) -> None:
+def repaired(platform: MemoryPlatform, moment: datetime, *, is_breached: bool = False) -> None:
     """The clocks of one week are rewritten, as an SLA repair does."""
     rows = platform._tables[RecordKind.SLA].to_pylist()
     for row in rows:
         if row["ticket_id"].startswith(f"Mail-{REPAIRED}-"):
-            row |= {"is_breached": is_breached, "updated_at": at, "end_at": row["end_at"]}
+            row |= {"is_breached": is_breached, "updated_at": moment, "end_at": row["end_at"]}
     platform._tables = {**platform._tables, RecordKind.SLA: pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.SLA])}
 
 
@@ -131,9 +128,39 @@ def test_a_cycle_left_out_overlooks_nothing(platform: MemoryPlatform, monday: da
     assert len(restated()) == 3
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
-def test_of_every_metric_it_is_known_what_moves_its_points(name: str) -> None:
-    assert restate_points.reads_for_points(CATALOGUE[name])
+def test_of_every_metric_it_is_known_what_moves_its_points(tmp_path: Path) -> None:
+    reads = {one for metric in CATALOGUE.values() for one in restate_points.reads_for_points(metric)}
+    opened: dict[str, Any] = {"opened_at": at("2026-03-02"), "state": "in_progress"}
+    with a_warehouse(tmp_path) as warehouse:
+        load(warehouse, a_ticket(**opened), a_clock(), a_survey(), a_contact(), seen_at=at("2026-03-06"))
+        since = at("2026-03-07")
+        quiet = restate_points.touched_weeks(warehouse, reads, "snow", since=since)
+        moved: dict[str, Any] = {"customer": "Globex"}
+        done: dict[str, Any] = {"resolved_at": at("2026-03-09"), "state": "resolved"}
+        load(warehouse, a_ticket(**opened | moved | done), a_contact(at=at("2026-03-10")), seen_at=at("2026-03-12"))
+        late = restate_points.touched_weeks(warehouse, reads, "snow", since=since)
+        slow = {one: days_of(restate.touched(warehouse, one, "snow", since=since)) for one in reads}
+    assert all(found == {} for found in quiet.values())
+    assert all("customer" in found for one, found in late.items() if one.table in ("slas", "surveys"))
+    assert {one: set().union(*found.values()) for one, found in late.items()} == slow
+
+
+def days_of(touched: restate.Touched) -> set[int]:
+    return {weeks.week_of_day(day) for day in touched}
+
+
+def test_what_a_rule_neither_groups_nor_filters_by_moves_nothing(
+    platform: MemoryPlatform, monday: datetime, counted: list[Any]
+) -> None:
+    after_a_cycle(platform, monday)
+    rows = platform._tables[RecordKind.TICKET].to_pylist()
+    for row in rows:
+        if row["id"].startswith(f"Mail-{REPAIRED}-"):
+            row |= {"assignment_group": "others", "updated_at": monday + timedelta(days=3)}
+    moved = pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.TICKET])
+    platform._tables = {**platform._tables, RecordKind.TICKET: moved}
+    assert after_a_cycle(platform, monday + timedelta(weeks=1)) == []
+    assert counted == []
 
 
 def test_the_first_week_is_a_monday() -> None:

@@ -4,14 +4,17 @@ A point is what people saw and findings fired on, so it stays. Only weeks that l
 only points that were published before: in a cycle without late data nothing is.
 """
 
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from improvement import weeks
@@ -19,15 +22,18 @@ from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries, rule_from_document
 from workflows import ledger
+from workflows.live_rules import live_rules
 from workflows.models import Connection, LedgerEntry, Point, RuleVersion
 from workflows.steps.evaluate import cell_query, last_week
-from workflows.steps.restate import ANSWERED, COUNTED, OPEN_AGAIN, Reads, Touched, reads_of, touched
+from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, LENT, OPEN_AGAIN, Reads, reads_of
 from workflows.warehouse import Warehouse
 
+NEW, GONE = "'new'", "'gone'"
+DAY_US = 86_400_000_000
 SAME = 1e-9  # relative: sums in another order differ in their last digits
 
 DONE = Reads("ticket", "tickets", "done_day", ("resolved_at", "closed_at"), "c.field IN ('resolved_at', 'closed_at')")
-REOPENED = Reads("ticket", "tickets", "resolved_day", (), f"c.field = 'state' AND {OPEN_AGAIN}")
+REOPENED = Reads("ticket", "tickets", "resolved_day", ("resolved_at",), f"c.field = 'state' AND {OPEN_AGAIN}")
 STOPPED = Reads(
     "sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'", "t.ticket_id = split_part(c.key, '/', 1)"
 )
@@ -41,12 +47,26 @@ SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
 }
 
 
+Late = dict[str, set[int]]  # what happened (new, gone, or the field that changed) → the weeks it touched
+
+
 @dataclass(frozen=True, slots=True)
 class Restated:
     """A published point and what the same window shows now (None: nothing any more)."""
 
     point: Point
     later: float | None
+
+
+def restate_all(*, as_of: datetime) -> list[str]:
+    """Restate the points of every connection, once, after the newest cycle: what it finds is for people to look at."""
+    rules, _ = live_rules(as_of=as_of, errors=[])
+    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+        names = list(Connection.objects.order_by("name").values_list("name", flat=True))
+        changed = [line for name in names for line in restate_points(warehouse, rules, name, as_of=as_of)]
+    if changed:
+        ledger.sign_checkpoint(as_of)
+    return changed
 
 
 def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> list[str]:
@@ -59,9 +79,11 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
     changed: list[str] = []
     with transaction.atomic():
         if since is not None:
-            days: dict[Reads, Touched] = {}
-            for query in plan_queries(rules):
-                changed += _restate_query(warehouse, query, connection, days, since=since, as_of=as_of)
+            queries = plan_queries(rules)
+            read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
+            touched = touched_weeks(warehouse, read, connection, since=since)
+            for query in queries:
+                changed += _restate_query(warehouse, query, connection, touched, since=since, as_of=as_of)
         if since is None or since < as_of:
             Connection.objects.filter(name=connection).update(points_restated_until=as_of)
     return changed
@@ -73,20 +95,76 @@ def reads_for_points(metric: Metric) -> tuple[Reads, ...]:
     return (found,) if found is not None else SHOWN_ONLY.get(metric.id) or SHOWN_ONLY[metric.date_basis]
 
 
+def touched_weeks(
+    warehouse: Warehouse, reads: Collection[Reads], connection: str, *, since: datetime
+) -> dict[Reads, Late]:
+    """The weeks whose cells may have changed since a moment, for everything that is read; one pass over each table."""
+    found: dict[Reads, Late] = {one: {} for one in reads}
+    for table in sorted({one.table for one in reads}):
+        of_table = [one for one in reads if one.table == table]
+        rows = warehouse.arrow(_late_days(of_table), {"connection": connection, "since": since.isoformat()})
+        for row in rows.to_pylist():
+            for number, one in enumerate(of_table):
+                if row[f"d{number}"] is not None:
+                    found[one].setdefault(row["what"], set()).add(weeks.week_of_day(row[f"d{number}"]))
+    return found
+
+
+def _late_days(of_table: list[Reads]) -> str:
+    """Days that late records count on, or did before they changed: a column for each of the readings of one table."""
+    first = of_table[0]
+    table, mine = first.table, "t.connection = $connection"
+
+    def columns(what: str, when: str) -> str:
+        parts = (f"CASE WHEN {when.format(loud=one.loud)} AND {one.only} THEN t.{one.day} END" for one in of_table)
+        return f"{what} AS what, " + ", ".join(f"{part} AS d{number}" for number, part in enumerate(parts))
+
+    parts = [
+        f"SELECT {columns(NEW, 'true')} FROM {table} t WHERE {mine} AND t.first_seen_at > $since::TIMESTAMPTZ",
+        f"SELECT {columns(GONE, 'true')} FROM {table} t WHERE {mine} AND t.vanished_at > $since::TIMESTAMPTZ",
+        f"SELECT {columns('c.field', '{loud}')} FROM late c JOIN {table} t ON {mine} AND {first.key} "
+        f"WHERE c.kind = '{first.kind}'",
+    ]
+    if table in BORROWING:
+        lent = ", ".join(map(repr, LENT))
+        parts.append(
+            f"SELECT {columns('c.field', 'true')} FROM late c JOIN {table} t ON {mine} AND t.ticket_id = c.key "
+            f"WHERE c.kind = 'ticket' AND c.field IN ({lent})"
+        )
+    was = (
+        f"CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) "
+        f"THEN epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US} END AS d{number}"
+        for number, one in enumerate(of_table)
+    )
+    parts.append(f"SELECT c.field, {', '.join(was)} FROM late c WHERE c.kind = '{first.kind}' AND c.old IS NOT NULL")
+    return (
+        "WITH late AS (SELECT * FROM change_log WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ) "
+        f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})"
+    )
+
+
+def _late_weeks(query: Query, touched: Mapping[Reads, Late]) -> set[int]:
+    """The touched weeks of a query; what it neither groups nor filters by moves nothing in it."""
+    silent = set(LENT) - {"kind", *query.by, *query.where}
+    return {
+        week
+        for reads in reads_for_points(metric_named(query.metric))
+        for what, found in touched[reads].items()
+        if what not in silent
+        for week in found
+    }
+
+
 def _restate_query(
     warehouse: Warehouse,
     query: Query,
     connection: str,
-    days: dict[Reads, Touched],
+    touched: Mapping[Reads, Late],
     *,
     since: datetime,
     as_of: datetime,
 ) -> list[str]:
-    metric = metric_named(query.metric)
-    for reads in reads_for_points(metric):
-        if reads not in days:
-            days[reads] = touched(warehouse, reads, connection, since=since)
-    late = {weeks.week_of_day(day) for reads in reads_for_points(metric) for day in days[reads]}
+    late = _late_weeks(query, touched)
     last = last_week(since)  # the youngest week of which a point was published before
     by_rule = [(rule, _published(rule, connection, late, last=last - rule.lag_weeks)) for rule in query.rules]
     asked = [point.week for _, points in by_rule for point in points]

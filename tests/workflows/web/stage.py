@@ -127,7 +127,7 @@ def an_action(
         rule_id="sla", rule_sha256="a" * 64, connection="snow", scope_key=key, scope=scope, state="firing", memory={},
         fired_week=TRIGGER[1], value=0.24, target_value=0.15, n=310, sql="SELECT 1",
     )  # fmt: skip
-    for week in range(LAST_WEEK - 20, LAST_WEEK + 1):
+    for week in range(TRIGGER[0], LAST_WEEK + 1):
         Point.objects.create(
             finding=finding, week=week, value=0.2, numerator=60, denominator=300, n=300, target_value=0.15,
             is_breaching=True,
@@ -214,7 +214,9 @@ def restate(action: Action) -> ReviewRecord:
         kind=final.kind,
         last_week=LAST_WEEK,
     )
-    return record_addendum(published, Reading(found, "e" * 64, LAST_WEEK), known_at=NOW, at=NOW)
+    return record_addendum(
+        published, Reading(found, "e" * 64, LAST_WEEK), causes={"sla is_breached": 9}, known_at=NOW, at=NOW
+    )
 
 
 def miss(look: Look) -> None:

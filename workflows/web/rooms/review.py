@@ -16,7 +16,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from improvement.review import ReviewKind
+from improvement.review import ReviewKind, approvers
 from workflows import reviewing
 from workflows.models import ReviewRecord
 from workflows.web.rooms.action import names_of, sentence, window_facts
@@ -72,7 +72,7 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
         "said": [(entry, names.get(entry.actor, entry.actor)) for entry in entries if entry.kind != "receipt"],
         "receipts": [entry for entry in entries if entry.kind == "receipt"],
         "owner": names.get(review.document.get("owner", ""), "–"),
-        "approvers": [names.get(uid, uid) for uid in review.document["approved_by"]],
+        "approvers": [names.get(uid, uid) for uid in approvers(review.document)],
         "second": names.get(str((published.get("override") or {}).get("second_by", "")), ""),
         "document": json.dumps(published, indent=2, ensure_ascii=False),
     }
