@@ -97,7 +97,8 @@ class ServiceNowConnector:
         mapped = [(plan.source.fields.get(name), fields) for plan in plans for name, fields in usual.items()]
         if not plans or any(found is None or found.fields != fields for found, fields in mapped):
             return None
-        span = f"has_breached=true^start_time>={stored(since)}^start_time<={stored(until)}"
+        first, last = stored(since), stored(until)  # what began since then was written since then: by the index
+        span = f"sys_updated_on>={first}^has_breached=true^start_time>={first}^start_time<={last}"
         return BreachCount(count=self._deletions.count(plans, span), of="rows")
 
     def traffic(self) -> tuple[int, int]:

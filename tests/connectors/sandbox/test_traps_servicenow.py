@@ -199,6 +199,28 @@ def test_records_vanish_with_or_without_a_trace(trapped: tuple[RunningSandbox, A
     assert api.count("sys_audit_delete", "tablename=incident") == (7 if is_audited else 0)
 
 
+def test_an_archived_record_leaves_no_trace_and_a_restored_one_leaves_its_deletion_in_the_log(
+    trapped: tuple[RunningSandbox, Any],
+) -> None:
+    sandbox, api = trapped
+    before, logged = api.count("incident", ""), api.count("sys_audit_delete", "")
+    sandbox.happen("servicenow", "archive", table="incident", count=3)
+    assert (api.count("incident", ""), api.count("sys_audit_delete", "")) == (before - 3, logged)
+    (gone,) = sandbox.happen("servicenow", "delete", table="incident", count=1)["sys_ids"]
+    assert sandbox.happen("servicenow", "restore", count=1)["sys_ids"] == [gone]
+    assert api.count("incident", f"sys_id={gone}") == 1
+    assert api.count("sys_audit_delete", f"documentkey={gone}") == 1
+
+
+def test_keys_in_their_own_order_are_every_record_once(trapped: tuple[RunningSandbox, Any]) -> None:
+    _, api = trapped
+    found: list[str] = []
+    while rows := api.list("incident", f"sys_id>{found[-1] if found else 0}^ORDERBYsys_id", limit="50"):
+        found += [row["sys_id"] for row in rows]
+    assert found == sorted(set(found))
+    assert len(found) == api.count("incident", "")
+
+
 def test_an_unknown_event_or_fault_is_refused_by_name(lax: RunningSandbox) -> None:
     with pytest.raises(ValueError, match="no event “earthquake”"):
         lax.happen("servicenow", "earthquake")
