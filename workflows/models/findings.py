@@ -74,7 +74,7 @@ class Finding(models.Model):
 class Point(models.Model):
     """A published value of one rule and scope for the window that ends with ``week``; it never changes.
 
-    Where later data change it, ``later_value`` is what the same window shows since ``later_at``; null: no value any more.
+    Where later data change it, ``later_value`` is what its window shows since ``later_at``; null: no value any more.
     """
 
     finding = models.ForeignKey(Finding, on_delete=models.CASCADE, related_name="points")
