@@ -11,9 +11,10 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from improvement.records import IMPORTED, RecordKind
-from workflows.warehouse.loading import iso_text, key_text, registered, transaction
+from workflows.warehouse.loading import iso_text, key_text, registered
 from workflows.warehouse.local_days import refresh_lent
 from workflows.warehouse.schema import TABLE_OF
+from workflows.warehouse.transactions import transaction
 
 IS_LIVE = "connection = $connection AND vanished_at IS NULL"
 IS_BURIED = "connection = $connection AND vanished_at IS NOT NULL"

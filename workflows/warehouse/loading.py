@@ -25,7 +25,8 @@ from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
 from workflows.warehouse.local_days import day_of, derive_all, lent_columns, refresh_lent
-from workflows.warehouse.schema import DAYS, LENDING, READ_BY_METRICS, TABLE_OF, derived
+from workflows.warehouse.schema import DAYS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
+from workflows.warehouse.transactions import transaction
 
 TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
 IS_CHANGED = "(s.was_hash <> s.row_hash OR s.was_gone)"
@@ -90,24 +91,14 @@ def use_zones(raw: Any, zones: Zones) -> None:
             raw.executemany("INSERT INTO zones VALUES (?, ?)", list(wanted.items()))
             raw.execute("SELECT timezone(zone, TIMESTAMPTZ '2024-01-01') FROM zones")
             if found:
-                derive_all(raw)
+                forget_mark(raw)
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         raise SettingsError(
             f"A time zone is unknown: {error}",
             mend="Use IANA names, for example Europe/Zurich, in zones and default_zone.",
         ) from error
-
-
-@contextmanager
-def transaction(raw: Any) -> Iterator[None]:
-    """All or nothing."""
-    raw.execute("BEGIN")
-    try:
-        yield
-    except BaseException:
-        raw.execute("ROLLBACK")
-        raise
-    raw.execute("COMMIT")
+    if found:
+        derive_all(raw)
 
 
 @contextmanager

@@ -10,7 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.records import SCHEMAS, RecordKind
-from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, derived
+from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, derived, set_mark
+from workflows.warehouse.transactions import transaction
+
+PIECE_ROWS = 245_760  # two of DuckDB's row groups
+ROOM = "1GB"
 
 
 def day_of(instant: str, zone: str) -> str:
@@ -19,18 +23,38 @@ def day_of(instant: str, zone: str) -> str:
 
 
 def derive_all(raw: Any) -> None:
-    """Compute every derived column again, the local days from the zones that hold now."""
-    for kind in RecordKind:
-        sets = ", ".join(f"{name} = {sql}" for name, sql in derived(kind).items())
-        if sets:
-            raw.execute(f"UPDATE {TABLE_OF[kind]} SET {sets}")
-        _recompute(raw, kind, "")
+    """Compute every derived column again, the local days from the zones that hold now.
+
+    Piece by piece, each a transaction, and with more memory than usual, because every row meets its ticket; then the
+    file is marked as current. Broken off, it begins again when the file is opened next.
+    """
+    usual = raw.sql("SELECT current_setting('memory_limit') AS n").to_arrow_table()["n"][0].as_py()
+    raw.execute(f"SET memory_limit = '{ROOM}'")
+    try:
+        _derive_pieces(raw)
+    finally:
+        raw.execute(f"SET memory_limit = '{usual}'")
+
+
+def _derive_pieces(raw: Any) -> None:
+    for kind, table in TABLE_OF.items():
+        end = raw.sql(f"SELECT coalesce(max(rowid), -1) + 1 AS n FROM {table}").to_arrow_table()["n"][0].as_py()
+        for first in range(0, end, PIECE_ROWS):
+            piece = f"rowid >= {first} AND rowid < {first + PIECE_ROWS}"
+            with transaction(raw):
+                sets = ", ".join(f"{name} = {sql}" for name, sql in derived(kind).items())
+                if sets:
+                    raw.execute(f"UPDATE {table} SET {sets} WHERE {piece}")
+            with transaction(raw):
+                _recompute(raw, kind, f"WHERE a.{piece.replace(' AND ', ' AND a.')}")
+    with transaction(raw):
+        set_mark(raw)
 
 
 def refresh_lent(raw: Any) -> None:
     """Lend again to the SLA rows and surveys whose ticket is in the table ``moved`` (connection, id)."""
     for kind in BORROWERS:
-        _recompute(raw, kind, "JOIN moved m ON m.connection = a.connection AND m.id = a.ticket_id")
+        _recompute(raw, kind, "WHERE (a.connection, a.ticket_id) IN (SELECT (connection, id) FROM moved)")
 
 
 def _recompute(raw: Any, kind: RecordKind, only: str) -> None:
@@ -41,8 +65,8 @@ def _recompute(raw: Any, kind: RecordKind, only: str) -> None:
     country = f"coalesce({own}, t.country)" if borrows else own
     zoned = (
         f"SELECT a.rowid AS was_row, coalesce(z.zone, d.zone) AS zone{lent_columns(kind)} "
-        f"FROM {table} a {only} {ticket} LEFT JOIN zones z ON z.country = {country} "
-        "CROSS JOIN (SELECT zone FROM zones WHERE country = '') d"
+        f"FROM {table} a {ticket} LEFT JOIN zones z ON z.country = {country} "
+        f"CROSS JOIN (SELECT zone FROM zones WHERE country = '') d {only}"
     )
     sets = [f"{day} = {day_of(instant, 'now.zone')}" for day, instant in DAYS[kind].items()]
     sets += [f"{name} = now.{name}" for name in LENT if borrows]

@@ -112,14 +112,15 @@ def columns_of(kind: RecordKind) -> dict[str, str]:
     return columns | dict.fromkeys(DAYS[kind], "BIGINT") | BOOKKEEPING
 
 
-def create(raw: Any) -> bool:
-    """Create what is missing; True where a file of another version got new columns, whose values are to be derived."""
+def is_current(raw: Any) -> bool:
+    """Whether everything is of this version: created, and its derived columns computed."""
     raw.execute("CREATE TABLE IF NOT EXISTS meta (fingerprint VARCHAR)")
-    mark = _fingerprint()
     found = raw.sql("SELECT fingerprint FROM meta").to_arrow_table()["fingerprint"].to_pylist()
-    if found == [mark]:
-        return False
-    raw.execute("BEGIN")
+    return bool(found == [_fingerprint()])
+
+
+def create(raw: Any) -> None:
+    """Create the tables, columns and views that are missing. Derived columns of what stands come after it."""
     for kind, table in TABLE_OF.items():
         columns = [f'"{name}" {sql_type}' for name, sql_type in columns_of(kind).items()]
         raw.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(columns)})")
@@ -132,10 +133,17 @@ def create(raw: Any) -> bool:
     raw.execute("CREATE TABLE IF NOT EXISTS zones (country VARCHAR, zone VARCHAR)")
     for name, sql in VIEWS.items():
         raw.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+
+
+def forget_mark(raw: Any) -> None:
+    """What stands is no longer derived as this version does: whoever opens the file next derives it."""
     raw.execute("DELETE FROM meta")
-    raw.execute("INSERT INTO meta VALUES (?)", [mark])
-    raw.execute("COMMIT")
-    return bool(found)
+
+
+def set_mark(raw: Any) -> None:
+    """Everything is of this version now."""
+    raw.execute("DELETE FROM meta")
+    raw.execute("INSERT INTO meta VALUES (?)", [_fingerprint()])
 
 
 def _fingerprint() -> str:

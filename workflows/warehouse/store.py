@@ -26,7 +26,8 @@ from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
-from workflows.warehouse.schema import TABLE_OF, create
+from workflows.warehouse.schema import TABLE_OF, create, is_current
+from workflows.warehouse.transactions import transaction
 
 MEMORY_LIMIT = "96MB"
 THREADS = 2
@@ -82,9 +83,10 @@ class Warehouse:
             backend = _connected(path, memory_limit)
             try:
                 warehouse = cls(backend, backend.con)
-                if create(backend.con):
-                    with loading.transaction(backend.con):
-                        derive_all(backend.con)
+                if not is_current(backend.con):
+                    with transaction(backend.con):
+                        create(backend.con)
+                    derive_all(backend.con)
                 yield warehouse
             finally:
                 backend.disconnect()

@@ -27,6 +27,7 @@ from tests.improvement.metrics.build import (
     load,
 )
 from workflows.warehouse import LoadReport, Warehouse, Zones
+from workflows.warehouse.schema import forget_mark
 
 
 def counts(report: LoadReport) -> tuple[int, int, int, int]:
@@ -197,6 +198,25 @@ def test_a_file_of_an_older_version_gets_what_it_lacks(tmp_path: Path) -> None:
             warehouse._raw.execute(statement)
     with a_warehouse(tmp_path) as warehouse:
         assert warehouse.arrow("SELECT open_s FROM live_tickets")["open_s"].to_pylist() == [3 * 86_400]
+
+
+def test_clocks_of_an_older_version_learn_what_their_ticket_lends(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket(customer="Acme"), a_clock()) as warehouse:
+        for statement in (
+            "DROP VIEW live_slas", "ALTER TABLE slas DROP COLUMN ticket_customer",
+            "ALTER TABLE slas DROP COLUMN is_ticket_gone", "UPDATE meta SET fingerprint = 'old'"
+        ):  # fmt: skip
+            warehouse._raw.execute(statement)
+    with a_warehouse(tmp_path) as warehouse:
+        assert warehouse.arrow("SELECT customer FROM live_slas")["customer"].to_pylist() == ["Acme"]
+
+
+def test_a_derivation_that_broke_off_begins_again(tmp_path: Path) -> None:
+    with a_warehouse(tmp_path, a_ticket(customer="Acme"), a_clock()) as warehouse:
+        warehouse._raw.execute("UPDATE slas SET ticket_customer = NULL")
+        forget_mark(warehouse._raw)  # as it stands in the file until every piece is derived
+    with a_warehouse(tmp_path) as warehouse:
+        assert warehouse.arrow("SELECT customer FROM live_slas")["customer"].to_pylist() == ["Acme"]
 
 
 def test_a_file_that_is_no_warehouse_says_so(tmp_path: Path) -> None:
