@@ -20,7 +20,7 @@ from workflows import charting, ledger
 from workflows.live_rules import live_rules
 from workflows.models import Connection
 from workflows.progress import Progress, progress
-from workflows.steps import check, deliver, evaluate, follow, pull
+from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
 from workflows.warehouse import Warehouse
 
@@ -148,8 +148,14 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
         summary = run_with(opened, as_of=as_of, is_shown=is_shown)
     with progress(is_shown) as told:
         told.doing("drawing charts")
-        charting.render_all(as_of=as_of)  # once, after the newest cycle: pages only show what was drawn
+        catch_up(as_of=as_of)
     return summary
+
+
+def catch_up(*, as_of: datetime) -> None:
+    """Once, after the newest cycle, for people to look at: values that later data changed, and the charts."""
+    restate_points.restate_all(as_of=as_of)
+    charting.render_all(as_of=as_of)
 
 
 def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False) -> CycleSummary:

@@ -13,7 +13,7 @@ from connectors.base import Connector
 from connectors.sandbox import users as sandbox_users
 from connectors.sandbox.scenario import SCOPES, truth_of
 from connectors.sandbox.testing import RunningSandbox
-from workflows import access, charting, commands, cycle, ledger, loop
+from workflows import access, commands, cycle, ledger, loop
 from workflows.demo.commands import CommandLine
 from workflows.demo.jira_desk import JiraDesk
 from workflows.demo.people import Deed, People
@@ -51,7 +51,7 @@ def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) 
                 _count(totals, summary, deeds)
                 errors += summary.errors
                 advance(_line(now, summary))
-    charting.render_all(as_of=week_after(FIRST_CYCLE, weeks))
+    cycle.catch_up(as_of=week_after(FIRST_CYCLE, weeks))
     verified = ledger.verify()
     return {
         "tickets": totals["tickets"],
