@@ -150,7 +150,10 @@ def _configure(show: Show, sandbox: Any) -> None:
 
 
 def _connection(name: str, platform: str, url: str, user: str) -> str:
-    return f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
+    return (
+        f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
+        "reconcile_days = 28  # every fourth of the demo's weekly cycles; a week is right where a cycle runs daily\n"
+    )
 
 
 REPLAY_MAPPING = """

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
 import pyarrow as pa
 from django.conf import settings
 
@@ -20,10 +21,12 @@ from workflows.warehouse import Warehouse, Zones
 T = TypeVar("T")
 
 PAGES_AHEAD = 2
+LOADS_AHEAD = 32  # they are small, and nobody should wait for whoever is noted down first
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 
 
-Load = tuple[Page, LoadedPage]  # pages that came together, and what loading them did
+KEPT = ("id", "updated_at")  # of a page that is loaded
+Load = tuple[Page, LoadedPage]  # pages that came together, with no more of their records than that, and what they did
 
 
 def zones() -> Zones:
@@ -44,7 +47,9 @@ class Loading:
         where = zones()
         warehouse.use_zones(where)  # here: two that load at once would both put them in place
         self._read = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
-        self._loaded = Ahead(self._load(warehouse.sibling(), connector.name, tuple(cursors), as_of, where), depth=1)
+        self._loaded = Ahead(
+            self._load(warehouse.sibling(), connector.name, tuple(cursors), as_of, where), depth=LOADS_AHEAD
+        )
 
     def loads(self, kind: RecordKind) -> Iterator[Load]:
         """What was loaded of one kind, or its error; to be asked for in the order of the connector's kinds."""
@@ -68,7 +73,8 @@ def load_all(
 ) -> Iterator[Load]:
     """Load pages, small ones together; what was read before a failure is still loaded."""
     for page in _gathered(pages):
-        yield page, load_page(warehouse, page, connection, seen_at=seen_at, zones=where)
+        loaded = load_page(warehouse, page, connection, seen_at=seen_at, zones=where)
+        yield msgspec.structs.replace(page, batch=page.batch.select(KEPT)), loaded
 
 
 def cursor_of(row: Connection, kind: RecordKind) -> Cursor | None:
