@@ -152,7 +152,9 @@ def _configure(show: Show, sandbox: Any) -> None:
 def _connection(name: str, platform: str, url: str, user: str) -> str:
     return (
         f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
-        "reconcile_days = 28  # every fourth of the demo's weekly cycles; a week is right where a cycle runs daily\n"
+        "# The demo's cycles are weekly and its year is short; where a cycle runs daily, leave both out.\n"
+        "reconcile_days = 28\n"
+        "list_days = 364\n"
     )
 
 
