@@ -228,7 +228,11 @@ def test_a_token_kept_in_the_open_by_an_earlier_version_is_used_and_sealed(tmp_p
 
 
 @responses.activate
-@pytest.mark.parametrize(("keys", "said"), [((), "There is no key"), (new_key(), "sealed with another key")])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [((), "There is no key"), (new_key(), "sealed with another key")],
+    ids=["no key", "another key"],  # a key of chance must not name a test
+)
 def test_without_the_right_key_the_error_says_which_to_give_and_no_token_is_used_up(
     tmp_path: Path, keys: Any, said: str
 ) -> None:
