@@ -43,10 +43,12 @@ now = datetime({NOW.year}, {NOW.month}, {NOW.day}, {NOW.hour}, tzinfo=UTC)
 """
 QUEUE = """
 from improvement.records import Outbound, OutboundFile, Verb
+from workflows import opening
 action = Action.objects.create(
     origin="person", connection="there", scope_key="service=Mail", scope={"service": "Mail"},
     metric="sla_breach_rate", title="Fewer breaches", state="proposed", opened_at=now, last_moved_at=now,
 )
+opening.log_opening(action, actor="admin", at=now)
 def queue(verb, name, **content):
     outbox.queue(action, Outbound(verb=verb, key=f"{action.code}/{name}", action_id=action.code, **content), at=now)
 fields = {"title": action.title, "description": "Too many.", "due": "2025-09-30", "url": "https://rk.example/ACT-1"}

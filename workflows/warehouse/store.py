@@ -241,6 +241,7 @@ def sql_of(metric: Metric) -> str:
     """A metric's SQL, grouped by customer, country and service, as it runs on an empty warehouse."""
     backend = ibis.duckdb.connect()
     try:
+        create(backend.con)
         query = CellQuery(metric.id, "CONNECTION", by=("customer", "country", "service"), tau_h=metric.tau_h)
         return str(
             ibis.to_sql(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox
-from connectors.tokens import Token
+from connectors.sealing import Seal, keys_in, new_key
+from connectors.tokens import TokenFile
 from improvement.errors import CredentialsRefused
 from improvement.records import Outbound, RecordKind, Verb
 
@@ -42,8 +42,10 @@ def test_a_kept_refresh_token_signs_in_without_a_password(
     sandbox: RunningSandbox, connect: Connect, tmp_path: Path
 ) -> None:
     file = tmp_path / "token"
-    connect(sandbox, oauth={**CLIENT, "grant": "password", "token_file": file}).describe()
-    kept = msgspec.json.decode(file.read_bytes(), type=Token)
+    key = new_key()
+    connect(sandbox, oauth={**CLIENT, "grant": "password", "token_file": file, "token_keys": key}).describe()
+    kept = TokenFile(file, Seal(keys_in(key))).read()
+    assert kept is not None
     assert kept.refresh
     connector = connect(sandbox, **an_oauth(grant="refresh_token", refresh_token=kept.refresh))
     assert connector.describe().user == "regelkreis"
