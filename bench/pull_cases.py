@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def _ours(
     from connectors.registry import connector
     from improvement.records import RecordKind
     from workflows.models import Connection
-    from workflows.steps.pull import pull
+    from workflows.steps.pull import Loading, pull
     from workflows.warehouse import Warehouse
 
     config = {"name": "bench", "platform": platform, "url": url, "user": login[0], "password": login[1]}
@@ -63,8 +64,11 @@ def _ours(
     opened.describe()
 
     def run() -> int:
-        with Warehouse.open(folder / "ours.duckdb") as warehouse:
-            result = pull(opened, warehouse, as_of=UNTIL)
+        with (
+            Warehouse.open(folder / "ours.duckdb") as warehouse,
+            closing(Loading(opened, warehouse, as_of=UNTIL)) as loading,  # as a cycle does it
+        ):
+            result = pull(opened, warehouse, as_of=UNTIL, loading=loading)
         assert not result.errors, result.errors
         tickets = result.of(RecordKind.TICKET)
         return tickets.read if tickets is not None else 0
