@@ -102,7 +102,7 @@ RESOLVED = Status("5", "Resolved", DONE)
 CLOSED = Status("6", "Closed", DONE)
 PENDING = Status("10001", "Pending", IN_PROGRESS)
 CANCELED = Status("10002", "Canceled", DONE)
-TODO = Status("10010", "To Do", TO_DO)
+BACKLOG = Status("10010", "To Do", TO_DO)
 ON_HOLD = Status("10011", "On Hold", IN_PROGRESS)
 IN_REVIEW = Status("10012", "In Review", IN_PROGRESS)
 DONE_STATUS = Status("10013", "Done", DONE)
@@ -115,7 +115,7 @@ STATUSES = (
     CLOSED,
     PENDING,
     CANCELED,
-    TODO,
+    BACKLOG,
     ON_HOLD,
     IN_REVIEW,
     DONE_STATUS,
@@ -141,7 +141,7 @@ OPS_WORKFLOW = (
 )
 
 CIP_WORKFLOW = (
-    Transition("111", "Back to backlog", TODO, ("3", "10011")),
+    Transition("111", "Back to backlog", BACKLOG, ("3", "10011")),
     Transition("121", "Start work", WORKING, ("10010", "10011", "10012", "10013", "10014")),
     Transition("131", "Put on hold", ON_HOLD, ("10010", "3", "10012")),
     Transition("141", "Ask for review", IN_REVIEW, ("3",)),
@@ -161,7 +161,7 @@ SUBTASK = IssueType("10003", "Sub-task", is_subtask=True)
 
 TYPE_OF_KIND: dict[str, IssueType] = {kind.kind: kind for kind in (INCIDENT, SERVICE_REQUEST, PROBLEM, CHANGE)}
 
-CIP = Project("10000", "CIP", "Continual improvement", "business", (TASK, SUBTASK), CIP_WORKFLOW, TODO, 0)
+CIP = Project("10000", "CIP", "Continual improvement", "business", (TASK, SUBTASK), CIP_WORKFLOW, BACKLOG, 0)
 OPS = Project(
     "10001",
     "OPS",
