@@ -27,11 +27,11 @@ from workflows.models import Connection, Look, LookKind, MarkedChange, ReviewRec
 from workflows.steps.looking import changes, read_look
 from workflows.steps.review import record_addendum
 from workflows.warehouse import Warehouse
+from workflows.warehouse.schema import BORROWERS, LENDING, TABLE_OF
 
 log = structlog.get_logger()
 PUBLISHED = (LookKind.FINAL, LookKind.SUSTAIN)
-LENT = ("kind", "customer", "country", "service", "supplier", "category", "assignment_group", "priority")
-BORROWING = ("slas", "surveys")  # tables whose rows belong to a ticket
+BORROWING = tuple(TABLE_OF[kind] for kind in BORROWERS)  # tables whose rows belong to a ticket
 OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
 CANCELLED = "'cancelled' IN (coalesce(c.old, ''), coalesce(c.new, ''))"
 
@@ -55,7 +55,7 @@ COUNTED = Reads(
     "tickets",
     "opened_day",
     ("opened_at",),
-    f"c.field IN ('opened_at', 'is_major', 'state', 'vanished_at', {', '.join(map(repr, LENT))}) "
+    f"c.field IN ('opened_at', 'is_major', 'state', 'vanished_at', {', '.join(map(repr, LENDING))}) "
     f"AND (c.field <> 'state' OR {CANCELLED})",
 )
 TIMED = Reads(
@@ -159,7 +159,7 @@ def touched(warehouse: Warehouse, reads: Reads, connection: str, *, since: datet
         f"WHERE c.kind = '{reads.kind}' AND c.field = '{instant}' AND c.old IS NOT NULL"
         for instant in reads.instants
     )
-    lent = ", ".join(map(repr, LENT))
+    lent = ", ".join(map(repr, LENDING))
     through_ticket = (
         f" UNION ALL SELECT c.field, t.{reads.day} FROM late c JOIN {reads.table} t "
         f"ON t.connection = $connection AND t.ticket_id = c.key WHERE c.kind = 'ticket' AND c.field IN ({lent})"

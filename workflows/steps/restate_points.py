@@ -25,8 +25,9 @@ from workflows import ledger
 from workflows.live_rules import live_rules
 from workflows.models import Connection, LedgerEntry, Point, RuleVersion
 from workflows.steps.evaluate import cell_query, last_week
-from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, LENT, OPEN_AGAIN, Reads, reads_of
+from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, OPEN_AGAIN, Reads, reads_of
 from workflows.warehouse import Warehouse
+from workflows.warehouse.schema import LENDING
 
 NEW, GONE = "'new'", "'gone'"
 DAY_US = 86_400_000_000
@@ -126,7 +127,7 @@ def _late_days(of_table: list[Reads]) -> str:
         f"WHERE c.kind = '{first.kind}'",
     ]
     if table in BORROWING:
-        lent = ", ".join(map(repr, LENT))
+        lent = ", ".join(map(repr, LENDING))
         parts.append(
             f"SELECT {columns('c.field', 'true')} FROM late c JOIN {table} t ON {mine} AND t.ticket_id = c.key "
             f"WHERE c.kind = 'ticket' AND c.field IN ({lent})"
@@ -145,7 +146,7 @@ def _late_days(of_table: list[Reads]) -> str:
 
 def _late_weeks(query: Query, touched: Mapping[Reads, Late]) -> set[int]:
     """The touched weeks of a query; what it neither groups nor filters by moves nothing in it."""
-    silent = set(LENT) - {"kind", *query.by, *query.where}
+    silent = set(LENDING) - {"kind", *query.by, *query.where}
     return {
         week
         for reads in reads_for_points(metric_named(query.metric))
