@@ -45,9 +45,11 @@ class CheckReport:
         }
 
 
-def check_paths(paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None) -> CheckReport:
-    """Check rule files and folders; never raises for what they hold."""
-    loaded = load(paths, catalogue=catalogue)
+def check_paths(
+    paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None, within: Path | None = None
+) -> CheckReport:
+    """Check rule files and folders; never raises for what they hold. ``within``: see :func:`load`."""
+    loaded = load(paths, catalogue=catalogue, within=within)
     warnings = [
         *_overlaps(loaded.rules),
         *_untested(loaded.rules, loaded.tests, bool(loaded.errors)),

@@ -1,11 +1,13 @@
 """Loading rule files: every error of every file at once, each with file, line, column and what to do.
 
 A folder may hold one ``Defaults`` document; it applies to its own rules and those of the folders below, the nearest
-winning. Files are read in the order of their names, so the same folder always gives the same pack.
+winning. Files are read in the order of their names, so the same folder always gives the same pack; and a file that is
+given alone still has the defaults of its folder.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[BaseModel]] = {"Rule": RuleDocument, "Defaults": DefaultsDocument, "RuleTest": RuleTestDocument}
 SUFFIXES = (".yaml", ".yml")
+_HOLDS_DEFAULTS = re.compile(r"""^kind:\s*["']?Defaults\b""", re.MULTILINE)
 DEFAULTED = ("metadata", "spec", "action", "check")
 
 
@@ -62,20 +65,30 @@ class Loaded:
     errors: list[RegelkreisError] = field(default_factory=list)
 
 
-def load_pack(paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None) -> RulePack:
+def load_pack(
+    paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None, within: Path | None = None
+) -> RulePack:
     """The rules, their tests and limits of files and folders; :class:`ManyErrors` with all that is wrong."""
-    loaded = load(paths, catalogue=catalogue)
+    loaded = load(paths, catalogue=catalogue, within=within)
     if loaded.errors:
         raise ManyErrors(loaded.errors)
     return RulePack(tuple(loaded.rules), tuple(loaded.tests), loaded.limits)
 
 
-def load(paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None) -> Loaded:
-    """As :func:`load_pack`, but never raising: what is right is loaded, what is wrong is listed."""
+def load(
+    paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None, within: Path | None = None
+) -> Loaded:
+    """As :func:`load_pack`, but never raising: what is right is loaded, what is wrong is listed.
+
+    A file or folder inside ``within`` has the defaults of the folders above it, up to that one.
+    """
     catalogue = catalogue if catalogue is not None else _catalogue()
     loaded = Loaded()
-    documents = _documents([Path(path) for path in paths], loaded)
-    defaults = _defaults(documents, loaded)
+    given = [Path(path) for path in paths]
+    files = _files(given, loaded)
+    loaded.files = len(files)
+    documents = _documents(files, loaded)
+    defaults = _defaults([*documents, *_defaults_above(given, documents, within, loaded)], loaded)
     if defaults:
         outermost = min(defaults, key=lambda folder: (len(folder.parts), str(folder)))
         loaded.limits = _limits(defaults[outermost].node)
@@ -115,17 +128,39 @@ class _Document:
     kind: str
 
 
-def _documents(paths: list[Path], loaded: Loaded) -> list[_Document]:
+def _documents(files: list[Path], loaded: Loaded) -> list[_Document]:
+    return [document for path in files for document in _read(path, _text(path, loaded), loaded)]
+
+
+def _read(path: Path, text: str, loaded: Loaded) -> list[_Document]:
     found = []
-    for path in _files(paths, loaded):
-        loaded.files += 1
-        text = _text(path, loaded)
-        nodes, errors = read_documents(text, str(path))
-        loaded.errors += errors
-        for node in nodes:
-            kind = _kind(node, path, loaded)
-            if kind is not None:
-                found.append(_Document(path, node, kind))
+    nodes, errors = read_documents(text, str(path))
+    loaded.errors += errors
+    for node in nodes:
+        kind = _kind(node, path, loaded)
+        if kind is not None:
+            found.append(_Document(path, node, kind))
+    return found
+
+
+def _defaults_above(
+    paths: list[Path], documents: list[_Document], within: Path | None, loaded: Loaded
+) -> list[_Document]:
+    """The defaults beside and above what was given, which hold for it as they do when the whole folder is read."""
+    known = {document.path.resolve() for document in documents}
+    folders: dict[Path, None] = {}
+    for path in (path.resolve() for path in paths):
+        above = path if path.is_dir() else path.parent
+        folders[above] = None
+        top = within.resolve() if within is not None and above.is_relative_to(within.resolve()) else above
+        folders.update(dict.fromkeys(folder for folder in above.parents if folder.is_relative_to(top)))
+    found = []
+    for folder in folders:
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if file.suffix in SUFFIXES and file.is_file() and file not in known and not file.name.startswith("."):
+                text = file.read_bytes().decode("utf-8", "replace")
+                if _HOLDS_DEFAULTS.search(text):
+                    found += [document for document in _read(file, text, loaded) if document.kind == "Defaults"]
     return found
 
 
@@ -203,7 +238,7 @@ def _defaults(documents: list[_Document], loaded: Loaded) -> dict[Path, _Documen
     for document in documents:
         if document.kind != "Defaults":
             continue
-        folder = document.path.parent
+        folder = document.path.resolve().parent
         problems = Problems([(document.node, str(document.path))])
         if folder in found:
             first = Problems([(found[folder].node, str(found[folder].path))]).place(())
@@ -226,7 +261,7 @@ def _given_limits(node: Node) -> dict[str, int]:
 def _load_rule(
     document: _Document, defaults: dict[Path, _Document], catalogue: Mapping[str, Metric], loaded: Loaded
 ) -> None:
-    chain = [defaults[folder] for folder in document.path.parents if folder in defaults]  # nearest first
+    chain = [defaults[folder] for folder in document.path.resolve().parents if folder in defaults]  # nearest first
     layers = [(document.node, str(document.path)), *((above.node, str(above.path)) for above in chain)]
     problems = Problems(layers)
     raw: dict[str, Any] = {}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_STORY = 520  # weeks
+COURSE_SHOWN = 6  # values before and at an expectation that was not met
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,32 @@ class RuleTest:
 
 
 @dataclass(frozen=True, slots=True)
+class CourseStep:
+    """What one week of a story came to in one scope."""
+
+    week: int
+    value: str
+    target: str
+    finding: str
+    reason: str  # why the value does not count; empty where it does
+
+    def as_dict(self) -> dict[str, str]:
+        """As JSON; the week as its ISO label."""
+        return {
+            "week": weeks.label(self.week),
+            "value": self.value,
+            "target": self.target,
+            "finding": self.finding,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """One expectation and what was found; ``differences`` maps what differs to (expected, found)."""
+    """One expectation and what was found; ``differences`` maps what differs to (expected, found).
+
+    ``course`` is how the scope came there: its last values, oldest first.
+    """
 
     rule_id: str
     test: str
@@ -70,6 +95,7 @@ class Outcome:
     found: Mapping[str, str]
     differences: Mapping[str, tuple[str, str]]
     place: Place
+    course: tuple[CourseStep, ...] = ()
 
     @property
     def is_met(self) -> bool:
@@ -85,6 +111,25 @@ class Outcome:
         parts = [f"{name} expected {expected}, found {found}" for name, (expected, found) in self.differences.items()]
         return f"{self.place}: {at}: {'; '.join(parts)}"
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "rule": self.rule_id,
+            "test": self.test,
+            "as_of": weeks.label(self.week),
+            "scope": self.scope.as_dict(),
+            "ok": self.is_met,
+            "found": dict(self.found),
+            "differences": {
+                name: {"expected": expected, "found": found} for name, (expected, found) in self.differences.items()
+            },
+            "course": [step.as_dict() for step in self.course],
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "sentence": self.sentence,
+        }
+
 
 def run_tests(tests: tuple[RuleTest, ...] | list[RuleTest]) -> list[Outcome]:
     """Every expectation of every story. Stories stand alone: a safe first day and other rules do not matter."""
@@ -99,6 +144,7 @@ class _Told:
     point: Point | None = None
     opened_week: int | None = None
     is_opened_now: bool = False
+    course: list[CourseStep] = field(default_factory=list)
 
 
 def _run(rule: Rule, story: Story) -> list[Outcome]:
@@ -123,6 +169,7 @@ def _tell(told: _Told, point: Point, rule: Rule) -> None:
     told.memory, told.point = advance(told.memory, point, rule), point
     is_firing = told.memory.state is FindingState.FIRING
     told.is_opened_now = False
+    told.course.append(_step(told.memory, point, rule))
     if is_firing and not was_firing:
         candidate = Candidate(
             rule,
@@ -136,6 +183,13 @@ def _tell(told: _Told, point: Point, rule: Rule) -> None:
         )
         if choose([candidate], open_per_owner={}, budget=1, max_new=1).opened:
             told.opened_week, told.is_opened_now = point.week, True
+
+
+def _step(memory: FindingMemory, point: Point, rule: Rule) -> CourseStep:
+    state = memory.state.value.replace("_", " ")
+    return CourseStep(
+        point.week, value_text(point.value, rule), value_text(point.target.value, rule), state, point.reason
+    )
 
 
 def _judged(rule: Rule, story: Story, expectation: Expectation, told: _Told) -> Outcome:
@@ -154,7 +208,16 @@ def _judged(rule: Rule, story: Story, expectation: Expectation, told: _Told) -> 
         differences["action"] = (expectation.action, found["action"])
     if expectation.value is not None and not _is_value(expectation.value, value):
         differences["value"] = (expectation.value.text, found["value"])
-    return Outcome(rule.id, story.name, expectation.week, expectation.scope, found, differences, expectation.place)
+    return Outcome(
+        rule.id,
+        story.name,
+        expectation.week,
+        expectation.scope,
+        found,
+        differences,
+        expectation.place,
+        tuple(told.course[-COURSE_SHOWN:]),
+    )
 
 
 def value_text(value: float | None, rule: Rule) -> str:

@@ -25,13 +25,20 @@ def _paths(paths: list[Path] | None) -> list[Path]:
     return [settings.REGELKREIS.rules]
 
 
+def _within() -> Path:
+    """The rules folder of this installation: files in it have the defaults of all its folders above them."""
+    from django.conf import settings
+
+    return Path(settings.REGELKREIS.rules)
+
+
 @group.command()
 def check(paths: Paths = None, as_json: Json = False) -> None:
     """Validate rule files: every error with file, line and column. Exit 2 if any."""
     from improvement.rules import check_paths
     from workflows.cli.output import print_json
 
-    report = check_paths(_paths(paths))
+    report = check_paths(_paths(paths), within=_within())
     if as_json:
         print_json(report.as_dict())
     else:
@@ -49,20 +56,20 @@ def check(paths: Paths = None, as_json: Json = False) -> None:
 
 @group.command(name="test")
 def run_tests(paths: Paths = None, as_json: Json = False) -> None:
-    """Run rule tests. Exit 1 if one fails."""
+    """Run rule tests; of what is not as expected a diff, and the weeks before it. Exit 1 if one fails."""
     from improvement.rules import load_pack
     from improvement.rules import run_tests as run
     from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+    from workflows.rule_testing import report_of
 
-    outcomes = run(load_pack(_paths(paths)).tests)
+    pack = load_pack(_paths(paths), within=_within())
+    report = report_of(run(pack.tests), (rule.id for rule in pack.rules))
     if as_json:
-        print_json([{"sentence": outcome.sentence, "ok": outcome.is_met} for outcome in outcomes])
+        print_json(report.as_dict())
     else:
-        for outcome in outcomes:
-            typer.echo(f"{'ok  ' if outcome.is_met else 'FAIL'} {outcome.sentence}")
-        met = sum(outcome.is_met for outcome in outcomes)
-        typer.echo(f"{met} passed, {len(outcomes) - met} failed")
-    if not all(outcome.is_met for outcome in outcomes):
+        print_lines(report.lines())
+    if report.failed:
         raise typer.Exit(1)
 
 

@@ -373,6 +373,20 @@ def test_a_folder_may_ask_for_more_people(tmp_path: Path) -> None:
         name="defaults.yaml",
     )
     spec = "metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w, min_samples: 7}"
-    a_rule(tmp_path, spec)
+    with pytest.raises(ManyErrors, match="at least 8"):  # a file given alone has its folder's defaults too
+        a_rule(tmp_path, spec)
     (refused,) = check_paths([tmp_path]).errors
     assert "at least 8" in str(refused)
+
+
+def test_a_file_given_alone_means_what_it_means_in_its_folder(tmp_path: Path) -> None:
+    a_file(tmp_path, "apiVersion: regelkreis/v1\nkind: Defaults\nspec: {window: 6w}\n", name="defaults.yaml")
+    above = "apiVersion: regelkreis/v1\nkind: Defaults\nspec: {cooldown: 3w}\n"
+    rule = "apiVersion: regelkreis/v1\nkind: Rule\nmetadata: {id: sla, title: T}\n"
+    rule += "spec: {metric: sla_breach_rate, target: {max: 5%}}\n"
+    file = a_file(tmp_path, rule, name="below/sla.yaml")
+    a_file(tmp_path, above, name="below/all.yaml")
+    whole = load_pack([tmp_path]).rules[0]
+    alone = load_pack([file], within=tmp_path).rules[0]
+    assert (alone.window_weeks, alone.cooldown_weeks, alone.sha256) == (6, 3, whole.sha256)
+    assert load_pack([file]).rules[0].window_weeks == 4  # nobody said how far up the folders belong together
