@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -44,12 +46,27 @@ def person_named(username: str) -> Person:
     return person
 
 
-def person_of_account(connection: str, account: str | None) -> Person | None:
-    """The person behind a platform account; None for strangers and always for the integration user."""
-    if not account or is_integration_account(connection, account):
-        return None
-    identity = Identity.objects.select_related("person").filter(connection=connection, account=account).first()
-    return identity.person if identity and identity.person.is_active else None
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Whose the accounts of a platform are, as it stood when this was read: once for all records of a cycle."""
+
+    own: str | None  # the integration account
+    people: Mapping[str, Person]
+
+    @classmethod
+    def of(cls, connection: str) -> Accounts:
+        """The accounts of a connection."""
+        row = Connection.objects.filter(name=connection).first()
+        linked = Identity.objects.select_related("person").filter(connection=connection, person__is_active=True)
+        return cls(row.integration_account if row is not None else None, {one.account: one.person for one in linked})
+
+    def is_ours(self, account: str | None) -> bool:
+        """Whether this is our own account on the platform, which never counts as a person."""
+        return account is not None and account == self.own
+
+    def person(self, account: str | None) -> Person | None:
+        """The person behind an account; None for strangers and always for the integration user."""
+        return self.people.get(account) if account and not self.is_ours(account) else None
 
 
 def is_integration_account(connection: str, account: str) -> bool:
@@ -72,22 +89,40 @@ def account_of(person: Person | None, connection: str) -> str | None:
     return identity.account if identity else None
 
 
-def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Person | None:
-    """Resolve a rule's ``owner``: a user by name, or the one person whose narrowest grant covers the scope.
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who owns what rules find; the users and grants that rules name are read once for all their findings."""
 
-    Two equally narrow candidates leave the action ownerless, which is shown: guessing would name the wrong person.
-    So does a user without a service owner's rights on the scope.
-    """
-    named = Person.objects.filter(username=role_or_user).first()
-    if named is not None:
-        return named if holds(named, Role.SERVICE_OWNER, connection, scope) else None
-    candidates = [
-        grant
-        for grant in Grant.objects.select_related("person").filter(
-            role=role_or_user, person__is_local_admin=False, person__is_active=True
-        )
-        if grant.covers(connection, scope)
-    ]
+    _named: dict[str, Person | None] = field(default_factory=dict)
+    _granted: dict[str, list[Grant]] = field(default_factory=dict)
+
+    def of(self, connection: str, scope: dict[str, str], role_or_user: str) -> Person | None:
+        """Resolve a rule's ``owner``: a user by name, or the one person whose narrowest grant covers the scope.
+
+        Two equally narrow candidates leave the action ownerless, which is shown: guessing would name the wrong person.
+        So does a user without a service owner's rights on the scope.
+        """
+        if role_or_user not in self._named:
+            self._named[role_or_user] = Person.objects.filter(username=role_or_user).first()
+        named = self._named[role_or_user]
+        if named is not None:
+            return named if holds(named, Role.SERVICE_OWNER, connection, scope) else None
+        if role_or_user not in self._granted:
+            self._granted[role_or_user] = list(
+                Grant.objects.select_related("person").filter(
+                    role=role_or_user, person__is_local_admin=False, person__is_active=True
+                )
+            )
+        return _narrowest([grant for grant in self._granted[role_or_user] if grant.covers(connection, scope)])
+
+
+def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Person | None:
+    """The owner of one scope; see :meth:`Owners.of`."""
+    return Owners().of(connection, scope, role_or_user)
+
+
+def _narrowest(candidates: list[Grant]) -> Person | None:
+    """The one person with the narrowest of these grants."""
     if not candidates:
         return None
     narrowest = max(grant.narrowness for grant in candidates)

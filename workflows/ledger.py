@@ -46,9 +46,8 @@ def append(kind: EntryType, *, subject: str, actor: str, at: datetime, payload: 
             "payload": dict(payload),
         }
     )
-    with transaction.atomic():
-        LedgerHead.objects.get_or_create(id=1)
-        head = LedgerHead.objects.select_for_update().get(id=1)
+    with transaction.atomic(savepoint=False):  # an entry that fails fails its effect: nothing goes back to before it
+        head = _locked_head()
         leaf = merkle.leaf_hash(data)
         index = head.size
         LedgerEntry.objects.create(index=index, type=kind, subject=subject, data=data, leaf_hash=leaf)
@@ -57,6 +56,16 @@ def append(kind: EntryType, *, subject: str, actor: str, at: datetime, payload: 
         head.size = index + 1
         head.save()
     return index
+
+
+def _locked_head() -> LedgerHead:
+    """The one row that hands out leaf numbers, ours until the transaction ends; the first entry makes it."""
+    locked = LedgerHead.objects.select_for_update()
+    head = locked.filter(id=1).first()
+    if head is None:
+        LedgerHead.objects.get_or_create(id=1)
+        head = locked.get(id=1)
+    return head
 
 
 def sealed(text: str) -> str:

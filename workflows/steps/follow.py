@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Prefetch, QuerySet
 
 from connectors.base import Connector
 from improvement.errors import GuardRefused
 from improvement.pdca import BY_EVENT, Event
-from improvement.records import PlatformState
+from improvement.records import PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access, ledger, loop, notes, outbox
-from workflows.models import Action, Person
+from workflows.models import Action, ActionComment, Delivery, DeliveryState, Person
 from workflows.rights import owns
 from workflows.steps.taking import Gap, carry, take_code, take_comments, take_due, take_owner, take_tasks
 
@@ -80,17 +81,37 @@ CLOSING_NEEDS = {
 def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     """Read every action's record on this connection and apply what people changed."""
     result = FollowResult(connection=connector.name)
-    actions = [
-        action
-        for action in Action.objects.filter(connection=connector.name).exclude(platform_id="").order_by("id")
-        if _is_followed(action, as_of)
-    ]
+    actions = [action for action in _with_records(connector.name) if _is_followed(action, as_of)]
     refs = [ref for action in actions if (ref := outbox.reference(action)) is not None]
-    for action, found in zip(actions, connector.states(refs), strict=True):
+    states = connector.states(refs)
+    run = _Run(as_of, access.Accounts.of(connector.name), _with_waiting_update(connector.name), result)
+    for action, found in zip(actions, states, strict=True):
         result.read += 1
         with transaction.atomic():
-            _follow_one(action, found, as_of, result)
+            _follow_one(action, found, run)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one run reads once for all its records, and what it tells."""
+
+    as_of: datetime
+    accounts: access.Accounts
+    waiting: frozenset[int]  # actions with an update that was not delivered yet
+    result: FollowResult
+
+
+def _with_records(connection: str) -> QuerySet[Action]:
+    """The actions that have a record on a connection, with what is compared with it."""
+    ids_only = Prefetch("comments", queryset=ActionComment.objects.only("action_id", "platform_id"))
+    found = Action.objects.filter(connection=connection).exclude(platform_id="").order_by("id")
+    return found.select_related("owner").prefetch_related("tasks", ids_only)
+
+
+def _with_waiting_update(connection: str) -> frozenset[int]:
+    updates = Delivery.objects.filter(connection=connection, verb=Verb.UPDATE.value, state=DeliveryState.WAITING)
+    return frozenset(updates.values_list("action_id", flat=True))
 
 
 def _is_followed(action: Action, as_of: datetime) -> bool:
@@ -99,67 +120,69 @@ def _is_followed(action: Action, as_of: datetime) -> bool:
     return not has_ended or (action.closed_at is not None and as_of < action.closed_at + FOLLOWED_AFTER_CLOSING)
 
 
-def _follow_one(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
+def _follow_one(action: Action, found: PlatformState, run: _Run) -> None:
     if found.is_missing:
         gap = Gap("gone", "its record is no longer on the platform, or hidden from us", is_answered=False)
-        _settle(action, [gap], as_of, result)
+        _settle(action, [gap], run)
         return
-    take_due(action, found, as_of)
+    accounts, as_of = run.accounts, run.as_of
+    before = (action.owner_id, action.due)
+    take_due(action, found, accounts, as_of)
     take_tasks(action, found, as_of)
-    take_comments(action, found, as_of)
-    _notice_unknown_owner(action, found, as_of, result)
+    take_comments(action, found, accounts, as_of)
+    _notice_unknown_owner(action, found, run)
     gaps = [
-        *take_owner(action, found, as_of),
-        *_take_approvals(action, found, as_of, result),
-        *_take_state(action, found, as_of, result),
-        *take_code(action, found, as_of),
+        *take_owner(action, found, accounts, as_of),
+        *_take_approvals(action, found, run),
+        *_take_state(action, found, run),
+        *take_code(action, found, accounts, as_of),
     ]
-    carry(action, as_of)
-    _settle(action, gaps, as_of, result)
+    if action.pk in run.waiting or (action.owner_id, action.due) != before:
+        carry(action, as_of)
+    _settle(action, gaps, run)
 
 
-def _notice_unknown_owner(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> None:
+def _notice_unknown_owner(action: Action, found: PlatformState, run: _Run) -> None:
     """An owner whose account is nobody we know cannot become ours: flagged until it is linked, or another is named."""
     account = found.owner or ""
-    is_known = not account or access.is_integration_account(action.connection, account)
-    if is_known or access.person_of_account(action.connection, account) is not None:
+    if run.accounts.is_ours(account) or run.accounts.person(account) is not None:
         account = ""
     if account:
-        result.unknown_owners.append(f"{action.code}: {access.how_to_link(action.connection, account)}")
+        run.result.unknown_owners.append(f"{action.code}: {access.how_to_link(action.connection, account)}")
     if account == action.unknown_owner:
         return
     action.unknown_owner = account
     action.save(update_fields=["unknown_owner"])
     payload = {"account_sha256": ledger.sealed(account), "is_known": not account}
-    ledger.append("action.unknown_owner", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload=payload)
+    ledger.append("action.unknown_owner", subject=action.code, actor=ledger.PLATFORM, at=run.as_of, payload=payload)
 
 
-def _take_approvals(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
+def _take_approvals(action: Action, found: PlatformState, run: _Run) -> list[Gap]:
     """Answers to the plan that is up for approval; one given before its last change is an answer to another plan."""
     gaps: list[Gap] = []
     for approval in found.approvals:
-        plan = loop.current_plan(action)
-        if action.state != State.PLANNED or plan is None or plan.sha256:
+        plan = loop.current_plan(action) if action.state == State.PLANNED else None
+        if plan is None or plan.sha256:
             return []  # answered: what stood in the way before is settled
         event = ANSWERS.get(approval.state)
         if event is None or (approval.at is not None and approval.at < plan.drafted_at):
             continue
         source = f"{action.connection}:{approval.id}"
-        person = access.person_of_account(action.connection, approval.approver)
+        person = run.accounts.person(approval.approver)
         if event is Event.LAPSE:
             if not action.transitions.filter(event=event.value, source=source, at__gte=plan.drafted_at).exists():
-                _try(action, event, None, as_of, result, source=source)
+                _try(action, event, None, run, source=source)
         elif person is None:
             gaps.append(Gap(f"approver-{approval.id}", "the approver's account belongs to nobody we know"))
         else:
-            given_at = min(approval.at or as_of, as_of)
-            reasons = _try(action, event, person, as_of, result, source=source, given_at=given_at)
+            given_at = min(approval.at or run.as_of, run.as_of)
+            reasons = _try(action, event, person, run, source=source, given_at=given_at)
             if reasons:
                 gaps.append(Gap(f"{event.value}-{approval.id}", reasons))
     return gaps
 
 
-def _take_state(action: Action, found: PlatformState, as_of: datetime, result: FollowResult) -> list[Gap]:
+def _take_state(action: Action, found: PlatformState, run: _Run) -> list[Gap]:
     """Apply a change of the record's state; one that a guard forbade is tried again until it fits or is taken back."""
     cause, before = f"state-{found.state}", action.platform_state
     is_new = found.state != before
@@ -169,21 +192,21 @@ def _take_state(action: Action, found: PlatformState, as_of: datetime, result: F
     if found.state == "closed":
         return [] if action.state in ENDED_STATES else [Gap(cause, CLOSING_NEEDS[State(action.state)])]
     by = found.state_changed_by
-    if by is not None and access.is_integration_account(action.connection, by):
+    if run.accounts.is_ours(by):
         return []  # our own echo
     if not is_new and cause not in action.diverged_causes:
         return []
     if action.state in ENDED_STATES and (before in ENDED_THERE or cause in action.diverged_causes):
         return [] if found.state in ENDED_THERE else [Gap(cause, REOPENED)]
-    person = access.person_of_account(action.connection, by)
+    person = run.accounts.person(by)
     for _ in range(2):  # off hold first, then on
         event = WANTED.get(found.state, {}).get(State(action.state))
         if event is None:
             break
-        reasons = _try(action, event, person, as_of, result, reason=f"set to {found.state} on {action.connection}")
+        reasons = _try(action, event, person, run, reason=f"set to {found.state} on {action.connection}")
         if reasons:
             return [Gap(cause, reasons)]
-    _ask(action, found, as_of)
+    _ask(action, found, run.as_of)
     return []
 
 
@@ -201,8 +224,7 @@ def _try(
     action: Action,
     event: Event,
     person: Person | None,
-    as_of: datetime,
-    result: FollowResult,
+    run: _Run,
     *,
     reason: str = "",
     source: str = "",
@@ -216,28 +238,30 @@ def _try(
         return TOO_EARLY_OR_LATE.get(event, f"it is {action.state} with us")
     actor = person.uid if person is not None else ledger.PLATFORM
     try:
-        loop.move(action, event, actor=actor, person=person, at=as_of, reason=reason, source=source, given_at=given_at)
+        loop.move(
+            action, event, actor=actor, person=person, at=run.as_of, reason=reason, source=source, given_at=given_at
+        )
     except GuardRefused as refusal:
         action.refresh_from_db()
         return "; ".join(refusal.reasons)
-    result.moved.append(f"{action.code}: {event.value}")
+    run.result.moved.append(f"{action.code}: {event.value}")
     return ""
 
 
-def _settle(action: Action, gaps: list[Gap], as_of: datetime, result: FollowResult) -> None:
+def _settle(action: Action, gaps: list[Gap], run: _Run) -> None:
     """Flag what both sides do not agree on, answer each cause once, and clear the flag once they agree."""
     before = set(action.diverged_causes)
     for gap in gaps:
         if gap.cause not in before:
-            _answer(action, gap, as_of)
-            result.diverged.append(f"{action.code}: {gap.missing}")
+            _answer(action, gap, run.as_of)
+            run.result.diverged.append(f"{action.code}: {gap.missing}")
     causes, missing = [gap.cause for gap in gaps], "; ".join(gap.missing for gap in gaps)
     if (causes, missing) == (action.diverged_causes, action.diverged):
         return
     action.diverged_causes, action.diverged = causes, missing
     action.save(update_fields=["diverged_causes", "diverged"])
     if before and not causes:
-        ledger.append("action.agrees", subject=action.code, actor=ledger.PLATFORM, at=as_of, payload={})
+        ledger.append("action.agrees", subject=action.code, actor=ledger.PLATFORM, at=run.as_of, payload={})
 
 
 def _answer(action: Action, gap: Gap, as_of: datetime) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 from improvement.evidence.entries import EntryType
 from improvement.records import PlatformComment, PlatformState, PlatformTask, Verb
 from improvement.vocabulary import GOOD_VERDICTS
-from workflows import access, ledger, loop
-from workflows.models import Action, ActionComment, ActionTask, DeliveryState
+from workflows import ledger, loop
+from workflows.access import Accounts, account_of
+from workflows.models import Action, ActionComment, ActionTask, DeliveryState, Person
 from workflows.rights import why_not_owner
 
 
@@ -28,49 +29,49 @@ class Gap:
     is_answered: bool = True
 
 
-def take_owner(action: Action, found: PlatformState, as_of: datetime) -> list[Gap]:
+def take_owner(action: Action, found: PlatformState, accounts: Accounts, as_of: datetime) -> list[Gap]:
     """The owner named on the record, if they may own the action here; nobody, if the name was taken away there.
 
     An account that is nobody we know is asked about again until it is somebody.
     """
     account = found.owner or ""
-    owner = access.person_of_account(action.connection, account)
+    owner = accounts.person(account)
     if not _is_news(action, "owner", account) or (account and owner is None):
         return []
-    is_ours = account == (access.account_of(action.owner, action.connection) or "")
+    is_ours = account == (account_of(action.owner, action.connection) or "")
     if not is_ours and owner != action.owner:
         reason = why_not_owner(owner, action) if owner is not None else ""
         if reason:
             return [Gap(f"owner-{account}", reason)]
-        if not _is_echo(action, found.owner_changed_by):
+        if not accounts.is_ours(found.owner_changed_by):
             action.owner = owner
             payload = {"owner": owner.uid if owner is not None else ""}
-            _log(action, "action.owner", payload, found.owner_changed_by, as_of)
+            _log(action, "action.owner", payload, accounts.person(found.owner_changed_by), as_of)
     _remember(action, "owner", account)
     return []
 
 
-def take_due(action: Action, found: PlatformState, as_of: datetime) -> None:
+def take_due(action: Action, found: PlatformState, accounts: Accounts, as_of: datetime) -> None:
     """The due date, or none, if it was emptied there."""
     due = found.due.isoformat() if found.due is not None else ""
     if not _is_news(action, "due", due):
         return
-    if found.due != action.due and not _is_echo(action, found.due_changed_by):
+    if found.due != action.due and not accounts.is_ours(found.due_changed_by):
         action.due = found.due
-        _log(action, "action.due", {"due": due}, found.due_changed_by, as_of)
+        _log(action, "action.due", {"due": due}, accounts.person(found.due_changed_by), as_of)
     _remember(action, "due", due)
 
 
-def take_code(action: Action, found: PlatformState, as_of: datetime) -> list[Gap]:
+def take_code(action: Action, found: PlatformState, accounts: Accounts, as_of: datetime) -> list[Gap]:
     """How it was closed there. A person's claim of success without a verdict that bears it is a gap."""
     code = found.close_code or ""
     if _is_news(action, "close_code", code):
         payload = {"close_code": code, "is_success": found.is_closed_as_success}
-        _log(action, "action.close_code", payload, found.state_changed_by, as_of)
+        _log(action, "action.close_code", payload, accounts.person(found.state_changed_by), as_of)
         _remember(action, "close_code", code)
     is_borne = action.verdict in GOOD_VERDICTS or action.is_overridden
     is_claimed = found.state == "closed" and found.is_closed_as_success
-    if not is_claimed or is_borne or _is_echo(action, found.state_changed_by):
+    if not is_claimed or is_borne or accounts.is_ours(found.state_changed_by):
         return []
     verdict = action.verdict or "missing"
     return [Gap(f"success-{code}", f"a verdict that bears the closure “{code}”: the verdict is {verdict}")]
@@ -78,7 +79,7 @@ def take_code(action: Action, found: PlatformState, as_of: datetime) -> list[Gap
 
 def take_tasks(action: Action, found: PlatformState, as_of: datetime) -> None:
     """Tasks that are new, changed or done; one that is not there any more is gone here too."""
-    known = {task.platform_id: task for task in action.tasks.exclude(platform_id="")}
+    known = {task.platform_id: task for task in action.tasks.all() if task.platform_id}
     for theirs in found.tasks:
         task = known.pop(theirs.id, None)
         is_new = task is None
@@ -94,20 +95,20 @@ def take_tasks(action: Action, found: PlatformState, as_of: datetime) -> None:
         task.delete()
 
 
-def take_comments(action: Action, found: PlatformState, as_of: datetime) -> None:
+def take_comments(action: Action, found: PlatformState, accounts: Accounts, as_of: datetime) -> None:
     """Comments that people wrote since."""
-    known = set(action.comments.values_list("platform_id", flat=True)) if found.comments else set()
+    known = {comment.platform_id for comment in action.comments.all()} if found.comments else set()
     for comment in found.comments:
-        if comment.id not in known and not access.is_integration_account(action.connection, comment.author):
-            _keep(action, comment, as_of)
+        if comment.id not in known and not accounts.is_ours(comment.author):
+            _keep(action, comment, accounts.person(comment.author), as_of)
 
 
-def _keep(action: Action, comment: PlatformComment, as_of: datetime) -> None:
+def _keep(action: Action, comment: PlatformComment, author: Person | None, as_of: datetime) -> None:
     ActionComment.objects.create(
         action=action, platform_id=comment.id, author=comment.author, at=comment.at, text=comment.text
     )
     payload = {"comment": comment.id, "text_sha256": ledger.sealed(comment.text)}
-    _log(action, "action.comment", payload, comment.author, as_of)
+    _log(action, "action.comment", payload, author, as_of)
 
 
 def _shown(task: PlatformTask) -> dict[str, Any]:
@@ -151,12 +152,7 @@ def _remember(action: Action, name: str, value: str) -> None:
     action.save(update_fields=["platform_seen", "owner", "due"])
 
 
-def _is_echo(action: Action, account: str | None) -> bool:
-    return account is not None and access.is_integration_account(action.connection, account)
-
-
-def _log(action: Action, kind: EntryType, payload: dict[str, Any], account: str | None, as_of: datetime) -> None:
-    person = access.person_of_account(action.connection, account)
+def _log(action: Action, kind: EntryType, payload: dict[str, Any], person: Person | None, as_of: datetime) -> None:
     actor = person.uid if person is not None else ledger.PLATFORM
     ledger.append(kind, subject=action.code, actor=actor, at=as_of, payload=payload)
 

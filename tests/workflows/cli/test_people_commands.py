@@ -117,7 +117,7 @@ def test_whoever_is_shut_out_does_nothing_any_more(action: Action) -> None:
     run("admin", "users", "disable", "paul")
     with pytest.raises(PermissionMissing, match="not valid"):
         access.person_of_token(token)
-    assert access.person_of_account("snow", "paul") is None
+    assert access.Accounts.of("snow").person("paul") is None
     kinds = {"user.revoked", "user.disabled"}
     assert {entry.type for entry in LedgerEntry.objects.filter(subject=paul.uid)} >= kinds
 
