@@ -223,6 +223,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None  # the body of a note
     file: OutboundFile | None = None
     trigger_ids: tuple[str, ...] = ()  # platform ids of triggering tickets (LINK)
+    is_adopted: bool = False  # people made the record: what they put in any field stays, also in what we measure
 
 
 OUTBOUND_FIELDS: tuple[str, ...] = (
@@ -242,6 +243,8 @@ OUTBOUND_FIELDS: tuple[str, ...] = (
     "verdict",  # a Verdict
     "url",  # our page of the action
 )
+ADOPTED_FIELDS: tuple[str, ...] = ("baseline", "target", "next_review", "verdict", "url")
+"""All that is kept current on a record that people made: what is measured, and the way to our page."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@ from functools import cached_property
 from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
+from connectors.existing import Existing
 from connectors.http import Reader
-from connectors.jira import deletions, describing, discovery, following, previewing, rights, writing
+from connectors.jira import deletions, describing, discovery, existing, following, previewing, rights, writing
 from connectors.jira.client import BulkSession, open_client, tell_flavour
 from connectors.jira.plan import Plan, make_plan, mapping_of
 from connectors.jira.project import Project, ProjectInfo, find_project, read_project
@@ -127,6 +128,10 @@ class JiraConnector:
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
         """The improvement records as people left them."""
         return following.states(self, refs)
+
+    def existing(self, url: str) -> Existing | None:
+        """The improvement issue behind an address of this Jira. Reads only."""
+        return existing.existing(self, url)
 
     def close(self) -> None:
         """Release the HTTP session and temporary files."""

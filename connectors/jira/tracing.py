@@ -21,6 +21,12 @@ def label_of(action_id: str) -> str:
     return f"rk-{_NOT_FOR_LABELS.sub('-', action_id.lower())}"
 
 
+def action_of(label: str) -> str:
+    """``rk-act-7`` → ``ACT-7``; '' for every other label."""
+    is_ours = label.startswith("rk-") and not label.startswith("rk-task-")
+    return label.removeprefix("rk-").upper() if is_ours else ""
+
+
 def task_label(key: str) -> str:
     """The label of a task, by the key of its delivery."""
     return f"rk-task-{_digest(key)}"

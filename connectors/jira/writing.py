@@ -202,7 +202,7 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
         if same(value, current):
             continue
         name = names.get(field_id, field_id)
-        if _is_theirs(issue, field_id, name, current):
+        if _is_theirs(issue, field_id, current, is_always_theirs=outbound.is_adopted or name in PLATFORM_WINS):
             theirs.add(field_id)
             form.unwritten[name] = "changed on Jira by a person; theirs counts"
         elif value is not None or current is not None:
@@ -214,7 +214,9 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     placed = moving.follow_state(connector, sender, outbound, issue, form)
     if sender.is_live and changed:
         issue = read_action(connector, ref.id)
-    ours = _already(form, issue) | (frozenset(changed) & frozenset(form.fields))
+    ours = frozenset(changed) & frozenset(form.fields)
+    if not outbound.is_adopted:  # there an equal value may be a person's all the same
+        ours |= _already(form, issue)
     _leave_traces(connector, sender, outbound, ref, issue, ours=ours, placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
@@ -238,11 +240,14 @@ def _already(form: Shaped, issue: ActionIssue) -> frozenset[str]:
     return frozenset(name for name, value in form.fields.items() if same(value, issue.fields.get(name)))
 
 
-def _is_theirs(issue: ActionIssue, field_id: str, name: str, current: Any) -> bool:
-    """Whether a person entered the present value: it is not what we wrote last."""
+def _is_theirs(issue: ActionIssue, field_id: str, current: Any, *, is_always_theirs: bool) -> bool:
+    """Whether a person entered the present value: it is not what we wrote last.
+
+    ``is_always_theirs``: also where we never wrote, because people enter this field, or made the whole issue.
+    """
     last = issue.kept.get("written", {}).get(field_id)
     if last is None:
-        return name in PLATFORM_WINS and current is not None
+        return is_always_theirs and current is not None
     return bool(last != tracing.fingerprint(as_text(current)))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
+from connectors.existing import Existing
 from connectors.mapping import PlatformMapping, merged
 from connectors.rights import Right
 from connectors.servicenow import rights
@@ -15,6 +16,7 @@ from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.deletions import Deletions
 from connectors.servicenow.describing import describe, detect
 from connectors.servicenow.discovery import discover
+from connectors.servicenow.existing import existing
 from connectors.servicenow.following import Follower
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.plan import Plan, learn, plans_of
@@ -116,6 +118,10 @@ class ServiceNowConnector:
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
         """The records as people left them, in the order asked for."""
         return Follower(self._instance).states(refs) if refs else []
+
+    def existing(self, url: str) -> Existing | None:
+        """The improvement record behind an address of this instance. Reads only."""
+        return existing(self._instance, url)
 
     def close(self) -> None:
         """Close the HTTP session."""

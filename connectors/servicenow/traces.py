@@ -9,12 +9,18 @@ from connectors.servicenow.tables import Instance, Row, literal
 from improvement.errors import PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, OutboundFile
 
+PREFIX = "rk-"
 _KEY = re.compile(r"\[rk [^\]\s]+\]")
 
 
 def correlation(key: str) -> str:
     """What stands in ``correlation_id`` of a record or task of ours."""
-    return f"rk-{key}"
+    return f"{PREFIX}{key}"
+
+
+def action_of(correlation_id: str) -> str:
+    """The id of the action whose record carries this ``correlation_id``; '' where it is none of ours."""
+    return correlation_id.removeprefix(PREFIX) if correlation_id.startswith(PREFIX) else ""
 
 
 def marker(key: str) -> str:
@@ -77,10 +83,14 @@ class Traces:
 
     def edited_by_people(self, record: str, columns: list[str], our_user: str) -> dict[str, str]:
         """Columns whose last change was made by somebody else than us → by whom (from the platform's audit)."""
+        last = self.last_editors(record, columns)
+        return {name: user for name, user in last.items() if user not in (our_user, "system", "")}
+
+    def last_editors(self, record: str, columns: list[str]) -> dict[str, str]:
+        """Who changed a column last, as far as the platform's audit tells: it knows no values of the creation."""
         query = f"tablename={self.mode.table}^documentkey={record}^fieldnameIN{','.join(columns)}^ORDERBYsys_created_on"
         rows = self.instance.rows("sys_audit", query, ("fieldname", "user"))
-        last = {row["fieldname"]: row["user"] for row in rows}
-        return {name: user for name, user in last.items() if user not in (our_user, "system", "")}
+        return {row["fieldname"]: row["user"] for row in rows}
 
     def links_wanted(self, outbound: Outbound, record: str) -> list[tuple[str, str]]:
         """The triggering tickets not yet linked, as (table, sys_id)."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from connectors.config import ConnectionConfig
 from connectors.http import RETRIED_STATUS
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
@@ -119,8 +120,12 @@ class Writer:
             )
         body = {name: value for name, value in body.items() if not same(value, current.get(name, ""))}
         theirs = {name: self.columns.field_of(name, outbound.fields) for name in body}
-        theirs = {name: ours for name, ours in theirs.items() if ours not in MEASURED}
-        for name, why in self._edited(ref, list(theirs), current).items():
+        if outbound.is_adopted:
+            kept = self._not_ours(ref, list(theirs), current)
+        else:
+            theirs = {name: ours for name, ours in theirs.items() if ours not in MEASURED}
+            kept = self._edited(ref, list(theirs), current)
+        for name, why in kept.items():
             unwritten[theirs[name]] = why
             del body[name]
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body) if body else None
@@ -215,16 +220,31 @@ class Writer:
             return {name: why for name in columns if current.get(name)}
         return {name: f"{user} changed it there last" for name, user in edited.items()}
 
+    def _not_ours(self, ref: RecordRef, columns: list[str], current: Mapping[str, str]) -> dict[str, str]:
+        """Of a record that people made: columns that hold what we did not write last, with the reason why they stay.
+
+        What stood there from the beginning has no audit, so what is not told to be ours is theirs.
+        """
+        filled = [name for name in columns if current.get(name)]
+        if not filled:
+            return {}
+        try:
+            last = self.traces.last_editors(ref.id, filled)
+        except PermissionMissing:
+            last = {}
+        us = self.instance.our_user()
+        why = "people made this record, and what stands there is kept"
+        return {name: why for name in filled if not us or last.get(name) != us}
+
     def _ref(self, row: Mapping[str, Any]) -> RecordRef:
-        sys_id = str(row["sys_id"])
-        page = quote(f"/{self.mode.table}.do?sys_id={sys_id}", safe="")
-        return RecordRef(
-            connection=self.instance.config.name,
-            mode=self.mode.name,
-            id=sys_id,
-            number=str(row.get("number", "")),
-            url=f"{self.instance.config.url}/nav_to.do?uri={page}",
-        )
+        return record_ref(self.instance.config, self.mode, str(row["sys_id"]), str(row.get("number", "")))
+
+
+def record_ref(config: ConnectionConfig, mode: Mode, sys_id: str, number: str) -> RecordRef:
+    """Where a record lives, with the address at which people open it."""
+    page = quote(f"/{mode.table}.do?sys_id={sys_id}", safe="")
+    url = f"{config.url}/nav_to.do?uri={page}"
+    return RecordRef(connection=config.name, mode=mode.name, id=sys_id, number=number, url=url)
 
 
 def same(sent: str, found: str) -> bool:

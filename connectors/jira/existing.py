@@ -1,0 +1,132 @@
+"""One issue of the improvement project, found by any of the addresses under which people know it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from connectors.answers import is_absent
+from connectors.existing import Existing, below
+from connectors.jira import tracing
+from connectors.jira.following import states
+from connectors.jira.project import COLUMNS
+from connectors.jira.shaping import as_text
+from connectors.jira.site import GATEWAY, ask, who_am_i
+from improvement.errors import ConnectionFailed, InputError, Place
+from improvement.records import ADOPTED_FIELDS, RecordRef
+
+if TYPE_CHECKING:
+    from connectors.jira.connector import JiraConnector
+
+MODE = "jira"
+SHAPES = "Copy the address of the opened issue, like https://…/browse/CIP-7"
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-\d+")
+#: Paths that end with a key: the issue, a project's list, a queue of Service Management, its portal.
+PATHS = re.compile(r"/(?:browse|issues|queues/custom/\d+|queue/\d+|portal/\d+)/(?P<key>[^/]+)/?$")
+#: Where boards and lists say which issue is opened beside them.
+SELECTED = ("selectedIssue", "issueKey")
+
+
+class _Project(msgspec.Struct, frozen=True):
+    key: str
+
+
+class _Type(msgspec.Struct, frozen=True):
+    subtask: bool = False
+
+
+class _Issue(msgspec.Struct, frozen=True):
+    id: str
+    key: str
+    fields: dict[str, Any]
+    properties: dict[str, Any] = {}
+
+
+def existing(connector: JiraConnector, url: str) -> Existing | None:
+    """See :meth:`connectors.existing.ReadsExisting.existing`."""
+    rest = _below(connector, url)
+    if rest is None:
+        return None
+    place = Place(connection=connector.name)
+    key = key_in(rest)
+    if key is None:
+        raise InputError(f"{url} is not the address of one issue.", where=place, mend=SHAPES)
+    issue = _read(connector, key)
+    project = msgspec.convert(issue.fields["project"], _Project).key
+    if project != connector.config.improvement_project:
+        raise InputError(
+            f"{issue.key} is an issue of project {project}; improvement actions live in "
+            f"{connector.config.improvement_project}.",
+            where=place,
+            mend="Move it there in Jira and give its new address, or name that project as improvement_project.",
+        )
+    if msgspec.convert(issue.fields["issuetype"], _Type).subtask:
+        raise InputError(
+            f"{issue.key} is a sub-task, a step of an improvement.", where=place, mend="Adopt its parent instead."
+        )
+    address = connector.site.address(connector.config)
+    ref = RecordRef(
+        connection=connector.name, mode=MODE, id=issue.id, number=issue.key, url=f"{address}/browse/{issue.key}"
+    )
+    return Existing(
+        ref=ref,
+        title=str(issue.fields.get("summary") or issue.key),
+        opened_at=datetime.fromisoformat(issue.fields["created"]),
+        service=_text(connector, issue, "service"),
+        mark=_mark(issue),
+        state=states(connector, [ref])[0],
+        standing={name: text for name in ADOPTED_FIELDS if (text := _text(connector, issue, name))},
+    )
+
+
+def key_in(rest: str) -> str | None:
+    """The key that an address names, below the site's root; None where it names no single issue."""
+    path, _, query = rest.partition("?")
+    given = parse_qs(query)
+    chosen = next((given[name][-1] for name in SELECTED if name in given), None)
+    if chosen is None:
+        found = PATHS.search(unquote(path))
+        chosen = found["key"] if found is not None else ""
+    return chosen.upper() if KEY.fullmatch(chosen) else None
+
+
+def _below(connector: JiraConnector, url: str) -> str | None:
+    """Through Atlassian's gateway the site people open has an address of its own, which only the site tells."""
+    root = connector.config.url
+    return below(url, connector.site.address(connector.config) if GATEWAY in root else root)
+
+
+def _read(connector: JiraConnector, key: str) -> _Issue:
+    """The issue of this key, also of one that was moved since: Jira answers with its new key."""
+    params = {"fields": "*all,-comment", "properties": tracing.PROPERTY}
+    try:
+        found: _Issue = ask(connector.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params=params)
+    except ConnectionFailed as error:
+        if not is_absent(error):
+            raise
+        who_am_i(connector.reader, connector.config)  # to an expired token every issue looks deleted
+        raise InputError(
+            f"There is no issue {key}, or our user may not see it.",
+            where=Place(connection=connector.name),
+            mend="Check the address, and that our user may browse its project.",
+        ) from None
+    return found
+
+
+def _mark(issue: _Issue) -> str:
+    kept = issue.properties.get(tracing.PROPERTY)
+    told = str(kept.get("id") or "") if isinstance(kept, dict) else ""
+    labels = [str(label) for label in issue.fields.get("labels") or ()]
+    return told or next((mark for label in labels if (mark := tracing.action_of(label))), "")
+
+
+def _text(connector: JiraConnector, issue: _Issue, ours: str) -> str | None:
+    """What stands in the field that carries one of ours; None where this Jira has none, or it is empty."""
+    name, fields = (COLUMNS | connector.config.columns)[ours], connector.site.fields
+    if name not in fields:
+        return None
+    return as_text(issue.fields.get(fields.value_field(name, source="columns", used_for=ours).id)) or None
