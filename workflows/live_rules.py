@@ -1,8 +1,13 @@
-"""Which rules are live: every valid file of the rules folder, from the next cycle on."""
+"""Which rules are live: every valid file of the rules folder, or, once a person applied any, what people applied.
+
+docs/decisions/019 says why there are two ways.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -10,43 +15,96 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from improvement.errors import RegelkreisError
 from improvement.pdca import OPEN_STATES
-from improvement.rules import Limits, Rule
+from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
 from workflows import ledger
 from workflows.models import Action, Person, Role, RuleVersion
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The rules that are live, and what keeps others from being so."""
+
+    rules: list[Rule]
+    limits: Limits
+    errors: list[str]
+
+
 def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None = None) -> tuple[list[Rule], Limits]:
-    """Every valid rule of the rules folder; a new version is recorded as `rule.applied`.
+    """The rules of a cycle. Where nobody applied rules, a new version in the folder is recorded as `rule.applied`.
 
     Broken files are reported and do not stop the valid ones. A rule whose file is gone is no longer live; its open
     actions run on, as ``removed`` is told.
     """
+    standing = standing_rules()
+    errors.extend(standing.errors)
+    errors.extend(unknown_owners(standing.rules))
+    if is_applied() or not settings.REGELKREIS.rules.is_dir():
+        return standing.rules, standing.limits
+    with transaction.atomic():
+        for rule in standing.rules:
+            record(rule, actor=ledger.ENGINE, at=as_of)
+        if not standing.errors:  # a rule in a broken file is not gone
+            for row in gone(standing.rules):
+                told = retire(row, actor=ledger.ENGINE, at=as_of)
+                if removed is not None:
+                    removed.append(told)
+    return standing.rules, standing.limits
+
+
+def standing_rules() -> Standing:
+    """The rules that are live now, or at the next cycle; changes nothing."""
+    if is_applied():
+        return _applied()
     folder = settings.REGELKREIS.rules
     if not folder.is_dir():
-        return [], Limits()
+        return Standing([], Limits(), [])
     pack = _read(folder, _digest(folder))
-    errors.extend(str(error) for error in pack.errors)
-    errors.extend(_unknown_owners(pack.rules))
-    with transaction.atomic():
-        for rule in pack.rules:
-            _apply(rule, as_of)
-        if not pack.errors:  # a rule in a broken file is not gone
-            gone = RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=[rule.id for rule in pack.rules])
-            for row in gone:
-                row.is_live = False
-                row.save(update_fields=["is_live"])
-                payload = {"sha256": row.sha256}
-                if removed is not None:
-                    still_open = Action.objects.filter(rule_id=row.rule_id, state__in=OPEN_STATES).count()
-                    removed.append(f"{row.rule_id} ({still_open} open actions run on)")
-                ledger.append("rule.removed", subject=row.rule_id, actor=ledger.ENGINE, at=as_of, payload=payload)
-    return pack.rules, pack.limits
+    return Standing(pack.rules, pack.limits, [str(error) for error in pack.errors])
 
 
-def _unknown_owners(rules: list[Rule]) -> list[str]:
+def is_applied() -> bool:
+    """Whether a person applied rules here: from then on files alone change nothing."""
+    return RuleVersion.objects.exclude(applied_by=ledger.ENGINE).exists()
+
+
+def _applied() -> Standing:
+    rules, errors = [], []
+    newest: RuleVersion | None = None
+    for row in RuleVersion.objects.filter(is_live=True).order_by("rule_id"):
+        try:
+            rules.append(replace(rule_from_document(row.document), limits=Limits(**row.limits)))
+        except RegelkreisError as error:
+            errors.append(f"{row.rule_id}: the applied version {row.sha256[:12]} cannot be read any more: {error}")
+        if row.limits and (newest is None or (row.applied_at, row.pk) > (newest.applied_at, newest.pk)):
+            newest = row
+    return Standing(rules, Limits(**newest.limits) if newest is not None else Limits(), errors)
+
+
+def gone(rules: Iterable[Rule]) -> list[RuleVersion]:
+    """The live versions of rules that are not among these."""
+    kept = [rule.id for rule in rules]
+    return list(RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=kept).order_by("rule_id"))
+
+
+def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:
+    """Make a rule live no more; its open actions run on, as the answer says."""
+    row.is_live = False
+    row.save(update_fields=["is_live"])
+    ledger.append("rule.removed", subject=row.rule_id, actor=actor, at=at, payload={"sha256": row.sha256})
+    return f"{row.rule_id} ({open_actions(row.rule_id)} open actions run on)"
+
+
+def open_actions(rule_id: str) -> int:
+    """How many actions of a rule are open."""
+    return Action.objects.filter(rule_id=rule_id, state__in=OPEN_STATES).count()
+
+
+def unknown_owners(rules: Iterable[Rule]) -> list[str]:
     """Rules whose owner is neither a role nor a user: what they open would wait for an owner for ever."""
+    rules = list(rules)
     owners = {rule.owner for rule in rules} - set(Role)
     known = set(Person.objects.filter(username__in=owners).values_list("username", flat=True))
     return [
@@ -57,26 +115,34 @@ def _unknown_owners(rules: list[Rule]) -> list[str]:
     ]
 
 
-def _apply(rule: Rule, as_of: datetime) -> None:
+def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None, **payload: str) -> bool:
+    """Make a version of a rule live, with its ledger entry; False where it is live already, alike in all.
+
+    ``limits`` come with a version that a person applied; ``payload`` is added to the entry.
+    """
+    kept = {} if limits is None else limits_document(limits)
     row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
-    if row is not None and row.is_live:
-        return
+    if row is not None and row.is_live and (limits is None or (row.limits == kept and row.applied_by != ledger.ENGINE)):
+        return False
     RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
-    if row is not None:
-        row.is_live = True
-        row.save(update_fields=["is_live"])
-    else:
-        RuleVersion.objects.create(
-            rule_id=rule.id,
-            sha256=rule.sha256,
-            document=rule.canonical(),
-            file=str(rule.place.file) if rule.place and rule.place.file else "",
-            mode=rule.mode.value,
-            applied_at=as_of,
-            applied_by=ledger.ENGINE,
-        )
-    payload = {"sha256": rule.sha256, "mode": rule.mode.value}
-    ledger.append("rule.applied", subject=rule.id, actor=ledger.ENGINE, at=as_of, payload=payload)
+    if row is None:
+        row = RuleVersion(rule_id=rule.id, sha256=rule.sha256, document=rule.canonical(), mode=rule.mode.value)
+        row.applied_at, row.applied_by = at, actor
+    if limits is not None:
+        row.applied_at, row.applied_by, row.limits = at, actor, kept
+    row.file = str(rule.place.file) if rule.place and rule.place.file else ""
+    row.is_live = True
+    row.save()
+    entry = {"sha256": rule.sha256, "mode": rule.mode.value, **payload}
+    if limits is not None:
+        entry["limits"] = kept
+    ledger.append("rule.applied", subject=rule.id, actor=actor, at=at, payload=entry)
+    return True
+
+
+def limits_document(limits: Limits) -> dict[str, int]:
+    """Limits as JSON."""
+    return {name: getattr(limits, name) for name in ("budget", "max_new_actions", "group_above", "min_people")}
 
 
 @lru_cache(maxsize=1)

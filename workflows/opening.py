@@ -15,9 +15,9 @@ from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import OPEN_STATES, ActionFacts, Actor, Refused, State, open_action
 from improvement.records import Outbound, Verb
 from improvement.rules import Mode, Proposal, Rule, Scope, endangers, priority
-from improvement.rules.loading import load
 from improvement.rules.suggestions import did_you_mean
 from workflows import access, ledger, measuring, outbox, planning, triggers
+from workflows.live_rules import standing_rules
 from workflows.models import Action, Connection, Finding, Origin, Person, Role, Transition
 from workflows.rights import must_hold
 from workflows.steps.evaluate import memory_of
@@ -217,7 +217,7 @@ def _may_open(action: Action, actor: str) -> None:
     )
     over_budget = []
     if action.origin == Origin.PERSON and action.owner is not None:
-        owned, budget = is_open.filter(owner=action.owner).count(), load([settings.REGELKREIS.rules]).limits.budget
+        owned, budget = is_open.filter(owner=action.owner).count(), standing_rules().limits.budget
         if owned >= budget:
             over_budget.append(f"{action.owner.username} has {owned} open actions; the budget is {budget}")
     outcome = open_action(

@@ -15,7 +15,7 @@ from improvement.rules.findings import FindingMemory, advance
 from improvement.rules.rule import Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
 from improvement.rules.targets import winner
-from improvement.rules.testing import value_text
+from improvement.rules.testing import CourseStep, course_step, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,10 @@ class TargetStep:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The chain from cells to state. ``weekly`` is what the window holds: (week, numerator, denominator, n)."""
+    """The chain from cells to state.
+
+    ``weekly`` is what the window holds: (week, numerator, denominator, n); ``course`` the values that were folded.
+    """
 
     rule_id: str
     rule_sha256: str
@@ -40,6 +43,7 @@ class Explanation:
     cascade: tuple[TargetStep, ...]
     weekly: tuple[tuple[int, float, float, int], ...]
     sentences: tuple[str, ...]
+    course: tuple[CourseStep, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; weeks as ISO labels."""
@@ -69,6 +73,7 @@ class Explanation:
                 {"week": weeks.label(week), "numerator": numerator, "denominator": denominator, "n": n}
                 for week, numerator, denominator, n in self.weekly
             ],
+            "course": [step.as_dict() for step in self.course],
             "sentences": list(self.sentences),
         }
 
@@ -82,20 +87,28 @@ def explain(
     week: int,
     memory: FindingMemory | None = None,
     companions: Mapping[SeriesKey, pa.Table | Cells] | None = None,
+    first_week: int | None = None,
 ) -> Explanation:
     """Explain one scope when ``week`` is the last complete one.
 
-    ``memory`` is what was known before that week; without it the cells' own weeks are folded from their beginning.
+    ``memory`` is what was known before that week; without it all weeks from ``first_week`` on are folded (default: from
+    the first that has cells).
     """
     block = Cells.of(cells, rule.by)
     companions = {key: Cells.of(table, key.by) for key, table in (companions or {}).items()}
     week -= week % rule.every_weeks
-    start = week if memory is not None or not block.scopes else min(block.first_week + rule.lag_weeks, week)
+    start = week
+    if memory is None and first_week is not None:
+        start = min(first_week, week)
+    elif memory is None and block.scopes:
+        start = min(block.first_week + rule.lag_weeks, week)
     point: Point | None = None
+    course: list[CourseStep] = []
     for at in range(start, week + 1):
         for found in points(rule, block, connection=connection, week=at, companions=companions, also=[scope]):
             if found.scope == scope:
                 point, memory = found, advance(memory, found, rule)
+                course.append(course_step(memory, found, rule))
     if point is None or memory is None:  # `also` and the rounded week above make a point certain
         raise ValueError(f"{rule.id} has no value in {weeks.label(week)}")
     return Explanation(
@@ -107,6 +120,7 @@ def explain(
         _cascade(rule, scope, point),
         _weekly(block, scope, point),
         _sentences(rule, point, memory),
+        tuple(course),
     )
 
 

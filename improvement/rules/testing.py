@@ -169,7 +169,7 @@ def _tell(told: _Told, point: Point, rule: Rule) -> None:
     told.memory, told.point = advance(told.memory, point, rule), point
     is_firing = told.memory.state is FindingState.FIRING
     told.is_opened_now = False
-    told.course.append(_step(told.memory, point, rule))
+    told.course.append(course_step(told.memory, point, rule))
     if is_firing and not was_firing:
         candidate = Candidate(
             rule,
@@ -185,7 +185,8 @@ def _tell(told: _Told, point: Point, rule: Rule) -> None:
             told.opened_week, told.is_opened_now = point.week, True
 
 
-def _step(memory: FindingMemory, point: Point, rule: Rule) -> CourseStep:
+def course_step(memory: FindingMemory, point: Point, rule: Rule) -> CourseStep:
+    """A value and the finding it led to, as people read them."""
     state = memory.state.value.replace("_", " ")
     return CourseStep(
         point.week, value_text(point.value, rule), value_text(point.target.value, rule), state, point.reason

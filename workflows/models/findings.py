@@ -16,6 +16,7 @@ class RuleVersion(models.Model):
     is_live = models.BooleanField(default=True)
     applied_at = models.DateTimeField()
     applied_by = models.CharField(max_length=32)
+    limits = models.JSONField(default=dict)  # as they were when a person applied it; empty: those of the rules folder
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["rule_id", "sha256"], name="rule_version_once")]
