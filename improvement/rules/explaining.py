@@ -178,7 +178,9 @@ def _sentences(rule: Rule, point: Point, memory: FindingMemory) -> tuple[str, ..
         lines.append("It keeps the target.")
     if memory.state.value == "firing":
         since = weeks.label(memory.fired_week or point.week)
-        lines.append(f"Firing since {since}; clear for {memory.clear_run} of {rule.clear.values} values.")
+        side = "at most" if point.target.is_upper else "at least"
+        limit = f" (clear is {side} {value_text(point.target.clear, rule)})" if point.target.clear is not None else ""
+        lines.append(f"Firing since {since}; clear for {memory.clear_run} of {rule.clear.values} values{limit}.")
     else:
         lines.append(f"The finding is {memory.state.value.replace('_', ' ')}.")
     return tuple(lines)

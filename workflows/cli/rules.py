@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflows.cli.session import start
+from workflows.cli.session import AS_OF_HELP, moment, start
+
+if TYPE_CHECKING:
+    from workflows.rule_sources import Source
 
 group = typer.Typer(help="The rule language.", no_args_is_help=True)
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="Files or folders; default: the rules folder of this installation.")
+]
+AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
+From = Annotated[
+    list[Path] | None, typer.Option("--from-files", help="Files or folders with the rules; default: the live ones.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -30,6 +37,13 @@ def _within() -> Path:
     from django.conf import settings
 
     return Path(settings.REGELKREIS.rules)
+
+
+def _source(paths: list[Path] | None) -> Source:
+    """The rules a command looks at: those of the files named, else the live ones."""
+    from workflows import rule_sources
+
+    return rule_sources.from_files(paths) if paths else rule_sources.live()
 
 
 @group.command()
@@ -71,6 +85,30 @@ def run_tests(paths: Paths = None, as_json: Json = False) -> None:
         print_lines(report.lines())
     if report.failed:
         raise typer.Exit(1)
+
+
+@group.command()
+def explain(
+    rule: Annotated[str, typer.Argument(help="A rule.")],
+    scope: Annotated[str, typer.Option("--scope", help="Which series, like customer=Acme,country=DE.")] = "",
+    as_of: AsOf = None,
+    connection: Annotated[str | None, typer.Option("--connection", help="Where several have the scope.")] = None,
+    path: From = None,
+    rows: Annotated[bool, typer.Option("--rows", help="Show every row that was counted.")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Show the query behind the rows.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Why a rule says what it says about a scope: target, rows, value, hold time, finding, SQL."""
+    start()
+    from workflows import rule_explaining
+    from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+
+    told = rule_explaining.told(_source(path).rule(rule), scope, as_of=moment(as_of), connection=connection)
+    if as_json:
+        print_json(told.as_dict(rows=rows))
+    else:
+        print_lines(told.lines(rows=rows, is_sql_shown=sql))
 
 
 @group.command()

@@ -1,0 +1,99 @@
+"""`rules explain`: from the rows of the warehouse to the state of the finding, the same as the cycle had."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner, Result
+
+from improvement.errors import InputError
+from tests.workflows.conftest import RULE
+from tests.workflows.platform import MemoryPlatform
+from workflows import cycle
+from workflows.cli.main import build
+from workflows.models import Connection, Finding
+
+pytestmark = pytest.mark.django_db
+MAIL = "country=CH,customer=Acme,service=Mail"
+OVERRIDES = (
+    "  overrides:\n    - {when: {country: CH}, target: {max: 12%}}\n    - {when: {country: DE}, target: {max: 1%}}\n"
+)
+
+
+@pytest.fixture
+def evaluated(home: Path, monday: datetime) -> datetime:
+    """Two cycles over a platform whose Mail went bad; the moment of the second."""
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("  trigger:", OVERRIDES + "  trigger:"), encoding="utf-8")
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    platform = MemoryPlatform(scopes={"Mail": {0: 0.05, 74: 0.26}, "Quiet": {0: 0.05}})
+    for week in range(2):
+        assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
+    return monday + timedelta(weeks=1)
+
+
+def ran(*arguments: object) -> Result:
+    return CliRunner().invoke(build(), ["rules", "explain", *map(str, arguments)])
+
+
+def explained(at: datetime, *arguments: str) -> dict[str, object]:
+    result = ran("sla", "--scope", MAIL, "--as-of", at.isoformat(), "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    told: dict[str, object] = json.loads(result.stdout)
+    return told
+
+
+def test_value_target_rows_and_state_are_those_of_the_live_finding(evaluated: datetime) -> None:
+    told = explained(evaluated)
+    live = Finding.objects.get(scope_key=MAIL)
+    published = live.points.latest("week")
+    assert (told["state"], told["value"], told["n"]) == (live.state, published.value, published.n)
+    assert told["published"]["differs"] is False
+    assert told["finding"]["actions"] == ["ACT-1"]
+    assert [step["has_won"] for step in told["cascade"]] == [False, True, False]
+    assert told["target"] == {"kind": "max", "value": 0.12, "source": "override {country: CH}"}
+
+
+def test_the_week_it_fired_in_rests_on_the_rows_that_were_pinned(evaluated: datetime) -> None:
+    live = Finding.objects.get(scope_key=MAIL)
+    weeks_ago = live.points.latest("week").week - live.fired_week
+    told = explained(evaluated - timedelta(weeks=weeks_ago), "--rows")
+    assert (told["state"], told["rows"], told["rows_sha256"]) == ("firing", live.rows_count, live.rows_sha256)
+    assert len(told["rows_counted"]) == live.rows_count
+
+
+def test_the_sql_gives_the_rows_again(evaluated: datetime, home: Path) -> None:
+    told = explained(evaluated)
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as shell:
+        *settings, select = str(told["sql"]).rstrip(";").split(";\n")
+        for statement in settings:
+            shell.execute(statement)
+        rows = shell.sql(f"SELECT numerator FROM ({select}) WHERE service = 'Mail'").to_arrow_table()
+    assert (rows.num_rows, sum(rows["numerator"].to_pylist())) == (told["n"], told["numerator"])
+
+
+def test_people_read_the_answer_first(evaluated: datetime) -> None:
+    lines = ran("sla", "--scope", MAIL, "--as-of", evaluated.isoformat()).stdout.splitlines()
+    assert lines[0] == "sla: Resolution SLA"
+    assert any(line.startswith("Target: at most 12% (from override {country: CH})") for line in lines)
+    assert any(line.startswith("Firing since ") and "clear is at most 12%" in line for line in lines)
+    assert "Action ACT-1 was opened on it." in lines
+    assert any("the scope does not match" in line for line in lines)
+
+
+def test_a_part_of_a_scope_names_the_ones_it_may_be(evaluated: datetime) -> None:
+    refused = ran("sla", "--scope", "customer=Acme", "--as-of", evaluated.isoformat()).exception
+    assert isinstance(refused, InputError)
+    assert f"Which one? {MAIL}; country=CH,customer=Acme,service=Quiet." in refused.mend
+    misspelt = ran("sla", "--scope", MAIL.replace("Mail", "Mial"), "--as-of", evaluated.isoformat()).exception
+    assert isinstance(misspelt, InputError)
+    assert misspelt.mend == "Did you mean Mail?"
+
+
+def test_a_draft_is_explained_from_its_file(evaluated: datetime, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(RULE.replace("max: 15%", "max: 90%"), encoding="utf-8")
+    assert explained(evaluated, "--from-files", str(draft))["state"] == "ok"
