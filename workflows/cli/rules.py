@@ -113,9 +113,34 @@ def explain(
 
 @group.command()
 def schema(as_json: Json = True) -> None:
-    """The JSON Schema of a rule, for editors; it is JSON either way."""
+    """The JSON Schema of rule files, for editors; it is JSON either way."""
     from improvement.metrics import CATALOGUE
     from improvement.rules import json_schema
     from workflows.cli.output import print_json
 
     print_json(json_schema(CATALOGUE))
+
+
+@group.command()
+def docs(
+    path: From = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Write a Markdown page to this file.")] = None,
+    is_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """A readable catalogue of the live rules: what each says, for whom, since when, what fires now."""
+    start()
+    from workflows.cli.output import print_json, say
+    from workflows.rule_catalogue import catalogue
+    from workflows.rule_lines import print_lines
+
+    found = catalogue(_source(path))
+    if output is not None:
+        output.write_text(found.markdown(), encoding="utf-8")
+        say(f"{len(found.facts)} rules in {output}.")
+    elif as_json:
+        print_json(found.as_dict())
+    elif is_markdown:
+        typer.echo(found.markdown(), nl=False)
+    else:
+        print_lines(found.lines())
