@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, TypeVar
@@ -34,8 +34,10 @@ class Ahead(Generic[T]):
         return item
 
     def close(self) -> None:
-        """Let go of what was not asked for."""
+        """Let go of what was not asked for, and of what the items hold."""
         self._pool.shutdown(cancel_futures=True)
+        if isinstance(self._items, Generator):
+            self._items.close()
 
 
 def read_ahead(items: Iterator[T], *, depth: int) -> Iterator[T]:

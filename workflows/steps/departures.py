@@ -78,20 +78,17 @@ class LoadedPage:
 
     report: LoadReport
     left_out: int
-    restated: int
 
 
 def load_page(warehouse: Warehouse, page: Page, connection: str, *, seen_at: datetime, zones: Zones) -> LoadedPage:
     """Load a page; where it holds everything of a ticket, what else is known of that ticket is gone."""
-    mark = warehouse.change_mark()
     report = warehouse.load(page.kind, page.batch, seen_at=seen_at, zones=zones)
-    restated = warehouse.restated(page.kind, connection, after=mark) if report.changed else 0
     if page.whole_of is None or not len(page.whole_of):
-        return LoadedPage(report, 0, restated)
+        return LoadedPage(report, 0)
     left_out = warehouse.tombstones.bury_left_out(
         page.kind, connection, page.whole_of, page.batch["id"], seen_at=seen_at
     )
-    return LoadedPage(report, left_out, restated)
+    return LoadedPage(report, left_out)
 
 
 @dataclass(slots=True)

@@ -228,7 +228,7 @@ class _Run:
         keeps_cursor: bool,
     ) -> None:
         report.add(loaded.report, page, deleted=loaded.left_out)
-        report.restated += loaded.restated
+        report.restated += loaded.report.restated
         newest = pc.max(page.batch["updated_at"]).as_py()
         if newest is not None:
             lag_s = (self.as_of - newest).total_seconds()

@@ -47,9 +47,7 @@ class Loading:
         where = zones()
         warehouse.use_zones(where)  # here: two that load at once would both put them in place
         self._read = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
-        self._loaded = Ahead(
-            self._load(warehouse.sibling(), connector.name, tuple(cursors), as_of, where), depth=LOADS_AHEAD
-        )
+        self._loaded = Ahead(self._load(warehouse, connector.name, tuple(cursors), as_of, where), depth=LOADS_AHEAD)
 
     def loads(self, kind: RecordKind) -> Iterator[Load]:
         """What was loaded of one kind, or its error; to be asked for in the order of the connector's kinds."""
@@ -58,9 +56,10 @@ class Loading:
     def _load(
         self, warehouse: Warehouse, name: str, kinds: tuple[RecordKind, ...], as_of: datetime, where: Zones
     ) -> Iterator[tuple[RecordKind, Load | RegelkreisError | None]]:
-        for kind in kinds:
-            loads = load_all(warehouse, _of_kind(self._read, kind), name, seen_at=as_of, where=where)
-            yield from _ended(kind, loads)
+        with warehouse.sibling() as own:
+            for kind in kinds:
+                loads = load_all(own, _of_kind(self._read, kind), name, seen_at=as_of, where=where)
+                yield from _ended(kind, loads)
 
     def close(self) -> None:
         """Stop reading and loading."""

@@ -55,8 +55,8 @@ class Tombstones:
 
     def bury_parts(self, kind: RecordKind, connection: str, *, seen_at: datetime) -> int:
         """Make tombstones of the parts of tickets that are tombstones themselves; returns how many."""
-        buried = f"SELECT id FROM tickets WHERE {IS_BURIED}"
-        return self._bury(kind, connection, f"ticket_id IN ({buried}) AND {IS_PULLED}", seen_at)
+        with_them = _of_tickets("key_hash", f"tickets WHERE {IS_BURIED}")
+        return self._bury(kind, connection, f"{with_them} AND {IS_PULLED}", seen_at)
 
     def bury_left_out(
         self, kind: RecordKind, connection: str, whole_of: pa.Array, present_ids: pa.Array, *, seen_at: datetime
@@ -66,7 +66,8 @@ class Tombstones:
             registered(self._raw, "named", _table(present_ids)),
             registered(self._raw, "whole", _table(whole_of)),
         ):
-            left_out = f"ticket_id IN (SELECT id FROM whole) AND id NOT IN (SELECT id FROM named) AND {IS_PULLED}"
+            inside = _of_tickets("hash($connection, id)", "whole")
+            left_out = f"{inside} AND id NOT IN (SELECT id FROM named) AND {IS_PULLED}"
             return self._bury(kind, connection, left_out, seen_at)
 
     def revive(
@@ -126,7 +127,7 @@ class Tombstones:
         with transaction(self._raw):
             if kind is RecordKind.TICKET:
                 self._raw.execute(
-                    f"CREATE OR REPLACE TEMP TABLE moved AS SELECT connection, id FROM tickets WHERE {gone}",
+                    f"CREATE OR REPLACE TEMP TABLE moved AS SELECT key_hash FROM tickets WHERE {gone}",
                     {"connection": connection},
                 )
             self._mark(kind, gone, "$seen::TIMESTAMPTZ", values)
@@ -149,7 +150,7 @@ class Tombstones:
 
     def _lend_again(self, condition: str, connection: str) -> None:
         self._raw.execute(
-            "CREATE OR REPLACE TEMP TABLE moved AS SELECT connection, id FROM tickets "
+            "CREATE OR REPLACE TEMP TABLE moved AS SELECT key_hash FROM tickets "
             f"WHERE connection = $connection AND {condition}",
             {"connection": connection},
         )
@@ -167,6 +168,11 @@ class Tombstones:
     def _counted(self, sql: str, values: Mapping[str, str]) -> int:
         used = {name: value for name, value in values.items() if f"${name}" in sql}
         return int(self._raw.sql(sql, params=used).to_arrow_table()["n"][0].as_py())
+
+
+def _of_tickets(key_hash: str, tickets: str) -> str:
+    """SQL: whether a part belongs to one of these tickets. Looked for by one number a row, found by its key."""
+    return f"(ticket_hash IN (SELECT {key_hash} FROM {tickets}) AND ticket_id IN (SELECT id FROM {tickets}))"
 
 
 def _table(ids: pa.Array | Sequence[str]) -> pa.Table:

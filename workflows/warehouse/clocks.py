@@ -17,9 +17,8 @@ STANDING_CLOCKS = (
     SELECT t.rowid AS was_row, t.connection, t.id, t.ticket_id, t.sla_id, t.start_at, t.end_at, t.n,
            t.stage = 'cancelled' AS is_cancelled, t.row_hash AS was_hash, t.first_seen_at AS was_first_seen,
            t.vanished_at IS NOT NULL AS was_gone
-    FROM slas t WHERE t.rowid IN (  -- found by two columns, then fetched: half the time of scanning all of these
-        SELECT s.rowid FROM slas s
-        SEMI JOIN incoming i ON i.connection = s.connection AND i.ticket_id = s.ticket_id)""",
+    FROM slas t WHERE t.rowid IN (  -- found by one number, then fetched: a fraction of the time of scanning all these
+        SELECT s.rowid FROM slas s SEMI JOIN incoming i ON i.ticket_hash = s.ticket_hash)""",
     """CREATE OR REPLACE TEMP TABLE standing AS
     WITH same_id AS (
         SELECT i.position, w.was_row FROM incoming i JOIN near w ON i.connection = w.connection AND i.id = w.id

@@ -25,11 +25,18 @@ from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
 from workflows.warehouse.local_days import day_of, derive_all, lent_columns, refresh_lent
-from workflows.warehouse.schema import DAYS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
+from workflows.warehouse.restating import restated
+from workflows.warehouse.schema import BORROWERS, DAYS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
 from workflows.warehouse.transactions import transaction
 
 TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
 IS_CHANGED = "(s.was_hash <> s.row_hash OR s.was_gone)"
+# What may be a record's ticket is found by one number a row; only what was found is compared by its key.
+_TICKETS = (
+    f", near AS MATERIALIZED (SELECT came.position, t.connection, t.id, t.vanished_at, t.{', t.'.join(LENDING)} "
+    "FROM came JOIN tickets t ON t.key_hash = hash(came.connection, came.ticket_id))"
+)
+_ITS_TICKET = "LEFT JOIN near t ON t.position = a.position AND t.connection = a.connection AND t.id = a.ticket_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +51,22 @@ class Zones:
 class LoadReport:
     """What one load did, in records; ``read`` counts rows, of which some may be the same record twice.
 
-    ``digest_sha256`` is that of the batch's records in canonical order, whatever order they came in.
+    ``restated``: of the changed ones, those that had been counted as done, decided or answered. ``digest_sha256`` is
+    that of the batch's records in canonical order, whatever order they came in.
     """
 
     read: int
     new: int
     changed: int
     unchanged: int
+    restated: int
     digest_sha256: str
 
 
 def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> LoadReport:
     """Upsert a batch by natural key. Zones must be in place (:func:`use_zones`)."""
     if batch.num_rows == 0:
-        return LoadReport(0, 0, 0, 0, hashlib.sha256(b"").hexdigest())
+        return LoadReport(0, 0, 0, 0, 0, hashlib.sha256(b"").hexdigest())
     schema = SCHEMAS[kind]
     arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
     position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
@@ -74,9 +83,10 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
             if kind is RecordKind.SLA:
                 number_clocks(raw)
             _write(raw, kind, seen_at, has_changes=changed > 0)
+        restated_records = restated(raw, kind) if changed else 0
         for name in TEMPORARY:
             raw.execute(f"DROP TABLE IF EXISTS temp.{name}")
-    return LoadReport(batch.num_rows, new, changed, seen - new - changed, digest)
+    return LoadReport(batch.num_rows, new, changed, seen - new - changed, restated_records, digest)
 
 
 def use_zones(raw: Any, zones: Zones) -> None:
@@ -121,16 +131,19 @@ def _incoming(kind: RecordKind, *, has_repeats: bool) -> str:
             " QUALIFY row_number() OVER (PARTITION BY connection, id "
             "ORDER BY updated_at DESC NULLS LAST, position DESC) = 1"
         )
-    tickets = "LEFT JOIN tickets t ON t.connection = a.connection AND t.id = a.ticket_id"
-    country = {RecordKind.SLA: "t.country", RecordKind.SURVEY: "coalesce(a.country, t.country)"}.get(kind, "a.country")
-    more = "".join(f", {sql} AS {name}" for name, sql in derived(kind, "a.").items())
-    zoned = (
-        f"SELECT {plain}, a.position, coalesce(z.zone, d.zone) AS zone{more}{lent_columns(kind)} "
-        f"FROM ({latest}) a {tickets if 'ticket_id' in names else ''} LEFT JOIN zones z ON z.country = {country} "
-        "CROSS JOIN (SELECT zone FROM zones WHERE country = '') d"
+    own = "a.country" if "country" in names else "NULL"
+    beside, join, country = (
+        ("", "", own) if kind not in BORROWERS else (_TICKETS, _ITS_TICKET, f"coalesce({own}, t.country)")
     )
+    more = "".join(f", {sql} AS {name}" for name, sql in derived(kind, "a.").items())
     days = ", ".join(f"{day_of(instant, 'zone')} AS {day}" for day, instant in DAYS[kind].items())
-    return f"SELECT * EXCLUDE (zone), {days}, {_row_hash(kind)} AS row_hash FROM ({zoned})"
+    return (
+        f"WITH came AS MATERIALIZED ({latest}){beside}, zoned AS ("
+        f"SELECT {plain}, a.position, coalesce(z.zone, d.zone) AS zone{more}{lent_columns(kind)} "
+        f"FROM came a {join} LEFT JOIN zones z ON z.country = {country} "
+        "CROSS JOIN (SELECT zone FROM zones WHERE country = '') d) "
+        f"SELECT * EXCLUDE (zone), {days}, {_row_hash(kind)} AS row_hash FROM zoned"
+    )
 
 
 def _has_repeats(batch: pa.Table) -> bool:
@@ -149,11 +162,14 @@ def _row_hash(kind: RecordKind) -> str:
 
 
 def _standing(kind: RecordKind) -> str:
-    """Each incoming row beside the record that stands under its key (connection, id)."""
+    """Each incoming row beside the record that stands under its key: found by its hash, compared by itself."""
     return (
-        "SELECT i.position, i.connection, i.id, i.row_hash, t.rowid AS was_row, t.row_hash AS was_hash, "
-        "t.first_seen_at AS was_first_seen, t.vanished_at IS NOT NULL AS was_gone "
-        f"FROM incoming i LEFT JOIN {TABLE_OF[kind]} t ON i.connection = t.connection AND i.id = t.id"
+        "WITH near AS MATERIALIZED (SELECT i.position, t.rowid AS was_row, t.connection, t.id, "
+        "t.row_hash AS was_hash, t.first_seen_at AS was_first_seen, t.vanished_at IS NOT NULL AS was_gone "
+        f"FROM incoming i JOIN {TABLE_OF[kind]} t ON t.key_hash = i.key_hash) "
+        "SELECT i.position, i.connection, i.id, i.row_hash, was_row, was_hash, was_first_seen, "
+        "coalesce(was_gone, false) AS was_gone "
+        "FROM incoming i LEFT JOIN near n ON n.position = i.position AND n.connection = i.connection AND n.id = i.id"
     )
 
 
@@ -193,16 +209,18 @@ def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) 
 
 def _lend_again(raw: Any, *, has_changes: bool) -> None:
     """Tell the SLA rows and surveys of tickets that are new, or lend something else than before."""
-    came_from, moved = "", "false"
-    if has_changes:
-        came_from = "LEFT JOIN earlier e USING (position)"
-        differs = " OR ".join(f"e.{name} IS DISTINCT FROM i.{name}" for name in LENDING)
-        moved = f"(s.was_hash IS NOT NULL AND {IS_CHANGED} AND (e.was_gone OR {differs}))"
     raw.execute(
-        "CREATE OR REPLACE TEMP TABLE moved AS SELECT i.connection, i.id FROM incoming i "
-        f"JOIN standing s USING (position) {came_from} WHERE s.was_hash IS NULL OR {moved}"
+        "CREATE OR REPLACE TEMP TABLE moved AS SELECT i.key_hash FROM incoming i "
+        "JOIN standing s USING (position) WHERE s.was_hash IS NULL"
     )
-    refresh_lent(raw)
+    refresh_lent(raw, only_orphans=True)
+    if has_changes:
+        differs = " OR ".join(f"e.{name} IS DISTINCT FROM i.{name}" for name in LENDING)
+        raw.execute(
+            "CREATE OR REPLACE TEMP TABLE moved AS SELECT i.key_hash FROM incoming i "
+            f"JOIN earlier e USING (position) WHERE e.was_gone OR {differs}"
+        )
+        refresh_lent(raw)
 
 
 def _changes(kind: RecordKind) -> str:

@@ -51,10 +51,26 @@ def _derive_pieces(raw: Any) -> None:
         set_mark(raw)
 
 
-def refresh_lent(raw: Any) -> None:
-    """Lend again to the SLA rows and surveys whose ticket is in the table ``moved`` (connection, id)."""
+def refresh_lent(raw: Any, *, only_orphans: bool = False) -> None:
+    """Lend again to the SLA rows and surveys whose ticket is in the table ``moved`` (key_hash).
+
+    ``only_orphans``: to those that had no ticket so far.
+    """
+    if _is_empty(raw, "moved"):
+        return
     for kind in BORROWERS:
-        _recompute(raw, kind, "WHERE (a.connection, a.ticket_id) IN (SELECT (connection, id) FROM moved)")
+        whose = "ticket_kind IS NULL AND " if only_orphans else ""
+        raw.execute(
+            f"CREATE OR REPLACE TEMP TABLE borrowing AS SELECT rowid AS was_row FROM {TABLE_OF[kind]} "
+            f"WHERE {whose}ticket_hash IN (SELECT key_hash FROM moved)"
+        )
+        if not _is_empty(raw, "borrowing"):
+            _recompute(raw, kind, "WHERE a.rowid IN (SELECT was_row FROM borrowing)")
+        raw.execute("DROP TABLE temp.borrowing")
+
+
+def _is_empty(raw: Any, table: str) -> bool:
+    return not raw.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall()
 
 
 def _recompute(raw: Any, kind: RecordKind, only: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from improvement.errors import Place, RegelkreisError
 from improvement.evidence.rows import rows_sha256
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import RecordKind
-from workflows.warehouse import loading, restating
+from workflows.warehouse import loading
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
@@ -32,6 +33,7 @@ from workflows.warehouse.transactions import transaction
 MEMORY_LIMIT = "96MB"
 THREADS = 2
 SESSION_SETTINGS = {"TimeZone": "'UTC'", "enable_progress_bar": "false"}  # the others hold for the whole file
+_HELD: ContextVar[tuple[Path, Warehouse] | None] = ContextVar("open_warehouse", default=None)
 _COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
 
 
@@ -76,8 +78,13 @@ class Warehouse:
     def open(cls, path: Path, *, wait_s: float = 60, memory_limit: str = MEMORY_LIMIT) -> Iterator[Warehouse]:
         """Open the file under its lease; wait up to ``wait_s`` seconds for whoever holds it.
 
-        ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file.
+        ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file. Whoever has it open
+        already gets what is open.
         """
+        held = _HELD.get()
+        if held is not None and held[0] == path:
+            yield held[1]
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with lease(path, wait_s):
             backend = _connected(path, memory_limit)
@@ -87,13 +94,22 @@ class Warehouse:
                     with transaction(backend.con):
                         create(backend.con)
                     derive_all(backend.con)
-                yield warehouse
+                token = _HELD.set((path, warehouse))
+                try:
+                    yield warehouse
+                finally:
+                    _HELD.reset(token)
             finally:
                 backend.disconnect()
 
-    def sibling(self) -> Warehouse:
-        """The same file for a thread that loads, with a connection of its own; it closes with this one."""
-        return Warehouse(self._backend, self._raw.cursor())
+    @contextmanager
+    def sibling(self) -> Iterator[Warehouse]:
+        """The same file for a thread that loads, with a connection of its own."""
+        raw = self._raw.cursor()
+        try:
+            yield Warehouse(self._backend, raw)
+        finally:
+            raw.close()
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -118,14 +134,6 @@ class Warehouse:
     def tombstones(self) -> Tombstones:
         """Buries what is gone from its platform, and revives what came back."""
         return Tombstones(self._raw)
-
-    def change_mark(self) -> int:
-        """Where the change log ends now."""
-        return restating.change_mark(self._raw)
-
-    def restated(self, kind: RecordKind, connection: str, *, after: int) -> int:
-        """How many records that were counted as done, decided or answered changed since a mark of the change log."""
-        return restating.restated(self._raw, kind, connection, after=after)
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -156,10 +164,7 @@ class Warehouse:
         Each sees what is committed when its turn comes. Close it before the warehouse closes.
         """
         texts = [self.sql(one.query) for one in asked]  # compiled here: Ibis asks the connection of this thread
-        session = _Session(self._raw.cursor())
-        return Ahead(
-            (session.cells(one, text, as_of) for one, text in zip(asked, texts, strict=True)), depth=len(texts)
-        )
+        return Ahead(self._counted(asked, texts, as_of), depth=len(texts) + 1)  # one more: to its end
 
     def contributing(
         self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
@@ -201,6 +206,11 @@ class Warehouse:
         )
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _counted(self, asked: Sequence[CellsAsked], texts: Sequence[str], as_of: datetime) -> Iterator[pa.Table]:
+        with self.sibling() as other:
+            for one, text in zip(asked, texts, strict=True):
+                yield other._session.cells(one, text, as_of)
 
     def _compiled(self, query: CellQuery, what: str) -> str:
         """A query as DuckDB's SQL; kept for the life of the process, because compiling costs more than running."""
