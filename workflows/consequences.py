@@ -38,7 +38,8 @@ class Move:
 
 def current_plan(action: Action) -> Plan | None:
     """The newest plan version of the action's present cycle."""
-    return action.plans.filter(cycle_no=action.cycle_no).order_by("-version").first()
+    plans = action.plans.filter(cycle_no=action.cycle_no).select_related("approved_by")
+    return plans.order_by("-version").first()
 
 
 Consequence = Callable[[Move], None]

@@ -18,7 +18,7 @@ from improvement.pdca import ActionFacts, Event, State
 from improvement.records import Outbound, Verb
 from workflows import ledger, marking, outbox, planning
 from workflows.consequences import CONSEQUENCES, Move, current_plan
-from workflows.models import Action, DeliveryState, Person, Transition
+from workflows.models import Action, DeliveryState, Origin, Person, Transition
 from workflows.restated import later_values
 
 __all__ = ["current_plan", "detail", "facts_of", "move", "queue_update"]
@@ -87,8 +87,8 @@ def move(
     with; ``source`` and ``given_at`` where and when an approval was given, if not here and at ``at``.
     """
     with transaction.atomic():
-        Action.objects.select_for_update().get(pk=action.pk)  # two people at once: the second meets the new state
-        action.refresh_from_db()
+        # Two people at once: the second meets the new state.
+        action.refresh_from_db(from_queryset=Action.objects.select_for_update())
         if at < action.last_moved_at:
             moved = f"{action.last_moved_at:%Y-%m-%d %H:%M} UTC"
             raise GuardRefused(f"{action.code} cannot {_words(event)}", [f"it moved on {moved}; that is later"])
@@ -172,7 +172,9 @@ def queue_update(action: Action, at: datetime) -> None:
     key = f"{action.code}/update/{queued.count()}"
     if last is not None and last.verb == Verb.UPDATE and last.state == DeliveryState.WAITING:
         key = last.key
-    outbox.queue(action, Outbound(verb=Verb.UPDATE, key=key, action_id=action.code, fields=fields), at=at)
+    is_adopted = action.origin == Origin.ADOPTED
+    update = Outbound(verb=Verb.UPDATE, key=key, action_id=action.code, fields=fields, is_adopted=is_adopted)
+    outbox.queue(action, update, at=at)
 
 
 def _words(event: Event) -> str:
@@ -189,6 +191,8 @@ def detail(action: Action) -> dict[str, Any]:
         "connection": action.connection,
         "scope": action.scope,
         "metric": action.metric,
+        "unmeasured": action.measurement.get("unmeasured"),
+        "origin": action.origin,
         "rule": action.rule_id,
         "owner": action.owner.username if action.owner else None,
         "hypothesis": action.hypothesis,

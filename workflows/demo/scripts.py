@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from connectors.sandbox.scenario import ScenarioScope, find_scope, scopes_of
 
@@ -21,7 +19,7 @@ GENERIC_ACCEPTANCE = "The goal may be too small to be proven with this volume; w
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """An improvement action as the register shows it to everybody (``actions list --json``)."""
+    """An improvement action as the register shows it to everybody."""
 
     code: str
     platform: str  # servicenow | jira
@@ -35,24 +33,6 @@ class ActionView:
     record: str | None  # the number of its record on the platform
     cycle_no: int = 1
     goal: str = ""
-
-    @classmethod
-    def of(cls, detail: Mapping[str, Any], platform: str) -> ActionView:
-        """From one object of ``actions list --json``; ``platform`` is that of its connection."""
-        return cls(
-            code=detail["id"],
-            platform=platform,
-            state=detail["state"],
-            scope=tuple(sorted(detail["scope"].items())),
-            metric=detail["metric"],
-            owner=detail["owner"],
-            golive_planned=_day(detail["golive_planned"]),
-            implemented_on=_day(detail["implemented_on"]),
-            verdict=detail["verdict"],
-            record=detail["record"],
-            cycle_no=detail["cycle_no"],
-            goal=detail["goal"],
-        )
 
     @property
     def scope_key(self) -> str:
@@ -120,7 +100,3 @@ def _responsible(action: ActionView) -> ScenarioScope | None:
 
 def _next_monday(day: date) -> date:
     return day + timedelta(days=-day.weekday() % 7)
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from connectors.base import Connector
 from connectors.sandbox import users as sandbox_users
 from connectors.sandbox.scenario import SCOPES, truth_of
 from connectors.sandbox.testing import RunningSandbox
-from workflows import access, commands, cycle, ledger, loop
+from workflows import access, commands, cycle, ledger
 from workflows.demo.commands import CommandLine
 from workflows.demo.jira_desk import JiraDesk
 from workflows.demo.people import Deed, People
@@ -21,13 +22,15 @@ from workflows.demo.scripts import ActionView
 from workflows.demo.servicenow_desk import ServiceNowDesk
 from workflows.demo.stage import FIRST_CYCLE, PASSWORD, week_after
 from workflows.models import Action, Finding, LookKind, Person, ReviewRecord, Role
+from workflows.warehouse import Warehouse
 
 FINAL_KINDS = (LookKind.FINAL, LookKind.SUSTAIN)
 
 
 def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) -> dict[str, Any]:
     """Play the year and return what `demo --json` prints."""
-    tokens = _hire(FIRST_CYCLE)
+    with transaction.atomic():
+        tokens = _hire(FIRST_CYCLE)
     people = People(
         commands=CommandLine(tokens=tokens, now=FIRST_CYCLE),
         desks={
@@ -38,7 +41,7 @@ def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) 
     totals: Counter[str] = Counter()
     errors: list[str] = []
     begun = time.monotonic()
-    with cycle.connectors() as opened:
+    with cycle.connectors() as opened, Warehouse.open(settings.REGELKREIS.warehouse):  # open all year, not every week
         for one in opened:
             commands.set_write(access.local_admin(), one.name, True, at=FIRST_CYCLE)
         _link_accounts(opened, sandbox)
@@ -73,6 +76,8 @@ def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) 
 def _hire(at: datetime) -> dict[str, str]:
     """Make the demo's people with their grants and tokens; returns tokens by user name."""
     admin = access.local_admin()
+    admin.set_password(PASSWORD)
+    admin.save()
     tokens: dict[str, str] = {}
     for scope in SCOPES:
         owner = _person(scope.owner, tokens, admin, at)
@@ -90,8 +95,6 @@ def _hire(at: datetime) -> dict[str, str]:
         access.grant(approver, Role.APPROVER, at=at, by=admin)
     auditor = _person("auditor", tokens, admin, at)
     access.grant(auditor, Role.AUDITOR, at=at, by=admin)
-    admin.set_password(PASSWORD)
-    admin.save()
     return tokens
 
 
@@ -100,7 +103,7 @@ def _person(username: str, tokens: dict[str, str], admin: Person, at: datetime) 
         return access.person_named(username)
     name = username.replace(".", " ").title()
     person = access.add_person(username, name=name, email=f"{username}@example.com", at=at, by=admin)
-    person.set_password(PASSWORD)
+    person.password = admin.password  # the same for everybody: a slow hash is made once
     person.save()
     tokens[username] = access.new_token(person, label="demo", at=at, by=admin)
     return person
@@ -122,22 +125,30 @@ def _link_accounts(opened: list[Connector], sandbox: RunningSandbox) -> None:
 
 def _people_act(people: People, now: datetime) -> list[Deed]:
     people.commands.now = now  # type: ignore[attr-defined]
+    connections = settings.REGELKREIS.connections
     register = [
-        ActionView.of(
-            {
-                **loop.detail(action),
-                "golive_planned": _iso(action.golive_planned),
-                "implemented_on": _iso(action.implemented_on),
-            },
-            settings.REGELKREIS.connections[action.connection].platform,
-        )
+        shown(action, connections[action.connection].platform)
         for action in Action.objects.select_related("owner").order_by("id")
     ]
     return people.play(now, register)
 
 
-def _iso(day: Any) -> str | None:
-    return day.isoformat() if day is not None else None
+def shown(action: Action, platform: str) -> ActionView:
+    """What the register shows of an action on a platform of this kind: all that people go by."""
+    return ActionView(
+        code=action.code,
+        platform=platform,
+        state=action.state,
+        scope=tuple(sorted(action.scope.items())),
+        metric=action.metric,
+        owner=action.owner.username if action.owner else None,
+        golive_planned=action.golive_planned,
+        implemented_on=action.implemented_on,
+        verdict=action.verdict or None,
+        record=action.platform_number or None,
+        cycle_no=action.cycle_no,
+        goal=action.goal,
+    )
 
 
 def _count(totals: Counter[str], summary: cycle.CycleSummary, deeds: list[Deed]) -> None:

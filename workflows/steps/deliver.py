@@ -48,7 +48,7 @@ def waiting(connection: str) -> list[Delivery]:
     """Deliveries that may be sent, oldest first; those of a proposal nobody accepted yet stay back."""
     return list(
         Delivery.objects.filter(connection=connection, state=DeliveryState.WAITING, action__is_accepted=True)
-        .select_related("action", "review")
+        .select_related("action")
         .order_by("id")
     )
 
@@ -134,10 +134,8 @@ def _has_no_record(delivery: Delivery) -> bool:
 
 
 def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: DeliverResult) -> None:
-    action = delivery.action
-    action.refresh_from_db()
-    delivery.refresh_from_db(fields=["outbound"])
-    outbound = outbox.content(delivery)
+    present = Delivery.objects.select_related("action", "review").defer("review__document").get(pk=delivery.pk)
+    action, outbound = present.action, outbox.content(present)
     ref = outbox.reference(action)
     if ref is None and outbound.verb is not Verb.CREATE:
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
@@ -149,11 +147,11 @@ def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: Del
         now.attempts += 1
         now.last_error = ""
         now.receipt = msgspec.to_builtins(receipt)
-        if bytes(now.outbound) == bytes(delivery.outbound):  # else newer content came meanwhile: it is sent next time
+        if bytes(now.outbound) == bytes(present.outbound):  # else newer content came meanwhile: it is sent next time
             now.state = DeliveryState.SENT
             now.sent_at = as_of
-        now.save()
-        _record(now, receipt, as_of)
+        now.save(update_fields=["attempts", "last_error", "receipt", "state", "sent_at"])
+        _record(present, receipt, as_of)
     if receipt.was_found:
         result.found += 1
     else:
@@ -168,8 +166,9 @@ def _remember_record(action_id: int, receipt: Receipt) -> None:
         "platform_number": receipt.ref.number,
         "platform_url": receipt.ref.url,
     }
-    Action.objects.filter(pk=action_id).update(**found)
-    Action.objects.filter(pk=action_id, platform_state="").update(platform_state="new")
+    of_action = Action.objects.filter(pk=action_id)
+    of_action.update(**found)
+    of_action.filter(platform_state="").update(platform_state="new")
 
 
 def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:

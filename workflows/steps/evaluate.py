@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import connection as state
 from django.db import transaction
+from django.db.models import F
 
 from improvement import weeks
 from improvement.errors import RegelkreisError
@@ -88,8 +89,8 @@ class Evaluating:
     def __init__(self, warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> None:
         self._result = EvaluateResult(connection=connection, rules=len(rules))
         self._moment = Moment(warehouse, connection, last_week(as_of), as_of, self._result)
-        seen = {row.rule_id: row for row in Evaluation.objects.filter(connection=connection)}
-        self._todo = {rule.id: _weeks_to_do(rule, seen.get(rule.id), self._moment.week) for rule in rules}
+        self._seen = {row.rule_id: row for row in Evaluation.objects.filter(connection=connection)}
+        self._todo = {rule.id: _weeks_to_do(rule, self._seen.get(rule.id), self._moment.week) for rule in rules}
         asked = [(query, self._asked(query)) for query in plan_queries(rules)]
         self._queries = [(query, one) for query, one in asked if one is not None]
         self._cells = warehouse.cells_ahead([one for _, one in self._queries], as_of=as_of)
@@ -105,15 +106,25 @@ class Evaluating:
     def finish(self) -> EvaluateResult:
         """Fold the counts into findings. A rule that fails is reported; the others go on."""
         cells: dict[SeriesKey, Cells] = {}
+        known = self._known()
         for (query, _), found in zip(self._queries, self._cells, strict=True):
             cells[query.key] = Cells.of(found, query.by)
             for rule in query.rules:
                 try:
-                    _evaluate_rule(rule, self._todo[rule.id], cells, self._moment)
+                    _evaluate_rule(rule, self._todo[rule.id], cells, known[rule.id], self._moment)
                 except RegelkreisError as error:
                     self._result.errors.append(f"{rule.id}: {error}")
                     log.warning("evaluate.failed", connection=self._moment.connection, rule=rule.id, error=str(error))
         return self._result
+
+    def _known(self) -> dict[str, _Known]:
+        """What every rule knew before, read at once."""
+        found = {rule_id: _Known(self._seen.get(rule_id)) for rule_id in self._todo}
+        due = [rule_id for rule_id, span in self._todo.items() if len(span)]
+        rows = Finding.objects.filter(connection=self._moment.connection, rule_id__in=due)
+        for row in rows.only("rule_id", "connection", "scope_key", "scope", *FOLDED):  # firing replaces all others
+            found[row.rule_id].findings[row.scope_key] = row
+        return found
 
     def close(self) -> None:
         """Let go of what was not taken."""
@@ -125,26 +136,35 @@ def _weeks_to_do(rule: Rule, row: Evaluation | None, week: int) -> range:
     return range(first, week + 1)
 
 
-def _evaluate_rule(rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table | Cells], moment: Moment) -> None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a rule knew of a connection before: that it was evaluated, and its findings by scope."""
+
+    evaluation: Evaluation | None
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+
+def _evaluate_rule(
+    rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table | Cells], known: _Known, moment: Moment
+) -> None:
     if not len(span):
         return
-    of_rule = Finding.objects.filter(rule_id=rule.id, connection=moment.connection)
-    known = {row.scope_key: row for row in of_rule.defer("sql")}
-    also = [Scope.of(row.scope) for row in known.values()]
+    findings = known.findings
+    also = [Scope.of(row.scope) for row in findings.values()]
     with transaction.atomic():
-        rows: list[PointRow] = []
+        seen: list[tuple[Finding, Point]] = []
         for week in span:
             for point in points(
                 rule, cells[rule.key], connection=moment.connection, week=week, companions=cells, also=also
             ):
-                finding = known.get(point.scope.key) or _new_finding(rule, moment.connection, point)
-                known[finding.scope_key] = finding
+                finding = findings.get(point.scope.key) or _new_finding(rule, moment.connection, point)
+                findings[finding.scope_key] = finding
                 _take(finding, rule, point, moment)
-                rows.append(_point_row(finding, point))
-        _save({row.finding_id: row.finding for row in rows}.values())
-        PointRow.objects.bulk_create(rows, ignore_conflicts=True)
-        moment.result.points += len(rows)
-        _remember(rule, moment.connection, span)
+                seen.append((finding, point))
+        _save({finding.pk: finding for finding, _ in seen}.values())
+        _publish(seen)
+        moment.result.points += len(seen)
+        _remember(rule, moment.connection, span, known.evaluation)
 
 
 #: What every value changes in a finding.
@@ -163,14 +183,31 @@ def _save(findings: Iterable[Finding]) -> None:
         cursor.executemany(f"UPDATE {table} SET {columns} WHERE id = %s", rows)  # noqa: S608 (names of our own)
 
 
-def _remember(rule: Rule, connection: str, span: range) -> None:
-    row, is_new = Evaluation.objects.get_or_create(
-        rule_id=rule.id, connection=connection, defaults={"first_week": span[0], "last_week": span[-1]}
-    )
-    if not is_new:
-        row.last_week = span[-1]
-        row.count += 1
-        row.save(update_fields=["last_week", "count"])
+#: What is kept of a point, beside its finding.
+PUBLISHED = ("week", "value", "numerator", "denominator", "n")
+
+
+def _publish(seen: Iterable[tuple[Finding, Point]]) -> None:
+    """Write new points, in one statement; one that was published before stays as it is."""
+    columns = ("finding_id", *PUBLISHED, "target_value", "is_breaching")
+    rows = [
+        (finding.pk, *(getattr(point, name) for name in PUBLISHED), point.target.value, point.is_breaching)
+        for finding, point in seen
+    ]
+    table, places = state.ops.quote_name(PointRow._meta.db_table), ", ".join(["%s"] * len(columns))
+    with state.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT DO NOTHING",  # noqa: S608
+            rows,
+        )
+
+
+def _remember(rule: Rule, connection: str, span: range, before: Evaluation | None) -> None:
+    """That the rule was evaluated up to the last week of the span; ``before``: what was remembered until now."""
+    if before is None:
+        Evaluation.objects.create(rule_id=rule.id, connection=connection, first_week=span[0], last_week=span[-1])
+    else:
+        Evaluation.objects.filter(pk=before.pk).update(last_week=span[-1], count=F("count") + 1)
 
 
 def _new_finding(rule: Rule, connection: str, point: Point) -> Finding:
@@ -245,17 +282,4 @@ def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, mom
             "n": point.n,
             **pinning.told(pinned, query, **span),
         },
-    )
-
-
-def _point_row(finding: Finding, point: Point) -> PointRow:
-    return PointRow(
-        finding=finding,
-        week=point.week,
-        value=point.value,
-        numerator=point.numerator,
-        denominator=point.denominator,
-        n=point.n,
-        target_value=point.target.value,
-        is_breaching=point.is_breaching,
     )

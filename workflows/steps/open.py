@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -37,11 +37,17 @@ def open_actions(
     evaluated = {row.rule_id: row.count for row in Evaluation.objects.filter(connection=connection)}
     firing = {
         (finding.rule_id, finding.scope_key): finding
-        for finding in Finding.objects.filter(connection=connection, state="firing")
+        for finding in Finding.objects.filter(connection=connection, state="firing").defer("sql")
         if finding.rule_id in by_id
     }
     week = last_week(as_of)
-    candidates = [_candidate(finding, by_id[finding.rule_id], evaluated, week) for finding in firing.values()]
+    owners, acted_on = access.Owners(), _acted_on(connection)
+    candidates = [
+        _candidate(
+            finding, by_id[finding.rule_id], acted_on.get(finding.pk, _NEVER), owners, evaluated=evaluated, week=week
+        )
+        for finding in firing.values()
+    ]
     choice = choose(candidates, open_per_owner=_open_per_owner(), budget=limits.budget, max_new=limits.max_new_actions)
     reasons: dict[tuple[str, str], str] = {}
     for waiting in choice.queued:
@@ -68,10 +74,34 @@ def open_actions(
     return result
 
 
-def _candidate(finding: Finding, rule: Rule, evaluated: dict[str, int], week: int) -> Candidate:
-    actions = Action.objects.filter(findings=finding)
-    closed = actions.filter(state__in=ENDED_STATES, closed_at__isnull=False).order_by("-closed_at").first()
-    owner = access.owner_for(finding.connection, finding.scope, rule.owner)
+@dataclass(frozen=True, slots=True)
+class _ActedOn:
+    """What was done about a finding so far: whether an action is open, and when the last one was closed."""
+
+    is_open: bool = False
+    closed_at: datetime | None = None
+
+
+_NEVER = _ActedOn()
+
+
+def _acted_on(connection: str) -> dict[int, _ActedOn]:
+    """What was done about every firing finding of a connection, by its key."""
+    found: dict[int, _ActedOn] = {}
+    opened = Action.findings.through.objects.filter(finding__connection=connection, finding__state="firing")
+    for key, state, closed_at in opened.values_list("finding_id", "action__state", "action__closed_at"):
+        before = found.get(key, _NEVER)
+        if state not in ENDED_STATES:
+            found[key] = replace(before, is_open=True)
+        elif closed_at is not None:
+            found[key] = replace(before, closed_at=max(closed_at, before.closed_at or closed_at))
+    return found
+
+
+def _candidate(
+    finding: Finding, rule: Rule, acted_on: _ActedOn, owners: access.Owners, *, evaluated: dict[str, int], week: int
+) -> Candidate:
+    owner = owners.of(finding.connection, finding.scope, rule.owner)
     return Candidate(
         rule=rule,
         connection=finding.connection,
@@ -81,15 +111,17 @@ def _candidate(finding: Finding, rule: Rule, evaluated: dict[str, int], week: in
         n=finding.n,
         owner=owner.username if owner else None,
         is_first_evaluation=evaluated.get(rule.id, 0) < 2,
-        has_open_action=actions.exclude(state__in=ENDED_STATES).exists(),
-        closed_week=weeks.week_of(closed.closed_at.date()) if closed is not None and closed.closed_at else None,
+        has_open_action=acted_on.is_open,
+        closed_week=weeks.week_of(acted_on.closed_at.date()) if acted_on.closed_at is not None else None,
     )
 
 
 def _add_evidence(finding: Finding, as_of: datetime) -> None:
     """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger."""
+    if finding.fired_at != as_of:
+        return
     action = Action.objects.filter(findings=finding, opened_at__lt=as_of).exclude(state__in=ENDED_STATES).first()
-    if action is None or finding.fired_at != as_of:
+    if action is None:
         return
     seen = action.transitions.filter(event="evidence", at=as_of, note__contains=f"[{finding.scope_key}]")
     if seen.exists():

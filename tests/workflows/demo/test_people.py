@@ -10,9 +10,13 @@ import pytest
 from connectors.sandbox.scenario import Truth, scopes_of
 from improvement.errors import WriteRefused
 from improvement.pdca import ActionFacts, Actor, Event, Moved, Refused, State, transition
+from tests.workflows.build import an_action as a_registered_action
+from tests.workflows.build import an_owner
 from workflows.demo.desks import Desk
 from workflows.demo.people import Deed, Outcome, People
 from workflows.demo.scripts import GENERIC_ACCEPTANCE, GENERIC_HYPOTHESIS, ActionView, script_for
+from workflows.demo.year import shown
+from workflows.loop import detail
 
 EVENTS = {
     "submit": Event.SUBMIT,
@@ -307,12 +311,13 @@ def test_an_action_of_a_whole_customer_belongs_to_the_customers_owner_and_a_stra
     assert People(a_product("x"), {}).play(OPENED, [stranger]) == []
 
 
-def test_a_view_is_what_the_register_prints() -> None:
-    detail = {
-        "id": "ACT-9", "state": "checking", "cycle_no": 1, "scope": {"service": "ERP", "country": "DE"},
-        "metric": "csat_mean", "owner": "jonas.weber", "goal": "+0.4", "golive_planned": "2025-08-25",
-        "implemented_on": None, "verdict": None, "record": "CIM0001002",
-    }  # fmt: skip
-    view = ActionView.of(detail, "servicenow")
-    assert view.scope_key == "country=DE,service=ERP"
-    assert view.golive_planned == date(2025, 8, 25)
+@pytest.mark.django_db
+def test_people_go_by_what_the_register_prints() -> None:
+    action = a_registered_action(an_owner(), golive_planned=date(2025, 8, 25), platform_number="CIM0001002")
+    printed = detail(action)
+    view = shown(action, "servicenow")
+    assert view.scope_key == "country=CH,customer=Acme"
+    assert (view.code, view.state, view.owner) == (printed["id"], printed["state"], printed["owner"])
+    assert (view.record, view.verdict, view.goal) == (printed["record"], printed["verdict"], printed["goal"])
+    assert view.golive_planned is not None
+    assert view.golive_planned.isoformat() == printed["golive_planned"]
