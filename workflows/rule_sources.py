@@ -36,6 +36,10 @@ class Source:
         mend = did_you_mean(rule_id, known) if known else "Write one with `regelkreis rules new`."
         raise InputError(f"{self.name}: there is no rule “{rule_id[:100]}”.", mend=mend)
 
+    def with_derived(self, rule_id: str) -> tuple[Rule, ...]:
+        """The rule of this id, and those that were derived from it."""
+        return (self.rule(rule_id), *(rule for rule in self.rules if rule.derived_from == rule_id))
+
 
 def from_files(paths: Sequence[Path]) -> Source:
     """The rules of files and folders as they stand there; all that is wrong with them is raised."""
@@ -43,9 +47,10 @@ def from_files(paths: Sequence[Path]) -> Source:
     return Source(", ".join(map(str, paths)), pack.rules, pack.limits)
 
 
-def from_folder() -> Source:
-    """The rules folder of this installation."""
-    return from_files([settings.REGELKREIS.rules])
+def drafts() -> Source:
+    """The rules folder of this installation, applied or not; without a folder the live rules."""
+    folder = settings.REGELKREIS.rules
+    return from_files([folder]) if folder.is_dir() else live()
 
 
 def live() -> Source:

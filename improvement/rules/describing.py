@@ -58,7 +58,8 @@ def sentences(rule: Rule) -> Iterator[str]:
     yield f"Counts {_inside(metric.title)} (`{rule.metric}`): {metric.numerator}{_of(metric.denominator)}."
     kept = _where(rule.key.where)
     series = f"for each {' × '.join(rule.by)}" if rule.by else "in one series"
-    yield f"{f'Of {kept}, ' if kept else ''}{series if kept else series[0].upper() + series[1:]}, over {_weeks(rule.window_weeks)}, {_every(rule)}."
+    span = f"over {_weeks(rule.window_weeks)}, {_every(rule)}"
+    yield f"Of {kept}, {series}, {span}." if kept else f"{series[0].upper()}{series[1:]}, {span}."
     yield f"Bad is {bad(rule, rule.target)}."
     for condition in rule.conditions:
         side = "at most" if condition.target.kind is TargetKind.MAX else "at least"

@@ -96,4 +96,4 @@ def test_a_part_of_a_scope_names_the_ones_it_may_be(evaluated: datetime) -> None
 def test_a_draft_is_explained_from_its_file(evaluated: datetime, tmp_path: Path) -> None:
     draft = tmp_path / "draft.yaml"
     draft.write_text(RULE.replace("max: 15%", "max: 90%"), encoding="utf-8")
-    assert explained(evaluated, "--from-files", str(draft))["state"] == "ok"
+    assert explained(evaluated, "--rules", str(draft))["state"] == "ok"

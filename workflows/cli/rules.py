@@ -18,7 +18,7 @@ Paths = Annotated[
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
 From = Annotated[
-    list[Path] | None, typer.Option("--from-files", help="Files or folders with the rules; default: the live ones.")
+    list[Path] | None, typer.Option("--rules", help="Files or folders with the rules; default: the live ones.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -109,6 +109,46 @@ def explain(
         print_json(told.as_dict(rows=rows))
     else:
         print_lines(told.lines(rows=rows, is_sql_shown=sql))
+
+
+@group.command()
+def backtest(
+    rule: Annotated[str | None, typer.Argument(help="A rule; default: all.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First week: a date or 2026-W10.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last week; default: the last complete one.")] = None,
+    path: Annotated[
+        list[Path] | None, typer.Option("--rules", help="Files or folders with the rules; default: the rules folder.")
+    ] = None,
+    connection: Annotated[str | None, typer.Option("--connection", help="Only this one; default: all.")] = None,
+    action_weeks: Annotated[
+        int | None,
+        typer.Option("--action-weeks", min=1, help="How long an action stays open; default: until its last look."),
+    ] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Replay history week by week: findings, actions they would have opened, workload, what clears by itself."""
+    start()
+    from workflows import backtest as backtests
+    from workflows import backtest_report, rule_sources
+    from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+
+    source = rule_sources.from_files(path) if path else rule_sources.drafts()
+    rules = source.with_derived(rule) if rule else source.rules
+    span = backtests.span_of(first, last, as_of=moment(as_of))
+    counted = backtests.read(rules, rule_sources.connection_names(connection), span)
+    report = backtest_report.report(
+        source,
+        rules,
+        counted,
+        lasting=(lambda _: action_weeks) if action_weeks else None,
+        told=f"{action_weeks} weeks" if action_weeks else "until it is due and then until its last look",
+    )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        print_lines(report.lines())
 
 
 @group.command()

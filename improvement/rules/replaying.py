@@ -1,0 +1,258 @@
+"""Replaying history: what weekly cycles would have found and opened, had these rules been live from a week on. Pure.
+
+It is the live evaluation again: :func:`points`, :func:`advance` and :func:`choose`, week by week, on the same cells.
+The first week is a first evaluation: it folds the weeks before it and opens nothing. What people would have done cannot
+be known, so an action is taken to stay open for a time that the caller sets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from improvement.rules.cells import Cells
+from improvement.rules.evaluation import Point, points
+from improvement.rules.findings import FindingMemory, FindingState, advance
+from improvement.rules.opening import Candidate, Proposal, choose
+from improvement.rules.rule import Limits, Rule, SeriesKey
+from improvement.rules.scope import Scope
+
+BACKFILL_WEEKS = 26  # how far back a rule's first evaluation looks
+OwnerOf = Callable[[str, Scope, str], str | None]  # connection, scope, the rule's owner → who would own the action
+Lasting = Callable[[Rule], int | None]  # weeks an action stays open; None: for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What one rule knows about one scope on one connection."""
+
+    rule_id: str
+    connection: str
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Episode:
+    """One time that a scope fired, from its firing until it was resolved (None: not yet). Weeks are windows' ends."""
+
+    series: Series
+    point: Point  # that it fired on
+    is_old: bool  # it fired in history that the first evaluation looked back on
+    pending_week: int | None
+    resolved_week: int | None = None
+    opened_week: int | None = None  # the evaluated week in which an action opened on it
+    waited: str = ""  # why it opened nothing, as last said
+
+    @property
+    def fired_week(self) -> int:
+        """The last week of the window it fired on."""
+        return self.point.week
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedAction:
+    """An action that would have opened; ``until`` is the week it is taken to be closed in."""
+
+    rule_id: str
+    connection: str
+    scope: Scope
+    members: tuple[Scope, ...]
+    owner: str | None
+    week: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLength:
+    """How much was open and how much waited after a week's cycle."""
+
+    week: int
+    open_per_owner: Mapping[str | None, int]
+    waiting: int
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a replay found. ``published`` maps (series, week) to the value that a page would have shown."""
+
+    first_week: int
+    last_week: int
+    episodes: list[Episode] = field(default_factory=list)
+    actions: list[OpenedAction] = field(default_factory=list)
+    queue: list[QueueLength] = field(default_factory=list)
+    points: Counter[str] = field(default_factory=Counter)  # by rule, of the replayed weeks
+    unjudged: Counter[str] = field(default_factory=Counter)  # of these, how many said nothing
+    weeks_firing: Counter[Series] = field(default_factory=Counter)
+    published: dict[tuple[Series, int], float | None] = field(default_factory=dict)
+
+
+CellsOf = Mapping[str, Mapping[SeriesKey, Cells]]  # connection → cells by series
+
+
+class Replaying:
+    """A replay in progress: call :meth:`step` for one week after the other, from ``first_week`` on."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        cells: CellsOf,
+        *,
+        first_week: int,
+        limits: Limits,
+        owner_of: OwnerOf,
+        lasting: Lasting,
+    ) -> None:
+        self._rules = {rule.id: rule for rule in rules}
+        self._cells = cells
+        self._limits = limits
+        self._owner_of = owner_of
+        self._lasting = lasting
+        self._owners: dict[Series, str | None] = {}
+        self._episode: dict[Series, Episode] = {}  # the present or last one
+        self._scopes: dict[tuple[str, str], dict[Scope, None]] = {}
+        self.memories: dict[Series, FindingMemory] = {}
+        self.replay = Replay(first_week, first_week)
+
+    def step(self, week: int) -> Replay:
+        """One cycle when ``week`` is the last complete one: evaluate every connection, then open."""
+        is_first = week == self.replay.first_week
+        self.replay.last_week = week
+        waiting = 0
+        for connection in sorted(self._cells):
+            for rule in self._rules.values():
+                for at in range(week - BACKFILL_WEEKS + 1 if is_first else week, week + 1):
+                    self._evaluate(rule, connection, at, is_old=is_first and at < week)
+            waiting += self._open(connection, week, is_first=is_first)
+        self.replay.queue.append(QueueLength(week, self._open_per_owner(week), waiting))
+        return self.replay
+
+    def _evaluate(self, rule: Rule, connection: str, week: int, *, is_old: bool) -> None:
+        cells = self._cells[connection]
+        scopes = self._scopes.setdefault((rule.id, connection), {})
+        for point in points(rule, cells[rule.key], connection=connection, week=week, companions=cells, also=scopes):
+            scopes[point.scope] = None
+            series = Series(rule.id, connection, point.scope)
+            before = self.memories.get(series)
+            memory = advance(before, point, rule)
+            self.memories[series] = memory
+            self._follow(series, point, before, memory, is_old=is_old)
+            self.replay.published[series, point.week] = point.value
+            if not is_old:
+                self.replay.points[rule.id] += 1
+                self.replay.unjudged[rule.id] += point.is_breaching is None
+                self.replay.weeks_firing[series] += memory.state is FindingState.FIRING
+
+    def _follow(
+        self, series: Series, point: Point, before: FindingMemory | None, memory: FindingMemory, *, is_old: bool
+    ) -> None:
+        was_firing = before is not None and before.state is FindingState.FIRING
+        if memory.state is FindingState.FIRING and not was_firing:
+            episode = Episode(series, point, is_old, memory.first_pending_week)
+            self._episode[series] = episode
+            self.replay.episodes.append(episode)
+        elif was_firing and memory.state is FindingState.RESOLVED:
+            self._episode[series].resolved_week = point.week
+
+    # --- opening ------------------------------------------------------------------------------------------------
+
+    def _open(self, connection: str, week: int, *, is_first: bool) -> int:
+        firing = {
+            series: self._episode[series]
+            for series, memory in self.memories.items()
+            if series.connection == connection and memory.state is FindingState.FIRING
+        }
+        candidates = [self._candidate(series, episode, week, is_first) for series, episode in firing.items()]
+        choice = choose(
+            candidates,
+            open_per_owner=self._open_per_owner(week),
+            budget=self._limits.budget,
+            max_new=self._limits.max_new_actions,
+        )
+        waiting = 0
+        for queued in choice.queued:
+            waiting += self._wait(queued.proposal, queued.reason)
+        for proposal in choice.opened:
+            if self._has_twin(proposal, week):
+                waiting += self._wait(proposal, "its parent has an open action already")
+            else:
+                self._opened(proposal, week)
+        return waiting
+
+    def _candidate(self, series: Series, episode: Episode, week: int, is_first: bool) -> Candidate:
+        rule, point = self._rules[series.rule_id], episode.point
+        own = [one for one in self._of(series) if series.scope in one.members]
+        closed = [one.until for one in own if one.until is not None and one.until <= week]
+        return Candidate(
+            rule=rule,
+            connection=series.connection,
+            scope=series.scope,
+            week=week,
+            size=_size(point),
+            n=point.n,
+            owner=self._owner(series),
+            is_first_evaluation=is_first,
+            has_open_action=any(_is_open(one, week) for one in own),
+            closed_week=max(closed, default=None),
+        )
+
+    def _owner(self, series: Series) -> str | None:
+        if series not in self._owners:
+            owner = self._rules[series.rule_id].owner
+            self._owners[series] = self._owner_of(series.connection, series.scope, owner)
+        return self._owners[series]
+
+    def _of(self, series: Series) -> Iterator[OpenedAction]:
+        return (
+            one for one in self.replay.actions if one.rule_id == series.rule_id and one.connection == series.connection
+        )
+
+    def _has_twin(self, proposal: Proposal, week: int) -> bool:
+        series = Series(proposal.rule.id, proposal.connection, proposal.scope)
+        return any(one.scope == proposal.scope and _is_open(one, week) for one in self._of(series))
+
+    def _opened(self, proposal: Proposal, week: int) -> None:
+        lasting = self._lasting(proposal.rule)
+        members = tuple(member.scope for member in proposal.members)
+        until = None if lasting is None else week + lasting
+        self.replay.actions.append(
+            OpenedAction(proposal.rule.id, proposal.connection, proposal.scope, members, proposal.owner, week, until)
+        )
+        for scope in members:
+            episode = self._episode[Series(proposal.rule.id, proposal.connection, scope)]
+            episode.opened_week, episode.waited = week, ""
+
+    def _wait(self, proposal: Proposal, reason: str) -> int:
+        for member in proposal.members:
+            self._episode[Series(member.rule.id, member.connection, member.scope)].waited = reason
+        return len(proposal.members)
+
+    def _open_per_owner(self, week: int) -> Counter[str | None]:
+        return Counter(one.owner for one in self.replay.actions if _is_open(one, week))
+
+
+def replay(
+    rules: Sequence[Rule],
+    cells: CellsOf,
+    *,
+    span: range,
+    limits: Limits,
+    owner_of: OwnerOf,
+    lasting: Lasting,
+) -> Replay:
+    """Every week of the span, oldest first."""
+    running = Replaying(rules, cells, first_week=span.start, limits=limits, owner_of=owner_of, lasting=lasting)
+    for week in span:
+        running.step(week)
+    return running.replay
+
+
+def _is_open(action: OpenedAction, week: int) -> bool:
+    return action.week <= week and (action.until is None or week < action.until)
+
+
+def _size(point: Point) -> float:
+    """How far beyond its target a finding fired, as a share of the target; as the live queue ranks it."""
+    if point.value is None or not point.target.value:
+        return 0.0
+    return abs(point.value - point.target.value) / abs(point.target.value)
