@@ -33,7 +33,7 @@ def render_all(*, as_of: datetime) -> int:
     """
     drawn = 0
     with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
-        for action in Action.objects.order_by("id"):
+        for action in Action.objects.exclude(metric="").order_by("id"):
             try:
                 drawn += render(action, warehouse, as_of=as_of)
             except RegelkreisError as error:

@@ -34,6 +34,19 @@ NOTES: dict[str, Said] = {
         "Zwei Menschen überstimmten den Befund „{verdict}“, der daneben stehen bleibt: {first} und {second}. Grund: "
         "{reason}",
     ),
+    "adopted": Said(
+        "Regelkreis has taken this record into its loop as {action}. It measures: {metric}, {scope}. What people wrote "
+        "here stays as it is; measured values are only filled in where nothing stands. Details and evidence: {url}",
+        "Regelkreis hat diesen Datensatz als {action} in seinen Kreis aufgenommen. Gemessen wird: {metric}, {scope}. "
+        "Was Menschen hier eintrugen, bleibt stehen; gemessene Werte kommen nur dorthin, wo nichts steht. Einzelheiten "
+        "und Nachweise: {url}",
+    ),
+    "adopted unmeasured": Said(
+        "Regelkreis has taken this record into its loop as {action}, but measures nothing for it: {why}. So nobody can "
+        "say whether it improves anything. What people wrote here stays as it is. Details: {url}",
+        "Regelkreis hat diesen Datensatz als {action} in seinen Kreis aufgenommen, misst dafür aber nichts: {why}. So "
+        "kann niemand sagen, ob er etwas verbessert. Was Menschen hier eintrugen, bleibt stehen. Einzelheiten: {url}",
+    ),
     "ask go-live": Said(
         "The tasks are done. Please tell us the day the change went live, so that its effect can be measured.",
         "Die Aufgaben sind erledigt. Bitte nennen Sie uns den Tag des Go-live, damit die Wirkung gemessen werden kann.",

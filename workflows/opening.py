@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from improvement import weeks
 from improvement.check import Goal
@@ -92,8 +94,8 @@ def open_by_person(
             f"There is no connection “{connection}”.",
             mend=f"Known: {', '.join(known)}." if known else "Run `regelkreis pull` first: it reads them in.",
         )
-    values = _pairs(scope, "scope", DIMENSIONS)
-    conditions = _pairs(where, "where", metric_named(metric).where_keys) if where else {}
+    values = pairs(scope, "scope", DIMENSIONS)
+    conditions = pairs(where, "where", metric_named(metric).where_keys) if where else {}
     action = _new_action(
         origin=Origin.PERSON,
         rule=None,
@@ -109,13 +111,20 @@ def open_by_person(
     must_hold(actor, Role.SERVICE_OWNER, action)
     with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
         action.owner = None if actor.is_local_admin else actor
-        last = weeks.last_complete_week(at, planning.zone_of(action))
-        action.trigger = {"from_week": last - PERSON_TRIGGER_WEEKS + 1, "to_week": last}
-        action.measurement = {
-            "where": [[key, [value]] for key, value in sorted(conditions.items())],
-            "by": list(values),
-        }
+        action.trigger = window_before(action, at)
+        action.measurement = measured_by(conditions, values)
         return _complete(action, warehouse, None, [], actor=actor.uid, at=at)
+
+
+def window_before(action: Action, opened_at: datetime) -> dict[str, int]:
+    """The trigger window of an action without a trigger: the weeks before it was opened."""
+    last = weeks.last_complete_week(opened_at, planning.zone_of(action))
+    return {"from_week": last - PERSON_TRIGGER_WEEKS + 1, "to_week": last}
+
+
+def measured_by(where: Mapping[str, str], scope: Mapping[str, str]) -> dict[str, Any]:
+    """What a person's action counts: the conditions, and the dimensions of its scope."""
+    return {"where": [[key, [value]] for key, value in sorted(where.items())], "by": list(scope)}
 
 
 def _new_action(
@@ -158,9 +167,8 @@ def _complete(
         action.save()
         action.findings.set(findings)
         scopes = measuring.measure(action, warehouse, rule, as_of=at)
-        if rule is None and action.scope_key not in scopes:
-            mend = did_you_mean(action.scope_key, scopes) if scopes else "Pull first, or widen the filter."
-            raise InputError(f"Nothing is counted for {action.scope_key} on {action.connection}.", mend=mend)
+        if rule is None:
+            must_be_counted(action, scopes)
         planning.check_goal(action)
         action.save()
         log_opening(action, actor=actor, at=at)
@@ -186,9 +194,18 @@ def _complete(
     return action
 
 
-def log_opening(action: Action, *, actor: str, at: datetime) -> None:
+def must_be_counted(action: Action, scopes: list[str]) -> None:
+    """Refuse a scope without data; ``scopes`` are those that have some."""
+    if action.scope_key not in scopes:
+        mend = did_you_mean(action.scope_key, scopes) if scopes else "Pull first, or widen the filter."
+        raise InputError(f"Nothing is counted for {action.scope_key} on {action.connection}.", mend=mend)
+
+
+def log_opening(action: Action, *, actor: str, at: datetime, note: str = "") -> None:
     """The first line of the action's history, and the ledger entry it begins with."""
-    Transition.objects.create(action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor)
+    Transition.objects.create(
+        action=action, at=at, event="open", from_state="", to_state=action.state, actor=actor, note=note
+    )
     ledger.append(
         "action.opened",
         subject=action.code,
@@ -207,24 +224,40 @@ def log_opening(action: Action, *, actor: str, at: datetime) -> None:
 
 
 def _may_open(action: Action, actor: str) -> None:
+    reasons = why_not_opened(action, actor)
+    if reasons:
+        raise GuardRefused(f"No action is opened for {action.scope_key}", reasons)
+
+
+def why_not_opened(action: Action, actor: str) -> list[str]:
     """One open action per rule and scope, and per metric and scope for people; at most the budget for one owner.
 
     A rule's budgets are kept where its findings are chosen (steps/open.py).
     """
-    is_open = Action.objects.filter(state__in=[state.value for state in OPEN_STATES])
-    twins = is_open.filter(
-        connection=action.connection, scope_key=action.scope_key, rule_id=action.rule_id, metric=action.metric
-    )
     over_budget = []
-    if action.origin == Origin.PERSON and action.owner is not None:
-        owned, budget = is_open.filter(owner=action.owner).count(), standing_rules().limits.budget
+    if action.origin != Origin.RULE and action.owner is not None:
+        owned, budget = _open_ones().filter(owner=action.owner).count(), standing_rules().limits.budget
         if owned >= budget:
             over_budget.append(f"{action.owner.username} has {owned} open actions; the budget is {budget}")
     outcome = open_action(
-        ActionFacts(state=State.PROPOSED), actor=Actor(actor), has_open_twin=twins.exists(), over_budget=over_budget
+        ActionFacts(state=State.PROPOSED),
+        actor=Actor(actor),
+        has_open_twin=has_open_twin(action),
+        over_budget=over_budget,
     )
-    if isinstance(outcome, Refused):
-        raise GuardRefused(f"No action is opened for {action.scope_key}", list(outcome.reasons))
+    return list(outcome.reasons) if isinstance(outcome, Refused) else []
+
+
+def has_open_twin(action: Action) -> bool:
+    """Whether another open action is on the same rule, metric and scope. What is not measured has no twin."""
+    same = _open_ones().filter(
+        connection=action.connection, scope_key=action.scope_key, rule_id=action.rule_id, metric=action.metric
+    )
+    return planning.is_measured(action) and same.exclude(pk=action.pk).exists()
+
+
+def _open_ones() -> QuerySet[Action]:
+    return Action.objects.filter(state__in=[state.value for state in OPEN_STATES])
 
 
 def _endangered(finding: Finding, rule: Rule) -> list[str]:
@@ -250,7 +283,8 @@ def _served(finding: Finding, rule: Rule) -> Action | None:
     return max(served, key=lambda other: int(other.trigger.get("n") or 0), default=None)
 
 
-def _pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
+def pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
+    """``key=value,key=value`` as typed; :class:`InputError` for a key that is not known."""
     values: dict[str, str] = {}
     for part in text.split(","):
         key, separator, value = part.partition("=")

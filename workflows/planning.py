@@ -18,9 +18,10 @@ from improvement.errors import InputError
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.pdca import Event
+from improvement.records import ADOPTED_FIELDS
 from improvement.schedule import LOOKS
 from workflows import access, notes, outbox
-from workflows.models import Action, Plan
+from workflows.models import Action, Origin, Plan
 
 READING = {"platform", "mapping", "default_country"}  # what decides how records are read
 
@@ -41,6 +42,11 @@ def metric_of(action: Action) -> Metric:
     return metric_named(action.metric)
 
 
+def is_measured(action: Action) -> bool:
+    """Whether it has a metric: an adopted record may have none, and is never shown to have improved anything."""
+    return bool(action.metric)
+
+
 # --- goal and effect ------------------------------------------------------------------------------------------
 
 
@@ -56,6 +62,8 @@ def min_effect_of(action: Action) -> float | None:
 
 def detectable_of(action: Action) -> float | None:
     """The smallest effect the check could show, on the link scale; 0 for metrics that get no verdict."""
+    if not is_measured(action):
+        return None
     if metric_of(action).family is None:
         return 0.0
     effect = action.measurement.get("detectable", {}).get("link")
@@ -65,8 +73,8 @@ def detectable_of(action: Action) -> float | None:
 def check_goal(action: Action) -> None:
     """Refuse a goal against the metric's direction, or a minimum effect beyond the goal."""
     goal, least = goal_of(action), min_effect_of(action)
-    metric = metric_of(action)
     if goal is not None and goal <= 0:
+        metric = metric_of(action)
         raise InputError(
             f"A goal of {action.goal} would make {metric.title} worse: {metric.direction} is better.",
             mend="Turn its sign.",
@@ -94,9 +102,9 @@ def half(goal: str) -> str:
 
 
 def _size(action: Action, text: str) -> float | None:
-    metric = metric_of(action)
-    if not text:
+    if not text or not is_measured(action):
         return None
+    metric = metric_of(action)
     if metric.family is None:  # shown against its target, never tested: only the sign can be judged
         return float(text.rstrip("%")) * metric.sign
     baseline = action.measurement.get("baseline")
@@ -257,10 +265,18 @@ def _agreement(where: list[Any]) -> list[str]:
 
 
 def outbound_fields(action: Action) -> dict[str, str | int | float | None]:
-    """The fields we keep current on the platform's record."""
-    metric = metric_of(action)
+    """The fields we keep current on the platform's record; on an adopted one only :data:`ADOPTED_FIELDS`."""
     baseline = action.measurement.get("baseline")
     next_look = action.looks.filter(computed_at__isnull=True, is_dropped=False).order_by("due_at").first()
+    measured = {
+        "baseline": metric_of(action).shown(float(baseline)) if baseline is not None else None,
+        "target": target_text(action),
+        "next_review": next_look.due_at.date().isoformat() if next_look else None,
+        "verdict": action.verdict or None,
+        "url": outbox.page_url(action),
+    }
+    if action.origin == Origin.ADOPTED:
+        return {name: measured[name] for name in ADOPTED_FIELDS}
     return {
         "title": action.title,
         "description": description(action),
@@ -268,14 +284,10 @@ def outbound_fields(action: Action) -> dict[str, str | int | float | None]:
         "service": action.scope.get("service"),
         "owner": access.account_of(action.owner, action.connection),
         "due": action.due.isoformat() if action.due else None,
-        "baseline": metric.shown(float(baseline)) if baseline is not None else None,
-        "target": target_text(action),
-        "next_review": next_look.due_at.date().isoformat() if next_look else None,
         "planned_start": action.opened_at.date().isoformat() if action.golive_planned else None,
         "planned_end": action.golive_planned.isoformat() if action.golive_planned else None,
         "state": action.state,
-        "verdict": action.verdict or None,
-        "url": outbox.page_url(action),
+        **measured,
     }
 
 

@@ -81,7 +81,7 @@ def must_hold(actor: Person, role: Role, action: Action) -> None:
 
 
 def _lacks(person: Person, role: Role, action: Action) -> str:
-    what = action.code if action.pk is not None else action.scope_key
+    what = action.code if action.pk is not None else action.scope_key or f"everything on {action.connection}"
     return f"{person.username} is no {role.label} for {what}"
 
 

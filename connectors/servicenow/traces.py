@@ -83,14 +83,20 @@ class Traces:
 
     def edited_by_people(self, record: str, columns: list[str], our_user: str) -> dict[str, str]:
         """Columns whose last change was made by somebody else than us → by whom (from the platform's audit)."""
-        last = self.last_editors(record, columns)
-        return {name: user for name, user in last.items() if user not in (our_user, "system", "")}
-
-    def last_editors(self, record: str, columns: list[str]) -> dict[str, str]:
-        """Who changed a column last, as far as the platform's audit tells: it knows no values of the creation."""
         query = f"tablename={self.mode.table}^documentkey={record}^fieldnameIN{','.join(columns)}^ORDERBYsys_created_on"
         rows = self.instance.rows("sys_audit", query, ("fieldname", "user"))
-        return {row["fieldname"]: row["user"] for row in rows}
+        last = {row["fieldname"]: row["user"] for row in rows}
+        return {name: user for name, user in last.items() if user not in (our_user, "system", "")}
+
+    def written_by(self, user: str, record: str, columns: list[str]) -> set[tuple[str, str]]:
+        """Every value that a user ever wrote into these columns, as (column, value), as far as the audit tells."""
+        query = f"tablename={self.mode.table}^documentkey={record}^fieldnameIN{','.join(columns)}^user={literal(user)}"
+        rows = self.instance.rows("sys_audit", query, ("documentkey", "fieldname", "newvalue", "user"))
+        return {
+            (row["fieldname"], row["newvalue"])
+            for row in rows
+            if (row["user"], row["documentkey"]) == (user, record)  # a condition may have been ignored
+        }
 
     def links_wanted(self, outbound: Outbound, record: str) -> list[tuple[str, str]]:
         """The triggering tickets not yet linked, as (table, sys_id)."""

@@ -21,6 +21,7 @@ from improvement.errors import ConnectionFailed, PermissionMissing, Place, Write
 from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
 
 NEW_RECORD = "NEW-RECORD"
+PEOPLES_OWN = "people made this record, and what stands there is kept"
 LINK_COLUMNS = ("cim_register", "source_table", "source_id")
 _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 
@@ -221,20 +222,20 @@ class Writer:
         return {name: f"{user} changed it there last" for name, user in edited.items()}
 
     def _not_ours(self, ref: RecordRef, columns: list[str], current: Mapping[str, str]) -> dict[str, str]:
-        """Of a record that people made: columns that hold what we did not write last, with the reason why they stay.
+        """Of a record that people made: columns that hold what we never wrote, with the reason why they stay.
 
-        What stood there from the beginning has no audit, so what is not told to be ours is theirs.
+        What stood there from the beginning has no audit, so what is not told to be ours is theirs. Values are
+        compared, because the audit does not tell the order of two changes in one second.
         """
         filled = [name for name in columns if current.get(name)]
-        if not filled:
-            return {}
-        try:
-            last = self.traces.last_editors(ref.id, filled)
-        except PermissionMissing:
-            last = {}
         us = self.instance.our_user()
-        why = "people made this record, and what stands there is kept"
-        return {name: why for name in filled if not us or last.get(name) != us}
+        if not filled or not us:
+            return dict.fromkeys(filled, PEOPLES_OWN)
+        try:
+            ours = self.traces.written_by(us, ref.id, filled)
+        except PermissionMissing:
+            ours = set()
+        return {name: PEOPLES_OWN for name in filled if (name, current[name]) not in ours}
 
     def _ref(self, row: Mapping[str, Any]) -> RecordRef:
         return record_ref(self.instance.config, self.mode, str(row["sys_id"]), str(row.get("number", "")))

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 EntryType = Literal[
     "action.accepted",
+    "action.adopted",
     "action.agrees",
     "action.close_code",
     "action.comment",
@@ -18,6 +19,7 @@ EntryType = Literal[
     "action.due",
     "action.evidence",
     "action.late",
+    "action.measured",
     "action.opened",
     "action.owner",
     "action.planned",
@@ -119,6 +121,12 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "golive.unapproved": (By.EITHER, "it went live before its plan was approved"),
     "approval.lapsed": (By.PLATFORM, "an approval lapsed unanswered; it is asked for again"),
     "action.accepted": (By.PEOPLE, "a proposal was accepted: from here on it is written to the platform"),
+    "action.adopted": (
+        By.PEOPLE,
+        "a record that people made was taken into the loop: its id and number there, when it was opened there, its "
+        "state; its title and the values that stood in it sealed; why nothing is measured, if so",
+    ),
+    "action.measured": (By.PEOPLE, "an adopted record without a metric got one: metric, scope, trigger window"),
     "action.planned": (By.PEOPLE, "a plan was filled in: goal, minimum effect, planned go-live; hypothesis sealed"),
     "plan.frozen": (By.PEOPLE, "a plan was approved: version, digest, when, source of the approval, owner"),
     "approval.waived": (By.PEOPLE, "the owner approved their own plan, which the installation allows"),

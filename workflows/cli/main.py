@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workflows.cli import (
-    actions,
+    adopting,
     checks,
     connect,
     demo,
@@ -40,7 +40,7 @@ def build() -> typer.Typer:
     application.command(name="import")(importing.run)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
-    application.add_typer(actions.group, name="actions")
+    application.add_typer(adopting.group, name="actions")  # that of actions.py, with the commands of adopting.py
     application.add_typer(checks.group, name="checks")
     application.add_typer(checks.reviews, name="reviews")
     application.add_typer(evidence.group, name="evidence")

@@ -7,7 +7,7 @@ from typing import Any
 from improvement import pdca
 from improvement.pdca import Event
 from workflows import access, loop, marking, planning
-from workflows.models import Action, MarkedChange, Person
+from workflows.models import Action, MarkedChange, Origin, Person
 from workflows.restated import LaterValue, later_values
 
 Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
@@ -31,6 +31,9 @@ COMMANDS = {
 }
 
 
+ORIGINS = {Origin.RULE: "", Origin.PERSON: "opened by a person", Origin.ADOPTED: "adopted by a person"}
+
+
 def story_of(action: Action) -> list[Part]:
     """The tables of one action, without the empty ones."""
     parts: list[Part] = [
@@ -45,9 +48,8 @@ def story_of(action: Action) -> list[Part]:
 
 def _facts(action: Action) -> list[tuple[Any, ...]]:
     trigger = action.trigger
-    why = (
-        f"{planning.metric_of(action).title}: {trigger.get('value_text', '')} against {trigger.get('target_text', '')}"
-    )
+    metric = planning.metric_of(action).title if planning.is_measured(action) else ""
+    why = f"{metric}: {trigger.get('value_text', '')} against {trigger.get('target_text', '')}"
     return [
         ("state", action.state + (f" (from {action.held_from})" if action.held_from else "")),
         ("owner", action.owner.username if action.owner else "nobody yet: `regelkreis actions assign`"),
@@ -55,7 +57,9 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("accepted", "" if action.is_accepted else "not yet: `regelkreis actions accept` writes it to the platform"),
         ("scope", action.scope_key),
         ("connection", action.connection),
-        ("rule", action.rule_id or "opened by a person"),
+        ("rule", action.rule_id or ORIGINS[action.origin]),
+        ("adopted", _adopted(action)),
+        ("not measured", _unmeasured(action)),
         ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
         ("later data", "; ".join(_restated(action, value) for value in later_values(action))),
         ("due", action.due),
@@ -69,6 +73,18 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
 def _restated(action: Action, value: LaterValue) -> str:
     metric = planning.metric_of(action)
     return f"the value to {value.window_ends}, {metric.shown(value.published)}, is {metric.shown(value.later)} now"
+
+
+def _adopted(action: Action) -> str:
+    trigger = action.trigger
+    if "adopted_record" not in trigger:
+        return ""
+    return f"{trigger['adopted_record']}, opened there on {trigger['adopted_opened_at'][:10]}"
+
+
+def _unmeasured(action: Action) -> str:
+    why = action.measurement.get("unmeasured")
+    return f"{why}: `regelkreis actions measure {action.code} --metric …`" if why else ""
 
 
 def _unknown_owner(action: Action) -> str:
@@ -143,6 +159,8 @@ def _possible(action: Action) -> list[tuple[Any, ...]]:
     impossible = Event.CORRECT_GOLIVE if action.implemented_on is None else Event.GO_LIVE
     events = [event for event in pdca.allowed(loop.facts_of(action)) if event is not impossible]
     words = [COMMANDS[event] for event in events if event in COMMANDS]
+    if not planning.is_measured(action):
+        words = ["measure --metric … --scope …", *words]
     if action.state == "proposed":
         words = ["plan --hypothesis … --golive DATE [--goal …]", *words]
     commands = [word.partition(" ") for word in words]

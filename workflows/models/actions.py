@@ -13,6 +13,7 @@ class Origin(models.TextChoices):
 
     RULE = "rule", "rule"
     PERSON = "person", "person"
+    ADOPTED = "adopted", "adopted"  # people opened its record on the platform; it was taken into the loop later
 
 
 class Action(models.Model):
@@ -26,7 +27,7 @@ class Action(models.Model):
     connection = models.CharField(max_length=64)
     scope_key = models.TextField()
     scope = models.JSONField()
-    metric = models.CharField(max_length=100)
+    metric = models.CharField(max_length=100, blank=True)  # '': an adopted record for which nothing is measured
     title = models.TextField()
     state = models.CharField(max_length=12, choices=[(state.value, state.value) for state in State], db_index=True)
     held_from = models.CharField(max_length=12, blank=True)
@@ -67,6 +68,11 @@ class Action(models.Model):
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "platform_id"], condition=~models.Q(platform_id=""), name="record_of_one_action"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}"

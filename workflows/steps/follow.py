@@ -92,6 +92,13 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     return result
 
 
+def take(action: Action, found: PlatformState, *, as_of: datetime) -> FollowResult:
+    """Apply what stands on one record that was read just now, when it is adopted."""
+    result = FollowResult(connection=action.connection, read=1)
+    _follow_one(action, found, _Run(as_of, access.Accounts.of(action.connection), frozenset(), result))
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """What one run reads once for all its records, and what it tells."""

@@ -18,6 +18,9 @@ from workflows.web.words import DECISIONS, STATES, VERDICTS, language, said
 
 # A sentence with %(…)s where something is filled in; the same msgid is matched, and translated.
 SENTENCES: tuple[str | Promise, ...] = (
+    _("no metric was named for it"),
+    _("its record names no service, and no scope was given"),
+    _("nothing is counted for its service on this connection"),
     _("an owner is missing"),
     _("the hypothesis is missing"),
     _("the metric is missing"),
