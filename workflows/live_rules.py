@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -133,7 +134,7 @@ def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None
     row.file = str(rule.place.file) if rule.place and rule.place.file else ""
     row.is_live = True
     row.save()
-    entry = {"sha256": rule.sha256, "mode": rule.mode.value, **payload}
+    entry: dict[str, Any] = {"sha256": rule.sha256, "mode": rule.mode.value, **payload}
     if limits is not None:
         entry["limits"] = kept
     ledger.append("rule.applied", subject=rule.id, actor=actor, at=at, payload=entry)

@@ -21,11 +21,12 @@ VERSION = re.compile(r"^(?:(?P<rule>[a-z0-9@_-]+)@)?(?P<sha>[0-9a-f]{6,64})$")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rules and limits, and what they are called in a report."""
+    """Rules and limits, and what they are called in a report. ``is_whole``: what is not there is meant to be gone."""
 
     name: str
     rules: tuple[Rule, ...]
     limits: Limits
+    is_whole: bool = False
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of this id; :class:`InputError` naming what there is."""
@@ -44,7 +45,8 @@ class Source:
 def from_files(paths: Sequence[Path]) -> Source:
     """The rules of files and folders as they stand there; all that is wrong with them is raised."""
     pack = load_pack(paths, within=settings.REGELKREIS.rules)
-    return Source(", ".join(map(str, paths)), pack.rules, pack.limits)
+    is_whole = all(path.is_dir() for path in paths)
+    return Source(", ".join(map(str, paths)), pack.rules, pack.limits, is_whole)
 
 
 def drafts() -> Source:
@@ -58,7 +60,7 @@ def live() -> Source:
     standing = standing_rules()
     if standing.errors and not standing.rules:
         raise ManyErrors([InputError(error) for error in standing.errors])
-    return Source("the live rules", tuple(standing.rules), standing.limits)
+    return Source("the live rules", tuple(standing.rules), standing.limits, is_whole=True)
 
 
 def named(text: str) -> Source:

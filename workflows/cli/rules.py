@@ -152,6 +152,34 @@ def backtest(
 
 
 @group.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="`live`, a file or folder, or a version's digest.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    weeks: Annotated[int, typer.Option("--weeks", min=1, max=520, help="How far back.")] = 26,
+    connection: Annotated[str | None, typer.Option("--connection", help="Only this one; default: all.")] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """What changes from one version of rules to another: keys, and findings over the last weeks."""
+    start()
+    from workflows import rule_diff, rule_sources
+    from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+
+    report = rule_diff.report(
+        rule_sources.named(before),
+        rule_sources.named(after),
+        as_of=moment(as_of),
+        number=weeks,
+        connection=connection,
+    )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        print_lines(report.lines())
+
+
+@group.command()
 def schema(as_json: Json = True) -> None:
     """The JSON Schema of rule files, for editors; it is JSON either way."""
     from improvement.metrics import CATALOGUE
