@@ -62,7 +62,7 @@ class ReviewKind(StrEnum):
 
 
 class Trigger(BaseModel):
-    """What an action was opened on; of one a person opened, only the window is known."""
+    """What an action was opened on; of one a person opened, only the window is known, of an adopted one its record."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -78,6 +78,8 @@ class Trigger(BaseModel):
     last_day: Day = Field(default="", alias="to", description="The Sunday it ends with.")
     scopes: list[str] = Field(default=[], description="The scopes that fired; several: a group on one parent.")
     endangers: list[str] = Field(default=[], description="Of a supplier's action: the scopes that suffer from it.")
+    adopted_record: str = Field(default="", description="The record that people had made and that was taken over.")
+    adopted_opened_at: Instant = Field(default="", description="When people had opened it; its window ends before.")
 
 
 def approvers(document: Mapping[str, Any]) -> list[str]:

@@ -128,6 +128,7 @@ VERBS: Words = {
     "comment": _("comment"),
 }
 METRICS: Words = {
+    "": _("not measured"),  # an adopted record without a metric
     "incident_count": _("Incidents opened"),
     "major_incident_count": _("Major incidents"),
     "sla_breach_rate": _("SLA breach rate"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -57,6 +58,7 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "action": action,
         "finding": action.finding,
         "later_values": later_values(action),
+        "adopted_on": _adopted_on(action),
         "metric_sign": _sign(action),
         "charts": charts_of(action),
         "steps": _steps(action),
@@ -149,6 +151,12 @@ def decisions_of(action: Action, names: dict[str, str]) -> list[dict[str, Any]]:
         }
         for entry in entries.order_by("id")
     ]
+
+
+def _adopted_on(action: Action) -> datetime | None:
+    """When people opened the record that was adopted; None for every other action."""
+    told = action.trigger.get("adopted_opened_at")
+    return datetime.fromisoformat(told) if told else None
 
 
 def _sign(action: Action) -> int:
