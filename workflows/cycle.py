@@ -16,7 +16,7 @@ from connectors.registry import connector as connect
 from improvement.errors import InputError, RegelkreisError
 from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
-from workflows import charting, ledger
+from workflows import charting, ledger, rule_applying
 from workflows.live_rules import live_rules
 from workflows.models import Connection
 from workflows.progress import Progress, progress
@@ -163,6 +163,7 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     summary = CycleSummary(as_of=as_of)
     rules, limits = live_rules(as_of=as_of, errors=summary.errors, removed=summary.rules_removed)
     summary.rules = len(rules)
+    summary.notes += rule_applying.unapplied()
     with (
         progress(is_shown) as told,
         Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,

@@ -59,6 +59,11 @@ def standing_rules() -> Standing:
     """The rules that are live now, or at the next cycle; changes nothing."""
     if is_applied():
         return _applied()
+    return folder_rules()
+
+
+def folder_rules() -> Standing:
+    """The valid rules of the rules folder, applied or not."""
     folder = settings.REGELKREIS.rules
     if not folder.is_dir():
         return Standing([], Limits(), [])

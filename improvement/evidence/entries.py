@@ -88,8 +88,12 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         "records are gone from the platform, or back: how many, how that was found, digest of the ids",
     ),
     "points.restated": (By.ENGINE, "later data say something else of published values: how many, and their digest"),
-    "rule.applied": (By.ENGINE, "a version of a rule is live from here on: its digest and mode"),
-    "rule.removed": (By.ENGINE, "a rule is live no more"),
+    "rule.applied": (
+        By.EITHER,
+        "a version of a rule is live from here on: its digest and mode; where a person applied it, who wrote it, the "
+        "limits, and whether a second person was waived",
+    ),
+    "rule.removed": (By.EITHER, "a rule is live no more"),
     "finding.fired": (
         By.ENGINE,
         "a rule fired: its version, series, weeks, value, target and the override that won, and digest and number of "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflows.cli.session import AS_OF_HELP, moment, start
+from workflows.cli.session import AS_OF_HELP, actor, moment, start
 
 if TYPE_CHECKING:
     from workflows.rule_sources import Source
@@ -177,6 +177,35 @@ def diff(
         print_json(report.as_dict())
     else:
         print_lines(report.lines())
+
+
+@group.command()
+def apply(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders; default: the whole rules folder, and what is not there is removed."),
+    ] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Who wrote it; default: whoever applies it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; apply nothing.")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Check and test rules, record their versions with author, make them live. Exit 1 if a test fails."""
+    start()
+    from workflows import rule_applying
+    from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+
+    try:
+        plan = rule_applying.apply(actor(), paths, at=moment(as_of), author=author, is_dry=dry_run)
+    except rule_applying.TestsFailed as failed:
+        if not as_json:
+            print_lines(failed.report.lines())
+        raise
+    if as_json:
+        print_json(plan.as_dict())
+    else:
+        print_lines(plan.lines())
 
 
 @group.command()
