@@ -128,7 +128,8 @@ def _standing(action: Action) -> QuerySet[MarkedChange]:
 def _near(action: Action) -> QuerySet[MarkedChange]:
     """The marks on the action, and those for a whole scope on its platform."""
     for_scope = Q(is_for_scope=True, action__connection=action.connection)
-    return MarkedChange.objects.filter(Q(action=action) | for_scope).select_related("action", "marked_by")
+    found = MarkedChange.objects.filter(Q(action=action) | for_scope)
+    return found.prefetch_related("action", "marked_by")  # most actions have none: nothing is joined in vain
 
 
 def _tell(action: Action, event: str, note: str, *, actor: Person, at: datetime) -> None:

@@ -5,9 +5,10 @@ The only room that reads the warehouse for the check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,27 +62,34 @@ def tau_h_of(action: Action) -> float | None:
 def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> Measured:
     """Read cells and split them by scope."""
     cells = warehouse.cells(query, as_of=as_of, first_week=first_week, last_week=last_week)
-    columns = [cells[name].to_pylist() for name in query.by]
-    rows: dict[tuple[str, ...], list[int]] = {}
-    for index, key in enumerate(zip(*columns, strict=True)):
-        rows.setdefault(key, []).append(index)
     week, numerator = cells["week"].to_numpy(), cells["numerator"].to_numpy()
     denominator = cells["denominator"].to_numpy()
-    stratum = np.array(cells["stratum"].to_pylist(), dtype=object) if query.stratum is not None else None
+    stratum = cells["stratum"].to_numpy() if query.stratum is not None else None
     by_scope: dict[str, Series] = {}
     scopes: dict[str, dict[str, str]] = {}
-    for key, indices in rows.items():
-        values = dict(zip(query.by, key, strict=True))
+    for values, rows in _rows_by_scope(cells, query.by):
         name = Scope.of(values).key
-        at = np.array(indices)
         scopes[name] = values
         by_scope[name] = Series(
-            week=week[at],
-            numerator=numerator[at],
-            denominator=denominator[at],
-            stratum=stratum[at] if stratum is not None else None,
+            week=week[rows],
+            numerator=numerator[rows],
+            denominator=denominator[rows],
+            stratum=stratum[rows] if stratum is not None else None,
         )
     return Measured(by_scope, scopes, digest_of(cells))
+
+
+def _rows_by_scope(cells: pa.Table, by: tuple[str, ...]) -> Iterator[tuple[dict[str, str], slice]]:
+    """Each scope's values, and where its rows are: cells come sorted by scope."""
+    is_first = np.zeros(cells.num_rows, dtype=np.bool_)
+    is_first[:1] = True
+    for name in by:
+        code = cells[name].combine_chunks().dictionary_encode().indices.to_numpy()
+        is_first[1:] |= code[1:] != code[:-1]
+    starts = np.flatnonzero(is_first)
+    scopes = cells.select(by).take(pa.array(starts)).to_pylist()
+    for values, (start, end) in zip(scopes, pairwise([*starts.tolist(), cells.num_rows]), strict=True):
+        yield values, slice(start, end)
 
 
 def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: datetime) -> list[str]:
@@ -194,7 +202,8 @@ def acting_controls(
     ``scopes``: the controls' dimension values by scope key.
     """
     others = Action.objects.filter(connection=action.connection, metric=action.metric, opened_at__lte=at)
-    acting = [other for other in others.exclude(pk=action.pk) if _overlaps(other, first_week)]
+    others = others.exclude(pk=action.pk).only("state", "closed_at", "scope")
+    acting = [other for other in others if _overlaps(other, first_week)]
     return {name for name, scope in scopes.items() if any(_covers(other, scope) for other in acting)}
 
 
@@ -207,7 +216,7 @@ def other_action(action: Action, windows: Windows, *, last_week: int) -> bool:
     others = Action.objects.filter(
         connection=action.connection, metric=action.metric, implemented_on__gte=first, implemented_on__lte=last
     )
-    return any(_covers(other, action.scope) for other in others.exclude(pk=action.pk))
+    return any(_covers(other, action.scope) for other in others.exclude(pk=action.pk).only("scope"))
 
 
 def rule_of(action: Action) -> Rule | None:
