@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflows.cli import rule_questions
 from workflows.cli.session import AS_OF_HELP, actor, moment, start
 
 if TYPE_CHECKING:
     from workflows.rule_sources import Source
 
 group = typer.Typer(help="The rule language.", no_args_is_help=True)
+group.command(name="new")(rule_questions.new)
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="Files or folders; default: the rules folder of this installation.")
 ]

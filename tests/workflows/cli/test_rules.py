@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
+from improvement.errors import InputError, RegelkreisError
+from improvement.rules import load_pack
 from workflows.cli.main import build
 
 RULE = """\
@@ -86,3 +90,56 @@ def test_a_rule_that_nothing_tests_is_named(tmp_path: Path) -> None:
     path.write_text(RULE, encoding="utf-8")
     result = ran("test", path)
     assert (result.exit_code, result.stdout) == (0, "0 passed, 0 failed (0 expectations); without a test: sla\n")
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Path:
+    from config.install import make_home
+    from config.settings import load
+
+    monkeypatch.setenv("REGELKREIS_HOME", str(tmp_path))
+    make_home(tmp_path)
+    settings.REGELKREIS = load()
+    return tmp_path / "rules"
+
+
+@pytest.mark.django_db
+def test_a_new_rule_is_asked_for_and_passes_its_own_test(rules: Path) -> None:
+    answers = ["3", "customer", "incident", "7%", "Mail is late", "3", "40", "", "propose"]
+    result = CliRunner().invoke(build(), ["rules", "new"], input="\n".join(answers) + "\n")
+    assert result.exit_code == 0, result.output
+    path = rules / "mail-is-late.yaml"
+    assert f"Written to {path}; its test passes." in result.stderr
+    assert result.stdout.endswith(path.read_text(encoding="utf-8"))  # behind what was typed
+    (rule,) = load_pack([path]).rules
+    assert (rule.metric, rule.by, rule.target.value, rule.for_values) == ("sla_breach_rate", ("customer",), 0.07, 3)
+    assert (rule.where["kind"], rule.min_samples, rule.mode.value) == (("incident",), 40, "propose")
+    assert ran("test", path).exit_code == 0
+    assert ran("check", rules).exit_code == 0
+
+
+@pytest.mark.django_db
+def test_a_new_rule_without_questions(rules: Path) -> None:
+    result = ran("new", "--yes", "--metric", "csat_mean", "--target", "own 0.3", "--title", "Less happy", "--json")
+    told = json.loads(result.stdout)
+    assert (told["rule"], told["test_passes"], told["file"]) == ("less-happy", True, str(rules / "less-happy.yaml"))
+    again = ran("new", "--yes", "--metric", "csat_mean", "--target", "4", "--title", "Less happy").exception
+    assert isinstance(again, InputError)
+    assert "exists already" in again.what
+    taken = ran("new", "--yes", "--metric", "csat_mean", "--target", "4", "--id", "watermelon").exception
+    assert isinstance(taken, InputError)
+    assert "There is a rule “watermelon” already." in taken.what
+
+
+@pytest.mark.django_db
+def test_a_new_rule_is_not_written_where_the_answers_make_none(rules: Path) -> None:
+    for arguments, what in {
+        ("--target", "5%"): "has no default",
+        ("--metric", "reopen_rte", "--target", "5%"): "reopen_rte",
+        ("--metric", "reopen_rate", "--target", "5%", "--by", "assignee"): "is a person",
+        ("--metric", "reopen_rate", "--target", "5%", "--mode", "loud"): "“loud” is no answer",
+    }.items():
+        refused = ran("new", "--yes", "--title", "No rule", *arguments).exception
+        assert isinstance(refused, RegelkreisError), arguments
+        assert what in str(refused)
+    assert not (rules / "no-rule.yaml").exists()
