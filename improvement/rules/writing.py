@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
 
 WINDOW = 4
+COMMENTS_AT = 38  # column
 REFERENCE = 52
 OWN = re.compile(r"^(?:own|worse than own)\s+(.+)$", re.IGNORECASE)
 DEFAULT_BY = ("customer", "country", "service")
@@ -82,31 +83,38 @@ def rule_text(answers: Answers) -> str:
 
 def _rule(said: Answers) -> Iterator[str]:
     metric = said.metric
-    yield f"# {metric.title}: {_line(metric.definition)}"
+    yield f"# {metric.title}: {_line(metric.definition).partition('. ')[0].rstrip('.')}."
     yield "apiVersion: regelkreis/v1"
     yield "kind: Rule"
     yield "metadata:"
     yield f"  id: {said.rule_id}"
     yield f"  title: {_quoted(said.title)}"
-    yield f"  owner: {said.owner}            # a role or a user; actions of this rule are theirs"
+    yield _beside(f"  owner: {said.owner}", "a role or a user; actions of this rule are theirs")
     yield "spec:"
-    yield f"  mode: {said.mode}                 # observe: only show · propose: a person accepts · open: by itself"
+    yield _beside(f"  mode: {said.mode}", "observe: only show · propose: a person accepts · open: by itself")
     yield f"  metric: {metric.id}"
     if said.where:
         yield f"  where: {{{', '.join(f'{key}: {value}' for key, value in said.where.items())}}}"
-    yield f"  by: [{', '.join(said.by)}]    # one series for each combination"
-    yield f"  window: {WINDOW}w                     # how much history one value looks at"
+    yield _beside(f"  by: [{', '.join(said.by)}]", "one series for each combination")
+    yield _beside(f"  window: {WINDOW}w", "how much history one value looks at")
     yield f"  target: {_target(said)}"
-    yield "  # overrides:                   # other targets for some scopes; the lowest level wins"
+    yield _beside("  # overrides:", "other targets for some scopes; the lowest level wins")
     yield "  #   - {when: {country: JP}, target: {…}, from: 2027-01-01}"
     samples = f", min_samples: {said.min_samples}" if said.min_samples else ""
-    yield f"  trigger: {{for: {said.hold}w{samples}}}   # bad for so long, on at least so many records"
-    yield "  clear: {ratio: 0.8, for: 4w}   # stricter than the target, so that a finding does not flicker"
+    yield _beside(f"  trigger: {{for: {said.hold}w{samples}}}", "bad for so long, on at least so many records")
+    yield _beside("  clear: {ratio: 0.8, for: 4w}", "stricter than the target, so that a finding does not flicker")
     yield "action:"
     yield f"  title: {_quoted(_title(said))}"
     if metric.family is not None:
         yield "check:"
-        yield f"  goal: {_quoted(_goal(metric))}    # what success would be; planning tells whether it can be shown"
+        yield _beside(
+            f"  goal: {_quoted(_goal(metric))}", "what success would be; planning tells whether it can be shown"
+        )
+
+
+def _beside(text: str, comment: str) -> str:
+    """A line with its comment; short lines have theirs in one column."""
+    return f"{text:<{COMMENTS_AT}}  # {comment}"
 
 
 def _title(said: Answers) -> str:
