@@ -27,6 +27,7 @@ STATES = ("new", "accepted", "assess", "approved", "in_progress", "review", "on_
 OUTCOMES = ("success", "no_success", "dropped")
 ATLASSIAN_TOKEN_URL = "https://auth.atlassian.com/oauth/token"  # noqa: S105 - an address, no secret
 
+SHORTEST_HOOK_SECRET = 16
 DEFAULT_PAGE_SIZE: dict[str, int] = {"servicenow": 5000, "jira": 100}
 
 
@@ -79,6 +80,9 @@ class ConnectionConfig(BaseModel):
     auth: Auth | None = None  # None: told by the credentials given
     oauth: OAuthConfig | None = None
 
+    hook_secret: SecretStr | None = None  # by which hints of the platform prove themselves; several: newest first
+    hint_spacing_s: int = Field(default=300, ge=30)  # hints make us pull at most this often
+
     mapping: dict[str, Any] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
     improvement_project: str = "CIP"
@@ -121,6 +125,16 @@ class ConnectionConfig(BaseModel):
         if parts.username or parts.password:
             raise ValueError("must not contain a user or password; use the fields user and password")
         return value.rstrip("/")
+
+    @field_validator("hook_secret")
+    @classmethod
+    def _is_no_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in () if value is None else value.get_secret_value().split():
+            if len(secret) < SHORTEST_HOOK_SECRET or not secret.isascii():
+                raise ValueError(
+                    f"a secret has at least {SHORTEST_HOOK_SECRET} letters; `regelkreis hooks secret` makes one"
+                )
+        return value
 
     @field_validator("statuses", "resolutions")
     @classmethod
@@ -177,6 +191,11 @@ class ConnectionConfig(BaseModel):
         return chosen.get_secret_value() if chosen is not None else None
 
     @property
+    def hook_secrets(self) -> tuple[str, ...]:
+        """The secrets by which a hint may prove itself, newest first; none where hints are not taken."""
+        return tuple(self.hook_secret.get_secret_value().split()) if self.hook_secret is not None else ()
+
+    @property
     def rows_per_page(self) -> int:
         """The page size to begin with."""
         return self.page_size or DEFAULT_PAGE_SIZE.get(self.platform, DEFAULT_PAGE_SIZE["jira"])
@@ -230,6 +249,7 @@ class ConnectionConfig(BaseModel):
         if self.oauth is not None:
             found += [self.oauth.client_secret, self.oauth.refresh_token, *self.oauth.token_keys]
         texts = [secret.get_secret_value() for secret in found if secret is not None]
+        texts += self.hook_secrets
         if self.proxy is not None and (password := urlsplit(self.proxy).password):
             texts += [password, unquote(password)]
         return tuple(texts)

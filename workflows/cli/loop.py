@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,16 +86,25 @@ def pull(
         bool,
         typer.Option("--reconcile", help="Look for all that is gone or rewritten now: list keys, read clocks again."),
     ] = False,
+    hinted: Annotated[
+        bool, typer.Option("--hinted", help="Only connections whose platform said that something changed there.")
+    ] = False,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Pull what changed on the platforms into the warehouse, and bury what is gone from them."""
     start()
+    now = moment(as_of)
+    if hinted:
+        names = _hinted(names, now)
+        if not names:
+            typer.echo("[]" if as_json else "Nothing was hinted at.")
+            return
     from workflows import cycle as cycles
     from workflows.cli.output import print_json, print_table
 
     results = cycles.pull_all(
-        as_of=moment(as_of),
+        as_of=now,
         names=names,
         is_shown=not as_json,
         since=moment(since) if since else None,
@@ -110,6 +120,15 @@ def pull(
                 typer.echo(f"note: {result.connection}, {note}", err=True)
     if any(result.errors for result in results):
         raise typer.Exit(1)
+
+
+def _hinted(names: list[str] | None, now: datetime) -> list[str]:
+    """Asked every minute by a timer: without a hint nothing heavy is loaded."""
+    from django.conf import settings
+
+    from workflows import hints
+
+    return hints.due(names or settings.REGELKREIS.connections, at=now)
 
 
 PULL_COLUMNS: tuple[tuple[str, str], ...] = (  # heading → what PullReport.as_dict calls it

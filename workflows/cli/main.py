@@ -12,6 +12,7 @@ from workflows.cli import (
     connect,
     demo,
     evidence,
+    hooks,
     importing,
     loop,
     metrics,
@@ -46,6 +47,7 @@ def build() -> typer.Typer:
     application.add_typer(evidence.group, name="evidence")
     application.add_typer(users.group, name="users")
     application.add_typer(secrets.group, name="secrets")
+    application.add_typer(hooks.group, name="hooks")
     application.command(name="sandbox")(sandbox.run)
     application.command(name="serve")(serve.run)
     application.command(name="demo")(demo.run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflows.models.actions import Action, ActionComment, ActionTask, Chart, MarkedChange, Origin, Plan, Transition
-from workflows.models.connections import Connection, PullCursor, PullReport, RejectedRecord
+from workflows.models.connections import Connection, Hint, PullCursor, PullReport, RejectedRecord
 from workflows.models.findings import Evaluation, Finding, Point, RuleVersion
 from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
 from workflows.models.outbox import Delivery, DeliveryState
@@ -24,6 +24,7 @@ __all__ = [
     "Evaluation",
     "Finding",
     "Grant",
+    "Hint",
     "Identity",
     "LedgerEntry",
     "LedgerHead",

@@ -31,8 +31,25 @@ class Connection(models.Model):
     restated_until = models.DateTimeField(null=True)  # later data up to here were held against the published reviews
     points_restated_until = models.DateTimeField(null=True)  # and up to here against the published points
 
+    hinted_at = models.DateTimeField(null=True)  # the platform said since the last pull that something changed there
+
     def __str__(self) -> str:
         return self.name
+
+
+class Hint(models.Model):
+    """That a platform's hint was taken: kept for a while, by digests only, so that it is not taken again."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="hints")
+    body_sha256 = models.CharField(max_length=64)
+    identifier_sha256 = models.CharField(max_length=64, blank=True)  # of the platform's own name for it
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "body_sha256"], name="hint_once")]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class PullCursor(models.Model):

@@ -22,7 +22,7 @@ from django.db import transaction
 from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
-from workflows import ledger
+from workflows import hints, ledger
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
@@ -116,6 +116,8 @@ def pull(
     row.last_pull_as_of = as_of
     row.last_error = "\n".join(result.errors)
     row.save(update_fields=["last_pull_as_of", "last_error"])
+    if not result.errors:
+        hints.answer(row.name, as_of=as_of)
     return result
 
 

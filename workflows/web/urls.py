@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import path, re_path
 
-from workflows.web.rooms import action, health, home, performing, preferences, register, review
+from workflows.web.rooms import action, health, home, hooks, performing, preferences, register, review
 
 urlpatterns = [
     path("", home.show, name="home"),
@@ -18,5 +18,6 @@ urlpatterns = [
     path("preferences/", preferences.save, name="preferences"),
     path("login/", LoginView.as_view(template_name="web/login.html", redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    re_path(r"^hooks/(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,63})/?$", hooks.receive, name="hook"),
     path("healthz", health.alive, name="healthz"),
 ]
