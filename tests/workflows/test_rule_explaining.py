@@ -97,3 +97,16 @@ def test_a_draft_is_explained_from_its_file(evaluated: datetime, tmp_path: Path)
     draft = tmp_path / "draft.yaml"
     draft.write_text(RULE.replace("max: 15%", "max: 90%"), encoding="utf-8")
     assert explained(evaluated, "--rules", str(draft))["state"] == "ok"
+
+
+def test_a_customer_that_no_record_has_is_warned_of(evaluated: datetime, home: Path) -> None:
+    whens = "".join(f"    - {{when: {{service: {name}}}, target: {{max: 9%}}}}\n" for name in ("Mial", "Qu*"))
+    rule = RULE.replace("  trigger:", f"  overrides:\n{whens}  trigger:")
+    (home / "rules" / "sla.yaml").write_text(rule, encoding="utf-8")
+    result = CliRunner().invoke(build(), ["rules", "check", "--json"])
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["errors"]) == (0, [])
+    unknown = [one for one in told["warnings"] if "no record has" in one["what"]]
+    assert [(one["what"], one["mend"]) for one in unknown] == [
+        ("sla, override {service: Mial}: no record has the service “Mial”.", "Did you mean Mail?")
+    ]

@@ -50,11 +50,14 @@ def _source(paths: list[Path] | None) -> Source:
 
 @group.command()
 def check(paths: Paths = None, as_json: Json = False) -> None:
-    """Validate rule files: every error with file, line and column. Exit 2 if any."""
+    """Validate rule files: every error with file, line and column; warns of names no record has. Exit 2 if any."""
     from improvement.rules import check_paths
-    from workflows.cli.output import print_json
+    from workflows.cli.output import print_json, say
+    from workflows.rule_checking import against_records
 
-    report = check_paths(_paths(paths), within=_within())
+    report, untold = against_records(check_paths(_paths(paths), within=_within()))
+    if untold:
+        say(untold)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -1,0 +1,35 @@
+"""Names in rules that no record has: a misspelt customer matches nothing, and nobody would notice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from improvement.errors import InputError, RegelkreisError
+from improvement.rules.rule import Rule, compiled_pattern
+from improvement.rules.scope import NONE
+from improvement.rules.suggestions import did_you_mean
+
+NAMED = ("customer", "country", "service", "supplier", "category", "assignment_group")
+
+
+def unknown_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) -> list[RegelkreisError]:
+    """A warning for every value of an override or a ``where`` that is none of the known ones, by dimension.
+
+    Derived rules say what the rule they come from says. A dimension that nothing is known of is not judged.
+    """
+    return [warning for rule in rules if rule.derived_from is None for warning in _of(rule, known)]
+
+
+def _of(rule: Rule, known: Mapping[str, Collection[str]]) -> Iterator[RegelkreisError]:
+    named = [(name, text, override.label) for override in rule.overrides for name, text in override.when]
+    named += [(name, str(value), "where") for name, values in rule.key.where for value in values]
+    for name, text, place in named:
+        values = known.get(name) if name in NAMED else None
+        if values and text != NONE and not _is_met(text, values):
+            what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."
+            yield InputError(what, where=rule.place, mend=did_you_mean(text, values))
+
+
+def _is_met(text: str, values: Collection[str]) -> bool:
+    pattern = compiled_pattern(text)
+    return text in values if pattern is None else any(pattern.fullmatch(value) for value in values)

@@ -1,0 +1,49 @@
+"""`rules check` against the records that were pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from improvement.errors import RegelkreisError
+from improvement.rules import CheckReport
+from improvement.rules.known_values import NAMED, unknown_values
+
+if TYPE_CHECKING:
+    from workflows.warehouse import Warehouse
+
+WAIT_S = 2.0
+
+
+def against_records(report: CheckReport) -> tuple[CheckReport, str]:
+    """The report with what the warehouse does not know, and a sentence where it could not be asked."""
+    path = settings.REGELKREIS.warehouse
+    if not _names_values(report) or not path.is_file():
+        return report, ""
+    from workflows.warehouse import Warehouse  # it takes a second to load
+
+    try:
+        with Warehouse.open(path, wait_s=WAIT_S) as warehouse:
+            known = {name: set(_values(warehouse, name)) for name in NAMED}
+    except RegelkreisError as error:
+        return report, f"Customers, countries … were not compared with the records: {error.what}"
+    return replace(report, warnings=(*report.warnings, *unknown_values(report.rules, known))), ""
+
+
+def _names_values(report: CheckReport) -> bool:
+    return any(
+        name in NAMED
+        for rule in report.rules
+        for name in (*(name for name, _ in rule.key.where), *(n for one in rule.overrides for n, _ in one.when))
+    )
+
+
+def _values(warehouse: Warehouse, name: str) -> Iterable[str]:
+    sql = f"SELECT DISTINCT {name} AS value FROM live_tickets WHERE {name} IS NOT NULL"  # noqa: S608 (a name of ours)
+    if name in ("customer", "country", "service"):
+        sql += f" UNION SELECT DISTINCT {name} FROM live_contacts WHERE {name} IS NOT NULL"  # noqa: S608 (as above)
+    values: list[str] = warehouse.arrow(sql)["value"].to_pylist()
+    return values
