@@ -2,7 +2,7 @@
 
 Nothing that stands on the record is overwritten: from here on only what is measured is filled in where nobody else
 wrote, and notes are added. Its trigger window is the eight weeks before the *record* was opened: whoever opened it saw
-them, so they may not count as what is normal (docs/decisions/020). What cannot be measured is kept without a metric;
+them, so they may not count as what is normal (docs/decisions/021). What cannot be measured is kept without a metric;
 the guards then never let it be planned, so it never gets a verdict.
 """
 

@@ -1,7 +1,7 @@
 """Hints: a platform says that something changed there, and the next pull reads what.
 
 A hint is never data: its body is hashed, not read. It only marks its connection, so whatever it claims, the worst it
-can do is make us pull (docs/decisions/019). Jira proves itself by a signature over the body, every other platform by a
+can do is make us pull (docs/decisions/020). Jira proves itself by a signature over the body, every other platform by a
 shared secret in a header.
 """
 

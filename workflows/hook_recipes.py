@@ -50,7 +50,7 @@ THEN = """Then let a timer run `regelkreis pull --hinted`, for example each minu
 connection at most every {spacing} s (hint_spacing_s), and does nothing otherwise. `regelkreis hooks list` shows what
 came."""
 
-IN_THE_CLEAR = """Careful: public_url is no https address. Hints belong on one: on the way anybody could read a shared secret."""
+IN_THE_CLEAR = """Careful: public_url is no https address. On the way anybody could read a shared secret."""
 
 STEPS = {"jira": JIRA, "servicenow": SERVICENOW}
 

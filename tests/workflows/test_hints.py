@@ -319,3 +319,11 @@ def test_hook_secrets_are_among_those_that_are_never_shown(settings: Any) -> Non
     known: Callable[[], tuple[str, ...]] = settings.REGELKREIS.secrets
     assert {NEW, OLD} <= set(known())
     assert NEW not in repr(settings.REGELKREIS.connections["acme"])
+
+
+def test_the_page_shows_the_rule_that_is_printed(settings: Any) -> None:
+    settings.REGELKREIS.public_url = "https://regelkreis.acme.example"
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "hints.md").read_text(encoding="utf-8")
+    shown = said("hooks", "show", "snow").replace("/hooks/snow/", "/hooks/acme/")
+    rule = shown[shown.index("(function") : shown.index("})(current);")]
+    assert rule in page
