@@ -18,8 +18,8 @@ from connectors.servicenow.surveys import Scores
 from connectors.servicenow.tables import STORED, Instance, instant, stored
 from improvement.records import RecordKind
 
-BATCH_ROWS = 50_000  # flushed in large batches: three times faster into the warehouse than page by page
-PAGES_AHEAD = 10
+BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
+PAGES_AHEAD = 4
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
