@@ -1,0 +1,112 @@
+"""An issue that people made is found by its address, told apart from ours, and what stands in it stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from improvement.errors import InputError
+from improvement.records import RecordRef, Verb
+
+from .conftest import Desk
+
+MEASURED = {
+    "baseline": "12.0 %",
+    "target": "6.0 %",
+    "next_review": "2024-09-01",
+    "verdict": None,
+    "url": "https://rk/1",
+}
+
+
+def begun(desk: Desk, **fields: Any) -> Any:
+    """An issue that Claudia made."""
+    given = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": "Slow", **fields}
+    return desk.claudia.create_issue(fields=given)
+
+
+def address(desk: Desk, key: str) -> str:
+    return f"{desk.running.urls[desk.flavour]}/browse/{key}"
+
+
+def adopted(desk: Desk, key: str) -> RecordRef:
+    found = desk.connector.existing(address(desk, key))
+    assert found is not None
+    return found.ref
+
+
+def update(desk: Desk, ref: RecordRef, name: str = "update/0", **fields: Any) -> Any:
+    write = desk.outbound(Verb.UPDATE, name, fields={**MEASURED, **fields}, is_adopted=True)
+    return desk.connector.write(write, ref)
+
+
+def named(desk: Desk, name: str) -> str:
+    return next(str(field["id"]) for field in desk.claudia.fields() if field["name"] == name)
+
+
+def test_an_issue_is_found_by_its_key_in_any_case(desk: Desk) -> None:
+    issue = begun(desk, **{named(desk, "Baseline"): "9"})
+    found = desk.connector.existing(address(desk, issue.key.lower()))
+    assert found is not None
+    assert (found.title, found.mark, found.service, found.standing) == ("Slow", "", None, {"baseline": "9"})
+    assert (found.ref.id, found.ref.number, found.ref.mode) == (issue.id, issue.key, "jira")
+    assert found.state.state == "new"
+    assert desk.connector.existing(f"https://elsewhere.example/browse/{issue.key}") is None
+
+
+def test_an_issue_of_ours_carries_the_mark_of_its_action(desk: Desk) -> None:
+    receipt = desk.create()
+    found = desk.connector.existing(address(desk, receipt.ref.number))
+    assert found is not None
+    assert (found.mark, found.ref.id) == (desk.action, receipt.ref.id)
+
+
+def test_only_issues_of_the_improvement_project_and_no_steps_of_them(desk: Desk) -> None:
+    (ticket, *_) = desk.claudia.search_issues("project != CIP ORDER BY key", maxResults=1)
+    with pytest.raises(InputError, match="improvement actions live in CIP"):
+        desk.connector.existing(address(desk, ticket.key))
+    parent = begun(desk)
+    step = begun(desk, issuetype={"name": "Sub-task"}, parent={"key": parent.key})
+    with pytest.raises(InputError, match="is a sub-task"):
+        desk.connector.existing(address(desk, step.key))
+
+
+def test_what_is_not_there_is_said(desk: Desk) -> None:
+    with pytest.raises(InputError, match="There is no issue CIP-99999, or our user may not see it"):
+        desk.connector.existing(address(desk, "CIP-99999"))
+    with pytest.raises(InputError, match="is not the address of one issue"):
+        desk.connector.existing(f"{desk.running.urls[desk.flavour]}/projects/CIP")
+
+
+def test_what_people_wrote_stays_also_where_it_happens_to_be_ours(desk: Desk) -> None:
+    target, baseline = named(desk, "Target value"), named(desk, "Baseline")
+    issue = begun(desk, **{target: "6.0 %", "labels": ["theirs"]})
+    ref = adopted(desk, issue.key)
+    update(desk, ref)  # its target is by chance the same
+    receipt = update(desk, ref, "update/1", target="5.0 %", baseline="13.0 %")
+    assert "theirs counts" in receipt.unwritten["target"]
+    now = desk.seen(ref).raw["fields"]
+    assert (now[target], now[baseline]) == ("6.0 %", "13.0 %")
+    assert (now["summary"], now["labels"]) == ("Slow", ["theirs"])
+
+
+def test_our_own_value_is_kept_current_until_a_person_changes_it(desk: Desk) -> None:
+    target = named(desk, "Target value")
+    ref = adopted(desk, begun(desk).key)
+    update(desk, ref)
+    update(desk, ref, "update/1", target="5.0 %")
+    assert desk.seen(ref).raw["fields"][target] == "5.0 %"
+    desk.claudia.issue(ref.id).update(fields={target: "1 %"})
+    receipt = update(desk, ref, "update/2", target="4.0 %")
+    assert ("target" in receipt.unwritten, desk.seen(ref).raw["fields"][target]) == (True, "1 %")
+
+
+def test_an_adopted_issue_is_not_moved_and_then_carries_our_mark(desk: Desk) -> None:
+    issue = begun(desk)
+    ref = adopted(desk, issue.key)
+    update(desk, ref, verdict="improved")
+    assert desk.state(ref).state == "new"
+    found = desk.connector.existing(address(desk, issue.key))
+    assert found is not None
+    assert found.mark == desk.action
