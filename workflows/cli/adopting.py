@@ -9,6 +9,8 @@ import typer
 from workflows.cli.actions import AsOf, Code, Json, group
 from workflows.cli.session import actor, moment, start
 
+__all__ = ["group"]
+
 
 @group.command()
 def adopt(

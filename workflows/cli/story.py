@@ -31,7 +31,7 @@ COMMANDS = {
 }
 
 
-ORIGINS = {Origin.RULE: "", Origin.PERSON: "opened by a person", Origin.ADOPTED: "adopted by a person"}
+ORIGINS: dict[str, str] = {Origin.RULE: "", Origin.PERSON: "opened by a person", Origin.ADOPTED: "adopted by a person"}
 
 
 def story_of(action: Action) -> list[Part]:
