@@ -128,6 +128,7 @@ class Report:
         yield Line(f"{fired} findings would have fired and {opened} actions opened; at most {self.waited_most} waited.")
         yield Line()
         yield from self._table()
+        yield from self._left_alone()
         yield Line()
         yield from self._chart()
         yield Line()
@@ -160,6 +161,13 @@ class Report:
             one.rule.id, str(one.firing_at_start), str(one.fired), str(one.resolved), str(one.firing_at_end),
             *opened, itself, *variants,
         )  # fmt: skip
+
+    def _left_alone(self) -> Iterator[Line]:
+        told = [(one.rule.id, one.untreated.sentence) for one in self.tallies if one.untreated.firings]
+        if told:
+            yield Line()
+            yield Line("What happens when nobody acts: an action has to do better than this", HEAD)
+            yield from map(Line, columns(told))
 
     def _chart(self) -> Iterator[Line]:
         yield Line("By month (█ fired, ▒ opened)", HEAD)
@@ -233,7 +241,7 @@ def report(source: Source, rules: Sequence[Rule], counted: History, *, lasting: 
                 )
             )
     compared, differences = against_live(rules, found)
-    tallies = (tally(rule, found, acted=acted) for rule in rules)
+    tallies = (tally(rule, found, counted.cells, acted=acted) for rule in rules)
     return Report(
         source=source,
         replay=found,

@@ -35,6 +35,12 @@ class TestReport:
         return len({(outcome.rule_id, outcome.test) for outcome in self.failed})
 
     @property
+    def only_failed(self) -> TestReport:
+        """The stories that did not go as expected, without the others."""
+        failed = {(outcome.rule_id, outcome.test) for outcome in self.failed}
+        return TestReport(tuple(one for one in self.outcomes if (one.rule_id, one.test) in failed), self.untested)
+
+    @property
     def summary(self) -> str:
         """The run in a sentence."""
         passed = self.tests - self.failed_tests

@@ -1,19 +1,19 @@
-"""What a replay comes to: findings per scope and month, actions, workload, and how much clears by itself. Pure."""
+"""What a replay comes to: findings per scope and month, actions, workload, what happens with nobody acting. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from improvement import weeks
-from improvement.rules.replaying import Episode, OpenedAction, Replay, Series
+from improvement.rules.replaying import CellsOf, Episode, OpenedAction, Replay, Series
 from improvement.rules.rule import Rule
+from improvement.rules.untreated import Acted, Untreated, untreated
 
 PLACEBO_WEEKS = 13  # as long as an action is looked at after its go-live
-Acted = Callable[[Episode, int], bool]  # whether people acted on its scope before this week
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class RuleTally:
     opened: int
     never_opened: int
     placebo: Placebo
+    untreated: Untreated
     scopes: tuple[ScopeTally, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,6 +114,7 @@ class RuleTally:
             "opened": self.opened,
             "never_opened": self.never_opened,
             "cleared_by_itself": self.placebo.as_dict(),
+            "untreated": self.untreated.as_dict(),
             "scopes": [scope.as_dict() for scope in self.scopes],
         }
 
@@ -141,8 +143,8 @@ class Month:
     opened: int
 
 
-def tally(rule: Rule, found: Replay, *, acted: Acted) -> RuleTally:
-    """What a replay says of one rule."""
+def tally(rule: Rule, found: Replay, cells: CellsOf, *, acted: Acted) -> RuleTally:
+    """What a replay of these cells says of one rule."""
     episodes = [one for one in found.episodes if one.series.rule_id == rule.id]
     new = [one for one in episodes if not one.is_old]
     carried = [one for one in episodes if one.is_old and not _is_over(one, found.first_week - 1)]
@@ -158,6 +160,7 @@ def tally(rule: Rule, found: Replay, *, acted: Acted) -> RuleTally:
         opened=len(actions),
         never_opened=sum(one.opened_week is None for one in (*new, *carried)),
         placebo=placebo(new, last_week=found.last_week, acted=acted),
+        untreated=untreated(rule, new, cells, last_week=found.last_week, acted=acted),
         scopes=_scopes(rule, [*new, *carried], found),
     )
 

@@ -111,6 +111,8 @@ def test_a_rule_whose_test_fails_is_not_applied(rules: Path) -> None:
     assert isinstance(result.exception, GuardRefused)
     assert result.exception.exit_code == 1
     assert "- finding: ok   (expected)" in result.stdout
+    told = json.loads(ran("--json").stdout)
+    assert (told["applied"], told["tests"]["failed"]) == (False, 1)
     assert not RuleVersion.objects.exists()
     write(rules, PROPOSING + TEST.replace("STATE", "firing"))
     assert applied()["tests"] == {"passed": 1, "failed": 0}

@@ -204,8 +204,10 @@ def apply(
     try:
         plan = rule_applying.apply(actor(), paths, at=moment(as_of), author=author, is_dry=dry_run)
     except rule_applying.TestsFailed as failed:
-        if not as_json:
-            print_lines(failed.report.lines())
+        if as_json:
+            print_json({"applied": False, "tests": failed.report.as_dict()})
+        else:
+            print_lines(failed.report.only_failed.lines())
         raise
     if as_json:
         print_json(plan.as_dict())

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from improvement.rules import Cells, Limits, Rule, Scope
 from improvement.rules.backtesting import months, placebo, tally, workload
-from improvement.rules.replaying import Replay, replay
+from improvement.rules.replaying import CellsOf, Replay, replay
 from improvement.rules.rule import Target, TargetKind
 from improvement.rules.stricter import scaled, scaled_target
 from tests.improvement.rules.build import ACME, a_rule, some_cells
@@ -30,16 +32,19 @@ def replayed(
     limits: Limits | None = None,
 ) -> Replay:
     """From week ``begin`` of the given ones to their end, on one connection."""
-    cells = Cells.of(some_cells(courses, first_week=FIRST), rule.by)
     last = FIRST + max(map(len, courses.values())) - 1
     return replay(
         [rule],
-        {"snow": {rule.key: cells}},
+        the_cells(rule, courses),
         span=range(FIRST + begin, last + 1),
         limits=limits or Limits(),
         owner_of=lambda connection, scope, owner: f"{owner} of {scope.get('service')}",
         lasting=lambda rule: lasting,
     )
+
+
+def the_cells(rule: Rule, courses: dict[Scope, Sequence[tuple[float, float]]]) -> CellsOf:
+    return {"snow": {rule.key: Cells.of(some_cells(courses, first_week=FIRST), rule.by)}}
 
 
 def mail(service: str = "Mail") -> Scope:
@@ -96,7 +101,7 @@ def test_what_cleared_by_itself_is_counted_where_it_could_be_followed(tmp_path: 
         mail("old"): [BAD] * 32,
     }
     found = replayed(rule, courses)
-    told = tally(rule, found, acted=nobody_acted)
+    told = tally(rule, found, the_cells(rule, courses), acted=nobody_acted)
     assert (told.firing_at_start, told.fired, told.resolved, told.firing_at_end) == (1, 3, 1, 3)
     assert (told.placebo.followed, told.placebo.cleared, told.placebo.too_new) == (2, 1, 1)
     assert told.placebo.share == 0.5
@@ -116,3 +121,27 @@ def test_a_fifth_stricter_means_stricter_on_every_side(tmp_path: Path) -> None:
     assert (other.target.value, other.overrides[0].target.value) == (0.08, 0.04)
     assert other.series_sha256 == rule.series_sha256
     assert other.sha256 != rule.sha256
+
+
+def test_left_alone_a_scope_looks_better_by_itself(tmp_path: Path) -> None:
+    rule = a_rule(tmp_path)
+    after = [(6, 40)] * 30
+    courses = {mail("calms"): [*[GOOD] * 8, *[BAD] * 3, *after], mail("stays"): [*[GOOD] * 8, *[BAD] * 33]}
+    found = replayed(rule, courses)
+    line = tally(rule, found, the_cells(rule, courses), acted=nobody_acted).untreated
+    by_name = {one.series.scope.get("service"): one for one in found.episodes}
+    assert (line.firings, line.unit, line.delay_weeks) == (2, "odds ratio", 5)
+
+    def odds_ratio(name: str, fired: int, first: int) -> float:
+        def pooled(start: int, end: int) -> tuple[float, float]:
+            part = courses[mail(name)][start - FIRST : end - FIRST + 1]
+            return sum(top for top, _ in part), sum(bottom for _, bottom in part)
+
+        (y, n), (z, m) = pooled(first, fired), pooled(fired + 6, fired + 18)
+        return ((z + 0.5) / (m - z + 0.5)) / ((y + 0.5) / (n - y + 0.5))
+
+    each = [odds_ratio(name, one.fired_week, one.fired_week - 4) for name, one in by_name.items() if name]
+    assert line.effect == pytest.approx((each[0] * each[1]) ** 0.5)
+    assert "2 firings that nobody acted on" in line.sentence
+    acted_on = tally(rule, found, the_cells(rule, courses), acted=lambda *_: True).untreated
+    assert (acted_on.firings, acted_on.effect) == (0, None)

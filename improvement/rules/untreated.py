@@ -1,0 +1,90 @@
+"""The untreated line: what past firings came to that nobody acted on. Pure.
+
+A scope fires because it looked bad, so it looks better afterwards also when nobody does anything. The figure that a
+dashboard would claim for an action (the weeks that fired against thirteen weeks afterwards) is computed for firings
+without one; it belongs beside every claim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from improvement.rules.cells import Cells
+from improvement.rules.replaying import CellsOf, Episode
+from improvement.rules.rule import Rule
+
+AFTER_WEEKS = 13  # as long as an action is looked at after its go-live
+UNITS = {"proportion": "odds ratio", "count": "rate ratio", "time": "time ratio", "score": "points"}
+Acted = Callable[[Episode, int], bool]  # whether people acted on its scope before this week
+
+
+@dataclass(frozen=True, slots=True)
+class Untreated:
+    """The mean effect of doing nothing, on ``firings`` of one rule.
+
+    ``effect`` is a ratio (scores: a difference in points), averaged on the scale of the metric's model; None where
+    there is no such firing, or the metric gets no verdict. *After* begins ``delay_weeks`` after the firing, as actions
+    do.
+    """
+
+    firings: int
+    effect: float | None
+    unit: str
+    delay_weeks: int
+    weeks: int = AFTER_WEEKS
+
+    @property
+    def sentence(self) -> str:
+        """The line in words."""
+        if self.effect is None:
+            return "no past firing that nobody acted on"
+        size = f"{self.effect:+.2f} {self.unit}" if self.unit == "points" else f"{self.unit} {self.effect:.2f}"
+        firings = "1 firing" if self.firings == 1 else f"{self.firings} firings"
+        return f"{firings} that nobody acted on: {size} after {self.delay_weeks} weeks, over {self.weeks}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def untreated(rule: Rule, episodes: Iterable[Episode], cells: CellsOf, *, last_week: int, acted: Acted) -> Untreated:
+    """The line of a rule: firings whose thirteen weeks afterwards are over, and on whose scope nobody acted by then."""
+    delay = -(-rule.action.due_days // 7)
+    unit = UNITS.get(rule.family or "", "")
+    effects = []
+    for one in episodes if unit else ():
+        first = one.fired_week + delay + 1
+        last = first + AFTER_WEEKS - 1
+        if last <= last_week and not acted(one, last):
+            effect = _effect(rule, one, cells[one.series.connection][rule.key], first, last)
+            effects += [] if effect is None else [effect]
+    if not effects:
+        return Untreated(0, None, unit, delay)
+    mean = sum(effects) / len(effects)
+    return Untreated(len(effects), mean if rule.family == "score" else math.exp(mean), unit, delay)
+
+
+def _effect(rule: Rule, episode: Episode, cells: Cells, first: int, last: int) -> float | None:
+    """*After* against the weeks that fired, on the link scale; None where one of them holds nothing."""
+    began = episode.pending_week if episode.pending_week is not None else episode.fired_week
+    row = cells.row_of(episode.series.scope)
+    before = _level(rule, cells, row, began - rule.window_weeks + 1, episode.fired_week)
+    after = _level(rule, cells, row, first, last)
+    return None if before is None or after is None else after - before
+
+
+def _level(rule: Rule, cells: Cells, row: int | None, first: int, last: int) -> float | None:
+    if row is None:
+        return None
+    found = cells.window(first, last, is_count=rule.is_count)
+    events, n = float(found.numerator[row]), float(found.denominator[row])
+    if n <= 0:
+        return None
+    if rule.family == "score":
+        return events / n
+    if rule.family == "proportion":
+        return math.log((events + 0.5) / (n - events + 0.5))
+    return math.log((events + 0.5) / n) if rule.family == "count" else math.log(events / n) if events > 0 else None
