@@ -17,7 +17,7 @@ from workflows import ledger, loop, notes, outbox, planning
 from workflows.consequences import schedule_next_half_year
 from workflows.models import Action, Look, LookKind
 from workflows.steps.looking import read_look
-from workflows.steps.restate import restate
+from workflows.steps.restate import Restating
 from workflows.steps.review import record_look, record_missed
 from workflows.warehouse import Warehouse
 
@@ -39,9 +39,14 @@ class CheckRunResult:
 
 
 def check(
-    warehouse: Warehouse, connection: str, *, as_of: datetime, missing: frozenset[RecordKind] = frozenset()
+    warehouse: Warehouse,
+    connection: str,
+    restating: Restating,
+    *,
+    as_of: datetime,
+    missing: frozenset[RecordKind] = frozenset(),
 ) -> CheckRunResult:
-    """Compute what is due on one connection; one look's failure does not stop the others.
+    """Compute what is due on one connection; one look's failure does not stop the others. Then finish ``restating``.
 
     A look that is counted from ``missing`` kinds of records waits: it reads what was known when it fell due.
     """
@@ -61,7 +66,7 @@ def check(
             result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
             log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
     _notice_missed(connection, as_of, result)
-    result.addenda, failed = restate(warehouse, connection, as_of=as_of)
+    result.addenda, failed = restating.finish()
     result.errors += failed
     return result
 

@@ -11,13 +11,15 @@ changed in a field their metric reads, or gone, or by marks that people made sin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
+from connectors.ahead import Ahead
 from improvement import weeks
 from improvement.check.windows import LONG_WEEKS
 from improvement.errors import RegelkreisError
@@ -105,42 +107,68 @@ CHANGED = Reads(
 Touched = Mapping[int, Counter[str]]  # local day → what happened to how many records that count on it
 
 
-def restate(warehouse: Warehouse, connection: str, *, as_of: datetime) -> tuple[list[str], list[str]]:
-    """Hold the published reviews of a connection against later data; the addenda made, and what went wrong.
+class Restating:
+    """The published reviews of one connection, held against later data.
 
-    How far it came is kept, so nothing is overlooked when a cycle is left out or breaks off.
+    What happened since is looked up in another thread from now on, until :meth:`finish` takes it. Close it. How far it
+    came is kept, so nothing is overlooked when a cycle is left out or breaks off.
     """
-    row = Connection.objects.filter(name=connection).first()
-    since = row.restated_until if row is not None else None
-    made: list[str] = []
-    errors: list[str] = []
-    marks = marking.changed_since(connection, since) if since is not None else []
-    seen: dict[Reads, Touched] = {}
-    looks = Look.objects.filter(
-        action__connection=connection, kind__in=PUBLISHED, result__isnull=False, computed_at__lt=as_of
-    )
-    ordered = looks.select_related("action", "plan").defer("result").order_by("computed_at", "id")
-    for look in ordered.iterator(chunk_size=200):
-        reads = reads_of(metric_named(look.action.metric))
-        if reads is None:
-            continue
-        causes = Counter({"read for the first time": 1})
-        if since is not None:
-            for kind in (reads, CHANGED):
-                if kind not in seen:
-                    seen[kind] = touched(warehouse, kind, connection, since=since)
-            causes = _causes(look, seen[reads], seen[CHANGED], marks)
-        if not causes:
-            continue
-        try:
-            with transaction.atomic():
-                made += _read_again(warehouse, look, causes, as_of=as_of)
-        except RegelkreisError as error:
-            errors.append(f"{look.action.code} week {look.week_no}: {error}")
-            log.warning("restate.failed", action=look.action.code, week=look.week_no, error=str(error))
-    if not errors and (since is None or since < as_of):
-        Connection.objects.filter(name=connection).update(restated_until=as_of)
-    return made, errors
+
+    def __init__(self, warehouse: Warehouse, connection: str, *, as_of: datetime) -> None:
+        self._warehouse, self._connection, self._as_of = warehouse, connection, as_of
+        row = Connection.objects.filter(name=connection).first()
+        self._since = row.restated_until if row is not None else None
+        metrics = sorted(set(self._looks().values_list("action__metric", flat=True))) if self._since else []
+        read = dict.fromkeys(reads for metric in metrics if (reads := reads_of(metric_named(metric))) is not None)
+        self._reads = (*read, CHANGED) if read else ()
+        self._touched = Ahead(self._look_up(), depth=len(self._reads) + 1)  # one more: to its end
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """The addenda made, and what went wrong."""
+        since, as_of = self._since, self._as_of
+        made: list[str] = []
+        errors: list[str] = []
+        marks = marking.changed_since(self._connection, since) if since is not None else []
+        seen: dict[Reads, Touched] = dict(zip(self._reads, self._touched, strict=True))
+        ordered = self._looks().select_related("action", "plan").defer("result").order_by("computed_at", "id")
+        for look in ordered.iterator(chunk_size=200):
+            reads = reads_of(metric_named(look.action.metric))
+            if reads is None:
+                continue
+            causes = Counter({"read for the first time": 1})
+            if since is not None:
+                causes = _causes(look, seen[reads], seen[CHANGED], marks)
+            if not causes:
+                continue
+            try:
+                with transaction.atomic():
+                    made += _read_again(self._warehouse, look, causes, as_of=as_of)
+            except RegelkreisError as error:
+                errors.append(f"{look.action.code} week {look.week_no}: {error}")
+                log.warning("restate.failed", action=look.action.code, week=look.week_no, error=str(error))
+        if not errors and (since is None or since < as_of):
+            Connection.objects.filter(name=self._connection).update(restated_until=as_of)
+        return made, errors
+
+    def close(self) -> None:
+        """Let go of what was not taken."""
+        self._touched.close()
+
+    def _looks(self) -> QuerySet[Look]:
+        """What was published before this moment: nothing that a cycle computes now is among it."""
+        return Look.objects.filter(
+            action__connection=self._connection,
+            kind__in=PUBLISHED,
+            result__isnull=False,
+            computed_at__lt=self._as_of,
+        )
+
+    def _look_up(self) -> Iterator[Touched]:
+        if self._since is None or not self._reads:
+            return
+        with self._warehouse.sibling() as other:
+            for reads in self._reads:
+                yield touched(other, reads, self._connection, since=self._since)
 
 
 def reads_of(metric: Metric) -> Reads | None:
