@@ -1,6 +1,8 @@
 """What a Jira administrator configured: projects, issue types, statuses, priorities, fields and workflows.
 
-Ids are fixed, so that tests and documentation can name them; option ids are counted per site.
+Ids are fixed, so that tests and documentation can name them; option ids are counted per site. Everything here is one
+object, so identity is equality (``eq=False``): texts are looked up by these objects, and hashing one by all its parts
+would cost more than its text.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ class Flavour(StrEnum):
     DATA_CENTER = "Server"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Category:
     """A status category: what colour a status has, in every language and workflow."""
 
@@ -31,7 +33,7 @@ IN_PROGRESS = Category(4, "indeterminate", "In Progress", "yellow")
 DONE = Category(3, "done", "Done", "green")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Status:
     """A step of a workflow."""
 
@@ -40,7 +42,7 @@ class Status:
     category: Category
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Transition:
     """A way from one step to another; ``sources`` None means from everywhere."""
 
@@ -51,7 +53,7 @@ class Transition:
     required: tuple[str, ...] = ()  # field ids that its screen demands
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class IssueType:
     """A kind of issue; ``kind`` is the canonical ticket kind it renders, if any."""
 
@@ -61,7 +63,7 @@ class IssueType:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Project:
     """A project with its issue types and the one workflow all of them share."""
 
@@ -75,7 +77,7 @@ class Project:
     rank: int  # order of keys of different projects
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """A field as ``GET /field`` tells it. ``attribute`` is where an issue keeps a custom value."""
 

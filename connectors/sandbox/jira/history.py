@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.accounts import AUTOMATION
@@ -13,59 +13,62 @@ from connectors.sandbox.world import Value
 
 _GROUP_FIELD = "customfield_10015"
 _MAJOR_FIELD = "customfield_10016"
-_Step = tuple[str, Value, Value]  # canonical field, old value, new value
-
-
-def steps(issue: Issue) -> Iterator[tuple[int, str, list[_Step]]]:
-    """(instant, author, changes) of every event of the issue's ticket shown so far, without the opening one."""
-    ticket = issue.ticket
-    if ticket is None:
-        return
-    known: dict[str, Value] = {"priority": ticket.priority, "is_major": ticket.is_major}
-    for number, event in enumerate(ticket.events[: issue.applied]):
-        if number:
-            changed: list[_Step] = [
-                (name, known.get(name), value)
-                for name, value in event.changes.items()
-                if name in _ITEMS and known.get(name) != value
-            ]
-            if changed:
-                yield event.at, str(event.changes.get("assignee") or known.get("assignee") or AUTOMATION), changed
-        known.update(event.changes)
+_Changes = tuple[tuple[str, Value], ...]  # canonical field, new value
+_Known = tuple[Value, ...]  # the values of the fields of _ITEMS, in its order
+KEPT_CHANGES = 32_768
 
 
 class Changelog:
-    """Renders changelogs for one API version and zone; the parts that recur are kept as text."""
+    """Renders changelogs for one API version and zone; changes recur in thousands of tickets and are kept as text."""
 
     def __init__(self, parts: Parts, times: ZoneText) -> None:
         self._parts = parts
         self._times = times
-        self._items: dict[_Step, str] = {}
+        self._told = lru_cache(maxsize=KEPT_CHANGES)(self._tell)
 
     def entries(self, issue: Issue) -> list[str]:
-        """Every change, oldest first, each as JSON text."""
-        rendered = []
-        for number, (at, author, changed) in enumerate(steps(issue)):
-            items = ",".join([self._item(step) for step in changed])
-            rendered.append(self._entry(f"{issue.id}{number:03d}", author, at, items))
+        """Every change, oldest first, each as JSON text: what the world's events changed, then what people did.
+
+        The opening event is none: it says how the issue began.
+        """
+        rendered: list[str] = []
+        ticket = issue.ticket
+        if ticket is not None and issue.applied:
+            known = _opened(ticket.priority, ticket.is_major, tuple(ticket.events[0].changes.items()))
+            told = self._told
+            for event in ticket.events[1 : issue.applied]:
+                author, items, known = told(known, tuple(event.changes.items()))
+                if items:
+                    rendered.append(self._entry(f"{issue.id}{len(rendered):03d}", author, event.at, items))
         if issue.extras is not None:
             rendered.extend(self._recorded(history) for history in issue.extras.histories)
         return rendered
 
+    def _tell(self, known: _Known, changes: _Changes) -> tuple[str, str, _Known]:
+        """The author and the items of changes to a ticket, as JSON text (no items: nothing to tell), and what holds
+        after them."""
+        before, now = dict(zip(_ITEMS, known, strict=True)), dict(changes)
+        items = [
+            _text_of(_ITEMS[name](self._parts, before[name], value))
+            for name, value in changes
+            if name in _ITEMS and before[name] != value
+        ]
+        author = str(now.get("assignee") or before["assignee"] or AUTOMATION)
+        return self._parts.person_text(author), ",".join(items), tuple((before | now)[name] for name in _ITEMS)
+
     def _entry(self, id: str, author: str, at: int, items: str) -> str:
-        return (
-            f'{{"id":"{id}","author":{self._parts.person_text(author)},"created":"{self._times.iso(at)}",'
-            f'"items":[{items}]}}'
-        )
+        return f'{{"id":"{id}","author":{author},"created":"{self._times.iso(at)}","items":[{items}]}}'
 
     def _recorded(self, history: History) -> str:
-        return self._entry(history.id, history.author, history.at, ",".join(_text_of(item) for item in history.items))
+        author = self._parts.person_text(history.author)
+        return self._entry(history.id, author, history.at, ",".join(_text_of(item) for item in history.items))
 
-    def _item(self, step: _Step) -> str:
-        text = self._items.get(step)
-        if text is None:
-            text = self._items[step] = _text_of(_ITEMS[step[0]](self._parts, step[1], step[2]))
-        return text
+
+@lru_cache(maxsize=256)
+def _opened(priority: int, is_major: bool, changes: _Changes) -> _Known:
+    """What holds after a ticket's opening event."""
+    values: dict[str, Value] = {"priority": priority, "is_major": is_major, **dict(changes)}
+    return tuple(values.get(name) for name in _ITEMS)
 
 
 def _text_of(item: HistoryItem) -> str:

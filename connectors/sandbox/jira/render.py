@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from operator import attrgetter, methodcaller
+from functools import lru_cache, partial
+from itertools import groupby
+from operator import attrgetter, concat, getitem
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.sandbox.jira import catalogue, slas
@@ -15,7 +17,8 @@ from connectors.sandbox.jira.parts import Parts, dump, quote
 from connectors.sandbox.jira.text import document
 from connectors.sandbox.jira.times import ZoneText
 
-Fragment = Callable[[Issue], str]
+Run = Callable[[Issue], str]  # fields that follow each other, as JSON members: "name":value,"name":value
+KEPT_SHAPES = 64
 CHANGELOG_ON_CLOUD = 100
 
 
@@ -27,11 +30,11 @@ class Renderer:
         self.zone = zone
         self.times = ZoneText(zone)
         self.changelog = Changelog(parts, self.times)
-        self._shape = cache(self._make_shape)
+        self._shape = lru_cache(maxsize=KEPT_SHAPES)(self._make_shape)
 
     def issue(self, issue: Issue, fields: Sequence[str], *, with_changelog: bool = False) -> str:
         """An issue with the fields asked for (``*all``, ``*navigable``, ids, ``-id``), as JSON text."""
-        inner = ",".join([head + fragment(issue) for head, fragment in self._shape(tuple(fields))])
+        inner = ",".join([run(issue) for run in self._shape(tuple(fields))])
         expand = "renderedFields,names,schema,operations,editmeta,changelog"
         text = (
             f'{{"expand":"{expand}","id":"{issue.id}","self":"{self.parts.api}/issue/{issue.id}",'
@@ -47,62 +50,76 @@ class Renderer:
             )
         return text + "}"
 
-    def _make_shape(self, asked: tuple[str, ...]) -> list[tuple[str, Fragment]]:
-        return [(f'"{field.id}":', self.fragment(field)) for field in selected(asked)]
+    def clock_texts(self, fields: Sequence[Field]) -> slas.ClockTexts:
+        """What renders these SLA fields."""
+        return slas.ClockTexts(fields, self.times, f"{self.parts.base}/rest/servicedeskapi/sla")
 
-    def fragment(self, field: Field) -> Fragment:
-        """The function that renders one field."""
+    # --- fields ---------------------------------------------------------------------------------------------------
+
+    def _make_shape(self, asked: tuple[str, ...]) -> list[Run]:
+        """Functions that render the fields asked for, in order; fields that can be are rendered a run at a time."""
+        runs: list[Run] = []
+        for make, group in groupby(selected(asked), key=self._maker):
+            fields = list(group)
+            runs += [make(fields)] if make is not None else map(self._single, fields)
+        return runs
+
+    def _maker(self, field: Field) -> Callable[[list[Field]], Run] | None:
+        if field.custom == catalogue.SLA_FIELD:
+            return self._clocks
+        return self._look_ups if self._looked_up(field) is not None else None
+
+    def _clocks(self, fields: list[Field]) -> Run:
+        site, heads, texts = self.parts.site, _heads(fields), self.clock_texts(fields)
+        return lambda issue: ",".join(map(concat, heads, texts.of(issue, site.now)))
+
+    def _look_ups(self, fields: list[Field]) -> Run:
+        found = [look_up for field in fields if (look_up := self._looked_up(field)) is not None]
+        tables = [_Texts(head, text) for head, (_, text) in zip(_heads(fields), found, strict=True)]
+        pick = attrgetter(*(attribute for attribute, _ in found))
+        if len(tables) == 1:
+            return lambda issue: tables[0][pick(issue)]
+        return lambda issue: ",".join(map(getitem, tables, pick(issue)))
+
+    def _looked_up(self, field: Field) -> tuple[str, Callable[[Any], str]] | None:
+        """For a field whose text depends on one attribute of few values: the attribute, and how it becomes text."""
+        parts = self.parts
+        if field.type == "option":
+            return field.attribute, partial(parts.option_text, field.attribute)
+        table: dict[str, tuple[str, Callable[[Any], str]]] = {
+            "issuetype": ("type", parts.type_text),
+            "project": ("project", parts.project_text),
+            "status": ("status", parts.status_text),
+            "statusCategory": ("status", lambda status: dump(parts.status(status)["statusCategory"])),
+            "priority": ("priority", parts.priority_text),
+            "resolution": ("resolution", parts.resolution_text),
+            "assignee": ("assignee", parts.person_text),
+            "reporter": ("reporter", parts.person_text),
+            "creator": ("reporter", parts.person_text),
+            "group": ("group", parts.group_text),
+        }
+        return table.get("group" if field.type == "group" else field.id)
+
+    def _single(self, field: Field) -> Run:
+        head, value = f'"{field.id}":', self._value(field)
+        return lambda issue: head + value(issue)
+
+    def _value(self, field: Field) -> Callable[[Issue], str]:
+        """The function that renders one field that is not rendered by the run."""
         parts = self.parts
         site = parts.site
         times = self.times
-        if field.custom == catalogue.SLA_FIELD:
-            render = slas.sla_renderer(field, self.times, f"{parts.base}/rest/servicedeskapi/sla")
-            return lambda issue: render(issue, site.now)
         if field is catalogue.SATISFACTION:
             return lambda issue: slas.satisfaction(issue, site.now)
         if field is catalogue.SATISFACTION_DATE:
             return lambda issue: slas.satisfaction_date(issue, site.now, times)
-        if field.type == "option":
-            return self._option(field.attribute)
-        if field.type == "group":
-            return lambda issue: parts.group_text(issue.group)
         if field.attribute:
             attribute = field.attribute
             return lambda issue: dump(issue.value(attribute))
-        return self._system(field.id)
-
-    def _option(self, attribute: str) -> Fragment:
-        parts = self.parts
-        texts: dict[str | None, str] = {None: "null"}
-        get: Callable[[Issue], str | None] = methodcaller("value", attribute)
-        if hasattr(Issue, attribute):
-            get = attrgetter(attribute)
-
-        def render(issue: Issue) -> str:
-            value = get(issue)
-            text = texts.get(value)
-            if text is None:
-                text = texts[value] = parts.option_text(attribute, value)
-            return text
-
-        return render
-
-    def _system(self, field_id: str) -> Fragment:
-        parts = self.parts
-        times = self.times
-        table: dict[str, Fragment] = {
-            "issuetype": lambda issue: parts.type_text(issue.type),
-            "project": lambda issue: parts.project_text(issue.project),
+        table: dict[str, Callable[[Issue], str]] = {
             "summary": lambda issue: quote(issue.summary),
-            "status": lambda issue: parts.status_text(issue.status),
-            "statusCategory": lambda issue: dump(parts.status(issue.status)["statusCategory"]),
-            "priority": lambda issue: parts.priority_text(issue.priority),
-            "resolution": lambda issue: parts.resolution_text(issue.resolution),
             "description": self._description,
             "labels": lambda issue: dump(issue.labels) if issue.labels else "[]",
-            "assignee": lambda issue: parts.person_text(issue.assignee),
-            "reporter": lambda issue: parts.person_text(issue.reporter),
-            "creator": lambda issue: parts.person_text(issue.reporter),
             "created": lambda issue: f'"{times.iso(issue.created)}"',
             "updated": lambda issue: f'"{times.iso(issue.updated)}"',
             "resolutiondate": lambda issue: f'"{times.iso(issue.resolved)}"' if issue.resolved is not None else "null",
@@ -123,7 +140,9 @@ class Renderer:
                 f'"votes":{len(issue.extras.voters) if issue.extras else 0},"hasVoted":false}}'
             ),
         }
-        return table[field_id]
+        return table[field.id]
+
+    # --- what hangs on an issue -----------------------------------------------------------------------------------
 
     def _description(self, issue: Issue) -> str:
         if not issue.description:
@@ -198,6 +217,22 @@ class Renderer:
                 f'"{side}":{self.short(link.other)}}}'
             )
         return "[" + ",".join(rendered) + "]"
+
+
+class _Texts(dict[Any, str]):
+    """Value → a field as a JSON member; made when a value first comes: values are few, issues many."""
+
+    def __init__(self, head: str, text: Callable[[Any], str]) -> None:
+        self._head = head
+        self._text = text
+
+    def __missing__(self, value: Any) -> str:
+        member = self[value] = self._head + self._text(value)
+        return member
+
+
+def _heads(fields: Sequence[Field]) -> list[str]:
+    return [f'"{field.id}":' for field in fields]
 
 
 def selected(asked: Sequence[str]) -> list[Field]:

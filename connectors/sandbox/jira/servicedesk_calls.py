@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from connectors.sandbox.jira import slas
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
-from connectors.sandbox.jira.catalogue import FIELD_BY_ID, OPS
+from connectors.sandbox.jira.catalogue import OPS, SLA_FIELDS
 from connectors.sandbox.jira.issue_calls import create_issue
 from connectors.sandbox.jira.model import Issue
 
@@ -43,11 +41,8 @@ def _request(call: Call, key: str) -> Issue:
 def request_sla(call: Call, key: str) -> Answer:
     """``GET /rest/servicedeskapi/request/{key}/sla``: every SLA that matched."""
     issue = _request(call, key)
-    shown: list[Any] = []
-    for field_id in slas.FIELD_AGREEMENT:
-        text = call.renderer.fragment(FIELD_BY_ID[field_id])(issue)
-        if text != "null":
-            shown.append(msgspec.Raw(text.encode()))
+    texts = call.renderer.clock_texts(list(SLA_FIELDS.values())).of(issue, call.site.now)
+    shown = [msgspec.Raw(text.encode()) for text in texts if text != "null"]
     return json_answer({"size": len(shown), "start": 0, "limit": 50, "isLastPage": True, "values": shown})
 
 

@@ -3,58 +3,55 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, tzinfo
-from functools import cache
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 _JQL_TIME = re.compile(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?: (\d{1,2}):(\d{2}))?$")
 _JQL_RELATIVE = re.compile(r"^([+-]?)(?=\d)(?:(\d+)w)? ?(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?$")
 
 
+_Quarter = tuple[str, tuple[str, ...], str]  # "2026-03-02T09:", its seconds' "00:00" … "14:59", "+0100"
+_QUARTER_S = 900
+_KEPT_QUARTERS = 200_000  # more than five years
+_CLOCKS = tuple(
+    tuple(f"{second // 60:02d}:{second % 60:02d}" for second in range(first, first + _QUARTER_S))
+    for first in range(0, 3_600, _QUARTER_S)
+)
+
+
 class ZoneText:
     """Instants as text in one zone; an instant costs two look-ups, because a page of issues shows two thousand.
 
-    Offsets change at quarters of an hour only, so they are kept per quarter.
+    Since 1973 every zone's offset is a multiple of a quarter of an hour and changes at quarters only, so what the
+    seconds of a quarter share is kept.
     """
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
-        self._offsets: dict[int, tuple[int, str]] = {}
-        self._days: dict[int, str] = {}
+        self._quarters: dict[int, _Quarter] = {}
 
     def iso(self, epoch: int) -> str:
         """As an issue shows it: ``2026-03-02T09:00:00.000+0100``."""
-        day, clock, offset = self._parts(epoch)
-        return f"{day}T{clock}.000{offset}"
+        hour, clocks, offset = self._quarters.get(epoch // _QUARTER_S) or self._quarter(epoch // _QUARTER_S)
+        return f"{hour}{clocks[epoch % _QUARTER_S]}.000{offset}"
 
-    def iso_sla(self, epoch: int) -> str:
-        """As an SLA cycle shows it: ``2026-03-02T09:00:00+0100``."""
-        day, clock, offset = self._parts(epoch)
-        return f"{day}T{clock}{offset}"
+    def sla_date(self, epoch: int) -> str:
+        """As an SLA cycle shows it, as JSON text: in four forms, the first ``2026-03-02T09:00:00+0100``."""
+        hour, clocks, offset = self._quarters.get(epoch // _QUARTER_S) or self._quarter(epoch // _QUARTER_S)
+        clock = clocks[epoch % _QUARTER_S]
+        return (
+            f'{{"iso8601":"{hour}{clock}{offset}","jira":"{hour}{clock}.000{offset}",'
+            f'"friendly":"{hour}{clock[:2]}","epochMillis":{epoch * 1000}}}'
+        )
 
-    def _parts(self, epoch: int) -> tuple[str, str, str]:
-        known = self._offsets.get(epoch // 900)
-        if known is None:
-            known = self._offsets[epoch // 900] = _offset(datetime.fromtimestamp(epoch, self.zone))
-        day, second = divmod(epoch + known[0], 86_400)
-        text = self._days.get(day)
-        if text is None:
-            text = self._days[day] = (_FIRST_DAY + timedelta(days=day)).isoformat()
-        return text, _clock_texts()[second], known[1]
-
-
-_FIRST_DAY = date(1970, 1, 1)
-
-
-def _offset(local: datetime) -> tuple[int, str]:
-    span = local.utcoffset() or timedelta()
-    text = local.strftime("%z")
-    return int(span.total_seconds()), text[:5]
-
-
-@cache
-def _clock_texts() -> tuple[str, ...]:
-    return tuple(f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86_400))
+    def _quarter(self, number: int) -> _Quarter:
+        if len(self._quarters) >= _KEPT_QUARTERS:
+            self._quarters.clear()
+        local = datetime.fromtimestamp(number * _QUARTER_S, self.zone)
+        text = local.isoformat(timespec="hours")  # 2026-03-02T09+01:00
+        known = (f"{text[:13]}:", _CLOCKS[local.minute // 15], text[13:].replace(":", ""))
+        self._quarters[number] = known
+        return known
 
 
 def iso(epoch: int, zone: tzinfo) -> str:
