@@ -54,6 +54,40 @@ def _rounded(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else value
 
 
+@group.command(name="list")
+def list_checks(
+    quarter: Annotated[str | None, typer.Option(help="Only this calendar quarter, like 2026Q1.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Every final verdict, and whether it stands among the others of its quarter (Benjamini–Hochberg, 5 %)."""
+    start()
+    from workflows.cli.output import print_json, print_table
+    from workflows.many_verdicts import final_verdicts
+
+    found = [one.as_dict() for one in final_verdicts(quarter)]
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        "Final verdicts",
+        ["quarter", "action", "computed", "metric", "verdict", "effect", "p", "q", "stands"],
+        [
+            (
+                one["quarter"],
+                one["action"],
+                f"{one['computed_at']:%Y-%m-%d}",
+                one["metric"],
+                one["verdict"],
+                one["effect"],
+                _rounded(one["p_value"]),
+                _rounded(one["q_value"]),
+                {None: "", True: "yes", False: "no"}[one["stands"]],
+            )
+            for one in found
+        ],
+    )
+
+
 @group.command()
 def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], as_json: Json = False) -> None:
     """The looks of an action and what they found."""

@@ -1,0 +1,80 @@
+"""All final verdicts of a quarter side by side: of many, some look significant by chance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from improvement.check.many import q_values
+from improvement.errors import InputError, Place
+from workflows.models import Look, LookKind
+
+
+@dataclass(frozen=True, slots=True)
+class FinalVerdict:
+    """A final look among those of its calendar quarter (UTC).
+
+    ``q_value``: its p value after Benjamini–Hochberg over the ``among`` final looks of the quarter that have one; None
+    where the check gave none. A share q of all that are at least as significant is to be expected false.
+    """
+
+    look: Look
+    quarter: str
+    among: int
+    q_value: float | None
+
+    @property
+    def stands(self) -> bool | None:
+        """Whether it is significant at 5 % among the others too; None where there is nothing to compare."""
+        return None if self.q_value is None else self.q_value < 0.05
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        result = self.look.result or {}
+        return {
+            "quarter": self.quarter,
+            "action": self.look.action.code,
+            "computed_at": self.look.computed_at,
+            "metric": self.look.action.metric,
+            "verdict": self.look.verdict,
+            "effect": result.get("effect_text", ""),
+            "p_value": result.get("p_value"),
+            "q_value": self.q_value,
+            "among": self.among,
+            "stands": self.stands,
+        }
+
+
+def final_verdicts(quarter: str | None = None) -> list[FinalVerdict]:
+    """Every computed final look, oldest first; of one quarter like ``2026Q1``, or of all.
+
+    Raises :class:`~improvement.errors.InputError` where the quarter is none.
+    """
+    if quarter is not None and not _is_quarter(quarter):
+        raise InputError(f"“{quarter}” is no quarter.", where=Place(field="--quarter"), mend="Write it like 2026Q1.")
+    looks = Look.objects.filter(kind=LookKind.FINAL, computed_at__isnull=False, is_dropped=False)
+    by_quarter: dict[str, list[Look]] = defaultdict(list)
+    for look in looks.select_related("action").order_by("computed_at", "id"):
+        by_quarter[quarter_of(look.computed_at)].append(look)
+    wanted = by_quarter if quarter is None else [quarter]
+    return [verdict for name in wanted for verdict in _adjusted(name, by_quarter.get(name, []))]
+
+
+def quarter_of(moment: datetime) -> str:
+    """The calendar quarter of a moment, like ``2026Q1``."""
+    return f"{moment.year}Q{(moment.month - 1) // 3 + 1}"
+
+
+def _is_quarter(text: str) -> bool:
+    year, _, number = text.partition("Q")
+    return len(year) == 4 and year.isascii() and year.isdigit() and number in {"1", "2", "3", "4"}
+
+
+def _adjusted(quarter: str, looks: Iterable[Look]) -> list[FinalVerdict]:
+    shown = list(looks)
+    p = {look.pk: float(look.result["p_value"]) for look in shown if (look.result or {}).get("p_value") is not None}
+    q = dict(zip(p, q_values(list(p.values())), strict=True))
+    return [FinalVerdict(look, quarter, len(p), q.get(look.pk)) for look in shown]
