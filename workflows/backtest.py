@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from functools import cache
 
@@ -23,10 +23,11 @@ LONGEST_WEEKS = 520
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The weekly cells of some rules on every connection, enough to replay a span of weeks."""
+    """The weekly cells of some rules on every connection, enough to replay a span of weeks, and who owns what."""
 
     cells: CellsOf
     span: range
+    owner_of: OwnerOf = field(default_factory=lambda: owner_of(), repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -93,7 +94,7 @@ def replayed(rules: Sequence[Rule], counted: History, *, limits: Limits, lasting
         counted.cells,
         span=counted.span,
         limits=limits,
-        owner_of=owner_of(),
+        owner_of=counted.owner_of,
         lasting=lasting or usual_weeks,
     )
 

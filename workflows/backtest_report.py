@@ -278,10 +278,12 @@ def against_live(rules: Sequence[Rule], found: Replay) -> tuple[int, list[Differ
         finding = row.finding
         series = Series(finding.rule_id, finding.connection, Scope.of(finding.scope))
         memory = msgspec.convert(finding.memory, FindingMemory) if finding.memory else None
-        if memory is None or memory.series != series_of[finding.rule_id] or (series, row.week) not in found.published:
+        track = found.tracks.get(series)
+        is_same_series = memory is not None and memory.series == series_of[finding.rule_id]
+        if track is None or not is_same_series or row.week not in track.published:
             continue
         compared += 1
-        now = found.published[series, row.week]
+        now = track.published[row.week]
         if not _is_same(row.value, now):
             differences.append(Difference(series, row.week, row.value, now))
     return compared, differences

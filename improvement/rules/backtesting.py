@@ -200,7 +200,7 @@ def _scopes(rule: Rule, episodes: Sequence[Episode], found: Replay) -> tuple[Sco
         ScopeTally(
             series=series,
             fired=sum(not one.is_old for one in own),
-            weeks_firing=found.weeks_firing[series],
+            weeks_firing=found.tracks[series].weeks_firing,
             opened=opened[series],
             by_month=Counter(month(one.fired_week) for one in own if not one.is_old),
             waits=own[-1].waited,

@@ -16,7 +16,7 @@ from improvement import weeks
 from improvement.rules.cells import Cells, Floats
 from improvement.rules.rule import Condition, Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
-from improvement.rules.targets import ResolvedTarget, resolve
+from improvement.rules.targets import ResolvedTarget, Targets
 
 MIN_OWN_SHARE = 0.5  # of the reference weeks must hold data before a scope can be worse than its own past
 
@@ -90,15 +90,16 @@ def points(
         column.tolist() for column in (found.value, found.numerator, found.denominator, found.n)
     )
     judge = _Judge(rule, connection, first, last)
+    targets = Targets(rule, on, own.of)
     result = []
     for row in rows.tolist():
         scope = block.scopes[row]
-        target = resolve(rule, scope, on, own=own.of, row=row)
+        target = targets.of(scope, row)
         result.append(judge.point(scope, target, holds[row], value[row], numerator[row], denominator[row], int(n[row])))
     silent = set(also).difference(point.scope for point in result)
+    targets = Targets(rule, on, lambda reference, row: None)
     for scope in silent:
-        target = resolve(rule, scope, on, own=lambda reference, row: None, row=-1)
-        result.append(judge.point(scope, target, True, float("nan"), 0.0, 0.0, 0))
+        result.append(judge.point(scope, targets.of(scope, -1), True, float("nan"), 0.0, 0.0, 0))
     if silent:
         result.sort(key=lambda point: point.scope.key)
     return result

@@ -154,7 +154,7 @@ def _grouped(candidates: Sequence[Candidate]) -> list[Proposal]:
             name, value = group
             members = tuple(candidate for candidate in rest if candidate.scope.get(name) == value)
             proposals.append(Proposal(members[0].rule, members[0].connection, Scope.of({name: value}), members))
-            rest = [candidate for candidate in rest if candidate not in members]
+            rest = [candidate for candidate in rest if candidate.scope.get(name) != value]
         proposals += [_single(candidate) for candidate in rest]
     return proposals
 

@@ -73,8 +73,19 @@ class QueueLength:
 
 
 @dataclass(slots=True)
+class Track:
+    """What a replay knows of one series: its memory, its present or last episode, the values of its weeks."""
+
+    series: Series
+    memory: FindingMemory | None = None
+    episode: Episode | None = None
+    weeks_firing: int = 0
+    published: dict[int, float | None] = field(default_factory=dict)  # week → the value that a page would have shown
+
+
+@dataclass(slots=True)
 class Replay:
-    """What a replay found. ``published`` maps (series, week) to the value that a page would have shown."""
+    """What a replay found."""
 
     first_week: int
     last_week: int
@@ -83,8 +94,7 @@ class Replay:
     queue: list[QueueLength] = field(default_factory=list)
     points: Counter[str] = field(default_factory=Counter)  # by rule, of the replayed weeks
     unjudged: Counter[str] = field(default_factory=Counter)  # of these, how many said nothing
-    weeks_firing: Counter[Series] = field(default_factory=Counter)
-    published: dict[tuple[Series, int], float | None] = field(default_factory=dict)
+    tracks: dict[Series, Track] = field(default_factory=dict)
 
 
 CellsOf = Mapping[str, Mapping[SeriesKey, Cells]]  # connection → cells by series
@@ -109,10 +119,14 @@ class Replaying:
         self._owner_of = owner_of
         self._lasting = lasting
         self._owners: dict[Series, str | None] = {}
-        self._episode: dict[Series, Episode] = {}  # the present or last one
-        self._scopes: dict[tuple[str, str], dict[Scope, None]] = {}
-        self.memories: dict[Series, FindingMemory] = {}
+        self._tracks: dict[tuple[str, str], dict[Scope, Track]] = {}  # rule and connection → its scopes
+        self._actions: dict[Series, list[OpenedAction]] = {}  # those on a scope or on a parent that stands for it
         self.replay = Replay(first_week, first_week)
+
+    @property
+    def memories(self) -> dict[Series, FindingMemory]:
+        """What every finding remembers now."""
+        return {series: one.memory for series, one in self.replay.tracks.items() if one.memory is not None}
 
     def step(self, week: int) -> Replay:
         """One cycle when ``week`` is the last complete one: evaluate every connection, then open."""
@@ -129,40 +143,46 @@ class Replaying:
 
     def _evaluate(self, rule: Rule, connection: str, week: int, *, is_old: bool) -> None:
         cells = self._cells[connection]
-        scopes = self._scopes.setdefault((rule.id, connection), {})
-        for point in points(rule, cells[rule.key], connection=connection, week=week, companions=cells, also=scopes):
-            scopes[point.scope] = None
-            series = Series(rule.id, connection, point.scope)
-            before = self.memories.get(series)
-            memory = advance(before, point, rule)
-            self.memories[series] = memory
-            self._follow(series, point, before, memory, is_old=is_old)
-            self.replay.published[series, point.week] = point.value
-            if not is_old:
-                self.replay.points[rule.id] += 1
-                self.replay.unjudged[rule.id] += point.is_breaching is None
-                self.replay.weeks_firing[series] += memory.state is FindingState.FIRING
+        tracks = self._tracks.setdefault((rule.id, connection), {})
+        found = points(rule, cells[rule.key], connection=connection, week=week, companions=cells, also=tracks)
+        unjudged = 0
+        for point in found:
+            track = tracks.get(point.scope) or self._new_track(rule, connection, point.scope)
+            before, track.memory = track.memory, advance(track.memory, point, rule)
+            self._follow(track, point, before, is_old=is_old)
+            track.published[point.week] = point.value
+            track.weeks_firing += not is_old and track.memory.state is FindingState.FIRING
+            unjudged += point.is_breaching is None
+        if not is_old:
+            self.replay.points[rule.id] += len(found)
+            self.replay.unjudged[rule.id] += unjudged
 
-    def _follow(
-        self, series: Series, point: Point, before: FindingMemory | None, memory: FindingMemory, *, is_old: bool
-    ) -> None:
+    def _new_track(self, rule: Rule, connection: str, scope: Scope) -> Track:
+        track = Track(Series(rule.id, connection, scope))
+        self.replay.tracks[track.series] = self._tracks[rule.id, connection][scope] = track
+        return track
+
+    def _follow(self, track: Track, point: Point, before: FindingMemory | None, *, is_old: bool) -> None:
         was_firing = before is not None and before.state is FindingState.FIRING
+        memory = track.memory
+        if memory is None:
+            return
         if memory.state is FindingState.FIRING and not was_firing:
-            episode = Episode(series, point, is_old, memory.first_pending_week)
-            self._episode[series] = episode
-            self.replay.episodes.append(episode)
-        elif was_firing and memory.state is FindingState.RESOLVED:
-            self._episode[series].resolved_week = point.week
+            track.episode = Episode(track.series, point, is_old, memory.first_pending_week)
+            self.replay.episodes.append(track.episode)
+        elif was_firing and memory.state is FindingState.RESOLVED and track.episode is not None:
+            track.episode.resolved_week = point.week
 
     # --- opening ------------------------------------------------------------------------------------------------
 
     def _open(self, connection: str, week: int, *, is_first: bool) -> int:
-        firing = {
-            series: self._episode[series]
-            for series, memory in self.memories.items()
-            if series.connection == connection and memory.state is FindingState.FIRING
-        }
-        candidates = [self._candidate(series, episode, week, is_first) for series, episode in firing.items()]
+        candidates = [
+            self._candidate(track.episode, week, is_first)
+            for (_, where), tracks in self._tracks.items()
+            if where == connection
+            for track in tracks.values()
+            if track.episode is not None and track.memory is not None and track.memory.state is FindingState.FIRING
+        ]
         choice = choose(
             candidates,
             open_per_owner=self._open_per_owner(week),
@@ -179,9 +199,9 @@ class Replaying:
                 self._opened(proposal, week)
         return waiting
 
-    def _candidate(self, series: Series, episode: Episode, week: int, is_first: bool) -> Candidate:
-        rule, point = self._rules[series.rule_id], episode.point
-        own = [one for one in self._of(series) if series.scope in one.members]
+    def _candidate(self, episode: Episode, week: int, is_first: bool) -> Candidate:
+        series, point = episode.series, episode.point
+        rule, own = self._rules[series.rule_id], self._actions.get(series, [])
         closed = [one.until for one in own if one.until is not None and one.until <= week]
         return Candidate(
             rule=rule,
@@ -202,30 +222,34 @@ class Replaying:
             self._owners[series] = self._owner_of(series.connection, series.scope, owner)
         return self._owners[series]
 
-    def _of(self, series: Series) -> Iterator[OpenedAction]:
-        return (
-            one for one in self.replay.actions if one.rule_id == series.rule_id and one.connection == series.connection
-        )
-
     def _has_twin(self, proposal: Proposal, week: int) -> bool:
-        series = Series(proposal.rule.id, proposal.connection, proposal.scope)
-        return any(one.scope == proposal.scope and _is_open(one, week) for one in self._of(series))
+        return any(
+            one.scope == proposal.scope
+            and (one.rule_id, one.connection) == (proposal.rule.id, proposal.connection)
+            and _is_open(one, week)
+            for one in self.replay.actions
+        )
 
     def _opened(self, proposal: Proposal, week: int) -> None:
         lasting = self._lasting(proposal.rule)
         members = tuple(member.scope for member in proposal.members)
         until = None if lasting is None else week + lasting
-        self.replay.actions.append(
-            OpenedAction(proposal.rule.id, proposal.connection, proposal.scope, members, proposal.owner, week, until)
+        action = OpenedAction(
+            proposal.rule.id, proposal.connection, proposal.scope, members, proposal.owner, week, until
         )
-        for scope in members:
-            episode = self._episode[Series(proposal.rule.id, proposal.connection, scope)]
+        self.replay.actions.append(action)
+        for episode in self._episodes(proposal):
+            self._actions.setdefault(episode.series, []).append(action)
             episode.opened_week, episode.waited = week, ""
 
     def _wait(self, proposal: Proposal, reason: str) -> int:
-        for member in proposal.members:
-            self._episode[Series(member.rule.id, member.connection, member.scope)].waited = reason
+        for episode in self._episodes(proposal):
+            episode.waited = reason
         return len(proposal.members)
+
+    def _episodes(self, proposal: Proposal) -> Iterator[Episode]:
+        tracks = self._tracks[proposal.rule.id, proposal.connection]
+        return (one for member in proposal.members if (one := tracks[member.scope].episode) is not None)
 
     def _open_per_owner(self, week: int) -> Counter[str | None]:
         return Counter(one.owner for one in self.replay.actions if _is_open(one, week))

@@ -66,13 +66,24 @@ def rank(override: Override) -> tuple[int, bool]:
     return override.level, override.is_exact
 
 
-def resolve(rule: Rule, scope: Scope, on: date, *, own: OwnValue, row: int) -> ResolvedTarget:
-    """The winning target of a scope as numbers."""
-    target, source = winner(rule, scope, on) if rule.overrides else (rule.target, "target")
-    if target.kind is TargetKind.WORSE_THAN_OWN:
-        return _against_own(rule, target, source, own(target.reference_weeks, row))
-    is_upper = target.kind is TargetKind.MAX
-    return ResolvedTarget(target.kind.value, target.value, source, _clear_limit(rule, target), is_upper)
+class Targets:
+    """The targets of a rule on a day as numbers; those that are the same for many scopes are made once."""
+
+    def __init__(self, rule: Rule, on: date, own: OwnValue) -> None:
+        self._rule, self._on, self._own = rule, on, own
+        self._made: dict[str, ResolvedTarget] = {}  # by where they come from
+
+    def of(self, scope: Scope, row: int) -> ResolvedTarget:
+        """The winning target of a scope; ``row`` is what :data:`OwnValue` is asked for."""
+        rule = self._rule
+        target, source = winner(rule, scope, self._on) if rule.overrides else (rule.target, "target")
+        if target.kind is TargetKind.WORSE_THAN_OWN:
+            return _against_own(rule, target, source, self._own(target.reference_weeks, row))
+        if source not in self._made:
+            limit = _clear_limit(rule, target)
+            is_upper = target.kind is TargetKind.MAX
+            self._made[source] = ResolvedTarget(target.kind.value, target.value, source, limit, is_upper)
+        return self._made[source]
 
 
 def _clear_limit(rule: Rule, target: Target) -> float:

@@ -120,4 +120,8 @@ def test_every_week_has_the_findings_and_actions_of_the_live_cycle(
         (Series(row.finding.rule_id, row.finding.connection, Scope.of(row.finding.scope)), row.week): row.value
         for row in Point.objects.select_related("finding")
     }
-    assert running.replay.published == published
+    assert {
+        (series, week): value
+        for series, track in running.replay.tracks.items()
+        for week, value in track.published.items()
+    } == published
