@@ -9,13 +9,15 @@ from typing import Any
 import pyarrow as pa
 
 from improvement import weeks
+from improvement.metrics import Metric, metric_named
 from improvement.rules.cells import Cells
 from improvement.rules.evaluation import Point, points
 from improvement.rules.findings import FindingMemory, advance
-from improvement.rules.rule import Rule, SeriesKey, TargetKind
+from improvement.rules.rule import Condition, Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
 from improvement.rules.targets import winner
 from improvement.rules.testing import CourseStep, course_step, value_text
+from improvement.rules.units import number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,26 @@ class TargetStep:
     target: str
     has_won: bool
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionStep:
+    """A *while* of the rule and the other metric's value over the same window; ``holds`` is None where it has none."""
+
+    metric: str
+    limit: str
+    value: str
+    holds: bool | None
+
+    @property
+    def sentence(self) -> str:
+        """The condition in words."""
+        said = {True: "it holds", False: "it does not hold", None: "nobody can tell"}[self.holds]
+        return f"Only while {self.metric} keeps {self.limit}: {self.value}, {said}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"metric": self.metric, "limit": self.limit, "value": self.value, "holds": self.holds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,7 @@ class Explanation:
     weekly: tuple[tuple[int, float, float, int], ...]
     sentences: tuple[str, ...]
     course: tuple[CourseStep, ...] = ()
+    conditions: tuple[ConditionStep, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; weeks as ISO labels."""
@@ -73,6 +96,7 @@ class Explanation:
                 {"week": weeks.label(week), "numerator": numerator, "denominator": denominator, "n": n}
                 for week, numerator, denominator, n in self.weekly
             ],
+            "while": [step.as_dict() for step in self.conditions],
             "course": [step.as_dict() for step in self.course],
             "sentences": list(self.sentences),
         }
@@ -111,6 +135,7 @@ def explain(
                 course.append(course_step(memory, found, rule))
     if point is None or memory is None:  # `also` and the rounded week above make a point certain
         raise ValueError(f"{rule.id} has no value in {weeks.label(week)}")
+    conditions = tuple(_condition(rule, condition, scope, week, companions) for condition in rule.conditions)
     return Explanation(
         rule.id,
         rule.sha256,
@@ -119,8 +144,9 @@ def explain(
         memory,
         _cascade(rule, scope, point),
         _weekly(block, scope, point),
-        _sentences(rule, point, memory),
+        _sentences(rule, point, memory, conditions),
         tuple(course),
+        conditions,
     )
 
 
@@ -162,14 +188,41 @@ def _weekly(block: Cells, scope: Scope, point: Point) -> tuple[tuple[int, float,
     return tuple(found)
 
 
-def _sentences(rule: Rule, point: Point, memory: FindingMemory) -> tuple[str, ...]:
+def _condition(
+    rule: Rule, condition: Condition, scope: Scope, week: int, companions: Mapping[SeriesKey, Cells]
+) -> ConditionStep:
+    metric = metric_named(condition.key.metric)
+    limit = f"{condition.target.kind.value} {_shown(metric, condition.target.value)}"
+    cells = companions.get(condition.key)
+    row = cells.row_of(scope) if cells is not None else None
+    if cells is None or row is None:
+        return ConditionStep(metric.id, limit, "no value", None)
+    last = week - condition.lag_weeks
+    found = cells.window(
+        last - rule.window_weeks + 1, last, is_snapshot=condition.is_snapshot, is_count=condition.is_count
+    )
+    value = float(found.value[row])
+    if value != value:
+        return ConditionStep(metric.id, limit, "no value", None)
+    is_max = condition.target.kind is TargetKind.MAX
+    holds = value <= condition.target.value if is_max else value >= condition.target.value
+    return ConditionStep(metric.id, limit, _shown(metric, value), holds)
+
+
+def _shown(metric: Metric, value: float) -> str:
+    return f"{number_text(round(value * 100, 4))}%" if metric.is_share else number_text(round(value, 6))
+
+
+def _sentences(
+    rule: Rule, point: Point, memory: FindingMemory, conditions: tuple[ConditionStep, ...]
+) -> tuple[str, ...]:
     window = f"{weeks.label(point.first_week)} to {weeks.label(point.week)}"
     counted = f"{rule.metric} from {window}: {value_text(point.value, rule)}"
     if point.value is not None:
         counted += f" ({point.numerator:g} of {point.denominator:g}, {point.n} samples)."
     else:
         counted += "."
-    lines = [counted, _target_sentence(rule, point)]
+    lines = [counted, _target_sentence(rule, point), *(condition.sentence for condition in conditions)]
     if point.reason:
         lines.append(f"It does not count against the target: {point.reason}.")
     elif point.is_breaching:

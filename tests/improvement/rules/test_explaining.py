@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from improvement.rules import FindingState, Scope, explain
+import pyarrow as pa
+
+from improvement.rules import Explanation, FindingState, Scope, SeriesKey, explain
 from tests.improvement.rules.build import ACME, a_rule, some_cells
 
 
@@ -42,3 +44,22 @@ def test_a_scope_without_cells_is_explained_too(tmp_path: Path) -> None:
     found = explain(a_rule(tmp_path), some_cells({ACME: [(1, 40)]}), nobody, connection="test", week=2900)
     assert found.point.value is None
     assert "no rows" in " ".join(found.sentences)
+
+
+def test_what_a_while_looks_at_is_told_with_its_value(tmp_path: Path) -> None:
+    rule = a_rule(tmp_path, "while:\n  - {metric: reopen_rate, where: {}, max: 10%}")
+    (condition,) = rule.conditions
+    bad, calm = some_cells({ACME: [(20, 40)] * 5}), some_cells({ACME: [(2, 40)] * 5})
+
+    def explained(companions: dict[SeriesKey, pa.Table]) -> Explanation:
+        return explain(rule, bad, ACME, connection="test", week=2904, companions=companions)
+
+    assert "Only while reopen_rate keeps max 10%: 5%, it holds." in explained({condition.key: calm}).sentences
+    broken = explained({condition.key: bad})
+    assert "Only while reopen_rate keeps max 10%: 50%, it does not hold." in broken.sentences
+    assert broken.memory.state is FindingState.OK
+    unknown = explained({})
+    assert "Only while reopen_rate keeps max 10%: no value, nobody can tell." in unknown.sentences
+    assert unknown.as_dict()["while"] == [
+        {"metric": "reopen_rate", "limit": "max 10%", "value": "no value", "holds": None}
+    ]
