@@ -79,17 +79,22 @@ class Table:
         begin = bisect_left(order, low, key=_KEY)
         return begin, max(begin, bisect_left(order, high, key=_KEY))
 
+    def places(self, keys: Iterable[tuple[str, str]]) -> list[int]:
+        """Positions in :meth:`ordered` of the rows with these (sys_updated_on, sys_id)."""
+        order = self.ordered()
+        return [bisect_left(order, key, key=_KEY) for key in keys]
+
     def _reorder(self) -> None:
         if self._stale:
-            gone = {id(row) for row in self._stale}
-            # What changes is mostly young: only the end of the order, from the oldest stale row on, is looked through.
-            first = bisect_left(self._order, min(map(_KEY, self._stale)), key=_KEY)
-            self._order[first:] = [row for row in self._order[first:] if id(row) not in gone]
+            # Found by bisection and cut out run by run: of a large table few rows change, and some of these are old.
+            places = sorted(bisect_left(self._order, _KEY(row), key=_KEY) for row in self._stale)
+            kept = self._order[: places[0]]
+            for place, following in zip(places, (*places[1:], len(self._order)), strict=True):
+                kept += self._order[place + 1 : following]
+            self._order = kept
         fresh = sorted(self._fresh.values(), key=_KEY)
-        is_later = not self._order or not fresh or _KEY(self._order[-1]) <= _KEY(fresh[0])
-        self._order += fresh
-        if not is_later:
-            self._order.sort(key=_KEY)
+        first = bisect_left(self._order, _KEY(fresh[0]), key=_KEY) if fresh else len(self._order)
+        self._order[first:] = sorted(self._order[first:] + fresh, key=_KEY)
         self._fresh = {}
         self._stale = []
 

@@ -23,6 +23,7 @@ class Account:
     time_zone: str
     may_write: bool = True
     is_app: bool = False
+    is_approver: bool = False
 
     @property
     def account_id(self) -> str:
@@ -43,7 +44,8 @@ class Account:
 
 def of_user(user: users.Account) -> Account:
     """The Jira account of a sandbox user."""
-    return Account(user.username, user.name, user.email, user.time_zone, user.may_write)
+    is_approver = "approver" in user.roles
+    return Account(user.username, user.name, user.email, user.time_zone, user.may_write, is_approver=is_approver)
 
 
 class Directory:
@@ -75,6 +77,10 @@ class Directory:
     def identifier(self, account: Account) -> str:
         """What the changelog and JQL call this account on this flavour."""
         return account.account_id if self.flavour is Flavour.CLOUD else account.name
+
+    def approvers(self) -> list[Account]:
+        """Those whom requests ask for approval."""
+        return [account for account in self._by_name.values() if account.is_approver]
 
     def search(self, text: str) -> list[Account]:
         """People whose name, display name or mail contains the text."""

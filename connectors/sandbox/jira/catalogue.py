@@ -109,6 +109,8 @@ ON_HOLD = Status("10011", "On Hold", IN_PROGRESS)
 IN_REVIEW = Status("10012", "In Review", IN_PROGRESS)
 DONE_STATUS = Status("10013", "Done", DONE)
 CANCELLED = Status("10014", "Cancelled", DONE)
+WAITING = Status("10015", "Waiting for approval", IN_PROGRESS)
+APPROVED = Status("10016", "Approved", IN_PROGRESS)
 
 STATUSES = (
     OPEN,
@@ -122,6 +124,8 @@ STATUSES = (
     IN_REVIEW,
     DONE_STATUS,
     CANCELLED,
+    WAITING,
+    APPROVED,
 )
 
 #: Canonical ticket state → status of project OPS.
@@ -151,6 +155,16 @@ CIP_WORKFLOW = (
     Transition("161", "Cancel", CANCELLED, ("10010", "3", "10011", "10012")),
 )
 
+#: Waiting for approval is left by an answer (approvals.py), or withdrawn by hand.
+IMP_WORKFLOW = (
+    Transition("211", "Ask for approval", WAITING, ("10010",)),
+    Transition("221", "Withdraw", BACKLOG, ("10015",)),
+    Transition("231", "Start work", WORKING, ("10016", "10011")),
+    Transition("241", "Put on hold", ON_HOLD, ("10010", "10016", "3")),
+    Transition("251", "Finish", DONE_STATUS, ("3",), ("resolution",)),
+    Transition("261", "Cancel", CANCELLED, ("10010", "10015", "10016", "3", "10011")),
+)
+
 # --- issue types and projects ---------------------------------------------------------------------------------
 
 INCIDENT = IssueType("10100", "Incident", kind="incident")
@@ -175,7 +189,10 @@ OPS = Project(
     1,
 )
 ARCHIVE = Project("10002", "OPSA", "Operations archive", "service_desk", OPS.types, OPS_WORKFLOW, OPEN, 2)
-PROJECTS = (CIP, OPS, ARCHIVE)
+IMP = Project(
+    "10003", "IMP", "Improvement requests", "service_desk", (TASK, SUBTASK), IMP_WORKFLOW, BACKLOG, 3
+)  # improvements as requests, with native approvals
+PROJECTS = (CIP, OPS, ARCHIVE, IMP)
 ISSUE_TYPES = (*OPS.types, *CIP.types)
 
 # --- priorities, resolutions, links ---------------------------------------------------------------------------
@@ -276,10 +293,12 @@ CREATE_SCREEN: dict[str, tuple[str, ...]] = {
     "OPSA": (*CREATE_REQUIRED, "description"),
     "CIP": (*CREATE_REQUIRED, "description", "labels", "assignee", "duedate", "priority", "parent", *_CIP_FIELDS),
 }
+CREATE_SCREEN["IMP"] = CREATE_SCREEN["CIP"]
 EDIT_SCREEN: dict[str, frozenset[str]] = {
     "OPS": frozenset(CREATE_SCREEN["OPS"]) - {"project"},
     "OPSA": frozenset(CREATE_SCREEN["OPSA"]) - {"project"},
     "CIP": frozenset(CREATE_SCREEN["CIP"]) - {"project"},
+    "IMP": frozenset(CREATE_SCREEN["IMP"]) - {"project"},
 }
 RISK_OPTION = {"high": "High", "moderate": "Medium", "low": "Low"}
 CONTACT_OPTION = {"review": "Review", "call": "Call", "visit": "Visit", "mail": "Mail", "chat": "Chat"}

@@ -13,7 +13,7 @@ from connectors.sandbox.world import Value
 
 _GROUP_FIELD = "customfield_10015"
 _MAJOR_FIELD = "customfield_10016"
-_Changes = tuple[tuple[str, Value], ...]  # canonical field, new value
+_Names = tuple[str, ...]  # canonical fields
 _Known = tuple[Value, ...]  # the values of the fields of _ITEMS, in its order
 KEPT_CHANGES = 32_768
 
@@ -34,23 +34,25 @@ class Changelog:
         rendered: list[str] = []
         ticket = issue.ticket
         if ticket is not None and issue.applied:
-            known = _opened(ticket.priority, ticket.is_major, tuple(ticket.events[0].changes.items()))
+            opening = ticket.events[0].changes
+            known = _opened(ticket.priority, ticket.is_major, tuple(opening), tuple(opening.values()))
             told = self._told
             for event in ticket.events[1 : issue.applied]:
-                author, items, known = told(known, tuple(event.changes.items()))
+                changes = event.changes
+                author, items, known = told(known, tuple(changes), tuple(changes.values()))
                 if items:
                     rendered.append(self._entry(f"{issue.id}{len(rendered):03d}", author, event.at, items))
         if issue.extras is not None:
             rendered.extend(self._recorded(history) for history in issue.extras.histories)
         return rendered
 
-    def _tell(self, known: _Known, changes: _Changes) -> tuple[str, str, _Known]:
+    def _tell(self, known: _Known, names: _Names, values: tuple[Value, ...]) -> tuple[str, str, _Known]:
         """The author and the items of changes to a ticket, as JSON text (no items: nothing to tell), and what holds
         after them."""
-        before, now = dict(zip(_ITEMS, known, strict=True)), dict(changes)
+        before, now = dict(zip(_ITEMS, known, strict=True)), dict(zip(names, values, strict=True))
         items = [
             _text_of(_ITEMS[name](self._parts, before[name], value))
-            for name, value in changes
+            for name, value in now.items()
             if name in _ITEMS and before[name] != value
         ]
         author = str(now.get("assignee") or before["assignee"] or AUTOMATION)
@@ -65,10 +67,10 @@ class Changelog:
 
 
 @lru_cache(maxsize=256)
-def _opened(priority: int, is_major: bool, changes: _Changes) -> _Known:
+def _opened(priority: int, is_major: bool, names: _Names, values: tuple[Value, ...]) -> _Known:
     """What holds after a ticket's opening event."""
-    values: dict[str, Value] = {"priority": priority, "is_major": is_major, **dict(changes)}
-    return tuple(values.get(name) for name in _ITEMS)
+    known: dict[str, Value] = {"priority": priority, "is_major": is_major, **dict(zip(names, values, strict=True))}
+    return tuple(known.get(name) for name in _ITEMS)
 
 
 def _text_of(item: HistoryItem) -> str:

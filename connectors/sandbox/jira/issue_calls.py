@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import catalogue, values
+from connectors.sandbox.jira import approvals, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import DONE, FIELD_BY_ID, Flavour, Project, Transition
 from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
@@ -256,6 +256,7 @@ def move(call: Call, key: str) -> Answer:
     issue.status = way.to
     changed.append(HistoryItem("status", "status", False, before.id, before.name, way.to.id, way.to.name))
     changed.extend(_settle_resolution(call, issue))
+    approvals.moved(call, issue)
     _finish(call, issue, author.name, changed, comments)
     return no_content()
 

@@ -89,6 +89,17 @@ class Worklog:
 
 
 @dataclass(slots=True)
+class Approval:
+    """A question to several people; ``decisions``: user name → pending, approved or declined."""
+
+    id: str
+    created: int
+    decisions: dict[str, str]
+    completed: int | None = None
+    final: str = "pending"
+
+
+@dataclass(slots=True)
 class Extras:
     """What only few issues have; made when first needed."""
 
@@ -102,6 +113,7 @@ class Extras:
     voters: list[str] = field(default_factory=list)
     subtasks: list[int] = field(default_factory=list)
     worklogs: list[Worklog] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
     comment_properties: dict[str, dict[str, Any]] = field(default_factory=dict)  # comment id → key → value
     values: dict[str, Any] = field(default_factory=dict)  # custom values that world tickets never have
 

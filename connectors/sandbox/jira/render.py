@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
-from operator import attrgetter, concat, getitem
+from operator import attrgetter, getitem
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -71,7 +71,7 @@ class Renderer:
 
     def _clocks(self, fields: list[Field]) -> Run:
         site, heads, texts = self.parts.site, _heads(fields), self.clock_texts(fields)
-        return lambda issue: ",".join(map(concat, heads, texts.of(issue, site.now)))
+        return lambda issue: ",".join(map(str.__add__, heads, texts.of(issue, site.now)))
 
     def _look_ups(self, fields: list[Field]) -> Run:
         found = [look_up for field in fields if (look_up := self._looked_up(field)) is not None]

@@ -6,6 +6,7 @@ import re
 from functools import partial
 
 from connectors.sandbox.jira import (
+    approval_calls,
     detail_calls,
     issue_calls,
     lookup_calls,
@@ -83,7 +84,8 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_DESK}/request", servicedesk_calls.create_request),
     ("GET", f"{_DESK}/request/{_KEY}/sla", servicedesk_calls.request_sla),
     ("GET", f"{_DESK}/request/{_KEY}/feedback", servicedesk_calls.feedback),
-    ("GET", f"{_DESK}/request/{_KEY}/approval", servicedesk_calls.approvals),
+    ("GET", f"{_DESK}/request/{_KEY}/approval", approval_calls.approvals),
+    ("GET POST", f"{_DESK}/request/{_KEY}/approval/(?P<id>[0-9]+)", approval_calls.approval),
 )
 
 _LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (

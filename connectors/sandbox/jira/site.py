@@ -88,15 +88,16 @@ class Site:
         """The issue of this id."""
         return self._issues.get(id)
 
-    def ordered(self, since: int | None = None, before: int | None = None) -> Iterator[Issue]:
+    def ordered(self, since: int | None = None, before: int | None = None) -> list[Issue]:
         """Issues by (updated, key), updated in ``[since, before)`` epoch seconds."""
         first = bisect.bisect_left(self._ordered, since << 28) if since is not None else 0
         last = bisect.bisect_left(self._ordered, before << 28) if before is not None else len(self._ordered)
         numbered = self._numbered
-        for order in self._ordered[first:last]:
-            issue = numbered[(order >> 26) & 3][order & _NUMBER_MASK]
-            if issue is not None:
-                yield issue
+        return [
+            issue
+            for order in self._ordered[first:last]
+            if (issue := numbered[(order >> 26) & 3][order & _NUMBER_MASK]) is not None
+        ]
 
     def on_the_clock(self) -> list[Issue]:
         """Issues of which some clock has not stopped, in no order."""

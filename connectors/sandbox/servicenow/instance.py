@@ -20,6 +20,7 @@ SYSTEM = "system"
 DEFINITIONS = (*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS)
 
 Get = Callable[[Row], str]
+MakeRow = Callable[[tuple[str, ...]], Row]
 
 
 class Instance:
@@ -41,7 +42,7 @@ class Instance:
         self.removed: list[tuple[Table, Row]] = []  # what events took away, the latest last: it may be restored
         self._numbers = {name: definition.first_number - 1 for name, definition in self.schema.tables.items()}
         self._ids = 0
-        self._arrangements: dict[tuple[str, ...], Callable[[tuple[str, ...]], tuple[str, ...]]] = {}
+        self._makers: dict[tuple[str, tuple[str, ...]], MakeRow] = {}
         self._defaults = {
             name: tuple(column.default for column, _ in columns.values())
             for name, columns in self.schema.columns.items()
@@ -135,19 +136,28 @@ class Instance:
 
     def row(self, table: str, sys_id: str, updated: str, values: Mapping[str, str]) -> Row:
         """A new row with defaults and these values; not yet in its table. Raises KeyError for an unknown column."""
-        names = (table, *values)
-        arrange = self._arrangements.get(names)
-        if arrange is None:
-            arrange = self._arrangements[names] = self._arrangement(table, tuple(values))
-        return list(arrange((sys_id, updated, *values.values(), *self._defaults[table])))
+        return self.maker(table, tuple(values))((sys_id, updated, *values.values()))
 
-    def _arrangement(self, table: str, names: tuple[str, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-        """How values and defaults come into a row's order: worked out once per set of names, as rows are many."""
+    def maker(self, table: str, names: tuple[str, ...]) -> MakeRow:
+        """What makes new rows of a table from (sys_id, sys_updated_on, values of these columns in this order).
+
+        Other columns get their defaults. Worked out once per set of names, as rows are many. Raises KeyError for an
+        unknown column.
+        """
+        known = self._makers.get((table, names))
+        if known is None:
+            known = self._makers[table, names] = self._new_maker(table, names)
+        return known
+
+    def _new_maker(self, table: str, names: tuple[str, ...]) -> MakeRow:
+        columns, defaults = self.tables[table].columns, self._defaults[table]
+        if columns == ("sys_id", "sys_updated_on", *names):
+            return list
         position = self.tables[table].position
-        given = {position[name]: index + 2 for index, name in enumerate(names)}
-        given = {0: 0, 1: 1} | given
+        given = {0: 0, 1: 1} | {position[name]: index for index, name in enumerate(names, start=2)}
         first_default = len(names) + 2
-        return itemgetter(*(given.get(at, first_default + at) for at in range(len(position))))
+        arrange = itemgetter(*(given.get(at, first_default + at) for at in range(len(columns))))
+        return lambda values: list(arrange(values + defaults))
 
     def insert(self, table: str, values: Mapping[str, str], *, by: str = SYSTEM, sys_id: str = "", at: str = "") -> Row:
         """Insert a row now (or ``at``, stored text), numbered where the table numbers its records."""

@@ -26,6 +26,7 @@ class MasterData:
         self.instance = instance
         self.begin = stored(world.start)
         self._known: dict[tuple[str, str], str] = {}
+        self._agreements: dict[tuple[str, int], str] = {}
         customers = {name for name, _ in world.customers}
         for name, country in world.customers:
             self._put("core_company", name, {"customer": "true", "country": country})
@@ -92,7 +93,7 @@ class MasterData:
 
     def agreement(self, name: str, agreement: str, target: str, goal_s: int, supplier: str | None) -> str:
         """The SLA definition of this name and goal."""
-        known = self._known.get(("contract_sla", f"{name}/{goal_s}"))
+        known = self._agreements.get((name, goal_s))
         if known is not None:
             return known
         values = {
@@ -103,7 +104,9 @@ class MasterData:
             "schedule": self.schedule,
             "vendor": self.supplier(supplier),
         }
-        return self._put("contract_sla", name, values, key=f"{name}/{goal_s}")
+        made = self._put("contract_sla", name, values, key=f"{name}/{goal_s}")
+        self._agreements[name, goal_s] = made
+        return made
 
     def accounts(self, accounts: Iterable[Account]) -> None:
         """The platform's accounts as users, their roles, and the group of approvers."""

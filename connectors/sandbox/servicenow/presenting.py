@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from connectors.sandbox.servicenow import moments
 from connectors.sandbox.servicenow.instance import Get, Instance, labels
@@ -17,6 +20,7 @@ Display = Literal["false", "true", "all"]
 Cell = Callable[[Row], Any]
 UTC_ZONE = ZoneInfo("Etc/UTC")
 REFERENCE_LIKE = frozenset({"reference"})
+KEPT_RECORD_TYPES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,11 @@ class View:
     base_url: str = ""
 
 
-def shaper(instance: Instance, table: Table, view: View) -> Callable[[Sequence[Row]], list[dict[str, Any]]]:
-    """A function that shapes rows of one table. Fields the table does not have are left out silently."""
+def shaper(instance: Instance, table: Table, view: View) -> Callable[[Sequence[Row]], list[Any]]:
+    """A function that shapes rows of one table as what encodes to JSON objects.
+
+    Fields the table does not have are left out silently.
+    """
     names = view.fields or table.columns
     known = [(name, found) for name in dict.fromkeys(names) if (found := instance.get(table.name, name)) is not None]
     if view.display == "false" and all(_is_plain(column, view) for _, (_, column) in known):
@@ -46,28 +53,30 @@ def _is_plain(column: Column, view: View) -> bool:
     return view.is_without_links or column.type not in REFERENCE_LIKE
 
 
-def _plain_shaper(
-    table: Table, known: list[tuple[str, tuple[Get, Column]]]
-) -> Callable[[Sequence[Row]], list[dict[str, Any]]]:
+def _plain_shaper(table: Table, known: list[tuple[str, tuple[Get, Column]]]) -> Callable[[Sequence[Row]], list[Any]]:
     own = [name for name, _ in known if name in table.position]
     walked = [(name, get) for name, (get, _) in known if name not in table.position]
     if len(own) < 2:
         cells = [(name, get) for name, (get, _) in known]
         return lambda rows: [{name: get(row) for name, get in cells} for row in rows]
+    record = _record_type((*own, *(name for name, _ in walked)))
     pick = itemgetter(*(table.position[name] for name in own))
     if not walked:
-        return lambda rows: [dict(zip(own, pick(row), strict=True)) for row in rows]
+        return lambda rows: [record(*pick(row)) for row in rows]
+    gets = [get for _, get in walked]
+    return lambda rows: [record(*pick(row), *[get(row) for get in gets]) for row in rows]
 
-    def shape(rows: Sequence[Row]) -> list[dict[str, Any]]:
-        shaped = []
-        for row in rows:
-            record: dict[str, Any] = dict(zip(own, pick(row), strict=True))
-            for name, get in walked:
-                record[name] = get(row)
-            shaped.append(record)
-        return shaped
 
-    return shape
+@lru_cache(maxsize=KEPT_RECORD_TYPES)
+def _record_type(names: tuple[str, ...]) -> Callable[..., msgspec.Struct]:
+    """Records with these members: made and encoded in a third of the time of dicts, which tells in large pages."""
+    attributes = [f"value{number}" for number in range(len(names))]
+    return msgspec.defstruct(
+        "Record",
+        [(attribute, str) for attribute in attributes],
+        rename=dict(zip(attributes, names, strict=True)),
+        gc=False,
+    )
 
 
 def _cell(instance: Instance, table: Table, name: str, get: Get, column: Column, view: View) -> Cell:

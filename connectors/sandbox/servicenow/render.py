@@ -12,7 +12,7 @@ import heapq
 from connectors.sandbox.servicenow.instance import Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.moments import stored
-from connectors.sandbox.servicenow.render_sla import SlaClock, hold_times
+from connectors.sandbox.servicenow.render_sla import SlaClock, SlaRows, hold_times
 from connectors.sandbox.servicenow.render_task import TABLE_OF_KIND, task_values
 from connectors.sandbox.store import Row
 from connectors.sandbox.world import World, WorldContact, WorldOutage, WorldTicket
@@ -27,6 +27,7 @@ class Renderer:
     def __init__(self, instance: Instance, world: World, master: MasterData) -> None:
         self.instance = instance
         self.master = master
+        self._clocks = SlaRows(instance, master)
         self._tickets: list[WorldTicket | None] = [*sorted(world.tickets, key=lambda t: (t.events[0].at, t.uid))]
         world.tickets = []  # ours now: rows take their place, and both together would be too much
         self._born = 0
@@ -67,7 +68,7 @@ class Renderer:
             self._show(live, self._then, now)
 
     def _show(self, live: _LiveTicket, then: int, now: int) -> None:
-        following = live.show(self.instance, self.master, then, now)
+        following = live.show(self.instance, self.master, self._clocks, then, now)
         if following is not None:
             heapq.heappush(self._alive, (following, live.ticket.uid, live))
 
@@ -118,7 +119,7 @@ class Renderer:
 class _LiveTicket:
     """A ticket that has begun and is not over, with the ids of its rows."""
 
-    __slots__ = ("clocks", "number", "sys_id", "table", "ticket")
+    __slots__ = ("clocks", "instants", "number", "sys_id", "table", "ticket")
 
     def __init__(self, ticket: WorldTicket, number: str) -> None:
         self.ticket = ticket
@@ -127,18 +128,20 @@ class _LiveTicket:
         self.sys_id = sys_id_of(self.table, str(ticket.uid))
         holds = hold_times(ticket) if ticket.slas else ()
         self.clocks = [SlaClock(ticket, sla, self.sys_id, index, holds) for index, sla in enumerate(ticket.slas)]
+        self.instants = self._instants()  # those still to come; all before the ticket was ever shown
 
-    def show(self, instance: Instance, master: MasterData, then: int, now: int) -> int | None:
+    def show(self, instance: Instance, master: MasterData, rows: SlaRows, then: int, now: int) -> int | None:
         """Write the rows that changed after ``then`` until ``now``; answer the next instant of change, None: over."""
         ticket = self.ticket
         if then == BEFORE_ALL or any(then < event.at <= now for event in ticket.events):
             self._show_task(instance, master, now)
         for clock in self.clocks:
             if clock.changes(then, now):
-                instance.tables["task_sla"].put(clock.row(instance, master, now))
+                rows.show(clock, now)
         if ticket.survey is not None:
             self._show_survey(instance, master, then, now)
-        return min([at for at in self._instants() if at > now], default=None)
+        self.instants = [at for at in self.instants if at > now]
+        return min(self.instants, default=None)
 
     def _instants(self) -> list[int]:
         instants = [event.at for event in self.ticket.events]
@@ -157,7 +160,7 @@ class _LiveTicket:
         former = table.rows.get(self.sys_id)
         row = instance.row(self.table, self.sys_id, updated, values)
         if former is not None:
-            _keep_what_people_wrote(table.position, former, row, values)
+            _keep_what_people_wrote(table.position, former, row)
         table.put(row)
         if self.table == "sc_req_item" and former is None:
             self._show_request(instance, values)
@@ -217,6 +220,7 @@ class _LiveTicket:
         instance.insert("asmt_metric_result", values, by=self.ticket.caller, sys_id=result, at=answered)
 
 
+#: What the world never says of a ticket.
 WRITTEN_BY_PEOPLE = (
     "correlation_id",
     "correlation_display",
@@ -227,8 +231,8 @@ WRITTEN_BY_PEOPLE = (
 )
 
 
-def _keep_what_people_wrote(position: dict[str, int], former: Row, row: Row, values: dict[str, str]) -> None:
+def _keep_what_people_wrote(position: dict[str, int], former: Row, row: Row) -> None:
     for name in WRITTEN_BY_PEOPLE:
         at = position.get(name)
-        if at is not None and name not in values and former[at]:
+        if at is not None and former[at]:
             row[at] = former[at]

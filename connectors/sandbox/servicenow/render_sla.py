@@ -5,7 +5,6 @@ from __future__ import annotations
 from connectors.sandbox.servicenow.instance import SYSTEM, Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.moments import stored, stored_duration
-from connectors.sandbox.store import Row
 from connectors.sandbox.world import WorldSla, WorldTicket
 
 Holds = tuple[tuple[int, int | None], ...]
@@ -45,57 +44,14 @@ class SlaClock:
             instants.append(sla.breach_at)
         if stop is not None:
             instants.append(stop)
-        self.instants = tuple(instants)
+        self.instants = instants
 
     def changes(self, then: int, now: int) -> bool:
         """Whether the row changed after ``then`` until ``now``."""
-        return any(then < at <= now for at in self.instants)
+        start, *later = self.instants
+        return then < start <= now or any(then < at <= now for at in later)
 
-    def row(self, instance: Instance, master: MasterData, now: int) -> Row:
-        """The row as of ``now``."""
-        sla = self.sla
-        is_stopped = sla.stop is not None and sla.stop <= now
-        reached = self.instants if is_stopped else [at for at in self.instants if at <= now]
-        updated, count = max(reached), len(reached) - 1
-        is_breached = sla.breached and (is_stopped or sla.breach_at <= now)
-        paused, pausing_since = self._paused(updated) if self.holds else (0, None)
-        elapsed = sla.elapsed_s if is_stopped else min(sla.elapsed_s, max(0, updated - sla.start - paused))
-        percentage = f"{100 * elapsed / sla.goal_s:.2f}" if sla.goal_s else "0"
-        stage = "in_progress" if pausing_since is None else "paused"
-        if is_stopped:
-            stage = "cancelled" if sla.cancelled else "completed"
-        duration, left = stored_duration(elapsed), stored_duration(sla.goal_s - elapsed)
-        pause = stored_duration(paused)
-        start, breach = stored(sla.start), stored(sla.breach_at)
-        values = {
-            "sys_created_on": start,
-            "sys_created_by": SYSTEM,
-            "sys_updated_by": SYSTEM,
-            "sys_mod_count": str(count),
-            "task": self.task_id,
-            "sla": master.agreement(sla.name, sla.agreement, sla.target, sla.goal_s, sla.supplier),
-            "stage": stage,
-            "active": "false" if is_stopped else "true",
-            "has_breached": "true" if is_breached else "false",
-            "start_time": start,
-            "end_time": stored(sla.stop) if is_stopped and sla.stop is not None else "",
-            "planned_end_time": breach,
-            "original_breach_time": stored(sla.start + sla.goal_s),
-            "duration": duration,
-            "business_duration": duration,
-            "pause_duration": pause,
-            "business_pause_duration": pause,
-            "pause_time": stored(pausing_since) if pausing_since is not None and not is_stopped else "",
-            "time_left": left,
-            "business_time_left": left,
-            "percentage": percentage,
-            "business_percentage": percentage,
-            "schedule": master.schedule,
-            "timezone": "UTC",
-        }
-        return instance.row("task_sla", self.sys_id, stored(updated), values)
-
-    def _paused(self, until: int) -> tuple[int, int | None]:
+    def paused(self, until: int) -> tuple[int, int | None]:
         """Seconds off the clock in pauses that have ended, and since when an open one runs."""
         total = 0
         end = self.sla.stop if self.sla.stop is not None else until
@@ -106,3 +62,90 @@ class SlaClock:
                 return total, since
             total += min(till, end) - since
         return total, None
+
+
+class SlaRows:
+    """Writes clocks as rows of task_sla."""
+
+    def __init__(self, instance: Instance, master: MasterData) -> None:
+        self._make = instance.maker("task_sla", COLUMNS)
+        self._table = instance.tables["task_sla"]
+        self._master = master
+
+    def show(self, clock: SlaClock, now: int) -> None:
+        """The clock's row as of ``now``."""
+        self._table.put(self._make(self._values(clock, now)))
+
+    def _values(self, clock: SlaClock, now: int) -> tuple[str, ...]:
+        """sys_id, sys_updated_on and the values of :data:`COLUMNS`."""
+        sla = clock.sla
+        is_stopped = sla.stop is not None and sla.stop <= now
+        reached = clock.instants if is_stopped else [at for at in clock.instants if at <= now]
+        updated = max(reached)
+        paused, pausing_since = clock.paused(updated) if clock.holds else (0, None)
+        elapsed = sla.elapsed_s if is_stopped else min(sla.elapsed_s, max(0, updated - sla.start - paused))
+        percentage = f"{100 * elapsed / sla.goal_s:.2f}" if sla.goal_s else "0"
+        stage = "in_progress" if pausing_since is None else "paused"
+        if is_stopped:
+            stage = "cancelled" if sla.cancelled else "completed"
+        start, breach, changed = stored(sla.start), stored(sla.breach_at), stored(updated)
+        planned = sla.start + sla.goal_s
+        duration, left = stored_duration(elapsed), stored_duration(sla.goal_s - elapsed)
+        pause = stored_duration(paused) if paused else NO_TIME
+        return (
+            clock.sys_id,
+            changed,
+            start,
+            SYSTEM,
+            SYSTEM,
+            str(len(reached) - 1),
+            clock.task_id,
+            self._master.agreement(sla.name, sla.agreement, sla.target, sla.goal_s, sla.supplier),
+            stage,
+            "false" if is_stopped else "true",
+            "true" if sla.breached and (is_stopped or sla.breach_at <= now) else "false",
+            start,
+            stored(sla.stop) if is_stopped and sla.stop is not None else "",
+            breach,
+            breach if planned == sla.breach_at else stored(planned),
+            duration,
+            duration,
+            pause,
+            pause,
+            stored(pausing_since) if pausing_since is not None and not is_stopped else "",
+            left,
+            left,
+            percentage,
+            percentage,
+            self._master.schedule,
+            "UTC",
+        )
+
+
+NO_TIME = stored_duration(0)
+COLUMNS = (
+    "sys_created_on",
+    "sys_created_by",
+    "sys_updated_by",
+    "sys_mod_count",
+    "task",
+    "sla",
+    "stage",
+    "active",
+    "has_breached",
+    "start_time",
+    "end_time",
+    "planned_end_time",
+    "original_breach_time",
+    "duration",
+    "business_duration",
+    "pause_duration",
+    "business_pause_duration",
+    "pause_time",
+    "time_left",
+    "business_time_left",
+    "percentage",
+    "business_percentage",
+    "schedule",
+    "timezone",
+)

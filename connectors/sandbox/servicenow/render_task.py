@@ -74,6 +74,7 @@ def task_values(
         resolved = ""  # reopened
     company, location = master.company(ticket.customer), master.location(ticket.location, ticket.country)
     caller, service = master.person(ticket.caller, company, location), master.service(ticket.service)
+    assigned_to = master.person(assignee)
     impact, urgency = IMPACT_OF_PRIORITY.get(priority, ("3", "3"))
     values = {
         "number": number,
@@ -95,22 +96,21 @@ def task_values(
         "cmdb_ci": service,
         "vendor": master.supplier(ticket.supplier),
         "assignment_group": master.group(group),
-        "assigned_to": master.person(assignee),
+        "assigned_to": assigned_to,
         "opened_by": caller,
         "opened_at": stored(ticket.opened),
         "closed_at": closed,
+        "closed_by": assigned_to if closed else "",
         "contact_type": CONTACT_TYPES[ticket.uid % 4],
         "reassignment_count": str(reassigned),
     }
-    if closed:
-        values["closed_by"] = values["assigned_to"]
     if table == "incident":
         values |= {
             "caller_id": caller,
             "category": ticket.category or "",
             "hold_reason": "1" if state == "on_hold" else "",
             "resolved_at": resolved,
-            "resolved_by": values["assigned_to"] if resolved else "",
+            "resolved_by": assigned_to if resolved else "",
             "reopen_count": str(reopened),
             "major_incident_state": "accepted" if is_major else "",
             "close_code": "Solution provided" if resolved else "",

@@ -186,16 +186,23 @@ def _spans(instance: Instance, table: Table, query: Query, asker: Asker) -> list
     for group in groups:
         low, high = FIRST, LAST
         rest: list[Test] = []
+        named: list[Bound] | None = None
         ids = _narrowed_ids(group)
         for alternatives, test in group:
             bounds = _record_bounds(table, alternatives) or _bounds(alternatives, asker, ids)
-            if bounds is None:
-                rest.append(test)
-            else:
+            if bounds is not None:
                 low, high = max(low, bounds[0]), min(high, bounds[1])
-        begin, end = table.range(low, high)
-        if begin < end:
-            spans.append(_Span(begin, end, _all(rest)))
+            elif named is None and (listed := _listed_ids(alternatives)) is not None:
+                named = [(row[UPDATED], row[SYS_ID]) for id in listed if (row := table.rows.get(id)) is not None]
+            else:
+                rest.append(test)
+        if named is None:
+            begin, end = table.range(low, high)
+            if begin < end:
+                spans.append(_Span(begin, end, _all(rest)))
+        else:
+            for begin in table.places([key for key in named if low <= key < high]):
+                spans.append(_Span(begin, begin + 1, _all(rest)))
     spans.sort(key=lambda span: span.begin)
     if any(before.end > after.begin for before, after in pairwise(spans)):
         tests = [_all([test for _, test in group]) for group in groups]
@@ -210,6 +217,13 @@ def _record_bounds(table: Table, alternatives: Alternatives) -> tuple[Bound, Bou
         return None
     row = table.rows.get(only.value)
     return (LAST, LAST) if row is None else ((row[UPDATED], row[SYS_ID]), (row[UPDATED], row[SYS_ID] + "\x00"))
+
+
+def _listed_ids(alternatives: Alternatives) -> frozenset[str] | None:
+    """The ids of ``sys_idIN…``, each found by key; None for any other condition."""
+    only = alternatives[0]
+    is_list = len(alternatives) == 1 and only.field == "sys_id" and only.operator == "IN"
+    return frozenset(only.value.split(",")) if is_list and not only.value.startswith("javascript:") else None
 
 
 def _narrowed_ids(group: list[tuple[Alternatives, Test]]) -> str | None:

@@ -93,7 +93,7 @@ class TableApi:
             limit=page.limit,
             count=page.is_counted,
         )
-        records: list[dict[str, Any]] = []
+        records: list[Any] = []
         for table, rows in self.without_hidden(selection.chunks, account):
             records += shaper(self.instance, table, self.view(request, account))(rows)
         headers: dict[str, str] = {}
