@@ -20,7 +20,7 @@ from workflows import charting, ledger, rule_applying
 from workflows.live_rules import live_rules
 from workflows.models import Connection
 from workflows.progress import Progress, progress
-from workflows.steps import check, deliver, evaluate, follow, pull, restate, restate_points
+from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
 from workflows.warehouse import Warehouse
 
@@ -176,13 +176,13 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
                 counted = _countable(rules, pulled, summary)
                 evaluating = evaluate.Evaluating(warehouse, counted, one.name, as_of=as_of)
                 stack.enter_context(closing(evaluating))
-                restating = restate.Restating(warehouse, one.name, as_of=as_of)
-                stack.enter_context(closing(restating))
-                loaded.append((one, pulled, counted, evaluating, restating))
-        for one, pulled, counted, evaluating, restating in loaded:
+                checking = check.Checking(warehouse, one.name, as_of=as_of, missing=pulled.missing)
+                stack.enter_context(closing(checking))
+                loaded.append((one, counted, evaluating, checking))
+        for one, counted, evaluating, checking in loaded:
             with _reported(one, summary):
                 _judge(one, counted, evaluating, warehouse, limits, summary, told)
-                _act(one, pulled, warehouse, restating, summary, told)
+                _act(one, checking, summary, told)
         told.doing("")
     ledger.sign_checkpoint(as_of)
     return summary
@@ -259,14 +259,7 @@ def _judge(
     summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
 
 
-def _act(
-    one: Connector,
-    pulled: pull.PullResult,
-    warehouse: Warehouse,
-    restating: restate.Restating,
-    summary: CycleSummary,
-    told: Progress,
-) -> None:
+def _act(one: Connector, checking: check.Checking, summary: CycleSummary, told: Progress) -> None:
     """What people did comes home, looks that are due are computed, what is to be written is sent."""
     as_of = summary.as_of
     told.doing(f"{one.name}: following what people changed")
@@ -275,7 +268,7 @@ def _act(
     summary.diverged += followed.diverged
     summary.unknown_owners += followed.unknown_owners
     told.doing(f"{one.name}: computing the looks that are due")
-    checked = check.check(warehouse, one.name, restating, as_of=as_of, missing=pulled.missing)
+    checked = checking.finish()
     summary.looks += checked.computed
     summary.verdicts += checked.verdicts
     summary.missed += checked.missed

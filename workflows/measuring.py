@@ -61,7 +61,11 @@ def tau_h_of(action: Action) -> float | None:
 
 def read(warehouse: Warehouse, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> Measured:
     """Read cells and split them by scope."""
-    cells = warehouse.cells(query, as_of=as_of, first_week=first_week, last_week=last_week)
+    return measured(query, warehouse.cells(query, as_of=as_of, first_week=first_week, last_week=last_week))
+
+
+def measured(query: CellQuery, cells: pa.Table) -> Measured:
+    """The cells of a query, split by scope."""
     week, numerator = cells["week"].to_numpy(), cells["numerator"].to_numpy()
     denominator = cells["denominator"].to_numpy()
     stratum = cells["stratum"].to_numpy() if query.stratum is not None else None

@@ -16,7 +16,7 @@ from improvement.schedule import GRACE_DAYS
 from workflows import ledger, loop, notes, outbox, planning
 from workflows.consequences import schedule_next_half_year
 from workflows.models import Action, Look, LookKind
-from workflows.steps.looking import read_look
+from workflows.steps.looking import CellsAhead, read_look
 from workflows.steps.restate import Restating
 from workflows.steps.review import record_look, record_missed
 from workflows.warehouse import Warehouse
@@ -38,37 +38,73 @@ class CheckRunResult:
     errors: list[str] = field(default_factory=list)
 
 
-def check(
-    warehouse: Warehouse,
-    connection: str,
-    restating: Restating,
-    *,
-    as_of: datetime,
-    missing: frozenset[RecordKind] = frozenset(),
-) -> CheckRunResult:
-    """Compute what is due on one connection; one look's failure does not stop the others. Then finish ``restating``.
+class Checking:
+    """The check of one connection: what it reads of the warehouse is read in other threads from now on.
 
-    A look that is counted from ``missing`` kinds of records waits: it reads what was known when it fell due.
+    Begin it when the connection's records are loaded; close it. A look that is counted from ``missing`` kinds of
+    records waits: it reads what was known when it fell due.
     """
-    result = CheckRunResult(connection=connection)
-    result.slipped = slip(connection, as_of)
-    due = Look.objects.filter(
-        action__connection=connection, computed_at__isnull=True, is_dropped=False, due_at__lte=as_of
-    ).select_related("action", "plan")
-    for look in due.order_by("due_at", "id"):
-        if missing.intersection(planning.metric_of(look.action).reads):
-            continue
-        look.action.refresh_from_db()
-        try:
-            with transaction.atomic():
-                _compute(warehouse, look, as_of, result)
-        except RegelkreisError as error:
-            result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
-            log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
-    _notice_missed(connection, as_of, result)
-    result.addenda, failed = restating.finish()
-    result.errors += failed
-    return result
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        connection: str,
+        *,
+        as_of: datetime,
+        missing: frozenset[RecordKind] = frozenset(),
+    ) -> None:
+        self._warehouse, self._connection, self._as_of, self._missing = warehouse, connection, as_of, missing
+        self._cells = CellsAhead(warehouse, self._due())
+        self._restating = Restating(warehouse, connection, as_of=as_of)
+
+    def finish(self) -> CheckRunResult:
+        """Compute what is due by now; one look's failure does not stop the others."""
+        result = CheckRunResult(connection=self._connection)
+        result.slipped = slip(self._connection, self._as_of)
+        for look in self._due():
+            look.action.refresh_from_db()
+            try:
+                with transaction.atomic():
+                    self._compute(look, result)
+            except RegelkreisError as error:
+                result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
+                log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
+        _notice_missed(self._connection, self._as_of, result)
+        result.addenda, failed = self._restating.finish()
+        result.errors += failed
+        return result
+
+    def close(self) -> None:
+        """Let go of what was not taken."""
+        self._cells.close()
+        self._restating.close()
+
+    def _due(self) -> list[Look]:
+        due = Look.objects.filter(
+            action__connection=self._connection, computed_at__isnull=True, is_dropped=False, due_at__lte=self._as_of
+        )
+        looks = due.select_related("action", "plan").order_by("due_at", "id")
+        return [look for look in looks if not self._missing.intersection(planning.metric_of(look.action).reads)]
+
+    def _compute(self, look: Look, result: CheckRunResult) -> None:
+        action, as_of = look.action, self._as_of
+        # What was known when it fell due: however late the cycle comes, the look is what a punctual cycle had seen.
+        reading = read_look(self._warehouse, look, known_at=look.due_at, ahead=self._cells)
+        outcome = reading.outcome
+        look.computed_at = as_of
+        look.data_as_of = look.due_at
+        look.inputs_sha256 = reading.inputs_sha256
+        look.result = outcome.as_dict()
+        look.verdict = outcome.verdict.value
+        if look.kind == LookKind.LOOK:
+            look.held_at = as_of
+        look.save()
+        log_look(look, at=as_of)
+        result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
+        record_look(look, at=as_of, picture=_picture(look, self._warehouse, reading.last_week))
+        follow_verdict(look, as_of=as_of)
+        if look.kind == LookKind.FINAL:
+            result.verdicts.append(f"{action.code}: {look.verdict}")
 
 
 def slip(connection: str, as_of: datetime) -> list[str]:
@@ -83,27 +119,6 @@ def slip(connection: str, as_of: datetime) -> list[str]:
             continue  # not slipped: the guard says until when it may still go live
         slipped.append(action.code)
     return slipped
-
-
-def _compute(warehouse: Warehouse, look: Look, as_of: datetime, result: CheckRunResult) -> None:
-    action = look.action
-    # What was known when it fell due: however late the cycle comes, the look is the one a punctual cycle had seen.
-    reading = read_look(warehouse, look, known_at=look.due_at)
-    outcome = reading.outcome
-    look.computed_at = as_of
-    look.data_as_of = look.due_at
-    look.inputs_sha256 = reading.inputs_sha256
-    look.result = outcome.as_dict()
-    look.verdict = outcome.verdict.value
-    if look.kind == LookKind.LOOK:
-        look.held_at = as_of
-    look.save()
-    log_look(look, at=as_of)
-    result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
-    record_look(look, at=as_of, picture=_picture(look, warehouse, reading.last_week))
-    follow_verdict(look, as_of=as_of)
-    if look.kind == LookKind.FINAL:
-        result.verdicts.append(f"{action.code}: {look.verdict}")
 
 
 def log_look(look: Look, *, at: datetime) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
+from connectors.ahead import Ahead
 from improvement import weeks
 from improvement.check import CheckPlan, CheckResult, Series, Windows, compute_look
 from improvement.check.windows import LONG_WEEKS, SUSTAIN_WEEKS
@@ -17,6 +20,7 @@ from workflows import marking, measuring, planning
 from workflows.models import Action, Look, LookKind
 from workflows.warehouse import Warehouse
 
+DEPTH = 8  # looks whose cells are read in advance: most cycles compute one or two
 SAID = ("reason", "goal_met", "effect_text", "interval_text")  # what a reading states in words and rounded figures
 
 
@@ -29,7 +33,48 @@ class Reading:
     last_week: int
 
 
-def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Reading:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The cells that a look reads: those of all scopes, up to its last week, as they were known at a moment."""
+
+    query: CellQuery
+    known_at: datetime
+    first_week: int
+    last_week: int
+
+    def read(self, warehouse: Warehouse) -> pa.Table:
+        """The cells."""
+        return warehouse.cells(self.query, as_of=self.known_at, first_week=self.first_week, last_week=self.last_week)
+
+
+class CellsAhead:
+    """The cells of looks, read in another thread from now on, in the order the looks will be computed. Close it."""
+
+    def __init__(self, warehouse: Warehouse, looks: Iterable[Look]) -> None:
+        self._asked = [one for look in looks if (one := _asked_if_it_can_be(look)) is not None]
+        for one in self._asked:
+            warehouse.sql(one.query)  # compiled here: Ibis asks the connection of this thread
+        self._cells = Ahead(self._read(warehouse), depth=DEPTH)
+
+    def take(self, asked: Asked) -> pa.Table | None:
+        """The cells asked for, and those before them let go; None where nobody knew that they would be asked for."""
+        if asked not in self._asked:
+            return None
+        return next((cells for one, cells in self._cells if one == asked), None)
+
+    def close(self) -> None:
+        """Let go of what was not taken."""
+        self._cells.close()
+
+    def _read(self, warehouse: Warehouse) -> Iterator[tuple[Asked, pa.Table]]:
+        if not self._asked:
+            return
+        with warehouse.sibling() as other:
+            for one in self._asked:
+                yield one, one.read(other)
+
+
+def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: CellsAhead | None = None) -> Reading:
     """Compute a look from what was known at a moment (aware); refuses a plan that is not the one approved."""
     action, plan = look.action, look.plan
     if digest(plan.document) != plan.sha256:
@@ -38,14 +83,12 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
             where=Place(record=action.code),
             mend="Somebody edited the database. `regelkreis evidence verify` says what else was touched.",
         )
-    check_plan = measuring.check_plan(action, plan)
-    if look.result is not None:  # read once more: in the weeks it was read in, whatever became of the action since
-        check_plan = replace(check_plan, windows=_windows_of(look.result))
+    check_plan = _plan_of(look)
     windows = check_plan.windows
     first_after, last = _weeks_of(look, check_plan)
-    query = measuring.query_of(action, stratum=measuring.STRATUM)
-    first = windows.trigger[0] - LONG_WEEKS
-    found = measuring.read(warehouse, query, as_of=known_at, first_week=first, last_week=last)
+    asked = _asked(look, check_plan, known_at)
+    cells = ahead.take(asked) if ahead is not None else None
+    found = measuring.measured(asked.query, cells if cells is not None else asked.read(warehouse))
     planned = {name: found.scopes[name] for name in check_plan.controls if name in found.scopes}
     busy = measuring.acting_controls(action, planned, first_week=windows.reference[0], at=look.due_at)
     controls = {name: found.by_scope[name] for name in planned if name not in busy}
@@ -64,10 +107,31 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime) -> Readin
         high_risk_changes=tuple(concurrent["high_risk"]),
         marked_changes=marked,
         has_other_action=measuring.other_action(action, windows, last_week=last),
-        beside=_beside(warehouse, query, action, known_at=known_at, first=windows.reference[0], last=last),
+        beside=_beside(warehouse, asked.query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
     return Reading(outcome, inputs, last)
+
+
+def _asked(look: Look, plan: CheckPlan, known_at: datetime) -> Asked:
+    query = measuring.query_of(look.action, stratum=measuring.STRATUM)
+    return Asked(query, known_at, plan.windows.trigger[0] - LONG_WEEKS, _weeks_of(look, plan)[1])
+
+
+def _asked_if_it_can_be(look: Look) -> Asked | None:
+    """What a look that is due will read; None where computing it will say what is wrong."""
+    try:
+        return _asked(look, _plan_of(look), look.due_at)
+    except RegelkreisError:
+        return None
+
+
+def _plan_of(look: Look) -> CheckPlan:
+    plan = measuring.check_plan(look.action, look.plan)
+    if look.result is None:
+        return plan
+    # Read once more: in the weeks it was read in, whatever became of the action since.
+    return replace(plan, windows=_windows_of(look.result))
 
 
 def _weeks_of(look: Look, plan: CheckPlan) -> tuple[int, int]:
