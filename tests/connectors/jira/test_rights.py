@@ -56,7 +56,7 @@ def test_whether_owners_can_be_named_is_told(connect: Connect, flavour: Flavour)
 
 
 def test_the_projects_we_may_browse_are_listed(connect: Connect, flavour: Flavour) -> None:
-    assert told(connect(flavour))["projects"] == (True, "we may browse CIP, OPS, OPSA")
+    assert told(connect(flavour))["projects"] == (True, "we may browse CIP, OPS, OPSA, IMP")
 
 
 def test_a_project_of_the_mapping_that_we_do_not_see_is_told(connect: Connect, flavour: Flavour) -> None:
