@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from connectors.sandbox.testing import RunningSandbox
-from workflows import access, commands, cycle, ledger
+from workflows import access, commands, cycle, health, ledger
 from workflows.models import Action, Finding
 from workflows.warehouse import Warehouse
 
@@ -23,6 +23,7 @@ def run(sandbox: RunningSandbox, *, until: datetime, started: float) -> dict[str
     errors: list[str] = []
     with cycle.connectors() as opened:
         for one in opened:
+            health.connect(one.name)  # tells who we are there, as `connect --write on` does
             commands.set_write(access.local_admin(), one.name, True, at=first)
         for now in _moments(first, until):
             sandbox.set_clock(now)

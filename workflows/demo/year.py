@@ -14,7 +14,7 @@ from connectors.base import Connector
 from connectors.sandbox import users as sandbox_users
 from connectors.sandbox.scenario import SCOPES, truth_of
 from connectors.sandbox.testing import RunningSandbox
-from workflows import access, commands, cycle, ledger
+from workflows import access, commands, cycle, health, ledger
 from workflows.demo.commands import CommandLine
 from workflows.demo.jira_desk import JiraDesk
 from workflows.demo.people import Deed, People
@@ -43,6 +43,7 @@ def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) 
     begun = time.monotonic()
     with cycle.connectors() as opened, Warehouse.open(settings.REGELKREIS.warehouse):  # open all year, not every week
         for one in opened:
+            health.connect(one.name)  # tells who we are there, as `connect --write on` does
             commands.set_write(access.local_admin(), one.name, True, at=FIRST_CYCLE)
         _link_accounts(opened, sandbox)
         with _bar(weeks + 1, is_shown) as advance:
