@@ -34,21 +34,21 @@ class Renderer:
 
     def issue(self, issue: Issue, fields: Sequence[str], *, with_changelog: bool = False) -> str:
         """An issue with the fields asked for (``*all``, ``*navigable``, ids, ``-id``), as JSON text."""
-        inner = ",".join([run(issue) for run in self._shape(tuple(fields))])
         expand = "renderedFields,names,schema,operations,editmeta,changelog"
-        text = (
-            f'{{"expand":"{expand}","id":"{issue.id}","self":"{self.parts.api}/issue/{issue.id}",'
-            f'"key":"{issue.key}","fields":{{{inner}}}'
+        return (
+            f'{{"expand":"{expand}","id":"{issue.id}","self":"{self.parts.api}/issue/{issue.id}","key":"{issue.key}",'
+            f'"fields":{{{",".join([run(issue) for run in self._shape(tuple(fields))])}}}'
+            f"{self._changelog_member(issue) if with_changelog else ''}}}"
         )
-        if with_changelog:
-            entries = self.changelog.entries(issue)
-            # Cloud shows the newest 100; Data Center has no call for the rest and shows all. Readers must sort.
-            shown = entries[-CHANGELOG_ON_CLOUD:] if self.parts.site.flavour is Flavour.CLOUD else entries
-            text += (
-                f',"changelog":{{"startAt":0,"maxResults":{len(shown)},"total":{len(entries)},'
-                f'"histories":[{",".join(shown)}]}}'
-            )
-        return text + "}"
+
+    def _changelog_member(self, issue: Issue) -> str:
+        entries = self.changelog.entries(issue)
+        # Cloud shows the newest 100; Data Center has no call for the rest and shows all. Readers must sort.
+        shown = entries[-CHANGELOG_ON_CLOUD:] if self.parts.site.flavour is Flavour.CLOUD else entries
+        return (
+            f',"changelog":{{"startAt":0,"maxResults":{len(shown)},"total":{len(entries)},'
+            f'"histories":[{",".join(shown)}]}}'
+        )
 
     def clock_texts(self, fields: Sequence[Field]) -> slas.ClockTexts:
         """What renders these SLA fields."""

@@ -13,6 +13,12 @@ from connectors.sandbox.jira.catalogue import ARCHIVE, Flavour
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.site import Site
+from connectors.sandbox.plugin import SandboxConfig
+from connectors.sandbox.query import parse
+from connectors.sandbox.servicenow.app import ServiceNowApp
+from connectors.sandbox.servicenow.instance import Instance
+from connectors.sandbox.servicenow.matching import Asker as MatchingAsker
+from connectors.sandbox.servicenow.selecting import select
 from connectors.sandbox.store import Table
 
 CALLER = Account("carla", "Carla", "carla@example.com", "Etc/UTC")
@@ -31,6 +37,14 @@ QUERIES = (
 def site() -> Site:
     world = generate("jira", size="small")
     return Site(world, flavour=Flavour.DATA_CENTER, accounts=[CALLER], now=world.start + 4 * WEEK_S)
+
+
+@pytest.fixture(scope="module")
+def instance() -> Instance:
+    world = generate("servicenow", size="small")
+    app = ServiceNowApp(world, SandboxConfig())
+    app.advance(datetime.fromtimestamp(world.start + 20 * WEEK_S, UTC))
+    return app.instance
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -120,3 +134,18 @@ def test_a_table_puts_only_its_young_end_in_order_and_is_right_all_the_same() ->
     table.remove("150")
     table.put(["new", "2024-01-01 00:30:00"])
     assert table.ordered() == sorted(table, key=lambda row: (row[1], row[0]))
+
+
+@pytest.mark.parametrize("rest", ["", "^priority=4", "^sys_updated_on>={middle}", "^ORDERBYDESCopened_at"])
+def test_records_named_by_their_ids_are_those_a_scan_finds(instance: Instance, rest: str) -> None:
+    asker = MatchingAsker(CALLER.zone, instance.now)
+    ids = [row[0] for name in ("incident", "problem") for row in instance.tables[name].ordered()[5::9]]
+    incidents = instance.tables["incident"].ordered()
+    rest = rest.format(middle=incidents[len(incidents) // 2][1])
+    listed = ",".join([*ids, ids[0], "0" * 32])
+    for table in ("task", "incident", "core_company"):
+        # An alternative beside it, and a list is looked for row by row.
+        scanned = select(instance, table, parse(f"sys_idIN{listed}^ORsys_id=none{rest}"), asker)
+        found = select(instance, table, parse(f"sys_idIN{listed}{rest}"), asker)
+        assert (found.total, found.chunks) == (scanned.total, scanned.chunks)
+        assert bool(found.total) is (table != "core_company")
