@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 
 from connectors.existing import Existing, ReadsExisting
 from improvement.check import Goal
-from improvement.errors import GuardRefused, InputError
+from improvement.errors import GuardRefused, InputError, RegelkreisError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import State
 from improvement.rules import Scope
@@ -116,10 +116,18 @@ def measure(
 
 def _found(url: str, connection: str) -> Existing:
     """The one record behind an address, on whichever connection its site is."""
+    found: list[Existing] = []
+    problems: list[RegelkreisError] = []
     with cycle.connectors([connection] if connection else None) as opened:
-        found = [
-            record for one in opened if isinstance(one, ReadsExisting) and (record := one.existing(url)) is not None
-        ]
+        for one in opened:
+            try:
+                record = one.existing(url) if isinstance(one, ReadsExisting) else None
+            except RegelkreisError as problem:  # counts only where no other connection has the record
+                problems.append(problem)
+                continue
+            found += [record] if record is not None else []
+    if not found and problems:
+        raise problems[0]
     if len(found) > 1:
         names = ", ".join(record.ref.connection for record in found)
         raise InputError(f"{url} is reached by several connections: {names}.", mend="Say which: --connection NAME.")

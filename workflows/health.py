@@ -26,7 +26,7 @@ from improvement.errors import (
     PermissionMissing,
     RegelkreisError,
 )
-from workflows import cycle
+from workflows import cycle, hints
 from workflows.models import Connection, RejectedRecord
 
 #: Whoever asks for a diagnosis wants it now: one attempt, and no longer than this for one answer.
@@ -106,6 +106,7 @@ def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
         name=name, defaults={"platform": config.platform, "integration_account": account}
     )
     yield from _encryption(name, config)
+    yield from _hints(name, config)
     try:
         with closing(connector(config.model_copy(update=PATIENCE))) as one:
             capabilities = _describe(one)
@@ -129,6 +130,17 @@ def _encryption(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
     elif config.verify is False:
         mend = "Set verify to the file of your certificate authority."
         yield HealthLine(name, "encryption", False, "certificates are not verified", mend)
+
+
+def _hints(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
+    """Whether the platform may send hints, and that their secret does not travel in the clear."""
+    if not config.hook_secrets:
+        return
+    parts = urlsplit(settings.REGELKREIS.public_url)
+    is_ok = parts.scheme == "https" or _is_this_machine(parts.hostname or "")
+    detail = f"hints are taken at {hints.address_of(name)}"
+    mend = "Put TLS in front of the site and write https:// in public_url."
+    yield HealthLine(name, "hints", is_ok, detail if is_ok else f"{detail}: their secret travels in the clear", mend)
 
 
 def _is_this_machine(host: str) -> bool:

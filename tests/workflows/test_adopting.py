@@ -8,19 +8,21 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 
 from connectors.existing import Existing
 from improvement import weeks
-from improvement.errors import GuardRefused, InputError, PermissionMissing
+from improvement.errors import ConnectionFailed, GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event
 from improvement.records import PlatformState, RecordRef
-from tests.workflows.build import a_connection, a_person
+from improvement.review import json_schema
+from tests.workflows.build import a_connection, a_person, looked
 from tests.workflows.platform import MemoryPlatform
-from workflows import adopting, commands, cycle, ledger, loop
+from workflows import adopting, commands, cycle, ledger, loop, reviewing
 from workflows.cli.story import story_of
-from workflows.models import Action, LedgerEntry, Person, Role
+from workflows.models import Action, LedgerEntry, LookKind, Person, Role
 from workflows.steps import follow
 from workflows.steps.pull import pull
 from workflows.warehouse import Warehouse
@@ -303,3 +305,33 @@ def test_a_site_of_two_connections_needs_a_name(
     with pytest.raises(InputError, match="several connections: snow, again"):
         adopted()
     assert adopted(connection="snow").connection == "snow"
+
+
+def test_a_connection_that_fails_does_not_hide_the_record_of_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, adopted: Callable[..., Action]
+) -> None:
+    class Down(Desk):
+        def existing(self, url: str) -> Existing | None:
+            raise ConnectionFailed("It is down.")
+
+    serve(monkeypatch, Down("again"), desk)
+    assert adopted().connection == "snow"
+    serve(monkeypatch, Down("again"))
+    with pytest.raises(ConnectionFailed):
+        adopted()
+
+
+def test_its_reviews_name_the_record_that_was_adopted(
+    adopted: Callable[..., Action], olga: Person, paul: Person
+) -> None:
+    action = adopted(goal="-50%")
+    golive = NOW.date() + timedelta(weeks=2)
+    commands.plan(olga, action.code, at=NOW, hypothesis="Second shift", golive=golive, accept_detectable="We have to.")
+    commands.submit(olga, action.code, at=NOW)
+    commands.approve(paul, action.code, at=NOW)
+    commands.golive(olga, action.code, at=NOW + timedelta(weeks=3), on=golive)
+    action.refresh_from_db()
+    document = reviewing.published(looked(action, kind=LookKind.LOOK)[1])
+    jsonschema.Draft202012Validator(json_schema()).validate(document)
+    assert document["trigger"]["adopted_record"] == "CIM1"
+    assert document["trigger"]["adopted_opened_at"] == OPENED_THERE.isoformat()

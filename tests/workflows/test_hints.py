@@ -327,3 +327,16 @@ def test_the_page_shows_the_rule_that_is_printed(settings: Any) -> None:
     shown = said("hooks", "show", "snow").replace("/hooks/snow/", "/hooks/acme/")
     rule = shown[shown.index("(function") : shown.index("})(current);")]
     assert rule in page
+
+
+def test_doctor_says_where_hints_are_taken_and_whether_their_secret_is_safe(settings: Any) -> None:
+    from workflows import health
+
+    config = settings.REGELKREIS.connections
+    (line,) = health._hints("snow", config["snow"])
+    assert (line.is_ok, line.detail) == (True, "hints are taken at http://127.0.0.1:8600/hooks/snow/")
+    settings.REGELKREIS.public_url = "http://regelkreis.acme.example"
+    (line,) = health._hints("snow", config["snow"])
+    assert not line.is_ok
+    assert "in the clear" in line.detail
+    assert list(health._hints("shut", config["shut"])) == []
