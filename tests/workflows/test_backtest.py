@@ -16,7 +16,7 @@ from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
-from workflows import cycle
+from workflows import backtest, backtest_chart, backtest_report, cycle, rule_sources
 from workflows.cli.main import build
 from workflows.models import Action, Connection, Role
 
@@ -108,6 +108,27 @@ def test_people_read_a_table_a_chart_and_the_workload(later: datetime) -> None:
     assert any("█" in line for line in lines)
     assert any(line.split()[:2] == ["olga", "2"] for line in lines)
     assert "Every action is taken to be open 10 weeks, and to change nothing." in lines
+
+
+def test_a_chart_is_drawn_into_a_file(later: datetime, tmp_path: Path) -> None:
+    picture = tmp_path / "backtest.svg"
+    found = told(later, "--chart", picture)
+    text = picture.read_text(encoding="utf-8")
+    assert text.startswith("<svg")
+    assert f"Back-test, {found['from']} to {found['to']}" in text
+    assert "scopes firing" in text
+
+
+def test_the_bars_of_the_chart_are_the_weeks_that_fired(later: datetime) -> None:
+    source = rule_sources.drafts()
+    span = backtest.span_of(None, None, as_of=later)
+    counted = backtest.read(source.rules, ["snow"], span)
+    report = backtest_report.report(source, source.rules, counted, lasting=None, told="")
+    firing, opened = (part["data"]["values"] for part in backtest_chart.spec(report)["vconcat"])
+    assert len(firing) == len(opened) == len(span)
+    (tally,) = report.tallies
+    assert sum(row["number"] for row in firing) == sum(scope.weeks_firing for scope in tally.scopes)
+    assert sum(row["number"] for row in opened) == tally.opened == 2
 
 
 def test_a_draft_is_tried_before_it_is_live(later: datetime, tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ def backtest(
         int | None,
         typer.Option("--action-weeks", min=1, help="How long an action stays open; default: until its last look."),
     ] = None,
+    chart: Annotated[Path | None, typer.Option("--chart", help="Draw it into this SVG file as well.")] = None,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
@@ -150,6 +151,10 @@ def backtest(
         lasting=(lambda _: action_weeks) if action_weeks else None,
         told=f"{action_weeks} weeks" if action_weeks else "until it is due and then until its last look",
     )
+    if chart is not None:
+        from workflows.backtest_chart import svg
+
+        chart.write_text(svg(report), encoding="utf-8")
     if as_json:
         print_json(report.as_dict())
     else:
