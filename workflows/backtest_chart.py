@@ -1,4 +1,4 @@
-"""The picture of a back-test: how many scopes of each rule would have fired week by week, and what would have opened."""
+"""The picture of a back-test: how many scopes of each rule would have fired, week by week, and what would have begun."""
 
 from __future__ import annotations
 
