@@ -1,4 +1,4 @@
-"""The picture of a back-test: how many scopes of each rule would have fired, week by week, and what would have begun."""
+"""The picture of a back-test: scopes that would have fired, week by week and rule by rule, and actions opened."""
 
 from __future__ import annotations
 
