@@ -81,7 +81,8 @@ def _applied() -> Standing:
     newest: RuleVersion | None = None
     for row in RuleVersion.objects.filter(is_live=True).order_by("rule_id"):
         try:
-            rules.append(replace(rule_from_document(row.document), limits=Limits(**row.limits)))
+            # The version keeps its name, also when a later release spells the same document out further.
+            rules.append(replace(rule_from_document(row.document), limits=Limits(**row.limits), sha256=row.sha256))
         except RegelkreisError as error:
             errors.append(f"{row.rule_id}: the applied version {row.sha256[:12]} cannot be read any more: {error}")
         if row.limits and (newest is None or (row.applied_at, row.pk) > (newest.applied_at, newest.pk)):
