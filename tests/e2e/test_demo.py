@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,13 @@ def demo(home: Path, *options: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return demo(tmp_path_factory.mktemp("demo") / "home")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "home"
+
+
+@pytest.fixture(scope="module")
+def year(home: Path) -> dict[str, Any]:
+    return demo(home)
 
 
 def verdicts(year: dict[str, Any], truth: str) -> set[str | None]:
@@ -72,6 +79,17 @@ def test_every_verdict_reached_the_platform_it_came_from(year: dict[str, Any]) -
     assert year["reviews_written"] >= len(judged)
     assert all(action["record_url"].startswith("http://127.0.0.1:") for action in judged)
     assert {action["platform"] for action in judged} == {"servicenow", "jira"}
+
+
+def test_what_we_wrote_ourselves_is_nobodys_comment(year: dict[str, Any], home: Path) -> None:
+    with closing(sqlite3.connect(home / "state.sqlite3")) as state:
+        ours = dict(state.execute("SELECT name, integration_account FROM workflows_connection"))
+        written = state.execute(
+            "SELECT a.connection, c.author FROM workflows_actioncomment c JOIN workflows_action a ON a.id = c.action_id"
+        ).fetchall()
+    assert {connection for connection, _ in written} == {"servicenow", "jira"}  # people did comment
+    assert not [author for connection, author in written if author == ours[connection]]
+    assert "@" not in ours["jira"]  # the account that Jira names as author, not the address we sign in with
 
 
 def test_a_real_log_is_pulled_evaluated_opened_and_written_back(tmp_path: Path) -> None:

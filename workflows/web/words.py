@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from improvement.errors import InputError
+from improvement.german import in_german
 from improvement.metrics import metric_named
 from improvement.pdca import State
 from improvement.vocabulary import DECISION_WORDS, STATE_WORDS, VERDICT_WORDS, Said, Verdict
@@ -182,7 +183,20 @@ def measured(metric_id: str, value: float | None) -> str:
 
 
 def day(value: date | datetime | str | None) -> str:
-    """A date in words: 1 December 2025, 1. Dezember 2025. A template that finds none gives ``""``."""
-    if value is None or isinstance(value, str):
+    """A date in words: 1 December 2025, 1. Dezember 2025; also of ISO text, as documents hold it.
+
+    A template that finds none gives ``""``.
+    """
+    if not value:
         return "–"
+    if isinstance(value, str):
+        value = date.fromisoformat(value[:10])
     return str(formats.date_format(value, "j. F Y" if language() == "de" else "j F Y"))
+
+
+def goal(text: str | None) -> str:
+    """A goal as people write it: −50 %, +0.25 points."""
+    if not text:
+        return "–"
+    written = text.replace("-", "−").replace("%", "\N{NO-BREAK SPACE}%")
+    return in_german(written) if language() == "de" else written
