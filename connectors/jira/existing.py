@@ -48,7 +48,7 @@ class _Issue(msgspec.Struct, frozen=True):
 
 def existing(connector: JiraConnector, url: str) -> Existing | None:
     """See :meth:`connectors.existing.ReadsExisting.existing`."""
-    rest = _below(connector, url)
+    rest = below_site(connector, url)
     if rest is None:
         return None
     place = Place(connection=connector.name)
@@ -94,8 +94,8 @@ def key_in(rest: str) -> str | None:
     return chosen.upper() if KEY.fullmatch(chosen) else None
 
 
-def _below(connector: JiraConnector, url: str) -> str | None:
-    """Through Atlassian's gateway the site people open has an address of its own, which only the site tells."""
+def below_site(connector: JiraConnector, url: str) -> str | None:
+    """What comes after the site's root. Behind Atlassian's gateway only the site tells where people open it."""
     root = connector.config.url
     return below(url, connector.site.address(connector.config) if GATEWAY in root else root)
 

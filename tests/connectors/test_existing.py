@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from connectors.existing import below
-from connectors.jira.existing import key_in
+from connectors.jira.existing import below_site, key_in
 from connectors.servicenow.existing import Address, address_in
 
 ID = "aef5f1534eade198ba30aca38bcf60c5"
@@ -82,3 +85,12 @@ def test_a_record_of_servicenow_is_named_by_every_address_it_opens_under(rest: s
 )
 def test_an_issue_is_named_by_every_address_it_opens_under(rest: str, key: str | None) -> None:
     assert key_in(rest) == key
+
+
+def test_through_atlassians_gateway_people_open_the_site_itself() -> None:
+    gateway = "https://api.atlassian.com/ex/jira/1-2-3"
+    config = SimpleNamespace(url=gateway)
+    site = SimpleNamespace(address=lambda config: "https://acme.atlassian.net")
+    connector: Any = SimpleNamespace(config=config, site=site)
+    assert below_site(connector, "https://acme.atlassian.net/browse/CIP-7") == "/browse/CIP-7"
+    assert below_site(connector, f"{gateway}/browse/CIP-7") is None
