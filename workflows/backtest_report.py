@@ -125,7 +125,10 @@ class Report:
             f"Back-test of {what}, {span} ({len(self.replay.queue)} weeks) on {', '.join(self.connections)}", HEAD
         )
         fired, opened = sum(one.fired for one in self.tallies), len(self.replay.actions)
-        yield Line(f"{fired} findings would have fired and {opened} actions opened; at most {self.waited_most} waited.")
+        before = sum(one.firing_at_start for one in self.tallies)
+        already = f", beside {before} that fired before" if before else ""
+        waited = f"at most {self.waited_most} waited at once"
+        yield Line(f"{fired} findings would have fired{already}, and {opened} actions opened; {waited}.")
         yield Line()
         yield from self._table()
         yield from self._left_alone()

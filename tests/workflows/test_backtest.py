@@ -103,7 +103,7 @@ def test_an_action_that_went_live_keeps_its_scope_out_of_the_placebo(later: date
 def test_people_read_a_table_a_chart_and_the_workload(later: datetime) -> None:
     lines = ran("sla", "--as-of", later.isoformat(), "--action-weeks", 10).stdout.splitlines()
     assert lines[0].startswith("Back-test of sla, 2024-W")
-    assert lines[1] == "2 findings would have fired and 2 actions opened; at most 1 waited."
+    assert lines[1] == "2 findings would have fired, and 2 actions opened; at most 1 waited at once."
     assert any(line.split()[:3] == ["sla", "0", "2"] for line in lines)
     assert any("█" in line for line in lines)
     assert any(line.split()[:2] == ["olga", "2"] for line in lines)
