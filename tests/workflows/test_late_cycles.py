@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
 import pyarrow as pa
 import pytest
+from django.conf import settings
 from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError
@@ -18,6 +20,8 @@ from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, commands, cycle, ledger, opening, reviewing
 from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, Role, RuleVersion
+from workflows.steps.looking import CellsAhead, read_look
+from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
 GOOD, BAD = {0: 0.08}, {0: 0.1, 74: 0.26, 86: 0.03}
@@ -77,6 +81,19 @@ def test_an_owner_that_nobody_is_is_told_every_cycle(home: Path, monday: datetim
     assert [told in error for error in cycle.run_with([a_platform()], as_of=monday).errors] == [True]
     a_person("mail-team", Role.SERVICE_OWNER)
     assert cycle.run_with([], as_of=monday).errors == []
+
+
+def test_cells_that_were_read_ahead_are_those_a_look_reads_itself(home: Path, monday: datetime) -> None:
+    platform = a_platform()
+    looks = list(an_action_that_is_live(platform, monday).looks.order_by("due_at"))
+    ran(platform, looks[0].due_at - timedelta(days=1))
+    warehouse_file = settings.REGELKREIS.warehouse
+    with Warehouse.open(warehouse_file) as warehouse, closing(CellsAhead(warehouse, looks[:2])) as ahead:
+        for look in (looks[1], looks[0], looks[2]):  # the first one's were let go, the last one's never asked for
+            with_them = read_look(warehouse, look, known_at=look.due_at, ahead=ahead)
+            alone = read_look(warehouse, look, known_at=look.due_at)
+            assert with_them.inputs_sha256 == alone.inputs_sha256
+            assert with_them.outcome.as_dict() == alone.outcome.as_dict()
 
 
 def test_a_look_whose_records_are_not_complete_waits(home: Path, monday: datetime) -> None:
