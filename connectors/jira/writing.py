@@ -209,18 +209,36 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
             changed[field_id] = value
     if changed:
         _only_editable(connector, ref, changed, names, form)
+    if changed and outbound.is_adopted:
+        _say_before(sender, outbound, ref, issue, changed)
     if changed:
         _as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, connector.project)
     placed = moving.follow_state(connector, sender, outbound, issue, form)
     if sender.is_live and changed:
         issue = read_action(connector, ref.id)
     ours = frozenset(changed) & frozenset(form.fields)
-    if not outbound.is_adopted:  # there an equal value may be a person's all the same
+    if outbound.is_adopted:  # there an equal value may be a person's all the same
+        ours |= {name for name in form.fields if _was_intended(issue, name, issue.fields.get(name))}
+    else:
         ours |= _already(form, issue)
     _leave_traces(connector, sender, outbound, ref, issue, ours=ours, placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
     return _receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
+
+
+def _say_before(
+    sender: Sender, outbound: Outbound, ref: RecordRef, issue: ActionIssue, changed: dict[str, Any]
+) -> None:
+    """Note on an adopted issue what is about to be written: killed after that, we still know it for ours."""
+    about = {name: tracing.fingerprint(as_text(value)) for name, value in changed.items()}
+    sender.set_property(ref.id, tracing.PROPERTY, {**issue.kept, "id": outbound.action_id, "about": about})
+
+
+def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:
+    """Whether the present value is what an earlier attempt was about to write, and did not get to note."""
+    about = issue.kept.get("about", {}).get(field_id)
+    return about is not None and about == tracing.fingerprint(as_text(current))
 
 
 def _only_editable(
@@ -246,6 +264,8 @@ def _is_theirs(issue: ActionIssue, field_id: str, current: Any, *, is_always_the
     ``is_always_theirs``: also where we never wrote, because people enter this field, or made the whole issue.
     """
     last = issue.kept.get("written", {}).get(field_id)
+    if _was_intended(issue, field_id, current):
+        return False
     if last is None:
         return is_always_theirs and current is not None
     return bool(last != tracing.fingerprint(as_text(current)))

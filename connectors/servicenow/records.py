@@ -37,7 +37,7 @@ MEASURED = frozenset({"baseline", "target", "next_review", "method", "verdict", 
 NEVER = {
     "state": "the platform's own flow moves it; it is followed, never written",
     "verdict": "it is told by work note and attachment",
-    "url": "it stands in the description",
+    "url": "it stands in the description, or in a note",
 }
 NEVER_WRITTEN = frozenset({"state", "approval", "active", "percent_complete", "percentage_improvement"})
 """Columns the platform's own flow moves or computes: whatever is configured, they are followed and never written."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from improvement.errors import InputError
+from connectors.jira import writing
+from improvement.errors import ConnectionFailed, InputError
 from improvement.records import RecordRef, Verb
 
 from .conftest import Desk
@@ -110,3 +111,40 @@ def test_an_adopted_issue_is_not_moved_and_then_carries_our_mark(desk: Desk) -> 
     found = desk.connector.existing(address(desk, issue.key))
     assert found is not None
     assert found.mark == desk.action
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "html_page"])
+@pytest.mark.parametrize("broken", [r"/issue/\d+$", r"/properties/regelkreis$"])
+def test_a_write_that_broke_off_anywhere_leaves_our_value_ours_and_theirs_theirs(
+    desk: Desk, kind: str, broken: str
+) -> None:
+    target, baseline = named(desk, "Target value"), named(desk, "Baseline")
+    ref = adopted(desk, begun(desk, **{baseline: "9"}).key)
+    update(desk, ref)
+    for number, text in enumerate(("5.0 %", "4.0 %"), start=1):
+        desk.faults({"kind": kind, "method": "PUT", "path": broken, "times": 1})
+        with pytest.raises(ConnectionFailed):
+            update(desk, ref, f"update/{number}", target=text)
+        desk.faults()
+        update(desk, ref, f"update/{number}", target=text)
+        now = desk.seen(ref).raw["fields"]
+        assert (now[target], now[baseline]) == (text, "9")
+
+
+def test_a_process_killed_after_the_edit_still_knows_its_value_for_ours(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = named(desk, "Target value")
+    ref = adopted(desk, begun(desk).key)
+
+    def killed(*_arguments: Any, **_options: Any) -> None:
+        raise ConnectionFailed("killed before it could leave its traces")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "_leave_traces", killed)
+        with pytest.raises(ConnectionFailed):
+            update(desk, ref)
+    assert desk.seen(ref).raw["fields"][target] == "6.0 %"
+    update(desk, ref)
+    receipt = update(desk, ref, "update/1", target="5.0 %")
+    assert ("target" in receipt.unwritten, desk.seen(ref).raw["fields"][target]) == (False, "5.0 %")
