@@ -58,7 +58,8 @@ def final_verdicts(quarter: str | None = None) -> list[FinalVerdict]:
     looks = Look.objects.filter(kind=LookKind.FINAL, computed_at__isnull=False, is_dropped=False)
     by_quarter: dict[str, list[Look]] = defaultdict(list)
     for look in looks.select_related("action").order_by("computed_at", "id"):
-        by_quarter[quarter_of(look.computed_at)].append(look)
+        if look.computed_at is not None:
+            by_quarter[quarter_of(look.computed_at)].append(look)
     wanted = by_quarter if quarter is None else [quarter]
     return [verdict for name in wanted for verdict in _adjusted(name, by_quarter.get(name, []))]
 
@@ -75,6 +76,7 @@ def _is_quarter(text: str) -> bool:
 
 def _adjusted(quarter: str, looks: Iterable[Look]) -> list[FinalVerdict]:
     shown = list(looks)
-    p = {look.pk: float(look.result["p_value"]) for look in shown if (look.result or {}).get("p_value") is not None}
+    found = {look.pk: (look.result or {}).get("p_value") for look in shown}
+    p = {key: float(value) for key, value in found.items() if value is not None}
     q = dict(zip(p, q_values(list(p.values())), strict=True))
     return [FinalVerdict(look, quarter, len(p), q.get(look.pk)) for look in shown]
