@@ -74,7 +74,7 @@ class StatsApi:
                 stats.setdefault(kind, {})[field] = f"{reduce_numbers(numbers):.4f}" if numbers else ""
         for kind, reduce_texts in TEXTUAL.items():
             for field in _names(request, f"sysparm_{kind}_fields"):
-                stats.setdefault(kind, {})[field] = reduce_texts(self._texts(field, pairs)) if pairs else ""
+                stats.setdefault(kind, {})[field] = reduce_texts(texts) if (texts := self._texts(field, pairs)) else ""
         return stats
 
     def _texts(self, field: str, pairs: list[tuple[Table, Row]]) -> list[str]:

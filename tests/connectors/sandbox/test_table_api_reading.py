@@ -162,6 +162,14 @@ def test_statistics_group(api: Any) -> None:
     assert 0 <= float(groups[0]["stats"]["avg"]["reassignment_count"]) < 10
 
 
+def test_the_newest_of_a_group_without_values_is_nothing(api: Any) -> None:
+    params = {"sysparm_query": "state=1^ORstate=7", "sysparm_group_by": "state", "sysparm_max_fields": "resolved_at"}
+    groups = api.send("GET", "/api/now/stats/incident", params=params).json()["result"]
+    newest = {group["groupby_fields"][0]["value"]: group["stats"]["max"]["resolved_at"] for group in groups}
+    assert newest["1"] == ""  # new ones are not resolved
+    assert newest["7"] > "2023"
+
+
 def test_the_dictionary_knows_columns_by_the_table_that_defines_them(api: Any) -> None:
     def columns(table: str) -> set[str]:
         return {r["element"] for r in api.list("sys_dictionary", f"name={table}", fields="element", limit=500)}
