@@ -50,6 +50,7 @@ def contributing(query: CellQuery, tables: Tables) -> Any:
     """
     metric = metric_of(query)
     rows = metric.rows(tables, query)
+    rows = rows.mutate(numerator=rows.numerator.cast("float64"))
     if metric.fill is Fill.ZERO:
         return rows.filter(rows.week >= tables.first_week, rows.numerator != 0)
     if metric.fill is Fill.RUNNING_SUM:

@@ -73,6 +73,7 @@ class Tables:
         return week_from(self.first_day)
 
 
+MILLION = 1_000_000
 COLUMN_OF = {"sla.target": "target", "sla.agreement": "agreement", "survey.kind": "survey_kind"}
 
 
@@ -107,26 +108,34 @@ def dimensions(table: Any, query: CellQuery) -> dict[str, Any]:
 
 
 def rows(table: Any, query: CellQuery, *, week: Any, numerator: Any, denominator: Any) -> Any:
-    """What each record adds: ``by…[, stratum], id, week, numerator, denominator``."""
+    """What each record adds: ``by…[, stratum], id, week, numerator, denominator``; whole numbers stay whole."""
     return table.select(
         **dimensions(table, query),
         id=table.id,
         week=week,
-        numerator=_column(numerator).cast("float64"),
+        numerator=_column(numerator),
         denominator=_column(denominator).cast("float64"),
     )
 
 
 def _column(value: Any) -> Any:
-    """A constant as a column; a column as it is."""
-    return ibis.literal(value) if isinstance(value, int) else value
+    """A constant as a column; a whole number as int64, all else as float64."""
+    column = ibis.literal(value) if isinstance(value, int) else value
+    return column.cast("int64" if column.type().is_integer() else "float64")
 
 
 def summed(table: Any, query: CellQuery) -> Any:
     """Cells: the rows' sums by series and week, and how many rows they are."""
     return table.group_by([*query.keys, "week"]).agg(
-        numerator=table.numerator.sum(), denominator=table.denominator.sum(), n=table.count()
+        numerator=_total(table.numerator), denominator=table.denominator.sum(), n=table.count()
     )
+
+
+def _total(column: Any) -> Any:
+    """A sum that is the same in whatever order threads add: fractions are added as whole millionths."""
+    if column.type().is_integer():
+        return column.sum().cast("float64")
+    return (column * MILLION).round().cast("int64").sum().cast("float64") / MILLION
 
 
 def within(table: Any, tables: Tables, day: Any, moment: Any) -> Any:
