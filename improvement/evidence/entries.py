@@ -44,6 +44,7 @@ EntryType = Literal[
     "import.loaded",
     "import.withdrawn",
     "look.acknowledged",
+    "minutes.ordered",
     "override.proposed",
     "owner.told",
     "plan.drafted",
@@ -156,6 +157,10 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "action.agrees": (By.PLATFORM, "both sides agree again"),
     "connection.write": (By.ADMIN, "writing to a platform was switched on or off"),
     "connection.mapped": (By.ADMIN, "a proposed mapping was taken over: its digest"),
+    "minutes.ordered": (
+        By.ADMIN,
+        "the minutes over a goal are attributed in another order from here on: its version, and the parties",
+    ),
     "import.loaded": (By.ADMIN, "a file was imported: its digest, and how many records"),
     "import.withdrawn": (By.ADMIN, "an imported file was withdrawn"),
     "secrets.rotated": (By.ADMIN, "the key that seals tokens was replaced"),

@@ -9,6 +9,7 @@ import typer
 from workflows.cli import (
     adopting,
     checks,
+    clocks,
     connect,
     demo,
     evidence,
@@ -39,6 +40,7 @@ def build() -> typer.Typer:
     application.command(name="connect")(connect.run)
     loop.register(application)
     application.command(name="import")(importing.run)
+    clocks.register(application)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
     application.add_typer(adopting.group, name="actions")  # that of actions.py, with the commands of adopting.py

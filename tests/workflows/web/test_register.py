@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import Stage
-from workflows.web.rooms.register import inert
+from workflows.csv_writing import inert
 
 pytestmark = pytest.mark.django_db
 

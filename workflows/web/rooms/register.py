@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from improvement.vocabulary import ENDED_STATES, State
+from workflows.csv_writing import inert
 from workflows.models import Action
 from workflows.web import words
 from workflows.web.visibility import actions_for, signed_in
@@ -178,16 +179,3 @@ def export(request: HttpRequest) -> HttpResponse:
         )
         writer.writerow([inert(str(value)) for value in values])
     return response
-
-
-def inert(text: str) -> str:
-    """Text a spreadsheet only shows.
-
-    Spreadsheets run what begins like a formula, also behind blanks: a leading apostrophe stops that. Goals like −50 %
-    stay numbers.
-    """
-    bare = text.lstrip(" \t\r\n\u00a0\ufeff")
-    is_formula = bare[:1] in ("=", "@", "|", "\uff1d", "\uff20") or text[:1] in ("\t", "\r", "\n")
-    if bare[:1] in ("+", "-", "\uff0b", "\uff0d"):
-        is_formula = not bare[1:].rstrip("%").replace(".", "", 1).isdecimal()
-    return f"'{text}" if text and is_formula else text

@@ -1,0 +1,149 @@
+"""What the rules say of single breached clocks: which count them, what they published, which findings hold them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from improvement import weeks
+from improvement.dispositions import BreachedClock, RuleSays
+from improvement.errors import RegelkreisError
+from improvement.rules import Rule, Scope, SeriesKey, rule_from_document
+from workflows.models import Finding, LedgerEntry, Point, RuleVersion
+from workflows.steps.evaluate import last_week
+
+BREACH_METRICS = frozenset({"sla_breach_rate"})  # those whose numerator is breached clocks
+
+
+@dataclass(frozen=True, slots=True)
+class _Fired:
+    """A finding from the first week of its trigger to the one it was resolved in, None while it fires."""
+
+    name: str
+    first_week: int
+    last_week: int | None
+
+    def holds(self, week: int) -> bool:
+        return self.first_week <= week and (self.last_week is None or week <= self.last_week)
+
+
+class RulesOnClocks:
+    """The rules and findings of one connection as they stood at ``as_of``; call it with a clock."""
+
+    def __init__(self, connection: str, rules: Sequence[Rule], *, as_of: datetime) -> None:
+        self._connection, self._as_of = connection, as_of
+        self._rules = {rule.id: rule for rule in rules if rule.metric in BREACH_METRICS}
+        self._known: dict[tuple[object, ...], list[tuple[str, str]]] = {}
+
+    def __call__(self, clock: BreachedClock) -> tuple[RuleSays, ...]:
+        """What every rule that counts the clock, or whose finding held it, says."""
+        assert clock.week is not None  # one without a week is excluded before
+        said = (self._says(rule_id, scope_key, clock.week) for rule_id, scope_key in self._counting(clock))
+        return tuple(one for one in said if one.rule_id in self._rules or one.finding)
+
+    def _says(self, rule_id: str, scope_key: str, week: int) -> RuleSays:
+        finding = next((one.name for one in self._fired[rule_id, scope_key] if one.holds(week)), "")
+        rule = self._rules.get(rule_id)
+        span = rule.window_weeks if rule is not None else 0
+        values = [is_judged for last, is_judged in self._points[rule_id, scope_key] if last - span < week <= last]
+        return RuleSays(rule_id, finding, judged=sum(values), silent=len(values) - sum(values))
+
+    def _counting(self, clock: BreachedClock) -> list[tuple[str, str]]:
+        """(rule, scope) of every series that counts the clock; the same for all clocks that are alike to rules."""
+        values = {**clock.dimensions, "sla.target": clock.target or None, "sla.agreement": clock.agreement}
+        alike = tuple(values.values())
+        if alike not in self._known:
+            self._known[alike] = [
+                (rule_id, Scope.of({name: values[name] for name in key.by}).key)
+                for rule_id, key in self._series
+                if _meets(values, key)
+            ]
+        return self._known[alike]
+
+    @cached_property
+    def _series(self) -> list[tuple[str, SeriesKey]]:
+        """What is counted: by the live rules, and by those that fired and are live no more, or otherwise."""
+        found = {(rule.id, rule.key) for rule in self._rules.values()} | self._fired_series
+        return sorted(found, key=lambda one: (one[0], repr(one[1])))
+
+    @cached_property
+    def _entries(self) -> list[tuple[str, str, str, dict[str, Any]]]:
+        """(type, rule, scope, payload) of everything that fired or was resolved here until now, oldest first."""
+        found = []
+        rows = LedgerEntry.objects.filter(type__in=("finding.fired", "finding.resolved")).order_by("index")
+        for kind, data in rows.values_list("type", "data").iterator(chunk_size=2000):
+            entry = json.loads(bytes(data))
+            rule_id, connection, scope_key = entry["subject"].split("/", 2)
+            if connection == self._connection and datetime.fromisoformat(entry["at"]) <= self._as_of:
+                found.append((kind, rule_id, scope_key, entry["payload"]))
+        return found
+
+    @cached_property
+    def _fired_series(self) -> set[tuple[str, SeriesKey]]:
+        told = ((rule_id, payload["series"]) for kind, rule_id, _, payload in self._entries if kind == "finding.fired")
+        return {
+            (rule_id, SeriesKey(one["metric"], tuple((key, tuple(of)) for key, of in one["where"]), tuple(one["by"])))
+            for rule_id, one in told
+            if one["metric"] in BREACH_METRICS
+        }
+
+    @cached_property
+    def _fired(self) -> Mapping[tuple[str, str], list[_Fired]]:
+        found: dict[tuple[str, str], list[_Fired]] = defaultdict(list)
+        codes = self._actions
+        for kind, rule_id, scope_key, payload in self._entries:
+            of = found[rule_id, scope_key]
+            if kind == "finding.fired":
+                if payload["series"]["metric"] in BREACH_METRICS:
+                    held = _hold_weeks(rule_id, payload["rule_sha256"])
+                    first = weeks.parse_label(payload["series"]["from"]) - held
+                    name = f"{rule_id} [{scope_key}]"
+                    named = " ".join([name, *codes.get((rule_id, scope_key), ())])
+                    of.append(_Fired(named, first, None))
+            elif of and of[-1].last_week is None:
+                of[-1] = _Fired(of[-1].name, of[-1].first_week, weeks.parse_label(payload["week"]))
+        return found
+
+    @cached_property
+    def _actions(self) -> dict[tuple[str, str], list[str]]:
+        rows = Finding.objects.filter(connection=self._connection, actions__isnull=False).distinct()
+        return {
+            (row.rule_id, row.scope_key): [action.code for action in row.actions.order_by("id")]
+            for row in rows.prefetch_related("actions")
+        }
+
+    @cached_property
+    def _points(self) -> Mapping[tuple[str, str], list[tuple[int, bool]]]:
+        """(rule, scope) → (last week of the window, whether the value was compared with a target)."""
+        rows = Point.objects.filter(
+            finding__connection=self._connection,
+            finding__rule_id__in=list(self._rules),
+            week__lte=last_week(self._as_of),
+        )
+        found: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
+        columns = ("finding__rule_id", "finding__scope_key", "week", "is_breaching")
+        for rule_id, scope_key, week, is_breaching in rows.values_list(*columns).iterator(chunk_size=5000):
+            found[rule_id, scope_key].append((week, is_breaching is not None))
+        return found
+
+
+def _meets(values: Mapping[str, Any], key: SeriesKey) -> bool:
+    """Whether a record meets the filter, as the metrics read it: ``(none)`` is a missing value."""
+    return all((values[name] if values[name] is not None else "(none)") in allowed for name, allowed in key.where)
+
+
+def _hold_weeks(rule_id: str, sha256: str) -> int:
+    """Weeks from the first value that broke the target to the one it fired on."""
+    row = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
+    if row is None:
+        return 0
+    try:
+        rule = rule_from_document(row.document)
+    except RegelkreisError:  # a version this release cannot read: the window it fired on is certain, no more
+        return 0
+    return (rule.for_values - 1) * rule.every_weeks
