@@ -20,7 +20,7 @@ from improvement.errors import RegelkreisError
 from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
-from workflows import ledger
+from workflows import backdating, ledger
 from workflows.models import Action, Person, Role, RuleVersion
 
 
@@ -131,6 +131,7 @@ def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None
     row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
     if row is not None and row.is_live and (limits is None or (row.limits == kept and row.applied_by != ledger.ENGINE)):
         return False
+    before = RuleVersion.objects.filter(rule_id=rule.id, is_live=True).first()
     RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
     if row is None:
         row = RuleVersion(rule_id=rule.id, sha256=rule.sha256, document=rule.canonical(), mode=rule.mode.value)
@@ -144,6 +145,7 @@ def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None
     if limits is not None:
         entry["limits"] = kept
     ledger.append("rule.applied", subject=rule.id, actor=actor, at=at, payload=entry)
+    backdating.record(before, rule, actor=actor, at=at)
     return True
 
 

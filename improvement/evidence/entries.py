@@ -59,6 +59,7 @@ EntryType = Literal[
     "rule.applied",
     "rule.removed",
     "secrets.rotated",
+    "targets.restated",
     "token.made",
     "user.added",
     "user.disabled",
@@ -93,6 +94,12 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         By.EITHER,
         "a version of a rule is live from here on: its digest and mode; where a person applied it, who wrote it, the "
         "limits, and whether a second person was waived",
+    ),
+    "targets.restated": (
+        By.EITHER,
+        "a version of a rule dates a target before its own application: both versions, how many published values would "
+        "have been held against another target, how many of them judged the other way, digest of them, and the open "
+        "actions and published reviews of their scopes",
     ),
     "rule.removed": (By.EITHER, "a rule is live no more"),
     "finding.fired": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -142,7 +143,7 @@ def explain(
         scope,
         point,
         memory,
-        _cascade(rule, scope, point),
+        target_steps(rule, scope, weeks.sunday(point.week)),
         _weekly(block, scope, point),
         _sentences(rule, point, memory, conditions),
         tuple(course),
@@ -150,8 +151,8 @@ def explain(
     )
 
 
-def _cascade(rule: Rule, scope: Scope, point: Point) -> tuple[TargetStep, ...]:
-    day = weeks.sunday(point.week)
+def target_steps(rule: Rule, scope: Scope, day: date) -> tuple[TargetStep, ...]:
+    """Every target of the rule, and why it is or is not the one in force for the scope on this day."""
     _, won = winner(rule, scope, day)
     steps = [TargetStep("target", target_text(rule, rule.target), won == "target", "applies where nothing else does")]
     for override in rule.overrides:

@@ -21,6 +21,7 @@ from workflows.cli import (
     sandbox,
     secrets,
     serve,
+    targets,
     users,
 )
 
@@ -41,6 +42,7 @@ def build() -> typer.Typer:
     loop.register(application)
     application.command(name="import")(importing.run)
     clocks.register(application)
+    application.command(name="targets")(targets.run)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
     application.add_typer(adopting.group, name="actions")  # that of actions.py, with the commands of adopting.py
