@@ -31,6 +31,10 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 # [zones]                             # in which zone a country's weeks are counted
 # US = "America/Chicago"
 
+# [metrics]
+# repeat_days = 7                     # a repeated incident follows one on the same subject within so many days
+# mood_weights = { nps = 0, complaints = 20 }  # 0 leaves a part out; `regelkreis metrics show mood_index` lists them
+
 # [connections.snow]
 # platform = "servicenow"
 # url = "https://acme.service-now.com"

@@ -26,6 +26,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from config.databases import checked, secrets_of
+from config.metric_settings import MetricSettings
 from config.settings_errors import Sources, checked_environment, checked_secret, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
 from connectors.sealing import keys_in
@@ -57,7 +58,7 @@ class Settings(BaseSettings):
     paths, relative ones below the home. ``allow_own_approval`` lets an owner approve their own plan (small teams; each
     use is logged). ``token_key`` seals what is kept of platforms' rotating tokens (several: newest first); without it
     the file ``token.key`` of the home does. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
-    defaults.
+    defaults. ``metrics`` is what may be chosen about metrics.
     """
 
     model_config = SettingsConfigDict(
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     ledger_origin: str = "regelkreis.example/ledger"
     max_slip_weeks: int = Field(default=4, ge=0, le=52)
     allow_own_approval: bool = False
+    metrics: MetricSettings = MetricSettings()
     token_key: SecretStr | None = None
     connections: dict[str, ConnectionConfig] = {}
 

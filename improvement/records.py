@@ -104,11 +104,11 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One conversation with a customer. Natural key: (connection, id)."""
+    """One conversation with a customer, or what a customer told us unasked. Natural key: (connection, id)."""
 
     connection: str
     id: str
-    kind: str  # review | call | visit | mail | chat
+    kind: str  # review | call | visit | mail | chat | complaint | escalation
     customer: str | None
     country: str | None
     service: str | None

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from django.conf import settings
 
 from improvement import weeks
 from improvement.check import CheckPlan, Direction, Goal, Series, Windows, detectable
@@ -50,6 +51,7 @@ def query_of(action: Action, *, stratum: str | None = None) -> CellQuery:
         by=tuple(action.measurement.get("by", [])),
         stratum=stratum,
         tau_h=tau_h_of(action),
+        options=settings.REGELKREIS.metrics.options,
     )
 
 

@@ -58,7 +58,7 @@ def _bad_ones(action: Action, metric: Metric, rows: pa.Table) -> pa.Table:
     if metric.is_share:
         event = 1.0 if metric.direction == "lower" else 0.0
         is_bad, badness = pc.equal(value, event), pa.array([1.0] * len(rows))
-    elif metric.fill is not Fill.ABSENT:  # counts and levels: each ticket is as bad as the other
+    elif metric.fill not in (Fill.ABSENT, Fill.AT_END):  # counts and levels: each ticket is as bad as the other
         is_bad, badness = pc.greater(rows["numerator"], 0.0), pa.array([1.0] * len(rows))
     else:
         limit = action.trigger.get("target") or action.measurement.get("baseline") or 0.0

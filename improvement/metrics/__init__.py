@@ -6,14 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 from improvement.errors import InputError
+from improvement.metrics.ages import AGES
+from improvement.metrics.availability import AVAILABILITY
 from improvement.metrics.beside import BESIDE
 from improvement.metrics.catalogue import DIMENSIONS, NONE, Fill, Metric
 from improvement.metrics.cells import CellQuery, Tables, scope_rows, summed, where_from
 from improvement.metrics.filling import complete
+from improvement.metrics.handling import HANDLING
 from improvement.metrics.hard import HARD
-from improvement.metrics.soft import SOFT, last_days
+from improvement.metrics.mood import MOOD
+from improvement.metrics.options import MetricOptions, MoodPart
+from improvement.metrics.soft import SOFT
+from improvement.metrics.voices import VOICES
 
-CATALOGUE: dict[str, Metric] = {metric.id: metric for metric in (*HARD, *SOFT)}
+CATALOGUE: dict[str, Metric] = {
+    metric.id: metric for metric in (*HARD, *HANDLING, *AGES, *AVAILABILITY, *SOFT, *VOICES, *MOOD)
+}
 TOLD_BESIDE: dict[str, Metric] = {metric.id: metric for metric in BESIDE}
 
 
@@ -38,14 +46,14 @@ def query_beside(query: CellQuery) -> CellQuery | None:
 def expression(query: CellQuery, tables: Tables) -> Any:
     """The lazy query that gives a metric's raw cells, to be made whole by :func:`complete`."""
     metric = metric_of(query)
-    rows = metric.rows(tables, query)
-    return last_days(rows, query) if metric.fill is Fill.SINCE_LAST else summed(rows, query)
+    return (metric.gathered or summed)(metric.rows(tables, query), query)
 
 
 def contributing(query: CellQuery, tables: Tables) -> Any:
     """The lazy query of the rows behind a value: ``by…[, stratum], id, week, numerator, denominator``.
 
-    Of a count the tickets counted, of a level the tickets that make it up, of a contact gap each account's last
+    Of a count the tickets counted, of a level the tickets that make it up, of a state at the end what it was made of at
+    the end of the last week, of a contact gap each account's last
     contact (``week`` is then never earlier than the week before the first one asked for).
     """
     metric = metric_of(query)
@@ -58,6 +66,8 @@ def contributing(query: CellQuery, tables: Tables) -> Any:
             week=rows.week.min(), numerator=rows.numerator.sum(), denominator=rows.denominator.max()
         )
         return levels.filter(levels.numerator != 0)
+    if metric.fill is Fill.AT_END:
+        return rows.filter(rows.week == tables.last_week)
     if metric.fill is Fill.SINCE_LAST:
         spoken = rows.filter(rows.numerator.notnull())
         return spoken.group_by([*query.keys, "account"]).agg(
@@ -76,6 +86,8 @@ __all__ = [
     "CellQuery",
     "Fill",
     "Metric",
+    "MetricOptions",
+    "MoodPart",
     "Tables",
     "complete",
     "contributing",

@@ -14,13 +14,23 @@ DAY_S = 86_400
 
 
 def response_rate(tables: Tables, query: CellQuery) -> Any:
-    """Answered satisfaction surveys of those sent in the week; without those that no platform said were sent.
+    """Answered satisfaction surveys of those sent in the week."""
+    return _response_rate(tables, query, "csat")
+
+
+def nps_response_rate(tables: Tables, query: CellQuery) -> Any:
+    """Answered recommendation surveys of those sent in the week."""
+    return _response_rate(tables, query, "nps")
+
+
+def _response_rate(tables: Tables, query: CellQuery, kind: str) -> Any:
+    """Answered surveys of those sent in the week; without those that no platform said were sent.
 
     Weeks are those of UTC days: a survey has a local day for its answer only, and a rate over months bears the few
     that are counted a week off.
     """
     table = filtered(tables.surveys, query)
-    table = table.filter(table.survey_kind == "csat", table.sent_at.notnull())
+    table = table.filter(table.survey_kind == kind, table.sent_at.notnull())
     day = table.sent_at.epoch_seconds() // DAY_S
     table = within(table, tables, day, table.sent_at)
     is_answered = (table.score.notnull() & (table.answered_at <= tables.as_of)).fill_null(False)
@@ -50,6 +60,20 @@ BESIDE = (
         family=None,
         where_keys=SURVEY_WHERE,
         rows=response_rate,
+        is_share=True,
+    ),
+    Metric(
+        id="nps_response_rate",
+        title="Response rate",
+        definition="Answered recommendation surveys of those sent in the week.",
+        unit="share",
+        direction="higher",
+        date_basis="sent",
+        numerator="answered surveys",
+        denominator="sent surveys",
+        family=None,
+        where_keys=SURVEY_WHERE,
+        rows=nps_response_rate,
         is_share=True,
     ),
     Metric(

@@ -17,6 +17,7 @@ TICKET_WHERE = ("kind", *DIMENSIONS)
 SLA_WHERE = (*TICKET_WHERE, "sla.target", "sla.agreement")
 SURVEY_WHERE = (*TICKET_WHERE, "survey.kind")
 CONTACT_WHERE = ("customer", "country", "service")
+OUTAGE_WHERE = CONTACT_WHERE
 READS = {  # which records a metric is counted from, by what it can be filtered by
     TICKET_WHERE: (RecordKind.TICKET,),
     SLA_WHERE: (RecordKind.TICKET, RecordKind.SLA),
@@ -34,6 +35,7 @@ class Fill(Enum):
     ZERO = "zero"  # a count of zero over one week of exposure
     RUNNING_SUM = "running sum"  # the level left by all changes so far
     SINCE_LAST = "since last"  # days since the last event of each account
+    AT_END = "at the end"  # the state at its end, counted anew each week; nothing where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class Metric:
     """One metric of the catalogue.
 
     ``rows`` maps the canonical tables and a query to the rows that count (improvement/metrics/cells.py): the weekly
-    cells are their sums, and the rows behind a point are these rows. ``unit`` is that of the value shown;
-    ``is_share`` values are shown as percentages. ``tau_h`` restricts times (hours).
+    cells are their sums, or what ``gathered`` makes of them, and the rows behind a point are these rows. ``unit`` is
+    that of the value shown; ``is_share`` values are shown as percentages. ``tau_h`` restricts times (hours).
     """
 
     id: str
@@ -56,22 +58,31 @@ class Metric:
     family: Family | None
     where_keys: tuple[str, ...]
     rows: Callable[[Any, Any], Any] = field(repr=False)
+    gathered: Callable[[Any, Any], Any] | None = field(default=None, repr=False)
     version: int = 1
     fill: Fill = Fill.ABSENT
     is_share: bool = False
     tau_h: float | None = None
     example: str = ""
     beside: str = ""  # the id of a share that is always told with it (improvement/metrics/beside.py)
+    min_sample: str = ""  # where it is not what most metrics need
+    counted_from: tuple[RecordKind, ...] = ()  # where it is not what `where_keys` suggests
 
     @property
     def is_snapshot(self) -> bool:
         """Whether a value is the state at a week's end, so that a window's value is that of its last week."""
-        return self.fill in (Fill.RUNNING_SUM, Fill.SINCE_LAST)
+        return self.fill in (Fill.RUNNING_SUM, Fill.SINCE_LAST, Fill.AT_END)
 
     @property
     def reads(self) -> tuple[RecordKind, ...]:
         """The kinds of records it is counted from."""
-        return READS[self.where_keys]
+        return self.counted_from or READS[self.where_keys]
+
+    @property
+    def least_sample(self) -> str:
+        """How much a value must rest on to count."""
+        is_any = self.family == "count" or self.is_snapshot
+        return self.min_sample or ("none unless a rule says so" if is_any else "10 unless a rule says otherwise")
 
     @property
     def sign(self) -> int:

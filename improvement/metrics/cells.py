@@ -13,6 +13,7 @@ from typing import Any
 
 from improvement.metrics.catalogue import NONE
 from improvement.metrics.engine import ibis
+from improvement.metrics.options import DEFAULTS, MetricOptions
 
 Where = tuple[tuple[str, tuple[str | int | bool, ...]], ...]
 
@@ -30,6 +31,7 @@ class CellQuery:
     by: tuple[str, ...] = ()
     stratum: str | None = None
     tau_h: float | None = None
+    options: MetricOptions = DEFAULTS
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -54,8 +56,9 @@ class Tables:
     load: a local day for every instant; tickets' ``done_at`` (resolved, or closed where the platform knows no
     resolution; null while a ticket is open again) and ``open_s`` (seconds from opening to it, never negative); SLA
     rows' ``decided_at`` (breached: when the goal ran out; kept: when the clock stopped) and ``clock_s`` (business
-    seconds where the platform computes them, else from start to end). ``as_of`` is a UTC timestamp; ``first_day`` and
-    ``last_day`` are the local days (days since 1970) of the first week's Monday and the last week's Sunday.
+    seconds where the platform computes them, else from start to end); outages' ``begin_wall_s`` (what the local clock
+    showed when they began, in seconds since 1970). ``as_of`` is a UTC timestamp; ``first_day`` and ``last_day`` are the
+    local days (days since 1970) of the first week's Monday and the last week's Sunday.
     """
 
     tickets: Any
@@ -71,6 +74,11 @@ class Tables:
     def first_week(self) -> Any:
         """The first week asked for."""
         return week_from(self.first_day)
+
+    @property
+    def last_week(self) -> Any:
+        """The last week asked for."""
+        return week_from(self.last_day)
 
 
 MILLION = 1_000_000
@@ -127,11 +135,11 @@ def _column(value: Any) -> Any:
 def summed(table: Any, query: CellQuery) -> Any:
     """Cells: the rows' sums by series and week, and how many rows they are."""
     return table.group_by([*query.keys, "week"]).agg(
-        numerator=_total(table.numerator), denominator=table.denominator.sum(), n=table.count()
+        numerator=total(table.numerator), denominator=table.denominator.sum(), n=table.count()
     )
 
 
-def _total(column: Any) -> Any:
+def total(column: Any) -> Any:
     """A sum that is the same in whatever order threads add: fractions are added as whole millionths."""
     if column.type().is_integer():
         return column.sum().cast("float64")

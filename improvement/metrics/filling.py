@@ -100,6 +100,7 @@ _FILLS = {
     Fill.ZERO: _with_zeros,
     Fill.RUNNING_SUM: _running,
     Fill.SINCE_LAST: _since_last,
+    Fill.AT_END: _as_found,
 }
 
 

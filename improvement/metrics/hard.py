@@ -13,14 +13,14 @@ ONE = 1
 
 def incident_count(tables: Tables, query: CellQuery) -> Any:
     """Tickets by the week they were opened."""
-    table = _incidents(tables, query)
+    table = incidents_of(tables, query)
     table = until(table, tables, table.opened_day, table.opened_at)
     return rows(table, query, week=week_or_before(table.opened_day, tables), numerator=ONE, denominator=ONE)
 
 
 def major_incident_count(tables: Tables, query: CellQuery) -> Any:
     """Major incidents by the week they were opened; every scope with incidents is listed, if with zero."""
-    table = _incidents(tables, query)
+    table = incidents_of(tables, query)
     table = until(table, tables, table.opened_day, table.opened_at)
     week = week_or_before(table.opened_day, tables)
     return rows(table, query, week=week, numerator=table.is_major.cast("int64"), denominator=ONE)
@@ -54,7 +54,7 @@ def time_to_resolve(tables: Tables, query: CellQuery) -> Any:
 
 def reopen_rate(tables: Tables, query: CellQuery) -> Any:
     """Resolved tickets that were reopened at least once, by the week of their resolution."""
-    table = _tickets(tables, query)
+    table = tickets_of(tables, query)
     table = within(table, tables, table.resolved_day, table.resolved_at)
     week = week_from(table.resolved_day)
     return rows(table, query, week=week, numerator=(table.reopen_count > 0).cast("int64"), denominator=ONE)
@@ -62,7 +62,7 @@ def reopen_rate(tables: Tables, query: CellQuery) -> Any:
 
 def backlog_open(tables: Tables, query: CellQuery) -> Any:
     """Changes of the backlog: +1 in the week a ticket was opened, −1 in the week it was done."""
-    table = _tickets(tables, query)
+    table = tickets_of(tables, query)
     opened = until(table, tables, table.opened_day, table.opened_at)
     plus = rows(opened, query, week=week_or_before(opened.opened_day, tables), numerator=ONE, denominator=ONE)
     done = until(opened, tables, opened.done_day, opened.done_at)
@@ -73,7 +73,7 @@ def backlog_open(tables: Tables, query: CellQuery) -> Any:
 
 def change_failure_rate(tables: Tables, query: CellQuery) -> Any:
     """Failed changes of those closed with an outcome in the week."""
-    table = _tickets(tables, query)
+    table = tickets_of(tables, query)
     table = table.filter(table.kind == "change", table.is_successful.notnull())
     table = within(table, tables, table.closed_day, table.closed_at)
     week = week_from(table.closed_day)
@@ -82,19 +82,21 @@ def change_failure_rate(tables: Tables, query: CellQuery) -> Any:
 
 def matured(tables: Tables, query: CellQuery) -> Any:
     """Tickets opened in the weeks asked for and at least τ ago: what becomes of them until τ is known."""
-    table = _tickets(tables, query)
+    table = tickets_of(tables, query)
     table = within(table, tables, table.opened_day, table.opened_at)
     tau_s = round((query.tau_h or DEFAULT_TAU_H) * 3600)
     return table.filter(table.opened_at <= tables.as_of - ibis.interval(seconds=tau_s))
 
 
-def _tickets(tables: Tables, query: CellQuery) -> Any:
+def tickets_of(tables: Tables, query: CellQuery) -> Any:
+    """The tickets a query asks for, without cancelled ones."""
     table = filtered(tables.tickets, query)
     return table.filter(table.state != "cancelled")
 
 
-def _incidents(tables: Tables, query: CellQuery) -> Any:
-    table = _tickets(tables, query)
+def incidents_of(tables: Tables, query: CellQuery) -> Any:
+    """The incidents a query asks for; with ``kind`` in its filter, tickets of that kind."""
+    table = tickets_of(tables, query)
     return table if any(key == "kind" for key, _ in query.where) else table.filter(table.kind == "incident")
 
 

@@ -20,18 +20,28 @@ from improvement.metrics.cells import (
 from improvement.metrics.engine import ibis
 
 ONE = 1
+GRIEVANCES = ("complaint", "escalation")  # kinds of contacts by which nobody was spoken to yet
 
 
 def csat_mean(tables: Tables, query: CellQuery) -> Any:
     """Scores of answered satisfaction surveys on a scale of 1 to 5, by the week of the answer."""
+    table = answered(tables, query, "csat")
+    return rows(table, query, week=week_from(table.answered_day), numerator=on_five(table), denominator=ONE)
+
+
+def answered(tables: Tables, query: CellQuery, kind: str) -> Any:
+    """Surveys of a kind that were answered with a score in the weeks asked for."""
     table = filtered(tables.surveys, query)
-    table = table.filter(table.survey_kind == "csat", table.score.notnull())
-    table = within(table, tables, table.answered_day, table.answered_at)
+    table = table.filter(table.survey_kind == kind, table.score.notnull())
+    return within(table, tables, table.answered_day, table.answered_at)
+
+
+def on_five(table: Any) -> Any:
+    """Scores on a scale of 1 to 5."""
     low, high = table.scale_min, table.scale_max
-    on_five = 1.0 + 4.0 * (table.score - low) / (high - low)
+    mapped = 1.0 + 4.0 * (table.score - low) / (high - low)
     is_other = (high > low) & ((low != 1.0) | (high != 5.0))
-    score = ibis.ifelse(is_other.fill_null(False), on_five, table.score)
-    return rows(table, query, week=week_from(table.answered_day), numerator=score, denominator=ONE)
+    return ibis.ifelse(is_other.fill_null(False), mapped, table.score)
 
 
 def contact_gap(tables: Tables, query: CellQuery) -> Any:
@@ -41,6 +51,7 @@ def contact_gap(tables: Tables, query: CellQuery) -> Any:
     ``account`` is the customer.
     """
     contacts = filtered(tables.contacts, query)
+    contacts = contacts.filter(~contacts.kind.isin(GRIEVANCES))
     surveys = filtered(tables.surveys, query)
     tickets = filtered(tables.tickets, query)
     contacts = until(contacts, tables, contacts.at_day, contacts["at"])
@@ -104,7 +115,8 @@ SOFT = (
         title="Contact gap",
         definition=(
             "Days since a customer was last spoken to (review, call, visit, mail, chat, or a survey answered), at the "
-            "end of the week; an account never spoken to counts from its first ticket."
+            "end of the week; an account never spoken to counts from its first ticket. Complaints and escalations are "
+            "no conversations."
         ),
         unit="days",
         direction="lower",
@@ -114,6 +126,7 @@ SOFT = (
         family=None,
         where_keys=CONTACT_WHERE,
         rows=contact_gap,
+        gathered=last_days,
         fill=Fill.SINCE_LAST,
         example="Two accounts, last spoken to 10 and 30 days ago: 20 days.",
     ),

@@ -27,6 +27,18 @@ WORDS: dict[str, tuple[str, str | None]] = {
     "csat_mean": ("score", "responses"),
     "contact_gap": ("days", None),
     "change_failure_rate": ("failed", "changes"),
+    "reassignment_rate": ("reassigned", "tickets"),
+    "first_contact_resolution_rate": ("solved", "tickets"),
+    "repeat_incident_rate": ("repeated", "tickets"),
+    "backlog_age_p90": ("days", None),
+    "problem_age_p90": ("days", None),
+    "availability": ("available", "services"),
+    "csat_low_share": ("low", "responses"),
+    "nps": ("score", "responses"),
+    "survey_response_rate": ("answered", "sent"),
+    "complaint_count": ("complaints", None),
+    "escalation_rate": ("rate", "tickets"),
+    "mood_index": ("mood", None),
 }
 GENERIC = {"proportion": ("events", "trials"), "count": ("count", None)}
 MEAN = ("value", "samples")
@@ -69,7 +81,7 @@ def _counts(part: GivenPart, path: Path, metric: Metric, problems: Problems) -> 
             problems.add(
                 (*path, name), f"{metric.id} is not given by “{name[:60]}”.", did_you_mean(name, allowed), of_key=True
             )
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        elif isinstance(value, bool) or not isinstance(value, int | float) or (value < 0 and name != "score"):
             problems.add((*path, name), f"“{str(value)[:60]}” is not a number.", "Write it like 40.")
     for needed in (top, bottom):
         if needed is not None and needed not in given:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from config.command_reference import page
+from config.metric_settings import MetricSettings
 from config.settings import Settings
 from connectors.config import ConnectionConfig, OAuthConfig
 
@@ -22,6 +23,7 @@ def test_the_page_of_the_command_line_is_that_of_the_commands() -> None:
 
 TABLES = [
     ("## The installation\n", Settings),
+    ("## Metrics\n", MetricSettings),
     ("## A connection\n", ConnectionConfig),
     ("`[connections.NAME.oauth]`:\n", OAuthConfig),
 ]

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from workflows.cli.session import AS_OF_HELP, moment, start
+
 group = typer.Typer(help="The metric catalogue.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -35,11 +37,60 @@ def show(name: Annotated[str, typer.Argument(help="A metric.")], as_json: Json =
 
     metric = metric_named(name)
     facts = {**_facts(name), "sql": sql_of(metric)}
+    parts = _parts() if name == "mood_index" else []
     if as_json:
-        print_json(facts)
+        print_json({**facts, "parts": parts} if parts else facts)
         return
     print_table(metric.title, ["", ""], [(key, value) for key, value in facts.items() if key != "sql"])
+    if parts:
+        typer.echo("")
+        print_table("Parts", list(parts[0]), [tuple(part.values()) for part in parts])
     typer.echo("\n" + str(facts["sql"]))
+
+
+@group.command()
+def mood(
+    customer: Annotated[str, typer.Argument(help="A customer, as its tickets say it.")],
+    connection: Annotated[str | None, typer.Option("--connection", help="Only this one; default: all.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)] = None,
+    as_json: Json = False,
+) -> None:
+    """What a customer's mood is made of: each part with its score and share; what is missing as missing."""
+    start()
+    from dataclasses import asdict
+
+    from workflows import mood_parts
+    from workflows.cli.output import print_json, print_table
+
+    found = mood_parts.told(customer, as_of=moment(as_of), connection=connection)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        value = f"{one.mood:.1f} of 100" if one.mood is not None else "no mood, too little is known"
+        typer.echo(f"{one.customer} on {one.connection}, end of {one.week}: {value}")
+        print_table(
+            "",
+            ["part", "score", "weight", "share", "what"],
+            [
+                (
+                    part.name,
+                    "missing" if part.score is None else f"{part.score:.1f}",
+                    f"{part.weight:g}",
+                    "–" if part.share is None else f"{part.share * 100:.0f} %",
+                    part.what,
+                )
+                for part in one.parts
+            ],
+        )
+
+
+def _parts() -> list[dict[str, object]]:
+    from dataclasses import asdict
+
+    from improvement.metrics.options import DEFAULTS
+
+    return [asdict(part) for part in DEFAULTS.mood]
 
 
 def _facts(name: str) -> dict[str, object]:
@@ -57,5 +108,6 @@ def _facts(name: str) -> dict[str, object]:
         "numerator": metric.numerator,
         "denominator": metric.denominator,
         "family": metric.family,
+        "min_sample": metric.least_sample,
         "example": metric.example,
     }

@@ -15,7 +15,7 @@ from improvement.records import IMPORTED, RecordKind
 from workflows.csv_table import number
 from workflows.importing import cells
 
-CONTACT_KINDS = ("review", "call", "visit", "mail", "chat")
+CONTACT_KINDS = ("review", "call", "visit", "mail", "chat", "complaint", "escalation")
 SURVEY_KINDS = ("csat", "nps")
 OUTAGE_KINDS = ("outage", "degradation", "planned")
 NPS_SCALE = (0.0, 10.0)

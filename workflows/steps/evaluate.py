@@ -75,7 +75,12 @@ def last_week(as_of: datetime) -> int:
 def cell_query(key: SeriesKey, connection: str) -> CellQuery:
     """The cells of a rule's series on a connection."""
     return CellQuery(
-        metric=key.metric, connection=connection, where=key.where, by=key.by, tau_h=CATALOGUE[key.metric].tau_h
+        metric=key.metric,
+        connection=connection,
+        where=key.where,
+        by=key.by,
+        tau_h=CATALOGUE[key.metric].tau_h,
+        options=settings.REGELKREIS.metrics.options,
     )
 
 

@@ -75,6 +75,13 @@ RESOLVED = Reads(
     ("resolved_at",),
     f"c.field NOT IN ('reassignment_count', 'closed_at', 'risk', 'is_successful') AND {_TICKET_STATE}",
 )
+HANDLED = Reads(
+    "ticket",
+    "tickets",
+    "resolved_day",
+    ("resolved_at",),
+    f"c.field NOT IN ('closed_at', 'risk', 'is_successful') AND {_TICKET_STATE}",
+)
 CLOSED = Reads(
     "ticket",
     "tickets",
@@ -92,7 +99,17 @@ DECIDED = Reads(
     "t.ticket_id = split_part(c.key, '/', 1)",
 )
 ANSWERED = Reads("survey", "surveys", "answered_day", ("answered_at",), "true")
-BY_BASIS = {"resolved": RESOLVED, "closed": CLOSED, "decided": DECIDED, "answered": ANSWERED}
+SENT = Reads("survey", "surveys", "sent_day", ("sent_at",), "true")
+TALKED = Reads("contact", "contacts", "at_day", ("at",), "true")
+BY_BASIS = {
+    "resolved": RESOLVED,
+    "closed": CLOSED,
+    "decided": DECIDED,
+    "answered": ANSWERED,
+    "sent": SENT,
+    "made": TALKED,
+}
+BY_METRIC = {"reassignment_rate": HANDLED, "first_contact_resolution_rate": HANDLED}
 
 #: What guard 8 reads: the changes that went live meanwhile, and their risk.
 CHANGED = Reads(
@@ -177,7 +194,7 @@ def reads_of(metric: Metric) -> Reads | None:
         return None
     if metric.date_basis == "opened":
         return TIMED if metric.family == "time" else COUNTED
-    return BY_BASIS[metric.date_basis]
+    return BY_METRIC.get(metric.id) or BY_BASIS[metric.date_basis]
 
 
 def touched(warehouse: Warehouse, reads: Reads, connection: str, *, since: datetime) -> Touched:

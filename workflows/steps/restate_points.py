@@ -25,7 +25,7 @@ from workflows import ledger
 from workflows.live_rules import live_rules
 from workflows.models import Connection, LedgerEntry, Point, RuleVersion
 from workflows.steps.evaluate import cell_query, last_week
-from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, OPEN_AGAIN, Reads, reads_of
+from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of
 from workflows.warehouse import Warehouse
 from workflows.warehouse.schema import LENDING
 
@@ -38,13 +38,18 @@ REOPENED = Reads("ticket", "tickets", "resolved_day", ("resolved_at",), f"c.fiel
 STOPPED = Reads(
     "sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'", "t.ticket_id = split_part(c.key, '/', 1)"
 )
-TALKED = Reads("contact", "contacts", "at_day", ("at",), "true")
+OUT = Reads("outage", "outages", "begin_day", ("begin_at",), "true")
 
 #: What metrics are counted from that get no verdict and so are not in :func:`restate.reads_of`, by their date basis.
 SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
     "response clock stopped": (STOPPED,),
     "backlog_open": (COUNTED, DONE, REOPENED),
     "contact_gap": (COUNTED, ANSWERED, TALKED),
+    "backlog_age_p90": (COUNTED, DONE, REOPENED),
+    "problem_age_p90": (COUNTED, DONE, REOPENED),
+    "availability": (COUNTED, OUT),
+    "escalation_rate": (COUNTED, TALKED),
+    "mood_index": (COUNTED, HANDLED, ANSWERED, SENT, TALKED),
 }
 
 

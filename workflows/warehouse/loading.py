@@ -24,9 +24,9 @@ import pyarrow.compute as pc
 from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
-from workflows.warehouse.local_days import day_of, derive_all, lent_columns, refresh_lent
+from workflows.warehouse.local_days import derive_all, lent_columns, local_columns, refresh_lent
 from workflows.warehouse.restating import restated
-from workflows.warehouse.schema import BORROWERS, DAYS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
+from workflows.warehouse.schema import BORROWERS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
 from workflows.warehouse.transactions import transaction
 
 TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
@@ -136,7 +136,7 @@ def _incoming(kind: RecordKind, *, has_repeats: bool) -> str:
         ("", "", own) if kind not in BORROWERS else (_TICKETS, _ITS_TICKET, f"coalesce({own}, t.country)")
     )
     more = "".join(f", {sql} AS {name}" for name, sql in derived(kind, "a.").items())
-    days = ", ".join(f"{day_of(instant, 'zone')} AS {day}" for day, instant in DAYS[kind].items())
+    days = ", ".join(f"{sql} AS {name}" for name, sql in local_columns(kind, "zone").items())
     return (
         f"WITH came AS MATERIALIZED ({latest}){beside}, zoned AS ("
         f"SELECT {plain}, a.position, coalesce(z.zone, d.zone) AS zone{more}{lent_columns(kind)} "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.records import SCHEMAS, RecordKind
-from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, derived, set_mark
+from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, WALL_CLOCKS, derived, set_mark
 from workflows.warehouse.transactions import transaction
 
 PIECE_ROWS = 245_760  # two of DuckDB's row groups
@@ -20,6 +20,14 @@ ROOM = "1GB"
 def day_of(instant: str, zone: str) -> str:
     """SQL: days since 1970-01-01 of a UTC column's local date."""
     return f"CAST(date_diff('day', DATE '1970-01-01', CAST(timezone({zone}, \"{instant}\") AS DATE)) AS BIGINT)"
+
+
+def local_columns(kind: RecordKind, zone: str) -> dict[str, str]:
+    """Columns that depend on the zone, and the SQL they are computed by."""
+    clocks = WALL_CLOCKS.get(kind, {})
+    return {day: day_of(instant, zone) for day, instant in DAYS[kind].items()} | {
+        name: f'epoch_us(timezone({zone}, "{instant}")) // 1000000' for name, instant in clocks.items()
+    }
 
 
 def derive_all(raw: Any) -> None:
@@ -84,7 +92,7 @@ def _recompute(raw: Any, kind: RecordKind, only: str) -> None:
         f"FROM {table} a {ticket} LEFT JOIN zones z ON z.country = {country} "
         f"CROSS JOIN (SELECT zone FROM zones WHERE country = '') d {only}"
     )
-    sets = [f"{day} = {day_of(instant, 'now.zone')}" for day, instant in DAYS[kind].items()]
+    sets = [f"{name} = {sql}" for name, sql in local_columns(kind, "now.zone").items()]
     sets += [f"{name} = now.{name}" for name in LENT if borrows]
     raw.execute(f"UPDATE {table} SET {', '.join(sets)} FROM ({zoned}) now WHERE {table}.rowid = now.was_row")
 

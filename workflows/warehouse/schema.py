@@ -21,9 +21,12 @@ DAYS: dict[RecordKind, dict[str, str]] = {  # local day column → the instant i
         "done_day": "done_at",
     },
     RecordKind.SLA: {"decided_day": "decided_at", "end_day": "end_at"},
-    RecordKind.SURVEY: {"answered_day": "answered_at"},
+    RecordKind.SURVEY: {"answered_day": "answered_at", "sent_day": "sent_at"},
     RecordKind.CONTACT: {"at_day": "at"},
     RecordKind.OUTAGE: {"begin_day": "begin_at"},
+}
+WALL_CLOCKS: dict[RecordKind, dict[str, str]] = {  # what the local clock showed, in seconds → at which instant
+    RecordKind.OUTAGE: {"begin_wall_s": "begin_at"},
 }
 _DONE_AT = "CASE WHEN {0}state NOT IN ('new', 'in_progress', 'on_hold') THEN coalesce({0}resolved_at, {0}closed_at) END"
 _SECONDS = "greatest((epoch_us({0}) - epoch_us({1})) // 1000000, 0)"
@@ -58,7 +61,7 @@ READ_BY_METRICS: dict[RecordKind, tuple[str, ...]] = {  # the fields whose chang
         *("target", "agreement", "supplier", "stage", "is_breached", "start_at", "end_at", "breach_at", "goal_s"),
         "elapsed_s",
     ),
-    RecordKind.SURVEY: ("kind", "ticket_id", "customer", "country", "service", "answered_at", "score"),
+    RecordKind.SURVEY: ("kind", "ticket_id", "customer", "country", "service", "sent_at", "answered_at", "score"),
     RecordKind.CONTACT: ("kind", "customer", "country", "service", "at"),
     RecordKind.OUTAGE: ("kind", "service", "customer", "country", "begin_at", "end_at"),
 }
@@ -101,7 +104,11 @@ VIEWS = {
         "CAST(NULL AS VARCHAR) AS assignment_group, CAST(NULL AS BIGINT) AS priority FROM contacts "
         "WHERE vanished_at IS NULL"
     ),
-    "live_outages": "SELECT * FROM outages WHERE vanished_at IS NULL",
+    "live_outages": (
+        "SELECT *, CAST(NULL AS VARCHAR) AS supplier, CAST(NULL AS VARCHAR) AS category, "
+        "CAST(NULL AS VARCHAR) AS assignment_group, CAST(NULL AS BIGINT) AS priority FROM outages "
+        "WHERE vanished_at IS NULL"
+    ),
 }
 
 
@@ -118,7 +125,7 @@ def columns_of(kind: RecordKind) -> dict[str, str]:
     columns |= {name: sql_type for name, (sql_type, _) in DERIVED[kind].items()}
     if kind in BORROWERS:
         columns |= {name: sql_type for name, (sql_type, _) in LENT.items()}
-    return columns | dict.fromkeys(DAYS[kind], "BIGINT") | BOOKKEEPING
+    return columns | dict.fromkeys((*DAYS[kind], *WALL_CLOCKS.get(kind, {})), "BIGINT") | BOOKKEEPING
 
 
 def is_current(raw: Any) -> bool:

@@ -140,8 +140,29 @@ METRICS: Words = {
     "csat_mean": _("Customer satisfaction"),
     "contact_gap": _("Contact gap"),
     "change_failure_rate": _("Change failure rate"),
+    "reassignment_rate": _("Reassignment rate"),
+    "first_contact_resolution_rate": _("First contact resolution"),
+    "repeat_incident_rate": _("Repeat incidents"),
+    "backlog_age_p90": _("Age of the backlog"),
+    "problem_age_p90": _("Age of open problems"),
+    "availability": _("Availability"),
+    "csat_low_share": _("Unhappy answers"),
+    "nps": _("Recommendation (NPS)"),
+    "survey_response_rate": _("Survey response rate"),
+    "complaint_count": _("Complaints"),
+    "escalation_rate": _("Escalation rate"),
+    "mood_index": _("Mood index"),
 }
-UNITS: Words = {"h": _("h"), "points": _("points"), "days": _("days"), "tickets": "", "open tickets": "", "share": ""}
+UNITS: Words = {
+    "h": _("h"),
+    "points": _("points"),
+    "points of 100": _("of 100"),
+    "days": _("days"),
+    "tickets": "",
+    "open tickets": "",
+    "complaints": "",
+    "share": "",
+}
 FINDINGS: Words = {
     "firing": _("firing"),
     "pending": _("pending"),

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from improvement.metrics import CellQuery, where_from
-from improvement.records import SCHEMAS, STRUCTS, Contact, RecordKind, SlaRecord, Survey, Ticket
+from improvement.records import SCHEMAS, STRUCTS, Contact, Outage, RecordKind, SlaRecord, Survey, Ticket
 from workflows.warehouse import Warehouse, Zones
 
 CONNECTION = "snow"
@@ -93,6 +93,21 @@ def a_contact(contact_id: str = "c1", **fields: Any) -> Contact:
         "at": at("2026-03-03"),
     }
     return _record(Contact, {**known, **fields})
+
+
+def an_outage(outage_id: str = "o1", **fields: Any) -> Outage:
+    """An outage of Acme's Mail in CH on 2026-03-03, 10:00 to 12:00."""
+    known: dict[str, Any] = {
+        "connection": CONNECTION,
+        "id": outage_id,
+        "kind": "outage",
+        "service": "Mail",
+        "customer": "Acme",
+        "country": "CH",
+        "begin_at": at("2026-03-03T10:00"),
+        "end_at": at("2026-03-03T12:00"),
+    }
+    return _record(Outage, {**known, **fields})
 
 
 def arrow(kind: RecordKind, records: Iterable[msgspec.Struct]) -> pa.Table:

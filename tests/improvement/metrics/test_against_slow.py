@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from improvement import weeks
 from improvement.metrics import CATALOGUE
-from improvement.records import Contact, SlaRecord, Survey, Ticket
+from improvement.records import Contact, Outage, SlaRecord, Survey, Ticket
 from tests.improvement.metrics.build import (
     ZONES,
     a_clock,
@@ -22,6 +22,7 @@ from tests.improvement.metrics.build import (
     a_survey,
     a_ticket,
     a_warehouse,
+    an_outage,
     load,
 )
 from tests.improvement.metrics.slow import Slow
@@ -35,6 +36,13 @@ WHERE: dict[str, list[dict[str, Any]]] = {
     "time_to_respond": [{"priority": [1, 2]}],
     "csat_mean": [{"kind": ["incident", "request"]}],
     "contact_gap": [{"country": ["CH", "NZ"]}],
+    "csat_low_share": [{"kind": ["incident", "request"]}],
+    "nps": [{"priority": [1, 2]}],
+    "survey_response_rate": [{"survey_kind": "csat"}],
+    "complaint_count": [{"country": ["CH", "NZ"]}],
+    "escalation_rate": [{"customer": "Acme"}],
+    "availability": [{"country": ["CH", "NZ", "(none)"]}],
+    "mood_index": [{"country": ["CH", "US", "MX"]}],
 }
 
 moments = st.none() | st.integers(0, 70 * 86_400).map(lambda seconds: START + timedelta(seconds=seconds))
@@ -47,7 +55,7 @@ services = st.sampled_from(["Mail", None])
 def tickets(draw: Any) -> Ticket:
     return a_ticket(
         draw(st.sampled_from([f"t{number}" for number in range(12)])),
-        kind=draw(st.sampled_from(["incident", "incident", "request", "change"])),
+        kind=draw(st.sampled_from(["incident", "incident", "request", "problem", "change"])),
         state=draw(st.sampled_from(["in_progress", "resolved", "closed", "closed", "cancelled"])),
         priority=draw(st.sampled_from([1, 2, 3, None])),
         is_major=draw(st.booleans()),
@@ -55,6 +63,8 @@ def tickets(draw: Any) -> Ticket:
         country=draw(countries),
         service=draw(services),
         supplier=draw(st.sampled_from(["North", None])),
+        category=draw(st.sampled_from(["Login", None])),
+        reassignment_count=draw(st.integers(0, 1)),
         opened_at=draw(moments),
         resolved_at=draw(moments),
         closed_at=draw(moments),
@@ -86,13 +96,18 @@ def clocks(draw: Any) -> SlaRecord:
 def surveys(draw: Any) -> Survey:
     number = draw(st.integers(0, 20))
     low, high = draw(st.sampled_from([(1.0, 5.0), (0.0, 10.0), (None, None)]))
+    sent_at = draw(moments)
+    answered_at = draw(moments)
+    if sent_at is not None and draw(st.booleans()):
+        answered_at = sent_at + timedelta(hours=draw(st.integers(1, 200)))
     return a_survey(
         f"s{number}",
         kind=draw(st.sampled_from(["csat", "csat", "nps"])),
         ticket_id=draw(st.sampled_from([None, f"t{number % 13}"])),
         customer=draw(customers),
         country=draw(countries),
-        answered_at=draw(moments),
+        sent_at=sent_at,
+        answered_at=answered_at,
         score=draw(st.none() | st.integers(1, 5).map(float)),
         scale_min=low,
         scale_max=high,
@@ -101,18 +116,40 @@ def surveys(draw: Any) -> Survey:
 
 @st.composite
 def contacts(draw: Any) -> Contact:
-    identity = f"c{draw(st.integers(0, 12))}"
     return a_contact(
-        identity, customer=draw(customers), country=draw(countries), service=draw(services), at=draw(moments)
+        f"c{draw(st.integers(0, 12))}",
+        kind=draw(st.sampled_from(["call", "visit", "complaint", "escalation"])),
+        customer=draw(customers),
+        country=draw(countries),
+        service=draw(services),
+        at=draw(moments),
     )
 
 
-@pytest.mark.timeout(300)  # some seven hundred queries
+@st.composite
+def outages(draw: Any) -> Outage:
+    begin_at = draw(moments)
+    end_at = draw(moments)  # some end before they begin
+    if begin_at is not None and draw(st.booleans()):
+        end_at = begin_at + timedelta(minutes=draw(st.integers(0, 20_000)))
+    return an_outage(
+        f"o{draw(st.integers(0, 12))}",
+        kind=draw(st.sampled_from(["outage", "outage", "degradation", "planned"])),
+        customer=draw(customers),
+        country=draw(countries),
+        service=draw(services),
+        begin_at=begin_at,
+        end_at=end_at,
+    )
+
+
+@pytest.mark.timeout(300)  # some two thousand queries
 @given(
     st.lists(tickets(), max_size=25),
     st.lists(clocks(), max_size=25),
-    st.lists(surveys(), max_size=15),
+    st.lists(surveys(), max_size=40),
     st.lists(contacts(), max_size=10),
+    st.lists(outages(), max_size=10),
     st.integers(0, 6),
 )
 @settings(
@@ -123,6 +160,7 @@ def test_every_metric_equals_the_slow_computation(
     some_clocks: list[SlaRecord],
     some_surveys: list[Survey],
     some_contacts: list[Contact],
+    some_outages: list[Outage],
     split: int,
 ) -> None:
     slow = Slow(
@@ -130,9 +168,10 @@ def test_every_metric_equals_the_slow_computation(
         list({one.id: one for one in some_clocks}.values()),  # the latest of those with the same id
         list({one.id: one for one in some_surveys}.values()),
         list({one.id: one for one in some_contacts}.values()),
+        list({one.id: one for one in some_outages}.values()),
         ZONES,
     )
-    records = [some_tickets, some_clocks, some_surveys, some_contacts]
+    records = [some_tickets, some_clocks, some_surveys, some_contacts, some_outages]
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
         if split % 2:  # what hangs on tickets may come before them
             records.reverse()

@@ -17,10 +17,12 @@ def test_the_reference_page_is_that_of_the_catalogue() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m improvement.metrics.reference"
 
 
-def test_the_first_ten_metrics_are_there() -> None:
+def test_all_hard_and_soft_metrics_are_there() -> None:
     assert set(CATALOGUE) == {
         "incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve",
-        "reopen_rate", "backlog_open", "csat_mean", "contact_gap", "change_failure_rate",
+        "reopen_rate", "reassignment_rate", "first_contact_resolution_rate", "repeat_incident_rate", "backlog_open",
+        "backlog_age_p90", "change_failure_rate", "availability", "problem_age_p90", "csat_mean", "csat_low_share",
+        "nps", "survey_response_rate", "contact_gap", "complaint_count", "escalation_rate", "mood_index",
     }  # fmt: skip
 
 
@@ -28,6 +30,7 @@ def test_the_first_ten_metrics_are_there() -> None:
 def test_every_metric_is_fully_described(name: str) -> None:
     metric = CATALOGUE[name]
     texts = (metric.title, metric.definition, metric.unit, metric.date_basis, metric.numerator, metric.denominator)
+    texts = (*texts, metric.least_sample)
     assert all(texts)
     assert metric.example
     assert metric.definition.endswith(".")

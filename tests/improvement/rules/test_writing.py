@@ -20,6 +20,11 @@ TARGETS = {
     "backlog_open": ["50", "own 150%"],
     "csat_mean": ["3.8", "own 0.3"],
     "contact_gap": ["60d", "8w"],
+    "backlog_age_p90": ["60d", "8w", "own 50%"],
+    "problem_age_p90": ["180d", "26w"],
+    "nps": ["0.2", "own 0.2"],
+    "complaint_count": ["2", "own 50%"],
+    "mood_index": ["60", "own 10%"],
 }
 SHARES = ["5%", "0.08", "90%", "own 30%"]
 CASES = [(name, target) for name in CATALOGUE for target in TARGETS.get(name, SHARES)]
