@@ -44,16 +44,11 @@ def mood_index(tables: Tables, query: CellQuery) -> Any:
 
     Both are null where the part is missing.
     """
-    known = None
-    for part in query.options.mood:
-        value = _gap(tables, query) if part.name == "contact_gap" else _trailing(tables, query, COUNTED[part.name])
-        named = value.select(*query.keys, "week", part=ibis.literal(part.name), value=value.value)
-        known = named if known is None else known.union(named)
+    known = _united([_valued(tables, query, part) for part in query.options.mood])
     wide = known.group_by([*query.keys, "week"]).agg(
         **{part.name: known.value.max(where=known.part == part.name) for part in query.options.mood}
     )
-    parts = [_scored(wide, query, part) for part in query.options.mood]
-    return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
+    return _united([_scored(wide, query, part) for part in query.options.mood])
 
 
 def weighted(table: Any, query: CellQuery) -> Any:
@@ -63,6 +58,15 @@ def weighted(table: Any, query: CellQuery) -> Any:
         numerator=total(table.numerator), denominator=total(table.denominator), n=table.numerator.count()
     )
     return cells.filter(cells.denominator >= needed)
+
+
+def _united(tables: list[Any]) -> Any:
+    return tables[0].union(*tables[1:]) if len(tables) > 1 else tables[0]
+
+
+def _valued(tables: Tables, query: CellQuery, part: MoodPart) -> Any:
+    value = _gap(tables, query) if part.name == "contact_gap" else _trailing(tables, query, COUNTED[part.name])
+    return value.select(*query.keys, "week", part=ibis.literal(part.name), value=value.value)
 
 
 def _scored(wide: Any, query: CellQuery, part: MoodPart) -> Any:
