@@ -17,6 +17,7 @@ from workflows.cli import (
     importing,
     loop,
     metrics,
+    minutes,
     rules,
     sandbox,
     secrets,
@@ -42,6 +43,7 @@ def build() -> typer.Typer:
     loop.register(application)
     application.command(name="import")(importing.run)
     clocks.register(application)
+    application.add_typer(minutes.group, name="minutes")
     application.command(name="targets")(targets.run)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")

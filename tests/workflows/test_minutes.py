@@ -1,0 +1,162 @@
+"""Whose minutes: of the breached clocks of a period, party by party, and they add up."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner, Result
+
+from improvement.errors import InputError, PermissionMissing
+from improvement.records import SCHEMAS, RecordKind
+from tests.workflows.build import a_connection, a_person
+from workflows import attribution, minutes
+from workflows.cli.main import build
+from workflows.models import LedgerEntry, Role
+from workflows.steps.reading import zones
+from workflows.warehouse import Warehouse
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 4, 6, 12, tzinfo=UTC)
+BEGAN = datetime(2026, 2, 2, 8, tzinfo=UTC)
+HOUR = 3600
+
+
+def a_ticket(id: str, **changes: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = dict.fromkeys(SCHEMAS[RecordKind.TICKET].names)
+    fields |= {
+        "connection": "snow", "id": id, "number": id.upper(), "kind": "incident", "state": "closed", "priority": 2,
+        "is_major": False, "customer": "Acme", "country": "CH", "service": "Mail", "opened_at": BEGAN,
+        "resolved_at": BEGAN + timedelta(hours=20), "created_at": BEGAN, "updated_at": BEGAN, "reopen_count": 0,
+        "reassignment_count": 0,
+    }  # fmt: skip
+    return fields | changes
+
+
+def a_clock(ticket: str, elapsed_h: float | None, goal_h: float, **changes: Any) -> dict[str, Any]:
+    agreement = changes.get("agreement", "sla")
+    fields: dict[str, Any] = {
+        "connection": "snow", "id": f"{ticket}-{agreement}-{changes.get('sla_id', '')}", "ticket_id": ticket,
+        "sla_id": f"{agreement}-resolution", "sla_name": f"{agreement} resolution", "target": "resolution",
+        "agreement": agreement, "supplier": None, "stage": "completed",
+        "is_breached": elapsed_h is None or elapsed_h > goal_h, "start_at": BEGAN,
+        "end_at": BEGAN + timedelta(hours=20), "breach_at": BEGAN + timedelta(hours=goal_h),
+        "goal_s": int(goal_h * HOUR),
+        "elapsed_s": None if elapsed_h is None else int(elapsed_h * HOUR), "updated_at": BEGAN,
+    }  # fmt: skip
+    return fields | changes
+
+
+def loaded(home: Path, tickets: list[dict[str, Any]], clocks: list[dict[str, Any]], *, at: datetime = NOW) -> None:
+    a_connection()
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        for kind, rows in ((RecordKind.TICKET, tickets), (RecordKind.SLA, clocks)):
+            table = pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
+            warehouse.load(kind, table, seen_at=at, zones=zones())
+
+
+def ran(*arguments: object) -> Result:
+    return CliRunner().invoke(build(), ["minutes", *map(str, arguments)])
+
+
+def told(*arguments: object) -> dict[str, Any]:
+    result = ran("show", "--period", "2026Q1", "--as-of", NOW.isoformat(), "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+@pytest.fixture
+def late(home: Path) -> Path:
+    """One incident ten hours late, of which a supplier took four and an internal group one; another without either."""
+    loaded(
+        home,
+        [a_ticket("i1", supplier="Nordlicht"), a_ticket("i2", service="Chat")],
+        [
+            a_clock("i1", 18, 8),
+            a_clock("i1", 10, 6, agreement="uc"),
+            a_clock("i1", 5, 4, agreement="ola"),
+            a_clock("i1", 9, 1, agreement="uc", sla_id="uc-response", target="response", supplier="Kabelwerk"),
+            a_clock("i2", 11, 8),
+        ],
+    )
+    return home
+
+
+def test_an_overrun_is_shared_out_and_adds_up(late: Path) -> None:
+    snow = told()["connections"]["snow"]
+    assert snow["overrun_s"] == 13 * HOUR
+    assert snow["suppliers"] == {"Nordlicht": 4 * HOUR}  # a late answer is not counted beside a late resolution
+    assert (snow["own_s"], snow["customer_wait_s"], snow["unattributed_s"]) == (HOUR, 0, 8 * HOUR)
+    assert sum(snow[f"{party}_s"] for party in ("customer_wait", "supplier", "own", "unattributed")) == 13 * HOUR
+
+
+def test_of_one_ticket_every_clock_is_shown(late: Path) -> None:
+    clocks = {(one["agreement"], one["target"]): one for one in told("--ticket", "I1")["clocks"]}
+    assert clocks["sla", "resolution"]["shares"] == [
+        {"party": "supplier", "who": "Nordlicht", "seconds": 4 * HOUR},
+        {"party": "own", "who": None, "seconds": HOUR},
+        {"party": "unattributed", "who": None, "seconds": 5 * HOUR},
+    ]
+    assert clocks["uc", "response"]["shares"] == [{"party": "supplier", "who": "Kabelwerk", "seconds": 8 * HOUR}]
+    assert clocks["ola", "resolution"]["shares"] == [{"party": "own", "who": None, "seconds": HOUR}]
+    lines = ran("show", "--period", "2026Q1", "--ticket", "I1", "--as-of", NOW.isoformat()).stdout.splitlines()
+    assert any(line.split() == ["supplier", "Nordlicht", "4:00", "h"] for line in lines)
+    missing = ran("show", "--period", "2026Q1", "--ticket", "I9", "--as-of", NOW.isoformat()).exception
+    assert isinstance(missing, InputError)
+
+
+def test_by_a_dimension_the_longest_comes_first(late: Path) -> None:
+    groups = told("--by", "service")["groups"]
+    assert [(one["service"], one["overrun_s"]) for one in groups] == [("Mail", 10 * HOUR), ("Chat", 3 * HOUR)]
+    assert isinstance(ran("show", "--period", "2026Q1", "--by", "assignee").exception, InputError)
+
+
+def test_the_goal_is_the_one_that_was_first_pulled(late: Path) -> None:
+    repaired = a_clock("i2", 11, 8, goal_s=2 * HOUR)
+    loaded(late, [], [repaired], at=NOW + timedelta(hours=1))
+    assert told("--by", "service")["groups"][1]["overrun_s"] == 3 * HOUR
+
+
+def test_a_clock_without_a_time_is_told_and_not_counted_as_none(home: Path) -> None:
+    loaded(home, [a_ticket("i1")], [a_clock("i1", None, 8)])
+    snow = told()["connections"]["snow"]
+    assert (snow["clocks"], snow["clocks_without_a_time"], snow["overrun_s"]) == (1, 1, 0)
+    shown = ran("show", "--period", "2026Q1", "--as-of", NOW.isoformat()).stdout
+    assert "1 clocks are not in it" in shown
+
+
+def test_another_order_is_a_version_in_the_ledger_and_never_for_the_past(late: Path) -> None:
+    changed = ran("order", "own,supplier,customer_wait", "--as-of", NOW.isoformat(), "--json")
+    assert [one["version"] for one in json.loads(changed.stdout)] == [0, 1]
+    entry = json.loads(bytes(LedgerEntry.objects.get(type="minutes.ordered").data))
+    assert entry["payload"] == {"version": 1, "order": ["own", "supplier", "customer_wait"]}
+    assert told()["order_version"] == 1
+    assert attribution.order_in_force(NOW - timedelta(seconds=1)).version == 0
+    for refused in (
+        ran("order", "own,supplier,customer_wait", "--as-of", NOW.isoformat()),
+        ran("order", "supplier,own,customer_wait", "--as-of", (NOW - timedelta(days=1)).isoformat()),
+        ran("order", "supplier,own", "--as-of", NOW.isoformat()),
+    ):
+        assert isinstance(refused.exception, InputError)
+    assert LedgerEntry.objects.filter(type="minutes.ordered").count() == 1
+
+
+def test_only_an_administrator_changes_the_order(home: Path) -> None:
+    owner = a_person("olga", Role.SERVICE_OWNER, at=NOW)
+    with pytest.raises(PermissionMissing):
+        attribution.change_order(owner, "supplier,own,customer_wait", at=NOW)
+    assert attribution.orders() == []
+
+
+def test_hours_are_read_as_on_a_clock() -> None:
+    assert [minutes.hours(seconds) for seconds in (0, 59, 3600, 3 * HOUR + 300)] == [
+        "0:00 h",
+        "0:01 h",
+        "1:00 h",
+        "3:05 h",
+    ]

@@ -1,0 +1,68 @@
+"""`minutes`: whose time an overrun was, and in which order it is shared out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from workflows.cli.clocks import AsOf, ConnectionName, Json, PeriodText
+from workflows.cli.session import actor, moment, start
+
+group = typer.Typer(help="Whose minutes the overruns of breached clocks were.", no_args_is_help=True)
+
+
+@group.command()
+def show(
+    period: PeriodText,
+    by: Annotated[str, typer.Option("--by", help="Also by customer, country, service, supplier …")] = "",
+    number: Annotated[str, typer.Option("--ticket", help="Also every breached clock of this ticket.")] = "",
+    connection: ConnectionName = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Overrun of a period by party: customer wait, suppliers, own organisation, unattributed. They sum to it."""
+    start()
+    from improvement import periods
+    from workflows import minutes
+    from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+
+    report = minutes.report(periods.period(period), as_of=moment(as_of), connection=connection, by=by, number=number)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        print_lines(report.lines())
+
+
+@group.command()
+def order(
+    parties: Annotated[
+        str | None,
+        typer.Argument(help="The order from now on, like supplier,customer_wait,own; left out: show all versions."),
+    ] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Show or change the order in which an overrun is shared out; a change is a version in the ledger."""
+    start()
+    from workflows import attribution
+    from workflows.cli.output import print_json, print_table
+
+    if parties is not None:
+        attribution.change_order(actor(), parties, at=moment(as_of))
+    rows = [(None, attribution.Order()), *attribution.orders()]
+    told = [
+        {"version": one.version, "from": at.isoformat() if at else None, "order": list(one.parties)} for at, one in rows
+    ]
+    if as_json:
+        print_json(told)
+    else:
+        print_table(
+            "Order of attribution",
+            ["version", "from", "order"],
+            [
+                (row["version"], row["from"] or "the beginning", one.text)
+                for row, (_, one) in zip(told, rows, strict=True)
+            ],
+        )
