@@ -54,6 +54,7 @@ docs: $(STAMP)
 reference: $(STAMP) schema ## write the reference pages again that are made from the code
 	@$(BIN)/python -m config.command_reference > docs/reference/.new && mv docs/reference/.new docs/reference/command-line.md
 	@$(BIN)/python -m improvement.metrics.reference > docs/reference/.new && mv docs/reference/.new docs/reference/metrics.md
+	@$(BIN)/python -m config.starter_reference > docs/reference/.new && mv docs/reference/.new docs/reference/starter-rules.md
 	@$(BIN)/python -m improvement.evidence.entries > docs/reference/.new && mv docs/reference/.new docs/reference/ledger-entries.md
 
 schema: $(STAMP) ## write the published JSON Schema of review records
