@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics.catalogue import TICKET_WHERE, Fill, Metric
-from improvement.metrics.cells import CellQuery, Tables, dimensions, until, week_from
+from improvement.metrics.cells import CellQuery, Tables, constant, dimensions, until, week_from
 from improvement.metrics.engine import ibis
 from improvement.metrics.hard import tickets_of
 
@@ -50,7 +50,7 @@ def _ages(table: Any, tables: Tables, query: CellQuery) -> Any:
         "id",
         "week",
         numerator=(sunday - weekly.opened_day).cast("float64"),
-        denominator=ibis.literal(1.0),
+        denominator=constant(1),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics.catalogue import OUTAGE_WHERE, Metric
-from improvement.metrics.cells import CellQuery, Tables, dimension, dimensions, filtered, until, week_from
+from improvement.metrics.cells import CellQuery, Tables, constant, dimension, dimensions, filtered, until, week_from
 from improvement.metrics.engine import ibis
 from improvement.records import RecordKind
 
@@ -39,7 +39,7 @@ def _weeks(tables: Tables, query: CellQuery, outages: Any) -> Any:
     used = used.filter(used.since.notnull())
     first = ibis.greatest(week_from(ibis.greatest(used.day, used.since)), tables.first_week)
     weekly = used.select(*query.keys, id=used.used, week=ibis.range(first, tables.last_week + 1).unnest())
-    minutes = ibis.literal(float(WEEK_MINUTES))
+    minutes = constant(WEEK_MINUTES)
     return weekly.select(*query.keys, "id", "week", numerator=minutes, denominator=minutes)
 
 
@@ -67,7 +67,7 @@ def _lost(tables: Tables, query: CellQuery, outages: Any) -> Any:
     weekly = table.select(*query.keys, "id", "begin_s", "end_s", week=ibis.range(table.first, table.last + 1).unnest())
     monday_s = (weekly.week * 7 - 3) * DAY_S
     lost_s = ibis.least(weekly.end_s, monday_s + 7 * DAY_S) - ibis.greatest(weekly.begin_s, monday_s)
-    return weekly.select(*query.keys, "id", "week", numerator=lost_s / -60.0, denominator=ibis.literal(0.0))
+    return weekly.select(*query.keys, "id", "week", numerator=lost_s / -60.0, denominator=constant(0))
 
 
 def _used(table: Any, query: CellQuery, day: Any) -> Any:

@@ -132,6 +132,11 @@ def _column(value: Any) -> Any:
     return column.cast("int64" if column.type().is_integer() else "float64")
 
 
+def constant(number: int) -> Any:
+    """A whole number as a double; of a literal with a point some engines would make a decimal."""
+    return ibis.literal(number).cast("float64")
+
+
 def summed(table: Any, query: CellQuery) -> Any:
     """Cells: the rows' sums by series and week, and how many rows they are."""
     return table.group_by([*query.keys, "week"]).agg(

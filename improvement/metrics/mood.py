@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from improvement.metrics.catalogue import CONTACT_WHERE, Fill, Metric
-from improvement.metrics.cells import CellQuery, Tables, total
+from improvement.metrics.cells import CellQuery, Tables, constant, total
 from improvement.metrics.engine import ibis
 from improvement.metrics.hard import reopen_rate
 from improvement.metrics.options import MoodPart
@@ -71,7 +71,7 @@ def _valued(tables: Tables, query: CellQuery, part: MoodPart) -> Any:
 
 def _scored(wide: Any, query: CellQuery, part: MoodPart) -> Any:
     score = ((wide[part.name] - part.worst) / (part.best - part.worst)).clip(0.0, 1.0) * 100.0
-    weight = ibis.ifelse(wide[part.name].notnull(), part.weight, None)
+    weight = ibis.ifelse(wide[part.name].notnull(), constant(1), ibis.null("float64")) * part.weight
     return wide.select(
         *query.keys,
         id=ibis.literal(part.name),

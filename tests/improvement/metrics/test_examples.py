@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from improvement import weeks
@@ -167,6 +168,10 @@ def test_the_example_is_what_is_computed(tmp_path: Path, name: str) -> None:
     with a_warehouse(tmp_path, *records) as warehouse:
         query = a_query(name, by, tau_h=metric.tau_h)
         cells = warehouse.cells(query, as_of=LATER, first_week=WEEK - span + 1, last_week=WEEK)
+        scope = dict.fromkeys(by, "Acme")
+        pinned = warehouse.pinned(query, scope=scope, as_of=LATER, first_week=WEEK - span + 1, last_week=WEEK)
+    assert {pinned.rows.schema.field(one).type for one in ("numerator", "denominator")} == {pa.float64()}
+    assert pinned.rows.num_rows > 0
     found = Cells.of(cells, by).window(
         WEEK - span + 1, WEEK, is_snapshot=metric.is_snapshot, is_count=metric.family == "count"
     )
