@@ -55,10 +55,11 @@ class Settings(BaseSettings):
     """Everything that can be set.
 
     ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse`` and ``rules`` are
-    paths, relative ones below the home. ``allow_own_approval`` lets an owner approve their own plan (small teams; each
-    use is logged). ``token_key`` seals what is kept of platforms' rotating tokens (several: newest first); without it
-    the file ``token.key`` of the home does. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
-    defaults. ``metrics`` is what may be chosen about metrics.
+    paths, relative ones below the home; ``warehouse_memory`` is that of its buffers. ``allow_own_approval`` lets an
+    owner approve their own plan (small teams; each use is logged). ``token_key`` seals what is kept of platforms'
+    rotating tokens (several: newest first); without it the file ``token.key`` of the home does. ``zones`` maps
+    countries (ISO 3166-1 alpha-2) to IANA zones and adds to the defaults. ``metrics`` is what may be chosen about
+    metrics.
     """
 
     model_config = SettingsConfigDict(
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8600"
     allowed_hosts: Annotated[list[str], NoDecode] = ["127.0.0.1", "localhost", "[::1]"]
     warehouse: Path = Path("warehouse.duckdb")
+    warehouse_memory: str = Field(default="96MB", pattern=r"^[1-9][0-9]{0,5}(MB|GB)$")
     rules: Path = Path("rules")
     language: Literal["en", "de"] = "en"
     log_format: Literal["auto", "console", "json"] = "auto"

@@ -26,7 +26,7 @@ from workflows import access, cycle, ledger, loop, measuring, notes, opening, ou
 from workflows.models import Action, Origin, Person, Role
 from workflows.rights import find, must_hold, must_own
 from workflows.steps import follow
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 ENDED_THERE = ("closed", "cancelled")
 NO_METRIC = "no metric was named for it"
@@ -62,7 +62,7 @@ def adopt(
     with ExitStack() as stack:
         warehouse = None
         if not unmeasured:
-            warehouse = stack.enter_context(Warehouse.open(settings.REGELKREIS.warehouse))
+            warehouse = stack.enter_context(our_warehouse())
         stack.enter_context(transaction.atomic())
         _refuse(action, found, [*_why_not(found), *opening.why_not_opened(action, actor.uid)])
         _save_new(action, found)
@@ -96,7 +96,7 @@ def measure(
     opened = datetime.fromisoformat(action.trigger["adopted_opened_at"])
     action.trigger = action.trigger | opening.window_before(action, opened)  # another country has other weeks
     action.measurement = _measured_by(action, where)
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse, transaction.atomic():
+    with our_warehouse() as warehouse, transaction.atomic():
         if opening.has_open_twin(action):
             raise GuardRefused(f"{action.code} gets no metric", ["this metric and scope has an open action already"])
         _measure(action, warehouse, is_certain=True, at=at)

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from functools import cache
 
-from django.conf import settings
-
 from improvement import weeks
 from improvement.errors import InputError
 from improvement.rules import Cells, Limits, Rule, Scope, SeriesKey, plan_queries
 from improvement.rules.replaying import BACKFILL_WEEKS, CellsOf, Lasting, OwnerOf, Replay, replay
 from workflows import access
 from workflows.steps.evaluate import cell_query, last_week
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 DEFAULT_WEEKS = 52
 LONGEST_WEEKS = 520
@@ -83,7 +81,7 @@ def history(warehouse: Warehouse, rules: Iterable[Rule], names: Iterable[str], s
 
 def read(rules: Sequence[Rule], names: Iterable[str], span: range) -> History:
     """As :func:`history`, from this installation's warehouse."""
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         return history(warehouse, rules, names, span)
 
 

@@ -17,7 +17,7 @@ from improvement.metrics import Metric
 from improvement.pdca import Event
 from workflows import measuring, planning
 from workflows.models import Action, Chart, LookKind
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
 BEFORE_AFTER, TRIGGER = "before-after", "trigger"
@@ -32,7 +32,7 @@ def render_all(*, as_of: datetime) -> int:
     logged and does not stop the others: charts explain, nothing depends on them.
     """
     drawn = 0
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         for action in Action.objects.exclude(metric="").order_by("id"):
             try:
                 drawn += render(action, warehouse, as_of=as_of)

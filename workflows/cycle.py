@@ -22,7 +22,7 @@ from workflows.models import Connection
 from workflows.progress import Progress, progress
 from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
 
@@ -125,7 +125,7 @@ def pull_all(
     """Pull some or all connections; see :func:`workflows.steps.pull.pull`."""
     with (
         connectors(names) as opened,
-        Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
+        our_warehouse() as warehouse,
         progress(is_shown) as told,
     ):
         return [
@@ -166,7 +166,7 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     summary.notes += rule_applying.unapplied()
     with (
         progress(is_shown) as told,
-        Warehouse.open(settings.REGELKREIS.warehouse) as warehouse,
+        our_warehouse() as warehouse,
         ExitStack() as stack,
     ):
         loaded = []

@@ -13,7 +13,7 @@ from improvement.metrics import CellQuery
 from improvement.rules.suggestions import did_you_mean
 from workflows.rule_sources import connection_names
 from workflows.steps.evaluate import last_week
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def told(customer: str, *, as_of: datetime, connection: str | None = None) -> li
     week = last_week(as_of)
     span = {"as_of": as_of, "first_week": week, "last_week": week}
     found, known = [], set()
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         for name in connection_names(connection):
             query = CellQuery("mood_index", name, by=("customer",), options=settings.REGELKREIS.metrics.options)
             rows = warehouse.contributing(query, scope={"customer": customer}, **span).to_pylist()  # type: ignore[arg-type]

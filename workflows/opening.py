@@ -23,7 +23,7 @@ from workflows.live_rules import standing_rules
 from workflows.models import Action, Connection, Finding, Origin, Person, Role, Transition
 from workflows.rights import must_hold
 from workflows.steps.evaluate import memory_of
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 PERSON_TRIGGER_WEEKS = 8  # without a trigger: the weeks before the opening
 
@@ -109,7 +109,7 @@ def open_by_person(
         at=at,
     )
     must_hold(actor, Role.SERVICE_OWNER, action)
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         action.owner = None if actor.is_local_admin else actor
         action.trigger = window_before(action, at)
         action.measurement = measured_by(conditions, values)

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlglot
-from django.conf import settings
 
 from improvement import weeks
 from improvement.errors import InputError
@@ -19,7 +18,7 @@ from workflows.models import Evaluation, Finding, Point
 from workflows.rule_lines import BAD, GOOD, HEAD, QUIET, Line, columns
 from workflows.rule_sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query, last_week
-from workflows.warehouse import Pinned, Warehouse
+from workflows.warehouse import Pinned, Warehouse, our_warehouse
 
 ROWS_SHOWN = 10
 COURSE_SHOWN = 12
@@ -133,7 +132,7 @@ def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None
     """Explain a rule on one scope for the moment; the weeks before are folded as the live evaluation did."""
     scope = _scope(rule, scope_text)
     names = connection_names(connection)
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         cells = {name: _cells(warehouse, rule, name, as_of) for name in names}
         where = _connection_of(rule, scope, cells)
         week = last_week(as_of)

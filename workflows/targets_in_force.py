@@ -22,7 +22,7 @@ from workflows.backdating import Backdated, recorded
 from workflows.models import LedgerEntry, RuleVersion
 from workflows.rule_lines import BAD, GOOD, HEAD, QUIET, Line, columns
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query, last_week
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 
 HELD_TO = ("country", "customer", "supplier", "service")  # whoever should have a target
 MUST_BE_KNOWN = ("country", "customer")  # a ticket without a supplier is nothing strange
@@ -181,7 +181,7 @@ def report(
     applied: list[Applied] = []
     gaps: list[Gap] = []
     unknown: dict[tuple[str, str], int] = {}
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         for name in rule_sources.connection_names(connection):
             known = _known_scopes(warehouse, {rule.key for rule in rules}, name, as_of=as_of, last=last)
             here = [

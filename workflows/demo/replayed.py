@@ -6,12 +6,10 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-
 from connectors.sandbox.testing import RunningSandbox
 from workflows import access, commands, cycle, health, ledger
 from workflows.models import Action, Finding
-from workflows.warehouse import Warehouse
+from workflows.warehouse import our_warehouse
 
 STEP = timedelta(weeks=1)
 
@@ -60,7 +58,7 @@ def _moments(first: datetime, until: datetime) -> list[datetime]:
 
 
 def _facts() -> dict[str, int]:
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         row = warehouse.arrow(
             "SELECT (SELECT count(*) FROM live_tickets WHERE kind = 'incident') AS incidents, "
             "(SELECT count(*) FROM live_slas WHERE is_breached) AS sla_breached, "

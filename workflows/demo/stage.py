@@ -143,9 +143,11 @@ def _configure(show: Show, sandbox: Any) -> None:
         connections.append(_connection("jira", "jira", sandbox.jira_cloud_url, "regelkreis@example.com"))
     if show.replay:
         connections = [connections[0] + REPLAY_MAPPING]
-    text = f'public_url = "http://127.0.0.1:{show.port}"\nledger_origin = "demo.example/regelkreis"\n\n' + "\n".join(
-        connections
+    installation = (
+        f'public_url = "http://127.0.0.1:{show.port}"\nledger_origin = "demo.example/regelkreis"\n'
+        'warehouse_memory = "512MB"  # the whole file: a year of cycles reads it some thousand times\n\n'
     )
+    text = installation + "\n".join(connections)
     (show.home / "regelkreis.toml").write_text(text, encoding="utf-8")
     secrets = show.home / "secrets"
     secrets.mkdir(mode=0o700)

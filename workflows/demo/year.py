@@ -22,7 +22,7 @@ from workflows.demo.scripts import ActionView
 from workflows.demo.servicenow_desk import ServiceNowDesk
 from workflows.demo.stage import FIRST_CYCLE, PASSWORD, week_after
 from workflows.models import Action, Finding, LookKind, Person, ReviewRecord, Role
-from workflows.warehouse import Warehouse
+from workflows.warehouse import our_warehouse
 
 FINAL_KINDS = (LookKind.FINAL, LookKind.SUSTAIN)
 
@@ -41,7 +41,7 @@ def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) 
     totals: Counter[str] = Counter()
     errors: list[str] = []
     begun = time.monotonic()
-    with cycle.connectors() as opened, Warehouse.open(settings.REGELKREIS.warehouse):  # open all year, not every week
+    with cycle.connectors() as opened, our_warehouse():  # open all year, not every week
         for one in opened:
             health.connect(one.name)  # tells who we are there, as `connect --write on` does
             commands.set_write(access.local_admin(), one.name, True, at=FIRST_CYCLE)

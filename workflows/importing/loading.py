@@ -21,7 +21,7 @@ from workflows.importing.layouts import Layout
 from workflows.importing.reading import Known, ReadFile, layout_of, read_file, shown_errors
 from workflows.models import Connection, LedgerEntry, Person, Role
 from workflows.steps.pull import zones
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import TABLE_OF
 
 
@@ -67,7 +67,7 @@ def import_files(
     if not actor.has_role(Role.ADMIN):
         raise PermissionMissing(f"{actor.username} is no administrator.", mend="Ask one to import the files.")
     layouts = [layout_of(path, kind) for path in paths]
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         known = _known(warehouse, connection)
         files = [
             read_file(path, layout, connection=connection, as_of=at, known=known, zone=zone, encoding=encoding)

@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from improvement import weeks
@@ -26,7 +25,7 @@ from workflows.live_rules import live_rules
 from workflows.models import Connection, LedgerEntry, Point, RuleVersion
 from workflows.steps.evaluate import cell_query, last_week
 from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 
 NEW, GONE = "'new'", "'gone'"
@@ -67,7 +66,7 @@ class Restated:
 def restate_all(*, as_of: datetime) -> list[str]:
     """Restate the points of every connection, once, after the newest cycle: what it finds is for people to look at."""
     rules, _ = live_rules(as_of=as_of, errors=[])
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
+    with our_warehouse() as warehouse:
         names = list(Connection.objects.order_by("name").values_list("name", flat=True))
         changed = [line for name in names for line in restate_points(warehouse, rules, name, as_of=as_of)]
     if changed:
