@@ -110,12 +110,17 @@ class Told:
         shown = table if is_all else table.slice(0, ROWS_SHOWN)
         title = f"Rows counted: {table.num_rows}, SHA-256 {self.pinned.sha256[:12]}…"
         listed = [
-            (row["id"], weeks.label(row["week"]), f"{row['numerator']:g}", f"{row['denominator']:g}")
+            (row["id"], weeks.label(row["week"]), _figure(row["numerator"]), _figure(row["denominator"]))
             for row in shown.to_pylist()
         ]
         yield from _titled(title, listed, right=frozenset({2, 3}))
         if shown.num_rows < table.num_rows:
             yield Line(f"  … and {table.num_rows - shown.num_rows} more: --rows", QUIET)
+
+
+def _figure(number: float | None) -> str:
+    """A row's number; of a part nobody recorded that it is missing."""
+    return "missing" if number is None else f"{number:g}"
 
 
 def _mark(has_won: bool) -> str:

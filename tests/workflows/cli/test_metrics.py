@@ -17,6 +17,12 @@ from workflows.cli.main import build
 from workflows.models import Connection
 from workflows.warehouse import Warehouse
 
+MOOD_RULE = """
+apiVersion: regelkreis/v1
+kind: Rule
+metadata: {id: low, title: Low mood, owner: service-owner}
+spec: {mode: observe, metric: mood_index, by: [customer], window: 1w, target: {min: 60}}
+"""
 AS_OF = "2026-03-10T06:00Z"  # W10 is over everywhere
 
 
@@ -68,3 +74,12 @@ def test_a_customer_nobody_knows_is_told_who_is_known(acme: Path) -> None:
     assert isinstance(result.exception, InputError)
     assert "Acne" in result.exception.what
     assert "Acme" in result.exception.mend
+
+
+def test_a_low_mood_is_explained_by_its_parts(acme: Path) -> None:
+    (acme / "rules" / "mood.yaml").write_text(MOOD_RULE, encoding="utf-8")
+    told = CliRunner().invoke(build(), ["rules", "explain", "low", "--scope", "customer=Acme", "--as-of", AS_OF])
+    assert told.exit_code == 0, told.output
+    rows = {line.split()[0]: line.split()[2:4] for line in told.stdout.splitlines() if "2026-W10" in line}
+    assert rows["csat"] == ["0", "30"]
+    assert rows["complaints"] == ["missing", "missing"]
