@@ -9,7 +9,7 @@ in. That is what the platform itself can count by, so that its count and ours ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from improvement.metrics.catalogue import DIMENSIONS
 from improvement.minutes import Known, Minutes, Order, attribute, overrun_s
 from improvement.periods import Period
 from improvement.records import IMPORTED, RecordKind
+from improvement.waiting import Span, waited_s
 from workflows.warehouse import Warehouse
 from workflows.warehouse.loading import key_text
 
@@ -42,7 +43,7 @@ _OWN_COLUMNS = (
     *("id", "ticket_id", "sla_id", "sla_name", "agreement", "target", "stage", "n", "decided_day"),
     *("elapsed_s", "supplier"),
 )
-_INSTANTS = ("start_at", "decided_at")  # read as microseconds: Arrow would make them times of pytz
+_INSTANTS = ("start_at", "end_at", "decided_at")  # read as microseconds: Arrow would make them times of pytz
 _LENT_COLUMNS = ("kind", "customer", "country", "service", "category", "assignment_group", "priority")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AGREEMENTS_BELOW = ("ola", "uc")  # what others promise, so that the agreement with the customer can be kept
@@ -62,7 +63,22 @@ class Population:
     platform_can_count: int
 
 
-def population(warehouse: Warehouse, connection: str, basis: Basis, period: Period, order: Order) -> Population:
+Spans = Callable[[Sequence[str]], Mapping[str, Sequence[Span]]]  # tickets → when they waited, where that is told
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the warehouse holds of a population: its rows, and those of agreements with others on the same tickets."""
+
+    connection: str
+    basis: Basis
+    breached: list[dict[str, Any]]
+    below: Mapping[str, list[dict[str, Any]]]
+    counted: int
+    platform_can_count: int
+
+
+def read(warehouse: Warehouse, connection: str, basis: Basis, period: Period) -> Rows:
     """Every breached clock of a period that is no tombstone, whether it counts or not."""
     span = {"connection": connection, "since": period.since.isoformat(), "until": period.until.isoformat()}
     condition = f"{_POPULATION} AND {_IN_PERIOD[basis]}"
@@ -76,19 +92,24 @@ def population(warehouse: Warehouse, connection: str, basis: Basis, period: Peri
         "ORDER BY s.id",
         span,
     ).to_pylist()
-    below = _below(warehouse, span, condition)
     counted = "count(DISTINCT t.id)" if basis == "tickets" else "count(*)"
     pulled = f"NOT starts_with(s.id, '{IMPORTED}')"
     totals = warehouse.arrow(
         f"SELECT count(*) AS rows, {counted} FILTER (WHERE {pulled}) AS pulled {condition}", span
     ).to_pylist()[0]
-    return Population(
-        connection,
-        basis,
-        tuple(_clock(connection, row, below.get(row["ticket_id"], ()), order) for row in found),
-        int(totals["rows"]),
-        int(totals["pulled"]),
+    below = _below(warehouse, span, condition)
+    return Rows(connection, basis, found, below, int(totals["rows"]), int(totals["pulled"]))
+
+
+def population(rows: Rows, order: Order, spans: Spans) -> Population:
+    """The clocks of these rows with whose minutes they were; ``spans`` is asked for tickets of late agreements."""
+    late = (row["ticket_id"] for row in rows.breached if row["agreement"] not in AGREEMENTS_BELOW)
+    waits = spans(list(dict.fromkeys(late)))
+    clocks = tuple(
+        _clock(rows.connection, row, rows.below.get(row["ticket_id"], ()), waits.get(row["ticket_id"]), order)
+        for row in rows.breached
     )
+    return Population(rows.connection, rows.basis, clocks, rows.counted, rows.platform_can_count)
 
 
 def _below(warehouse: Warehouse, span: Mapping[str, str], condition: str) -> dict[str, list[dict[str, Any]]]:
@@ -107,7 +128,13 @@ def _below(warehouse: Warehouse, span: Mapping[str, str], condition: str) -> dic
     return found
 
 
-def _clock(connection: str, row: Mapping[str, Any], below: Iterable[Mapping[str, Any]], order: Order) -> BreachedClock:
+def _clock(
+    connection: str,
+    row: Mapping[str, Any],
+    below: Iterable[Mapping[str, Any]],
+    waits: Sequence[Span] | None,
+    order: Order,
+) -> BreachedClock:
     dimensions = {name: row[f"ticket_{name}"] for name in _LENT_COLUMNS}
     dimensions |= {"supplier": row["supplier"] or row["ticket_supplier"]}
     assert set(DIMENSIONS) <= set(dimensions)
@@ -127,7 +154,7 @@ def _clock(connection: str, row: Mapping[str, Any], below: Iterable[Mapping[str,
         start_at=_instant(row["start_at"]),
         decided_at=_instant(row["decided_at"]),
         week=None if row["decided_day"] is None else weeks.week_of_day(row["decided_day"]),
-        minutes=_minutes(row, below, order),
+        minutes=_minutes(row, below, waits, order),
         dimensions=dimensions,
     )
 
@@ -136,13 +163,16 @@ def _instant(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
 
 
-def _minutes(row: Mapping[str, Any], below: Iterable[Mapping[str, Any]], order: Order) -> Minutes | None:
+def _minutes(
+    row: Mapping[str, Any], below: Iterable[Mapping[str, Any]], waits: Sequence[Span] | None, order: Order
+) -> Minutes | None:
     overrun = overrun_s(row["elapsed_s"], row["goal_s"])
-    return None if overrun is None else attribute(overrun, _known(row, overrun, below), order)
+    return None if overrun is None else attribute(overrun, _known(row, overrun, below, waits), order)
 
 
-def _known(row: Mapping[str, Any], overrun: int, below: Iterable[Mapping[str, Any]]) -> Known:
-    """Neither platform's records hold when a clock waited for whom, so ``waited_s`` stays unknown."""
+def _known(
+    row: Mapping[str, Any], overrun: int, below: Iterable[Mapping[str, Any]], waits: Sequence[Span] | None
+) -> Known:
     if row["agreement"] in AGREEMENTS_BELOW:  # what somebody else promised is theirs
         return Known(suppliers={row["who"]: overrun}) if row["who"] else Known(internal_s=overrun)
     suppliers: dict[str, int] = defaultdict(int)
@@ -151,4 +181,11 @@ def _known(row: Mapping[str, Any], overrun: int, below: Iterable[Mapping[str, An
         if not is_other:  # a late answer says nothing of a late resolution, and would be counted twice with it
             suppliers[one["who"] or ""] += overrun_s(one["elapsed_s"], one["goal_s"]) or 0
     internal = suppliers.pop("", 0)
-    return Known(suppliers=suppliers, internal_s=internal)
+    return Known(_waited(row, waits), suppliers, internal)
+
+
+def _waited(row: Mapping[str, Any], waits: Sequence[Span] | None) -> int | None:
+    begin = _instant(row["start_at"])
+    if waits is None or begin is None:
+        return None
+    return waited_s(begin, _instant(row["end_at"]), row["elapsed_s"], waits)

@@ -6,7 +6,7 @@ platform itself counts. Whatever differs, or could not be asked, is a gap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,19 +17,21 @@ from django.conf import settings
 
 from connectors.base import BreachCount, Connector
 from connectors.registry import connector
+from connectors.waiting import TellsWaiting, Wait
 from improvement.dispositions import MEANS, Disposed, Disposition, counted, dispose
 from improvement.errors import RegelkreisError
 from improvement.minutes import Party
 from improvement.periods import Period
 from improvement.records import RecordKind
 from improvement.rules import Rule
+from improvement.waiting import Span
 from workflows import csv_writing, rule_sources
-from workflows.attribution import order_in_force
-from workflows.breached_clocks import COUNTED_BY, Basis, Population, population
+from workflows.attribution import customer_waits_in_force, order_in_force
+from workflows.breached_clocks import COUNTED_BY, Basis, Population, population, read
 from workflows.models import Connection, RejectedRecord
 from workflows.rule_lines import BAD, GOOD, HEAD, QUIET, Line, columns
 from workflows.rules_on_clocks import RulesOnClocks
-from workflows.warehouse import Warehouse
+from workflows.warehouse import our_warehouse
 
 NOUNS: dict[Basis, str] = {"rows": "breached clocks", "tickets": "tickets with a breached clock"}
 PATIENCE = {"max_attempts": 2, "timeout_s": 30.0, "max_wait_s": 10.0}
@@ -40,6 +42,7 @@ CSV_COLUMNS = (
     *(f"{party.value}_s" for party in Party),
 )
 Ask = Callable[[str, Period], BreachCount | None]
+Tell = Callable[[str, Sequence[str]], Mapping[str, Sequence[Wait]] | None]  # connection, tickets → when they waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class OfConnection:
     platform: int | None  # its own count; None: not asked, or it cannot say
     rejected: int  # SLA records that could not be read, of whatever period
     gaps: tuple[str, ...]
+    untold: str = ""  # why it is not known when its tickets waited
 
     @property
     def name(self) -> str:
@@ -81,6 +85,7 @@ class OfConnection:
             "here": self.population.platform_can_count,
             "platform": self.platform,
             "rejected": self.rejected,
+            "waiting_untold": self.untold or None,
             "gaps": list(self.gaps),
             "adds_up": not self.gaps,
         }
@@ -130,24 +135,36 @@ class Report:
         return csv_writing.write(path, CSV_COLUMNS, (_cells(one) for part in self.parts for one in part.disposed))
 
 
-def report(period: Period, *, as_of: datetime, connection: str | None = None, ask: Ask | None = None) -> Report:
-    """Dispose of every breached clock of the period. ``ask`` gives a platform's count; None asks none of them."""
-    order = order_in_force(as_of)
+def report(
+    period: Period,
+    *,
+    as_of: datetime,
+    connection: str | None = None,
+    ask: Ask | None = None,
+    tell: Tell | None = None,
+) -> Report:
+    """Dispose of every breached clock of the period.
+
+    ``ask`` gives a platform's count of them, ``tell`` when tickets were on hold there; None asks none of them.
+    """
     rules = rule_sources.live().rules
-    parts = []
-    with Warehouse.open(settings.REGELKREIS.warehouse) as warehouse:
-        for name in rule_sources.connection_names(connection):
-            parts.append(_part(warehouse, name, period, rules, as_of=as_of, ask=ask))
-    return Report(period, as_of, order.text, tuple(parts))
+    parts = [
+        _part(name, period, rules, as_of=as_of, ask=ask, tell=tell)
+        for name in rule_sources.connection_names(connection)
+    ]
+    return Report(period, as_of, order_in_force(as_of).text, tuple(parts))
 
 
 def _part(
-    warehouse: Warehouse, name: str, period: Period, rules: tuple[Rule, ...], *, as_of: datetime, ask: Ask | None
+    name: str, period: Period, rules: tuple[Rule, ...], *, as_of: datetime, ask: Ask | None, tell: Tell | None
 ) -> OfConnection:
     row = Connection.objects.get(pk=name)
     gaps, theirs = _asked(ask, name, period)
     basis = theirs.of if theirs is not None else COUNTED_BY.get(row.platform, "rows")
-    found = population(warehouse, name, basis, period, order_in_force(as_of))
+    waiting = _Waiting(name, tell, as_of)
+    with our_warehouse() as warehouse:  # closed while a platform is asked
+        rows = read(warehouse, name, basis, period)
+    found = population(rows, order_in_force(as_of), waiting.spans)
     disposed = tuple(dispose(found.clocks, RulesOnClocks(name, rules, as_of=as_of), as_of=as_of))
     rejected = RejectedRecord.objects.filter(connection=name, kind=RecordKind.SLA.value).count()
     if len(disposed) != found.rows:
@@ -157,7 +174,32 @@ def _part(
     if theirs is not None and theirs.count != found.platform_can_count:
         gaps.append(_difference(theirs.count, found, rejected, row))
     count = theirs.count if theirs is not None else None
-    return OfConnection(found, disposed, count, rejected, tuple(gaps))
+    return OfConnection(found, disposed, count, rejected, tuple(gaps), waiting.untold)
+
+
+class _Waiting:
+    """Asks one platform when tickets were on hold; what it cannot tell is told as such, and is no error."""
+
+    def __init__(self, name: str, tell: Tell | None, as_of: datetime) -> None:
+        self._name, self._tell = name, tell
+        self._customer = customer_waits_in_force(name, as_of)
+        self.untold = "the platform was not asked" if tell is None else ""
+
+    def spans(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Span, ...]]:
+        """When each of these tickets was on hold, and whether for the customer; nothing of those nobody knows of."""
+        if self._tell is None or not ticket_ids:
+            return {}
+        try:
+            told = self._tell(self._name, ticket_ids)
+        except RegelkreisError as error:
+            self.untold = f"the platform could not be asked: {error}"
+            return {}
+        if told is None:
+            self.untold = "the platform gives no dated history of it"
+        return {id: tuple(map(self._span, waits)) for id, waits in (told or {}).items()}
+
+    def _span(self, wait: Wait) -> Span:
+        return Span(wait.begin, wait.end, self._customer.holds(wait.why) if self._customer is not None else None)
 
 
 def _asked(ask: Ask | None, name: str, period: Period) -> tuple[list[str], BreachCount | None]:
@@ -189,6 +231,16 @@ def platform_count(open_connector: Callable[[str], Connector]) -> Ask:
             return one.breaches(since=period.since, until=period.until)
 
     return ask
+
+
+def waits_told(open_connector: Callable[[str], Connector]) -> Tell:
+    """Ask the platforms that keep a dated history when tickets were on hold."""
+
+    def tell(name: str, ticket_ids: Sequence[str]) -> Mapping[str, Sequence[Wait]] | None:
+        with closing(open_connector(name)) as one:
+            return one.waits(ticket_ids) if isinstance(one, TellsWaiting) else None
+
+    return tell
 
 
 def configured(name: str) -> Connector:

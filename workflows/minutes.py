@@ -30,8 +30,12 @@ NONE = "(none)"
 
 @dataclass(slots=True)
 class Total:
-    """Overruns of some clocks, added up. ``unknown``: clocks of which the platform says no time or goal."""
+    """Overruns of some clocks, added up.
 
+    ``unknown``: clocks of which the platform says no time or goal. ``untold``: why nobody knows when tickets waited.
+    """
+
+    untold: str = ""
     clocks: int = 0
     unknown: int = 0
     overrun_s: int = 0
@@ -55,6 +59,7 @@ class Total:
         return {
             "clocks": self.clocks,
             "clocks_without_a_time": self.unknown,
+            "waiting_untold": self.untold or None,
             "overrun_s": self.overrun_s,
             **{f"{party.value}_s": seconds for party, seconds in self.by_party.items()},
             "suppliers": dict(sorted(self.by_supplier.items(), key=lambda one: (-one[1], one[0]))),
@@ -116,16 +121,17 @@ def report(
     connection: str | None = None,
     by: str = "",
     number: str = "",
+    tell: dispositions.Tell | None = None,
 ) -> Report:
     """Add up the overruns of a period; ``by`` a dimension; ``number``: every clock of that ticket as well."""
     if by and by not in GROUPS:
         raise InputError(f"Minutes cannot be added up by “{by[:40]}”.", mend=did_you_mean(by, GROUPS))
-    found = dispositions.report(period, as_of=as_of, connection=connection)
+    found = dispositions.report(period, as_of=as_of, connection=connection, tell=tell)
     totals: dict[str, Total] = {}
     groups: dict[tuple[str, str], Total] = defaultdict(Total)
     single: list[BreachedClock] = []
     for part in found.parts:
-        total = totals[part.name] = Total()
+        total = totals[part.name] = Total(untold=part.untold)
         counted = [one.clock for one in part.disposed if one.disposition not in NOT_COUNTED]
         single += [clock for clock in counted if number and number in (clock.number, clock.ticket_id)]
         for clock in _with_customers(counted):
@@ -165,7 +171,8 @@ def _parts(total: Total) -> Iterator[Line]:
     if total.unknown:
         yield Line(f"  {total.unknown} clocks are not in it: the platform does not say how long they ran.", BAD)
     if total.by_party[Party.UNATTRIBUTED]:
-        yield Line("  Unattributed: no record tells whose it was (docs: Whose minutes).", QUIET)
+        why = f"; of waiting: {total.untold}" if total.untold else ""
+        yield Line(f"  Unattributed: no record tells whose it was{why}.", QUIET)
 
 
 def _single(clock: BreachedClock) -> Iterator[Line]:

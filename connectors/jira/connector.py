@@ -11,13 +11,14 @@ from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.existing import Existing
 from connectors.http import Reader
-from connectors.jira import deletions, describing, discovery, existing, following, previewing, rights, writing
+from connectors.jira import deletions, describing, discovery, existing, following, previewing, rights, waiting, writing
 from connectors.jira.client import BulkSession, open_client, tell_flavour
 from connectors.jira.plan import Plan, make_plan, mapping_of
 from connectors.jira.project import Project, ProjectInfo, find_project, read_project
 from connectors.jira.pull import ALONGSIDE, Puller
 from connectors.jira.site import Site, learn
 from connectors.rights import Right
+from connectors.waiting import Wait
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
 
 
@@ -112,6 +113,10 @@ class JiraConnector:
     def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
         """Issues created in the span of which a clock was ever breached."""
         return deletions.breaches(self.reader, self.site, self._plan, since=since, until=until)
+
+    def waits(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
+        """When issues were in a status that means on hold, by its name."""
+        return waiting.waits(self, self._plan.states, ticket_ids, self._puller.whole_history)
 
     def traffic(self) -> tuple[int, int]:
         """Requests and retries of this connector's reader."""

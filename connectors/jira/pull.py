@@ -181,14 +181,14 @@ class Puller:
         return None
 
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
-        return Harvest(self._plan, kinds, connection=self._config.name, whole_history=self._whole_history)
+        return Harvest(self._plan, kinds, connection=self._config.name, whole_history=self.whole_history)
 
     def _page_size(self) -> int:
         if self._site.is_cloud:
             return min(self._config.rows_per_page, paging.MAX_CLOUD_PAGE)
         return self._config.page_size or paging.DATA_CENTER_PAGE
 
-    def _whole_history(self, issue_id: str) -> Sequence[HistoryEntry]:
+    def whole_history(self, issue_id: str) -> Sequence[HistoryEntry]:
         """All of an issue's history, where a search showed only its newest part."""
         path = f"/issue/{issue_id}"
         if not self._site.is_cloud:

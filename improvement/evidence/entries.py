@@ -45,6 +45,7 @@ EntryType = Literal[
     "import.withdrawn",
     "look.acknowledged",
     "minutes.ordered",
+    "minutes.waiting",
     "override.proposed",
     "owner.told",
     "plan.drafted",
@@ -167,6 +168,10 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "minutes.ordered": (
         By.ADMIN,
         "the minutes over a goal are attributed in another order from here on: its version, and the parties",
+    ),
+    "minutes.waiting": (
+        By.ADMIN,
+        "what a platform calls waiting for the customer, from here on: version, and the names of statuses or reasons",
     ),
     "import.loaded": (By.ADMIN, "a file was imported: its digest, and how many records"),
     "import.withdrawn": (By.ADMIN, "an imported file was withdrawn"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +12,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
-from connectors.base import BreachCount, Connector
-from connectors.config import ConnectionConfig
-from connectors.registry import connector
-from connectors.sandbox.generator import generate
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from connectors.sandbox.world import World
+from connectors.base import BreachCount
 from improvement.dispositions import Disposition
 from improvement.periods import Period, period
 from improvement.records import RecordKind
@@ -114,52 +108,3 @@ def test_the_file_has_every_clock_once(year: datetime, tmp_path: Path) -> None:
     for row in rows:
         parts = ("customer_wait_s", "supplier_s", "own_s", "unattributed_s")
         assert sum(int(row[part]) for part in parts) == int(row["overrun_s"]) == 20 * 3600
-
-
-# --- against platforms that speak HTTP -----------------------------------------------------------------------
-
-PLATFORMS = {
-    "acme": ("servicenow", "servicenow", "regelkreis"),
-    "desk": ("jira", "jira_cloud", "regelkreis@example.com"),
-}
-
-
-def a_part_of(platform: str) -> World:
-    world = generate(platform, size="small")  # type: ignore[arg-type]
-    world.tickets, world.contacts = world.tickets[::3], []
-    return world
-
-
-@pytest.fixture
-def sandbox() -> Iterator[RunningSandbox]:
-    worlds = {platform: a_part_of(platform) for platform in ("servicenow", "jira")}
-    with running_sandbox(platforms=("servicenow", "jira_cloud"), worlds=worlds) as running:
-        yield running
-
-
-def opened(sandbox: RunningSandbox, name: str) -> Connector:
-    platform, flavour, user = PLATFORMS[name]
-    raw = {"name": name, "platform": platform, "url": sandbox.urls[flavour], "user": user, "password": "sandbox"}  # type: ignore[index]
-    return connector(ConnectionConfig.model_validate(raw))
-
-
-def test_both_platforms_count_what_is_here_until_one_rewrites_its_clocks(home: Path, sandbox: RunningSandbox) -> None:
-    now = sandbox.clock()
-    for name, (platform, _, user) in PLATFORMS.items():
-        Connection.objects.create(name=name, platform=platform, integration_account=user)
-        one = opened(sandbox, name)
-        assert cycle.run_with([one], as_of=now).errors == []
-        one.close()
-    wanted = Period((now - timedelta(days=365)).date(), (now - timedelta(days=1)).date())
-    ask = found.platform_count(lambda name: opened(sandbox, name))
-    report = found.report(wanted, as_of=now, ask=ask)
-    assert [gap for part in report.parts for gap in part.gaps] == []
-    acme, desk = report.parts
-    assert (acme.population.basis, desk.population.basis) == ("rows", "tickets")
-    assert acme.platform == sum(acme.counts.values()) > 50
-    assert desk.platform == len({one.clock.ticket_id for one in desk.disposed}) > 20
-    assert acme.counts[Disposition.SUPPLIER] > 0  # clocks of agreements with suppliers
-    sandbox.happen("servicenow", "sla_repair", count=400, fewer=True, audited=False)
-    again = found.report(wanted, as_of=now, ask=ask)
-    assert not again.adds_up
-    assert "pull acme --reconcile" in again.parts[0].gaps[0]

@@ -11,10 +11,14 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
-from improvement.errors import InputError, PermissionMissing
+from connectors.waiting import Wait
+from improvement.dispositions import Disposition
+from improvement.errors import ConnectionFailed, InputError, PermissionMissing
+from improvement.minutes import Party
+from improvement.periods import period
 from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.build import a_connection, a_person
-from workflows import attribution, minutes
+from workflows import access, attribution, dispositions, minutes
 from workflows.cli.main import build
 from workflows.models import LedgerEntry, Role
 from workflows.steps.reading import zones
@@ -146,11 +150,51 @@ def test_another_order_is_a_version_in_the_ledger_and_never_for_the_past(late: P
     assert LedgerEntry.objects.filter(type="minutes.ordered").count() == 1
 
 
+def test_waiting_on_the_clock_is_the_customers_once_somebody_said_what_it_is_called(home: Path) -> None:
+    loaded(home, [a_ticket("i1")], [a_clock("i1", 20, 8)])  # it ran for all of its twenty hours
+    held = Wait(begin=BEGAN + timedelta(hours=2), end=BEGAN + timedelta(hours=9), why="Waiting for customer")
+
+    def shares(at: datetime) -> dict[Party, int]:
+        tell = lambda name, ids: dict.fromkeys(ids, (held,))  # noqa: E731
+        return minutes.report(period("2026Q1"), as_of=at, tell=tell).totals["snow"].by_party
+
+    assert shares(NOW)[Party.UNATTRIBUTED] == 12 * HOUR  # nobody can tell for whom it waited
+    said = ran("waiting", "snow", " waiting for CUSTOMER", "--as-of", NOW.isoformat(), "--json")
+    assert json.loads(said.stdout)[0]["version"] == 1
+    assert (shares(NOW)[Party.CUSTOMER_WAIT], shares(NOW)[Party.OWN]) == (7 * HOUR, 5 * HOUR)
+    assert shares(NOW - timedelta(seconds=1))[Party.UNATTRIBUTED] == 12 * HOUR
+    later = NOW + timedelta(days=1)
+    assert ran("waiting", "snow", "--none", "--as-of", later.isoformat()).exit_code == 0
+    assert shares(later)[Party.OWN] == 12 * HOUR
+    assert [json.loads(bytes(entry.data))["payload"]["names"] for entry in
+            LedgerEntry.objects.filter(type="minutes.waiting")] == [[" waiting for CUSTOMER"], []]  # fmt: skip
+    assert isinstance(ran("waiting", "snow", "Pending", "--as-of", NOW.isoformat()).exception, InputError)
+
+
+def test_a_clock_that_mostly_waited_for_the_customer_has_that_disposition(home: Path) -> None:
+    loaded(home, [a_ticket("i1")], [a_clock("i1", 20, 8)])
+    held = Wait(begin=BEGAN, end=BEGAN + timedelta(hours=7), why="Pending")
+    attribution.name_customer_waits(access.local_admin(), "snow", ["Pending"], at=NOW)
+    report = dispositions.report(period("2026Q1"), as_of=NOW, tell=lambda name, ids: {"i1": (held,)})
+    assert report.parts[0].counts[Disposition.CUSTOMER_WAIT] == 1
+
+
+def test_a_platform_that_cannot_be_asked_leaves_it_open_and_says_why(late: Path) -> None:
+    def tell(name: str, ids: Any) -> None:
+        raise ConnectionFailed("Nobody answers.", mend="Try again.")
+
+    total = minutes.report(period("2026Q1"), as_of=NOW, tell=tell).totals["snow"]
+    assert total.untold == "the platform could not be asked: Nobody answers. Try again."
+    assert total.by_party[Party.UNATTRIBUTED] == 8 * HOUR
+
+
 def test_only_an_administrator_changes_the_order(home: Path) -> None:
     owner = a_person("olga", Role.SERVICE_OWNER, at=NOW)
     with pytest.raises(PermissionMissing):
         attribution.change_order(owner, "supplier,own,customer_wait", at=NOW)
-    assert attribution.orders() == []
+    with pytest.raises(PermissionMissing):
+        attribution.name_customer_waits(owner, "snow", ["Pending"], at=NOW)
+    assert not LedgerEntry.objects.filter(type__startswith="minutes.").exists()
 
 
 def test_hours_are_read_as_on_a_clock() -> None:

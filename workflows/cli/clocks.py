@@ -26,7 +26,8 @@ def dispositions(
     connection: ConnectionName = None,
     csv: Csv = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Do not ask the platforms for their own count of breached clocks.")
+        bool,
+        typer.Option("--offline", help="Do not ask the platforms: neither for their count, nor when tickets waited."),
     ] = False,
     as_of: AsOf = None,
     as_json: Json = False,
@@ -43,6 +44,7 @@ def dispositions(
         as_of=moment(as_of),
         connection=connection,
         ask=None if offline else found.platform_count(found.configured),
+        tell=None if offline else found.waits_told(found.configured),
     )
     if as_json:
         print_json(report.as_dict())

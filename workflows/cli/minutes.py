@@ -18,17 +18,25 @@ def show(
     by: Annotated[str, typer.Option("--by", help="Also by customer, country, service, supplier …")] = "",
     number: Annotated[str, typer.Option("--ticket", help="Also every breached clock of this ticket.")] = "",
     connection: ConnectionName = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the platforms when tickets waited.")] = False,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Overrun of a period by party: customer wait, suppliers, own organisation, unattributed. They sum to it."""
     start()
     from improvement import periods
-    from workflows import minutes
+    from workflows import dispositions, minutes
     from workflows.cli.output import print_json
     from workflows.rule_lines import print_lines
 
-    report = minutes.report(periods.period(period), as_of=moment(as_of), connection=connection, by=by, number=number)
+    report = minutes.report(
+        periods.period(period),
+        as_of=moment(as_of),
+        connection=connection,
+        by=by,
+        number=number,
+        tell=None if offline else dispositions.waits_told(dispositions.configured),
+    )
     if as_json:
         print_json(report.as_dict())
     else:
@@ -65,4 +73,33 @@ def order(
                 (row["version"], row["from"] or "the beginning", one.text)
                 for row, (_, one) in zip(told, rows, strict=True)
             ],
+        )
+
+
+@group.command()
+def waiting(
+    connection: Annotated[str, typer.Argument(help="A connection.")],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Its statuses, or reasons of being on hold, that mean waiting for the customer."),
+    ] = None,
+    nothing: Annotated[bool, typer.Option("--none", help="None of them does.")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Show or say what a platform calls waiting for the customer; what is said is a version in the ledger."""
+    start()
+    from workflows import attribution
+    from workflows.cli.output import print_json, print_table
+
+    if names or nothing:
+        attribution.name_customer_waits(actor(), connection, names or [], at=moment(as_of))
+    rows = attribution.customer_waits(connection)
+    if as_json:
+        print_json([{"version": one.version, "from": at.isoformat(), "names": list(one.names)} for at, one in rows])
+    else:
+        print_table(
+            "Waiting for the customer",
+            ["version", "from", "names"],
+            [(one.version, at.isoformat(), ", ".join(one.names) or "none") for at, one in rows],
         )

@@ -1,0 +1,109 @@
+"""When issues were in a status that means *on hold*: read from their histories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.answers import Declined, is_absent
+from connectors.jira.history import oldest_first
+from connectors.jira.site import ask, who_am_i
+from connectors.jira.wire import Changelog, HistoryEntry, StatusValue
+from connectors.waiting import Wait
+from improvement.errors import ConnectionFailed
+
+if TYPE_CHECKING:
+    from connectors.jira.connector import JiraConnector
+
+BATCH = 50
+ON_HOLD = "on_hold"
+FIELDS = ("created", "status")
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    created: str
+    status: StatusValue
+
+
+class _Issue(msgspec.Struct, frozen=True):
+    id: str
+    fields: _Fields
+    changelog: Changelog | None = None
+
+
+class _Page(msgspec.Struct, frozen=True):
+    issues: list[_Issue] = []
+
+
+WholeHistory = Callable[[str], Sequence[HistoryEntry]]  # of an issue of which a search showed a part only
+
+
+def waits(
+    connector: JiraConnector, states: Mapping[str, str], ids: Sequence[str], whole_history: WholeHistory
+) -> dict[str, tuple[Wait, ...]]:
+    """See :meth:`connectors.waiting.TellsWaiting.waits`; ``states`` maps status ids to canonical states."""
+    who_am_i(connector.reader, connector.config)  # an expired token would silently show fewer issues
+    found: dict[str, tuple[Wait, ...]] = {}
+    for start in range(0, len(ids), BATCH):
+        for issue in _issues(connector, ids[start : start + BATCH]):
+            if issue.changelog is None:
+                continue
+            entries: Sequence[HistoryEntry] = issue.changelog.histories
+            if issue.changelog.total > len(entries):
+                entries = whole_history(issue.id)
+            found[issue.id] = tuple(_spans(issue, oldest_first(entries), states))
+    return found
+
+
+def _spans(issue: _Issue, entries: Sequence[HistoryEntry], states: Mapping[str, str]) -> Iterator[Wait]:
+    """The stays in a status that means on hold; the first status is the one that the first change left."""
+    changes = [(entry.created, item) for entry in entries for item in entry.items if item.field == "status"]
+    status = issue.fields.status
+    first = (changes[0][1].from_, changes[0][1].from_string) if changes else (status.id, status.name)
+    stays = [(issue.fields.created, *first), *((at, item.to, item.to_string) for at, item in changes)]
+    ends: list[str | None] = [at for at, _ in changes]
+    for (begin, id, name), end in zip(stays, [*ends, None], strict=True):
+        if states.get(id or "") == ON_HOLD:
+            yield Wait(begin=_instant(begin), end=_instant(end) if end else None, why=name or "")
+
+
+def _issues(connector: JiraConnector, ids: Sequence[str]) -> list[_Issue]:
+    """The issues that still exist; JQL refuses a list in which one does not, so then they are read one by one."""
+    page: _Page
+    jql, reader = f"id in ({', '.join(ids)})", connector.reader
+    try:
+        if connector.site.is_cloud:
+            body = {"jql": jql, "fields": list(FIELDS), "maxResults": BATCH, "expand": "changelog"}
+            page = ask(reader, "/search/jql", _Page, what="histories", json=body)
+        else:
+            params: dict[str, Any] = {
+                "jql": jql,
+                "fields": ",".join(FIELDS),
+                "maxResults": BATCH,
+                "expand": "changelog",
+            }
+            page = ask(reader, "/search", _Page, what="histories", params=params)
+    except Declined as error:
+        if error.status != 400:
+            raise
+        return list(_one_by_one(connector, ids))
+    return page.issues
+
+
+def _one_by_one(connector: JiraConnector, ids: Sequence[str]) -> Iterator[_Issue]:
+    for id in ids:
+        asked = {"fields": ",".join(FIELDS), "expand": "changelog"}
+        try:
+            issue: _Issue = ask(connector.reader, f"/issue/{id}", _Issue, what="history", params=asked)
+        except ConnectionFailed as error:
+            if not is_absent(error):
+                raise
+            continue
+        yield issue
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
