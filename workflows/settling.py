@@ -41,6 +41,7 @@ RECORDED = {
     "decided": _Recorded("live_slas", "updated_at", "end_at"),
     "response clock stopped": _Recorded("live_slas", "updated_at", "end_at"),
     "answered": _Recorded("live_surveys", "updated_at", "answered_at"),
+    "made": _Recorded("live_contacts", "updated_at", '"at"'),
 }
 
 

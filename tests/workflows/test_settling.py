@@ -66,3 +66,19 @@ def test_a_metric_without_recording_times_waits_a_day(tmp_path: Path) -> None:
 )
 def test_tau_is_the_smallest_that_covers_nine_in_ten(hours: list[float], weeks: int) -> None:
     assert settling.tau_weeks(np.array(hours)) == weeks
+
+
+def test_complaints_are_recorded_as_contacts_are(tmp_path: Path) -> None:
+    at = OPENED
+    told = [
+        {
+            "connection": "snow", "id": f"c{day}", "kind": "complaint", "customer": "Acme", "country": "CH",
+            "service": None, "at": at, "updated_at": at + timedelta(days=3),
+        }
+        for day in range(10)
+    ]  # fmt: skip
+    with Warehouse.open(tmp_path / "w.duckdb") as warehouse:
+        table = pa.Table.from_pylist(told, schema=SCHEMAS[RecordKind.CONTACT])
+        warehouse.load(RecordKind.CONTACT, table, seen_at=at + timedelta(days=90), zones=Zones(default="UTC"))
+        ids = [str(one["id"]) for one in told]
+        assert settling.recording_delay_days(warehouse, metric_named("complaint_count"), "snow", ids) == 3
