@@ -194,7 +194,7 @@ class _Waiting:
         except RegelkreisError as error:
             self.untold = f"the platform could not be asked: {error}"
             return {}
-        if told is None:
+        if not told:
             self.untold = "the platform gives no dated history of it"
         return {id: tuple(map(self._span, waits)) for id, waits in (told or {}).items()}
 

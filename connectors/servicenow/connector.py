@@ -11,7 +11,7 @@ from connectors.discovery import SourceSample
 from connectors.existing import Existing
 from connectors.mapping import PlatformMapping, merged
 from connectors.rights import Right
-from connectors.servicenow import rights
+from connectors.servicenow import rights, waiting
 from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.deletions import Deletions
 from connectors.servicenow.describing import describe, detect
@@ -24,6 +24,7 @@ from connectors.servicenow.pull import pull
 from connectors.servicenow.records import Mode
 from connectors.servicenow.tables import Instance, stored
 from connectors.servicenow.writing import Writer
+from connectors.waiting import Wait
 from improvement.errors import Place, WriteRefused
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
 
@@ -102,6 +103,10 @@ class ServiceNowConnector:
         first, last = stored(since), stored(until)  # what began since then was written since then: by the index
         span = f"sys_updated_on>={first}^has_breached=true^start_time>={first}^start_time<={last}"
         return BreachCount(count=self._deletions.count(plans, span), of="rows")
+
+    def waits(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
+        """When tickets were on hold, by the label of the reason, as far as the audit tells."""
+        return waiting.waits(self._instance, self.mapping.of_kind(RecordKind.TICKET), ticket_ids)
 
     def traffic(self) -> tuple[int, int]:
         """Requests and retries of this connector's reader."""

@@ -77,6 +77,9 @@ def rights(instance: Instance, mapping: PlatformMapping) -> list[Right]:
     for kind in mapping.kinds():
         found += _pull(kind, mapping.of_kind(kind), walk)
     found.append(_read("deletions", LOG, "which records were deleted", "deletions are found by listing all keys"))
+    if RecordKind.TICKET in mapping.kinds():
+        why = "when tickets were on hold, and for whom"
+        found.append(_read("whose minutes", "sys_audit", why, "waiting for customers stays unattributed"))
     for name in modes_in_order(instance.config):
         mode = mode_named(name, instance.config)
         if mode is not None:
