@@ -11,6 +11,7 @@ EXPECTED_EVENTS = 10
 AFTER_VOLUME = {"time": 30, "score": 30}
 AFTER_VOLUME_OF_METRIC = {"nps": 100}
 REASON_OF_VOLUME = {"time": "few_matured", "score": "few_responses"}
+REASON_OF_METRIC = {"nps": "few_nps_responses"}
 
 
 def lacking(request: Request, family: Family, weekly: Series) -> str:
@@ -26,7 +27,8 @@ def lacking(request: Request, family: Family, weekly: Series) -> str:
     volume = float(after.denominator.sum())
     if family in AFTER_VOLUME:
         needed = AFTER_VOLUME_OF_METRIC.get(request.plan.metric, AFTER_VOLUME[family])
-        return REASON_OF_VOLUME[family] if volume < needed else ""
+        reason = REASON_OF_METRIC.get(request.plan.metric, REASON_OF_VOLUME[family])
+        return reason if volume < needed else ""
     events = float(reference.numerator.sum())
     if events < REFERENCE_EVENTS:
         return "few_reference_events"

@@ -22,6 +22,7 @@ REASONS = {
     "few_expected_events": ("fewer than 10 events were to be expected after the go-live", "nach dem Go-live waren weniger als 10 Ereignisse zu erwarten"),
     "few_matured": ("fewer than 30 matured tickets after the go-live", "weniger als 30 gereifte Tickets nach dem Go-live"),
     "few_responses": ("fewer than 30 responses after the go-live", "weniger als 30 Antworten nach dem Go-live"),
+    "few_nps_responses": ("fewer than 100 responses after the go-live", "weniger als 100 Antworten nach dem Go-live"),
     "worse": ("it got worse, beyond chance and against the controls", "es wurde schlechter, über den Zufall hinaus und gegen die Vergleichsgruppen"),
     "worse_not_attributable": ("it looks worse, but that cannot be told from what happened elsewhere", "es wirkt schlechter, ist aber nicht von dem zu trennen, was anderswo geschah"),
     "faded": ("the effect was there and has faded", "die Wirkung war da und ist verblasst"),

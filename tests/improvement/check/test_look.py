@@ -215,8 +215,8 @@ def test_satisfaction_is_told_in_points() -> None:
 
 def test_a_net_promoter_score_needs_a_hundred_responses() -> None:
     plan = a_plan(metric="nps", family="score", direction=Direction.HIGHER, unit="points", goal=Goal.parse("+0.25"))
-    assert looked(scores(0.1, 0.2, responses=5), {}, plan).reason == "few_responses"
-    assert looked(scores(0.1, 0.2, responses=8), {}, plan).reason != "few_responses"
+    assert looked(scores(0.1, 0.2, responses=5), {}, plan).reason == "few_nps_responses"
+    assert looked(scores(0.1, 0.2, responses=8), {}, plan).reason != "few_nps_responses"
 
 
 def test_a_metric_without_a_family_is_not_computed() -> None:
