@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +28,9 @@ from tests.improvement.metrics.build import (
 )
 from tests.improvement.metrics.slow import Slow
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2026, 3, 1, tzinfo=UTC)  # clocks go forward in Zurich on 29 March, back in Auckland on 5 April
 FIRST, LAST = weeks.week_of(START.date()) + 2, weeks.week_of(START.date()) + 8
-AS_OF = datetime(2026, 2, 27, 12, tzinfo=UTC)
+AS_OF = datetime(2026, 4, 24, 12, tzinfo=UTC)
 BY = [("customer", "country", "service"), ("country",), ("supplier", "priority"), ()]
 WHERE: dict[str, list[dict[str, Any]]] = {
     "sla_breach_rate": [{"sla_target": "resolution"}, {"sla_agreement": ["ola", "uc"], "kind": "incident"}],
@@ -163,19 +164,112 @@ def test_every_metric_equals_the_slow_computation(
     some_outages: list[Outage],
     split: int,
 ) -> None:
-    slow = Slow(
-        some_tickets,
-        list({one.id: one for one in some_clocks}.values()),  # the latest of those with the same id
-        list({one.id: one for one in some_surveys}.values()),
-        list({one.id: one for one in some_contacts}.values()),
-        list({one.id: one for one in some_outages}.values()),
-        ZONES,
+    compared([some_tickets, some_clocks, some_surveys, some_contacts, some_outages], split)
+
+
+def test_in_a_crowded_quarter_every_metric_has_something_to_compare() -> None:
+    """Few scopes and many records, so that weeks, moods and medians are full; always the same."""
+    chosen = random.Random(26)
+    counts = compared([crowd(chosen, maker, number) for maker, number in CROWD], 0)
+    assert {name for name, cells in counts.items() if cells} == set(CATALOGUE)
+    assert counts["mood_index"] > 20
+
+
+def crowd(chosen: random.Random, maker: Any, number: int) -> list[Any]:
+    return [maker(chosen, identity) for identity in range(number)]
+
+
+def moment(chosen: random.Random) -> datetime:
+    return START + timedelta(seconds=chosen.randrange(60 * 86_400))
+
+
+def later(chosen: random.Random, begin: datetime, days: int) -> datetime:
+    return begin + timedelta(seconds=chosen.randrange(days * 86_400))
+
+
+def scope(chosen: random.Random) -> dict[str, Any]:
+    return {"customer": chosen.choice(["Acme", "Bolt"]), "country": chosen.choice(["CH", "NZ"]), "service": "Mail"}
+
+
+def crowded_ticket(chosen: random.Random, number: int) -> Ticket:
+    opened_at = moment(chosen)
+    is_done = chosen.random() < 0.7
+    return a_ticket(
+        f"t{number}",
+        **scope(chosen),
+        kind=chosen.choice(["incident", "incident", "incident", "request", "problem", "change"]),
+        state="closed" if is_done else "in_progress",
+        is_major=chosen.random() < 0.1,
+        category=chosen.choice(["Login", "Print", "Slow"]),
+        opened_at=opened_at,
+        resolved_at=later(chosen, opened_at, 20) if is_done else None,
+        closed_at=later(chosen, opened_at, 30) if is_done else None,
+        reopen_count=int(chosen.random() < 0.1),
+        reassignment_count=chosen.randrange(2),
+        is_successful=chosen.random() < 0.8,
     )
-    records = [some_tickets, some_clocks, some_surveys, some_contacts, some_outages]
+
+
+def crowded_clock(chosen: random.Random, number: int) -> SlaRecord:
+    start_at = moment(chosen)
+    return a_clock(
+        f"k{number}",
+        ticket_id=f"t{number}",
+        sla_id=f"sla{number}",
+        target=chosen.choice(["response", "resolution"]),
+        is_breached=chosen.random() < 0.2,
+        start_at=start_at,
+        end_at=later(chosen, start_at, 5),
+        breach_at=later(chosen, start_at, 5),
+        elapsed_s=None,
+    )
+
+
+def crowded_survey(chosen: random.Random, number: int) -> Survey:
+    sent_at, is_nps = moment(chosen), chosen.random() < 0.4
+    is_answered = chosen.random() < 0.6
+    low, high = (0, 10) if is_nps else (1, 5)
+    return a_survey(
+        f"s{number}",
+        kind="nps" if is_nps else "csat",
+        ticket_id=f"t{number % 150}",
+        sent_at=sent_at,
+        answered_at=later(chosen, sent_at, 9) if is_answered else None,
+        score=float(chosen.randint(low, high)) if is_answered else None,
+        scale_min=float(low),
+        scale_max=float(high),
+    )
+
+
+def crowded_contact(chosen: random.Random, number: int) -> Contact:
+    kind = chosen.choice(["call", "visit", "complaint", "escalation"])
+    return a_contact(f"c{number}", **scope(chosen), kind=kind, at=moment(chosen))
+
+
+def crowded_outage(chosen: random.Random, number: int) -> Outage:
+    begin_at = moment(chosen)
+    kind = chosen.choice(["outage", "outage", "degradation", "planned"])
+    end_at = later(chosen, begin_at, 9) if number else None
+    return an_outage(f"o{number}", **scope(chosen), kind=kind, begin_at=begin_at, end_at=end_at)
+
+
+CROWD = [
+    (crowded_ticket, 200),
+    (crowded_clock, 150),
+    (crowded_survey, 300),
+    (crowded_contact, 40),
+    (crowded_outage, 25),
+]
+
+
+def compared(records: list[list[Any]], split: int) -> dict[str, int]:
+    """Hold every metric against the slow computation; how many cells each had."""
+    some_tickets, *others = records
+    latest = [list({one.id: one for one in some}.values()) for some in others]  # of those with the same id
+    slow = Slow(some_tickets, *latest, ZONES)
+    counts = dict.fromkeys(CATALOGUE, 0)
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        if split % 2:  # what hangs on tickets may come before them
-            records.reverse()
-        for some in records:
+        for some in reversed(records) if split % 2 else records:  # what hangs on tickets may come before them
             load(warehouse, *some[:split])
             load(warehouse, *some[split:])
         for name in CATALOGUE:
@@ -188,3 +282,5 @@ def test_every_metric_equals_the_slow_computation(
                     wanted = slow.cells(query, AS_OF, FIRST, LAST)
                     assert [row[:-2] for row in found] == [row[:-2] for row in wanted], (name, by, where)
                     assert [row[-2:] for row in found] == [pytest.approx(row[-2:]) for row in wanted], (name, by, where)
+                    counts[name] += len(found)
+    return counts
