@@ -172,7 +172,7 @@ def _below(case: _Case) -> str:
 
 def _no_rule(case: _Case) -> str:
     if not case.says:
-        return "no rule counts it"
+        return f"no rule counts it ({', '.join(filter(None, (case.clock.agreement, case.clock.target)))})"
     return f"no value published for its week by {', '.join(one.rule_id for one in case.says)}"
 
 

@@ -124,7 +124,7 @@ class Report:
             yield Line(f"{part.name}: {_begun(part.population)}", HEAD)
             rows = [(kind.value, number, MEANS[kind]) for kind, number in part.counts.items() if number]
             yield from (Line(text) for text in columns(rows, right=frozenset({1})))
-            yield Line(f"  {len(part.disposed)} in all, of {part.population.rows} counted by themselves")
+            yield Line(f"  {len(part.disposed)} in all; the warehouse counts {part.population.rows}")
             for kind, number in part.counts.items():
                 if number and kind is not Disposition.DUPLICATE:
                     yield from _reasons(kind, part.details(kind))

@@ -7,11 +7,11 @@ field of its own, and is cleared by a rule of the platform when somebody answers
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from connectors.mapping import SourceMap
+from connectors.mapping import FieldMap, SourceMap
 from connectors.servicenow.tables import MAX_ROWS, Instance, Row, instant
 from connectors.waiting import Wait
 
@@ -34,12 +34,7 @@ def waits(instance: Instance, tickets: Sequence[SourceMap], ids: Sequence[str]) 
             continue
         labels = instance.choices(source.source, f"^element={REASON}").get(REASON, {})
         for key, changes in _audited(instance, source.source, state.fields[0], ids).items():
-            told = _spans(
-                changes,
-                state.fields[0],
-                is_on_hold=lambda value, state=state: state.translate(value) == ON_HOLD,  # type: ignore[misc]
-                labels=labels,
-            )
+            told = _spans(changes, state, labels)
             if told is not None:
                 found[key] = told
     return found
@@ -61,29 +56,22 @@ def _audited(instance: Instance, table: str, state: str, ids: Sequence[str]) -> 
     return found
 
 
-def _spans(
-    changes: Sequence[Row], state: str, *, is_on_hold: Callable[[str], bool], labels: Mapping[str, str]
-) -> tuple[Wait, ...] | None:
+def _spans(changes: Sequence[Row], mapped: FieldMap, labels: Mapping[str, str]) -> tuple[Wait, ...] | None:
     """The spans on hold; None where no change of state was audited, or the first known state is on hold already."""
+    state = mapped.fields[0]
     now = {name: next((row["oldvalue"] for row in changes if row["fieldname"] == name), "") for name in (state, REASON)}
-    if not any(row["fieldname"] == state for row in changes) or is_on_hold(now[state]):
+    if not any(row["fieldname"] == state for row in changes) or mapped.translate(now[state]) == ON_HOLD:
         return None
-    return tuple(_walked(changes, state, now, is_on_hold, labels))
+    return tuple(_walked(changes, mapped, now, labels))
 
 
-def _walked(
-    changes: Sequence[Row],
-    state: str,
-    now: dict[str, str],
-    is_on_hold: Callable[[str], bool],
-    labels: Mapping[str, str],
-) -> Iterator[Wait]:
+def _walked(changes: Sequence[Row], mapped: FieldMap, now: dict[str, str], labels: Mapping[str, str]) -> Iterator[Wait]:
     """What one save changed has one time, and is read as one change."""
     begin: datetime | None = None
     for stamp, together in groupby(changes, key=lambda row: row["sys_created_on"]):
         at, before = instant(stamp), now[REASON]
         now |= {row["fieldname"]: row["newvalue"] for row in together}
-        is_held = is_on_hold(now[state])
+        is_held = mapped.translate(now[mapped.fields[0]]) == ON_HOLD
         if at is None or (begin is not None and is_held and now[REASON] == before):
             continue
         if begin is not None:

@@ -88,7 +88,7 @@ def test_what_rules_looked_at_without_firing_is_too_few_or_below() -> None:
     assert disposed(a_clock(), few, unseen) == (Disposition.TOO_FEW_SAMPLES, "few")
     assert disposed(a_clock(), few, below) == (Disposition.BELOW_THRESHOLD, "kept")
     assert disposed(a_clock(), unseen) == (Disposition.NO_RULE, "no value published for its week by new")
-    assert disposed(a_clock()) == (Disposition.NO_RULE, "no rule counts it")
+    assert disposed(a_clock()) == (Disposition.NO_RULE, "no rule counts it (sla, resolution)")
 
 
 CLOCKS = st.lists(
