@@ -7,17 +7,20 @@ agreements with suppliers are not added to them: they are the same minutes, seen
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from improvement import weeks
 from improvement.dispositions import BreachedClock, Disposition
 from improvement.errors import InputError
 from improvement.minutes import Minutes, Order, Party
 from improvement.periods import Period
+from improvement.rules import Scope
+from improvement.rules.scope import DIMENSIONS
 from improvement.rules.suggestions import did_you_mean
-from workflows import dispositions
+from workflows import dispositions, rights
 from workflows.attribution import order_in_force
 from workflows.rule_lines import BAD, HEAD, QUIET, Line, columns
 
@@ -25,7 +28,7 @@ WITH_CUSTOMERS = "sla"
 NOT_COUNTED = (Disposition.EXCLUDED, Disposition.DUPLICATE)
 GROUPS = ("customer", "country", "service", "supplier", "assignment_group", "priority")
 LISTED = 10
-NONE = "(none)"
+EVERYTHING = Scope()
 
 
 @dataclass(slots=True)
@@ -121,24 +124,34 @@ def report(
     connection: str | None = None,
     by: str = "",
     number: str = "",
+    scope: Scope = EVERYTHING,
     tell: dispositions.Tell | None = None,
 ) -> Report:
-    """Add up the overruns of a period; ``by`` a dimension; ``number``: every clock of that ticket as well."""
+    """Add up the overruns of a period, of all clocks or of those in a scope.
+
+    ``by``: a dimension to add up by as well; ``number``: every clock of that ticket as well.
+    """
     if by and by not in GROUPS:
         raise InputError(f"Minutes cannot be added up by “{by[:40]}”.", mend=did_you_mean(by, GROUPS))
+    for name, _ in scope.items:
+        if name not in DIMENSIONS:
+            raise InputError(f"Clocks have no “{name[:40]}”.", mend=did_you_mean(name, DIMENSIONS))
     found = dispositions.report(period, as_of=as_of, connection=connection, tell=tell)
     totals: dict[str, Total] = {}
     groups: dict[tuple[str, str], Total] = defaultdict(Total)
     single: list[BreachedClock] = []
     for part in found.parts:
         total = totals[part.name] = Total(untold=part.untold)
-        counted = [one.clock for one in part.disposed if one.disposition not in NOT_COUNTED]
+        counted = [
+            one.clock
+            for one in part.disposed
+            if one.disposition not in NOT_COUNTED and _is_in(one.clock.dimensions, scope)
+        ]
         single += [clock for clock in counted if number and number in (clock.number, clock.ticket_id)]
         for clock in _with_customers(counted):
             total.add(clock.minutes)
             if by:
-                value = clock.dimensions.get(by)
-                groups[part.name, NONE if value is None else str(value)].add(clock.minutes)
+                groups[part.name, Scope.of({by: clock.dimensions.get(by)}).items[0][1]].add(clock.minutes)
     if number and not single:
         raise InputError(
             f"No breached clock of “{number[:60]}” counts in {period}.",
@@ -146,6 +159,19 @@ def report(
         )
     ranked = dict(sorted(groups.items(), key=lambda item: (-item[1].overrun_s, item[0])))
     return Report(period, order_in_force(as_of), by, totals, ranked, tuple(single))
+
+
+def trigger_of(code: str) -> tuple[Period, Scope, str]:
+    """The weeks an action was opened on, its scope and its connection."""
+    action = rights.find(code)
+    first, last = action.trigger.get("from_week"), action.trigger.get("to_week")
+    if first is None or last is None:
+        raise InputError(f"{action.code} has no trigger window.", mend="Name a --period and a --scope.")
+    return Period(weeks.monday(first), weeks.sunday(last)), Scope.of(action.scope), action.connection
+
+
+def _is_in(dimensions: Mapping[str, Any], scope: Scope) -> bool:
+    return Scope.of({name: dimensions.get(name) for name, _ in scope.items}) == scope
 
 
 def hours(seconds: int) -> str:

@@ -12,12 +12,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from connectors.waiting import Wait
+from improvement import weeks
 from improvement.dispositions import Disposition
 from improvement.errors import ConnectionFailed, InputError, PermissionMissing
 from improvement.minutes import Party
 from improvement.periods import period
 from improvement.records import SCHEMAS, RecordKind
-from tests.workflows.build import a_connection, a_person
+from tests.workflows.build import a_connection, a_person, an_action
 from workflows import access, attribution, dispositions, minutes
 from workflows.cli.main import build
 from workflows.models import LedgerEntry, Role
@@ -118,6 +119,20 @@ def test_by_a_dimension_the_longest_comes_first(late: Path) -> None:
     groups = told("--by", "service")["groups"]
     assert [(one["service"], one["overrun_s"]) for one in groups] == [("Mail", 10 * HOUR), ("Chat", 3 * HOUR)]
     assert isinstance(ran("show", "--period", "2026Q1", "--by", "assignee").exception, InputError)
+
+
+def test_of_a_suppliers_action_the_parties_add_up_over_the_weeks_it_was_opened_on(late: Path) -> None:
+    first = weeks.week_of(BEGAN.date())
+    trigger = {"from_week": first - 3, "to_week": first}
+    action = an_action(None, scope={"supplier": "Nordlicht", "country": "CH"}, trigger=trigger)
+    shown = json.loads(ran("show", "--action", action.code, "--offline", "--as-of", NOW.isoformat(), "--json").stdout)
+    assert (shown["from"], shown["to"]) == ("2026-01-12", "2026-02-08")
+    snow = shown["connections"]["snow"]
+    assert (snow["clocks"], snow["overrun_s"], snow["suppliers"]) == (1, 10 * HOUR, {"Nordlicht": 4 * HOUR})
+    assert told("--scope", "supplier=(none)")["connections"]["snow"]["overrun_s"] == 3 * HOUR
+    for arguments in (["--action", action.code, "--scope", "country=CH"], [], ["--action", "ACT-99"]):
+        assert isinstance(ran("show", *arguments, "--as-of", NOW.isoformat()).exception, InputError), arguments
+    assert isinstance(ran("show", "--period", "2026Q1", "--scope", "caller=Carl").exception, InputError)
 
 
 def test_the_goal_is_the_one_that_was_first_pulled(late: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.clocks import AsOf, ConnectionName, Json, PeriodText
+from workflows.cli.clocks import AsOf, ConnectionName, Json
 from workflows.cli.session import actor, moment, start
 
 group = typer.Typer(help="Whose minutes the overruns of breached clocks were.", no_args_is_help=True)
@@ -14,7 +14,13 @@ group = typer.Typer(help="Whose minutes the overruns of breached clocks were.", 
 
 @group.command()
 def show(
-    period: PeriodText,
+    period: Annotated[
+        str | None, typer.Option("--period", help="2026Q1, 2026-03, 2026-W10, 2026, or two dates: A..B.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", help="Of an action's scope, in the weeks it was opened on.")
+    ] = None,
+    scope: Annotated[str, typer.Option("--scope", help="Only of this scope, like customer=Acme,supplier=Hoster.")] = "",
     by: Annotated[str, typer.Option("--by", help="Also by customer, country, service, supplier …")] = "",
     number: Annotated[str, typer.Option("--ticket", help="Also every breached clock of this ticket.")] = "",
     connection: ConnectionName = None,
@@ -25,16 +31,29 @@ def show(
     """Overrun of a period by party: customer wait, suppliers, own organisation, unattributed. They sum to it."""
     start()
     from improvement import periods
+    from improvement.errors import InputError
+    from improvement.rules import Scope
     from workflows import dispositions, minutes
     from workflows.cli.output import print_json
     from workflows.rule_lines import print_lines
 
+    wanted = Scope.parse(scope.replace(", ", ","))
+    if action is not None:
+        if scope:
+            raise InputError("An action has a scope of its own.", mend="Leave out --scope, or --action.")
+        when, wanted, connection = minutes.trigger_of(action)
+        when = periods.period(period) if period is not None else when
+    elif period is None:
+        raise InputError("Minutes of when?", mend="Name a --period or an --action.")
+    else:
+        when = periods.period(period)
     report = minutes.report(
-        periods.period(period),
+        when,
         as_of=moment(as_of),
         connection=connection,
         by=by,
         number=number,
+        scope=wanted,
         tell=None if offline else dispositions.waits_told(dispositions.configured),
     )
     if as_json:
