@@ -8,7 +8,8 @@ a tombstone (:mod:`workflows.steps.departures`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,7 @@ from workflows import hints, ledger
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
-from workflows.steps.reading import Load, Loading, cursor_of, load_all, zones
+from workflows.steps.reading import Load, Loading, cursors_of, load_all, zones
 from workflows.warehouse import Warehouse
 
 __all__ = ["Loading", "Progress", "PullResult", "Reached", "pull", "zones"]
@@ -97,25 +98,27 @@ def pull(
         Look for everything that is gone or was rewritten now, also where it is not due.
     """
     row = Connection.objects.get(name=connector.name)
-    run = _Run(connector, warehouse, row, as_of, on_progress)
+    run = _Run(connector, warehouse, row, as_of, on_progress, cursors_of(row, connector.kinds()))
     result = PullResult(connection=connector.name)
-    never_read = [kind for kind in connector.kinds() if cursor_of(row, kind) is None]
+    never_read = [kind for kind, cursor in run.cursors.items() if cursor is None]
     result.reports += [PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()]
     if loading is not None:
         for kind, report in zip(connector.kinds(), result.reports, strict=True):
             with _reported(report):
-                run.note(kind, report, loading.loads(kind))
+                run.note(kind, report, loading.loads(kind), run.cursors[kind])
     else:
         run.read_all(result.reports, since)
-    for report in result.reports:
-        report.save()
+    PullReport.objects.bulk_create(result.reports)
     departures = Departures(
         connector, warehouse, as_of, _schedule(row.name), is_counted=is_counted, is_forced=is_reconciled
     )
     run.look_for_departures(departures, result, never_read)
     row.last_pull_as_of = as_of
     row.last_error = "\n".join(result.errors)
-    row.save(update_fields=["last_pull_as_of", "last_error"])
+    with transaction.atomic():
+        row.save(update_fields=["reconciled", "last_pull_as_of", "last_error"])
+        for report in result.reports:
+            report.save()
     if not result.errors:
         hints.answer(row.name, as_of=as_of)
     return result
@@ -140,11 +143,13 @@ class _Run:
     row: Connection
     as_of: datetime
     on_progress: Progress | None
+    cursors: Mapping[RecordKind, Cursor | None]  # as they stood when it began
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
+    _rejected: defaultdict[RecordKind, set[str]] | None = None
 
     def read_all(self, reports: list[PullReport], since: datetime | None) -> None:
         """Read every kind from its cursor, or again from an earlier instant; long spans month by month."""
-        saved = {RecordKind(report.kind): cursor_of(self.row, RecordKind(report.kind)) for report in reports}
+        saved = self.cursors
         starts = dict(saved)
         for kind, cursor in saved.items():
             if since is not None and (cursor is None or since < cursor.updated_at):
@@ -168,14 +173,14 @@ class _Run:
         kind: RecordKind,
         report: PullReport,
         loads: Iterator[Load],
-        start: Cursor | None = None,
+        start: Cursor | None,
         *,
         keeps_cursor: bool = False,
         until: datetime | None = None,
     ) -> Cursor | None:
         """Count what is loaded; the cursor moves on load by load, or not at all. Returns where it would stand."""
         started = time.monotonic()
-        cursor = start or cursor_of(self.row, kind)
+        cursor = start
         for page, loaded in loads:
             self._note_load(kind, report, page, loaded, cursor, keeps_cursor=keeps_cursor)
             cursor = page.cursor
@@ -198,7 +203,7 @@ class _Run:
                 kind,
                 looked,
                 is_new=kind in never_read,
-                unreadable=self._unreadable(kind),
+                unreadable=sorted(self._unreadable(kind)),
                 read_again=lambda since, kind=kind, report=report: self._read_again(kind, report, since),  # type: ignore[misc]
             )
             self._count(report, kind, departed)
@@ -207,10 +212,10 @@ class _Run:
             report.retries += now[1] - retries
             report.seconds += time.monotonic() - started
             self.row.reconciled[kind.value] = msgspec.to_builtins(looked)
-            with transaction.atomic():
-                report.save()
-                self.row.save(update_fields=["reconciled"])
-                if departed.deleted or departed.revived:
+            if departed.deleted or departed.revived:  # at once: nobody could find them a second time
+                with transaction.atomic():
+                    report.save()
+                    self.row.save(update_fields=["reconciled"])
                     self._note_departures(kind, departed)
 
     # --- inside -----------------------------------------------------------------------------------------------
@@ -237,10 +242,17 @@ class _Run:
             report.lag_s = lag_s if report.lag_s is None else min(report.lag_s, lag_s)
         with transaction.atomic():
             if not keeps_cursor:
-                PullCursor.objects.update_or_create(
+                moved = PullCursor(
                     connection=self.row,
                     kind=kind.value,
-                    defaults={"updated_at": page.cursor.updated_at, "tiebreak": page.cursor.tiebreak},
+                    updated_at=page.cursor.updated_at,
+                    tiebreak=page.cursor.tiebreak,
+                )
+                PullCursor.objects.bulk_create(
+                    [moved],
+                    update_conflicts=True,
+                    unique_fields=["connection", "kind"],
+                    update_fields=["updated_at", "tiebreak"],
                 )
             self._keep_rejected(kind, page)
             if loaded.report.new or loaded.report.changed or loaded.left_out or page.rejected:
@@ -263,9 +275,10 @@ class _Run:
 
     def _keep_rejected(self, kind: RecordKind, page: Page) -> None:
         """Remember what could not be read, and forget what now could."""
-        known = RejectedRecord.objects.filter(connection=self.row, kind=kind.value)
-        if page.batch.num_rows and (waiting := set(known.values_list("record_id", flat=True))):
-            known.filter(record_id__in=waiting & set(page.batch["id"].to_pylist())).delete()
+        known = self._unreadable(kind)
+        if page.batch.num_rows and known and (read := known & set(page.batch["id"].to_pylist())):
+            RejectedRecord.objects.filter(connection=self.row, kind=kind.value, record_id__in=read).delete()
+            known -= read
         for rejected in page.rejected:
             RejectedRecord.objects.update_or_create(
                 connection=self.row,
@@ -273,10 +286,15 @@ class _Run:
                 record_id=rejected.id,
                 defaults={"field": rejected.field, "reason": rejected.reason, "seen_at": self.as_of},
             )
+            self._unreadable(rejected.kind).add(rejected.id)
 
-    def _unreadable(self, kind: RecordKind) -> list[str]:
-        found = RejectedRecord.objects.filter(connection=self.row, kind=kind.value)
-        return list(found.values_list("record_id", flat=True))
+    def _unreadable(self, kind: RecordKind) -> set[str]:
+        """Ids of the records of a kind that could not be read; asked for once a pull, then kept up to date."""
+        if self._rejected is None:
+            self._rejected = defaultdict(set)
+            for name, record_id in RejectedRecord.objects.filter(connection=self.row).values_list("kind", "record_id"):
+                self._rejected[RecordKind(name)].add(record_id)
+        return self._rejected[kind]
 
     def _read_again(self, kind: RecordKind, report: PullReport, since: datetime) -> None:
         start = Cursor(updated_at=since)

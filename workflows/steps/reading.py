@@ -43,7 +43,7 @@ class Loading:
 
     def __init__(self, connector: Connector, warehouse: Warehouse, *, as_of: datetime) -> None:
         row = Connection.objects.get(name=connector.name)
-        cursors = {kind: cursor_of(row, kind) for kind in connector.kinds()}
+        cursors = cursors_of(row, connector.kinds())
         where = zones()
         warehouse.use_zones(where)  # here: two that load at once would both put them in place
         self._read = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
@@ -76,10 +76,13 @@ def load_all(
         yield msgspec.structs.replace(page, batch=page.batch.select(KEPT)), loaded
 
 
-def cursor_of(row: Connection, kind: RecordKind) -> Cursor | None:
-    """How far a kind was read; None where it never was."""
-    saved = PullCursor.objects.filter(connection=row, kind=kind.value).first()
-    return Cursor(updated_at=saved.updated_at, tiebreak=saved.tiebreak) if saved else None
+def cursors_of(row: Connection, kinds: Iterable[RecordKind]) -> dict[RecordKind, Cursor | None]:
+    """How far each kind was read; None where it never was."""
+    saved = {one.kind: one for one in PullCursor.objects.filter(connection=row)}
+    return {
+        kind: Cursor(updated_at=found.updated_at, tiebreak=found.tiebreak) if (found := saved.get(kind.value)) else None
+        for kind in kinds
+    }
 
 
 def _gathered(pages: Iterator[Page]) -> Iterator[Page]:
