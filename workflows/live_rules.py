@@ -45,8 +45,10 @@ def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None 
     if is_applied() or not settings.REGELKREIS.rules.is_dir():
         return standing.rules, standing.limits
     with transaction.atomic():
+        known = set(RuleVersion.objects.filter(is_live=True).values_list("rule_id", "sha256"))
         for rule in standing.rules:
-            record(rule, actor=ledger.ENGINE, at=as_of)
+            if (rule.id, rule.sha256) not in known:
+                record(rule, actor=ledger.ENGINE, at=as_of)
         if not standing.errors:  # a rule in a broken file is not gone
             for row in gone(standing.rules):
                 told = retire(row, actor=ledger.ENGINE, at=as_of)
