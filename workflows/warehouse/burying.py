@@ -48,11 +48,6 @@ class Tombstones:
         with registered(self._raw, "named", _table(ids)):
             return self._bury(kind, connection, "id IN (SELECT id FROM named)", seen_at)
 
-    def bury_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
-        """Make a tombstone of every live record whose platform id is not among these; returns how many."""
-        with registered(self._raw, "named", _table(present_ids)):
-            return self._bury(kind, connection, f"id NOT IN (SELECT id FROM named) AND {IS_PULLED}", seen_at)
-
     def bury_parts(self, kind: RecordKind, connection: str, *, seen_at: datetime) -> int:
         """Make tombstones of the parts of tickets that are tombstones themselves; returns how many."""
         with_them = _of_tickets("key_hash", f"tickets WHERE {IS_BURIED}")

@@ -126,10 +126,6 @@ class Warehouse:
         """Put the zones in place; where a country's changed, local days are computed again."""
         loading.use_zones(self._raw, zones)
 
-    def delete_missing(self, kind: RecordKind, connection: str, present_ids: pa.Array, *, seen_at: datetime) -> int:
-        """Make a tombstone of every record of the connection whose platform id is not among these; returns how many."""
-        return self.tombstones.bury_missing(kind, connection, present_ids, seen_at=seen_at)
-
     @property
     def tombstones(self) -> Tombstones:
         """Buries what is gone from its platform, and revives what came back."""

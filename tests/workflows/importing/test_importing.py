@@ -327,7 +327,6 @@ def test_what_was_imported_is_not_taken_for_deleted_by_the_platform(tmp_path: Pa
     with Warehouse.open(snow / "warehouse.duckdb") as warehouse:
         stones = warehouse.tombstones
         assert stones.unlisted(RecordKind.CONTACT, "snow", pa.array([], pa.string())) == []
-        assert stones.bury_missing(RecordKind.CONTACT, "snow", pa.array([], pa.string()), seen_at=AT) == 0
         assert warehouse.count(RecordKind.CONTACT, "snow") == 0
     assert len(stored(RecordKind.CONTACT, snow)) == 3
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from improvement.records import RecordKind, SlaRecord
@@ -84,7 +83,7 @@ def test_a_clock_that_turns_out_to_be_earlier_moves_the_others_on(tmp_path: Path
 def test_the_clock_that_a_repair_dropped_is_buried_by_its_id(tmp_path: Path) -> None:
     with a_warehouse(tmp_path, a_ticket(), a_clock("a"), a_clock("b", sla_id="silver")) as warehouse:
         load(warehouse, a_clock("x"))
-        assert warehouse.delete_missing(RecordKind.SLA, CONNECTION, pa.array(["x"]), seen_at=LATER) == 1
+        assert warehouse.tombstones.bury(RecordKind.SLA, CONNECTION, ["b"], seen_at=LATER) == 1
         assert clocks(warehouse) == [("x", "completed", 1)]
         load(warehouse, a_clock("z", sla_id="silver"))
         assert clocks(warehouse) == [("x", "completed", 1), ("z", "completed", 1)]
@@ -92,7 +91,7 @@ def test_the_clock_that_a_repair_dropped_is_buried_by_its_id(tmp_path: Path) -> 
 
 def test_clocks_of_a_vanished_ticket_do_not_count(tmp_path: Path) -> None:
     with a_warehouse(tmp_path, a_ticket(), a_clock()) as warehouse:
-        warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array([], pa.string()), seen_at=LATER)
+        warehouse.tombstones.bury(RecordKind.TICKET, CONNECTION, ["t1"], seen_at=LATER)
         assert clocks(warehouse) == []
 
 

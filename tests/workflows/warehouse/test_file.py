@@ -109,7 +109,7 @@ def test_pytz_is_never_asked_because_its_zones_are_old(tmp_path: Path) -> None:
 
         with a_warehouse(Path(sys.argv[1]), a_ticket(), a_ticket("t2")) as warehouse:
             load(warehouse, a_ticket(priority=1))
-            warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t1"]), seen_at=LATER)
+            warehouse.tombstones.bury(RecordKind.TICKET, CONNECTION, ["t2"], seen_at=LATER)
             assert warehouse.changes(CONNECTION, since=at("2026-01-01")).num_rows == 2
             weeks = {"as_of": LATER, "first_week": 2900, "last_week": 2940}
             assert warehouse.cells(a_query("incident_count"), **weeks).num_rows > 0

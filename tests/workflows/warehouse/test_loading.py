@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from bench.canonical import ZONES as BENCH_ZONES
@@ -86,9 +85,9 @@ def test_the_change_log_keeps_old_and_new_of_what_a_metric_reads(tmp_path: Path)
 
 def test_what_vanished_becomes_a_tombstone_and_may_come_back(tmp_path: Path) -> None:
     with a_warehouse(tmp_path, a_ticket("t1"), a_ticket("t2"), a_ticket("t3", connection="other")) as warehouse:
-        gone = warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t2"]), seen_at=at("2026-04-01"))
+        gone = warehouse.tombstones.bury(RecordKind.TICKET, CONNECTION, ["t1", "t3"], seen_at=at("2026-04-01"))
         assert gone == 1
-        assert warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t2"]), seen_at=LATER) == 0
+        assert warehouse.tombstones.bury(RecordKind.TICKET, CONNECTION, ["t1"], seen_at=LATER) == 0
         assert sorted(warehouse.arrow("SELECT id FROM live_tickets")["id"].to_pylist()) == ["t2", "t3"]
         assert warehouse.arrow("SELECT title FROM tickets WHERE id = 't1'")["title"].to_pylist() == ["Mail is slow"]
         assert counts(load(warehouse, a_ticket("t1"), seen_at=at("2026-04-08"))) == (1, 0, 1, 0)
@@ -172,7 +171,7 @@ def test_clocks_and_surveys_count_where_their_ticket_is_now(tmp_path: Path) -> N
 
 def test_the_clocks_of_a_ticket_that_is_gone_count_no_more_until_it_is_back(tmp_path: Path) -> None:
     with a_warehouse(tmp_path, a_ticket(), a_ticket("t2"), a_clock(), a_clock("c2", ticket_id="t2")) as warehouse:
-        warehouse.delete_missing(RecordKind.TICKET, CONNECTION, pa.array(["t2"]), seen_at=LATER)
+        warehouse.tombstones.bury(RecordKind.TICKET, CONNECTION, ["t1"], seen_at=LATER)
         assert warehouse.arrow("SELECT id FROM live_slas")["id"].to_pylist() == ["c2"]
         load(warehouse, a_ticket())
         assert sorted(warehouse.arrow("SELECT id FROM live_slas")["id"].to_pylist()) == ["c2", "k1"]

@@ -134,7 +134,6 @@ DONE = {"state": "resolved", "resolved_at": at("2026-03-05"), "service": "Mail"}
 def test_a_restatement_is_a_change_of_what_was_counted(
     before: msgspec.Struct, after: msgspec.Struct, is_restated: bool, tmp_path: Path
 ) -> None:
-    kind = {"Ticket": TICKET, "SlaRecord": SLA, "Survey": SURVEY, "Contact": RecordKind.CONTACT}[type(before).__name__]
     with a_warehouse(tmp_path, before) as warehouse:
         assert load(warehouse, after, seen_at=MONDAY).restated == is_restated
         assert load(warehouse, after, seen_at=MONDAY).restated == 0  # the same again
