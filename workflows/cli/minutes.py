@@ -73,12 +73,13 @@ def order(
 ) -> None:
     """Show or change the order in which an overrun is shared out; a change is a version in the ledger."""
     start()
+    from improvement.minutes import Order
     from workflows import attribution
     from workflows.cli.output import print_json, print_table
 
     if parties is not None:
         attribution.change_order(actor(), parties, at=moment(as_of))
-    rows = [(None, attribution.Order()), *attribution.orders()]
+    rows = [(None, Order()), *attribution.orders()]
     told = [
         {"version": one.version, "from": at.isoformat() if at else None, "order": list(one.parties)} for at, one in rows
     ]
