@@ -155,15 +155,21 @@ def _evaluate_rule(
     if not len(span):
         return
     findings = known.findings
-    also = [Scope.of(row.scope) for row in findings.values()]
+    known_scopes = {key: Scope.of(row.scope) for key, row in findings.items()}
     with transaction.atomic():
         seen: list[tuple[Finding, Point]] = []
         for week in span:
             for point in points(
-                rule, cells[rule.key], connection=moment.connection, week=week, companions=cells, also=also
+                rule,
+                cells[rule.key],
+                connection=moment.connection,
+                week=week,
+                companions=cells,
+                also=known_scopes.values(),
             ):
                 finding = findings.get(point.scope.key) or _new_finding(rule, moment.connection, point)
                 findings[finding.scope_key] = finding
+                known_scopes[finding.scope_key] = point.scope  # from the next week on it may fall silent
                 _take(finding, rule, point, moment)
                 seen.append((finding, point))
         _save({finding.pk: finding for finding, _ in seen}.values())
