@@ -8,6 +8,7 @@ What is wrong is told by :mod:`config.settings_errors`.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ DEFAULT_ZONES = {
     "NZ": "Pacific/Auckland",
 }
 ENV_PREFIX = "REGELKREIS_"
+LEAST_MEMORY_MB = 64
 
 
 def home() -> Path:
@@ -70,7 +72,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8600"
     allowed_hosts: Annotated[list[str], NoDecode] = ["127.0.0.1", "localhost", "[::1]"]
     warehouse: Path = Path("warehouse.duckdb")
-    warehouse_memory: str = Field(default="96MB", pattern=r"^[1-9][0-9]{0,5}(MB|GB)$")
+    warehouse_memory: str = "96MB"
     rules: Path = Path("rules")
     language: Literal["en", "de"] = "en"
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -112,6 +114,16 @@ class Settings(BaseSettings):
     @classmethod
     def _below_home(cls, path: Path) -> Path:
         return home() / path.expanduser()
+
+    @field_validator("warehouse_memory")
+    @classmethod
+    def _memory(cls, text: str) -> str:
+        found = re.fullmatch(r"([1-9][0-9]{0,5}) ?(MB|GB)", text.strip(), re.ASCII | re.IGNORECASE)
+        if found is None:
+            raise ValueError("write it like 96MB or 1GB")
+        if found[2].upper() == "MB" and int(found[1]) < LEAST_MEMORY_MB:
+            raise ValueError(f"cycles and back-tests need at least {LEAST_MEMORY_MB}MB")
+        return found[1] + found[2].upper()
 
     @field_validator("ledger_origin")
     @classmethod

@@ -278,6 +278,10 @@ def _act(one: Connector, checking: check.Checking, summary: CycleSummary, told: 
     sent = deliver.deliver(one, as_of=as_of)
     summary.delivered += sent.sent + sent.found
     summary.waiting += sent.waiting
+    if sent.is_write_off and sent.waiting:
+        summary.notes.append(
+            f"{one.name}: writing is off, {sent.waiting} to deliver; `regelkreis connect {one.name} --write on`"
+        )
     summary.report(one.name, sent.errors)
 
 

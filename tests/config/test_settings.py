@@ -109,6 +109,8 @@ def test_a_misspelt_key_of_a_connection_too(home: Path) -> None:
         ('language = "fr"', "language: Input should be 'en' or 'de'."),
         ('default_zone = "CET/Wrong"', "write one like Europe/Zurich"),
         ('public_url = "regelkreis"', "rite an address like https://"),
+        ('warehouse_memory = "much"', "rite it like 96MB or 1GB"),
+        ('warehouse_memory = "24MB"', "need at least 64MB"),
         ('database = "mysql://x"', "postgresql://user:password@host:port/name"),
         ('database = "postgresql://rk:hidden@db:port/state"', "ost or port cannot be read"),
         ('database = "postgresql://rk:hid/den@db/state"', "percent-encoded"),

@@ -15,9 +15,11 @@ FOREIGN = {
     "django.db.utils.ProgrammingError": "The state's database refuses what we ask.",
     "django.db.migrations.exceptions.MigrationSchemaMissing": "The state's database refuses what we ask.",
     "django.core.exceptions.ImproperlyConfigured": "The settings do not fit together.",
+    "_duckdb.OutOfMemoryException": "The warehouse needs more memory than the setting `warehouse_memory` gives it.",
 }
-#: What a database says (SQLite or PostgreSQL), and what to do about it; the first that fits counts.
+#: What a database says (SQLite, PostgreSQL, DuckDB), and what to do about it; the first that fits counts.
 MENDS = (
+    (r"failed to (allocate|pin|offload)|out of memory", "Raise `warehouse_memory`, for example to 512MB."),
     (r"password authentication failed|no password supplied", "Correct user and password in the setting `database`."),
     (r"database .* does not exist", "Create it (`createdb NAME`), or correct the setting `database`."),
     (r"role .* does not exist", "Create the user (`createuser --pwprompt NAME`), or correct the setting `database`."),

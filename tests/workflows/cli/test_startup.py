@@ -178,6 +178,15 @@ def test_a_database_that_does_not_answer_is_told(
     assert "It says: database is locked. Another process is writing to it" in capsys.readouterr().err
 
 
+def test_a_warehouse_with_too_little_memory_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from duckdb import OutOfMemoryException
+
+    assert _run(OutOfMemoryException("failed to allocate data of size 16.0 KiB"), monkeypatch) == 2
+    assert "Raise `warehouse_memory`" in capsys.readouterr().err
+
+
 def test_a_bug_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ZeroDivisionError):
         _run(ZeroDivisionError("division by zero"), monkeypatch)
