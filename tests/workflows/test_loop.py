@@ -149,7 +149,7 @@ def test_with_write_off_nothing_is_sent(home: Path, monday: datetime) -> None:
     assert Action.objects.count() == 1
     assert platform.requests == []
     (note,) = cycle.run_with([platform], as_of=monday + timedelta(weeks=2)).notes
-    assert "writing is off, 1 to deliver; `regelkreis connect snow --write on`" in note
+    assert "writing is off, 2 to deliver; `regelkreis connect snow --write on`" in note
     commands.set_write(access.local_admin(), "snow", True, at=monday)
     run(platform, monday + timedelta(weeks=3), 1)
     assert any(key.endswith("/create") for key in platform.requests)
