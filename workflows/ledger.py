@@ -68,6 +68,11 @@ def _locked_head() -> LedgerHead:
     return head
 
 
+def hold() -> None:
+    """Keep the ledger ours until the transaction ends; waits for whoever has it. For effects that must not overtake."""
+    _locked_head()
+
+
 def sealed(text: str) -> str:
     """Keep a free text in the erasable table; return the salted SHA-256 for a ledger payload ('' for '')."""
     if not text:

@@ -6,6 +6,7 @@ docs/decisions/019 says why there are two ways.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
 from workflows import backdating, ledger
-from workflows.models import Action, Person, Role, RuleVersion
+from workflows.models import Action, LedgerEntry, Person, Role, RuleVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None 
     if is_applied() or not settings.REGELKREIS.rules.is_dir():
         return standing.rules, standing.limits
     with transaction.atomic():
+        ledger.hold()
+        if is_applied():  # by somebody this very moment: the files say nothing any more
+            return _applied().rules, _applied().limits
         known = set(RuleVersion.objects.filter(is_live=True).values_list("rule_id", "sha256"))
         for rule in standing.rules:
             if (rule.id, rule.sha256) not in known:
@@ -80,16 +84,30 @@ def is_applied() -> bool:
 
 def _applied() -> Standing:
     rules, errors = [], []
-    newest: RuleVersion | None = None
-    for row in RuleVersion.objects.filter(is_live=True).order_by("rule_id"):
+    live = list(RuleVersion.objects.filter(is_live=True).order_by("rule_id"))
+    for row in live:
         try:
             # The version keeps its name, also when a later release spells the same document out further.
             rules.append(replace(rule_from_document(row.document), limits=Limits(**row.limits), sha256=row.sha256))
         except RegelkreisError as error:
             errors.append(f"{row.rule_id}: the applied version {row.sha256[:12]} cannot be read any more: {error}")
-        if row.limits and (newest is None or (row.applied_at, row.pk) > (newest.applied_at, newest.pk)):
-            newest = row
-    return Standing(rules, Limits(**newest.limits) if newest is not None else Limits(), errors)
+    return Standing(rules, _last_limits(live), errors)
+
+
+def _last_limits(live: Iterable[RuleVersion]) -> Limits:
+    """The limits that came last with a live version, in the order of the ledger.
+
+    Not by the moment: a wrong year would hold for ever. Nor by the key: a version that comes back keeps its row.
+    """
+    limits = {(row.rule_id, row.sha256): row.limits for row in live if row.limits}
+    if not limits:
+        return Limits()
+    applied = LedgerEntry.objects.filter(type="rule.applied").order_by("-index").values_list("subject", "data")
+    for subject, data in applied.iterator(chunk_size=100):
+        payload = json.loads(bytes(data))["payload"]
+        if "limits" in payload and (subject, payload["sha256"]) in limits:
+            return Limits(**limits[subject, payload["sha256"]])
+    return Limits()
 
 
 def gone(rules: Iterable[Rule]) -> list[RuleVersion]:

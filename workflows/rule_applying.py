@@ -56,6 +56,7 @@ class Plan:
     steps: tuple[Step, ...]
     rules: Mapping[str, Rule] = field(repr=False)
     limits: Limits = field(repr=False)
+    was_live: tuple[RuleVersion, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
     is_first: bool = False
     is_done: bool = False
@@ -120,6 +121,8 @@ def apply(
     if is_dry or all(step.what == "unchanged" for step in plan.steps):
         return plan
     with transaction.atomic():
+        ledger.hold()  # one at a time from here: whoever waited sees below what the other one did
+        _must_be_as_planned(plan)
         if plan.is_first:
             _take_over(at)
         for step in plan.steps:
@@ -133,6 +136,16 @@ class TestsFailed(GuardRefused):
     def __init__(self, report: TestReport) -> None:
         super().__init__("Nothing was applied", [f"{report.failed_tests} tests of the rules fail"])
         self.report = report
+
+
+class AppliedMeanwhile(RegelkreisError):
+    """Between the plan and its effect other versions became live: what was planned no longer says what would happen."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        mend = "Look at what changes now (`regelkreis rules apply --dry-run`) and apply again."
+        super().__init__("Nothing was applied: somebody applied rules meanwhile.", mend=mend)
 
 
 def unapplied() -> list[str]:
@@ -157,10 +170,11 @@ def _plan(paths: Sequence[Path] | None) -> Plan:
     if report.errors:
         errors: list[RegelkreisError] = list(report.errors)
         raise ManyErrors(errors)
+    was_live = _live()  # before everything else that is read of what is live: later is noticed, never overlooked
     standing = live_rules.standing_rules()
     whole = live_rules.folder_rules().limits if is_whole else standing.limits
     rules = {rule.id: replace(rule, limits=_limits(rule, whole)) for rule in report.rules}
-    live = {row.rule_id: row for row in RuleVersion.objects.filter(is_live=True)}
+    live = {row.rule_id: row for row in was_live}
     steps = [_step(rule, live.get(rule.id)) for rule in rules.values()]
     gone = [
         row
@@ -175,9 +189,14 @@ def _plan(paths: Sequence[Path] | None) -> Plan:
         steps=tuple(steps),
         rules=rules,
         limits=whole,
+        was_live=was_live,
         warnings=tuple(warnings),
         is_first=not live_rules.is_applied(),
     )
+
+
+def _live() -> tuple[RuleVersion, ...]:
+    return tuple(RuleVersion.objects.filter(is_live=True).order_by("rule_id"))
 
 
 def _limits(rule: Rule, whole: Limits) -> Limits:
@@ -231,6 +250,16 @@ def _must_be_two(plan: Plan, actor: Person, writer: Person) -> frozenset[str]:
 
 
 # --- the effect -------------------------------------------------------------------------------------------------
+
+
+def _must_be_as_planned(plan: Plan) -> None:
+    """Refuses where other versions, or the same with other limits, are live than when the plan was made."""
+    if _versions(plan.was_live) != _versions(_live()) or plan.is_first == live_rules.is_applied():
+        raise AppliedMeanwhile
+
+
+def _versions(rows: Sequence[RuleVersion]) -> list[tuple[str, str, str, dict[str, int]]]:
+    return [(row.rule_id, row.sha256, row.applied_by, row.limits) for row in rows]
 
 
 def _take_over(at: datetime) -> None:

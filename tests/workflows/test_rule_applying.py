@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,60 @@ def test_a_flow_down_that_is_dropped_takes_its_derived_rule_along(rules: Path) -
     assert whats(applied(path)) == {"sla": "changed", "sla@supplier": "removed"}
     assert whats(applied()) == {"sla": "unchanged"}
     assert applied()["applied"] is False
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]]]:
+    """What somebody else does while the tests of the rules run, between the plan and its effect; once each."""
+    acts: list[Callable[[], object]] = []
+    runs = rule_applying.run
+
+    def run(tests: Any) -> Any:
+        while acts:
+            acts.pop()()
+        return runs(tests)
+
+    monkeypatch.setattr(rule_applying, "run", run)
+    yield acts
+    assert acts == []
+
+
+def test_whoever_plans_on_what_another_just_changed_looks_again(
+    rules: Path, tmp_path: Path, meanwhile: list[Callable[[], object]]
+) -> None:
+    applied()
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    write(theirs, PROPOSING.replace("max: 15%", "max: 9%"))
+    write(rules, PROPOSING.replace("max: 15%", "max: 12%"))
+    meanwhile.append(lambda: applied(theirs / "sla.yaml"))
+    refused = ran()
+    assert isinstance(refused.exception, rule_applying.AppliedMeanwhile)
+    assert refused.exception.exit_code == 1
+    assert "somebody applied rules meanwhile" in str(refused.exception)
+    assert [rule.target.value for rule in live_rules.standing_rules().rules] == [0.09]  # theirs, not overwritten
+    assert whats(applied()) == {"sla": "changed"}
+    assert [rule.target.value for rule in live_rules.standing_rules().rules] == [0.12]
+
+
+def test_two_who_remove_the_same_rule_do_not_remove_it_twice(
+    rules: Path, meanwhile: list[Callable[[], object]]
+) -> None:
+    write(rules, other("more"), "more")
+    applied()
+    (rules / "sla.yaml").unlink()
+    meanwhile.append(applied)
+    assert isinstance(ran().exception, rule_applying.AppliedMeanwhile)
+    assert [entry["subject"] for entry in entries("rule.removed")] == ["sla"]
+    assert ledger.verify().failures == []
+
+
+def test_of_two_who_apply_for_the_first_time_the_second_looks_again(
+    rules: Path, tmp_path: Path, meanwhile: list[Callable[[], object]]
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    write(theirs, PROPOSING.replace("max: 15%", "max: 9%"))
+    meanwhile.append(lambda: applied(theirs / "sla.yaml"))
+    assert isinstance(ran().exception, rule_applying.AppliedMeanwhile)
+    assert [rule.target.value for rule in live_rules.standing_rules().rules] == [0.09]
