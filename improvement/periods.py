@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from improvement import weeks
 from improvement.errors import InputError
 
+FIRST_YEAR, LAST_YEAR = 1990, 2100  # of every moment, day, week and period somebody names
 _FORM = re.compile(r"^(?P<year>\d{4})(?:-?Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2]))?$")
 MEND = "Write it like 2026Q1, 2026-03, 2026-W10, 2026 or 2026-01-01..2026-02-15."
 
@@ -34,6 +35,11 @@ class Period:
         return f"{self.first} to {self.last}"
 
 
+def outside_our_time(year: int) -> str:
+    """What is wrong with a year, to go into a sentence; empty where nothing is. Far from both ends dates overflow."""
+    return "" if FIRST_YEAR <= year <= LAST_YEAR else f"its year lies outside {FIRST_YEAR} to {LAST_YEAR}"
+
+
 def period(text: str) -> Period:
     """The period a text names; :class:`InputError` for anything else."""
     if ".." in text:
@@ -44,11 +50,13 @@ def period(text: str) -> Period:
         return found
     if "W" in text:
         week = weeks.parse_label(text)
+        _in_our_time(weeks.monday(week).year, text)
         return Period(weeks.monday(week), weeks.sunday(week))
     match = _FORM.match(text)
-    if match is None or not date.min.year <= int(match["year"]) < date.max.year:
+    if match is None:
         raise InputError(f"“{text[:60]}” is no period.", mend=MEND)
     year = int(match["year"])
+    _in_our_time(year, text)
     begin, months = 1, 12
     if match["quarter"]:
         begin, months = 3 * int(match["quarter"]) - 2, 3
@@ -61,6 +69,14 @@ def period(text: str) -> Period:
 
 def _day(text: str, whole: str) -> date:
     try:
-        return date.fromisoformat(text.strip())
+        found = date.fromisoformat(text.strip())
     except ValueError as error:
         raise InputError(f"“{whole[:60]}” is no period: “{text[:20]}” is no date.", mend=MEND) from error
+    _in_our_time(found.year, whole)
+    return found
+
+
+def _in_our_time(year: int, whole: str) -> None:
+    outside = outside_our_time(year)
+    if outside:
+        raise InputError(f"“{whole[:60]}” is no period: {outside}.", mend=MEND)

@@ -10,6 +10,7 @@ from typing import Any
 
 from improvement.check.many import q_values
 from improvement.errors import InputError, Place
+from improvement.periods import outside_our_time
 from workflows.models import Look, LookKind
 
 
@@ -53,8 +54,8 @@ def final_verdicts(quarter: str | None = None) -> list[FinalVerdict]:
 
     Raises :class:`~improvement.errors.InputError` where the quarter is none.
     """
-    if quarter is not None and not _is_quarter(quarter):
-        raise InputError(f"“{quarter}” is no quarter.", where=Place(field="--quarter"), mend="Write it like 2026Q1.")
+    if quarter is not None:
+        _must_be_quarter(quarter)
     looks = Look.objects.filter(kind=LookKind.FINAL, computed_at__isnull=False, is_dropped=False)
     by_quarter: dict[str, list[Look]] = defaultdict(list)
     for look in looks.select_related("action").order_by("computed_at", "id"):
@@ -69,9 +70,13 @@ def quarter_of(moment: datetime) -> str:
     return f"{moment.year}Q{(moment.month - 1) // 3 + 1}"
 
 
-def _is_quarter(text: str) -> bool:
+def _must_be_quarter(text: str) -> None:
     year, _, number = text.partition("Q")
-    return len(year) == 4 and year.isascii() and year.isdigit() and number in {"1", "2", "3", "4"}
+    is_quarter = len(year) == 4 and year.isascii() and year.isdigit() and number in {"1", "2", "3", "4"}
+    outside = outside_our_time(int(year)) if is_quarter else ""
+    if not is_quarter or outside:
+        what = f"“{text[:60]}” is no quarter" + (f": {outside}." if outside else ".")
+        raise InputError(what, where=Place(field="--quarter"), mend="Write it like 2026Q1.")
 
 
 def _adjusted(quarter: str, looks: Iterable[Look]) -> list[FinalVerdict]:

@@ -87,5 +87,6 @@ def connection_names(name: str | None = None) -> list[str]:
             raise InputError("Nothing was pulled yet.", mend="Run `regelkreis pull` first.")
         return known
     if name not in known:
-        raise InputError(f"There is no connection “{name[:60]}”.", mend=did_you_mean(name, known))
+        mend = did_you_mean(name, known) if known else "Run `regelkreis pull` first: it reads them in."
+        raise InputError(f"There is no connection “{name[:60]}”.", mend=mend)
     return [name]

@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from improvement.errors import InputError
+from improvement.periods import outside_our_time
 from improvement.rules.units import Amount, Duration, Effect, UnitError, parse_amount, parse_duration, parse_effect
 from improvement.weeks import label, monday, parse_label
 
 MAX_TEST_WEEKS = 260
-FIRST_YEAR, LAST_YEAR = 1990, 2100  # of weeks and dates
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -103,8 +103,9 @@ def _level(raw: object) -> int:
 
 
 def _in_our_time(day: date) -> date:
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError(f"the year lies outside {FIRST_YEAR} to {LAST_YEAR}")
+    outside = outside_our_time(day.year)
+    if outside:
+        raise ValueError(outside)
     return day
 
 

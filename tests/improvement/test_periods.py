@@ -33,6 +33,20 @@ def test_anything_else_is_refused_with_how_to_write_it(text: str) -> None:
     assert "2026" in refused.value.mend
 
 
+@pytest.mark.parametrize(
+    "text", ["0000Q1", "0001", "1989-12", "1989-W52", "2101", "9999Q4", "9999-W52", "2026-01-01..9999-12-31"]
+)
+def test_a_year_outside_our_time_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="outside 1990 to 2100") as refused:
+        period(text)
+    assert "2026Q1" in refused.value.mend
+
+
+def test_the_first_and_the_last_of_our_time_are_periods() -> None:
+    assert period("1990Q1").first == period("1990-W01").first == date(1990, 1, 1)
+    assert period("2100").until == datetime(2100, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
 def test_it_lasts_until_the_last_second_of_its_last_day() -> None:
     assert period("2026Q1").since == datetime(2026, 1, 1, tzinfo=UTC)
     assert period("2026Q1").until == datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)

@@ -59,3 +59,10 @@ def test_each_quarter_is_for_itself_and_looks_that_are_not_final_do_not_count(de
 def test_what_is_no_quarter_is_told(text: str) -> None:
     with pytest.raises(InputError, match="Write it like 2026Q1"):
         final_verdicts(text)
+
+
+@pytest.mark.parametrize("text", ["0000Q1", "1989Q4", "2101Q1", "9999Q4"])
+def test_a_quarter_outside_our_time_is_refused_as_a_period_would_be(text: str) -> None:
+    with pytest.raises(InputError, match="outside 1990 to 2100") as refused:
+        final_verdicts(text)
+    assert (str(refused.value.where), refused.value.mend) == ("--quarter", "Write it like 2026Q1.")

@@ -19,7 +19,7 @@ from improvement.minutes import Party
 from improvement.periods import period
 from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.build import a_connection, a_person, an_action
-from workflows import access, attribution, dispositions, minutes
+from workflows import access, attribution, dispositions, ledger, minutes
 from workflows.cli.main import build
 from workflows.models import LedgerEntry, Role
 from workflows.steps.reading import zones
@@ -210,6 +210,61 @@ def test_only_an_administrator_changes_the_order(home: Path) -> None:
     with pytest.raises(PermissionMissing):
         attribution.name_customer_waits(owner, "snow", ["Pending"], at=NOW)
     assert not LedgerEntry.objects.filter(type__startswith="minutes.").exists()
+
+
+def test_a_wrong_year_does_not_lock_the_order_nor_what_is_called_waiting(late: Path) -> None:
+    for refused in (
+        ran("order", "own,supplier,customer_wait", "--as-of", "2099-01-01"),
+        ran("waiting", "snow", "Pending", "--as-of", "2099-01-01"),
+    ):
+        assert isinstance(refused.exception, InputError)
+        assert (refused.exception.exit_code, str(refused.exception.where)) == (2, "--as-of")
+        assert "2099-01-01 00:00Z is later than now" in refused.exception.what
+    assert not LedgerEntry.objects.filter(type__startswith="minutes.").exists()
+    assert ran("order", "own,supplier,customer_wait").exit_code == 0
+    assert ran("waiting", "snow", "Pending").exit_code == 0
+
+
+def test_what_was_dated_ahead_before_that_was_refused_can_be_replaced(late: Path) -> None:
+    ahead = datetime(2099, 1, 1, tzinfo=UTC)
+    order = {"version": 1, "order": ["own", "supplier", "customer_wait"]}
+    ledger.append("minutes.ordered", subject="minutes", actor="ada", at=ahead, payload=order)
+    names = {"version": 1, "names": ["Pending"]}
+    ledger.append("minutes.waiting", subject="snow", actor="ada", at=ahead, payload=names)
+    admin = access.local_admin()
+    assert attribution.change_order(admin, "supplier,own,customer_wait", at=NOW).version == 2
+    assert attribution.name_customer_waits(admin, "snow", ["On hold"], at=NOW).version == 2
+    for moment in (NOW, ahead):  # the newest one is in force, also when the year of the other has come
+        assert attribution.order_in_force(moment).version == 2
+        waits = attribution.customer_waits_in_force("snow", moment)
+        assert waits is not None
+        assert waits.names == ("On hold",)
+    with pytest.raises(InputError, match="never changed for the past"):
+        attribution.change_order(admin, "own,supplier,customer_wait", at=NOW - timedelta(seconds=1))
+
+
+def test_the_same_order_as_one_dated_ahead_comes_into_force_now(late: Path) -> None:
+    order = {"version": 1, "order": ["own", "supplier", "customer_wait"]}
+    ledger.append("minutes.ordered", subject="minutes", actor="ada", at=datetime(2099, 1, 1, tzinfo=UTC), payload=order)
+    attribution.change_order(access.local_admin(), "own,supplier,customer_wait", at=NOW)
+    assert attribution.order_in_force(NOW).version == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("", "is empty"), (" ", "is empty"), ("x" * 101, "has 101 characters"), ("Pend\x1b[2Jing", "control character")],
+)
+def test_a_name_that_no_platform_would_give_is_refused(late: Path, name: str, what: str) -> None:
+    refused = ran("waiting", "snow", "Pending", name).exception
+    assert isinstance(refused, InputError)
+    assert what in refused.what
+    assert not LedgerEntry.objects.filter(type="minutes.waiting").exists()
+    assert ran("waiting", "snow", "x" * 100, "Auf Rückmeldung wartend").exit_code == 0
+
+
+def test_without_any_connection_it_is_said_what_brings_one(home: Path) -> None:
+    refused = ran("waiting", "nope", "Pending").exception
+    assert str(refused) == "There is no connection “nope”. Run `regelkreis pull` first: it reads them in."
 
 
 def test_hours_are_read_as_on_a_clock() -> None:

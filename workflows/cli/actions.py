@@ -124,8 +124,8 @@ def plan(
         hypothesis=hypothesis,
         goal=goal,
         min_effect=min_effect,
-        golive=day_if_given(golive),
-        due=day_if_given(due),
+        golive=day_if_given(golive, "--golive"),
+        due=day_if_given(due, "--due"),
         accept_detectable=accept_detectable,
     )
     report(action, as_json)
@@ -361,7 +361,7 @@ def task(
     from workflows import commands
     from workflows.cli.output import report
 
-    report(commands.add_task(actor(), code, title, at=moment(as_of), due=day_if_given(due)), as_json)
+    report(commands.add_task(actor(), code, title, at=moment(as_of), due=day_if_given(due, "--due")), as_json)
 
 
 def _state(text: str) -> str:

@@ -178,7 +178,7 @@ def follow_up(
     from workflows.cli.output import print_json
 
     review = commands.follow_up(
-        actor(), code, at=moment(as_of), what=what, who=who, due=day_if_given(due), no=no, done_ref=done
+        actor(), code, at=moment(as_of), what=what, who=who, due=day_if_given(due, "--due"), no=no, done_ref=done
     )
     if as_json:
         print_json(reviewing.published(review))

@@ -107,7 +107,7 @@ def pull(
         as_of=now,
         names=names,
         is_shown=not as_json,
-        since=moment(since) if since else None,
+        since=moment(since, "--since") if since else None,
         is_reconciled=reconcile,
     )
     reports = [report for result in results for report in result.reports]

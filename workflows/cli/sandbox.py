@@ -37,7 +37,7 @@ def run(
             jira_dc_port=jira_dc_port or None,
             seed=seed,
             size=size,
-            now=moment(now) if now else None,
+            now=moment(now, "--now") if now else None,
             replay=replay,
         )
     )

@@ -6,12 +6,15 @@ import os
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from improvement.errors import InputError
+from improvement.errors import InputError, Place
+from improvement.periods import outside_our_time
 
 if TYPE_CHECKING:
     from workflows.models import Person
 
 AS_OF_HELP = "Act as if it were this moment (ISO 8601, UTC if it has no zone). Default: now."
+MOMENT_MEND = "Write it like 2026-03-02T06:00Z."
+DAY_MEND = "Write it like 2026-03-02."
 
 
 def start() -> None:
@@ -42,28 +45,39 @@ def _must_be_migrated() -> None:
         )
 
 
-def moment(text: str | None) -> datetime:
-    """The moment a command acts at."""
+def moment(text: str | None, option: str = "--as-of") -> datetime:
+    """The moment a command acts at; ``option`` is where it was given."""
     if text is None:
         return datetime.now(UTC).replace(microsecond=0)
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InputError(f"“{text}” is no moment.", mend="Write it like 2026-03-02T06:00Z.") from error
+        raise _refusal(text, "is no moment", option, MOMENT_MEND) from error
+    outside = outside_our_time(found.year)  # first: near the ends of time no zone can be taken off
+    if outside:
+        raise _refusal(text, f"is no moment to act at: {outside}", option, MOMENT_MEND)
     return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def day(text: str) -> date:
-    """A local date given on the command line."""
+def day(text: str, option: str = "--on") -> date:
+    """A local date given on the command line, with ``option``."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError as error:
-        raise InputError(f"“{text}” is no date.", mend="Write it like 2026-03-02.") from error
+        raise _refusal(text, "is no date", option, DAY_MEND) from error
+    outside = outside_our_time(found.year)
+    if outside:
+        raise _refusal(text, f"is no date to plan with: {outside}", option, DAY_MEND)
+    return found
 
 
-def day_if_given(text: str | None) -> date | None:
+def day_if_given(text: str | None, option: str = "--on") -> date | None:
     """A local date that may be left out."""
-    return None if text is None else day(text)
+    return None if text is None else day(text, option)
+
+
+def _refusal(text: str, what: str, option: str, mend: str) -> InputError:
+    return InputError(f"“{text[:60]}” {what}.", where=Place(field=option), mend=mend)
 
 
 def actor() -> Person:

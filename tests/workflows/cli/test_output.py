@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from improvement.errors import InputError
+from workflows.cli.errors import run
+from workflows.cli.main import build
 from workflows.cli.output import print_json, print_table, shown
 from workflows.cli.session import day, day_if_given, moment
 
@@ -42,6 +45,44 @@ def test_what_is_no_moment_or_day_is_said_to_be_none(text: str) -> None:
         moment(text)
     with pytest.raises(InputError, match="is no date"):
         day(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1989-12-31", "2101-01-01", "9999-12-31"])
+@pytest.mark.parametrize("time", ["", "T00:00+14:00", "T23:59-14:00"])
+def test_a_year_outside_our_time_is_refused_with_where_and_how_to_mend_it(text: str, time: str) -> None:
+    with pytest.raises(InputError, match="outside 1990 to 2100") as refused:
+        moment(text + time)
+    assert (str(refused.value.where), refused.value.exit_code) == ("--as-of", 2)
+    assert "2026-03-02T06:00Z" in refused.value.mend
+    with pytest.raises(InputError, match="outside 1990 to 2100") as refused:
+        day_if_given(text, "--due")
+    assert (str(refused.value.where), refused.value.mend) == ("--due", "Write it like 2026-03-02.")
+
+
+def test_the_first_and_the_last_moment_of_our_time_are_taken() -> None:
+    assert moment("1990-01-01T00:00+14:00") == datetime(1989, 12, 31, 10, tzinfo=UTC)
+    assert moment("2100-12-31T23:59-14:00") == datetime(2101, 1, 1, 13, 59, tzinfo=UTC)
+    assert (day("1990-01-01"), day("2100-12-31")) == (date(1990, 1, 1), date(2100, 12, 31))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("option", "command"),
+    [
+        ("--on", "targets --on 9999-12-31"),
+        ("--as-of", "targets --as-of 9999-12-31T23:59Z"),
+        ("--as-of", "actions adopt https://desk.example/browse/A-1 --as-of 0001-01-05"),
+        ("--as-of", "rules explain sla --scope customer=Acme --as-of 0001-01-01"),
+        ("--since", "pull --since 0001-01-01"),
+        ("--golive", "actions plan ACT-1 --golive 9999-12-31"),
+        ("--now", "sandbox --now 9999-12-31"),
+    ],
+)
+def test_every_command_refuses_such_a_year_with_exit_2(
+    home: Path, capsys: pytest.CaptureFixture[str], option: str, command: str
+) -> None:
+    assert run(build(), command.split()) == 2
+    assert capsys.readouterr().err.startswith(f"error: {option}: “")
 
 
 def test_a_day_may_be_left_out() -> None:
