@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from improvement import weeks
-from improvement.errors import InputError
+from improvement.errors import InputError, Place
 from improvement.rules.given import words_of
 from improvement.rules.units import UnitError, number_text, parse_amount
 
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 WINDOW = 4
 COMMENTS_AT = 38  # column
 REFERENCE = 52
+BRACES = re.compile(r"[{}]")
 OWN = re.compile(r"^(?:own|worse than own)\s+(.+)$", re.IGNORECASE)
 DEFAULT_BY = ("customer", "country", "service")
 KINDS = ("incident", "request", "problem", "change")
 PLAUSIBLE = {"customer": "Acme", "country": "CH", "service": "Mail", "supplier": "Nimbus", "priority": "2"}
 FIRST_WEEK = weeks.parse_label("2024-W01")
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")  # what needs no quotes in YAML, beside WORDS
+WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+RANGES = {"csat_mean": (1.0, 5.0), "mood_index": (0.0, 100.0), "nps": (-1.0, 1.0)}  # where neither a share nor open
 GOALS = {"score": "+0.3"}  # by family, where it is no share
 FIXED_WHERE: dict[str, dict[str, str]] = {  # what a metric is nearly always narrowed to
     "sla_breach_rate": {"sla.target": "resolution", "sla.agreement": "sla"},
@@ -87,15 +92,15 @@ def _rule(said: Answers) -> Iterator[str]:
     yield "apiVersion: regelkreis/v1"
     yield "kind: Rule"
     yield "metadata:"
-    yield f"  id: {said.rule_id}"
+    yield f"  id: {_name(said.rule_id)}"
     yield f"  title: {_quoted(said.title)}"
-    yield _beside(f"  owner: {said.owner}", "a role or a user; actions of this rule are theirs")
+    yield _beside(f"  owner: {_name(said.owner)}", "a role or a user; actions of this rule are theirs")
     yield "spec:"
     yield _beside(f"  mode: {said.mode}", "observe: only show · propose: a person accepts · open: by itself")
     yield f"  metric: {metric.id}"
     if said.where:
         yield f"  where: {{{', '.join(f'{key}: {value}' for key, value in said.where.items())}}}"
-    yield _beside(f"  by: [{', '.join(said.by)}]", "one series for each combination")
+    yield _beside(f"  by: [{', '.join(map(_name, said.by))}]", "one series for each combination")
     yield _beside(f"  window: {WINDOW}w", "how much history one value looks at")
     yield f"  target: {_target(said)}"
     yield _beside("  # overrides:", "other targets for some scopes; the lowest level wins")
@@ -121,7 +126,8 @@ def _title(said: Answers) -> str:
     places = " at ".join("{" + name + "}" for name in reversed(said.by) if name in ("customer", "service"))
     rest = ", ".join("{" + name + "}" for name in said.by if name not in ("customer", "service"))
     where = " ".join(part for part in (places, f"({rest})" if rest and places else rest) if part)
-    return f"{said.title}: {where}" if where else said.title
+    title = "{rule}" if BRACES.search(said.title) else said.title  # braces of its own name no dimension
+    return f"{title}: {where}" if where else title
 
 
 def _goal(metric: Metric) -> str:
@@ -148,12 +154,16 @@ def _test(said: Answers) -> Iterator[str]:
     last_good = FIRST_WEEK + past + WINDOW + lag
     last_bad = last_good + WINDOW + said.hold + lag
     scope = {name: PLAUSIBLE.get(name, "Any") for name in said.by}
-    of = f"scope: {{{', '.join(f'{name}: {_scalar(value)}' for name, value in scope.items())}}}, " if scope else ""
+    of = (
+        f"scope: {{{', '.join(f'{_name(name)}: {_scalar(value)}' for name, value in scope.items())}}}, "
+        if scope
+        else ""
+    )
     label = weeks.label
     yield "# What you expect of it, on numbers you choose. `regelkreis rules test` tells where it does something else."
     yield "apiVersion: regelkreis/v1"
     yield "kind: RuleTest"
-    yield f"rule: {said.rule_id}"
+    yield f"rule: {_name(said.rule_id)}"
     yield "tests:"
     yield f"  - name: {said.hold} bad values fire"
     yield "    given:"
@@ -172,19 +182,52 @@ def _values(said: Answers) -> tuple[float, float]:
     try:
         amount = parse_amount(text.strip())
     except UnitError as error:
-        raise InputError(error.what, mend=error.mend) from error
+        raise InputError(error.what, where=Place(field="--target"), mend=error.mend) from error
     number = amount.number * {"d": 24.0, "min": 1 / 60}.get(amount.unit, 1.0) if metric.unit == "h" else amount.number
     if metric.unit == "days" and amount.unit == "w":
         number *= 7
     is_upper = metric.direction == "lower"
     if own:
-        base = 0.5 if metric.is_share else 100.0 if metric.family != "score" else 4.0
-        distance = number * base if amount.is_percent or metric.family != "score" else number
-        return base, base + distance * 1.5 if is_upper else base - distance * 1.5
+        _must_be_in_reach(metric, number, text, is_relative=amount.is_percent)
+        return _own_values(metric, number, is_relative=amount.is_percent)
     if is_upper:
         return number / 2, min(number * 2 + (0 if number else 1), 1.0) if metric.is_share else number * 2 + 1
     good = number + (1 - number) / 2 if metric.is_share else number * 1.1
     return good, number * 0.7
+
+
+def _own_values(metric: Metric, number: float, *, is_relative: bool) -> tuple[float, float]:
+    """A past and a value beyond the tolerance of it, both inside the metric's range."""
+    low, high = _range(metric)
+    worse = -metric.sign
+    usual = min(0.5 if metric.is_share else 4.0 if metric.family == "score" else 100.0, high)
+    limit = usual + worse * number * (usual if is_relative else 1)
+    if low < limit < high:
+        base = usual
+    elif worse < 0:
+        base = high
+    else:
+        base = high / (1 + 2 * number) if is_relative else low
+    bad = base + worse * 1.5 * number * (base if is_relative else 1)
+    return base, min(max(bad, low), high)
+
+
+def _must_be_in_reach(metric: Metric, number: float, text: str, *, is_relative: bool) -> None:
+    """Refuses a tolerance below which no value of the metric can fall, or above which none can rise."""
+    low, high = _range(metric)
+    if not is_relative:
+        most = high - low
+    else:  # a share of its own past: that may be tiny, so only a fall from the best value there is has an end
+        most = 1 - low / high if metric.direction == "higher" and low >= 0 else math.inf
+    if number >= most:
+        shown = f"{number_text(most * 100)}%" if is_relative or metric.is_share else number_text(most)
+        what = f"No value of {metric.id} can be {text.strip()} worse than its own past: such a rule never fires."
+        raise InputError(what, where=Place(field="--target"), mend=f"Stay below {shown}.")
+
+
+def _range(metric: Metric) -> tuple[float, float]:
+    """The lowest and the highest value there can be."""
+    return (0.0, 1.0) if metric.is_share else RANGES.get(metric.id, (0.0, math.inf))
 
 
 def _counts(metric: Metric, value: float, said: Answers) -> str:
@@ -205,7 +248,13 @@ def _line(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + _line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """In double quotes, as JSON has it: YAML reads the same."""
+    return json.dumps(_line(text), ensure_ascii=False)
+
+
+def _name(text: str) -> str:
+    """As it is where YAML reads it as that text, else quoted: nothing somebody answers adds keys or lines."""
+    return text if PLAIN.fullmatch(text) and text.lower() not in WORDS else _quoted(text)
 
 
 def _scalar(text: str) -> str:

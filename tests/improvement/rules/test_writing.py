@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from improvement.errors import InputError
 from improvement.metrics import CATALOGUE
-from improvement.rules import check_paths, load_pack, run_tests
+from improvement.rules import Scope, check_paths, load_pack, run_tests
 from improvement.rules.writing import DEFAULT_BY, Answers, asks_for_kind, default_samples, id_from, rule_text
 from tests.improvement.rules.build import a_file
 
@@ -68,3 +69,61 @@ def test_an_id_is_made_of_a_title() -> None:
 def test_a_target_that_is_none_is_refused() -> None:
     with pytest.raises(InputError, match="is not a number or a percentage"):
         rule_text(some_answers("reopen_rate", "a lot"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "target", "most"),
+    [
+        ("csat_mean", "own 3000000%", "80%"),
+        ("csat_mean", "own 4", "4"),
+        ("availability", "own 100%", "100%"),
+        ("reopen_rate", "own 1", "100%"),
+    ],
+)
+def test_a_tolerance_that_no_value_can_leave_is_refused(metric: str, target: str, most: str) -> None:
+    with pytest.raises(InputError, match="such a rule never fires") as refused:
+        rule_text(some_answers(metric, target))
+    assert str(refused.value).startswith(f"--target: No value of {metric} can be ")
+    assert refused.value.mend == f"Stay below {most}."
+
+
+@pytest.mark.parametrize(
+    ("metric", "target"),
+    [
+        ("csat_mean", "own 79%"),
+        ("csat_mean", "own 3.5"),
+        ("availability", "own 90%"),
+        ("reopen_rate", "own 400%"),
+        ("reopen_rate", "own 0.8"),
+        ("incident_count", "own 3000%"),
+        ("nps", "own 150%"),
+    ],
+)
+def test_a_wide_tolerance_within_the_range_is_tested_with_values_there_can_be(
+    metric: str, target: str, tmp_path: Path
+) -> None:
+    outcomes = run_tests(load_pack([a_file(tmp_path, rule_text(some_answers(metric, target)))]).tests)
+    assert [outcome.sentence for outcome in outcomes if not outcome.is_met] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "read"),
+    [
+        ("owner", "a: b\nx: y", "a: b x: y"),
+        ("owner", "null", "null"),
+        ("owner", "olga", "olga"),
+        ("title", "Mail {really} late", "Mail {really} late"),
+        ("title", "One { alone", "One { alone"),
+        ("title", 'Tab\tand \\ "quotes"', 'Tab and \\ "quotes"'),
+    ],
+)
+def test_what_somebody_answers_is_one_value_of_the_rule(field: str, given: str, read: str, tmp_path: Path) -> None:
+    answers = replace(some_answers("reopen_rate", "5%"), **{field: given})  # type: ignore[arg-type]
+    (rule,) = load_pack([a_file(tmp_path, rule_text(answers))]).rules
+    assert getattr(rule, field) == read
+
+
+def test_braces_of_a_title_stand_in_the_titles_of_its_actions_as_they_are(tmp_path: Path) -> None:
+    answers = replace(some_answers("reopen_rate", "5%"), title="Mail {service} late", by=("service",))
+    (rule,) = load_pack([a_file(tmp_path, rule_text(answers))]).rules
+    assert rule.title_for(Scope.of({"service": "Chat"})) == "Mail {service} late: Chat"

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError, RegelkreisError
 from improvement.rules import load_pack
+from workflows import rule_drafts
 from workflows.cli.main import build
 
 RULE = """\
@@ -143,3 +144,50 @@ def test_a_new_rule_is_not_written_where_the_answers_make_none(rules: Path) -> N
         assert isinstance(refused, RegelkreisError), arguments
         assert what in str(refused)
     assert not (rules / "no-rule.yaml").exists()
+
+
+REOPENED = ("new", "--yes", "--metric", "reopen_rate", "--target", "5%", "--title", "Again open")
+
+
+@pytest.mark.django_db
+def test_a_new_rule_is_written_only_where_rules_are_read(rules: Path) -> None:
+    for name in ("out.txt", "out", ".out.yaml"):
+        refused = ran(*REOPENED, "--output", rules / name).exception
+        assert isinstance(refused, InputError)
+        assert "Nothing would read this file. Let --output end in .yaml" in str(refused)
+        assert not (rules / name).exists()
+    assert ran(*REOPENED, "--output", rules / "deeper" / "out.yml").exit_code == 0
+    assert [path.name for path in (rules / "deeper").iterdir()] == ["out.yml"]
+
+
+@pytest.mark.django_db
+def test_of_two_who_write_the_same_file_at_once_the_first_stays(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = rules / "again-open.yaml"
+    tries = rule_drafts.run_tests
+
+    def meanwhile(tests: Any) -> Any:
+        path.write_text("# theirs\n", encoding="utf-8")
+        return tries(tests)
+
+    monkeypatch.setattr(rule_drafts, "run_tests", meanwhile)
+    refused = ran(*REOPENED).exception
+    assert isinstance(refused, InputError)
+    assert "The file exists already; it is left alone." in str(refused)
+    assert path.read_text(encoding="utf-8") == "# theirs\n"
+    assert not list(rules.glob(".*"))
+
+
+@pytest.mark.django_db
+def test_what_is_wrong_with_a_new_rule_is_told_at_its_option(rules: Path) -> None:
+    for option, answer in {
+        "--by": "assignee",
+        "--id": "Not An Id",
+        "--target": "150%",
+        "--title": "Late \udcff",
+        "--owner": "\udcff",
+    }.items():
+        refused = ran(*REOPENED, option, answer).exception
+        assert isinstance(refused, RegelkreisError), option
+        assert str(refused).startswith(f"{option}: "), str(refused)
+        assert "regelkreis-rule-" not in str(refused)
+    assert not (rules / "again-open.yaml").exists()
