@@ -32,6 +32,15 @@ class History:
         """The connections."""
         return sorted(self.cells)
 
+    @property
+    def has_records(self) -> bool:
+        """Whether anything that the rules count falls into the weeks of the span."""
+        return any(
+            cells.scopes and cells.first_week <= self.span[-1] and cells.last_week >= self.span[0]
+            for series in self.cells.values()
+            for cells in series.values()
+        )
+
 
 def span_of(first: str | None, last: str | None, *, as_of: datetime) -> range:
     """The weeks of a back-test: dates or ISO weeks, both included; default: the last 52 complete ones."""

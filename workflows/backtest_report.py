@@ -76,6 +76,7 @@ class Report:
     compared: int
     differences: tuple[Difference, ...]
     lasting: str
+    has_records: bool
 
     @property
     def waited_most(self) -> int:
@@ -89,6 +90,7 @@ class Report:
             "to": weeks.label(self.replay.last_week),
             "weeks": len(self.replay.queue),
             "connections": list(self.connections),
+            "has_records": self.has_records,
             "assumptions": list(self.assumptions()),
             "rules": [
                 {
@@ -124,6 +126,8 @@ class Report:
         yield Line(
             f"Back-test of {what}, {span} ({len(self.replay.queue)} weeks) on {', '.join(self.connections)}", HEAD
         )
+        if not self.has_records:
+            yield Line("No record that these rules count falls into these weeks: that nothing fired says nothing.", BAD)
         fired, opened = sum(one.fired for one in self.tallies), len(self.replay.actions)
         before = sum(one.firing_at_start for one in self.tallies)
         already = f", beside {before} that fired before" if before else ""
@@ -256,6 +260,7 @@ def report(source: Source, rules: Sequence[Rule], counted: History, *, lasting: 
         compared=compared,
         differences=tuple(differences),
         lasting=told,
+        has_records=counted.has_records,
     )
 
 

@@ -150,3 +150,13 @@ def test_what_cannot_be_replayed_is_said(later: datetime) -> None:
         refused = ran("--as-of", later.isoformat(), *arguments).exception
         assert isinstance(refused, InputError), arguments
         assert what in refused.what
+
+
+def test_a_span_in_which_nothing_was_recorded_says_so(later: datetime) -> None:
+    before = ("--from", "2020-W01", "--to", "2020-W10")
+    assert (
+        "No record that these rules count falls into these weeks" in ran("--as-of", later.isoformat(), *before).stdout
+    )
+    assert told(later, *before)["has_records"] is False
+    assert told(later)["has_records"] is True
+    assert "No record that" not in ran("--as-of", later.isoformat()).stdout
