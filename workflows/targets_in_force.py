@@ -14,9 +14,11 @@ from typing import Any
 from django.conf import settings
 
 from improvement import weeks
-from improvement.errors import RegelkreisError
+from improvement.errors import InputError, RegelkreisError
+from improvement.metrics import CATALOGUE, DIMENSIONS
 from improvement.rules import Cells, Rule, Scope, SeriesKey, rule_from_document
 from improvement.rules.in_force import Holding, TargetInForce, holding, in_force, winning
+from improvement.rules.suggestions import did_you_mean
 from workflows import rule_sources
 from workflows.backdating import Backdated, recorded
 from workflows.models import LedgerEntry, RuleVersion
@@ -28,6 +30,7 @@ HELD_TO = ("country", "customer", "supplier", "service")  # whoever should have 
 MUST_BE_KNOWN = ("country", "customer")  # a ticket without a supplier is nothing strange
 LISTED = 12
 EVERYTHING = Scope()
+NAMED = {*DIMENSIONS, *(key for metric in CATALOGUE.values() for key in metric.where_keys)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,13 @@ def report(
     rule_id: str | None = None,
     connection: str | None = None,
 ) -> Report:
-    """The targets in force on a day for every scope that has records then, or that is asked for."""
+    """The targets in force on a day for every scope that has records then, or that is asked for.
+
+    :class:`InputError` where the scope names what no rule can be about.
+    """
+    for dimension, _ in scope.items:
+        if dimension not in NAMED:
+            raise InputError(f"Targets have no “{dimension[:40]}”.", mend=did_you_mean(dimension, NAMED))
     rules, live = rules_on(on, as_of=as_of), {rule.id: rule for rule in rule_sources.live().rules}
     if rule_id is not None:
         rules = [rule for rule in rules if rule.id == rule_id] or [rule_sources.live().rule(rule_id)]

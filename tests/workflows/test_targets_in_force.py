@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from improvement.errors import InputError
 from improvement.rules import Scope
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
@@ -135,3 +136,12 @@ def test_a_target_from_now_on_restates_nothing(judged: datetime, home: Path, pla
     assert cycle.run_with([platform], as_of=judged + timedelta(weeks=1, days=1)).errors == []
     assert not LedgerEntry.objects.filter(type="targets.restated").exists()
     assert Finding.objects.count() == 2
+
+
+def test_a_scope_of_what_no_rule_is_about_is_refused(judged: datetime) -> None:
+    refused = ran("--scope", "planet=x", "--as-of", judged.isoformat()).exception
+    assert isinstance(refused, InputError)
+    assert "Targets have no “planet”. Known: " in str(refused)
+    near = ran("--scope", "custmer=Acme", "--as-of", judged.isoformat()).exception
+    assert str(near) == "Targets have no “custmer”. Did you mean customer?"
+    assert len(told("--scope", f"{MAIL},kind=incident", "--as-of", judged.isoformat())["targets"]) == 1
