@@ -55,7 +55,7 @@ def moment(text: str | None, option: str = "--as-of") -> datetime:
         raise _refusal(text, "is no moment", option, MOMENT_MEND) from error
     outside = outside_our_time(found.year)  # first: near the ends of time no zone can be taken off
     if outside:
-        raise _refusal(text, f"is no moment to act at: {outside}", option, MOMENT_MEND)
+        raise _refusal(text, f"is no moment: {outside}", option, MOMENT_MEND)
     return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
@@ -67,7 +67,7 @@ def day(text: str, option: str = "--on") -> date:
         raise _refusal(text, "is no date", option, DAY_MEND) from error
     outside = outside_our_time(found.year)
     if outside:
-        raise _refusal(text, f"is no date to plan with: {outside}", option, DAY_MEND)
+        raise _refusal(text, f"is no date: {outside}", option, DAY_MEND)
     return found
 
 
