@@ -1,0 +1,37 @@
+"""Two platforms are loaded side by side: neither loses a record, nor keeps one twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from improvement.records import RecordKind
+from tests.improvement.metrics.build import LATER, ZONES, a_ticket, arrow
+from workflows.warehouse import Warehouse
+
+TICKETS, LOADS = 3_000, 25
+
+
+def test_what_is_replaced_side_by_side_stands_once(tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "warehouse.duckdb") as warehouse:
+        warehouse.use_zones(ZONES)
+        warehouse.arrow("SET checkpoint_threshold = '64KB'")  # with every load, as it happens to large ones
+
+        def load_again_and_again(connection: str) -> None:
+            with warehouse.sibling() as own:
+                for number in range(LOADS):
+                    changed = [
+                        a_ticket(f"t{n}", connection=connection, priority=1 + (n + number) % 5)
+                        for n in range(number % 3, TICKETS, 1 + number % 3)
+                    ]
+                    own.load(RecordKind.TICKET, arrow(RecordKind.TICKET, changed), seen_at=LATER, zones=ZONES)
+
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(load_again_and_again, ("jira", "snow")))
+        found = warehouse.arrow(
+            "SELECT connection, count(*) AS rows, count(DISTINCT id) AS ids FROM tickets GROUP BY 1 ORDER BY 1"
+        )
+    assert found.to_pylist() == [
+        {"connection": "jira", "rows": TICKETS, "ids": TICKETS},
+        {"connection": "snow", "rows": TICKETS, "ids": TICKETS},
+    ]
