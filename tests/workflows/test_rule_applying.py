@@ -252,3 +252,22 @@ def test_of_two_who_apply_for_the_first_time_the_second_looks_again(
     meanwhile.append(lambda: applied(theirs / "sla.yaml"))
     assert isinstance(ran().exception, rule_applying.AppliedMeanwhile)
     assert [rule.target.value for rule in live_rules.standing_rules().rules] == [0.09]
+
+
+def test_files_do_not_undo_what_somebody_applies_while_a_cycle_begins(
+    rules: Path, tmp_path: Path, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    write(theirs, PROPOSING.replace("max: 15%", "max: 9%"))
+    hold = ledger.hold
+
+    def waited() -> None:
+        monkeypatch.setattr(ledger, "hold", hold)
+        applied(theirs / "sla.yaml")
+        hold()
+
+    monkeypatch.setattr(ledger, "hold", waited)
+    assert cycle.run_with([], as_of=monday).rules == 1
+    assert [rule.target.value for rule in live_rules.standing_rules().rules] == [0.09]
+    assert [entry["actor"] for entry in entries("rule.applied")] == [access.local_admin().uid]
