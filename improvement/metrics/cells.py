@@ -81,7 +81,7 @@ class Tables:
         return week_from(self.last_day)
 
 
-MILLION = 1_000_000
+BILLION = 1_000_000_000
 COLUMN_OF = {"sla.target": "target", "sla.agreement": "agreement", "survey.kind": "survey_kind"}
 
 
@@ -145,10 +145,10 @@ def summed(table: Any, query: CellQuery) -> Any:
 
 
 def total(column: Any) -> Any:
-    """A sum that is the same in whatever order threads add: fractions are added as whole millionths."""
+    """A sum that is the same in whatever order threads add: fractions are added as whole billionths."""
     if column.type().is_integer():
         return column.sum().cast("float64")
-    return (column * MILLION).round().cast("int64").sum().cast("float64") / MILLION
+    return (column * BILLION).round().cast("int64").sum().cast("float64") / BILLION
 
 
 def within(table: Any, tables: Tables, day: Any, moment: Any) -> Any:

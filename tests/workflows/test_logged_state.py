@@ -91,7 +91,7 @@ def test_an_edited_row_is_named_with_the_entry_that_knows_better(story: Action, 
 
 def test_an_action_that_no_entry_opened_is_named(story: Action) -> None:
     forged = Action.objects.get(pk=story.pk)
-    forged.pk = None
+    forged.pk, forged.platform_id = None, ""
     forged.save()
     assert failures() == [f"{forged.code} is in the database, but no entry of the log opened it."]
 
