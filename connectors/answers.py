@@ -98,7 +98,8 @@ def redacted(text: object, config: ConnectionConfig) -> str:
 def cause(error: Exception, config: ConnectionConfig) -> str:
     """The innermost reason in a few words; requests wraps it three times."""
     reason = getattr(error.args[0], "reason", error.args[0]) if error.args else error
-    return redacted(str(reason).split(": ", 1)[-1] if "object at 0x" in str(reason) else reason, config)
+    is_wrapped = "object at 0x" in str(reason) or "Connection(host=" in str(reason)
+    return redacted(str(reason).split(": ", 1)[-1] if is_wrapped else reason, config).rstrip(".")
 
 
 def retry_after_s(response: Response, now: datetime) -> float | None:

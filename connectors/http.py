@@ -246,7 +246,7 @@ class _Call:
             raise _Again(unfinished, None) from None
         except RequestException as error:
             failed = self._failed(
-                f"{config.url} could not be reached: {cause(error, config)}",
+                f"{config.url} could not be reached: {cause(error, config)}.",
                 mend="Check the address, the network and the proxy.",
             )
             raise _Again(failed, None) from None

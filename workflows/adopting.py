@@ -136,7 +136,8 @@ def _found(url: str, connection: str) -> Existing:
         sites = ", ".join(f"{name} ({configured[name].url})" for name in sorted(configured)) or "none"
         where = f"not of {connection}" if connection else "of no connection"
         raise InputError(
-            f"{url} is {where}.", mend=f"Connections: {sites}. Give the address as the browser shows it there."
+            f"{url} is {where}." if url.strip() else "No address was given.",
+            mend=f"Connections: {sites}. Give the address as the browser shows it there.",
         )
     return found[0]
 

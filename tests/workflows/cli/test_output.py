@@ -23,6 +23,7 @@ def test_a_piped_table_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> N
 def test_titles_cannot_drive_a_terminal() -> None:
     assert shown("\x1b[2J\x1b]0;owned\x07 Mail\x9b31m") == "�[2J�]0;owned� Mail�31m"
     assert shown("Größe 🚀 مرحبا") == "Größe 🚀 مرحبا"
+    assert shown("Attack \u202e gpj.exe \u2066") == "Attack � gpj.exe �"
 
 
 def test_json_keeps_dates_and_letters_readable(capsys: pytest.CaptureFixture[str]) -> None:
