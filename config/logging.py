@@ -99,6 +99,13 @@ def configure(form: str, level: str, *, secrets: Iterable[str] = (), stream: Tex
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("urllib3").setLevel(logging.WARNING)
+    logging.getLogger("django.security.DisallowedHost").filters[:] = [_as_refusal]
+
+
+def _as_refusal(record: logging.LogRecord) -> bool:
+    """A request under a name that is not ours is nobody's bug: a warning, without the traceback."""
+    record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
+    return True
 
 
 def _renderer(is_json: bool, is_terminal: bool) -> Any:

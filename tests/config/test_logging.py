@@ -136,3 +136,15 @@ def test_a_short_secret_does_not_blot_out_every_word_like_it() -> None:
     configure("json", "info", secrets=["sandbox", ""], stream=stream)
     structlog.get_logger().info("sandbox ready")
     assert lines(stream)[0]["event"] == "sandbox ready"
+
+
+def test_a_request_under_a_foreign_name_is_a_warning_without_a_traceback() -> None:
+    stream = io.StringIO()
+    configure("json", "info", stream=stream)
+    try:
+        raise ValueError("Invalid HTTP_HOST header: 'evil.example'")
+    except ValueError as error:
+        logging.getLogger("django.security.DisallowedHost").error(str(error), exc_info=error)
+    (line,) = lines(stream)
+    assert (line["event"], line["level"]) == ("Invalid HTTP_HOST header: 'evil.example'", "warning")
+    assert "exception" not in line
