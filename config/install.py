@@ -57,9 +57,7 @@ def init_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
     import django
 
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
+    made += _migrate()
     from workflows import access
     from workflows.models import Checkpoint
 
@@ -71,6 +69,19 @@ def init_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
     for line in made or ["everything was there already"]:
         typer.echo(line)
     typer.echo(f"Ready: {home()}. Next: describe a connection in regelkreis.toml, then `regelkreis doctor`.")
+
+
+def _migrate() -> list[str]:
+    """Bring the state's tables up to this version; a line where they were of an older one."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    is_older = bool(executor.loader.applied_migrations)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    call_command("migrate", verbosity=0)
+    return [f"brought the state up to this version ({len(missing)} migrations)"] if is_older and missing else []
 
 
 def make_home(folder: Path) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 import tomllib
 from pathlib import Path
@@ -49,6 +52,26 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert make_home(home) == []
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_home_of_an_older_version_is_told_to_be_brought_up_to_this_one(tmp_path: Path) -> None:
+    older = (
+        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.django_settings'\n"
+        "from config.install import make_files; from config.settings import home; make_files(home())\n"
+        "import django; django.setup()\n"
+        "from django.core.management import call_command; call_command('migrate', 'workflows', '0010', verbosity=0)"
+    )
+    init = "import sys; sys.argv = ['regelkreis', 'init']; from config.entry import main; main()"
+    environment = {**os.environ, "REGELKREIS_HOME": str(tmp_path / "home")}
+    told = []
+    for code in (older, init, init):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout)
+    assert "brought the state up to this version (" in told[1]
+    assert told[2].startswith("everything was there already")
 
 
 def test_the_written_settings_are_comments_and_every_commented_line_is_valid(
