@@ -99,12 +99,13 @@ def _day(number: int) -> bytes:
 def _apart(raw: bytes) -> Template:
     """An issue's bytes around what must differ from issue to issue (changelog and SLA ids stay)."""
     own = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    key = msgspec.json.decode(own["id"], type=str).encode()
-    number = msgspec.json.decode(own["key"], type=str).partition("-")[2].encode()
+    kinds = {msgspec.json.decode(own["id"], type=str).encode(): 0}
+    if "key" in own:  # a list of ids has none
+        kinds[msgspec.json.decode(own["key"], type=str).partition("-")[2].encode()] = 1
     pieces: Template = []
     last = 0
     for match in CHANGING.finditer(raw):
-        kind = {key: 0, number: 1}.get(match[0], 2 if raw[: match.start()].endswith(b'"updated":"') else None)
+        kind = kinds.get(match[0], 2 if raw[: match.start()].endswith(b'"updated":"') else None)
         if kind is not None:
             pieces += [raw[last : match.start()], kind]
             last = match.end()
