@@ -20,7 +20,7 @@ from connectors.jira.spool import Spool
 from connectors.jira.wire import Changelog, ChangelogPage, HistoryEntry
 from improvement.records import RecordKind
 
-FLUSH_ROWS = 50_000
+FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 
