@@ -11,12 +11,11 @@ import pytest
 from connectors.base import Connector
 from connectors.config import ConnectionConfig
 from connectors.registry import connector
-from connectors.sandbox.generator import generate
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from connectors.sandbox.world import World
+from connectors.sandbox.testing import RunningSandbox
 from improvement.dispositions import Disposition
 from improvement.minutes import Party
 from improvement.periods import Period
+from tests.workflows.small_worlds import two_small_platforms
 from workflows import access, attribution, cycle, dispositions, minutes
 from workflows import targets_in_force as targets
 from workflows.models import Connection
@@ -28,16 +27,9 @@ PLATFORMS = {
 }
 
 
-def a_part_of(platform: str) -> World:
-    world = generate(platform, size="small")  # type: ignore[arg-type]
-    world.tickets, world.contacts = world.tickets[::3], []
-    return world
-
-
 @pytest.fixture
 def sandbox() -> Iterator[RunningSandbox]:
-    worlds = {platform: a_part_of(platform) for platform in ("servicenow", "jira")}
-    with running_sandbox(platforms=("servicenow", "jira_cloud"), worlds=worlds) as running:
+    with two_small_platforms(every=3) as running:
         yield running
 
 

@@ -11,10 +11,9 @@ import pytest
 from connectors.base import Connector
 from connectors.config import ConnectionConfig
 from connectors.registry import connector
-from connectors.sandbox.generator import generate
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from connectors.sandbox.world import World
+from connectors.sandbox.testing import RunningSandbox
 from improvement.records import RecordKind
+from tests.workflows.small_worlds import two_small_platforms
 from workflows import cycle
 from workflows.models import Connection, PullReport
 from workflows.warehouse import Warehouse
@@ -23,16 +22,9 @@ pytestmark = pytest.mark.django_db
 PLATFORMS = {"acme": ("servicenow", "servicenow"), "desk": ("jira", "jira_cloud")}
 
 
-def a_part_of(platform: str) -> World:
-    world = generate(platform, size="small")  # type: ignore[arg-type]
-    world.tickets, world.contacts = world.tickets[::10], []
-    return world
-
-
 @pytest.fixture
 def sandbox() -> Iterator[RunningSandbox]:
-    worlds = {platform: a_part_of(platform) for platform in ("servicenow", "jira")}
-    with running_sandbox(platforms=("servicenow", "jira_cloud"), worlds=worlds) as running:
+    with two_small_platforms(every=10) as running:
         yield running
 
 
