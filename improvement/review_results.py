@@ -88,6 +88,7 @@ class Results(_Numbers):
     controls_excluded: Annotated[list[list[str]], Field(description="Scope and reason.")] = []
     guards: list[Guard] = []
     notes: list[str] = []
+    other_actions: Annotated[list[str], Field(description="Actions on overlapping scopes, live meanwhile: gate.")] = []
     concurrent_changes: Annotated[int, Field(description="Other changes of the service that went live meanwhile.")] = 0
     concurrent_change_numbers: list[str] = []
     high_risk_change_numbers: Annotated[list[str], Field(description="Those of high risk: they gate.")] = []

@@ -16,7 +16,7 @@ import pyarrow as pa
 from django.conf import settings
 
 from improvement import weeks
-from improvement.check import CheckPlan, Direction, Goal, Series, Windows, detectable
+from improvement.check import CheckPlan, Direction, Goal, OtherAction, Series, Windows, detectable
 from improvement.check.bounds import bounds
 from improvement.check.facts import METHOD
 from improvement.check.windows import LONG_WEEKS, MIN_REFERENCE_WEEKS, REFERENCE_WEEKS
@@ -188,41 +188,53 @@ def _controls(
     return ranked[:most], sorted(excluded, key=lambda item: item["scope"])
 
 
-def _overlaps(other: Action, first_week: int) -> bool:
+def _is_open_since(other: Action, first_week: int) -> bool:
     """Whether another action touches the time from the reference on."""
     if other.state == State.CANCELLED:
         return False
     return other.closed_at is None or weeks.week_of(other.closed_at.date()) >= first_week
 
 
-def _covers(other: Action, scope: Mapping[str, str]) -> bool:
-    """Whether another action is on this scope or on a parent of it."""
-    return all(scope.get(key) == value for key, value in other.scope.items())
+def _takes_away(other: Scope, control: Scope) -> bool:
+    """Whether an action on another scope spoils a control: it works in the control, and not in all of them alike.
+
+    One that shares no dimension (on a service, where controls are customers) works in ours as in every control. It
+    leaves nothing to prefer; guard 8 tells it.
+    """
+    names = {name for name, _ in control.items}
+    is_shared = not other.items or any(name in names for name, _ in other.items)
+    return is_shared and other.overlaps(control)
 
 
 def acting_controls(
     action: Action, scopes: Mapping[str, Mapping[str, str]], *, first_week: int, at: datetime
 ) -> set[str]:
-    """Controls with an action of their own, or on their parent, at any time from the reference to this look.
+    """Controls with an action on them, above them or inside them at any time from the reference to this look.
 
     ``scopes``: the controls' dimension values by scope key.
     """
     others = Action.objects.filter(connection=action.connection, metric=action.metric, opened_at__lte=at)
     others = others.exclude(pk=action.pk).only("state", "closed_at", "scope")
-    acting = [other for other in others if _overlaps(other, first_week)]
-    return {name for name, scope in scopes.items() if any(_covers(other, scope) for other in acting)}
+    acting = [Scope.of(other.scope) for other in others if _is_open_since(other, first_week)]
+    return {name for name, scope in scopes.items() if any(_takes_away(other, Scope.of(scope)) for other in acting)}
 
 
-def other_action(action: Action, windows: Windows, *, last_week: int) -> bool:
-    """Whether another action on the same scope, or a parent of it, went live after the reference, up to this week.
+def other_actions(action: Action, windows: Windows, *, last_week: int) -> tuple[OtherAction, ...]:
+    """Other actions on the same metric that went live after the reference, up to this week, on overlapping scopes.
 
-    That is what works in *after* and not in what *after* is compared with (docs/decisions/016).
+    That is what works in *after* and not in what *after* is compared with (docs/decisions/016). A scope overlaps ours
+    where a record can belong to both: the same scope, one above it, one inside it, or one across it.
     """
     first, last = weeks.monday(windows.reference[1] + 1), weeks.sunday(last_week)
     others = Action.objects.filter(
         connection=action.connection, metric=action.metric, implemented_on__gte=first, implemented_on__lte=last
     )
-    return any(_covers(other, action.scope) for other in others.exclude(pk=action.pk).only("scope"))
+    ours = Scope.of(action.scope)
+    return tuple(
+        OtherAction(other.code, str(scope), is_same_scope=scope == ours)
+        for other in others.exclude(pk=action.pk).only("scope").order_by("pk")
+        if (scope := Scope.of(other.scope)).overlaps(ours)
+    )
 
 
 def rule_of(action: Action) -> Rule | None:

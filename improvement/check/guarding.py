@@ -36,7 +36,7 @@ def ask(request: Request, family: Family, data: Data, found: Estimate, critical:
         guard.few_controls(len(request.controls)),
         guard.alone(
             is_late=request.plan.is_late,
-            has_other_action=request.has_other_action,
+            other_actions=request.other_actions,
             high_risk_changes=request.high_risk_changes,
             marked_changes=request.marked_changes,
             other_changes=len(request.concurrent_changes),

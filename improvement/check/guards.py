@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from improvement.check.estimate import Data, Estimate, estimate, slope, trend
 from improvement.check.fit import FitFailed, link
-from improvement.check.model import Family, Floats, GuardResult, Series, Status
+from improvement.check.model import Family, Floats, GuardResult, OtherAction, Series, Status
 from improvement.check.words import size_text, spread_text
 from improvement.german import in_german
 
@@ -26,6 +26,7 @@ NAMES = {
 KEPT = 0.5  # of δ: what the last weeks, or the estimate without controls, have to keep
 FEW = 3  # under so many controls their own spread cannot be told
 TRENDING_T, TRENDING_T_IF_LONG = 0.5, 1.0
+MOST_LISTED = 5  # numbers a guard names; the record holds all
 
 
 NAMES_DE = {
@@ -243,25 +244,31 @@ def few_controls(count: int) -> GuardResult:
 def alone(
     *,
     is_late: bool,
-    has_other_action: bool,
+    other_actions: tuple[OtherAction, ...],
     high_risk_changes: tuple[str, ...],
     marked_changes: tuple[str, ...],
     other_changes: int,
 ) -> GuardResult:
-    """No other action, no change of high risk or marked by a person in *after*, the yardstick frozen before go-live."""
+    """No other action in the scope's records, no change of high risk or marked in *after*, no plan after go-live."""
     reasons, reasons_de = [], []
     if is_late:
         reasons.append("the plan was frozen after the go-live")
         reasons_de.append("der Plan wurde erst nach dem Go-live eingefroren")
-    if has_other_action:
-        reasons.append("another action worked on the same scope and metric")
-        reasons_de.append("eine andere Maßnahme wirkte auf denselben Bereich")
+    same = tuple(other.code for other in other_actions if other.is_same_scope)
+    across = tuple(str(other) for other in other_actions if not other.is_same_scope)
+    if same:
+        reasons.append(f"another action worked on the same scope and metric ({_listed(same)})")
+        reasons_de.append(f"eine andere Maßnahme wirkte auf denselben Bereich ({_listed(same)})")
+    if across:
+        names = _listed(across, "; ")  # a scope has commas of its own
+        reasons.append(f"another action worked on the same metric in a scope that overlaps this one ({names})")
+        reasons_de.append(f"eine andere Maßnahme wirkte auf einen Bereich, der sich mit diesem überschneidet ({names})")
     if high_risk_changes:
-        numbers = ", ".join(high_risk_changes[:5])
+        numbers = _listed(high_risk_changes)
         reasons.append(f"high-risk changes went live meanwhile ({numbers})")
         reasons_de.append(f"währenddessen gingen Changes mit hohem Risiko live ({numbers})")
     if marked_changes:
-        numbers = ", ".join(marked_changes[:5])
+        numbers = _listed(marked_changes)
         reasons.append(f"people marked changes that went live meanwhile ({numbers})")
         reasons_de.append(f"Menschen vermerkten Changes, die währenddessen live gingen ({numbers})")
     passed, passed_de = "nothing else was changed", "sonst wurde nichts geändert"
@@ -274,4 +281,11 @@ def alone(
         "; ".join(reasons) or passed,
         "; ".join(reasons_de) or passed_de,
         other_changes=other_changes,
+        **({"other_actions": "; ".join(str(other) for other in other_actions)} if other_actions else {}),
     )
+
+
+def _listed(names: tuple[str, ...], between: str = ", ") -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - MOST_LISTED
+    return between.join(names[:MOST_LISTED]) + (f" +{more}" if more > 0 else "")

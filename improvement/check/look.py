@@ -13,7 +13,7 @@ from improvement.check.fit import FitFailed
 from improvement.check.guarding import Guarded
 from improvement.check.horizon import conclusive_by, look_date
 from improvement.check.least_data import lacking
-from improvement.check.model import CheckPlan, CheckResult, Family, Series
+from improvement.check.model import CheckPlan, CheckResult, Family, OtherAction, Series
 from improvement.check.recovery import is_recovered
 from improvement.check.request import NOTHING, Final, Request, lacks_volume
 from improvement.check.sizes import sizes
@@ -54,7 +54,7 @@ def compute_look(
     concurrent_changes: tuple[str, ...] = (),
     high_risk_changes: tuple[str, ...] = (),
     marked_changes: tuple[str, ...] = (),
-    has_other_action: bool = False,
+    other_actions: tuple[OtherAction, ...] = (),
     beside: Series | None = None,
 ) -> CheckResult:
     """Compute one look on its own window.
@@ -74,6 +74,8 @@ def compute_look(
     concurrent_changes
         The numbers of all other changes that went live in *after*; ``high_risk_changes`` and ``marked_changes``
         (those a person marked) are the ones that gate.
+    other_actions
+        Actions on the same metric whose scope overlaps ours and whose effect *after* may hold.
     beside
         Weekly cells of the share told beside the effect: answered of sent surveys for scores, tickets still open at τ
         of matured ones for times. None where nobody knows.
@@ -93,7 +95,7 @@ def compute_look(
         if final
         else None,
         high_risk_changes=high_risk_changes,
-        has_other_action=has_other_action,
+        other_actions=other_actions,
         concurrent_changes=concurrent_changes,
         marked_changes=marked_changes,
         beside=beside,
@@ -299,6 +301,7 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         controls=tuple(request.controls),
         controls_excluded=request.excluded,
         notes=tuple(found.notes),
+        other_actions=tuple(str(other) for other in request.other_actions),
         concurrent_changes=len(request.concurrent_changes),
         concurrent_change_numbers=request.concurrent_changes,
         high_risk_change_numbers=request.high_risk_changes,

@@ -13,6 +13,7 @@ from improvement.check.goals import Goal
 from improvement.schedule import LOOKS
 from improvement.vocabulary import Verdict
 
+LISTS = ("other_actions", "concurrent_change_numbers", "high_risk_change_numbers", "marked_change_numbers")
 Family = Literal["proportion", "count", "time", "score"]
 Floats = NDArray[np.float64]
 
@@ -95,6 +96,18 @@ class CheckPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherAction:
+    """Another action whose effect falls into the same records: its code, and its scope as people read it."""
+
+    code: str
+    scope: str
+    is_same_scope: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.scope}"
+
+
+@dataclass(frozen=True, slots=True)
 class GuardResult:
     """One guard with its figures."""
 
@@ -129,6 +142,7 @@ class CheckResult:
     ``effect``, ``low`` and ``high`` are in ``unit``: ``odds ratio``, ``rate ratio``, ``time ratio`` (1: no change) or
     the score's points (0: no change). ``link_effect`` and ``link_se`` are on the model's scale: logs of those ratios,
     or points. ``low`` and ``high`` use this look's bound. ``p_value`` is two-sided and knows nothing of looks.
+    ``other_actions`` are those that guard 8 fails for, like ``ACT-3: country=CH,customer=Acme``.
     ``response_rate`` (scores) and ``open_share`` (times: tickets still open at τ) are shares by window, None where
     unknown; empty for other metrics.
     """
@@ -173,6 +187,7 @@ class CheckResult:
     controls_excluded: tuple[tuple[str, str], ...] = ()
     guards: tuple[GuardResult, ...] = ()
     notes: tuple[str, ...] = ()
+    other_actions: tuple[str, ...] = ()
     concurrent_changes: int = 0
     concurrent_change_numbers: tuple[str, ...] = ()
     high_risk_change_numbers: tuple[str, ...] = ()
@@ -195,6 +210,6 @@ class CheckResult:
         found["controls"] = list(self.controls)
         found["controls_excluded"] = [list(pair) for pair in self.controls_excluded]
         found["notes"] = list(self.notes)
-        for name in ("concurrent_change_numbers", "high_risk_change_numbers", "marked_change_numbers"):
+        for name in LISTS:
             found[name] = list(getattr(self, name))
         return found

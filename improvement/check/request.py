@@ -9,7 +9,7 @@ import numpy as np
 
 from improvement.check.estimate import Data
 from improvement.check.fit import control_offset
-from improvement.check.model import CheckPlan, Family, Series
+from improvement.check.model import CheckPlan, Family, OtherAction, Series
 from improvement.check.windows import LONG_WEEKS, MIN_REFERENCE_WEEKS
 from improvement.vocabulary import Verdict
 
@@ -45,7 +45,7 @@ class Request:
     excluded: tuple[tuple[str, str], ...] = ()
     final: Final | None = None
     high_risk_changes: tuple[str, ...] = ()
-    has_other_action: bool = False
+    other_actions: tuple[OtherAction, ...] = ()
     concurrent_changes: tuple[str, ...] = ()
     marked_changes: tuple[str, ...] = ()
     beside: Series | None = None

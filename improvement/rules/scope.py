@@ -45,6 +45,10 @@ class Scope:
         """The value of one dimension, or None where the scope has no such dimension."""
         return next((value for dimension, value in self.items if dimension == name), None)
 
+    def overlaps(self, other: Scope) -> bool:
+        """Whether one record can belong to both: every dimension that both name is equal in both."""
+        return all(other.get(name) in (None, value) for name, value in self.items)
+
     def as_dict(self) -> dict[str, str]:
         """Dimension → value."""
         return dict(self.items)

@@ -106,7 +106,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
         concurrent_changes=tuple(sorted({*concurrent["numbers"], *marked})),
         high_risk_changes=tuple(concurrent["high_risk"]),
         marked_changes=marked,
-        has_other_action=measuring.other_action(action, windows, last_week=last),
+        other_actions=measuring.other_actions(action, windows, last_week=last),
         beside=_beside(warehouse, asked.query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from improvement.check import Direction, Goal, Series, Status, Verdict, Windows, compute_look, not_due
-from improvement.check.model import CheckResult, GuardResult
+from improvement.check.model import CheckResult, GuardResult, OtherAction
 from tests.improvement.check.build import (
     AFTER,
     CONFIRMATION,
@@ -23,6 +23,8 @@ from tests.improvement.check.build import (
     looked,
     weekly,
 )
+
+INSIDE = OtherAction("ACT-4", "customer=Acme,service=Mail", is_same_scope=False)
 
 
 def guard(result: CheckResult, number: int) -> GuardResult:
@@ -145,7 +147,8 @@ def test_a_new_kind_of_ticket_is_expected_to_be_like_the_others() -> None:
 @pytest.mark.parametrize(
     ("change", "plan", "said"),
     [
-        ({"has_other_action": True}, {}, "Another action"),
+        ({"other_actions": (OtherAction("ACT-3", "country=CH"),)}, {}, "Another action worked on the same scope"),
+        ({"other_actions": (INSIDE,)}, {}, "overlaps this one (ACT-4: customer=Acme,service=Mail)"),
         ({"high_risk_changes": ("CHG1",)}, {}, "CHG1"),
         ({}, {"is_late": True}, "frozen after the go-live"),
     ],
@@ -154,6 +157,13 @@ def test_what_else_was_going_on_takes_the_credit(change: dict, plan: dict, said:
     found = looked(a_scope(after=0.08), controls(), a_plan(**plan), **change)
     assert (found.verdict, found.reason) == (Verdict.NOT_ATTRIBUTABLE, "not_alone")
     assert said in found.sentence
+
+
+def test_the_guard_and_the_record_name_the_other_action() -> None:
+    found = looked(a_scope(after=0.08), controls(), other_actions=(INSIDE,))
+    assert guard(found, 8).figures["other_actions"] == "ACT-4: customer=Acme,service=Mail"
+    assert "der sich mit diesem überschneidet (ACT-4: customer=Acme,service=Mail)" in found.sentence_de
+    assert found.as_dict()["other_actions"] == ["ACT-4: customer=Acme,service=Mail"]
 
 
 def test_an_effect_too_small_to_be_worth_it_is_no_change() -> None:
