@@ -169,7 +169,9 @@ def write(kind: str, **more: Any) -> Rule:
     return {"kind": kind, "method": "POST", "path": WRITES, **more}
 
 
-WRITES = r"/table/sn_cim_register$|/attachment/|/issue$|/comment$|/attachments$"
+WRITES = r"/table/sn_cim_register$|/attachment/|/v1/batch$|/issue$|/comment$|/attachments$|/issueLink$"
+BATCH: Rule = {"method": "POST", "path": "/v1/batch$"}
+IN_BATCH: Rule = {"method": "POST", "path": "/table/sn_cim_inbound_m2m$"}
 _REGISTER = "sn_cim_register"
 
 WRITE: tuple[WriteTrap, ...] = (
@@ -186,6 +188,14 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap("answer cut", rules=(write("cut_body"),)),
     WriteTrap("HTML instead", rules=(write("html_page"),)),
     WriteTrap("reset after, twice, then 503", rules=(write("reset_after", times=2), write("unavailable", seconds=0))),
+    WriteTrap("batch unserviced", on=SERVICENOW, rules=({"kind": "unserviced", "records": 0, **BATCH},)),
+    WriteTrap(
+        "batch partly served, reset after",
+        on=SERVICENOW,
+        rules=({"kind": "unserviced", "records": 2, **BATCH}, {"kind": "reset_after", **BATCH}),
+    ),
+    WriteTrap("one of a batch 503", on=SERVICENOW, rules=({"kind": "unavailable", "after": 1, **IN_BATCH},)),
+    WriteTrap("one of a batch 500", on=SERVICENOW, rules=({"kind": "server_error", "after": 1, **IN_BATCH},)),
     WriteTrap("index lags, reset after", on=JIRA, rules=(write("reset_after"),), options={"index_lag": 40}),
     WriteTrap("CAPTCHA 403", on=JIRA, rules=(write("captcha"),)),
     WriteTrap(

@@ -16,6 +16,7 @@ from improvement.errors import RegelkreisError
 from improvement.records import Outbound, OutboundFile, Receipt, RecordRef, Verb
 
 ATTEMPTS = 60
+LINKED = 4
 TITLE = "Fewer breaches"
 FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b'{"verdict":"improved"}')
 _numbers = count(1)
@@ -68,6 +69,7 @@ def _effects(running: RunningSandbox, flavour: Flavour, connector: Connector, tr
         _creation(action),
         Outbound(verb=Verb.NOTE, key=f"{action}/note/final", action_id=action, text="Improved."),
         Outbound(verb=Verb.ATTACH, key=f"{action}/attach/final", action_id=action, file=FILE),
+        Outbound(verb=Verb.LINK, key=f"{action}/triggers", action_id=action, trigger_ids=_tickets(running, flavour)),
     )
     for outbound in writes:
         with _trapped(running, flavour, trap):
@@ -77,7 +79,7 @@ def _effects(running: RunningSandbox, flavour: Flavour, connector: Connector, tr
             return f"{outbound.verb} read back otherwise: {receipt.differences}"
     assert ref is not None
     found = _counted(running, flavour, ref)
-    return "" if found == {"record": 1, "note": 1, "file": 1} else f"in effect: {found}"
+    return "" if found == {"record": 1, "note": 1, "file": 1, "links": LINKED} else f"in effect: {found}"
 
 
 @contextmanager
@@ -110,18 +112,31 @@ def _creation(action: str) -> Outbound:
     return Outbound(verb=Verb.CREATE, key=f"{action}/create", action_id=action, fields=fields)
 
 
+def _tickets(running: RunningSandbox, flavour: Flavour) -> tuple[str, ...]:
+    """Some tickets to link the record to."""
+    if flavour == "servicenow":
+        asking = {"sysparm_limit": str(LINKED), "sysparm_fields": "sys_id"}
+        found = asked(running, flavour, "GET", "/api/now/table/incident", params=asking)["result"]
+        return tuple(row["sys_id"] for row in found)
+    path = "/rest/api/2/search/jql" if flavour == "jira_cloud" else "/rest/api/2/search"
+    body = {"jql": "project = OPS ORDER BY created ASC", "fields": ["summary"], "maxResults": LINKED}
+    return tuple(issue["id"] for issue in asked(running, flavour, "POST", path, json=body)["issues"])
+
+
 def _counted(running: RunningSandbox, flavour: Flavour, ref: RecordRef) -> dict[str, int]:
     """What is there now, by plain HTTP."""
     if flavour != "servicenow":
         shown: dict[str, Any] = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}")["fields"]
         made = [count for name, count in running.stats(flavour).items() if name.startswith("CIP ")]
-        return {"record": sum(made), "note": len(shown["comment"]["comments"]), "file": len(shown["attachment"])}
-    counted = {
+        counted = {"record": sum(made), "note": len(shown["comment"]["comments"]), "file": len(shown["attachment"])}
+        return counted | {"links": len(shown["issuelinks"])}
+    asking = {
         "record": ("sn_cim_register", f"short_description={TITLE}"),
         "note": ("sys_journal_field", f"element_id={ref.id}^valueLIKEImproved."),
         "file": ("sys_attachment", f"table_sys_id={ref.id}"),
+        "links": ("sn_cim_inbound_m2m", f"cim_register={ref.id}"),
     }
     return {
         name: len(asked(running, flavour, "GET", f"/api/now/table/{table}", params={"sysparm_query": query})["result"])
-        for name, (table, query) in counted.items()
+        for name, (table, query) in asking.items()
     }

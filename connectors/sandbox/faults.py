@@ -29,6 +29,7 @@ HTML_PAGE = (
     "hibernating</h1><p>Sign in to the Developer Site to wake it up.</p></body></html>"
 )
 CANCELLED = "Transaction cancelled: maximum execution time exceeded"
+SERVED_OF_BATCH = "served_of_batch"  # in the request: so many items of a batch are served before its time is over
 
 
 class FaultRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +54,8 @@ class FaultRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     status, message
         What ``refuse`` answers.
     records, table
-        How many records ``changing`` touches, and of which table (Jira: of all issues).
+        How many records ``changing`` touches, and of which table (Jira: of all issues). ``unserviced``: how many items
+        of a batch are served.
     """
 
     kind: str
@@ -201,6 +203,12 @@ async def _changing(faults: Faults, rule: FaultRule, request: web.Request, handl
     return response
 
 
+async def _unserviced(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A batch whose time ends early: ``records`` items take effect, the others come back unserviced."""
+    request[SERVED_OF_BATCH] = rule.records
+    return await handler(request)
+
+
 async def _unavailable(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
     response = faults.refusal(503, "Service Unavailable")
     response.headers.update(rule.headers())
@@ -295,6 +303,7 @@ KINDS: dict[str, Callable[[Faults, FaultRule, web.Request, Handler], Awaitable[w
     "anonymous": _anonymous,
     "expired_token": _expired_token,
     "changing": _changing,
+    "unserviced": _unserviced,
     "unavailable": _unavailable,
     "server_error": _server_error,
     "unauthorised": _unauthorised,
@@ -311,7 +320,7 @@ KINDS: dict[str, Callable[[Faults, FaultRule, web.Request, Handler], Awaitable[w
 }
 
 
-PASSING = frozenset({"slow", "near_limit", "anonymous", "changing"})
+PASSING = frozenset({"slow", "near_limit", "anonymous", "changing", "unserviced"})
 
 
 async def _token_sent(request: web.Request) -> str | None:

@@ -11,6 +11,7 @@ import requests
 
 from connectors.answers import platform_message, refusal
 from connectors.http import writing
+from connectors.servicenow.batching import readable
 from connectors.servicenow.tables import Instance
 from improvement.errors import ConnectionFailed, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest
@@ -39,14 +40,18 @@ class Request:
         """The bytes of the body."""
         if self.file is not None:
             return self.file.content
-        return json.dumps(self.body, ensure_ascii=False, sort_keys=True).encode()
+        return _json(self.body).encode()
 
     def preview(self, instance: Instance) -> PreviewRequest:
-        """The request as a dry run shows it."""
+        """The request as a dry run shows it; what travels in base64 is shown in the clear."""
         query = "&".join(f"{name}={value}" for name, value in self.params)
-        shown = f"<{len(self.content)} bytes of {self.file.media_type}>" if self.file else self.content.decode()
+        shown = f"<{len(self.content)} bytes of {self.file.media_type}>" if self.file else _json(readable(self.body))
         url = f"{instance.config.url}{BASE}{self.path}" + (f"?{query}" if query else "")
         return PreviewRequest(method=self.method, url=url, body=shown)
+
+
+def _json(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)

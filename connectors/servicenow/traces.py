@@ -48,7 +48,7 @@ class Traces:
         wanted = correlation(action_id)
         query = f"correlation_id={literal(wanted)}"
         found = self._first(self.mode.table, f"{query}^ORDERBYsys_created_on", ("number",), correlation_id=wanted)
-        if found is None and self._counted(query):
+        if found is None and self._counted(self.mode.table, query):
             raise WriteRefused(
                 f"{self.mode.table} holds a record of {action_id} already, but hides it from us.",
                 where=Place(connection=self.instance.config.name),
@@ -99,10 +99,21 @@ class Traces:
         }
 
     def links_wanted(self, outbound: Outbound, record: str) -> list[tuple[str, str]]:
-        """The triggering tickets not yet linked, as (table, sys_id)."""
-        if self.mode.link_table is None:
+        """The triggering tickets not yet linked, as (table, sys_id).
+
+        Raises :class:`WriteRefused` where the record has links that we may not see: they would be made twice.
+        """
+        table = self.mode.link_table
+        if table is None:
             return []
-        missing = set(outbound.trigger_ids) - self.linked(self.mode.link_table, record)
+        linked = self.linked(table, record)
+        missing = set(outbound.trigger_ids) - linked
+        if missing and self._counted(table, f"cim_register={record}") > len(linked):
+            raise WriteRefused(
+                f"{table} hides links of this record from us ({outbound.key}).",
+                where=Place(connection=self.instance.config.name),
+                mend="Let the integration user read the links it creates.",
+            )
         rows = self.instance.rows_of("task", "sys_id", missing, "", ("sys_id", "sys_class_name"))
         return sorted((row["sys_class_name"], row["sys_id"]) for row in rows)
 
@@ -115,9 +126,9 @@ class Traces:
         rows = self.instance.rows(table, query, dict.fromkeys(("sys_id", *fields, *proof)), limit=1)
         return rows[0] if rows and all(rows[0].get(name) == value for name, value in proof.items()) else None
 
-    def _counted(self, query: str) -> int:
+    def _counted(self, table: str, query: str) -> int:
         """How many the platform counts, those hidden from us included; 0 where it does not let us count."""
         try:
-            return self.instance.count(self.mode.table, query)
+            return self.instance.count(table, query)
         except PermissionMissing:
             return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.config import ConnectionConfig
-from connectors.http import RETRIED_STATUS
+from connectors.servicenow import batching
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
-from connectors.servicenow.sending import Request, Sent, send
+from connectors.servicenow.sending import FOR_GOOD, Request, Sent, send
 from connectors.servicenow.tables import Instance, texts
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
@@ -22,6 +20,7 @@ from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Ve
 
 NEW_RECORD = "NEW-RECORD"
 PEOPLES_OWN = "people made this record, and what stands there is kept"
+LINKED = "linked"
 LINK_COLUMNS = ("cim_register", "source_table", "source_id")
 _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 
@@ -156,17 +155,19 @@ class Writer:
         return Intent(Request("POST", f"/table/{table}", body), unwritten, is_there, sent)
 
     def _link(self, outbound: Outbound, ref: RecordRef) -> Intent:
-        """All missing links in one request: the batch API takes several."""
+        """All missing links in one request: the batch API takes several. They are compared after it by their ticket."""
         table = self.mode.link_table
         if table is None or not self.instance.known(table):
             return Intent(None, {"triggers": f"mode {self.mode.name} has no place for links"})
         if not set(LINK_COLUMNS) <= set(self.instance.known(table)):
             return Intent(None, {"triggers": f"{table} names its columns otherwise than {', '.join(LINK_COLUMNS)}"})
         missing = self.traces.links_wanted(outbound, ref.id)
-        bodies = [{"cim_register": ref.id, "source_table": name, "source_id": key} for name, key in missing]
-        if len(bodies) < 2:
-            return Intent(Request("POST", f"/table/{table}", bodies[0]) if bodies else None)
-        return Intent(Request("POST", "/v1/batch", _batch(table, bodies, outbound.key)))
+        bodies = {key: {"cim_register": ref.id, "source_table": name, "source_id": key} for name, key in missing}
+        if not bodies:
+            return Intent(None)
+        several = Request("POST", batching.PATH, batching.packed(table, bodies, outbound.key))
+        alone = Request("POST", f"/table/{table}", next(iter(bodies.values())))
+        return Intent(several if len(bodies) > 1 else alone, sent_columns=dict.fromkeys(bodies, LINKED))
 
     # --- after the request ------------------------------------------------------------------------------------
 
@@ -197,11 +198,32 @@ class Writer:
             differs = size != str(len(outbound.file.content))
             problem = {"size_bytes": f"sent {len(outbound.file.content)}, found {size or 'nothing'}"} if differs else {}
             return {"file_name": outbound.file.name, "size_bytes": size}, problem
-        if outbound.verb is Verb.LINK and isinstance(sent.result, dict) and "serviced_requests" in sent.result:
-            return _links_read(sent.result, outbound.key)
+        if outbound.verb is Verb.LINK:
+            return self._links_read(outbound, ref, intent, sent)
         answered = texts(sent.result) if isinstance(sent.result, dict) else {}  # a POST answers with the stored row
         written = {name: answered.get(name, "") for name in ("sys_id", *intent.sent_columns)}
         return written, _differences(intent.sent_columns, written)
+
+    def _links_read(
+        self, outbound: Outbound, ref: RecordRef, intent: Intent, sent: Sent
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Which links are there now; of the others, what the platform said to each.
+
+        Raises :class:`ConnectionFailed` where some were not served: they are sent again later, when the rest is found.
+        """
+        there = self.traces.linked(self.mode.link_table or "", ref.id)
+        wanted = intent.sent_columns
+        told = batching.outcomes(sent.result, wanted) if len(wanted) > 1 else {}
+        missing = {name: told.get(name, batching.Outcome(sent.status)) for name in wanted if name not in there}
+        undone = [name for name, outcome in missing.items() if not _is_final(outcome.status)]
+        if undone:
+            raise ConnectionFailed(
+                f"{len(undone)} of {len(wanted)} links were not made yet ({outbound.key}).",
+                where=Place(connection=self.instance.config.name),
+                mend="They are sent again; those that were made are found.",
+            )
+        differences = {name: f"answered {one.status}, not found. {one.said}".strip() for name, one in missing.items()}
+        return {name: LINKED for name in wanted if name in there}, differences
 
     def _compared(self, ref: RecordRef, sent: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         row = self.traces.current(ref.id, list(sent))
@@ -266,27 +288,6 @@ def _differences(sent: Mapping[str, str], found: Mapping[str, str]) -> dict[str,
     }
 
 
-def _batch(table: str, bodies: list[dict[str, str]], key: str) -> dict[str, Any]:
-    headers = [{"name": "Content-Type", "value": "application/json"}, {"name": "Accept", "value": "application/json"}]
-    return {
-        "batch_request_id": key,
-        "rest_requests": [
-            {
-                "id": body["source_id"],
-                "method": "POST",
-                "url": f"/api/now/table/{table}",
-                "headers": headers,
-                "body": base64.b64encode(json.dumps(body).encode()).decode(),
-            }
-            for body in bodies
-        ],
-    }
-
-
-def _links_read(answer: Mapping[str, Any], key: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Each link's own status; one that was not serviced is sent again later, when the others are found."""
-    statuses = {str(item["id"]): int(item["status_code"]) for item in answer["serviced_requests"]}
-    if answer.get("unserviced_requests") or any(status in RETRIED_STATUS for status in statuses.values()):
-        raise ConnectionFailed(f"Some links of {key} were not made yet.", mend="They are sent again.")
-    refused = {name: f"refused with {status}" for name, status in statuses.items() if status >= 300}
-    return {name: "linked" for name in statuses if name not in refused}, refused
+def _is_final(status: int | None) -> bool:
+    """Whether a batch's item was done or refused for good; every other one is sent again."""
+    return status is not None and (200 <= status < 300 or status in FOR_GOOD)

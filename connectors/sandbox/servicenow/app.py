@@ -72,7 +72,7 @@ class ServiceNowApp:
             *self.tables.routes(),
             *StatsApi(self.tables).routes(),
             *AttachmentApi(self.tables).routes(),
-            *BatchApi().routes(),
+            *BatchApi(self.tables).routes(),
             *RecordRoom(self.instance).routes(),
             web.post("/oauth_token.do", self.offices.issue),
         ]

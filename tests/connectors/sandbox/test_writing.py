@@ -146,23 +146,3 @@ def test_files_are_attached_raw_and_multipart_and_come_back(api: Any, register: 
     content = regelkreis.send("GET", f"/api/now/attachment/{listed[1]['sys_id']}/file")
     assert content.content == b'{"a":1}'
     assert regelkreis.send("DELETE", f"/api/now/attachment/{listed[0]['sys_id']}").status_code == 204
-
-
-def test_a_batch_answers_each_of_its_requests(api: Any) -> None:
-    import base64
-    import json
-
-    body = base64.b64encode(json.dumps({"short_description": "by batch"}).encode()).decode()
-    json_header = [{"name": "Content-Type", "value": "application/json"}]
-    batch = {
-        "batch_request_id": "b1",
-        "rest_requests": [
-            {"id": "1", "method": "POST", "url": "/api/now/table/problem", "body": body, "headers": json_header},
-            {"id": "2", "method": "GET", "url": "/api/now/table/nosuch", "headers": []},
-        ],
-    }
-    answer = api.send("POST", "/api/now/v1/batch", json=batch).json()
-
-    assert [item["status_code"] for item in answer["serviced_requests"]] == [201, 400]
-    created = json.loads(base64.b64decode(answer["serviced_requests"][0]["body"]))
-    assert created["result"]["short_description"] == "by batch"

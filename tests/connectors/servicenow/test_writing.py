@@ -9,7 +9,7 @@ import pytest
 
 from connectors.sandbox.testing import RunningSandbox
 from connectors.servicenow.sending import explain
-from connectors.servicenow.writing import _links_read, same
+from connectors.servicenow.writing import same
 from improvement.errors import ConnectionFailed, WriteRefused
 from improvement.records import Outbound, OutboundFile, RecordRef, Verb
 
@@ -392,12 +392,3 @@ def test_a_dry_run_shows_an_update_of_a_record_that_is_still_to_be_created(
     assert request.method == "PATCH"
     assert request.url.endswith("/sn_cim_register/NEW-RECORD")
     assert '"base_value": "24.3"' in request.body
-
-
-def test_links_that_were_put_off_are_sent_again_and_refused_ones_are_told() -> None:
-    answer = {"serviced_requests": [{"id": "a", "status_code": 201}, {"id": "b", "status_code": 403}]}
-    assert _links_read(answer, "ACT-7/triggers") == ({"a": "linked"}, {"b": "refused with 403"})
-    busy = {"serviced_requests": [{"id": "a", "status_code": 201}, {"id": "b", "status_code": 429}]}
-    for undone in (busy, {**answer, "unserviced_requests": ["c"]}):
-        with pytest.raises(ConnectionFailed, match="not made yet"):
-            _links_read(undone, "ACT-7/triggers")
