@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,14 +11,20 @@ from improvement.errors import InputError
 if TYPE_CHECKING:
     from improvement.metrics.options import MetricOptions
 
+OVERRUN = "overrun"
+CanBeBusiness = Literal["time_to_respond", "time_to_resolve", "overrun"]
+
 
 class MetricSettings(BaseModel):
-    """``repeat_days``: how near a repeated incident is; ``mood_weights``: other weights of parts of the mood."""
+    """``repeat_days``: how near a repeated incident is; ``mood_weights``: other weights of parts of the mood;
+    ``business``: what is counted in business time of the country's calendar.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     repeat_days: int = Field(default=7, ge=1, le=365)
     mood_weights: dict[str, float] = {}
+    business: tuple[CanBeBusiness, ...] = ()
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Self:
@@ -34,4 +40,10 @@ class MetricSettings(BaseModel):
         """The choices as metrics take them."""
         from improvement.metrics.options import MetricOptions  # loads Arrow: not for every command
 
-        return MetricOptions(repeat_days=self.repeat_days).with_mood_weights(self.mood_weights)
+        metrics = tuple(sorted({*self.business} - {OVERRUN}))
+        return MetricOptions(repeat_days=self.repeat_days, business=metrics).with_mood_weights(self.mood_weights)
+
+    @property
+    def has_business_overrun(self) -> bool:
+        """Whether overruns of clocks without a time of the platform's are counted by the calendar."""
+        return OVERRUN in self.business

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -26,11 +26,14 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from config import calendar_settings
+from config.calendar_settings import CalendarSettings
 from config.databases import checked, secrets_of
 from config.metric_settings import MetricSettings
 from config.settings_errors import Sources, checked_environment, checked_secret, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
 from connectors.sealing import keys_in
+from improvement.business_time import Calendar
 from improvement.errors import Place, SettingsError
 
 DEFAULT_ZONES = {
@@ -61,7 +64,7 @@ class Settings(BaseSettings):
     owner approve their own plan (small teams; each use is logged). ``token_key`` seals what is kept of platforms'
     rotating tokens (several: newest first); without it the file ``token.key`` of the home does. ``zones`` maps
     countries (ISO 3166-1 alpha-2) to IANA zones and adds to the defaults. ``metrics`` is what may be chosen about
-    metrics.
+    metrics, ``calendars`` maps countries to business hours and holidays.
     """
 
     model_config = SettingsConfigDict(
@@ -83,6 +86,7 @@ class Settings(BaseSettings):
     max_slip_weeks: int = Field(default=4, ge=0, le=52)
     allow_own_approval: bool = False
     metrics: MetricSettings = MetricSettings()
+    calendars: dict[str, CalendarSettings] = {}
     token_key: SecretStr | None = None
     connections: dict[str, ConnectionConfig] = {}
 
@@ -144,6 +148,15 @@ class Settings(BaseSettings):
             _known_zone(zone)
         return {**DEFAULT_ZONES, **zones}
 
+    @field_validator("calendars")
+    @classmethod
+    def _calendars(cls, calendars: dict[str, CalendarSettings], info: ValidationInfo) -> dict[str, CalendarSettings]:
+        if "zones" in info.data:  # else they are wrong, which is told anyway
+            calendars = calendar_settings.checked_calendars(calendars, info.data["zones"])
+        if "metrics" in info.data and info.data["metrics"].business and not calendars:
+            raise ValueError("metrics.business asks for business time, but no country has a calendar; add one")
+        return calendars
+
     @field_validator("database")
     @classmethod
     def _database(cls, database: str) -> str:
@@ -185,6 +198,15 @@ class Settings(BaseSettings):
     def token_key_file(self) -> Path:
         """The file with the keys that seal tokens, newest first, where ``token_key`` is not set."""
         return self.home / "token.key"
+
+    @property
+    def calendars_sha256(self) -> str:
+        """What tells these business calendars from others; "" for none."""
+        return calendar_settings.digest_of(self.calendars, self.zones)
+
+    def business_calendars(self) -> dict[str, Calendar]:
+        """The business calendars by country, with their holidays."""
+        return {country: chosen.calendar(country, self.zones[country]) for country, chosen in self.calendars.items()}
 
     def token_keys(self) -> tuple[SecretStr, ...]:
         """The keys that seal tokens, newest first; none before ``regelkreis init``. :class:`SettingsError` if wrong."""

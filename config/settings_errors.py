@@ -12,10 +12,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from config.calendar_settings import CalendarSettings
+from config.metric_settings import MetricSettings
 from connectors.config import ConnectionConfig, OAuthConfig
 from improvement.errors import ManyErrors, Place, RegelkreisError, SettingsError
 
 OUTSIDE_SETTINGS = ("HOME", "TOKEN")  # read elsewhere: where we live, and as whom a command acts
+TABLES = {"metrics": MetricSettings.model_fields, "calendars": CalendarSettings.model_fields}
 POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
 FIELD = re.compile(r'field "(\w+)"')
 
@@ -107,6 +110,8 @@ def _explained(path: tuple[str, ...], kind: str, message: str, sources: Sources)
 
 
 def _keys_at(path: tuple[str, ...], sources: Sources) -> Iterable[str]:
+    if len(path) > 1 and path[0] in TABLES:
+        return TABLES[path[0]]
     if path[0] != "connections":
         return sources.keys
     return OAuthConfig.model_fields if "oauth" in path[2:-1] else [*ConnectionConfig.model_fields]

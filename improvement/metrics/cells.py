@@ -7,7 +7,7 @@ engine compiles a query once and runs it for every cycle. Weeks that hold nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,8 @@ class Tables:
     rows' ``decided_at`` (breached: when the goal ran out; kept: when the clock stopped) and ``clock_s`` (business
     seconds where the platform computes them, else from start to end); outages' ``begin_wall_s`` (what the local clock
     showed when they began, in seconds since 1970). ``as_of`` is a UTC timestamp; ``first_day`` and ``last_day`` are the
-    local days (days since 1970) of the first week's Monday and the last week's Sunday.
+    local days (days since 1970) of the first week's Monday and the last week's Sunday. ``calendar_steps`` gives the
+    business calendars' steps by country (improvement/business_time.py); only queries in business time ask for it.
     """
 
     tickets: Any
@@ -69,6 +70,7 @@ class Tables:
     as_of: Any
     first_day: Any
     last_day: Any
+    calendar_steps: Callable[[], Any]
 
     @property
     def first_week(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from improvement.metrics import business
 from improvement.metrics.catalogue import DEFAULT_TAU_H, SLA_WHERE, TICKET_WHERE, Fill, Metric
 from improvement.metrics.cells import CellQuery, Tables, filtered, rows, until, week_from, week_or_before, within
 from improvement.metrics.engine import ibis
@@ -40,16 +41,37 @@ def time_to_respond(tables: Tables, query: CellQuery) -> Any:
     table = filtered(tables.slas, query)
     table = table.filter(table.target == "response", table.stage == "completed", table.clock_s.notnull())
     table = within(table, tables, table.end_day, table.end_at)
-    return rows(table, query, week=week_from(table.end_day), numerator=table.clock_s / 3600.0, denominator=ONE)
+    seconds = table.clock_s
+    if business.is_wanted(query):
+        table = business.with_elapsed(table, tables, table.start_at, table.end_at, otherwise=table.clock_s)
+        seconds = ibis.coalesce(table.elapsed_s, table.business_s)
+    return rows(table, query, week=week_from(table.end_day), numerator=seconds / 3600.0, denominator=ONE)
 
 
 def time_to_resolve(tables: Tables, query: CellQuery) -> Any:
     """Restricted hours min(T, τ) of tickets opened in the week and at least τ ago."""
     tau_h = query.tau_h or DEFAULT_TAU_H
     table = matured(tables, query)
+    if business.is_wanted(query):
+        return _business_hours_to_resolve(table, tables, query)
     hours = ibis.least(table.open_s / 3600.0, tau_h)
     restricted = ibis.cases((table.done_at <= tables.as_of, hours), else_=tau_h)
     return rows(table, query, week=week_from(table.opened_day), numerator=restricted, denominator=ONE)
+
+
+def _business_hours_to_resolve(table: Any, tables: Tables, query: CellQuery) -> Any:
+    """The business hours among the first τ hours of the wall clock in which a ticket was not done.
+
+    So τ restricts alike in both kinds of time, and what an open ticket adds is known when it is τ old.
+    """
+    tau_s = round((query.tau_h or DEFAULT_TAU_H) * 3600)
+    limit = table.opened_at + ibis.interval(seconds=tau_s)
+    is_done = (table.done_at <= tables.as_of).fill_null(False)
+    end = ibis.cases((is_done, ibis.least(table.done_at, limit)), else_=limit)
+    wall_s = ibis.cases((is_done, ibis.least(table.open_s, tau_s)), else_=tau_s)
+    table = business.with_elapsed(table, tables, table.opened_at, end, otherwise=wall_s)
+    hours = table.business_s / 3600.0
+    return rows(table, query, week=week_from(table.opened_day), numerator=hours, denominator=ONE)
 
 
 def reopen_rate(tables: Tables, query: CellQuery) -> Any:
@@ -157,7 +179,7 @@ HARD = (
         title="Time to respond",
         definition=(
             "Mean time on response clocks that stopped in the week, in business hours where the platform computes "
-            "them, else by the wall clock."
+            "them, else by the wall clock. With `business` in the settings: else by the country's calendar."
         ),
         unit="h",
         direction="lower",
@@ -174,7 +196,8 @@ HARD = (
         title="Time to resolve",
         definition=(
             "Restricted mean time from opening to resolution: min(T, τ) over all tickets opened at least τ ago, so "
-            "that open tickets count with τ and nothing is censored. A ticket that is open again is not resolved."
+            "that open tickets count with τ and nothing is censored. A ticket that is open again is not resolved. With "
+            "`business` in the settings: the business hours among those hours, by the country's calendar."
         ),
         unit="h",
         direction="lower",

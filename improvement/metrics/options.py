@@ -1,4 +1,5 @@
-"""What an organisation may choose about metrics: how near a repeat is, and what its mood barometer is made of.
+"""What an organisation may choose about metrics: how near a repeat is, what its mood barometer is made of, and what is
+counted in business time.
 
 The choices travel with every query, so that the SQL kept with a value holds the ones it was computed with.
 """
@@ -33,6 +34,8 @@ MOOD_PARTS = (
     MoodPart("reopened", "resolved tickets that were reopened", "share", 10, 0.15, 0),
 )
 
+CAN_BE_BUSINESS = ("time_to_respond", "time_to_resolve")  # metrics that business time may be chosen for
+
 
 @dataclass(frozen=True, slots=True)
 class MetricOptions:
@@ -40,7 +43,8 @@ class MetricOptions:
 
     ``repeat_days``: an incident is a repeat of one opened at most so many days earlier. ``mood_weeks``: weeks a part
     of the mood looks back. ``mood_answers``: fewer surveys than these give no part of a mood, so that it is never one
-    person's. ``mood_share``: the parts that are known must have at least this share of all weights.
+    person's. ``mood_share``: the parts that are known must have at least this share of all weights. ``business``:
+    metrics counted in business hours where a country has a calendar (sorted).
     """
 
     repeat_days: int = 7
@@ -48,6 +52,7 @@ class MetricOptions:
     mood_weeks: int = 4
     mood_answers: int = 5
     mood_share: float = 0.5
+    business: tuple[str, ...] = ()
 
     @property
     def mood_weight(self) -> float:

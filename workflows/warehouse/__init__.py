@@ -6,17 +6,33 @@ a second opener waits with a message. A load is one transaction, so a killed pro
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 
 from improvement.evidence.rows import rows_sha256 as digest_of
+from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.store import CellsAsked, Pinned, Warehouse, sql_of
 
-__all__ = ["CellsAsked", "LoadReport", "Pinned", "Warehouse", "Zones", "digest_of", "our_warehouse", "sql_of"]
+__all__ = [
+    "Calendars",
+    "CellsAsked",
+    "LoadReport",
+    "Pinned",
+    "Warehouse",
+    "Zones",
+    "digest_of",
+    "our_warehouse",
+    "sql_of",
+]
 
 
-def our_warehouse() -> AbstractContextManager[Warehouse]:
-    """The warehouse of this installation, opened with the memory that its settings give it."""
-    return Warehouse.open(settings.REGELKREIS.warehouse, memory_limit=settings.REGELKREIS.warehouse_memory)
+@contextmanager
+def our_warehouse() -> Iterator[Warehouse]:
+    """The warehouse of this installation, opened with the memory and the business calendars of its settings."""
+    ours = settings.REGELKREIS
+    with Warehouse.open(ours.warehouse, memory_limit=ours.warehouse_memory) as warehouse:
+        warehouse.use_calendars(Calendars(ours.calendars_sha256, ours.business_calendars))
+        yield warehouse

@@ -22,8 +22,9 @@ from improvement.errors import Place, RegelkreisError
 from improvement.evidence.rows import rows_sha256
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.records import RecordKind
-from workflows.warehouse import loading
+from workflows.warehouse import business_hours, loading
 from workflows.warehouse.burying import IS_PULLED, Tombstones
+from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
@@ -122,6 +123,10 @@ class Warehouse:
         self.use_zones(zones)
         return loading.load(self._raw, kind, batch, seen_at=seen_at)
 
+    def use_calendars(self, calendars: Calendars) -> None:
+        """Put the business calendars in place; queries that count business time look them up from now on."""
+        business_hours.use_calendars(self._raw, calendars)
+
     def use_zones(self, zones: Zones) -> None:
         """Put the zones in place; where a country's changed, local days are computed again."""
         loading.use_zones(self._raw, zones)
@@ -145,6 +150,7 @@ class Warehouse:
             as_of=_moment("as_of"),
             first_day=_number("first_day"),
             last_day=_number("last_day"),
+            calendar_steps=lambda: table(business_hours.STEPS),
         )
 
     def cells(self, query: CellQuery, *, as_of: datetime, first_week: int, last_week: int) -> pa.Table:

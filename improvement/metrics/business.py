@@ -1,0 +1,54 @@
+"""Business seconds between two instants of a row: two look-ups in the steps of its country's calendar, subtracted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from improvement.business_time import DAY_S
+from improvement.metrics.cells import CellQuery, Tables
+from improvement.metrics.engine import ibis
+
+STEP = ("country", "day", "begin_s", "until_s", "end_s", "base_s")
+
+
+def is_wanted(query: CellQuery) -> bool:
+    """Whether the metric of a query is counted in business time."""
+    return query.metric in query.options.business
+
+
+def with_elapsed(table: Any, tables: Tables, begin: Any, end: Any, *, otherwise: Any) -> Any:
+    """The table with a column ``business_s``: business seconds from ``begin`` to ``end``, never negative.
+
+    ``otherwise`` (seconds) where the row's country has no calendar, or its calendar does not reach.
+    """
+    timed = table.mutate(begins_s=_whole(begin), ends_s=_whole(end), otherwise_s=otherwise.cast("int64"))
+    for side in ("begins", "ends"):
+        timed = _looked_up(timed, tables.calendar_steps(), side)
+    elapsed = ibis.greatest(timed.ends_upto - timed.begins_upto, 0)
+    is_known = timed.ends_upto.notnull() & timed.begins_upto.notnull()
+    return timed.mutate(business_s=ibis.cases((is_known, elapsed), else_=timed.otherwise_s))
+
+
+def _looked_up(table: Any, steps: Any, side: str) -> Any:
+    """The business seconds up to an instant as ``<side>_upto``; a row finds one step or none."""
+    named = steps.select(**{f"{side}_{name}": steps[name] for name in STEP})
+    of = {name: f"{side}_{name}" for name in STEP}
+    instant = table[f"{side}_s"]
+    found = table.left_join(
+        named,
+        [
+            table.country == named[of["country"]],
+            instant // DAY_S == named[of["day"]],
+            instant >= named[of["begin_s"]],
+            instant < named[of["until_s"]],
+        ],
+    )
+    upto = found[of["base_s"]] + ibis.least(found[f"{side}_s"], found[of["end_s"]])
+    # Of no step: what `least` makes of nothing differs between engines.
+    known = ibis.cases((found[of["base_s"]].notnull(), upto), else_=ibis.null("int64"))
+    return found.select(*table.columns, **{f"{side}_upto": known})
+
+
+def _whole(instant: Any) -> Any:
+    """Whole seconds since 1970; some engines give fractions, whatever Ibis says of the type."""
+    return instant.epoch_seconds().cast("float64").floor().cast("int64")
