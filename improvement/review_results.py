@@ -81,8 +81,14 @@ class Results(_Numbers):
     tau_weeks: Annotated[int, Field(description="At how many weeks times are restricted; 0: they are not.")] = 0
     recording_delay_days: Annotated[int, Field(description="How long the look waited for late records.")] = 0
     absolute: Annotated[dict[str, Number], Field(description="The effect in the metric's own unit.")] = {}
-    naive: Annotated[dict[str, Number], Field(description="The plain before–after figures, for comparison.")] = {}
+    naive: Annotated[dict[str, Number], Field(description="The plain before–after figures, and their effect.")] = {}
     naive_text: str = ""
+    untreated: Annotated[
+        dict[str, float | int | str | bool | None],
+        Field(description="What past firings of the rule came to that nobody acted on; empty: not counted yet."),
+    ] = {}
+    untreated_text: Annotated[str, Field(description="The same in words, to stand beside the plain figures.")] = ""
+    untreated_text_de: str = ""
     windows: dict[str, WindowFacts | None] = {}
     controls: list[str] = []
     controls_excluded: Annotated[list[list[str]], Field(description="Scope and reason.")] = []

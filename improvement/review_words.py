@@ -34,6 +34,7 @@ WORDS = {
         "A plain before–after comparison would have claimed: {naive}.",
         "Ein einfacher Vorher-nachher-Vergleich hätte behauptet: {naive}.",
     ),
+    "untreated": Said("Without any action: {untreated}.", "Ohne Maßnahme: {untreated}."),
     "restated": Said(
         "What was recorded since changes it ({causes}); the review itself stays as it was.",
         "Was seither erfasst wurde, ändert den Befund ({causes}); die Prüfung selbst bleibt, wie sie war.",
@@ -105,7 +106,15 @@ def _figures(results: Mapping[str, Any], language: str) -> list[tuple[str, dict[
         lines.append(("met" if results["goal_met"] else "not_met", {"goal": told(str(results["goal"]))}))
     if results.get("naive_text"):
         lines.append(("naive", {"naive": told(str(results["naive_text"]))}))
+    if untreated := untreated_text(results, language):
+        lines.append(("untreated", {"untreated": untreated}))
     return lines
+
+
+def untreated_text(results: Mapping[str, Any], language: str) -> str:
+    """What came of firings that nobody acted on, or why that is not told; '' in records older than that."""
+    key = "untreated_text_de" if language.startswith("de") else "untreated_text"
+    return str(results.get(key, ""))
 
 
 def _effect_text(results: Mapping[str, Any]) -> str:

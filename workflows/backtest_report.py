@@ -265,14 +265,14 @@ def report(source: Source, rules: Sequence[Rule], counted: History, *, lasting: 
 
 
 def acted(episode: Episode, until: int) -> bool:
-    """Whether an improvement action went live on a firing scope, or on a parent of it, up to this week."""
+    """Whether an improvement action went live on a firing scope, above it or inside it, up to this week."""
     scope = episode.series.scope
     live = Action.objects.filter(
         connection=episode.series.connection,
         implemented_on__gte=weeks.monday(episode.fired_week),
         implemented_on__lte=weeks.sunday(until),
     )
-    return any(all(scope.get(name) == value for name, value in one.scope.items()) for one in live)
+    return any(scope.is_worked_on_from(Scope.of(one.scope)) for one in live.only("scope"))
 
 
 def against_live(rules: Sequence[Rule], found: Replay) -> tuple[int, list[Difference]]:

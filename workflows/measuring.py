@@ -195,28 +195,20 @@ def _is_open_since(other: Action, first_week: int) -> bool:
     return other.closed_at is None or weeks.week_of(other.closed_at.date()) >= first_week
 
 
-def _takes_away(other: Scope, control: Scope) -> bool:
-    """Whether an action on another scope spoils a control: it works in the control, and not in all of them alike.
-
-    One that shares no dimension (on a service, where controls are customers) works in ours as in every control. It
-    leaves nothing to prefer; guard 8 tells it.
-    """
-    names = {name for name, _ in control.items}
-    is_shared = not other.items or any(name in names for name, _ in other.items)
-    return is_shared and other.overlaps(control)
-
-
 def acting_controls(
     action: Action, scopes: Mapping[str, Mapping[str, str]], *, first_week: int, at: datetime
 ) -> set[str]:
     """Controls with an action on them, above them or inside them at any time from the reference to this look.
+
+    An action that shares no dimension with them works in ours as in every control and leaves nothing to prefer; guard
+    8 tells it.
 
     ``scopes``: the controls' dimension values by scope key.
     """
     others = Action.objects.filter(connection=action.connection, metric=action.metric, opened_at__lte=at)
     others = others.exclude(pk=action.pk).only("state", "closed_at", "scope")
     acting = [Scope.of(other.scope) for other in others if _is_open_since(other, first_week)]
-    return {name for name, scope in scopes.items() if any(_takes_away(other, Scope.of(scope)) for other in acting)}
+    return {name for name, scope in scopes.items() if any(Scope.of(scope).is_worked_on_from(other) for other in acting)}
 
 
 def other_actions(action: Action, windows: Windows, *, last_week: int) -> tuple[OtherAction, ...]:
@@ -265,6 +257,7 @@ def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckP
         is_late=action.is_late,
         recording_delay_days=int(measured.get("recording_delay_days") or 0),
         tau_weeks=int(measured.get("tau_weeks") or 0),
+        rule=action.rule_id,
         is_adjusted=(plan.cycle_no if plan is not None else action.cycle_no) > 1,
     )
 

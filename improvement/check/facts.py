@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from improvement import plain_change
 from improvement.check.estimate import Data, Estimate
 from improvement.check.fit import with_half_event
 from improvement.check.model import Family, Series, WindowFacts
@@ -50,13 +51,16 @@ def _facts(span: tuple[int, int] | None, weekly: Series) -> WindowFacts | None:
 
 
 def naive(request: Request) -> dict[str, float | None]:
-    """The before–after figure a dashboard would show: the trigger window against *after*."""
+    """The before–after figure a dashboard would show: the trigger window against *after*; as an effect as well."""
     weekly = request.scope.weekly()
-
-    def mean(part: Series) -> float | None:
-        return float(part.numerator.sum() / part.denominator.sum()) if len(part.week) else None
-
-    return {"before": mean(weekly.between(*request.plan.windows.trigger)), "after": mean(request.after_of(weekly))}
+    family = request.plan.family or ""
+    parts = {"before": weekly.between(*request.plan.windows.trigger), "after": request.after_of(weekly)}
+    sums = {name: (float(part.numerator.sum()), float(part.denominator.sum())) for name, part in parts.items()}
+    found: dict[str, float | None] = {name: y / n if n > 0 else None for name, (y, n) in sums.items()}
+    levels = [plain_change.level(family, *both) if family else None for both in sums.values()]
+    before, after = levels
+    found["effect"] = plain_change.natural(family, after - before) if before is not None and after is not None else None
+    return found
 
 
 def share_beside(request: Request) -> dict[str, float | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from improvement.check import facts, guarding, words
@@ -13,7 +13,7 @@ from improvement.check.fit import FitFailed
 from improvement.check.guarding import Guarded
 from improvement.check.horizon import conclusive_by, look_date
 from improvement.check.least_data import lacking
-from improvement.check.model import CheckPlan, CheckResult, Family, OtherAction, Series
+from improvement.check.model import CheckPlan, CheckResult, Family, OtherAction, PastFirings, Series
 from improvement.check.recovery import is_recovered
 from improvement.check.request import NOTHING, Final, Request, lacks_volume
 from improvement.check.sizes import sizes
@@ -56,6 +56,7 @@ def compute_look(
     marked_changes: tuple[str, ...] = (),
     other_actions: tuple[OtherAction, ...] = (),
     beside: Series | None = None,
+    past_firings: PastFirings | None = None,
 ) -> CheckResult:
     """Compute one look on its own window.
 
@@ -79,6 +80,8 @@ def compute_look(
     beside
         Weekly cells of the share told beside the effect: answered of sent surveys for scores, tickets still open at τ
         of matured ones for times. None where nobody knows.
+    past_firings
+        What past firings of the plan's rule came to that nobody acted on. None where nobody counted them.
     """
     after_from = plan.windows.after_from
     if kind == "sustain":
@@ -99,6 +102,7 @@ def compute_look(
         concurrent_changes=concurrent_changes,
         marked_changes=marked_changes,
         beside=beside,
+        past_firings=past_firings,
     )
     request = _with_controls(request, controls, dropped_controls)
     sha256 = facts.data_sha256(request.scope, controls)
@@ -278,6 +282,7 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         notes_de=tuple(found.notes_de),
     )
     naive = facts.naive(request)
+    untreated_text, untreated_text_de = words.untreated(plan.family, request.past_firings, naive, rule=plan.rule)
     return CheckResult(
         action=plan.action,
         metric=plan.metric,
@@ -297,6 +302,9 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         recording_delay_days=plan.recording_delay_days,
         naive=naive,
         naive_text=words.naive_text(plan.family, naive["before"], naive["after"], plan.unit),
+        untreated=asdict(request.past_firings) if request.past_firings is not None else {},
+        untreated_text=untreated_text,
+        untreated_text_de=untreated_text_de,
         windows=facts.window_facts(request),
         controls=tuple(request.controls),
         controls_excluded=request.excluded,

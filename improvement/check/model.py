@@ -85,6 +85,7 @@ class CheckPlan:
     windows: Windows
     goal: Goal
     min_effect: Goal | None = None
+    rule: str = ""  # the one that opened the action; '' where people did
     metric_version: int = 1
     looks: tuple[int, ...] = LOOKS
     controls: tuple[str, ...] = ()
@@ -105,6 +106,26 @@ class OtherAction:
 
     def __str__(self) -> str:
         return f"{self.code}: {self.scope}"
+
+
+@dataclass(frozen=True, slots=True)
+class PastFirings:
+    """What past firings of the action's rule came to that nobody acted on: the line to hold the plain figure against.
+
+    ``effect`` is their mean in ``unit``, as a before–after comparison has it; None where ``firings`` is 0. It was
+    counted over the weeks ``first_week`` … ``last_week`` at ``counted_at``, each firing over ``weeks`` weeks, from
+    ``delay_weeks`` after it on. Not ``is_same_version``: the rule was changed between that and this action.
+    """
+
+    firings: int
+    effect: float | None
+    unit: str
+    delay_weeks: int
+    weeks: int
+    first_week: str
+    last_week: str
+    counted_at: str
+    is_same_version: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +163,8 @@ class CheckResult:
     ``effect``, ``low`` and ``high`` are in ``unit``: ``odds ratio``, ``rate ratio``, ``time ratio`` (1: no change) or
     the score's points (0: no change). ``link_effect`` and ``link_se`` are on the model's scale: logs of those ratios,
     or points. ``low`` and ``high`` use this look's bound. ``p_value`` is two-sided and knows nothing of looks.
+    ``naive`` holds the plain figures ``before`` and ``after``, and what they come to in ``unit`` (``effect``);
+    ``untreated`` those of :class:`PastFirings`, empty where nobody counted them.
     ``other_actions`` are those that guard 8 fails for, like ``ACT-3: country=CH,customer=Acme``.
     ``response_rate`` (scores) and ``open_share`` (times: tickets still open at τ) are shares by window, None where
     unknown; empty for other metrics.
@@ -164,6 +187,9 @@ class CheckResult:
     effect_text: str = ""
     interval_text: str = ""
     naive_text: str = ""
+    untreated: dict[str, Any] = field(default_factory=dict)
+    untreated_text: str = ""
+    untreated_text_de: str = ""
     metric_unit: str = ""
     direction: str = ""
     goal: str = ""

@@ -9,7 +9,7 @@ import numpy as np
 
 from improvement.check.estimate import Data
 from improvement.check.fit import control_offset
-from improvement.check.model import CheckPlan, Family, OtherAction, Series
+from improvement.check.model import CheckPlan, Family, OtherAction, PastFirings, Series
 from improvement.check.windows import LONG_WEEKS, MIN_REFERENCE_WEEKS
 from improvement.vocabulary import Verdict
 
@@ -49,6 +49,7 @@ class Request:
     concurrent_changes: tuple[str, ...] = ()
     marked_changes: tuple[str, ...] = ()
     beside: Series | None = None
+    past_firings: PastFirings | None = None
 
     @property
     def sign(self) -> int:

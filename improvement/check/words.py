@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from improvement.check.model import Family
+from improvement.check.model import Family, PastFirings
 from improvement.check.windows import MIN_REFERENCE_WEEKS
 from improvement.german import in_german
 from improvement.vocabulary import VERDICT_WORDS, Verdict
@@ -124,6 +124,53 @@ def naive_text(family: Family | None, before: float | None, after: float | None,
     if family == "proportion":
         return f"{before * 100:.1f} % → {after * 100:.1f} %{change}"
     return f"{before:.1f} → {after:.1f} {unit}{change}"
+
+
+def untreated(
+    family: Family | None, past: PastFirings | None, naive: Mapping[str, float | None], *, rule: str
+) -> tuple[str, str]:
+    """The untreated line beside the plain figure, in English and German: what came of firings that nobody acted on."""
+    if family is None:
+        return "", ""
+    if not rule:
+        return (
+            "no rule opened this action, so there are no past firings to hold it against",
+            "keine Regel eröffnete diese Maßnahme; frühere Auslösungen zum Vergleich gibt es nicht",
+        )
+    if past is None:
+        return (
+            f"nobody has counted yet what comes of firings of {rule} without any action: regelkreis rules backtest {rule}",
+            f"was ohne Zutun aus Auslösungen von {rule} wird, ist noch nicht ausgezählt: regelkreis rules backtest {rule}",
+        )
+    span = f"{past.first_week} – {past.last_week}"
+    version, version_de = ("", "") if past.is_same_version else (" by another version", " in anderer Fassung")
+    if past.effect is None:
+        return (
+            f"no firing of {rule}{version} that nobody acted on is old enough to hold this against ({span})",
+            f"keine Auslösung von {rule}{version_de}, auf die niemand reagierte, ist zum Vergleich alt genug ({span})",
+        )
+    left = _unit_text(family, past.effect)
+    one = past.firings == 1
+    told = f"1 past firing of {rule}" if one else f"{past.firings} past firings of {rule}"
+    told_de = f"1 frühere Auslösung von {rule}" if one else f"{past.firings} frühere Auslösungen von {rule}"
+    english = f"{told}{version} that nobody acted on came to {left} by {'itself' if one else 'themselves'} ({span})"
+    german = (
+        f"{told_de}{version_de}, auf die niemand reagierte, {'kam' if one else 'kamen'} von selbst auf "
+        f"{in_german(left)} ({span})"
+    )
+    ours = naive.get("effect")
+    if ours is None:
+        return english, german
+    own = _unit_text(family, ours)
+    return (
+        f"{english}; this scope, counted the same way, to {own}",
+        f"{german}; dieser Bereich, ebenso gezählt, auf {in_german(own)}",
+    )
+
+
+def _unit_text(family: Family, effect: float) -> str:
+    """An effect that is in its own unit already, in words."""
+    return size_text(family, effect if family == "score" else math.log(effect))
 
 
 def sentences(

@@ -62,6 +62,7 @@ EntryType = Literal[
     "secrets.rotated",
     "targets.restated",
     "token.made",
+    "untreated.counted",
     "user.added",
     "user.disabled",
     "user.granted",
@@ -101,6 +102,11 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         "a version of a rule dates a target before its own application: both versions, how many published values would "
         "have been held against another target, how many of them judged the other way, digest of them, and the open "
         "actions and published reviews of their scopes",
+    ),
+    "untreated.counted": (
+        By.PEOPLE,
+        "a back-test of a live version of a rule counted what firings come to that nobody acts on: weeks, and by "
+        "connection how many and their mean effect",
     ),
     "rule.removed": (By.EITHER, "a rule is live no more"),
     "finding.fired": (

@@ -96,6 +96,7 @@ class RuleTally:
     never_opened: int
     placebo: Placebo
     untreated: Untreated
+    untreated_on: Mapping[str, Untreated]  # by connection
     scopes: tuple[ScopeTally, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,6 +116,7 @@ class RuleTally:
             "never_opened": self.never_opened,
             "cleared_by_itself": self.placebo.as_dict(),
             "untreated": self.untreated.as_dict(),
+            "untreated_by_connection": {name: line.as_dict() for name, line in self.untreated_on.items()},
             "scopes": [scope.as_dict() for scope in self.scopes],
         }
 
@@ -149,6 +151,7 @@ def tally(rule: Rule, found: Replay, cells: CellsOf, *, acted: Acted) -> RuleTal
     new = [one for one in episodes if not one.is_old]
     carried = [one for one in episodes if one.is_old and not _is_over(one, found.first_week - 1)]
     actions = [one for one in found.actions if one.rule_id == rule.id]
+    line, line_on = untreated(rule, new, cells, last_week=found.last_week, acted=acted)
     return RuleTally(
         rule=rule,
         values=found.points[rule.id],
@@ -160,7 +163,8 @@ def tally(rule: Rule, found: Replay, cells: CellsOf, *, acted: Acted) -> RuleTal
         opened=len(actions),
         never_opened=sum(one.opened_week is None for one in (*new, *carried)),
         placebo=placebo(new, last_week=found.last_week, acted=acted),
-        untreated=untreated(rule, new, cells, last_week=found.last_week, acted=acted),
+        untreated=line,
+        untreated_on=line_on,
         scopes=_scopes(rule, [*new, *carried], found),
     )
 

@@ -49,6 +49,14 @@ class Scope:
         """Whether one record can belong to both: every dimension that both name is equal in both."""
         return all(other.get(name) in (None, value) for name, value in self.items)
 
+    def is_worked_on_from(self, other: Scope) -> bool:
+        """Whether what is done on another scope changes this one rather than all of its kind.
+
+        It overlaps this one, and shares a dimension with it: what is done on a service works in every customer alike.
+        """
+        is_shared = not other.items or any(other.get(name) is not None for name, _ in self.items)
+        return is_shared and self.overlaps(other)
+
     def as_dict(self) -> dict[str, str]:
         """Dimension → value."""
         return dict(self.items)

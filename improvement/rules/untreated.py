@@ -7,17 +7,16 @@ without one; it belongs beside every claim.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from improvement.plain_change import UNITS, level, natural
 from improvement.rules.cells import Cells
 from improvement.rules.replaying import CellsOf, Episode
 from improvement.rules.rule import Rule
 
 AFTER_WEEKS = 13  # as long as an action is looked at after its go-live
-UNITS = {"proportion": "odds ratio", "count": "rate ratio", "time": "time ratio", "score": "points"}
 Acted = Callable[[Episode, int], bool]  # whether people acted on its scope before this week
 
 
@@ -50,21 +49,33 @@ class Untreated:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def untreated(rule: Rule, episodes: Iterable[Episode], cells: CellsOf, *, last_week: int, acted: Acted) -> Untreated:
-    """The line of a rule: firings whose thirteen weeks afterwards are over, and on whose scope nobody acted by then."""
+def untreated(
+    rule: Rule, episodes: Iterable[Episode], cells: CellsOf, *, last_week: int, acted: Acted
+) -> tuple[Untreated, dict[str, Untreated]]:
+    """The line of a rule, and that of each connection.
+
+    Counted are firings whose thirteen weeks afterwards are over, and on whose scope nobody acted by then.
+    """
     delay = -(-rule.action.due_days // 7)
     unit = UNITS.get(rule.family or "", "")
-    effects = []
+    effects: dict[str, list[float]] = {name: [] for name in cells}
     for one in episodes if unit else ():
         first = one.fired_week + delay + 1
         last = first + AFTER_WEEKS - 1
         if last <= last_week and not acted(one, last):
             effect = _effect(rule, one, cells[one.series.connection][rule.key], first, last)
-            effects += [] if effect is None else [effect]
+            effects[one.series.connection] += [] if effect is None else [effect]
+    everywhere = [effect for own in effects.values() for effect in own]
+    return (
+        _line(rule, everywhere, unit=unit, delay=delay),
+        {name: _line(rule, own, unit=unit, delay=delay) for name, own in effects.items()},
+    )
+
+
+def _line(rule: Rule, effects: list[float], *, unit: str, delay: int) -> Untreated:
     if not effects:
         return Untreated(0, None, unit, delay)
-    mean = sum(effects) / len(effects)
-    return Untreated(len(effects), mean if rule.family == "score" else math.exp(mean), unit, delay)
+    return Untreated(len(effects), natural(rule.family or "", sum(effects) / len(effects)), unit, delay)
 
 
 def _effect(rule: Rule, episode: Episode, cells: Cells, first: int, last: int) -> float | None:
@@ -80,11 +91,4 @@ def _level(rule: Rule, cells: Cells, row: int | None, first: int, last: int) -> 
     if row is None:
         return None
     found = cells.window(first, last, is_count=rule.is_count)
-    events, n = float(found.numerator[row]), float(found.denominator[row])
-    if n <= 0:
-        return None
-    if rule.family == "score":
-        return events / n
-    if rule.family == "proportion":
-        return math.log((events + 0.5) / (n - events + 0.5))
-    return math.log((events + 0.5) / n) if rule.family == "count" else math.log(events / n) if events > 0 else None
+    return level(rule.family or "", float(found.numerator[row]), float(found.denominator[row]))

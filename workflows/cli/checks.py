@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,10 +91,10 @@ def list_checks(
 
 @group.command()
 def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], as_json: Json = False) -> None:
-    """The looks of an action and what they found."""
+    """The looks of an action and what they found; of the newest, the plain figures and the untreated line."""
     start()
     from workflows import commands
-    from workflows.cli.output import print_json, print_table
+    from workflows.cli.output import print_json, print_table, shown
 
     action = commands.find(code)
     looks = list(action.looks.order_by("due_at", "id"))
@@ -122,6 +123,18 @@ def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], a
             for look in looks
         ],
     )
+    results = [look.result for look in looks if look.result]
+    for line in _plain_lines(results[-1] if results else {}):
+        print(shown(line))
+
+
+def _plain_lines(result: Mapping[str, Any]) -> list[str]:
+    """The plain before–after figure of a look, and beside it what came of firings that nobody acted on."""
+    told = {
+        "A plain before–after comparison would have claimed": result.get("naive_text"),
+        "Without any action": result.get("untreated_text"),
+    }
+    return [f"{what}: {text}." for what, text in told.items() if text]
 
 
 @reviews.command(name="list")

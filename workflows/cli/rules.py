@@ -136,13 +136,14 @@ def backtest(
     """Replay history week by week: findings, actions they would have opened, workload, what clears by itself."""
     start()
     from workflows import backtest as backtests
-    from workflows import backtest_report, rule_sources
+    from workflows import backtest_report, rule_sources, untreated_lines
     from workflows.cli.output import print_json
     from workflows.rule_lines import print_lines
 
     source = rule_sources.from_files(path) if path else rule_sources.drafts()
     rules = source.with_derived(rule) if rule else source.rules
-    span = backtests.span_of(first, last, as_of=moment(as_of))
+    at, by = moment(as_of), actor()
+    span = backtests.span_of(first, last, as_of=at)
     counted = backtests.read(rules, rule_sources.connection_names(connection), span)
     report = backtest_report.report(
         source,
@@ -151,14 +152,16 @@ def backtest(
         lasting=(lambda _: action_weeks) if action_weeks else None,
         told=f"{action_weeks} weeks" if action_weeks else "until it is due and then until its last look",
     )
+    kept = untreated_lines.keep(report, at=at, by=by)
     if chart is not None:
         from workflows.backtest_chart import svg
 
         chart.write_text(svg(report), encoding="utf-8")
     if as_json:
-        print_json(report.as_dict())
+        print_json({**report.as_dict(), "untreated_kept_for": kept})
     else:
         print_lines(report.lines())
+        print_lines(untreated_lines.told(kept))
 
 
 @group.command()

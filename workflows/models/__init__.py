@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflows.models.actions import Action, ActionComment, ActionTask, Chart, MarkedChange, Origin, Plan, Transition
 from workflows.models.connections import Connection, Hint, PullCursor, PullReport, RejectedRecord
-from workflows.models.findings import Evaluation, Finding, Point, RuleVersion
+from workflows.models.findings import Evaluation, Finding, Point, RuleVersion, UntreatedLine
 from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
 from workflows.models.outbox import Delivery, DeliveryState
 from workflows.models.people import Grant, Identity, Person, Role, Token
@@ -45,4 +45,5 @@ __all__ = [
     "RuleVersion",
     "Token",
     "Transition",
+    "UntreatedLine",
 ]

@@ -72,6 +72,29 @@ class Finding(models.Model):
         return f"{self.rule_id} [{self.scope_key}] {self.state}"
 
 
+class UntreatedLine(models.Model):
+    """What past firings of a rule's version came to on a connection where nobody acted; a new count is a new row."""
+
+    rule_id = models.CharField(max_length=200)
+    rule_sha256 = models.CharField(max_length=64)
+    connection = models.CharField(max_length=64)
+    counted_at = models.DateTimeField()
+    first_week = models.IntegerField()  # of the back-test that counted them
+    last_week = models.IntegerField()
+    firings = models.IntegerField()
+    effect = models.FloatField(null=True)  # their mean, in ``unit``; null: there is no such firing
+    unit = models.CharField(max_length=20, blank=True)
+    delay_weeks = models.IntegerField()
+    weeks = models.IntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["rule_id", "connection", "counted_at"], name="untreated_line_newest")]
+        ordering = ["counted_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} on {self.connection}: {self.firings} firings, {self.effect} {self.unit}"
+
+
 class Point(models.Model):
     """A published value of one rule and scope for the window that ends with ``week``; it never changes.
 

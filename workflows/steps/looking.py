@@ -16,7 +16,7 @@ from improvement.check.windows import LONG_WEEKS, SUSTAIN_WEEKS
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.metrics import CellQuery, query_beside, scope_rows
-from workflows import marking, measuring, planning
+from workflows import marking, measuring, planning, untreated_lines
 from workflows.models import Action, Look, LookKind
 from workflows.warehouse import Warehouse
 
@@ -107,6 +107,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
         high_risk_changes=tuple(concurrent["high_risk"]),
         marked_changes=marked,
         other_actions=measuring.other_actions(action, windows, last_week=last),
+        past_firings=untreated_lines.standing(action, at=known_at),
         beside=_beside(warehouse, asked.query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())

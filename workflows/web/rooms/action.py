@@ -13,6 +13,7 @@ from django.shortcuts import render
 from improvement.errors import InputError
 from improvement.metrics import metric_named
 from improvement.pdca import State
+from improvement.review_words import untreated_text
 from workflows import marking
 from workflows.models import (
     Action,
@@ -67,6 +68,7 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "result": final.result if final is not None else None,
         "review": final.reviews.exclude(kind="missed").first() if final is not None else None,
         "sentence": sentence(final.result if final is not None else None, language()),
+        "untreated": untreated_text((final.result or {}) if final is not None else {}, language()),
         "windows": window_facts(final.result if final is not None else None),
         "plans": plans,
         "plan": plans[-1] if plans else None,

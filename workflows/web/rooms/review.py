@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from improvement.review import ReviewKind, approvers
+from improvement.review_words import untreated_text
 from workflows import reviewing
 from workflows.models import ReviewRecord
 from workflows.web.rooms.action import names_of, sentence, window_facts
@@ -67,6 +68,7 @@ def show(request: HttpRequest, code: str) -> HttpResponse:
         "addenda": review.action.reviews.filter(document__addendum_to=review.code).order_by("id"),
         "result": results,
         "sentence": sentence(results, language()),
+        "untreated": untreated_text(results or {}, language()),
         "windows": window_facts(results),
         "beside": facts_beside(results),
         "said": [(entry, names.get(entry.actor, entry.actor)) for entry in entries if entry.kind != "receipt"],
