@@ -16,17 +16,18 @@ def is_wanted(query: CellQuery) -> bool:
     return query.metric in query.options.business
 
 
-def with_elapsed(table: Any, tables: Tables, begin: Any, end: Any, *, otherwise: Any) -> Any:
-    """The table with a column ``business_s``: business seconds from ``begin`` to ``end``, never negative.
+def with_elapsed(table: Any, tables: Tables, begin: Any, wall_s: Any) -> Any:
+    """The table with a column ``business_s``: business seconds among the ``wall_s`` seconds from ``begin`` on.
 
-    ``otherwise`` (seconds) where the row's country has no calendar, or its calendar does not reach.
+    It is ``wall_s`` itself where the row's country has no calendar, or its calendar does not reach.
     """
-    timed = table.mutate(begins_s=_whole(begin), ends_s=_whole(end), otherwise_s=otherwise.cast("int64"))
+    timed = table.mutate(begins_s=_whole(begin), wall_s=wall_s.cast("int64"))
+    timed = timed.mutate(ends_s=timed.begins_s + timed.wall_s)
     for side in ("begins", "ends"):
         timed = _looked_up(timed, tables.calendar_steps(), side)
-    elapsed = ibis.greatest(timed.ends_upto - timed.begins_upto, 0)
     is_known = timed.ends_upto.notnull() & timed.begins_upto.notnull()
-    return timed.mutate(business_s=ibis.cases((is_known, elapsed), else_=timed.otherwise_s))
+    elapsed = ibis.cases((is_known, timed.ends_upto - timed.begins_upto), else_=timed.wall_s)
+    return timed.mutate(business_s=elapsed)
 
 
 def _looked_up(table: Any, steps: Any, side: str) -> Any:
