@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +310,36 @@ def test_a_back_fill_that_was_killed_goes_on_in_the_month_it_had_reached(
 def test_a_weekly_pull_is_one_span(loop: Loop) -> None:
     loop.pull()
     assert loop.desk.asked_from == [MONDAY, MONDAY]
+
+
+# --- when something went wrong between two pulls --------------------------------------------------------------------
+
+
+def test_after_a_pull_for_a_moment_to_come_nothing_that_changes_until_then_is_missed(loop: Loop) -> None:
+    now = datetime.now(UTC)
+    loop.now = now + timedelta(days=365)
+    loop.pull()
+    loop.desk.put("t10", at=now + timedelta(hours=1))
+    loop.now = now + timedelta(days=1)
+    assert loop.of(loop.pull()).new == 1
+    assert loop.warehouse.count(TICKET, "snow") == 11
+
+
+def test_a_warehouse_that_was_moved_away_is_filled_again(loop: Loop, tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "another" / "warehouse.duckdb") as empty:
+        loop.warehouse = empty
+        loop.desk.put("t10", at=loop.now - timedelta(hours=1))
+        report = loop.of(loop.pull())
+        assert (report.new, loop.desk.asked_from[0]) == (11, None)
+        assert (empty.count(TICKET, "snow"), empty.count(SLA, "snow")) == (11, 11)
+        loop.pull()
+        assert loop.desk.asked_from == [MONDAY + WEEK, MONDAY + WEEK]  # once is enough
+
+
+def test_a_platform_that_never_had_anything_is_not_read_anew_every_time(home: Path) -> None:
+    Connection.objects.create(name="snow", platform="servicenow")
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        loop = Loop(Desk(breached=0), warehouse)
+        loop.pull()
+        loop.pull()
+        assert loop.desk.asked_from == [MONDAY, MONDAY]

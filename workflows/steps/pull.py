@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 import pyarrow.compute as pc
@@ -27,6 +27,7 @@ from workflows import hints, ledger
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
+from workflows.steps.lost_warehouse import begin_again_where_lost
 from workflows.steps.reading import Load, Loading, cursors_of, load_all, zones
 from workflows.warehouse import Warehouse
 
@@ -98,7 +99,10 @@ def pull(
         Look for everything that is gone or was rewritten now, also where it is not due.
     """
     row = Connection.objects.get(name=connector.name)
-    run = _Run(connector, warehouse, row, as_of, on_progress, cursors_of(row, connector.kinds()))
+    if loading is None:
+        begin_again_where_lost(row, warehouse, connector.kinds())
+    begun = loading.begun if loading is not None else datetime.now(UTC)
+    run = _Run(connector, warehouse, row, as_of, on_progress, cursors_of(row, connector.kinds()), begun)
     result = PullResult(connection=connector.name)
     never_read = [kind for kind, cursor in run.cursors.items() if cursor is None]
     result.reports += [PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()]
@@ -144,6 +148,7 @@ class _Run:
     as_of: datetime
     on_progress: Progress | None
     cursors: Mapping[RecordKind, Cursor | None]  # as they stood when it began
+    begun: datetime  # by our clock, whatever the moment it is for
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
     _rejected: defaultdict[RecordKind, set[str]] | None = None
 
@@ -245,7 +250,7 @@ class _Run:
                 moved = PullCursor(
                     connection=self.row,
                     kind=kind.value,
-                    updated_at=page.cursor.updated_at,
+                    updated_at=min(page.cursor.updated_at, self.begun),  # what is to come was not read yet
                     tiebreak=page.cursor.tiebreak,
                 )
                 PullCursor.objects.bulk_create(

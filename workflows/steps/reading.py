@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
 from workflows.steps.departures import LoadedPage, load_page
+from workflows.steps.lost_warehouse import begin_again_where_lost
 from workflows.warehouse import Warehouse, Zones
 
 T = TypeVar("T")
@@ -42,7 +43,9 @@ class Loading:
     """
 
     def __init__(self, connector: Connector, warehouse: Warehouse, *, as_of: datetime) -> None:
+        self.begun = datetime.now(UTC)
         row = Connection.objects.get(name=connector.name)
+        begin_again_where_lost(row, warehouse, connector.kinds())
         cursors = cursors_of(row, connector.kinds())
         where = zones()
         warehouse.use_zones(where)  # here: two that load at once would both put them in place

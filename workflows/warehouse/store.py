@@ -199,6 +199,11 @@ class Warehouse:
         sql = f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE connection = ? AND vanished_at IS NULL AND {IS_PULLED}"
         return int(self.arrow(sql, [connection])["n"][0].as_py())
 
+    def holds(self, kind: RecordKind, connection: str) -> bool:
+        """Whether there is any record of a kind that was pulled from a connection, gone from there or not."""
+        sql = f"SELECT 1 FROM {TABLE_OF[kind]} WHERE connection = ? AND {IS_PULLED} LIMIT 1"
+        return self.arrow(sql, [connection]).num_rows > 0
+
     def changes(self, connection: str, *, since: datetime) -> pa.Table:
         """What changed in fields that metrics read: ``kind, key, field, old, new, seen_at``, oldest first."""
         return self.arrow(
