@@ -82,6 +82,18 @@ class Trigger(BaseModel):
     adopted_opened_at: Instant = Field(default="", description="When people had opened it; its window ends before.")
 
 
+class RestatedTarget(Part):
+    """A published value that a target dated into the past would have been held against."""
+
+    scope: dict[str, str]
+    week: str = Field(description="The ISO week its window ends with.")
+    value: Number
+    old_target: str = Field(description="What it was held against when it was published.")
+    new_target: str
+    was_breaching: bool | None = Field(description="Null: it did not count.")
+    would_be_breaching: bool | None = Field(description="Null: it did not count, or is compared with its own past.")
+
+
 def approvers(document: Mapping[str, Any]) -> list[str]:
     """Who approved the plan of a review, in records of every version."""
     return _listed(document["approved_by"])
@@ -125,6 +137,9 @@ class EnginePart(Part):
     restatement_seq: int = Field(ge=0)
     restated_by: dict[str, int] = Field(
         default={}, description="Addenda: what happened to how many records since, like `sla is_breached`."
+    )
+    restated_targets: list[RestatedTarget] = Field(
+        default=[], description="Addenda: values of the weeks it tells of whose target was dated into the past since."
     )
     results: Results | None = Field(description="Every number of the check; null for a missed review.")
     verdict: VerdictOrNone = Field(description="Empty for a missed review.")

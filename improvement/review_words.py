@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from improvement.german import in_german
@@ -38,6 +38,12 @@ WORDS = {
     "restated": Said(
         "What was recorded since changes it ({causes}); the review itself stays as it was.",
         "Was seither erfasst wurde, ändert den Befund ({causes}); die Prüfung selbst bleibt, wie sie war.",
+    ),
+    "restated_targets": Said(
+        "A target was dated back: of the values it tells of, {points} would have been held against another one "
+        "({old} → {new}), {turned} judged the other way. The verdict compares before with after and stays.",
+        "Ein Ziel wurde zurückdatiert: von den Werten, von denen sie spricht, wären {points} an einem anderen gemessen "
+        "worden ({old} → {new}), {turned} anders beurteilt. Der Befund vergleicht vorher mit nachher und bleibt.",
     ),
     "late": Said(
         "It went live before its yardstick was fixed: late work is never credited.",
@@ -81,6 +87,8 @@ def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> st
     if document.get("restated_by"):
         causes = ", ".join(f"{what}: {count}" for what, count in document["restated_by"].items())
         lines.append(say("restated", causes=causes))
+    if document.get("restated_targets"):
+        lines.append(say("restated_targets", **_targets(document["restated_targets"])))
     if document.get("is_late"):
         lines.append(say("late"))
     if kind == "final":
@@ -89,6 +97,13 @@ def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> st
         lines.append(say("acknowledge"))
     lines.append(say("proof", plan=str(document["plan_sha256"])[:12], verdict=verdict_sha256[:12]))
     return "\n".join(line for line in lines if line)
+
+
+def _targets(restated: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """How many values, from which targets to which, and how many of them would be judged the other way."""
+    turned = sum(one["would_be_breaching"] not in (None, one["was_breaching"]) for one in restated)
+    old, new = (", ".join(dict.fromkeys(str(one[name]) for one in restated)) for name in ("old_target", "new_target"))
+    return {"points": len(restated), "turned": turned, "old": old, "new": new}
 
 
 def _figures(results: Mapping[str, Any], language: str) -> list[tuple[str, dict[str, str]]]:

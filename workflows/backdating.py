@@ -1,13 +1,15 @@
 """A target with a date in the past: which published values it would have judged otherwise, and what rests on them.
 
 Published values keep the target they were judged by. What another version says of them is recorded beside, as a
-restatement, with the open actions and the published reviews of the same scopes.
+restatement, with the open actions and the published reviews that tell of them; a final or sustaining review gets an
+addendum.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +21,9 @@ from improvement.pdca import OPEN_STATES
 from improvement.rules import Rule, Scope, rule_from_document
 from improvement.rules.in_force import Judged, Restated, restatements
 from workflows import ledger
-from workflows.models import Action, LedgerEntry, Point, ReviewRecord, RuleVersion
+from workflows.models import Action, LedgerEntry, LookKind, Point, ReviewRecord, RuleVersion
+
+READINGS = (LookKind.LOOK, LookKind.FINAL, LookKind.SUSTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
             "published_reviews": list(found.reviews),
         },
     )
+    _add_addenda(found)
     return found
 
 
@@ -89,17 +94,54 @@ def compared(before: Rule, after: Rule, *, at: datetime) -> Backdated | None:
         points += [(row.finding.connection, one) for one in restatements(before, after, [judged])]
     if not points:
         return None
-    actions = Action.objects.filter(rule_id=after.id)
-    touched = {(name, one.judged.scope.key) for name, one in points}
-    ours = [action for action in actions.order_by("id") if (action.connection, action.scope_key) in touched]
-    reviews = ReviewRecord.objects.filter(action__in=ours, recorded_at__lte=at).order_by("id")
+    touched = _Touched(after.id, points)
     return Backdated(
         after.id,
         at,
         tuple(points),
-        tuple(action.code for action in ours if action.state in OPEN_STATES),
-        tuple(review.code for review in reviews),
+        tuple(action.code for action in touched.actions if action.state in OPEN_STATES),
+        tuple(review.code for review in touched.reviews(at)),
     )
+
+
+class _Touched:
+    """The actions and published reviews that tell of restated values."""
+
+    def __init__(self, rule_id: str, points: Sequence[tuple[str, Restated]]) -> None:
+        self._by_scope: dict[tuple[str, str], list[Restated]] = defaultdict(list)
+        for name, one in points:
+            self._by_scope[name, one.judged.scope.key].append(one)
+        ours = Action.objects.filter(rule_id=rule_id).prefetch_related("findings").order_by("id")
+        self.actions = [action for action in ours if self._of(action)]
+
+    def reviews(self, at: datetime) -> list[ReviewRecord]:
+        """Those published by a moment, oldest first."""
+        published = ReviewRecord.objects.filter(action__in=self.actions, kind__in=READINGS, recorded_at__lte=at)
+        return [one for one in published.select_related("action").order_by("id") if self.told_by(one)]
+
+    def told_by(self, review: ReviewRecord) -> list[Restated]:
+        """The restated values of the weeks a review tells of: from the trigger window to the end of *after*."""
+        windows = review.document["results"]["windows"]
+        first, last = (
+            weeks.parse_label(windows["trigger"]["first_week"]),
+            weeks.parse_label(windows["after"]["last_week"]),
+        )
+        return [one for one in self._of(review.action) if first <= one.judged.week <= last]
+
+    def _of(self, action: Action) -> list[Restated]:
+        """Those of an action's own scope, or of the scopes it was opened on together."""
+        scopes = {action.scope_key, *(finding.scope_key for finding in action.findings.all())}
+        return [one for scope in sorted(scopes) for one in self._by_scope.get((action.connection, scope), ())]
+
+
+def _add_addenda(found: Backdated) -> None:
+    """One to each published review that a target dated back concerns. Interim looks get none: a final one follows."""
+    touched = _Touched(found.rule_id, found.points)
+    for review in touched.reviews(found.at):
+        if review.kind in (LookKind.FINAL, LookKind.SUSTAIN):
+            from workflows.steps.review import record_restated_targets  # loads the check: rarely, and not to list rules
+
+            record_restated_targets(review, [one.as_dict() for one in touched.told_by(review)], at=found.at)
 
 
 def recorded(*, as_of: datetime) -> Iterator[Backdated]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,21 +45,41 @@ def record_addendum(
 
     ``causes``: what happened to how many records, like ``sla is_breached``.
     """
-    earlier = ReviewRecord.objects.filter(action=published.action, document__addendum_to=published.code).count()
     results = reading.outcome.as_dict()
-    document = {
-        **published.document,
-        "kind": ReviewKind.ADDENDUM.value,
-        "addendum_to": published.code,
-        "restatement_seq": earlier + 1,
+    part = {
         "restated_by": dict(causes),
-        "computed_at": at.isoformat(),
         "data_as_of": known_at.isoformat(),
         "inputs_sha256": reading.inputs_sha256,
         "results": results,
         "verdict": results["verdict"],
         "reason": results.get("reason", ""),
         "sentence": results.get("sentence", ""),
+    }
+    return _addendum(published, {**published.document, **part}, at)
+
+
+def record_restated_targets(
+    published: ReviewRecord, restated: Sequence[Mapping[str, Any]], *, at: datetime
+) -> ReviewRecord:
+    """Say that a target dated into the past holds values of a published review against another target.
+
+    The verdict, which compares before with after, is the one that was said last; the review itself never changes.
+    """
+    addenda = ReviewRecord.objects.filter(action=published.action, document__addendum_to=published.code)
+    last = addenda.order_by("-id").first() or published
+    part = {"restated_by": {}, "restated_targets": [dict(one) for one in restated]}
+    return _addendum(published, {**last.document, **part}, at)
+
+
+def _addendum(published: ReviewRecord, found: Mapping[str, Any], at: datetime) -> ReviewRecord:
+    """Freeze what is found now as an addendum to a review, and tell the platform."""
+    earlier = ReviewRecord.objects.filter(action=published.action, document__addendum_to=published.code).count()
+    document = {
+        **found,
+        "kind": ReviewKind.ADDENDUM.value,
+        "addendum_to": published.code,
+        "restatement_seq": earlier + 1,
+        "computed_at": at.isoformat(),
     }
     record = _frozen(published.action, None, published.cycle_no, ReviewKind.ADDENDUM.value, document, at)
     name = f"addendum-{published.code.lower()}-{earlier + 1}"

@@ -8,6 +8,7 @@ from django.test import Client
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import NOW, TRIGGER, Stage, draw, miss, restate
 from workflows.models import ActionComment, Point, ReviewRecord
+from workflows.steps.review import record_restated_targets
 
 pytestmark = pytest.mark.django_db
 
@@ -180,3 +181,16 @@ def test_the_pages_forbid_foreign_scripts_and_frames(as_person: Visit) -> None:
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_addendum_shows_which_targets_were_dated_back(stage: Stage, as_person: Visit) -> None:
+    published = ReviewRecord.objects.get(action=stage.actions["improved"], kind="final")
+    told = {"scope": {}, "week": "2025-W22", "value": 0.05, "old_target": "max 15%", "new_target": "max 2%"}
+    judged = [{"was_breaching": False, "would_be_breaching": True}, {"was_breaching": None, "would_be_breaching": None}]
+    addendum = record_restated_targets(published, [told | one for one in judged], at=NOW)
+    page = text(as_person("audrey"), f"/reviews/{addendum.code}/")
+    assert "A target was dated back: values" in page
+    assert [page.count(part) for part in ("<td>max 15%</td>", "<td>the other way</td>", "<td>alike</td>")] == [2, 1, 1]
+    assert "Data that came later" not in page
+    assert "A target was dated back since." in text(as_person("audrey"), f"/reviews/{published.code}/")
+    assert "Zurückdatierte Ziele" in text(as_person("audrey", language="de"), f"/reviews/{addendum.code}/")
