@@ -296,11 +296,15 @@ class PlatformComment(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+UNKNOWN_STATE = "unknown"
+"""A platform's state whose meaning nobody told us: it moves nothing."""
+
+
 class PlatformState(msgspec.Struct, frozen=True, kw_only=True):
     """An improvement record as people left it on the platform (read by *follow*)."""
 
     ref: RecordRef
-    state: str  # new | accepted | assess | approved | in_progress | review | on_hold | closed | cancelled
+    state: str  # new | accepted | assess | approved | in_progress | review | on_hold | closed | cancelled | unknown
     state_changed_by: str | None  # platform account, from its own history; None where it does not tell
     state_changed_at: datetime | None
     close_code: str | None

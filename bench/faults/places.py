@@ -17,11 +17,12 @@ from connectors.jira.connector import JiraConnector
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from connectors.sandbox.world import World
+from connectors.sandbox.world import World, WorldSla, WorldTicket
 from connectors.servicenow.connector import ServiceNowConnector
 
 CONNECTION = "acme"
 TICKETS = 420
+UNRESOLVED = 8
 PAGE = 40
 TASK_TABLES = ("incident", "sc_req_item", "problem", "change_request")
 SLA_FIELDS = tuple(f"customfield_{number}" for number in range(10030, 10036))
@@ -30,13 +31,29 @@ Facts = dict[str, Counter[tuple[Any, ...]]]
 
 @cache
 def world(flavour: Flavour) -> World:
-    """The first weeks of the generator's small world."""
+    """The first weeks of the generator's small world, some of whose breached incidents are never resolved."""
     made = generate("servicenow" if flavour == "servicenow" else "jira", size="small")
     made.tickets = made.tickets[:TICKETS]
     last = made.tickets[-1].opened
     made.contacts = [contact for contact in made.contacts if contact.at <= last]
     made.outages = [outage for outage in made.outages if outage.begin <= last]
+    breached = [ticket for ticket in made.tickets if any(_runs_over(clock) for clock in ticket.slas)]
+    for ticket in breached[-UNRESOLVED:]:
+        _leave_unresolved(ticket)
     return made
+
+
+def _runs_over(clock: WorldSla) -> bool:
+    return clock.target == "resolution" and clock.breached and not clock.cancelled
+
+
+def _leave_unresolved(ticket: WorldTicket) -> None:
+    """Nobody ever puts it on hold or resolves it: its clocks run on over their time."""
+    ticket.events = ticket.events[:1]
+    ticket.survey = None
+    for clock in filter(_runs_over, ticket.slas):
+        clock.stop, clock.breach_at = None, clock.start + clock.goal_s
+        clock.elapsed_s = 400 * 86_400
 
 
 def first_now(flavour: Flavour) -> datetime:
@@ -107,9 +124,12 @@ def _servicenow(running: RunningSandbox, user: str) -> Facts:
             opened = _stored(row["opened_at"])
             tickets[(row["sys_id"], row["number"], row["short_description"], int(row["priority"]), opened)] += 1
     clocks: Counter[tuple[Any, ...]] = Counter()
-    for row in rows("task_sla", "task,start_time,end_time,has_breached,stage"):
+    now = running.clock()
+    for row in rows("task_sla", "task,start_time,end_time,has_breached,stage,planned_end_time"):
         is_cancelled = row["stage"] == "cancelled"
-        clocks[(row["task"], _stored(row["start_time"]), row["has_breached"] == "true", is_cancelled)] += 1
+        is_over = row["stage"] == "in_progress" and _stored(row["planned_end_time"]) <= now  # its row may stand still
+        is_breached = row["has_breached"] == "true" or is_over
+        clocks[(row["task"], _stored(row["start_time"]), is_breached, is_cancelled)] += 1
     return {"ticket": tickets, "sla": clocks}
 
 

@@ -45,7 +45,7 @@ class Progress:
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
     """ "" where the warehouse equals the platform; else what is wrong."""
-    with tempfile.TemporaryDirectory() as folder, serving(flavour) as running:
+    with tempfile.TemporaryDirectory() as folder, serving(flavour, **trap.served) as running:
         try:
             with Warehouse.open(Path(folder) / "trapped.duckdb") as warehouse:
                 now = first_now(flavour)

@@ -18,7 +18,8 @@ PAGES = r"/table/(incident|task_sla)|/search"
 
 @dataclass(frozen=True, slots=True)
 class PullTrap:
-    """``rules`` act while pulling, ``events`` happen after a first good pull.
+    """``rules`` act while pulling, ``events`` happen after a first good pull; ``options`` hold from the beginning,
+    ``served`` ones also for what was there before.
 
     ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
     ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can;
@@ -30,6 +31,7 @@ class PullTrap:
     rules: tuple[Rule, ...] = ()
     events: tuple[Rule, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    served: Mapping[str, Any] = field(default_factory=dict)
     user: str = "regelkreis"
     may_stop: bool = False
     leaves_no_trace: bool = False
@@ -106,6 +108,19 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("SLA repair, fewer rows", on=SERVICENOW, events=({"kind": "sla_repair", "count": 30, "fewer": True},)),
     PullTrap("retroactive start, reset", on=SERVICENOW, events=({"kind": "sla_reset", "count": 20},)),
     PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
+    PullTrap("running clocks stand still", on=SERVICENOW, events=({},), served={"stale_clocks": True}),
+    PullTrap("callers answer on hold", on=SERVICENOW, events=({"kind": "caller_reply", "count": 5},)),
+    PullTrap(
+        "choices renamed",
+        on=SERVICENOW,
+        options={
+            "renamed_choices": {
+                "incident.state": {"3": "Parked", "6": "Done", "10": "At the supplier"},
+                "task_sla.stage": {"completed": "Finished"},
+                "interaction.type": {"review": "Jour fixe"},
+            }
+        },
+    ),
     PullTrap("deletions, audited", on=SERVICENOW, events=({"kind": "delete", "table": "incident", "count": 9},)),
     PullTrap(
         "deletions, not audited",

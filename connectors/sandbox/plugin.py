@@ -64,6 +64,11 @@ class SandboxConfig:
         ServiceNow columns whose values are dropped from a write without a word: table → columns.
     retired_choices
         ServiceNow choice values that are no choices any more: ``table.column`` → stored values.
+    renamed_choices
+        ServiceNow labels that an administrator changed: ``table.column`` → stored value → label; a value that was
+        none becomes a choice.
+    stale_clocks
+        Running ServiceNow clocks are not refreshed: neither their breach nor the time on them shows before they stop.
     """
 
     host: str = "127.0.0.1"
@@ -87,6 +92,8 @@ class SandboxConfig:
     rules: Sequence[Mapping[str, Any]] = ()
     read_only_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     retired_choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    renamed_choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    stale_clocks: bool = False
 
     def ports(self) -> dict[Flavour, int]:
         """The flavours to serve and their ports."""

@@ -86,9 +86,10 @@ class Columns:
         choices = self._choices_of(column.element)
         if not choices or text in choices:
             return text, ""
-        by_label = {label.casefold(): value for value, label in choices.items()}
-        if text.casefold() in by_label:
-            return by_label[text.casefold()], ""
+        known = {value.casefold(): value for value in choices}  # a label may have been changed, its value stays
+        known |= {label.casefold(): value for value, label in choices.items()}
+        if text.casefold() in known:
+            return known[text.casefold()], ""
         return None, f"“{text[:60]}” is no choice of {column.element}; there are {', '.join(sorted(choices.values()))}"
 
     def _reference(self, column: Column, text: str) -> tuple[str | None, str]:

@@ -11,7 +11,7 @@ from connectors.discovery import SourceSample
 from connectors.existing import Existing
 from connectors.mapping import PlatformMapping, merged
 from connectors.rights import Right
-from connectors.servicenow import rights, waiting
+from connectors.servicenow import overdue, rights, waiting
 from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.deletions import Deletions
 from connectors.servicenow.describing import describe, detect
@@ -101,8 +101,11 @@ class ServiceNowConnector:
         if not plans or any(found is None or found.fields != fields for found, fields in mapped):
             return None
         first, last = stored(since), stored(until)  # what began since then was written since then: by the index
-        span = f"sys_updated_on>={first}^has_breached=true^start_time>={first}^start_time<={last}"
-        return BreachCount(count=self._deletions.count(plans, span), of="rows")
+        span = f"sys_updated_on>={first}^start_time>={first}^start_time<={last}"
+        conditions = [f"{span}^has_breached=true"]
+        if all(overdue.is_told(plan.source) for plan in plans):
+            conditions.append(f"{overdue.RUNNING}^{span}^planned_end_time<={last}")
+        return BreachCount(count=sum(self._deletions.count(plans, one) for one in conditions), of="rows")
 
     def waits(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
         """When tickets were on hold, by the label of the reason, as far as the audit tells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 
 from connectors.base import Rejected
 from connectors.mapping import FieldMap
+from connectors.servicenow import overdue
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.parsing import NULL, parsed
 from connectors.servicenow.plan import Candidate, Plan
@@ -38,7 +40,7 @@ class Batch:
         return self._pages[-1].key(-1)
 
     def canonical(
-        self, lookups: Lookups, scores: Scores | None, *, connection: str, default_country: str | None
+        self, lookups: Lookups, scores: Scores | None, *, connection: str, default_country: str | None, until: datetime
     ) -> tuple[pa.Table, tuple[Rejected, ...]]:
         """The rows as canonical records, without those that could not be read, and why those could not.
 
@@ -60,7 +62,7 @@ class Batch:
                 text = pc.fill_null(text, default_country)
             columns[wanted.name], unread = parsed(text, wanted)
             bad.add(wanted, text, unread)
-        _complete(kind, columns, self.plan, raw)
+        _complete(kind, columns, self.plan, raw, until)
         if scores is not None:
             _add_scores(columns, scores, raw)
         for wanted in schema:
@@ -135,8 +137,8 @@ def _filled(text: pa.Array, field: FieldMap, wanted: pa.Field) -> pa.Array:
     return text if other is None else pc.fill_null(pc.if_else(pc.equal(text, ""), NULL, text), _written(other))
 
 
-def _complete(kind: RecordKind, columns: dict[str, pa.Array], plan: Plan, raw: list[pa.Array]) -> None:
-    """What no mapping can say: a ticket without a number, and stages of the engine of 2011."""
+def _complete(kind: RecordKind, columns: dict[str, pa.Array], plan: Plan, raw: list[pa.Array], until: datetime) -> None:
+    """What no mapping can say: a ticket without a number, stages of the engine of 2011, clocks that stand still."""
     if kind is RecordKind.TICKET:
         columns["number"] = pc.coalesce(columns["number"], columns["id"])
     if kind is RecordKind.SLA and plan.candidates.get("stage"):
@@ -145,6 +147,8 @@ def _complete(kind: RecordKind, columns: dict[str, pa.Array], plan: Plan, raw: l
             columns["is_breached"] = pc.or_(pc.fill_null(columns["is_breached"], False), is_breached)
             is_running = pc.and_(is_breached, pc.is_null(columns["end_at"]))
             columns["stage"] = pc.if_else(is_running, "in_progress", columns["stage"])
+    if overdue.is_told(plan.source):
+        columns["is_breached"] = overdue.breached(columns, until)
 
 
 def _add_scores(columns: dict[str, pa.Array], scores: Scores, raw: list[pa.Array]) -> None:

@@ -10,6 +10,7 @@ import requests
 from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.mapping import PlatformMapping, SourceMap
+from connectors.servicenow.choices import questions
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.deletions import LOG
 from connectors.servicenow.lookups import Lookups
@@ -148,7 +149,7 @@ def _source(instance: Instance, source: SourceMap) -> list[Finding]:
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    return [permission, *_fields(instance, source)]
+    return [permission, *_fields(instance, source), *questions(instance, source)]
 
 
 def _fields(instance: Instance, source: SourceMap) -> list[Finding]:
@@ -244,7 +245,7 @@ def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
 
 
 def _states(instance: Instance, mode: Mode) -> list[Finding]:
-    """States of the record that we do not know: they count as in progress until somebody says what they mean."""
+    """States of the record that we do not know: they move nothing until somebody says what they mean."""
     known = instance.config.statuses
     labels = {
         value: label
@@ -258,7 +259,7 @@ def _states(instance: Instance, mode: Mode) -> list[Finding]:
         Finding(
             check=f"states of {mode.table}",
             is_ok=False,
-            detail=f"{shown}: unknown, taken for in progress",
+            detail=f"{shown}: unknown, so they move no action",
             mend="Say what they mean in the connection's statuses.",
         )
     ]

@@ -11,7 +11,7 @@ from connectors.servicenow.records import DONE_LABELS, STATE_OF_LABEL, Mode, mod
 from connectors.servicenow.tables import Instance, Row, instant
 from connectors.servicenow.traces import is_ours
 from improvement.errors import MappingError, PermissionMissing, Place
-from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
+from improvement.records import UNKNOWN_STATE, PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
 
 CLOSE_CODES = ("closure_code", "close_code", "resolution_code")
 DUE = "due_date"
@@ -154,12 +154,15 @@ class Follower:
         return self._labels[table].get(column, {}).get(value, value)
 
     def _meaning(self, table: str, value: str) -> str:
-        """Our word for a stored state: as configured, else by its label. A table without states stays at *new*."""
+        """Our word for a stored state: as configured, else by its label. A table without states stays at *new*.
+
+        A label that says nothing to us (an administrator may have changed it) is *unknown*: it moves nothing.
+        """
         if not value:
             return "new"
         label = self._label(table, "state", value)
         said = self.instance.config.statuses
-        return said.get(value) or said.get(label) or STATE_OF_LABEL.get(label.casefold(), "in_progress")
+        return said.get(value) or said.get(label) or STATE_OF_LABEL.get(label.casefold(), UNKNOWN_STATE)
 
 
 def _approval(row: Row, around: _Around) -> PlatformApproval:

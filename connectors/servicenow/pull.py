@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import msgspec
 
 from connectors.ahead import read_ahead
 from connectors.base import Cursor, Page
+from connectors.servicenow import overdue
 from connectors.servicenow.decoding import Batch
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
@@ -36,26 +38,29 @@ def pull(
     """Pages of about :data:`BATCH_ROWS` rows, source by source, each oldest first; every source ends with a page.
 
     Each source starts ``overlap_s`` before its mark, because commits are not ordered by time; one whose mapping
-    changed starts at the beginning.
+    changed starts at the beginning. Running clocks whose breach time passed meanwhile are read again; that moves no
+    mark.
     """
     marks = _marks(cursor)
     meter = _Meter(instance)
     config = instance.config
+    overlap = timedelta(seconds=config.overlap_s)
     for plan in plans:
         pager = Pager(
             instance,
             plan.source.source,
             plan.shape,
-            after=_start(marks.get(plan.key), plan, cursor, timedelta(seconds=config.overlap_s)),
+            after=_start(marks.get(plan.key), plan, cursor, overlap),
             until=stored(until),
             narrowing=plan.source.filter,
         )
         scores = Scores(instance, lookups, until=stored(until)) if plan.source.kind is RecordKind.SURVEY else None
-        for batch in _batches(pager, plan):
-            if batch.num_rows:
+        standing = _standing_still(instance, plan, cursor, overlap, until)
+        for batch, moves in chain(_marked(pager, plan, moves=True), _marked(standing, plan, moves=False)):
+            if moves and batch.num_rows:
                 marks[plan.key] = _later(marks.get(plan.key), batch.position, plan)
             table, rejected = batch.canonical(
-                lookups, scores, connection=config.name, default_country=config.default_country
+                lookups, scores, connection=config.name, default_country=config.default_country, until=until
             )
             requests, retries = meter.since_last()
             yield Page(
@@ -66,6 +71,28 @@ def pull(
                 requests=requests,
                 retries=retries,
             )
+
+
+def _standing_still(
+    instance: Instance, plan: Plan, cursor: Cursor | None, overlap: timedelta, until: datetime
+) -> Pager | None:
+    """The rows of running clocks whose breach time passed since the last pull; None where everything is read anyway."""
+    if cursor is None or not overdue.is_told(plan.source):
+        return None
+    return Pager(
+        instance,
+        plan.source.source,
+        plan.shape,
+        after=Position(overdue.begin(until)),
+        until=stored(until),
+        narrowing=overdue.narrowing(plan.source, after=cursor.updated_at - overlap, until=until),
+    )
+
+
+def _marked(pager: Pager | None, plan: Plan, *, moves: bool) -> Iterator[tuple[Batch, bool]]:
+    """Batches, and whether they move the mark of their source."""
+    if pager is not None:
+        yield from ((batch, moves) for batch in _batches(pager, plan) if moves or batch.num_rows)
 
 
 def _batches(pager: Pager, plan: Plan) -> Iterator[Batch]:

@@ -81,6 +81,20 @@ def test_work_begun_before_approval_is_a_gap_until_the_plan_is_approved(
     assert LedgerEntry.objects.filter(type="action.agrees").count() == 1
 
 
+def test_a_state_that_nobody_explained_moves_nothing_and_is_flagged_without_a_note(
+    record: Record, olga: Person
+) -> None:
+    action = planned(an_action(olga))
+    record.set("unknown", by="olga")
+    read(record, action, 7)
+    assert action.state == "planned"
+    assert "the meaning of its state there" in action.diverged
+    assert answers(action) == []
+    record.set("new", by="olga")
+    read(record, action, 8)
+    assert action.diverged == ""
+
+
 def test_the_owner_hands_a_plan_in_by_moving_the_record_and_hears_all_that_is_missing(
     record: Record, olga: Person
 ) -> None:

@@ -16,7 +16,7 @@ from django.db.models import Prefetch, QuerySet
 from connectors.base import Connector
 from improvement.errors import GuardRefused
 from improvement.pdca import BY_EVENT, Event
-from improvement.records import PlatformState, Verb
+from improvement.records import UNKNOWN_STATE, PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access, ledger, loop, notes, outbox
 from workflows.models import Action, ActionComment, Delivery, DeliveryState, Person
@@ -57,6 +57,7 @@ WANTED: dict[str, dict[State, Event]] = {
     "cancelled": dict.fromkeys(OPEN_STATES, Event.CANCEL),
 }
 ENDED_THERE = ("closed", "cancelled")
+UNKNOWN_THERE = "the meaning of its state there: an administrator says it in the connection's statuses"
 REOPENED = "a new action: what is closed here stays closed"
 FOLLOWED_AFTER_CLOSING = timedelta(weeks=26)
 OWNERS_ONLY = frozenset({Event.SUBMIT, Event.REAPPROVE})  # the platform's word alone does not do
@@ -192,6 +193,8 @@ def _take_approvals(action: Action, found: PlatformState, run: _Run) -> list[Gap
 def _take_state(action: Action, found: PlatformState, run: _Run) -> list[Gap]:
     """Apply a change of the record's state; one that a guard forbade is tried again until it fits or is taken back."""
     cause, before = f"state-{found.state}", action.platform_state
+    if found.state == UNKNOWN_STATE:
+        return [Gap(cause, UNKNOWN_THERE, is_answered=False)]
     is_new = found.state != before
     if is_new:
         action.platform_state = found.state

@@ -36,6 +36,8 @@ CHANGEABLE = frozenset(
         "rules",
         "read_only_fields",
         "retired_choices",
+        "renamed_choices",
+        "stale_clocks",
     }
 )
 MESSAGES = {
@@ -113,5 +115,7 @@ class ServiceNowApp:
             raise ValueError(
                 f"Not an option that can change: {', '.join(unknown)}. There are {', '.join(sorted(CHANGEABLE))}."
             )
-        self.instance.config = replace(self.instance.config, **options)
+        config = replace(self.instance.config, **options)
+        self.instance.relabel(config.renamed_choices)
+        self.instance.config = config
         self.master.dictionary()

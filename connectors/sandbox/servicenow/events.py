@@ -12,6 +12,8 @@
     The task_sla rows of ``count`` closed tasks are deleted and made anew: other sys_ids and sys_created_on; with
     ``flipped`` the resolution clocks come out the other way, with ``fewer`` a task's first clock is not made again.
     ``audited`` as above. Noted in sla_repair_log_entry.
+``caller_reply``
+    The callers of ``count`` incidents on hold answer: a rule puts each back in progress and clears its hold_reason.
 ``sla_reset``
     Clocks of ``count`` closed tasks are cancelled and begin again with *retroactive start*: the same start_time twice.
 ``compatibility``
@@ -24,11 +26,13 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from connectors.sandbox.servicenow.cim import audited_update
 from connectors.sandbox.servicenow.instance import SYSTEM, Instance
 from connectors.sandbox.store import SYS_ID, Row, Table
 
 Event = Mapping[str, Any]
 SLA = "task_sla"
+ON_HOLD, IN_PROGRESS = "3", "2"
 
 
 def happen(instance: Instance, event: Event) -> dict[str, Any]:
@@ -89,6 +93,14 @@ def _sla_repair(instance: Instance, event: Event) -> list[str]:
     return made
 
 
+def _caller_reply(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables["incident"]
+    held = [row for row in table.ordered() if instance.value(table, row, "state") == ON_HOLD][: int(event["count"])]
+    for row in held:
+        audited_update(instance, table, row, {"state": IN_PROGRESS, "hold_reason": ""}, by=SYSTEM)
+    return [row[SYS_ID] for row in held]
+
+
 def _sla_reset(instance: Instance, event: Event) -> list[str]:
     table = instance.tables[SLA]
     made = []
@@ -117,6 +129,7 @@ EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "archive": _archive,
     "restore": _restore,
     "sla_repair": _sla_repair,
+    "caller_reply": _caller_reply,
     "sla_reset": _sla_reset,
     "compatibility": _compatibility,
 }

@@ -33,7 +33,8 @@ class Instance:
     def __init__(self, config: SandboxConfig, now: datetime) -> None:
         self.config = config
         self.now = now
-        self.schema = Schema.of(DEFINITIONS)
+        self._as_delivered = Schema.of(DEFINITIONS)
+        self.schema = self._as_delivered.relabelled(config.renamed_choices)
         self.tables = {name: Table(name, self.schema.names(name)) for name in self.schema.tables}
         self.families = {name: [self.tables[member] for member in self.schema.family(name)] for name in self.tables}
         self.contents: dict[str, bytes] = {}  # attachments by sys_id
@@ -47,6 +48,10 @@ class Instance:
             name: tuple(column.default for column, _ in columns.values())
             for name, columns in self.schema.columns.items()
         }
+
+    def relabel(self, renamed: Mapping[str, Mapping[str, str]]) -> None:
+        """Take these labels. Raises ValueError for a column that its table does not define."""
+        self.schema = self._as_delivered.relabelled(renamed)
 
     # --- what is there ----------------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ class SlaRows:
 
     def __init__(self, instance: Instance, master: MasterData) -> None:
         self._make = instance.maker("task_sla", COLUMNS)
+        self._instance = instance
         self._table = instance.tables["task_sla"]
         self._master = master
 
@@ -80,7 +81,7 @@ class SlaRows:
         """sys_id, sys_updated_on and the values of :data:`COLUMNS`."""
         sla = clock.sla
         is_stopped = sla.stop is not None and sla.stop <= now
-        reached = clock.instants if is_stopped else [at for at in clock.instants if at <= now]
+        reached = clock.instants if is_stopped else self._refreshed(clock, now)
         updated = max(reached)
         paused, pausing_since = clock.paused(updated) if clock.holds else (0, None)
         elapsed = sla.elapsed_s if is_stopped else min(sla.elapsed_s, max(0, updated - sla.start - paused))
@@ -103,7 +104,7 @@ class SlaRows:
             self._master.agreement(sla.name, sla.agreement, sla.target, sla.goal_s, sla.supplier),
             stage,
             "false" if is_stopped else "true",
-            "true" if sla.breached and (is_stopped or sla.breach_at <= now) else "false",
+            "true" if sla.breached and (is_stopped or sla.breach_at in reached) else "false",
             start,
             stored(sla.stop) if is_stopped and sla.stop is not None else "",
             breach,
@@ -120,6 +121,13 @@ class SlaRows:
             self._master.schedule,
             "UTC",
         )
+
+    def _refreshed(self, clock: SlaClock, now: int) -> list[int]:
+        """The instants at which a running row was written: a stale one tells nothing of its breach."""
+        reached = [at for at in clock.instants if at <= now]
+        if self._instance.config.stale_clocks:
+            reached = [at for at in reached if at != clock.sla.breach_at] or reached[:1]
+        return reached
 
 
 NO_TIME = stored_duration(0)

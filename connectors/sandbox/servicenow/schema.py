@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 TIME_TYPES = frozenset({"glide_date_time", "due_date"})
@@ -100,6 +100,22 @@ class Schema:
             schema.tables[definition.name] = definition
             schema.columns[definition.name] = {**inherited, **own}
         return schema
+
+    def relabelled(self, renamed: Mapping[str, Mapping[str, str]]) -> Schema:
+        """This schema with other labels, ``table.column`` → stored value → label; a new value is one choice more.
+
+        Raises ValueError for a column that its table does not define.
+        """
+        columns = {table: dict(known) for table, known in self.columns.items()}
+        for key, labels in renamed.items():
+            owner, _, name = key.partition(".")
+            if owner not in columns or columns[owner].get(name, (None, ""))[1] != owner:
+                raise ValueError(f"{key} is no column that its table defines.")
+            for known in columns.values():
+                column, defined_by = known.get(name, (None, ""))
+                if column is not None and defined_by == owner:
+                    known[name] = (replace(column, choices=tuple((dict(column.choices) | labels).items())), owner)
+        return Schema(self.tables, columns)
 
     def column(self, table: str, name: str) -> Column | None:
         """A column of a table, own or inherited; None where there is none."""

@@ -280,11 +280,11 @@ def _moment(text: str, asker: Asker) -> str | None:
 
 
 def _all(tests: list[Test]) -> Test | None:
+    """One test of several, the first first: a scan asks it of every row, so no generator is made for each."""
     if not tests:
         return None
-    if len(tests) == 1:
-        return tests[0]
-    return lambda row: all(test(row) for test in tests)
+    first, rest = tests[0], _all(tests[1:])
+    return first if rest is None else lambda row: first(row) and rest(row)
 
 
 def _one_of(tests: list[Test | None]) -> Test | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -226,3 +227,41 @@ def test_an_unknown_event_or_fault_is_refused_by_name(lax: RunningSandbox) -> No
         lax.happen("servicenow", "earthquake")
     with pytest.raises(ValueError, match="no fault “earthquake”"):
         lax.set_faults("servicenow", {"kind": "earthquake"})
+
+
+def test_labels_are_changed_and_choices_added(api: Any, lax: RunningSandbox) -> None:
+    lax.set_options("servicenow", renamed_choices={"incident.state": {"2": "Under way", "10": "At the supplier"}})
+    shown = {row["value"]: row["label"] for row in api.list("sys_choice", "name=incident^element=state")}
+    (some,) = api.list("incident", "state=2", limit=1, fields="sys_id,state", display_value="all")
+    moved = api.send("PATCH", f"/api/now/table/incident/{some['sys_id']['value']}", json={"state": "10"}).json()
+    lax.set_options("servicenow", renamed_choices={})
+
+    assert (shown["2"], shown["10"], shown["1"]) == ("Under way", "At the supplier", "New")
+    assert some["state"] == {"display_value": "Under way", "value": "2"}
+    assert moved["result"]["state"] == "10"
+    assert api.count("sys_choice", "name=incident^element=state^value=10") == 0
+    with pytest.raises(ValueError, match=r"incident\.priority is no column that its table defines"):
+        lax.set_options("servicenow", renamed_choices={"incident.priority": {"1": "Burning"}})
+
+
+def test_a_callers_answer_takes_the_ticket_off_hold(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    agent, (some,) = api.as_user("admin"), api.list("incident", "state=2", limit=1, fields="sys_id")
+    agent.send("PATCH", f"/api/now/table/incident/{some['sys_id']}", json={"state": "3", "hold_reason": "1"})
+    touched = sandbox.happen("servicenow", "caller_reply", count=1_000)["sys_ids"]
+    shown = api.read("incident", some["sys_id"])
+    audit = api.list("sys_audit", f"documentkey={some['sys_id']}^fieldname=hold_reason", fields="oldvalue,newvalue")
+
+    assert some["sys_id"] in touched
+    assert (shown["state"], shown["hold_reason"]) == ("2", "")
+    assert {"oldvalue": "1", "newvalue": ""} in audit
+
+
+def test_running_clocks_are_not_refreshed_until_they_stop(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    sandbox.set_options("servicenow", stale_clocks=True)
+    sandbox.set_clock(sandbox.clock() + timedelta(days=3))
+    now = sandbox.clock().strftime("%Y-%m-%d %H:%M:%S")
+    over = api.list("task_sla", f"stage=in_progress^planned_end_time<={now}", fields="has_breached,sys_id,start_time")
+
+    assert {row["has_breached"] for row in over} >= {"false"}

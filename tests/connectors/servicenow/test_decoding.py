@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from connectors.mapping import SourceMap
 from connectors.servicenow.decoding import Batch
@@ -13,6 +15,7 @@ from connectors.servicenow.plan import Candidate, Plan
 from connectors.servicenow.rows import Shape
 
 AT = "2025-06-02 10:00:00"
+UNTIL = datetime(2025, 6, 9, tzinfo=UTC)
 
 FIELDS = DEFAULT.sources["sla"].model_dump()["fields"]
 CLOCKS = SourceMap.model_validate(
@@ -44,7 +47,7 @@ def decoded(
     blank = dict.fromkeys(shape.fields, "")
     full = [{**blank, "sys_id": f"id{index}", "sys_updated_on": AT, **row} for index, row in enumerate(rows)]
     batch.add(shape.of_texts(full))
-    table, rejected = batch.canonical(NoLookups(), None, connection="sn", default_country=country)  # type: ignore[arg-type]
+    table, rejected = batch.canonical(NoLookups(), None, connection="sn", default_country=country, until=UNTIL)  # type: ignore[arg-type]
     return table.to_pylist(), [(item.id, item.field) for item in rejected]
 
 
@@ -107,3 +110,22 @@ def test_a_missing_country_becomes_the_connections_default() -> None:
 
 def test_a_clock_of_no_agreement_cannot_be_counted_and_is_rejected() -> None:
     assert decoded(CLOCKS, {"task": "t", "sla": ""}) == ([], [("id0", "sla_id")])
+
+
+@pytest.mark.parametrize(
+    ("row", "is_breached"),
+    [
+        ({"stage": "in_progress", "planned_end_time": "2025-06-08 23:59:59"}, True),
+        ({"stage": "in_progress", "planned_end_time": "2025-06-09 00:00:01"}, False),
+        ({"stage": "in_progress", "planned_end_time": ""}, False),
+        ({"stage": "paused", "planned_end_time": "2025-06-01 00:00:00"}, False),
+        ({"stage": "completed", "planned_end_time": "2025-06-01 00:00:00", "end_time": "2025-06-01 01:00:00"}, False),
+        ({"stage": "in_progress", "has_breached": "true", "planned_end_time": "2025-07-01 00:00:00"}, True),
+    ],
+)
+def test_a_running_clock_whose_time_is_over_is_breached_whatever_its_row_says_yet(
+    row: dict[str, str], is_breached: bool
+) -> None:
+    clock = {"task": "t", "sla": "s", "sla.name": "s", "has_breached": "false", "start_time": AT, **row}
+    (read,), rejected = decoded(CLOCKS, clock)
+    assert (read["is_breached"], rejected) == (is_breached, [])

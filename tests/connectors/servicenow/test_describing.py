@@ -123,3 +123,33 @@ def test_an_instance_that_does_not_answer_says_nothing_about_its_modes(serve: Se
     running.set_faults("servicenow", {"kind": "unavailable", "path": "sn_cim_register", "times": None, "seconds": 0})
     with pytest.raises(ConnectionFailed, match="answered 503"):
         connect(running, max_attempts=2).describe()
+
+
+@pytest.mark.parametrize(
+    ("renamed", "check", "said"),
+    [
+        ({"incident.state": {"10": "At the supplier"}}, "choices incident.state", "At the supplier (10) is not in the"),
+        ({"incident.state": {"3": "Resolved"}}, "choices incident.state", "Resolved (3) is mapped to on_hold"),
+        ({"contract_sla.type": {"XLA": "XLA"}}, "choices contract_sla.type", "XLA (XLA) is not in the mapping, taken"),
+        ({"change_request.close_code": {"half": "Half"}}, "choices change_request.close_code", "kept as it stands"),
+    ],
+)
+def test_a_choice_that_the_mapping_does_not_know_is_a_question_for_a_person(
+    serve: Serve, connect: Connect, renamed: dict[str, dict[str, str]], check: str, said: str
+) -> None:
+    found = connect(serve(a_world(a_ticket()), renamed_choices=renamed)).describe()
+    assert list(failing(found)) == [check]
+    assert said in failing(found)[check]
+
+
+def test_a_choice_whose_label_alone_was_changed_is_none(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), renamed_choices={"incident.state": {"3": "Parked", "6": "Gelöst"}})
+    assert failing(connect(running).describe()) == {}
+
+
+def test_a_word_in_the_mapping_answers_the_question(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), renamed_choices={"incident.state": {"10": "At the supplier"}})
+    held = {"field": "state", "values": {"10": "on_hold", **dict.fromkeys("3", "on_hold")}, "otherwise": "new"}
+    others = dict(zip("12678", ("new", "in_progress", "resolved", "closed", "cancelled"), strict=True))
+    mapping = {"incident": {"fields": {"state": {**held, "values": held["values"] | others}}}}  # type: ignore[operator]
+    assert failing(connect(running, mapping=mapping).describe()) == {}

@@ -195,7 +195,7 @@ def test_a_state_that_we_do_not_know_means_what_the_connection_says(serve: Serve
     choice = {"name": "problem", "element": "state", "value": "99", "label": "Parked", "language": "en"}
     story.admin.create("sys_choice", **choice)
     told = {item.check: item for item in story.connector.describe().findings if not item.is_ok}
-    assert told["states of problem"].detail == "Parked (99): unknown, taken for in progress"
+    assert told["states of problem"].detail == "Parked (99): unknown, so they move no action"
     for said in ({"99": "on_hold"}, {"Parked": "on_hold"}):
         findings = connect(running, statuses=said).describe().findings
         assert all(item.check != "states of problem" for item in findings)
@@ -212,3 +212,13 @@ def test_records_of_a_table_that_is_no_longer_configured_are_not_called_missing(
     with pytest.raises(MappingError, match="no table for") as caught:
         connect(running).states([story.ref])
     assert "custom_table" in caught.value.mend
+
+
+def test_a_state_that_was_renamed_is_unknown_until_somebody_says_what_it_means(serve: Any, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), renamed_choices={"sn_cim_register.state": {"1": "Idea"}})
+    ref = connect(running).write(CREATE, None).ref
+    (unknown,) = connect(running).states([ref])
+    (known,) = connect(running, statuses={"Idea": "new"}).states([ref])
+    assert (unknown.state, known.state) == ("unknown", "new")
+    (finding,) = [item for item in connect(running).describe().findings if not item.is_ok]
+    assert "Idea (1): unknown, so they move no action" in finding.detail

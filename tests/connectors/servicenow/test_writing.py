@@ -392,3 +392,15 @@ def test_a_dry_run_shows_an_update_of_a_record_that_is_still_to_be_created(
     assert request.method == "PATCH"
     assert request.url.endswith("/sn_cim_register/NEW-RECORD")
     assert '"base_value": "24.3"' in request.body
+
+
+def test_a_choice_whose_label_was_changed_is_still_found_by_its_value(
+    running: RunningSandbox, connect: Connect, admin: Person
+) -> None:
+    labels = {"sn_cim_register.success_measurement_method": {"manual": "By hand"}}
+    running.set_options("servicenow", renamed_choices=labels)
+    receipt = connect(running).write(CREATE, None)
+    assert "method" not in receipt.unwritten
+    (shown,) = admin.send("GET", "sn_cim_register", params={"sysparm_display_value": "true"})
+    assert shown["success_measurement_method"] == "By hand"
+    running.set_options("servicenow", renamed_choices={})
