@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from improvement.errors import InputError, ManyErrors, PermissionMissing, Regelk
 from improvement.evidence.entries import EntryType
 from improvement.records import SCHEMAS
 from workflows import ledger
+from workflows.importing import reporting
 from workflows.importing.layouts import Layout
 from workflows.importing.reading import Known, ReadFile, layout_of, read_file, shown_errors
 from workflows.models import Connection, LedgerEntry, Person, Role
@@ -73,14 +75,16 @@ def import_files(
             read_file(path, layout, connection=connection, as_of=at, known=known, zone=zone, encoding=encoding)
             for path, layout in zip(paths, layouts, strict=True)
         ]
-        _refuse(files)
+        _refuse(files, row, at, dry_run=dry_run)
         return [_imported(warehouse, file, row, actor, at, withdraw=withdraw, dry_run=dry_run) for file in files]
 
 
-def _refuse(files: Sequence[ReadFile]) -> None:
-    errors = [error for file in files for error in shown_errors(file)]
-    errors += _across(files)
+def _refuse(files: Sequence[ReadFile], row: Connection, at: datetime, *, dry_run: bool) -> None:
+    across = _across(files)
+    errors = [error for file in files for error in shown_errors(file)] + across
     if errors:
+        if not dry_run:
+            reporting.refused(row, files, across, at=at)
         raise errors[0] if len(errors) == 1 else ManyErrors(errors)
 
 
@@ -100,7 +104,7 @@ def _across(files: Sequence[ReadFile]) -> list[RegelkreisError]:
 def _imported(
     warehouse: Warehouse, file: ReadFile, row: Connection, actor: Person, at: datetime, *, withdraw: bool, dry_run: bool
 ) -> Imported:
-    kind = file.layout.kind
+    kind, begun = file.layout.kind, time.monotonic()
     new, changed, unchanged = _compared(warehouse, file, row.name)
     if withdraw:
         ids = [record["id"] for record in file.records]
@@ -109,6 +113,7 @@ def _imported(
         if not dry_run:
             stones.bury(kind, row.name, standing, seen_at=at)
             _log(file, row, actor, at, {"withdrawn": len(standing)}, is_effect=bool(standing))
+            reporting.withdrawn(row, file, at=at, deleted=len(standing), seconds=time.monotonic() - begun)
         return Imported(
             file.path, file.layout.plural, len(ids), 0, 0, len(ids) - len(standing), len(standing), file.remarks
         )
@@ -117,6 +122,7 @@ def _imported(
         new, changed, unchanged = done.new, done.changed, done.unchanged
         counts = {"rows": done.read, "new": new, "changed": changed, "digest": done.digest_sha256}
         _log(file, row, actor, at, counts, is_effect=bool(new or changed))
+        reporting.loaded(row, file, at=at, new=new, changed=changed, seconds=time.monotonic() - begun)
     return Imported(file.path, file.layout.plural, len(file.records), new, changed, unchanged, 0, file.remarks)
 
 

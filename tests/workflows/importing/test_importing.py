@@ -17,7 +17,7 @@ from improvement.weeks import week_of
 from workflows import access
 from workflows.importing.layouts import LAYOUTS
 from workflows.importing.loading import Imported, import_files
-from workflows.models import LedgerEntry
+from workflows.models import LedgerEntry, PullReport
 from workflows.steps.pull import pull
 from workflows.warehouse import Warehouse
 
@@ -352,3 +352,51 @@ def test_the_documented_columns_are_those_that_are_read() -> None:
         for column in layout.columns:
             need = "yes" if column.is_needed else ""
             assert f"| `{column.name}` | {need} | {column.meaning} |".replace("|  |", "| |") in section
+
+
+# --- the report beside those of pulls -----------------------------------------------------------------------------
+
+
+def reports() -> list[dict[str, Any]]:
+    return [report.as_dict() for report in PullReport.objects.order_by("id")]
+
+
+def counts(report: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(report[name] for name in ("read", "new", "changed", "unchanged", "rejected", "deleted"))
+
+
+def test_an_import_leaves_a_report_like_a_pull(tmp_path: Path) -> None:
+    file = a_file(tmp_path, CONTACTS)
+    imported(file)
+    imported(file)
+    imported(file, withdraw=True)
+    first, again, back = reports()
+    assert (first["connection"], first["kind"], first["as_of"]) == ("snow", "contact", AT.isoformat())
+    assert [counts(one) for one in (first, again, back)] == [(3, 3, 0, 0, 0, 0), (3, 0, 0, 3, 0, 0), (3, 0, 0, 0, 0, 3)]
+    assert first["notes"][0] == "imported from contacts.csv"
+    assert first["error"] == ""
+
+
+def test_a_refused_import_leaves_a_report_with_the_reasons(tmp_path: Path, snow: Path) -> None:
+    bad = CONTACTS + "2025-05-05T09:00,call,Acme,CH,\n2025-05-06T09:00Z,song,Acme,CH,\n"
+    other = a_file(tmp_path, CONTACTS.replace("Acme", "Initech"), "contacts-2.csv")
+    refused(a_file(tmp_path, bad), other)
+    first, beside = reports()
+    assert (counts(first), counts(beside)) == ((5, 0, 0, 0, 2, 0), (3, 0, 0, 0, 0, 0))
+    assert sum(first["reasons"].values()) == 2
+    assert any(reason.startswith("at: ") for reason in first["reasons"])
+    assert any(reason.startswith("kind: ") for reason in first["reasons"])
+    assert "Nothing was loaded" in first["error"]
+    assert "Nothing was loaded" in beside["error"]
+    assert stored(RecordKind.CONTACT, snow) == []
+
+
+def test_the_same_record_in_two_files_is_told_in_both_reports(tmp_path: Path) -> None:
+    refused(a_file(tmp_path, CONTACTS), a_file(tmp_path, CONTACTS, "contacts-2.csv"))
+    assert all("stands in" in report["error"] for report in reports())
+
+
+def test_a_dry_run_leaves_no_report(tmp_path: Path) -> None:
+    imported(a_file(tmp_path, CONTACTS), dry_run=True)
+    refused(a_file(tmp_path, "at,kind,customer\nnever,call,Acme\n", "contacts-2.csv"), dry_run=True)
+    assert reports() == []
