@@ -8,8 +8,7 @@ addendum.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,13 +16,11 @@ from typing import Any
 from improvement import weeks
 from improvement.errors import RegelkreisError
 from improvement.evidence.canonical import digest
-from improvement.pdca import OPEN_STATES
 from improvement.rules import Rule, Scope, rule_from_document
 from improvement.rules.in_force import Judged, Restated, restatements
 from workflows import ledger
-from workflows.models import Action, LedgerEntry, LookKind, Point, ReviewRecord, RuleVersion
-
-READINGS = (LookKind.LOOK, LookKind.FINAL, LookKind.SUSTAIN)
+from workflows.models import LedgerEntry, LookKind, Point, RuleVersion
+from workflows.touching import Touching, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,54 +91,24 @@ def compared(before: Rule, after: Rule, *, at: datetime) -> Backdated | None:
         points += [(row.finding.connection, one) for one in restatements(before, after, [judged])]
     if not points:
         return None
-    touched = _Touched(after.id, points)
-    return Backdated(
-        after.id,
-        at,
-        tuple(points),
-        tuple(action.code for action in touched.actions if action.state in OPEN_STATES),
-        tuple(review.code for review in touched.reviews(at)),
-    )
+    touching = _touching(after.id, points)
+    reviews = tuple(review.code for review in touching.reviews(at))
+    return Backdated(after.id, at, tuple(points), tuple(touching.open_actions), reviews)
 
 
-class _Touched:
-    """The actions and published reviews that tell of restated values."""
-
-    def __init__(self, rule_id: str, points: Sequence[tuple[str, Restated]]) -> None:
-        self._by_scope: dict[tuple[str, str], list[Restated]] = defaultdict(list)
-        for name, one in points:
-            self._by_scope[name, one.judged.scope.key].append(one)
-        ours = Action.objects.filter(rule_id=rule_id).prefetch_related("findings").order_by("id")
-        self.actions = [action for action in ours if self._of(action)]
-
-    def reviews(self, at: datetime) -> list[ReviewRecord]:
-        """Those published by a moment, oldest first."""
-        published = ReviewRecord.objects.filter(action__in=self.actions, kind__in=READINGS, recorded_at__lte=at)
-        return [one for one in published.select_related("action").order_by("id") if self.told_by(one)]
-
-    def told_by(self, review: ReviewRecord) -> list[Restated]:
-        """The restated values of the weeks a review tells of: from the trigger window to the end of *after*."""
-        windows = review.document["results"]["windows"]
-        first, last = (
-            weeks.parse_label(windows["trigger"]["first_week"]),
-            weeks.parse_label(windows["after"]["last_week"]),
-        )
-        return [one for one in self._of(review.action) if first <= one.judged.week <= last]
-
-    def _of(self, action: Action) -> list[Restated]:
-        """Those of an action's own scope, or of the scopes it was opened on together."""
-        scopes = {action.scope_key, *(finding.scope_key for finding in action.findings.all())}
-        return [one for scope in sorted(scopes) for one in self._by_scope.get((action.connection, scope), ())]
+def _touching(rule_id: str, points: Iterable[tuple[str, Restated]]) -> Touching[Restated]:
+    values = (Value(name, one.judged.scope.key, one.judged.week, one) for name, one in points)
+    return Touching(rule_id, values)
 
 
 def _add_addenda(found: Backdated) -> None:
     """One to each published review that a target dated back concerns. Interim looks get none: a final one follows."""
-    touched = _Touched(found.rule_id, found.points)
-    for review in touched.reviews(found.at):
+    touching = _touching(found.rule_id, found.points)
+    for review in touching.reviews(found.at):
         if review.kind in (LookKind.FINAL, LookKind.SUSTAIN):
             from workflows.steps.review import record_restated_targets  # loads the check: rarely, and not to list rules
 
-            record_restated_targets(review, [one.as_dict() for one in touched.told_by(review)], at=found.at)
+            record_restated_targets(review, [one.as_dict() for one in touching.told_by(review)], at=found.at)
 
 
 def recorded(*, as_of: datetime) -> Iterator[Backdated]:

@@ -24,7 +24,7 @@ from improvement import weeks
 from improvement.check.windows import LONG_WEEKS
 from improvement.errors import RegelkreisError
 from improvement.metrics import Metric, metric_named
-from workflows import marking
+from workflows import counted_by, marking
 from workflows.models import Connection, Look, LookKind, MarkedChange, ReviewRecord
 from workflows.steps.looking import changes, read_look
 from workflows.steps.review import record_addendum
@@ -133,8 +133,8 @@ class Restating:
 
     def __init__(self, warehouse: Warehouse, connection: str, *, as_of: datetime) -> None:
         self._warehouse, self._connection, self._as_of = warehouse, connection, as_of
-        row = Connection.objects.filter(name=connection).first()
-        self._since = row.restated_until if row is not None else None
+        self._row = Connection.objects.filter(name=connection).first()
+        self._since = self._row.restated_until if self._row is not None else None
         metrics = sorted(set(self._looks().values_list("action__metric", flat=True))) if self._since else []
         read = dict.fromkeys(reads for metric in metrics if (reads := reads_of(metric_named(metric))) is not None)
         self._reads = (*read, CHANGED) if read else ()
@@ -143,6 +143,8 @@ class Restating:
     def finish(self) -> tuple[list[str], list[str]]:
         """The addenda made, and what went wrong."""
         since, as_of = self._since, self._as_of
+        row = self._row
+        otherwise = counted_by.changed(row, "reviews") if row is not None else ()
         made: list[str] = []
         errors: list[str] = []
         marks = marking.changed_since(self._connection, since) if since is not None else []
@@ -155,6 +157,7 @@ class Restating:
             causes = Counter({"read for the first time": 1})
             if since is not None:
                 causes = _causes(look, seen[reads], seen[CHANGED], marks)
+                causes.update(counted_by.causes(metric_named(look.action.metric), otherwise))
             if not causes:
                 continue
             try:
@@ -163,8 +166,9 @@ class Restating:
             except RegelkreisError as error:
                 errors.append(f"{look.action.code} week {look.week_no}: {error}")
                 log.warning("restate.failed", action=look.action.code, week=look.week_no, error=str(error))
-        if not errors and (since is None or since < as_of):
-            Connection.objects.filter(name=self._connection).update(restated_until=as_of)
+        if row is not None and not errors and (since is None or since < as_of):
+            kept = counted_by.remembered(row, "reviews")
+            Connection.objects.filter(name=self._connection).update(restated_until=as_of, counted_by=kept)
         return made, errors
 
     def close(self) -> None:

@@ -20,11 +20,12 @@ from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries, rule_from_document
-from workflows import ledger
+from workflows import counted_by, ledger
 from workflows.live_rules import live_rules
 from workflows.models import Connection, LedgerEntry, Point, RuleVersion
 from workflows.steps.evaluate import cell_query, last_week
 from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of
+from workflows.touching import Touching, Value
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 
@@ -52,6 +53,8 @@ SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
 }
 
 
+Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks it touched
+EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
 Late = dict[str, set[int]]  # what happened (new, gone, or the field that changed) → the weeks it touched
 
 
@@ -80,7 +83,7 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
     How far it came is kept, so nothing is overlooked when a cycle is left out. Call it when the rules were evaluated.
     """
     row = Connection.objects.get(name=connection)
-    since = row.points_restated_until
+    since, otherwise = row.points_restated_until, counted_by.changed(row, "points")
     changed: list[str] = []
     with transaction.atomic():
         if since is not None:
@@ -88,9 +91,12 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
             read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
             touched = touched_weeks(warehouse, read, connection, since=since)
             for query in queries:
-                changed += _restate_query(warehouse, query, connection, touched, since=since, as_of=as_of)
+                late = _late_weeks(query, touched)
+                late |= dict.fromkeys(counted_by.causes(metric_named(query.metric), otherwise), EVERY_WEEK)
+                changed += _restate_query(warehouse, query, connection, late, since=since, as_of=as_of)
         if since is None or since < as_of:
-            Connection.objects.filter(name=connection).update(points_restated_until=as_of)
+            kept = counted_by.remembered(row, "points")
+            Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
     return changed
 
 
@@ -148,28 +154,27 @@ def _late_days(of_table: list[Reads]) -> str:
     )
 
 
-def _late_weeks(query: Query, touched: Mapping[Reads, Late]) -> set[int]:
-    """The touched weeks of a query; what it neither groups nor filters by moves nothing in it."""
+def _late_weeks(query: Query, touched: Mapping[Reads, Late]) -> Causes:
+    """What moved values of a query, and in which weeks; what it neither groups nor filters by moves nothing in it."""
     silent = set(LENDING) - {"kind", *query.by, *query.where}
-    return {
-        week
-        for reads in reads_for_points(metric_named(query.metric))
-        for what, found in touched[reads].items()
-        if what not in silent
-        for week in found
-    }
+    found: dict[str, frozenset[int]] = {}
+    for reads in reads_for_points(metric_named(query.metric)):
+        for what, weeks_of in touched[reads].items():
+            if what not in silent:
+                cause = f"{reads.kind} {what}"
+                found[cause] = found.get(cause, frozenset()) | weeks_of
+    return found
 
 
 def _restate_query(
     warehouse: Warehouse,
     query: Query,
     connection: str,
-    touched: Mapping[Reads, Late],
+    late: Causes,
     *,
     since: datetime,
     as_of: datetime,
 ) -> list[str]:
-    late = _late_weeks(query, touched)
     last = last_week(since)  # the youngest week of which a point was published before
     by_rule = [(rule, _published(rule, connection, late, last=last - rule.lag_weeks)) for rule in query.rules]
     asked = [point.week for _, points in by_rule for point in points]
@@ -184,21 +189,23 @@ def _restate_query(
     for rule, points in by_rule:
         found = [one for one in _counted_again(rule, points, block) if _is_news(one)]
         if found:
-            lines += _keep(rule, connection, found, as_of)
+            lines += _keep(rule, connection, found, _causes(rule, found, late), as_of)
     return lines
 
 
-def _published(rule: Rule, connection: str, late: Iterable[int], *, last: int) -> list[Point]:
+def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[Point]:
     """The points of a rule's present series whose window holds a touched week."""
-    wanted: set[int] = set()
-    for week in late:
-        ends = last if rule.is_snapshot else min(week + rule.window_weeks - 1, last)  # a level moves from then on
-        wanted.update(range(week, ends + 1))
-    if not wanted:
+    if not late:
         return []
     rows = Point.objects.filter(
-        finding__rule_id=rule.id, finding__connection=connection, week__in=wanted, week__gte=_series_begins(rule)
+        finding__rule_id=rule.id, finding__connection=connection, week__lte=last, week__gte=_series_begins(rule)
     )
+    if EVERY_WEEK not in late.values():
+        wanted: set[int] = set()
+        for week in frozenset().union(*late.values()):
+            ends = last if rule.is_snapshot else min(week + rule.window_weeks - 1, last)  # a level moves from then on
+            wanted.update(range(week, ends + 1))
+        rows = rows.filter(week__in=wanted)
     return list(rows.select_related("finding").order_by("finding_id", "week"))
 
 
@@ -233,8 +240,19 @@ def _is_news(one: Restated) -> bool:
     return not _same(said, one.later)
 
 
-def _keep(rule: Rule, connection: str, found: list[Restated], as_of: datetime) -> list[str]:
-    """Write the later values beside the published ones, and one ledger entry that pins them."""
+def _causes(rule: Rule, found: Iterable[Restated], late: Causes) -> list[str]:
+    """What may have moved these points: it lies in the window of one of them."""
+    ends = [one.point.week for one in found]
+    first = 0 if rule.is_snapshot else min(ends) - rule.window_weeks + 1
+    return sorted(
+        cause
+        for cause, touched in late.items()
+        if touched == EVERY_WEEK or any(first <= week <= max(ends) for week in touched)
+    )
+
+
+def _keep(rule: Rule, connection: str, found: list[Restated], causes: list[str], as_of: datetime) -> list[str]:
+    """Write the later values beside the published ones, and one ledger entry that pins them and says why."""
     metric, lines, pinned = metric_named(rule.metric), [], []
     for one in found:
         point = one.point
@@ -246,7 +264,16 @@ def _keep(rule: Rule, connection: str, found: list[Restated], as_of: datetime) -
             f"{rule.id} [{point.finding.scope_key}] {week}: {metric.shown(point.value)} → {metric.shown(one.later)}"
         )
     Point.objects.bulk_update([one.point for one in found], ["later_value", "later_at"])
-    payload = {"connection": connection, "points": len(found), "points_sha256": digest(pinned)}
+    values = (Value(connection, one.point.finding.scope_key, one.point.week, one) for one in found)
+    touching = Touching(rule.id, values)
+    payload = {
+        "connection": connection,
+        "points": len(found),
+        "points_sha256": digest(pinned),
+        "causes": causes,
+        "open_actions": touching.open_actions,
+        "published_reviews": [review.code for review in touching.reviews(as_of)],
+    }
     ledger.append("points.restated", subject=rule.id, actor=ledger.ENGINE, at=as_of, payload=payload)
     return lines
 

@@ -1,0 +1,58 @@
+"""What values are counted by, beside records: zones, business calendars, choices about metrics.
+
+A change of these restates the past as a repair of records does: published values and reviews stay, and what they would
+be now is said beside them. How a connection's published values were counted is kept with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Literal
+
+from django.conf import settings
+
+from improvement.evidence.canonical import digest
+from improvement.metrics import Metric
+from improvement.metrics.options import CAN_BE_BUSINESS
+from workflows.models import Connection
+
+Of = Literal["points", "reviews"]
+
+#: What may change → the metrics whose values move with it; None: all.
+MOVES: dict[str, tuple[str, ...] | None] = {
+    "time zones": None,
+    "business calendars": CAN_BE_BUSINESS,
+    "business time": CAN_BE_BUSINESS,
+    "repeat_days": ("repeat_incident_rate",),
+    "mood": ("mood_index",),
+}
+
+
+def now() -> dict[str, str]:
+    """What values are counted by from now on, as digests."""
+    ours = settings.REGELKREIS
+    options = ours.metrics.options
+    return {
+        "time zones": digest({"": ours.default_zone, **ours.zones}),
+        "business calendars": ours.calendars_sha256,
+        "business time": digest(list(options.business)),
+        "repeat_days": str(options.repeat_days),
+        "mood": digest([asdict(part) for part in options.mood]),
+    }
+
+
+def changed(row: Connection, of: Of) -> tuple[str, ...]:
+    """What is counted otherwise than when a connection's values or reviews were last held against the records."""
+    before: Mapping[str, str] = row.counted_by.get(of, {})
+    return tuple(name for name, value in now().items() if name in before and before[name] != value)
+
+
+def causes(metric: Metric, what: Collection[str]) -> tuple[str, ...]:
+    """Of what changed, what moves the values of a metric."""
+    return tuple(name for name in what if (ids := MOVES[name]) is None or metric.id in ids)
+
+
+def remembered(row: Connection, of: Of) -> dict[str, dict[str, str]]:
+    """What is to be kept with a connection once its values or reviews were held against the records as counted now."""
+    return {**row.counted_by, of: now()}
