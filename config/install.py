@@ -28,6 +28,7 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 # warehouse = "warehouse.duckdb"      # where the records live; relative paths are below this folder
 # warehouse_memory = "96MB"           # for its buffers; about the size of the file makes cycles a quarter faster
 # rules = "rules"                     # the folder of your rules
+# exposure = "exposure.csv"           # how many users or assets customers have: counts are told per these
 
 # [zones]                             # in which zone a country's weeks are counted
 # US = "America/Chicago"

@@ -59,9 +59,9 @@ def home() -> Path:
 class Settings(BaseSettings):
     """Everything that can be set.
 
-    ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse`` and ``rules`` are
-    paths, relative ones below the home; ``warehouse_memory`` is that of its buffers. ``allow_own_approval`` lets an
-    owner approve their own plan (small teams; each use is logged). ``token_key`` seals what is kept of platforms'
+    ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse``, ``rules`` and
+    ``exposure`` (numbers of users or assets) are paths, relative ones below the home; ``warehouse_memory`` is that of
+    its buffers. ``allow_own_approval`` lets an owner approve their own plan (small teams; each use is logged). ``token_key`` seals what is kept of platforms'
     rotating tokens (several: newest first); without it the file ``token.key`` of the home does. ``zones`` maps
     countries (ISO 3166-1 alpha-2) to IANA zones and adds to the defaults. ``metrics`` is what may be chosen about
     metrics, ``calendars`` maps countries to business hours and holidays.
@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     warehouse: Path = Path("warehouse.duckdb")
     warehouse_memory: str = "96MB"
     rules: Path = Path("rules")
+    exposure: Path = Path("exposure.csv")
     language: Literal["en", "de"] = "en"
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
@@ -114,7 +115,7 @@ class Settings(BaseSettings):
             raise ValueError("write an address like https://regelkreis.acme.example")
         return url.rstrip("/")
 
-    @field_validator("warehouse", "rules")
+    @field_validator("warehouse", "rules", "exposure")
     @classmethod
     def _below_home(cls, path: Path) -> Path:
         return home() / path.expanduser()

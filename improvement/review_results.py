@@ -99,6 +99,10 @@ class Results(_Numbers):
     concurrent_change_numbers: list[str] = []
     high_risk_change_numbers: Annotated[list[str], Field(description="Those of high risk: they gate.")] = []
     marked_change_numbers: Annotated[list[str], Field(description="Those a person marked: they gate.")] = []
+    exposure: Annotated[
+        dict[str, float | int | str | list[str] | None],
+        Field(description="Counts: what they are told per, like 1 000 users; empty: every week counts the same."),
+    ] = {}
     response_rate: Annotated[
         dict[str, Number], Field(description="Scores: answered of sent surveys, reference and after; null: unknown.")
     ] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -220,12 +221,14 @@ def _markers(action: Action) -> list[charts.Marker]:
 
 
 def _expected(
-    windows: Windows, action: Action, result: dict[str, object] | None, scale: float
+    windows: Windows, action: Action, result: dict[str, Any] | None, scale: float
 ) -> list[tuple[date, float]]:
     """What the reference and the controls let expect in *after* without the action."""
     absolute = (result or {}).get("absolute")
     if not isinstance(absolute, dict) or absolute.get("rate_without") is None:
         return []
     value = scale * float(absolute["rate_without"])
+    if result is not None and result.get("exposure"):  # told per users; the chart counts by the week
+        value *= float(absolute["volume"]) / max(result["windows"]["after"]["weeks"], 1)
     start = weeks.monday(windows.after_from)
     return [(start, value), (start + timedelta(weeks=AFTER_WEEKS), value)]

@@ -20,12 +20,13 @@ from improvement.check import CheckPlan, Direction, Goal, OtherAction, Series, W
 from improvement.check.bounds import bounds
 from improvement.check.facts import METHOD
 from improvement.check.windows import LONG_WEEKS, MIN_REFERENCE_WEEKS, REFERENCE_WEEKS
+from improvement.errors import GuardRefused, RegelkreisError
 from improvement.evidence.canonical import sha256_hex
 from improvement.metrics import CellQuery, Metric, where_from
 from improvement.pdca import State
 from improvement.rules import Rule, Scope, rule_from_document
 from improvement.schedule import LOOKS
-from workflows import planning, settling
+from workflows import exposures, planning, settling
 from workflows.models import Action, Plan, RuleVersion
 from workflows.warehouse import Warehouse, digest_of
 
@@ -53,6 +54,11 @@ def query_of(action: Action, *, stratum: str | None = None) -> CellQuery:
         tau_h=tau_h_of(action),
         options=settings.REGELKREIS.metrics.options,
     )
+
+
+def stratum_of(action: Action) -> str | None:
+    """By what a look splits its cells for the mix; counts have none: every stratum would be a week of exposure more."""
+    return None if planning.metric_of(action).family == "count" else STRATUM
 
 
 def tau_h_of(action: Action) -> float | None:
@@ -130,15 +136,32 @@ def measure(action: Action, warehouse: Warehouse, rule: Rule | None, *, as_of: d
     controls, excluded = _controls(action, found, rule, reference)
     measurement["controls"] = controls
     measurement["controls_excluded"] = excluded
+    if metric.family == "count":
+        scopes = {name: found.scopes[name] for name in (action.scope_key, *controls)}
+        exposure = _exposure(action, scopes, reference, as_of)
+        if exposure:
+            measurement["exposure"] = exposure
     rows = _rows(action, query, warehouse, reference, as_of)
     measurement["recording_delay_days"] = settling.recording_delay_days(
         warehouse, metric, action.connection, rows["id"].to_pylist()
     )
     measurement["windows"] = {"reference": _dates(*reference), "trigger": _dates(trigger_first, trigger_last)}
     plan = check_plan(action, None, live=weeks.monday(trigger_last + 1) + timedelta(weeks=4))
-    smallest = detectable(plan, own, {name: found.by_scope[name] for name in controls})
+    exposed = with_exposure(plan, action, found, measurement.get("exposure", {}))
+    smallest = detectable(plan, exposed[action.scope_key], {name: exposed[name] for name in controls})
     measurement["detectable"] = smallest.as_dict()
     return sorted(found.by_scope)
+
+
+def _exposure(
+    action: Action, scopes: Mapping[str, Mapping[str, str]], reference: tuple[int, int], as_of: datetime
+) -> dict[str, Any]:
+    """What counts are told per; where the file cannot be read the action waits, and all else goes on."""
+    day = planning.local_day(action, as_of)
+    try:
+        return exposures.frozen(action.connection, scopes, action.scope_key, reference, through=day)
+    except RegelkreisError as error:
+        raise GuardRefused(f"No action is opened for {action.scope_key}", [str(error)]) from error
 
 
 def _tau_weeks(action: Action, warehouse: Warehouse, as_of: datetime) -> int:
@@ -241,24 +264,40 @@ def check_plan(action: Action, plan: Plan | None, *, live: Any = None) -> CheckP
     measured = plan.document if plan is not None else action.measurement
     goal = str(measured.get("goal") or action.goal or _default_goal(metric))
     least = str(measured.get("min_effect") or action.min_effect)
+    controls = tuple(measured.get("controls", []))
+    exposure = exposures.in_words(measured.get("exposure", {}), action.scope_key, controls)
     return CheckPlan(
         action=action.code,
         metric=metric.id,
         metric_version=metric.version,
         family=metric.family,
         direction=Direction(metric.direction),
-        unit=metric.unit,
+        unit=f"{metric.unit} {exposure.text}".strip() if exposure is not None else metric.unit,
         windows=planning.check_windows(action, live),
         goal=Goal.parse(goal),
         min_effect=Goal.parse(least) if least else None,
         looks=tuple(measured.get("looks", LOOKS)),
-        controls=tuple(measured.get("controls", [])),
+        controls=controls,
         controls_excluded=tuple((item["scope"], item["reason"]) for item in measured.get("controls_excluded", [])),
         is_late=action.is_late,
         recording_delay_days=int(measured.get("recording_delay_days") or 0),
         tau_weeks=int(measured.get("tau_weeks") or 0),
+        exposure=exposure,
         rule=action.rule_id,
         is_adjusted=(plan.cycle_no if plan is not None else action.cycle_no) > 1,
+    )
+
+
+def with_exposure(plan: CheckPlan, action: Action, found: Measured, exposure: Mapping[str, Any]) -> dict[str, Series]:
+    """The cells of an action's scope and its controls; counts with the exposure that was frozen."""
+    return exposures.applied(
+        exposure,
+        found.by_scope,
+        found.scopes,
+        action.scope_key,
+        plan.controls,
+        connection=action.connection,
+        reference=plan.windows.reference,
     )
 
 

@@ -245,6 +245,7 @@ def document(action: Action) -> dict[str, Any]:
         "method": measured.get("method", ""),
         "tau_weeks": measured.get("tau_weeks", 0),
         "recording_delay_days": measured.get("recording_delay_days", 0),
+        **({"exposure": measured["exposure"]} if measured.get("exposure") else {}),
     }
 
 

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,28 @@ def naive(request: Request) -> dict[str, float | None]:
     before, after = levels
     found["effect"] = plain_change.natural(family, after - before) if before is not None and after is not None else None
     return found
+
+
+def exposure(request: Request) -> dict[str, Any]:
+    """What a count is told per, with its mean number in the reference and *after*; empty: all weeks count the same."""
+    told = request.plan.exposure
+    if told is None:
+        return {}
+    weekly = request.scope.weekly()
+
+    def mean(part: Series) -> float | None:
+        return float(part.denominator.mean()) * told.per if told.per and len(part.week) else None
+
+    return {
+        "unit": told.unit,
+        "per": told.per,
+        "text": told.text,
+        "of": list(told.of),
+        "reference": mean(request.reference_of(weekly)),
+        "after": mean(request.after_of(weekly)),
+        "controls_without": [name for name in told.controls_without if name in request.controls],
+        "known_from": told.known_from,
+    }
 
 
 def share_beside(request: Request) -> dict[str, float | None]:

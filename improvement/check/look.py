@@ -193,6 +193,8 @@ def _judge(
     found.numbers |= _figures(request, family, data, first, guarded, ends=(low, high))
     found.numbers |= {"bound": bound, "quantile": critical, "goal_met": effect >= goal}
     _note_limits(request, first, guarded, found)
+    for note in words.exposure(facts.exposure(request)):
+        found.say(*note)
     for note in words.beside(family, facts.share_beside(request), request.plan.tau_weeks):
         found.say(*note)
     if decide(found.outcome)[1] == "inconclusive":
@@ -314,6 +316,7 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         concurrent_change_numbers=request.concurrent_changes,
         high_risk_change_numbers=request.high_risk_changes,
         marked_change_numbers=request.marked_changes,
+        exposure=facts.exposure(request),
         response_rate=facts.share_beside(request) if plan.family == "score" else {},
         open_share=facts.share_beside(request) if plan.family == "time" else {},
         method=facts.METHOD,

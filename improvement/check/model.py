@@ -74,6 +74,26 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a count is told per: so many (``per``) of ``unit``, those of the scopes ``of``.
+
+    ``controls_without`` have no number and count every week the same. With ``known_from`` the number begins too late to
+    be used: the scope counts every week the same, too.
+    """
+
+    unit: str
+    per: int = 0
+    of: tuple[str, ...] = ()
+    controls_without: tuple[str, ...] = ()
+    known_from: str = ""
+
+    @property
+    def text(self) -> str:
+        """``per 1 000 users``; '' where it is not used."""
+        return f"per {self.per:,} {self.unit}".replace(",", " ") if self.per else ""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckPlan:
     """What was fixed before the change went live."""
 
@@ -85,6 +105,7 @@ class CheckPlan:
     windows: Windows
     goal: Goal
     min_effect: Goal | None = None
+    exposure: Exposure | None = None  # counts: None counts every week the same
     rule: str = ""  # the one that opened the action; '' where people did
     metric_version: int = 1
     looks: tuple[int, ...] = LOOKS
@@ -163,8 +184,9 @@ class CheckResult:
     ``effect``, ``low`` and ``high`` are in ``unit``: ``odds ratio``, ``rate ratio``, ``time ratio`` (1: no change) or
     the score's points (0: no change). ``link_effect`` and ``link_se`` are on the model's scale: logs of those ratios,
     or points. ``low`` and ``high`` use this look's bound. ``p_value`` is two-sided and knows nothing of looks.
-    ``naive`` holds the plain figures ``before`` and ``after``, and what they come to in ``unit`` (``effect``);
-    ``untreated`` those of :class:`PastFirings`, empty where nobody counted them.
+    ``exposure`` is what a count is told per, with the mean number in the reference and *after*; empty: every week
+    counts the same. ``naive`` holds the plain figures ``before`` and ``after``, and what they come to in ``unit``
+    (``effect``); ``untreated`` those of :class:`PastFirings`, empty where nobody counted them.
     ``other_actions`` are those that guard 8 fails for, like ``ACT-3: country=CH,customer=Acme``.
     ``response_rate`` (scores) and ``open_share`` (times: tickets still open at τ) are shares by window, None where
     unknown; empty for other metrics.
@@ -218,6 +240,7 @@ class CheckResult:
     concurrent_change_numbers: tuple[str, ...] = ()
     high_risk_change_numbers: tuple[str, ...] = ()
     marked_change_numbers: tuple[str, ...] = ()
+    exposure: dict[str, Any] = field(default_factory=dict)
     response_rate: dict[str, float | None] = field(default_factory=dict)
     open_share: dict[str, float | None] = field(default_factory=dict)
     conclusive_by: str = ""

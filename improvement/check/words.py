@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from improvement.check.model import Family, PastFirings
 from improvement.check.windows import MIN_REFERENCE_WEEKS
@@ -111,6 +112,31 @@ def beside(family: Family, shares: Mapping[str, float | None], tau_weeks: int) -
         open_before, open_after = f"{before * 100:.1f} %", f"{after * 100:.1f} %"
         english += f"; {open_before} of the tickets were still open then in the reference, {open_after} after"
         german += in_german(f"; {open_before} waren dann noch offen in der Referenz, {open_after} danach")
+    return [(english, german)]
+
+
+def exposure(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a count is told per, in English and German."""
+    if not told:
+        return []
+    unit, unit_de = str(told["unit"]), in_german(str(told["unit"]))
+    if told["known_from"]:
+        return [
+            (
+                f"{unit} are known from {told['known_from']} on only, so every week counts the same",
+                f"{unit_de} sind erst ab {told['known_from']} bekannt, daher zählt jede Woche gleich",
+            )
+        ]
+    if told["reference"] is None or told["after"] is None:
+        return []
+    before, after = (f"{told[name]:,.0f}".replace(",", " ") for name in ("reference", "after"))
+    counted = f" {told['text']}: "
+    english = f"counted{counted}on average {before} in the reference, {after} after"
+    german = f"gezählt{in_german(counted)}im Mittel {before} in der Referenz, {after} danach"
+    without = len(told["controls_without"])
+    if without:
+        english += f"; {without} control{'s' if without > 1 else ''} without a number count{'' if without > 1 else 's'} every week the same"
+        german += f"; bei {without} Vergleichsgruppe{'n' if without > 1 else ''} ohne Angabe zählt jede Woche gleich"
     return [(english, german)]
 
 

@@ -13,6 +13,7 @@ from workflows.cli import (
     connect,
     demo,
     evidence,
+    exposure,
     hooks,
     importing,
     loop,
@@ -45,6 +46,7 @@ def build() -> typer.Typer:
     clocks.register(application)
     application.add_typer(minutes.group, name="minutes")
     application.command(name="targets")(targets.run)
+    application.command(name="exposure")(exposure.run)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
     application.add_typer(adopting.group, name="actions")  # that of actions.py, with the commands of adopting.py

@@ -89,14 +89,15 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
     asked = _asked(look, check_plan, known_at)
     cells = ahead.take(asked) if ahead is not None else None
     found = measuring.measured(asked.query, cells if cells is not None else asked.read(warehouse))
+    series = measuring.with_exposure(check_plan, action, found, plan.document.get("exposure", {}))
     planned = {name: found.scopes[name] for name in check_plan.controls if name in found.scopes}
     busy = measuring.acting_controls(action, planned, first_week=windows.reference[0], at=look.due_at)
-    controls = {name: found.by_scope[name] for name in planned if name not in busy}
+    controls = {name: series[name] for name in planned if name not in busy}
     concurrent = measuring.concurrent_changes(warehouse, action, first_after, last)
     marked = marking.numbers_in(action, first_week=first_after, last_week=last, known_at=known_at)
     outcome = compute_look(
         check_plan,
-        found.by_scope.get(action.scope_key),
+        series.get(action.scope_key),
         controls,
         look=look.week_no,
         kind=look.kind,
@@ -115,7 +116,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
 
 
 def _asked(look: Look, plan: CheckPlan, known_at: datetime) -> Asked:
-    query = measuring.query_of(look.action, stratum=measuring.STRATUM)
+    query = measuring.query_of(look.action, stratum=measuring.stratum_of(look.action))
     return Asked(query, known_at, plan.windows.trigger[0] - LONG_WEEKS, _weeks_of(look, plan)[1])
 
 
