@@ -91,7 +91,11 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         By.ENGINE,
         "records are gone from the platform, or back: how many, how that was found, digest of the ids",
     ),
-    "points.restated": (By.ENGINE, "later data say something else of published values: how many, and their digest"),
+    "points.restated": (
+        By.ENGINE,
+        "later data, or another way of counting, say something else of published values: how many, their digest, the "
+        "causes, and the open actions and published reviews of their scopes",
+    ),
     "rule.applied": (
         By.EITHER,
         "a version of a rule is live from here on: its digest and mode; where a person applied it, who wrote it, the "

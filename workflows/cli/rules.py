@@ -224,6 +224,26 @@ def apply(
 
 
 @group.command()
+def restated(
+    rule: Annotated[str | None, typer.Argument(help="Only this rule; default: all.")] = None,
+    connection: Annotated[str | None, typer.Option("--connection", help="Only this one; default: all.")] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Published values that say something else now: old, new, why, and the actions and reviews they touch."""
+    start()
+    from workflows import restated_values
+    from workflows.cli.output import print_json
+    from workflows.rule_lines import print_lines
+
+    found = restated_values.report(as_of=moment(as_of), rule_id=rule, connection=connection)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        print_lines(found.lines())
+
+
+@group.command()
 def schema(as_json: Json = True) -> None:
     """The JSON Schema of rule files, for editors; it is JSON either way."""
     from improvement.metrics import CATALOGUE
