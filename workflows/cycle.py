@@ -63,6 +63,15 @@ class CycleSummary:
             if told not in self.errors:
                 self.errors.append(told)
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What goes wrong after the connections is told with all that went well before it."""
+        try:
+            yield
+        except RegelkreisError as error:
+            if str(error) not in self.errors:
+                self.errors.append(str(error))
+
     def as_dict(self) -> dict[str, Any]:
         """The summary as one JSON-ready object."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -146,9 +155,14 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     """Pull, evaluate, open, follow, check, review, deliver: every connection, for the moment ``as_of``."""
     with connectors() as opened:
         summary = run_with(opened, as_of=as_of, is_shown=is_shown)
+    if not opened:
+        summary.errors.append(
+            f"No connection is configured. Describe one in {settings.REGELKREIS.home}/regelkreis.toml."
+        )
     with progress(is_shown) as told:
         told.doing("drawing charts")
-        catch_up(as_of=as_of)
+        with summary.telling():
+            catch_up(as_of=as_of)
     return summary
 
 
@@ -184,7 +198,8 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
                 _judge(one, counted, evaluating, warehouse, limits, summary, told)
                 _act(one, checking, summary, told)
         told.doing("")
-    ledger.sign_checkpoint(as_of)
+    with summary.telling():
+        ledger.sign_checkpoint(as_of)
     return summary
 
 

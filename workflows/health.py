@@ -26,8 +26,12 @@ from improvement.errors import (
     PermissionMissing,
     RegelkreisError,
 )
+from improvement.evidence.checkpoint import load_key
 from workflows import cycle, hints
+from workflows.live_rules import why_unreadable
 from workflows.models import Connection, RejectedRecord
+from workflows.warehouse import Warehouse
+from workflows.warehouse.lease import WarehouseInUse
 
 #: Whoever asks for a diagnosis wants it now: one attempt, and no longer than this for one answer.
 PATIENCE = {"max_attempts": 1, "timeout_s": 20.0, "max_wait_s": 5.0}
@@ -197,11 +201,36 @@ def _home() -> Iterator[HealthLine]:
     key = config.ledger_key
     yield HealthLine("", "home", config.home.is_dir(), str(config.home), "Run `regelkreis init`.")
     yield HealthLine("", "state", True, _state())
-    yield HealthLine("", "ledger key", key.exists(), str(key), "Run `regelkreis init`, or restore your backup.")
+    yield _warehouse()
+    yield _ledger_key(key)
     secret = (key, config.secret_key, config.token_key_file, config.home / "secrets", config.home / "regelkreis.toml")
     for file in secret:
         if file.exists():
             yield _privacy(file)
+
+
+def _warehouse() -> HealthLine:
+    """Whether the records can be opened; a cycle that has them open now shows that they can."""
+    file = settings.REGELKREIS.warehouse
+    if not file.exists():
+        return HealthLine("", "warehouse", True, f"{file} is made by the first pull")
+    try:
+        with Warehouse.open(file, wait_s=0):
+            return HealthLine("", "warehouse", True, str(file))
+    except WarehouseInUse as error:
+        return HealthLine("", "warehouse", True, f"{file}: {error.what}")
+    except RegelkreisError as error:
+        return HealthLine("", "warehouse", False, f"{file}: {error.what}", error.mend)
+    except OSError as error:
+        return HealthLine("", "warehouse", False, f"{error.filename}: {error.strerror}", "Check owner and mode.")
+
+
+def _ledger_key(key: Path) -> HealthLine:
+    try:
+        load_key(key)
+    except RegelkreisError as error:
+        return HealthLine("", "ledger key", False, f"{key}: {error.what}", error.mend)
+    return HealthLine("", "ledger key", True, str(key))
 
 
 def _state() -> str:
@@ -224,9 +253,8 @@ def _privacy(file: Path) -> HealthLine:
 
 def _rules() -> Iterator[HealthLine]:
     folder = settings.REGELKREIS.rules
-    if not folder.is_dir():
-        mend = "Run `regelkreis init`, or correct the setting `rules`."
-        yield HealthLine("", "rules", False, f"there is no folder {folder}", mend)
+    if unreadable := why_unreadable(folder):
+        yield HealthLine("", "rules", False, f"{folder}: {unreadable.what}", unreadable.mend)
         return
     from improvement.rules import check_paths
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from improvement.errors import RegelkreisError
+from improvement.errors import InputError, Place, RegelkreisError
 from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
@@ -43,7 +44,7 @@ def live_rules(*, as_of: datetime, errors: list[str], removed: list[str] | None 
     standing = standing_rules()
     errors.extend(standing.errors)
     errors.extend(unknown_owners(standing.rules))
-    if is_applied() or not settings.REGELKREIS.rules.is_dir():
+    if is_applied() or why_unreadable(settings.REGELKREIS.rules):
         return standing.rules, standing.limits
     with transaction.atomic():
         ledger.hold()
@@ -71,10 +72,21 @@ def standing_rules() -> Standing:
 def folder_rules() -> Standing:
     """The valid rules of the rules folder, applied or not."""
     folder = settings.REGELKREIS.rules
-    if not folder.is_dir():
-        return Standing([], Limits(), [])
+    if unreadable := why_unreadable(folder):
+        return Standing([], Limits(), [str(unreadable)])
     pack = _read(folder, _digest(folder))
     return Standing(pack.rules, pack.limits, [str(error) for error in pack.errors])
+
+
+def why_unreadable(folder: Path) -> RegelkreisError | None:
+    """Why a folder of rules cannot be looked into; None where it can."""
+    where = Place(file=str(folder))
+    if not folder.is_dir():
+        mend = "Run `regelkreis init`, or correct the setting `rules`."
+        return InputError("There is no such folder of rules.", where=where, mend=mend)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return InputError("The folder of rules may not be read.", where=where, mend="Give our user the right to.")
+    return None
 
 
 def is_applied() -> bool:
@@ -184,6 +196,10 @@ def _digest(folder: Path) -> str:
     """SHA-256 over the names and contents of all files below the folder."""
     found = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        found.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
-        found.update(file.read_bytes())
+        try:
+            content = file.read_bytes()
+        except OSError as error:  # loading tells of it
+            content = str(error).encode()
+        found.update(f"{file.relative_to(folder)}\0{len(content)}\0".encode())
+        found.update(content)
     return found.hexdigest()

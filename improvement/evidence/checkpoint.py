@@ -49,19 +49,25 @@ def new_key(path: Path) -> Ed25519PrivateKey:
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:
-    """The signing key of a file; :class:`RegelkreisError` when it is missing or no Ed25519 key."""
+    """The signing key of a file; :class:`RegelkreisError` when it is missing, unreadable or no Ed25519 key."""
+    where = Place(file=str(path))
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except FileNotFoundError as error:
         raise RegelkreisError(
             "The ledger's signing key is missing.",
-            where=Place(file=str(path)),
+            where=where,
             mend="`regelkreis init` makes one; restore it from your backup if the ledger already exists.",
         ) from error
+    except OSError as error:
+        what = f"The ledger's signing key may not be read: {error.strerror}."
+        raise RegelkreisError(what, where=where, mend="Make our user its owner, with mode 600.") from error
     except ValueError as error:
-        raise RegelkreisError("The ledger's signing key cannot be read.", where=Place(file=str(path))) from error
+        what = "The ledger's signing key cannot be read."
+        raise RegelkreisError(what, where=where, mend="Restore it from your backup.") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise RegelkreisError("The ledger's signing key is no Ed25519 key.", where=Place(file=str(path)))
+        what = "The ledger's signing key is no Ed25519 key."
+        raise RegelkreisError(what, where=where, mend="Restore it from your backup.")
     return key
 
 

@@ -7,6 +7,7 @@ given alone still has the defaults of its folder.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -156,9 +157,12 @@ def _defaults_above(
         folders.update(dict.fromkeys(folder for folder in above.parents if folder.is_relative_to(top)))
     found = []
     for folder in folders:
-        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for file in sorted(folder.iterdir()) if folder.is_dir() and _may_look_into(folder) else ():
             if file.suffix in SUFFIXES and file.is_file() and file not in known and not file.name.startswith("."):
-                text = file.read_bytes().decode("utf-8", "replace")
+                try:
+                    text = file.read_bytes().decode("utf-8", "replace")
+                except OSError:  # told of where it is read as one of the files
+                    continue
                 if _HOLDS_DEFAULTS.search(text):
                     found += [document for document in _read(file, text, loaded) if document.kind == "Defaults"]
     return found
@@ -167,7 +171,10 @@ def _defaults_above(
 def _files(paths: list[Path], loaded: Loaded) -> list[Path]:
     files: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and not _may_look_into(path):
+            what, where = "The folder may not be read.", Place(file=str(path))
+            loaded.errors.append(InputError(what, where=where, mend="Check its rights."))
+        elif path.is_dir():
             inside = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
             files.update(dict.fromkeys(file for file in inside if not _is_hidden(file.relative_to(path))))
             if not inside:
@@ -181,6 +188,10 @@ def _files(paths: list[Path], loaded: Loaded) -> list[Path]:
             where = Place(file=str(path))
             loaded.errors.append(InputError("There is no such file or folder.", where=where, mend="Check the path."))
     return list(files)
+
+
+def _may_look_into(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -343,3 +343,19 @@ def test_a_platform_that_never_had_anything_is_not_read_anew_every_time(home: Pa
         loop.pull()
         loop.pull()
         assert loop.desk.asked_from == [MONDAY, MONDAY]
+
+
+def test_a_platform_that_does_not_even_count_is_reported_kind_by_kind(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Connection.objects.create(name="snow", platform="servicenow")
+    desk = Desk(fails=True)
+
+    def refused(kind: RecordKind, *, until: datetime) -> int:
+        raise ConnectionFailed("The credentials were refused.")
+
+    monkeypatch.setattr(desk, "count", refused)
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        result = Loop(desk, warehouse).pull(on_progress=lambda reached: None)
+    assert result.missing == {TICKET}
+    assert result.errors == ["It fell asleep."]

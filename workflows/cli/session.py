@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from improvement.errors import InputError, Place
@@ -57,6 +57,18 @@ def moment(text: str | None, option: str = "--as-of") -> datetime:
     if outside:
         raise _refusal(text, f"is no moment: {outside}", option, MOMENT_MEND)
     return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def moment_of_work(text: str | None) -> datetime:
+    """As :func:`moment`, for what changes the state: hardly ahead of now, because weeks to come have no records yet.
+
+    A year is left for sandboxes whose clock runs ahead.
+    """
+    found = moment(text)
+    if found > datetime.now(UTC) + timedelta(days=366):
+        what = f"{found:%Y-%m-%d} is more than a year ahead: weeks without records would be judged for good."
+        raise InputError(what, where=Place(field="--as-of"), mend="Is the year right? Leave it out for now.")
+    return found
 
 
 def day(text: str, option: str = "--on") -> date:

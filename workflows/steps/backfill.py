@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
+from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 SHORT = timedelta(days=62)  # what is not longer is read in one go
@@ -34,7 +35,12 @@ def spans(connector: Connector, starts: Iterable[datetime | None], *, as_of: dat
     A start of None means from the beginning.
     """
     known = list(starts)
-    begin = _oldest(connector, as_of) if None in known else min((at for at in known if at is not None), default=as_of)
+    try:
+        begin = (
+            _oldest(connector, as_of) if None in known else min((at for at in known if at is not None), default=None)
+        )
+    except RegelkreisError:  # reading meets it too, and then it is reported with its kind
+        begin = None
     if begin is None or as_of - begin <= SHORT:
         return [as_of]
     ends, month = [], _next_month(begin)

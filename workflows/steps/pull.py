@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -161,7 +161,9 @@ class _Run:
                 starts[kind] = Cursor(updated_at=since)
         is_again = {kind: saved[kind] is not None and starts[kind] is not saved[kind] for kind in saved}
         if self.on_progress is not None:
-            self.totals = {kind: self.connector.count(kind, until=self.as_of) for kind in saved if saved[kind] is None}
+            for kind in (kind for kind in saved if saved[kind] is None):
+                with suppress(RegelkreisError):  # reading meets it too, and then it is reported
+                    self.totals[kind] = self.connector.count(kind, until=self.as_of)
         begins = [start.updated_at if start is not None else None for start in starts.values()]
         for until in spans(self.connector, begins, as_of=self.as_of):
             for report in reports:

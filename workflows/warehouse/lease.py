@@ -18,6 +18,10 @@ log = structlog.get_logger()
 POLL_S = 0.05
 
 
+class WarehouseInUse(RegelkreisError):
+    """Another process has the file open, and went on having it for as long as we waited."""
+
+
 @contextmanager
 def lease(path: Path, wait_s: float) -> Iterator[None]:
     """Hold the file's lease; wait up to ``wait_s`` seconds for its holder, saying so once.
@@ -38,7 +42,7 @@ def _wait_for(file: TextIO, path: Path, deadline: float) -> None:
     is_told = False
     while not _is_taken(file):
         if time.monotonic() > deadline:
-            raise RegelkreisError(
+            raise WarehouseInUse(
                 f"The warehouse is in use by another process{_holder(file)}.",
                 where=Place(file=str(path)),
                 mend="Wait for the running cycle to end, then try again.",
