@@ -1,4 +1,4 @@
-"""One issue of the improvement project, found by any of the addresses under which people know it."""
+"""One issue that our user may see, found by any of the addresses under which people know it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,6 @@ PATHS = re.compile(r"/(?:browse|issues|queues/custom/\d+|queue/\d+|portal/\d+)/(
 SELECTED = ("selectedIssue", "issueKey")
 
 
-class _Project(msgspec.Struct, frozen=True):
-    key: str
-
-
 class _Type(msgspec.Struct, frozen=True):
     subtask: bool = False
 
@@ -56,14 +52,6 @@ def existing(connector: JiraConnector, url: str) -> Existing | None:
     if key is None:
         raise InputError(f"{url} is not the address of one issue.", where=place, mend=SHAPES)
     issue = _read(connector, key)
-    project = msgspec.convert(issue.fields["project"], _Project).key
-    if project != connector.config.improvement_project:
-        raise InputError(
-            f"{issue.key} is an issue of project {project}; improvement actions live in "
-            f"{connector.config.improvement_project}.",
-            where=place,
-            mend="Move it there in Jira and give its new address, or name that project as improvement_project.",
-        )
     if msgspec.convert(issue.fields["issuetype"], _Type).subtask:
         raise InputError(
             f"{issue.key} is a sub-task, a step of an improvement.", where=place, mend="Adopt its parent instead."

@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.answers import Declined, is_absent
 from connectors.jira.history import oldest_first
-from connectors.jira.issues import CommentValue, comments_of
+from connectors.jira.issues import CommentValue, ProjectValue, comments_of, is_read_by_customers
 from connectors.jira.moving import is_success, platform_state
 from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import unmarked
@@ -42,6 +42,7 @@ class _Fields(msgspec.Struct, frozen=True):
     comment: _Comments | None = None
     subtasks: list[_Parent] = []
     parent: _Parent | None = None
+    project: ProjectValue = ProjectValue()
 
 
 class _Issue(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ class _Page(msgspec.Struct, frozen=True):
     issues: list[_Issue] = []
 
 
-_FIELDS = ["status", "summary", "assignee", "duedate", "resolution", "comment", "subtasks"]
+_FIELDS = ["project", "status", "summary", "assignee", "duedate", "resolution", "comment", "subtasks"]
 _TASK_FIELDS = ["status", "summary", "assignee", "duedate", "parent"]
 
 
@@ -165,7 +166,7 @@ def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple
         due=_day(fields.duedate),
         due_changed_by=_author(_last_change(issue.changelog, "duedate")),
         tasks=tasks,
-        approvals=_approvals(connector, issue) if connector.is_service_desk else (),
+        approvals=_approvals(connector, issue) if is_read_by_customers(connector, fields.project) else (),
         comments=tuple(_comment(comment) for comment in _all_comments(connector, issue)),
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from connectors.jira.connector import JiraConnector
 
 PAGE = 100
+SERVICE_DESK = "service_desk"
 
 
 class CommentValue(msgspec.Struct, frozen=True):
@@ -28,6 +29,23 @@ class CommentValue(msgspec.Struct, frozen=True):
 class _Comments(msgspec.Struct, frozen=True):
     comments: list[CommentValue] = []
     total: int = 0
+
+
+class ProjectValue(msgspec.Struct, frozen=True, rename="camel"):
+    """The project of an issue, as the issue tells it."""
+
+    id: str = ""
+    key: str = ""
+    project_type_key: str = ""
+
+
+class _Noted(msgspec.Struct, frozen=True):
+    project: ProjectValue = ProjectValue()
+    comment: _Comments | None = None
+
+
+class _NotedIssue(msgspec.Struct, frozen=True):
+    fields: _Noted
 
 
 class AttachmentValue(msgspec.Struct, frozen=True):
@@ -51,6 +69,11 @@ class ActionIssue(msgspec.Struct, frozen=True):
     def status_id(self) -> str:
         """Where it stands."""
         return str((self.fields.get("status") or {}).get("id", ""))
+
+    @property
+    def project(self) -> ProjectValue:
+        """Where it lives now: an adopted or moved issue may be of any project."""
+        return msgspec.convert(self.fields.get("project") or {}, ProjectValue)
 
     @property
     def attachments(self) -> list[AttachmentValue]:
@@ -87,6 +110,22 @@ def read_action(connector: JiraConnector, id: str) -> ActionIssue:
         kept=kept if isinstance(kept, dict) else {},
         remote_links=links,
     )
+
+
+def is_read_by_customers(connector: JiraConnector, project: ProjectValue) -> bool:
+    """Whether an issue's project is a service desk: its comments are then internal, and it may carry approvals."""
+    if project.key in ("", connector.config.improvement_project):
+        return connector.is_service_desk
+    return project.project_type_key == SERVICE_DESK
+
+
+def notes_of(connector: JiraConnector, id: str) -> tuple[list[CommentValue], ProjectValue]:
+    """Every comment of an issue, and the project it is in now, which decides who reads a new one."""
+    params = {"fields": "project,comment"}
+    shown: _NotedIssue = ask(connector.reader, f"/issue/{id}", _NotedIssue, what="comments", params=params)
+    told = shown.fields.comment
+    is_whole = told is not None and told.total <= len(told.comments)
+    return told.comments if told is not None and is_whole else comments_of(connector, id), shown.fields.project
 
 
 def comments_of(connector: JiraConnector, id: str) -> list[CommentValue]:

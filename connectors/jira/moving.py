@@ -13,7 +13,7 @@ import msgspec
 from connectors.answers import Declined
 from connectors.config import ConnectionConfig
 from connectors.jira import tracing
-from connectors.jira.issues import ActionIssue, comments_of, read_action
+from connectors.jira.issues import ActionIssue, comments_of, is_read_by_customers, read_action
 from connectors.jira.project import Allowed, ScreenField
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped
@@ -201,4 +201,5 @@ def _tell(
         f"{outbound.action_id} is now {outbound.fields['state']}. Regelkreis found no transition to {shown} that it "
         "may take, so this issue stays where it is. Please move it when it suits you."
     )
-    sender.comment(issue.id, tracing.marked(text, key), is_internal=connector.is_service_desk)
+    is_internal = is_read_by_customers(connector, issue.project)
+    sender.comment(issue.id, tracing.marked(text, key), is_internal=is_internal)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from connectors.answers import is_absent
 from connectors.jira import moving, tracing
 from connectors.jira.finding import find_labelled, find_subtask
-from connectors.jira.issues import ActionIssue, comments_of, read_action
+from connectors.jira.issues import ActionIssue, is_read_by_customers, notes_of, read_action
 from connectors.jira.project import Project
 from connectors.jira.sending import FieldsRefused, LiveSender, Sender
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
@@ -276,10 +276,11 @@ def _is_theirs(issue: ActionIssue, field_id: str, current: Any, *, is_always_the
 
 def _note(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     mark = tracing.mark_of(outbound.key)
-    if any(mark in comment.body for comment in comments_of(connector, ref.id)):
+    comments, project = notes_of(connector, ref.id)
+    if any(mark in comment.body for comment in comments):
         return _receipt(sender, ref, was_found=True)
     body = tracing.marked(outbound.text or "", outbound.key)
-    sender.comment(ref.id, body, is_internal=connector.is_service_desk)
+    sender.comment(ref.id, body, is_internal=is_read_by_customers(connector, project))
     return _receipt(sender, ref, was_found=False)
 
 
@@ -309,8 +310,11 @@ def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     if project.subtask is None:
         reason = f"project {project.key} has no sub-tasks"
         return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
-    label = tracing.task_label(outbound.key)
-    if find_subtask(connector, read_action(connector, ref.id), label) is not None:
+    label, issue = tracing.task_label(outbound.key), read_action(connector, ref.id)
+    if issue.project.id and issue.project.id != project.id:  # Jira keeps a sub-task in the project of its parent
+        reason = f"{issue.key} is of project {issue.project.key}; steps are made below issues of {project.key} only"
+        return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
+    if find_subtask(connector, issue, label) is not None:
         return _receipt(sender, ref, was_found=True)
     form = Shaped()
     created = _created(sender, task_fields(project, connector.site, outbound, ref.id), form, project)

@@ -8,7 +8,8 @@
     The finished clocks of ``count`` issues are recalculated with ``factor`` times the goal, as the vendor's
     reconstruction does; whether that moves ``updated`` is not documented: ``touches`` says.
 ``move``
-    ``count`` issues move to another project: new keys, the same ids; the old keys lead on.
+    ``count`` tickets, or the issues of these ``keys``, move to another project: new keys, the same ids; the old keys
+    lead on.
 """
 
 from __future__ import annotations
@@ -70,8 +71,9 @@ def _rebuild_slas(site: Site, event: Event) -> list[Issue]:
 
 
 def _move(site: Site, event: Event) -> list[Issue]:
-    movable = (issue for issue in site.ordered() if issue.project is catalogue.OPS)
-    issues = list(islice(movable, int(event["count"])))
+    tickets = (issue for issue in site.ordered() if issue.project is catalogue.OPS)
+    named = [issue for key in event.get("keys", ()) if (issue := site.issue(key)) is not None]
+    issues = named or list(islice(tickets, int(event["count"])))
     for issue in issues:
         site.move(issue, catalogue.ARCHIVE)
     return issues

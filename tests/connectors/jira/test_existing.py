@@ -63,10 +63,7 @@ def test_an_issue_of_ours_carries_the_mark_of_its_action(desk: Desk) -> None:
     assert (found.mark, found.ref.id) == (desk.action, receipt.ref.id)
 
 
-def test_only_issues_of_the_improvement_project_and_no_steps_of_them(desk: Desk) -> None:
-    (ticket, *_) = desk.claudia.search_issues("project != CIP ORDER BY key", maxResults=1)
-    with pytest.raises(InputError, match="improvement actions live in CIP"):
-        desk.connector.existing(address(desk, ticket.key))
+def test_a_step_of_an_improvement_is_none(desk: Desk) -> None:
     parent = begun(desk)
     step = begun(desk, issuetype={"name": "Sub-task"}, parent={"key": parent.key})
     with pytest.raises(InputError, match="is a sub-task"):
@@ -148,3 +145,59 @@ def test_a_process_killed_after_the_edit_still_knows_its_value_for_ours(
     update(desk, ref)
     receipt = update(desk, ref, "update/1", target="5.0 %")
     assert ("target" in receipt.unwritten, desk.seen(ref).raw["fields"][target]) == (False, "5.0 %")
+
+
+# --- an issue of any other project --------------------------------------------------------------------------------
+
+
+def elsewhere(desk: Desk) -> RecordRef:
+    """A new issue of the service desk OPS, adopted."""
+    made = desk.claudia.create_issue(
+        fields={"project": {"key": "OPS"}, "issuetype": {"name": "Problem"}, "summary": "Slow since the move"}
+    )
+    return adopted(desk, made.key)
+
+
+def test_an_issue_of_any_project_that_we_may_see_is_found(desk: Desk) -> None:
+    ref = elsewhere(desk)
+    assert (ref.number.partition("-")[0], desk.state(ref).state, desk.state(ref).is_missing) == ("OPS", "new", False)
+
+
+def test_customers_of_a_service_desk_do_not_read_our_notes(desk: Desk) -> None:
+    ref = elsewhere(desk)
+    desk.note(ref)
+    assert desk.note(ref).was_found
+    (comment,) = desk.claudia.comments(ref.id)
+    assert comment.raw["jsdPublic"] is False
+
+
+def test_an_issue_that_was_moved_to_a_service_desk_gets_internal_notes_too(desk: Desk) -> None:
+    ref = adopted(desk, begun(desk).key)
+    desk.note(ref, name="note/1")
+    assert [comment.raw.get("jsdPublic") for comment in desk.claudia.comments(ref.id)] == [True]
+    desk.running.happen(desk.flavour, "move", keys=[ref.number])
+    desk.note(ref, name="note/2")
+    assert [comment.raw.get("jsdPublic") for comment in desk.claudia.comments(ref.id)] == [True, False]
+
+
+def test_measured_fields_that_it_lacks_are_told_and_the_way_to_our_page_is_left(desk: Desk) -> None:
+    ref = elsewhere(desk)
+    receipt = update(desk, ref, verdict="improved")
+    seen = desk.seen(ref)
+    assert {"baseline", "target", "verdict"} <= set(receipt.unwritten)
+    assert all("not on the edit screen" in receipt.unwritten[name] for name in ("baseline", "target"))
+    assert seen.raw["properties"]["regelkreis"]["id"] == desk.action
+    assert [link.object.url for link in desk.claudia.remote_links(ref.id)] == ["https://rk/1"]
+    assert desk.state(ref).state == "new"
+    assert seen.fields.summary == "Slow since the move"
+
+
+def test_steps_are_made_in_the_improvement_project_only(desk: Desk) -> None:
+    receipt = desk.connector.write(desk.outbound(Verb.TASK, "task/1", fields={"title": "Hire"}), elsewhere(desk))
+    assert "steps are made below issues of CIP only" in receipt.unwritten["title"]
+
+
+def test_what_our_user_may_not_see_cannot_be_adopted(desk: Desk) -> None:
+    hidden = desk.connect(user="nobody@example.com" if desk.flavour == "jira_cloud" else "nobody")
+    with pytest.raises((InputError, ConnectionFailed)):
+        hidden.existing(address(desk, elsewhere(desk).number))
