@@ -26,7 +26,7 @@ class CalendarSettings(BaseModel):
 
     hours: dict[str, str]
     holidays: bool = True
-    subdivision: str = ""
+    subdivision: str | None = None
     days: dict[str, str] = {}
 
     @field_validator("hours")
@@ -81,7 +81,7 @@ def digest_of(calendars: Mapping[str, CalendarSettings], zones: Mapping[str, str
     return hashlib.sha256(repr((version("holidays"), told)).encode()).hexdigest()
 
 
-def holidays_of(country: str, subdivision: str) -> frozenset[date]:
+def holidays_of(country: str, subdivision: str | None) -> frozenset[date]:
     """The public holidays of a country, or of a part of it, on all days that calendars reach."""
     import holidays  # loads fast, but most installations have no calendar
 
@@ -89,7 +89,7 @@ def holidays_of(country: str, subdivision: str) -> frozenset[date]:
     return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=years))
 
 
-def _known(country: str, subdivision: str) -> None:
+def _known(country: str, subdivision: str | None) -> None:
     import holidays
 
     known = holidays.list_supported_countries(include_aliases=True)

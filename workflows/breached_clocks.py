@@ -21,6 +21,7 @@ from improvement.minutes import Known, Minutes, Order, attribute, overrun_s
 from improvement.periods import Period
 from improvement.records import IMPORTED, RecordKind
 from improvement.waiting import Span, waited_s
+from workflows import business_overruns
 from workflows.warehouse import Warehouse
 from workflows.warehouse.loading import key_text
 
@@ -92,6 +93,7 @@ def read(warehouse: Warehouse, connection: str, basis: Basis, period: Period) ->
         "ORDER BY s.id",
         span,
     ).to_pylist()
+    business_overruns.fill(found)
     counted = "count(DISTINCT t.id)" if basis == "tickets" else "count(*)"
     pulled = f"NOT starts_with(s.id, '{IMPORTED}')"
     totals = warehouse.arrow(
@@ -116,12 +118,14 @@ def _below(warehouse: Warehouse, span: Mapping[str, str], condition: str) -> dic
     """The agreements with others on the same tickets, by ticket."""
     rows = warehouse.arrow(
         f"WITH goals AS ({_GOALS}), meant AS (SELECT DISTINCT s.ticket_id {condition}) "
-        f"SELECT s.ticket_id, s.agreement, s.target, s.elapsed_s, {_GOAL}, {_WHO} "
+        f"SELECT s.ticket_id, s.agreement, s.target, s.elapsed_s, {_GOAL}, {_WHO}, s.ticket_country, "
+        "epoch_us(s.start_at) AS start_at, epoch_us(s.end_at) AS end_at "
         f"FROM slas s {_WITH_GOALS} "
         "WHERE s.connection = $connection AND s.vanished_at IS NULL AND s.stage <> 'cancelled' "
         f"AND s.agreement IN {AGREEMENTS_BELOW} AND s.ticket_id IN (SELECT ticket_id FROM meant)",
         dict(span),
     ).to_pylist()
+    business_overruns.fill(rows)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row["ticket_id"]].append(row)

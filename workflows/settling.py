@@ -78,4 +78,4 @@ def longest(query: CellQuery) -> CellQuery:
         where=query.where,
         by=query.by,
         tau_h=float(TAU_CHOICES_WEEKS[-1] * HOURS_A_WEEK),
-    )
+    )  # by the wall clock, whatever the metric is counted by: so are τ and the weeks it is chosen in

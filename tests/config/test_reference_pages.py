@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from config.calendar_settings import CalendarSettings
 from config.command_reference import page
 from config.metric_settings import MetricSettings
 from config.settings import Settings
@@ -24,6 +25,7 @@ def test_the_page_of_the_command_line_is_that_of_the_commands() -> None:
 TABLES = [
     ("## The installation\n", Settings),
     ("## Metrics\n", MetricSettings),
+    ("## A calendar\n", CalendarSettings),
     ("## A connection\n", ConnectionConfig),
     ("`[connections.NAME.oauth]`:\n", OAuthConfig),
 ]

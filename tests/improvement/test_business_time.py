@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from improvement.business_time import LAST_DAY, Calendar, hours_of, hours_text, 
 from improvement.calendar_steps import steps_of
 from tests.improvement.slow_business_time import slow_seconds
 
+ROOT = Path(__file__).parents[2]
 OFFICE = week_of({"mon-fri": "08:00-12:00, 13:00-17:00"})
 ZONES = ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "UTC"]
 NEAR_CHANGES = [date(2026, 3, 28), date(2026, 10, 24), date(2026, 3, 7), date(2026, 4, 4), date(2011, 12, 28)]
@@ -58,20 +62,18 @@ def test_it_is_what_a_wall_clock_shows_minute_by_minute(calendar: Calendar, day:
 
 
 def test_the_worked_example_of_the_documentation() -> None:
-    """A ticket over a weekend, New Year's Day and a half day: docs/explanation/business-time.md."""
+    """A ticket over New Year: every line of the table in docs/explanation/business-time.md."""
     calendar = Calendar(
         "Europe/Zurich", OFFICE, frozenset({date(2026, 1, 1)}), {date(2025, 12, 31): hours_of("08:00-12:00")}
     )
     opened, resolved = zurich("2025-12-30T15:30"), zurich("2026-01-05T09:15")
-    by_day = [
-        hours(calendar, zurich(f"{day}T00:00"), zurich(f"{day}T23:59"))
-        for day in ("2025-12-31", "2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
-    ]
-    assert by_day == [4, 0, 8, 0, 0]
-    assert hours(calendar, opened, zurich("2025-12-30T23:59")) == 1.5
-    assert hours(calendar, zurich("2026-01-05T00:00"), resolved) == 1.25
-    assert hours(calendar, opened, resolved) == 1.5 + 4 + 0 + 8 + 0 + 0 + 1.25 == 14.75
-    assert (resolved - opened).total_seconds() / 3600 == 137.75
+    midnights = [zurich("2025-12-31T00:00") + timedelta(days=number) for number in range(6)]
+    by_day = [hours(calendar, *pair) for pair in pairwise([opened, *midnights, resolved])]
+    page = (ROOT / "docs" / "explanation" / "business-time.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (?:\*\*)?\w+(?:, \d.*|\*\*) \| (?:\*\*)?([\d.]+)(?:\*\*)? \|$", page, re.MULTILINE)
+    assert [float(text) for text in shown] == [*by_day, hours(calendar, opened, resolved)]
+    assert by_day == [1.5, 4, 0, 8, 0, 0, 1.25]
+    assert f"it is {(resolved - opened).total_seconds() / 3600} hours" in page
 
 
 def test_an_hour_skipped_is_none_and_an_hour_shown_twice_counts_twice() -> None:

@@ -274,3 +274,32 @@ def test_hours_are_read_as_on_a_clock() -> None:
         "1:00 h",
         "3:05 h",
     ]
+
+
+CALENDAR = """
+[metrics]
+business = ["overrun"]
+[calendars.CH]
+hours = { mon-fri = "08:00-18:00" }
+"""
+
+
+def test_a_time_that_the_platform_does_not_say_is_that_of_the_calendar_where_that_is_chosen(
+    home: Path, settings: Any
+) -> None:
+    """Clocks of twenty hours from Monday 09:00 to Tuesday 05:00 in Zurich: nine of them are business hours."""
+    from config.settings import load
+
+    told_by_platform, at_work, abroad = ("t1", 6.0, {}), ("t2", None, {}), ("t3", None, {"country": "US"})
+    tickets = [a_ticket(ticket, **fields) for ticket, _, fields in (told_by_platform, at_work, abroad)]
+    supplier = a_clock("t2", None, 5, agreement="uc", supplier="North", is_breached=True)
+    loaded(home, tickets, [*(a_clock(ticket, elapsed, 4) for ticket, elapsed, _ in (told_by_platform, at_work, abroad)),
+                           supplier])  # fmt: skip
+    (before,) = told("--offline")["connections"].values()
+    assert (before["overrun_s"], before["clocks_without_a_time"]) == (2 * HOUR, 2)
+    (home / "regelkreis.toml").write_text(CALENDAR, encoding="utf-8")
+    settings.REGELKREIS = load()
+    (now,) = told("--offline")["connections"].values()
+    assert (now["overrun_s"], now["clocks_without_a_time"]) == (2 * HOUR + 5 * HOUR, 1)  # there is none for the US
+    assert now["suppliers"] == {"North": 4 * HOUR}
+    assert sum(now[f"{party.value}_s"] for party in Party) == now["overrun_s"]

@@ -31,12 +31,21 @@ def list_metrics(as_json: Json = False) -> None:
 @group.command()
 def show(name: Annotated[str, typer.Argument(help="A metric.")], as_json: Json = False) -> None:
     """Definition, example and SQL of a metric."""
-    from improvement.metrics import metric_named
-    from workflows.cli.output import print_json, print_table
-    from workflows.warehouse import sql_of
+    from django.conf import settings
 
+    from improvement.metrics import metric_named
+    from workflows import business_hours_told
+    from workflows.cli.output import print_json, print_table
+    from workflows.warehouse import Calendars, sql_of
+
+    ours = settings.REGELKREIS
     metric = metric_named(name)
-    facts = {**_facts(name), "sql": sql_of(metric)}
+    calendars = Calendars(ours.calendars_sha256, ours.business_calendars)
+    facts = {
+        **_facts(name),
+        **business_hours_told.facts(metric),
+        "sql": sql_of(metric, options=ours.metrics.options, calendars=calendars),
+    }
     parts = _parts() if name == "mood_index" else []
     if as_json:
         print_json({**facts, "parts": parts} if parts else facts)

@@ -47,6 +47,33 @@ def test_show_prints_definition_example_and_sql(name: str) -> None:
     assert ("escalations per incident" in told) == (name == "mood_index")
 
 
+CALENDARS = """
+[metrics]
+business = ["time_to_resolve"]
+[calendars.CH]
+hours = { mon-fri = "08:00-12:00, 13:00-17:00" }
+subdivision = "ZH"
+[calendars.DE]
+hours = { mon-fri = "09:00-17:00" }
+holidays = false
+"""
+
+
+def test_show_tells_which_calendar_each_country_is_counted_by(home: Path, settings: Any) -> None:
+    from config.settings import load
+
+    assert json.loads(ran("show", "time_to_resolve", "--json").stdout)["time"].startswith("by the wall clock")
+    (home / "regelkreis.toml").write_text(CALENDARS, encoding="utf-8")
+    settings.REGELKREIS = load()
+    told = json.loads(ran("show", "time_to_resolve", "--json").stdout)
+    assert told["time"] == "business hours where a country has a calendar; elsewhere the wall clock"
+    assert told["calendar CH"] == "mon-fri 08:00-12:00, 13:00-17:00; Europe/Zurich; holidays of CH-ZH"
+    assert told["calendar DE"] == "mon-fri 09:00-17:00; Europe/Berlin; no holidays"
+    assert '"calendar_steps"' in told["sql"]
+    assert json.loads(ran("show", "time_to_respond", "--json").stdout)["time"].startswith("by the wall clock")
+    assert "time" not in json.loads(ran("show", "availability", "--json").stdout)
+
+
 def test_list_names_every_metric() -> None:
     assert [one["id"] for one in json.loads(ran("list", "--json").stdout)] == list(CATALOGUE)
 
