@@ -24,6 +24,7 @@ from improvement.metrics import CellQuery, Metric, Tables
 from improvement.metrics.options import DEFAULTS, MetricOptions
 from improvement.records import RecordKind
 from workflows.warehouse import business_hours, loading
+from workflows.warehouse.asking import number_of, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.lease import lease
@@ -35,6 +36,12 @@ from workflows.warehouse.transactions import transaction
 MEMORY_LIMIT = "96MB"
 THREADS = 2
 SESSION_SETTINGS = {"TimeZone": "'UTC'", "enable_progress_bar": "false"}  # the others hold for the whole file
+MENDS = {  # what DuckDB says of a file it cannot open → what to do; the first that fits
+    "Permission denied": "Give our user the right to read and write it.",
+    "Is a directory": "Name a file in the setting `warehouse`.",
+    "not a valid DuckDB": "Correct the setting `warehouse`; if the file is damaged, move it away and pull again.",
+    "": "Close other programs that have it open; if the file is damaged, move it away and pull again.",
+}
 _HELD: ContextVar[tuple[Path, Warehouse] | None] = ContextVar("open_warehouse", default=None)
 _COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
 
@@ -74,14 +81,17 @@ class Warehouse:
         self._backend = backend
         self._raw = raw
         self._session = _Session(raw)
+        self._zones: Zones | None = None  # as they are known to be in place
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, *, wait_s: float = 60, memory_limit: str = MEMORY_LIMIT) -> Iterator[Warehouse]:
+    def open(
+        cls, path: Path, *, wait_s: float = 60, memory_limit: str = MEMORY_LIMIT, threads: int = THREADS
+    ) -> Iterator[Warehouse]:
         """Open the file under its lease; wait up to ``wait_s`` seconds for whoever holds it.
 
-        ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file. Whoever has it open
-        already gets what is open.
+        ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file. ``threads`` count one
+        query. Whoever has it open already gets what is open.
         """
         held = _HELD.get()
         if held is not None and held[0] == path:
@@ -89,7 +99,7 @@ class Warehouse:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with lease(path, wait_s):
-            backend = _connected(path, memory_limit)
+            backend = _connected(path, memory_limit, threads)
             try:
                 warehouse = cls(backend, backend.con)
                 if not is_current(backend.con):
@@ -108,8 +118,10 @@ class Warehouse:
     def sibling(self) -> Iterator[Warehouse]:
         """The same file for a thread that loads, with a connection of its own."""
         raw = self._raw.cursor()
+        other = Warehouse(self._backend, raw)
+        other._zones = self._zones
         try:
-            yield Warehouse(self._backend, raw)
+            yield other
         finally:
             raw.close()
 
@@ -121,7 +133,8 @@ class Warehouse:
         Changes of fields that a metric reads are appended to the change log. A record that was a tombstone is alive
         again.
         """
-        self.use_zones(zones)
+        if zones != self._zones:
+            self.use_zones(zones)
         return loading.load(self._raw, kind, batch, seen_at=seen_at)
 
     def use_calendars(self, calendars: Calendars) -> None:
@@ -131,6 +144,7 @@ class Warehouse:
     def use_zones(self, zones: Zones) -> None:
         """Put the zones in place; where a country's changed, local days are computed again."""
         loading.use_zones(self._raw, zones)
+        self._zones = zones
 
     @property
     def tombstones(self) -> Tombstones:
@@ -192,13 +206,12 @@ class Warehouse:
 
     def arrow(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pa.Table:
         """The result of a SQL text as Arrow. Give an instant as ISO text and cast it: a datetime would load pytz."""
-        relation = self._raw.sql(sql, params=parameters) if parameters else self._raw.sql(sql)
-        return relation.to_arrow_table()
+        return table_of(self._raw, sql, parameters)
 
     def count(self, kind: RecordKind, connection: str) -> int:
         """How many live records of a kind a connection has that its platform knows."""
         sql = f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE connection = ? AND vanished_at IS NULL AND {IS_PULLED}"
-        return int(self.arrow(sql, [connection])["n"][0].as_py())
+        return number_of(self._raw, sql, [connection])
 
     def holds(self, kind: RecordKind, connection: str) -> bool:
         """Whether there is any record of a kind that was pulled from a connection, gone from there or not."""
@@ -239,7 +252,7 @@ class _Session:
 
     def cells(self, asked: CellsAsked, sql: str, as_of: datetime) -> pa.Table:
         self.set(as_of, asked.first_week, asked.last_week)
-        found = self._raw.sql(sql).to_arrow_table()
+        found = table_of(self._raw, sql)
         metric = metrics.metric_of(asked.query)
         return metrics.complete(metric, asked.query, found, first_week=asked.first_week, last_week=asked.last_week)
 
@@ -272,19 +285,25 @@ def sql_of(metric: Metric, *, options: MetricOptions = DEFAULTS, calendars: Cale
         backend.disconnect()
 
 
-def _connected(path: Path, memory_limit: str) -> Any:
+def _megabytes(memory: str) -> int:
+    """As written in the settings: ``96MB`` or ``1GB``."""
+    return int(memory[:-2]) * (1024 if memory.endswith("GB") else 1)
+
+
+def _connected(path: Path, memory_limit: str, threads: int) -> Any:
     try:
         backend = ibis.duckdb.connect(path)
     except duckdb.Error as error:
+        why = str(error).splitlines()[0].rstrip(".!")
+        mend = next(text for sign, text in MENDS.items() if sign in why)
         raise RegelkreisError(
-            f"The warehouse cannot be opened: {str(error).splitlines()[0]}",
-            where=Place(file=str(path)),
-            mend="Close other programs that have it open; if the file is damaged, move it away and pull again.",
+            f"The warehouse cannot be opened: {why}.", where=Place(file=str(path)), mend=mend
         ) from error
     settings = {
         "memory_limit": f"'{memory_limit}'",
-        "threads": THREADS,
-        "checkpoint_threshold": "'32MB'",  # some batches: a checkpoint after each would write every row group twice
+        "threads": threads,
+        # Some batches: a checkpoint after each would write every row group twice.
+        "checkpoint_threshold": f"'{_megabytes(memory_limit) // 3}MB'",
         "preserve_insertion_order": "false",
     }
     for name, value in settings.items():
