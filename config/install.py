@@ -36,6 +36,12 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 # [metrics]
 # repeat_days = 7                     # a repeated incident follows one on the same subject within so many days
 # mood_weights = { nps = 0, complaints = 20 }  # 0 leaves a part out; `regelkreis metrics show mood_index` lists them
+# business = ["time_to_resolve"]      # counted in business hours where a country has a calendar
+
+# [calendars.US]                      # when a country works; its zone is that of [zones]
+# hours = { mon-fri = "08:00-12:00, 13:00-17:00" }
+# subdivision = "CA"                  # whose public holidays; holidays = false: none
+# days = { 2026-12-24 = "08:00-12:00", 2026-12-31 = "closed" }
 
 # [connections.snow]
 # platform = "servicenow"
