@@ -231,7 +231,8 @@ def acting_controls(
     others = Action.objects.filter(connection=action.connection, metric=action.metric, opened_at__lte=at)
     others = others.exclude(pk=action.pk).only("state", "closed_at", "scope")
     acting = [Scope.of(other.scope) for other in others if _is_open_since(other, first_week)]
-    return {name for name, scope in scopes.items() if any(Scope.of(scope).is_worked_on_from(other) for other in acting)}
+    controls = {name: Scope.of(values) for name, values in scopes.items()} if acting else {}
+    return {name for name, scope in controls.items() if any(scope.is_worked_on_from(other) for other in acting)}
 
 
 def other_actions(action: Action, windows: Windows, *, last_week: int) -> tuple[OtherAction, ...]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -55,6 +56,8 @@ def naive(request: Request) -> dict[str, float | None]:
     """The before–after figure a dashboard would show: the trigger window against *after*; as an effect as well."""
     weekly = request.scope.weekly()
     family = request.plan.family or ""
+    if request.plan.exposure is not None:  # a dashboard counts by the week, and so do past firings
+        weekly = replace(weekly, denominator=np.ones(len(weekly.week)))
     parts = {"before": weekly.between(*request.plan.windows.trigger), "after": request.after_of(weekly)}
     sums = {name: (float(part.numerator.sum()), float(part.denominator.sum())) for name, part in parts.items()}
     found: dict[str, float | None] = {name: y / n if n > 0 else None for name, (y, n) in sums.items()}

@@ -303,7 +303,7 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         tau_weeks=plan.tau_weeks,
         recording_delay_days=plan.recording_delay_days,
         naive=naive,
-        naive_text=words.naive_text(plan.family, naive["before"], naive["after"], plan.unit),
+        naive_text=words.naive_text(plan.family, naive["before"], naive["after"], plan.plain_unit),
         untreated=asdict(request.past_firings) if request.past_firings is not None else {},
         untreated_text=untreated_text,
         untreated_text_de=untreated_text_de,

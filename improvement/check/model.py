@@ -116,6 +116,11 @@ class CheckPlan:
     tau_weeks: int = 0
     is_adjusted: bool = False  # the effect is that of all cycles together
 
+    @property
+    def plain_unit(self) -> str:
+        """The unit of a plain comparison, which knows no exposure."""
+        return self.unit.removesuffix(self.exposure.text).rstrip() if self.exposure is not None else self.unit
+
 
 @dataclass(frozen=True, slots=True)
 class OtherAction:

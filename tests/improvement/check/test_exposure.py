@@ -58,11 +58,18 @@ def test_it_is_told_per_what_and_how_many_there_were() -> None:
     found = looked(a_count(40, 40, grows=1.5), others(), plan(USERS))
     assert found.exposure["reference"] == 1000
     assert found.exposure["after"] == 1500
-    assert found.naive_text.split(" (")[0].endswith("tickets per 1 000 users")
+    assert found.metric_unit == "tickets per 1 000 users"
     assert "Counted per 1 000 users: on average 1 000 in the reference, 1 500 after" in found.sentence
     assert "1 control without a number counts every week the same" in found.sentence
     assert "Gezählt je 1 000 Nutzer: im Mittel 1 000 in der Referenz, 1 500 danach" in found.sentence_de
     assert found.as_dict()["exposure"]["of"] == ["customer=Acme"]
+
+
+def test_the_plain_comparison_counts_by_the_week_like_a_dashboard() -> None:
+    found = looked(a_count(40, 60, grows=1.5), others(), plan(USERS))
+    assert found.naive["effect"] == pytest.approx(1.5, rel=0.1)
+    assert found.naive["after"] == pytest.approx(60, rel=0.1)
+    assert found.naive_text.split(" (")[0].endswith("tickets")
 
 
 def test_a_number_that_begins_too_late_is_told_and_not_used() -> None:
