@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from improvement.rules.documents import TargetPart
 from improvement.rules.problems import Path, Problems
+from improvement.rules.reach import out_of_reach
 from improvement.rules.rule import Target, TargetKind
 from improvement.rules.units import Amount, number_text
 
@@ -82,4 +83,10 @@ def _own(part: TargetPart, path: Path, problems: Problems, metric: Metric) -> Ta
     number: float | None = own.by.number
     if not own.by.is_percent and own.by.unit:
         number = in_unit(own.by, at, problems, metric)
-    return None if number is None else Target(TargetKind.WORSE_THAN_OWN, number, own.by.is_percent, own.reference)
+    if number is None:
+        return None
+    wrong = out_of_reach(metric, number, own.by.text, is_relative=own.by.is_percent)
+    if wrong is not None:
+        problems.add(at, *wrong)
+        return None
+    return Target(TargetKind.WORSE_THAN_OWN, number, own.by.is_percent, own.reference)

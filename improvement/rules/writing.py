@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from improvement import weeks
 from improvement.errors import InputError, Place
 from improvement.rules.given import words_of
+from improvement.rules.reach import out_of_reach, range_of
 from improvement.rules.units import UnitError, number_text, parse_amount
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ PLAUSIBLE = {"customer": "Acme", "country": "CH", "service": "Mail", "supplier":
 FIRST_WEEK = weeks.parse_label("2024-W01")
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")  # what needs no quotes in YAML, beside WORDS
 WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-RANGES = {"csat_mean": (1.0, 5.0), "mood_index": (0.0, 100.0), "nps": (-1.0, 1.0)}  # where neither a share nor open
 GOALS = {"score": "+0.3"}  # by family, where it is no share
 FIXED_WHERE: dict[str, dict[str, str]] = {  # what a metric is nearly always narrowed to
     "sla_breach_rate": {"sla.target": "resolution", "sla.agreement": "sla"},
@@ -198,7 +198,7 @@ def _values(said: Answers) -> tuple[float, float]:
 
 def _own_values(metric: Metric, number: float, *, is_relative: bool) -> tuple[float, float]:
     """A past and a value beyond the tolerance of it, both inside the metric's range."""
-    low, high = _range(metric)
+    low, high = range_of(metric)
     worse = -metric.sign
     usual = min(0.5 if metric.is_share else 4.0 if metric.family == "score" else 100.0, high)
     limit = usual + worse * number * (usual if is_relative else 1)
@@ -214,20 +214,10 @@ def _own_values(metric: Metric, number: float, *, is_relative: bool) -> tuple[fl
 
 def _must_be_in_reach(metric: Metric, number: float, text: str, *, is_relative: bool) -> None:
     """Refuses a tolerance below which no value of the metric can fall, or above which none can rise."""
-    low, high = _range(metric)
-    if not is_relative:
-        most = high - low
-    else:  # a share of its own past: that may be tiny, so only a fall from the best value there is has an end
-        most = 1 - low / high if metric.direction == "higher" and low >= 0 else math.inf
-    if number >= most:
-        shown = f"{number_text(most * 100)}%" if is_relative or metric.is_share else number_text(most)
-        what = f"No value of {metric.id} can be {text.strip()} worse than its own past: such a rule never fires."
-        raise InputError(what, where=Place(field="--target"), mend=f"Stay below {shown}.")
-
-
-def _range(metric: Metric) -> tuple[float, float]:
-    """The lowest and the highest value there can be."""
-    return (0.0, 1.0) if metric.is_share else RANGES.get(metric.id, (0.0, math.inf))
+    wrong = out_of_reach(metric, number, text, is_relative=is_relative)
+    if wrong is not None:
+        what, mend = wrong
+        raise InputError(what, where=Place(field="--target"), mend=mend)
 
 
 def _counts(metric: Metric, value: float, said: Answers) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
+from config.settings import load as load_settings
 from connectors.waiting import Wait
 from improvement import weeks
 from improvement.dispositions import Disposition
@@ -184,6 +185,49 @@ def test_waiting_on_the_clock_is_the_customers_once_somebody_said_what_it_is_cal
     assert [json.loads(bytes(entry.data))["payload"]["names"] for entry in
             LedgerEntry.objects.filter(type="minutes.waiting")] == [[" waiting for CUSTOMER"], []]  # fmt: skip
     assert isinstance(ran("waiting", "snow", "Pending", "--as-of", NOW.isoformat()).exception, InputError)
+
+
+def the_platform_tells(monkeypatch: pytest.MonkeyPatch, *why: str) -> None:
+    """*snow* is configured, and every ticket waited under each of these names."""
+    held = tuple(Wait(begin=BEGAN, end=BEGAN + timedelta(hours=1), why=name) for name in why)
+    monkeypatch.setattr(dispositions, "waits_told", lambda connect: lambda name, ids: dict.fromkeys(ids, held))
+
+
+@pytest.fixture
+def configured(home: Path, settings: Any) -> Path:
+    (home / "regelkreis.toml").write_text(
+        '[connections.snow]\nplatform = "servicenow"\nurl = "http://127.0.0.1:9"\nuser = "u"\npassword = "p"\n'
+    )
+    settings.REGELKREIS = load_settings()
+    loaded(home, [a_ticket("i1")], [a_clock("i1", 20, 8)])
+    return home
+
+
+def test_a_misspelt_name_is_refused_and_an_unseen_one_is_remarked(
+    configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    the_platform_tells(monkeypatch, "Waiting for customer", "Awaiting vendor")
+    refused = ran("waiting", "snow", "waitng for Customer").exception
+    assert isinstance(refused, InputError)
+    assert refused.mend.startswith("Did you mean “Waiting for customer”?")
+    assert not LedgerEntry.objects.filter(type="minutes.waiting").exists()
+    remarked = ran("waiting", "snow", "Parked")
+    assert "No ticket waited under “Parked” lately; they did under “Awaiting vendor”" in remarked.stderr
+    assert ran("waiting", "snow", "waitng for Customer", "--offline").exit_code == 0
+    known = ran("waiting", "snow", " waiting for CUSTOMER")
+    assert (known.exit_code, known.stderr) == (0, "")
+    assert len(LedgerEntry.objects.filter(type="minutes.waiting")) == 3
+
+
+def test_names_are_taken_with_a_remark_where_the_platform_cannot_be_asked(
+    configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(connect: Any) -> Any:
+        raise ConnectionFailed("Nobody answers.")
+
+    monkeypatch.setattr(dispositions, "waits_told", lambda connect: lambda name, ids: silent(connect))
+    said = ran("waiting", "snow", "Pending")
+    assert (said.exit_code, "were not compared with the tickets: Nobody answers." in said.stderr) == (0, True)
 
 
 def test_a_clock_that_mostly_waited_for_the_customer_has_that_disposition(home: Path) -> None:

@@ -104,14 +104,22 @@ def waiting(
         typer.Argument(help="Its statuses, or reasons of being on hold, that mean waiting for the customer."),
     ] = None,
     nothing: Annotated[bool, typer.Option("--none", help="None of them does.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not ask the platform whether its tickets wait under these names.")
+    ] = False,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Show or say what a platform calls waiting for the customer; what is said is a version in the ledger."""
     start()
-    from workflows import attribution
+    from django.conf import settings
+
+    from workflows import attribution, dispositions, seen_waits
     from workflows.cli.output import print_json, print_table
 
+    if names and not offline and connection in settings.REGELKREIS.connections:
+        for remark in seen_waits.must_be_seen(connection, names, dispositions.waits_told(dispositions.configured)):
+            typer.echo(f"note: {remark}", err=True)
     if names or nothing:
         attribution.name_customer_waits(actor(), connection, names or [], at=moment(as_of))
     rows = attribution.customer_waits(connection)

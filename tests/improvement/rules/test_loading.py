@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -160,6 +161,33 @@ def test_a_mistake_in_action_or_check_is_told(tmp_path: Path, line: int, column:
     assert [(error[0], what in error[2]) for error in errors] == [(line, True)], errors
     if "playbook" not in more:
         assert errors[0][1] == column
+
+
+@pytest.mark.parametrize(
+    ("metric", "by", "mend"),
+    [
+        ("sla_breach_rate", "1.5", "Stay below 100%."),
+        ("sla_breach_rate", "150%", None),  # two and a half times a small share is still one
+        ("csat_mean", "4", "Stay below 4."),
+        ("csat_mean", "80%", "Stay below 80%."),
+        ("csat_mean", "30%", None),
+        ("survey_response_rate", "100%", "Stay below 100%."),
+        ("incident_count", "500%", None),
+    ],
+)
+def test_a_tolerance_no_value_can_leave_is_refused_where_it_stands(
+    tmp_path: Path, metric: str, by: str, mend: str | None
+) -> None:
+    text = changed("metric: sla_breach_rate", f"metric: {metric}")
+    text = re.sub(r"  where: .*\n", "", text).replace("{max: 5%}", f"{{worse_than_own: {{by: {by}, reference: 26w}}}}")
+    errors = told(a_file(tmp_path, text))
+    if mend is None:
+        assert errors == []
+    else:
+        ((line, _, what, told_mend),) = errors
+        assert text.splitlines()[line - 1].lstrip().startswith("target:")
+        assert f"No value of {metric} can be {by} worse than its own past" in what
+        assert told_mend == mend
 
 
 def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
