@@ -79,7 +79,7 @@ def test_the_written_settings_are_comments_and_every_commented_line_is_valid(
 ) -> None:
     assert tomllib.loads(TEMPLATE) == {}
     meant = "\n".join(
-        line.removeprefix("# ") for line in TEMPLATE.splitlines() if re.match(r"# (\[[a-z.]+\]|[A-Za-z_]+ = )", line)
+        line.removeprefix("# ") for line in TEMPLATE.splitlines() if re.match(r"# (\[[A-Za-z.]+\]|[A-Za-z_]+ = )", line)
     )
     (tmp_path / "regelkreis.toml").write_text(meant, encoding="utf-8")
     (tmp_path / "secrets").mkdir()
@@ -89,6 +89,7 @@ def test_the_written_settings_are_comments_and_every_commented_line_is_valid(
     settings = load()
     assert set(settings.connections) == {"snow", "jira"}
     assert settings.zones["US"] == "America/Chicago"
+    assert settings.business_calendars()["US"].zone == "America/Chicago"
 
 
 def test_a_signed_ledger_never_gets_a_new_key_silently(tmp_path: Path) -> None:
