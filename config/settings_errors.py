@@ -19,7 +19,25 @@ from improvement.errors import ManyErrors, Place, RegelkreisError, SettingsError
 
 OUTSIDE_SETTINGS = ("HOME", "TOKEN")  # read elsewhere: where we live, and as whom a command acts
 TABLES = {"metrics": MetricSettings.model_fields, "calendars": CalendarSettings.model_fields}
+BYTE_ORDER_MARK = "\ufeff"
 POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
+#: What pydantic calls a wrong form → what a person is told. Anything else speaks for itself.
+FORMS = {
+    "dict_type": "A table is expected here: a line [{key}], and its keys below",
+    "model_type": "A table is expected here: a line [{key}], and its keys below",
+    "list_type": 'A list is expected here, like ["one", "two"]',
+    "string_type": "A text is expected here, in quotes",
+    "path_type": "A path is expected here, in quotes",
+    "int_type": "A whole number is expected here",
+    "int_parsing": "A whole number is expected here",
+    "int_from_float": "A whole number is expected here",
+    "float_type": "A number is expected here",
+    "float_parsing": "A number is expected here",
+    "bool_type": "Write true or false here",
+    "bool_parsing": "Write true or false here",
+    "missing": "This key is missing",
+}
+NAMES = "The name of a connection is made of letters, digits, dots, dashes and underscores"
 FIELD = re.compile(r'field "(\w+)"')
 
 
@@ -47,9 +65,15 @@ def checked_toml(sources: Sources) -> None:
     if not sources.file.exists():
         return
     try:
-        tomllib.loads(sources.file.read_text(encoding="utf-8"))
+        text = sources.file.read_text(encoding="utf-8")
+        if text.startswith(BYTE_ORDER_MARK):
+            what = "The file begins with an invisible byte order mark, which TOML does not allow."
+            raise SettingsError(what, where=Place(file=str(sources.file)), mend="Save it as UTF-8 without BOM.")
+        tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise SettingsError("The file is not UTF-8.", where=Place(file=str(sources.file))) from error
+        raise SettingsError(
+            "The file is not UTF-8.", where=Place(file=str(sources.file)), mend="Save it as UTF-8."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         found = POSITION.search(str(error))
         line, column = (int(found[1]), int(found[2])) if found else (None, None)
@@ -105,7 +129,10 @@ def _explained(path: tuple[str, ...], kind: str, message: str, sources: Sources)
     where = sources.place(path)
     if kind == "extra_forbidden":
         return SettingsError("This key is unknown.", where=where, mend=_did_you_mean(path[-1], _keys_at(path, sources)))
-    text = message.removeprefix("Value error, ").rstrip(".")
+    if kind == "string_pattern_mismatch" and path[-1] == "name":
+        return SettingsError(f"{NAMES}.", where=where)
+    form = FORMS.get(kind)
+    text = form.replace("{key}", ".".join(path)) if form else message.removeprefix("Value error, ").rstrip(".")
     return SettingsError(f"{text[:1].upper()}{text[1:]}.", where=where)
 
 
