@@ -27,6 +27,7 @@ TEMPLATE = """# Settings of this Regelkreis. Every key can also be set in the en
 # allow_own_approval = false          # true: a small team may approve its own plans; every use is logged
 # warehouse = "warehouse.duckdb"      # where the records live; relative paths are below this folder
 # warehouse_memory = "96MB"           # for its buffers; about the size of the file makes cycles a quarter faster
+# warehouse_threads = 2               # that count one query; 1 where a cycle reads little and cores are shared
 # rules = "rules"                     # the folder of your rules
 # exposure = "exposure.csv"           # how many users or assets customers have: counts are told per these
 

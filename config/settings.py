@@ -61,10 +61,12 @@ class Settings(BaseSettings):
 
     ``database`` is ``sqlite`` (a file in the home) or a ``postgresql://`` address. ``warehouse``, ``rules`` and
     ``exposure`` (numbers of users or assets) are paths, relative ones below the home; ``warehouse_memory`` is that of
-    its buffers. ``allow_own_approval`` lets an owner approve their own plan (small teams; each use is logged). ``token_key`` seals what is kept of platforms'
-    rotating tokens (several: newest first); without it the file ``token.key`` of the home does. ``zones`` maps
-    countries (ISO 3166-1 alpha-2) to IANA zones and adds to the defaults. ``metrics`` is what may be chosen about
-    metrics, ``calendars`` maps countries to business hours and holidays.
+    its buffers, ``warehouse_threads`` how many threads count one query. ``allow_own_approval`` lets an owner approve
+    their own plan (small teams; each use is logged).
+    ``token_key`` seals what is kept of platforms' rotating tokens (several: newest first); without it the file
+    ``token.key`` of the home does. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
+    defaults. ``metrics`` is what may be chosen about metrics, ``calendars`` maps countries to business hours and
+    holidays.
     """
 
     model_config = SettingsConfigDict(
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[list[str], NoDecode] = ["127.0.0.1", "localhost", "[::1]"]
     warehouse: Path = Path("warehouse.duckdb")
     warehouse_memory: str = "96MB"
+    warehouse_threads: int = Field(default=2, ge=1, le=64)
     rules: Path = Path("rules")
     exposure: Path = Path("exposure.csv")
     language: Literal["en", "de"] = "en"

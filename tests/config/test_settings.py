@@ -111,6 +111,7 @@ def test_a_misspelt_key_of_a_connection_too(home: Path) -> None:
         ('public_url = "regelkreis"', "rite an address like https://"),
         ('warehouse_memory = "much"', "rite it like 96MB or 1GB"),
         ('warehouse_memory = "24MB"', "need at least 64MB"),
+        ("warehouse_threads = 0", "greater than or equal to 1"),
         ('database = "mysql://x"', "postgresql://user:password@host:port/name"),
         ('database = "postgresql://rk:hidden@db:port/state"', "ost or port cannot be read"),
         ('database = "postgresql://rk:hid/den@db/state"', "percent-encoded"),

@@ -145,7 +145,8 @@ def _configure(show: Show, sandbox: Any) -> None:
         connections = [connections[0] + REPLAY_MAPPING]
     installation = (
         f'public_url = "http://127.0.0.1:{show.port}"\nledger_origin = "demo.example/regelkreis"\n'
-        'warehouse_memory = "512MB"  # the whole file: a year of cycles reads it some thousand times\n\n'
+        'warehouse_memory = "512MB"  # the whole file: a year of cycles reads it some thousand times\n'
+        "warehouse_threads = 1  # a week is too little to share\n\n"
     )
     text = installation + "\n".join(connections)
     (show.home / "regelkreis.toml").write_text(text, encoding="utf-8")

@@ -31,8 +31,9 @@ __all__ = [
 
 @contextmanager
 def our_warehouse() -> Iterator[Warehouse]:
-    """The warehouse of this installation, opened with the memory and the business calendars of its settings."""
+    """The warehouse of this installation, opened with the memory, threads and business calendars of its settings."""
     ours = settings.REGELKREIS
-    with Warehouse.open(ours.warehouse, memory_limit=ours.warehouse_memory) as warehouse:
+    room = {"memory_limit": ours.warehouse_memory, "threads": ours.warehouse_threads}
+    with Warehouse.open(ours.warehouse, **room) as warehouse:
         warehouse.use_calendars(Calendars(ours.calendars_sha256, ours.business_calendars))
         yield warehouse

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from improvement.records import IMPORTED, RecordKind
+from workflows.warehouse.asking import number_of, rows_of, table_of
 from workflows.warehouse.loading import iso_text, key_text, registered
 from workflows.warehouse.local_days import refresh_lent
 from workflows.warehouse.schema import TABLE_OF
@@ -50,6 +51,8 @@ class Tombstones:
 
     def bury_parts(self, kind: RecordKind, connection: str, *, seen_at: datetime) -> int:
         """Make tombstones of the parts of tickets that are tombstones themselves; returns how many."""
+        if not rows_of(self._raw, f"SELECT 1 FROM tickets WHERE {IS_BURIED} LIMIT 1", {"connection": connection}):
+            return 0  # the usual case, told in a tenth of the time
         with_them = _of_tickets("key_hash", f"tickets WHERE {IS_BURIED}")
         return self._bury(kind, connection, f"{with_them} AND {IS_PULLED}", seen_at)
 
@@ -157,12 +160,12 @@ class Tombstones:
     ) -> list[str]:
         sql = f"SELECT id FROM {TABLE_OF[kind]} WHERE {state} AND {condition} ORDER BY id"
         with registered(self._raw, "named", _table(ids)):
-            found: list[str] = self._raw.sql(sql, params={"connection": connection}).to_arrow_table()["id"].to_pylist()
+            found: list[str] = table_of(self._raw, sql, {"connection": connection})["id"].to_pylist()
         return found
 
     def _counted(self, sql: str, values: Mapping[str, str]) -> int:
         used = {name: value for name, value in values.items() if f"${name}" in sql}
-        return int(self._raw.sql(sql, params=used).to_arrow_table()["n"][0].as_py())
+        return number_of(self._raw, sql, used)
 
 
 def _of_tickets(key_hash: str, tickets: str) -> str:

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
+from workflows.warehouse.asking import rows_of, table_of
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
 from workflows.warehouse.local_days import derive_all, lent_columns, local_columns, refresh_lent
 from workflows.warehouse.restating import restated
@@ -92,8 +93,8 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
 def use_zones(raw: Any, zones: Zones) -> None:
     """Put the zones in place; when a country's zone changed, the local days of what stands are computed again."""
     wanted = {**zones.by_country, "": zones.default}
-    found = raw.sql("SELECT country, zone FROM zones").to_arrow_table().to_pylist()
-    if {row["country"]: row["zone"] for row in found} == wanted:
+    found = dict(rows_of(raw, "SELECT country, zone FROM zones"))
+    if found == wanted:
         return
     try:
         with transaction(raw):
@@ -174,15 +175,16 @@ def _standing(kind: RecordKind) -> str:
 
 
 def _counts(raw: Any) -> tuple[int, int, int]:
-    row = raw.sql(
-        "SELECT count(*) AS seen, count(*) FILTER (was_hash IS NULL) AS new, "
-        f"count(*) FILTER (was_hash IS NOT NULL AND {IS_CHANGED}) AS changed FROM standing s"
-    ).to_arrow_table()
-    return tuple(int(row[name][0].as_py()) for name in ("seen", "new", "changed"))  # type: ignore[return-value]
+    found: list[tuple[int, int, int]] = rows_of(
+        raw,
+        "SELECT count(*), count(*) FILTER (was_hash IS NULL), "
+        f"count(*) FILTER (was_hash IS NOT NULL AND {IS_CHANGED}) FROM standing s",
+    )
+    return found[0]
 
 
 def _digest(raw: Any) -> str:
-    hashes = raw.sql("SELECT row_hash FROM standing ORDER BY row_hash").to_arrow_table()["row_hash"].to_pylist()
+    hashes = table_of(raw, "SELECT row_hash FROM standing ORDER BY row_hash")["row_hash"].to_pylist()
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 

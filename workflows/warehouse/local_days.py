@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.records import SCHEMAS, RecordKind
+from workflows.warehouse.asking import number_of, rows_of
 from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, WALL_CLOCKS, derived, set_mark
 from workflows.warehouse.transactions import transaction
 
@@ -36,7 +37,7 @@ def derive_all(raw: Any) -> None:
     Piece by piece, each a transaction, and with more memory than usual, because every row meets its ticket; then the
     file is marked as current. Broken off, it begins again when the file is opened next.
     """
-    usual = raw.sql("SELECT current_setting('memory_limit') AS n").to_arrow_table()["n"][0].as_py()
+    usual = rows_of(raw, "SELECT current_setting('memory_limit')")[0][0]
     raw.execute(f"SET memory_limit = '{ROOM}'")
     try:
         _derive_pieces(raw)
@@ -46,7 +47,7 @@ def derive_all(raw: Any) -> None:
 
 def _derive_pieces(raw: Any) -> None:
     for kind, table in TABLE_OF.items():
-        end = raw.sql(f"SELECT coalesce(max(rowid), -1) + 1 AS n FROM {table}").to_arrow_table()["n"][0].as_py()
+        end = number_of(raw, f"SELECT coalesce(max(rowid), -1) + 1 FROM {table}")
         for first in range(0, end, PIECE_ROWS):
             piece = f"rowid >= {first} AND rowid < {first + PIECE_ROWS}"
             with transaction(raw):

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from improvement.records import SCHEMAS, RecordKind
+from workflows.warehouse.asking import rows_of
 
 TABLE_OF = {kind: f"{kind.value}s" for kind in RecordKind}
 DAYS: dict[RecordKind, dict[str, str]] = {  # local day column → the instant it is taken from
@@ -131,8 +132,7 @@ def columns_of(kind: RecordKind) -> dict[str, str]:
 def is_current(raw: Any) -> bool:
     """Whether everything is of this version: created, and its derived columns computed."""
     raw.execute("CREATE TABLE IF NOT EXISTS meta (fingerprint VARCHAR)")
-    found = raw.sql("SELECT fingerprint FROM meta").to_arrow_table()["fingerprint"].to_pylist()
-    return bool(found == [_fingerprint()])
+    return rows_of(raw, "SELECT fingerprint FROM meta") == [(_fingerprint(),)]
 
 
 def create(raw: Any) -> None:
