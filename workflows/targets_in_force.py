@@ -77,13 +77,18 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The targets in force on a day. ``unknown``: (connection, dimension) → tickets that name none."""
+    """The targets in force on a day.
+
+    ``unknown``: (connection, dimension) → tickets that name none. ``zoneless``, ``calendarless``: countries without a
+    time zone, and without a business calendar where something is counted by them.
+    """
 
     on: date
     applied: tuple[Applied, ...]
     gaps: tuple[Gap, ...]
     unknown: dict[tuple[str, str], int]
     zoneless: tuple[str, ...]
+    calendarless: tuple[str, ...]
     restated: tuple[Backdated, ...]
 
     @property
@@ -102,6 +107,7 @@ class Report:
                 for (name, dimension), number in self.unknown.items()
             ],
             "countries_in_the_default_zone": list(self.zoneless),
+            "countries_by_the_wall_clock": list(self.calendarless),
             "restatements": [one.as_dict() for one in self.restated],
         }
 
@@ -146,6 +152,8 @@ class Report:
         if self.zoneless:
             zone = settings.REGELKREIS.default_zone
             yield Line(f"Without a time zone, counted in {zone}: {', '.join(self.zoneless)}", BAD)
+        if self.calendarless:
+            yield Line(f"Without business hours, counted by the wall clock: {', '.join(self.calendarless)}", BAD)
 
     def restatement_lines(self) -> Iterator[Line]:
         """What targets with dates in the past changed of published values."""
@@ -204,9 +212,11 @@ def report(
             unknown |= {(name, d): n for (d, value), n in values.items() if value is None and d in MUST_BE_KNOWN}
     countries = {gap.value for gap in gaps if gap.dimension == "country"}
     countries |= {one.target.scope.get("country") or "" for one in applied} - {"", "(none)"}
-    zoneless = tuple(sorted(countries - set(settings.REGELKREIS.zones)))
+    ours = settings.REGELKREIS
+    zoneless = tuple(sorted(countries - set(ours.zones)))
+    calendarless = tuple(sorted(countries - set(ours.calendars))) if ours.metrics.business else ()
     restated = tuple(one for one in recorded(as_of=as_of) if rule_id in (None, one.rule_id))
-    return Report(on, tuple(applied), tuple(gaps), unknown, zoneless, restated)
+    return Report(on, tuple(applied), tuple(gaps), unknown, zoneless, calendarless, restated)
 
 
 def rules_on(on: date, *, as_of: datetime) -> list[Rule]:

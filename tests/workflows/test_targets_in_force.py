@@ -101,6 +101,21 @@ def test_whoever_has_no_target_is_a_gap_and_exit_1(judged: datetime, home: Path)
     assert gap["records"] > 100
 
 
+def test_countries_that_others_count_in_business_hours_and_they_do_not_are_listed(
+    judged: datetime, home: Path, settings: Any
+) -> None:
+    from config.settings import load
+
+    assert told("--gaps", "--as-of", judged.isoformat())["countries_by_the_wall_clock"] == []
+    calendar = '[metrics]\nbusiness = ["time_to_resolve"]\n[calendars.{}]\nhours = {{ mon-fri = "08:00-17:00" }}\n'
+    for country, listed in (("DE", ["CH"]), ("CH", [])):
+        (home / "regelkreis.toml").write_text(calendar.format(country), encoding="utf-8")
+        settings.REGELKREIS = load()
+        assert told("--gaps", "--as-of", judged.isoformat())["countries_by_the_wall_clock"] == listed
+        text = ran("--gaps", "--as-of", judged.isoformat()).stdout
+        assert ("Without business hours, counted by the wall clock: CH" in text) == bool(listed)
+
+
 def test_a_target_dated_back_restates_values_and_changes_none(
     judged: datetime, home: Path, platform: MemoryPlatform
 ) -> None:
