@@ -91,8 +91,8 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
             read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
             touched = touched_weeks(warehouse, read, connection, since=since)
             for query in queries:
-                late = _late_weeks(query, touched)
-                late |= dict.fromkeys(counted_by.causes(metric_named(query.metric), otherwise), EVERY_WEEK)
+                everywhere = counted_by.causes(metric_named(query.metric), otherwise)
+                late = {**_late_weeks(query, touched), **dict.fromkeys(everywhere, EVERY_WEEK)}
                 changed += _restate_query(warehouse, query, connection, late, since=since, as_of=as_of)
         if since is None or since < as_of:
             kept = counted_by.remembered(row, "points")
