@@ -31,11 +31,23 @@ def facts_beside(result: Mapping[str, Any] | None) -> list[Fact]:
     if result.get("tau_weeks"):
         found.append(Fact(_("Times count up to (τ)"), _("%(weeks)s weeks") % {"weeks": result["tau_weeks"]}))
         found.append(Fact(_("Still open then"), _shares(result.get("open_share") or {}, digits=1)))
+    exposure = result.get("exposure") or {}
+    if exposure.get("reference") and exposure.get("after"):
+        found.append(Fact(_("Counted"), _exposure(exposure)))
+    if result.get("other_actions"):
+        found.append(Fact(_("Other actions meanwhile"), "; ".join(result["other_actions"])))
     numbers = result.get("concurrent_change_numbers") or []
     if numbers:
         shown = ", ".join(numbers[:SHOWN_CHANGES])
         found.append(Fact(_("Other changes meanwhile"), shown if len(numbers) <= SHOWN_CHANGES else f"{shown} …"))
     return found
+
+
+def _exposure(exposure: Mapping[str, Any]) -> str:
+    """What a count is told per, and how many there were on average."""
+    before, after = (f"{exposure[name]:,.0f}".replace(",", " ") for name in ("reference", "after"))
+    text = _("%(before)s in the reference, %(after)s after") % {"before": before, "after": after}
+    return f"{effect(' ' + exposure['text']).strip()}: {text}"
 
 
 def _shares(shares: Mapping[str, float | None], *, digits: int) -> str:
