@@ -33,7 +33,7 @@ __all__ = [
 def our_warehouse() -> Iterator[Warehouse]:
     """The warehouse of this installation, opened with the memory, threads and business calendars of its settings."""
     ours = settings.REGELKREIS
-    room = {"memory_limit": ours.warehouse_memory, "threads": ours.warehouse_threads}
-    with Warehouse.open(ours.warehouse, **room) as warehouse:
+    memory, threads = ours.warehouse_memory, ours.warehouse_threads
+    with Warehouse.open(ours.warehouse, memory_limit=memory, threads=threads) as warehouse:
         warehouse.use_calendars(Calendars(ours.calendars_sha256, ours.business_calendars))
         yield warehouse

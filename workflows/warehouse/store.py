@@ -24,7 +24,7 @@ from improvement.metrics import CellQuery, Metric, Tables
 from improvement.metrics.options import DEFAULTS, MetricOptions
 from improvement.records import RecordKind
 from workflows.warehouse import business_hours, loading
-from workflows.warehouse.asking import number_of, table_of
+from workflows.warehouse.asking import number_of, rows_of, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.lease import lease
@@ -216,7 +216,7 @@ class Warehouse:
     def holds(self, kind: RecordKind, connection: str) -> bool:
         """Whether there is any record of a kind that was pulled from a connection, gone from there or not."""
         sql = f"SELECT 1 FROM {TABLE_OF[kind]} WHERE connection = ? AND {IS_PULLED} LIMIT 1"
-        return self.arrow(sql, [connection]).num_rows > 0
+        return bool(rows_of(self._raw, sql, [connection]))
 
     def changes(self, connection: str, *, since: datetime) -> pa.Table:
         """What changed in fields that metrics read: ``kind, key, field, old, new, seen_at``, oldest first."""
