@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Literal
 
 from django.conf import settings
 
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric
-from improvement.metrics.options import CAN_BE_BUSINESS
+from improvement.metrics.options import CAN_BE_BUSINESS, MetricOptions
 from workflows.models import Connection
 
 Of = Literal["points", "reviews"]
@@ -32,10 +33,15 @@ MOVES: dict[str, tuple[str, ...] | None] = {
 def now() -> dict[str, str]:
     """What values are counted by from now on, as digests."""
     ours = settings.REGELKREIS
-    options = ours.metrics.options
+    zones = tuple(sorted({"": ours.default_zone, **ours.zones}.items()))
+    return dict(_digests(zones, ours.calendars_sha256, ours.metrics.options))
+
+
+@lru_cache(maxsize=1)
+def _digests(zones: tuple[tuple[str, str], ...], calendars: str, options: MetricOptions) -> Mapping[str, str]:
     return {
-        "time zones": digest({"": ours.default_zone, **ours.zones}),
-        "business calendars": ours.calendars_sha256,
+        "time zones": digest(dict(zones)),
+        "business calendars": calendars,
         "business time": digest(list(options.business)),
         "repeat_days": str(options.repeat_days),
         "mood": digest([asdict(part) for part in options.mood]),
