@@ -202,6 +202,11 @@ def transitions(call: Call, key: str) -> Answer:
     return json_answer({"expand": "transitions", "transitions": shown})
 
 
+def ways_of(call: Call, key: str) -> list[dict[str, str]]:
+    """The ways on from where an issue stands, by id and name."""
+    return [{"id": way.id, "name": way.name} for way in _ways(call, call.issue(key))]
+
+
 def _ways(call: Call, issue: Issue) -> list[Transition]:
     ways = call.site.quirks.ways(issue.project.workflow)
     return [way for way in ways if way.sources is None or issue.status.id in way.sources]
@@ -238,9 +243,13 @@ def _transition(call: Call, way: Transition) -> dict[str, Any]:
 
 def move(call: Call, key: str) -> Answer:
     """``POST /issue/{idOrKey}/transitions``."""
+    return take(call, key, call.document())
+
+
+def take(call: Call, key: str, document: dict[str, Any]) -> Answer:
+    """Take the way that a document names; 400 where it does not lead on from here, or demands fields."""
     issue = call.issue(key)
     author = call.writer()
-    document = call.document()
     wanted = str((document.get("transition") or {}).get("id") or "")
     way = next((way for way in _ways(call, issue) if way.id == wanted), None)
     if way is None:

@@ -7,10 +7,12 @@ from functools import partial
 
 from connectors.sandbox.jira import (
     approval_calls,
+    bare_calls,
     detail_calls,
     issue_calls,
     lookup_calls,
     meta_calls,
+    request_calls,
     search_calls,
     servicedesk_calls,
     shelf_calls,
@@ -81,7 +83,15 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_DESK}/servicedesk", servicedesk_calls.service_desks),
     ("GET", f"{_DESK}/servicedesk/{_ID}", servicedesk_calls.service_desk),
     ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype", servicedesk_calls.request_types),
+    ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype/(?P<type_id>[0-9]+)", servicedesk_calls.request_type),
+    ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype/(?P<type_id>[0-9]+)/field", servicedesk_calls.request_fields),
+    ("GET", f"{_DESK}/request", request_calls.mine),
     ("POST", f"{_DESK}/request", servicedesk_calls.create_request),
+    ("GET", f"{_DESK}/request/{_KEY}", request_calls.one),
+    ("GET POST", f"{_DESK}/request/{_KEY}/comment", request_calls.comments),
+    ("GET", f"{_DESK}/request/{_KEY}/comment/{_ID}", request_calls.comment),
+    ("GET", f"{_DESK}/request/{_KEY}/status", request_calls.statuses),
+    ("GET POST", f"{_DESK}/request/{_KEY}/transition", request_calls.transitions),
     ("GET", f"{_DESK}/request/{_KEY}/sla", servicedesk_calls.request_sla),
     ("GET", f"{_DESK}/request/{_KEY}/feedback", servicedesk_calls.feedback),
     ("GET", f"{_DESK}/request/{_KEY}/approval", approval_calls.approvals),
@@ -149,9 +159,24 @@ _SHELF: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/filter/{_ID}/permission", shelf_calls.shares),
 )
 
+_BARE: tuple[tuple[str, str, Handler], ...] = (
+    *(("GET", path, bare_calls.array) for path in bare_calls.ARRAYS),
+    *(("GET", path, bare_calls.page) for path in bare_calls.PAGES),
+    *(("GET", path, partial(bare_calls.named, name=name)) for path, name in bare_calls.NAMED.items()),
+    *(("GET", path, bare_calls.desk_page) for path in bare_calls.DESK_PAGES),
+    *(("GET", path, bare_calls.avatars) for path in bare_calls.AVATARS),
+    *(("GET PUT DELETE", path, partial(bare_calls.missing, said=said)) for path, said in bare_calls.SINGLE.items()),
+)
+
 _COMPILED = tuple(
     (frozenset(methods.split()), re.compile(path), handler)
-    for methods, path, handler in (*_TABLE[:3], *_LOOK_UPS, *_SHELF, *_TABLE[3:])  # searches first, they are many
+    for methods, path, handler in (
+        *_TABLE[:3],
+        *_LOOK_UPS,
+        *_SHELF,
+        *_TABLE[3:],
+        *_BARE,
+    )  # searches first, they are many
 )
 
 

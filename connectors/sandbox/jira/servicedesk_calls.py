@@ -70,10 +70,27 @@ def request_types(call: Call, id: str) -> Answer:
     return json_answer({"size": len(values), "start": 0, "limit": 50, "isLastPage": True, "values": values})
 
 
+def request_type(call: Call, id: str, type_id: str) -> Answer:
+    """``GET …/servicedesk/{id}/requesttype/{typeId}``."""
+    kind = next((one for one in _PROJECT_OF.get(id, OPS).types if one.id == type_id and not one.is_subtask), None)
+    if kind is None:
+        raise ApiError(404, "The request type doesn't exist.")
+    return json_answer({"id": kind.id, "name": kind.name, "issueTypeId": kind.id, "serviceDeskId": id})
+
+
+def request_fields(call: Call, id: str, type_id: str) -> Answer:
+    """``GET …/servicedesk/{id}/requesttype/{typeId}/field``: what the portal asks for."""
+    request_type(call, id, type_id)
+    asked = {"fieldId": "summary", "name": "Summary", "description": "", "required": True, "validValues": []}
+    return json_answer({"requestTypeFields": [asked], "canRaiseOnBehalfOf": True, "canAddRequestParticipants": False})
+
+
 def create_request(call: Call) -> Answer:
     """``POST /rest/servicedeskapi/request``: an issue of the request type's issue type."""
     sent = call.document()
-    fields = dict(sent.get("requestFieldValues") or {})
+    fields = sent.get("requestFieldValues") or {}
+    if not isinstance(fields, dict):
+        raise ApiError(400, "requestFieldValues must be an object.")
     kind = {"id": str(sent.get("requestTypeId"))}
     project = _PROJECT_OF.get(str(sent.get("serviceDeskId")), OPS)
     made = create_issue(call, {"fields": {**fields, "project": {"key": project.key}, "issuetype": kind}})

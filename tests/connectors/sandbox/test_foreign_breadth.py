@@ -1,0 +1,176 @@
+"""Every public method of the foreign Jira clients is called once: none meets a wrong address or a broken server.
+
+Arguments are plausible, not right: a 400 or a 404 that names what is missing is an answer. What a site's administrators
+do to the site itself (users, schemes, plug-ins, nodes) is not served, and listed here by address.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from atlassian import Jira, ServiceDesk
+from jira import JIRA
+
+from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox, running_sandbox
+
+FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
+TASK = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": "Slow"}
+API = r"/rest/api/[^/]+"
+CHANGE = "(?:POST|PUT|DELETE)"
+#: Addresses that are not served, and what they are for.
+NOT_SERVED: dict[str, str] = {
+    r"\w+ /(?:secure|plugins|sr)/": "pages of the web interface",
+    r"\w+ /rest/(?:plugins|troubleshooting|backup|project-templates|internal|indexanalyzer|auth/1/web)": "the server",
+    r"\w+ /rest/(?:bitbucket|greenhopper|idalko-igrid|servicedesk/|tempo-|scriptrunner)": "other products and add-ons",
+    rf"\w+ {API}/(?:cluster|reindex|user/(?:application|duplicated))": "nodes, index, licences",
+    rf"{CHANGE} {API}/(?:group|user\b|project|permissionscheme|priorityscheme|issuetype|issueLinkT)": "administration",
+    rf"{CHANGE} {API}/(?:field|screens|application-properties|auditing|workflow|filter/\d+/perm)": "administration",
+    rf"\w+ {API}/(?:configuration/timetracking$|customFields/|field/\d+/context|screens/\d+)": "administration",
+    rf"{CHANGE} {API}/issue/[^/]+/(?:archive|restore|comment/\d+/pin)": "licensed functions of Data Center",
+    rf"\w+ {API}/(?:changelog/bulkfetch|comment/list|attachment/\d+/expand)": "reading in bulk, beside single reads",
+    rf"{CHANGE} /rest/agile/": "boards and sprints: this site has none",
+    rf"{CHANGE} /rest/servicedeskapi/(?:organization|customer|servicedesk)": "customers and organisations: it has none",
+    rf"{CHANGE} /rest/servicedeskapi/request/[^/]+/(?:participant|attachment)": "what customers add in the portal",
+    rf"(?:PUT {API}/applicationrole|GET {API}/1)$": "no address of the vendor's",
+    r"GET /rest/servicedeskapi/(?:queues/|request/[^/]+/sla/\d+)": "queues; one clock by itself",
+}
+_NOT_SERVED = re.compile("|".join(NOT_SERVED))
+
+
+class Unanswered:
+    """Requests that no function of the sandbox answered, or that broke it."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def __call__(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        is_unknown = response.status_code == 405 or (response.status_code == 404 and "null for uri" in response.text)
+        is_unknown |= response.status_code == 404 and "does not represent any resource" in response.text
+        asked = f"{response.request.method} {response.request.path_url.partition('?')[0]}"
+        if response.status_code >= 500 or (is_unknown and not _NOT_SERVED.match(asked)):
+            self.found.add(f"{asked} → {response.status_code}")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    with running_sandbox(platforms=FLAVOURS) as running:
+        yield running
+
+
+@pytest.fixture(params=FLAVOURS)
+def flavour(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def login(flavour: Flavour) -> str:
+    return "admin@example.com" if flavour == "jira_cloud" else "admin"
+
+
+def call_all(client: Any, known: dict[str, Any], *, but: tuple[str, ...]) -> int:
+    """Call each public method once with the arguments it demands; answers how many."""
+    called = 0
+    for name, method in inspect.getmembers(client, inspect.ismethod):
+        if name.startswith("_") or name in but:
+            continue
+        demanded = [
+            one.name
+            for one in inspect.signature(method).parameters.values()
+            if one.default is one.empty and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        ]
+        called += 1
+        try:
+            method(**{name: known.get(name, "1") for name in demanded})
+        except Exception as error:  # what a client makes of an answer is its own affair
+            logging.getLogger(__name__).debug("%s: %s", name, error)
+    return called
+
+
+def test_every_method_of_jira_is_answered(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    client = JIRA(sandbox.urls[flavour], basic_auth=(login(flavour), "sandbox"), max_retries=0)
+    issue, other = (client.create_issue(fields=TASK) for _ in range(2))
+    comment = client.add_comment(issue, "a comment")
+    me = client.myself()
+    known = {
+        "issue": issue.key,
+        "inwardIssue": issue.key,
+        "outwardIssue": other.key,
+        "comment": comment.id,
+        "project": "CIP",
+        "projectIdOrKey": "CIP",
+        "user": me.get("accountId") or me["name"],
+        "jql_str": "project = CIP",
+        "field_list": [TASK],
+        "attachment": io.BytesIO(b"a"),
+        "data": {"a": 1},
+    }
+    unanswered = Unanswered()
+    client._session.hooks["response"].append(unanswered)
+    assert call_all(client, known, but=("close", "kill_session", "async_do", "reindex", "backup")) > 150
+    assert "\n".join(sorted(unanswered.found)) == ""
+
+
+@pytest.mark.parametrize("client_type", [Jira, ServiceDesk])
+def test_every_method_of_atlassian_python_api_is_answered(
+    sandbox: RunningSandbox, flavour: Flavour, client_type: Any
+) -> None:
+    unanswered, session = Unanswered(), requests.Session()
+    session.trust_env = False
+    session.hooks["response"].append(unanswered)
+    is_cloud = flavour == "jira_cloud"
+    made = {"username": login(flavour), "password": "sandbox", "session": session, "cloud": is_cloud}
+    jira = Jira(url=sandbox.urls[flavour], **made)
+    key, other = (jira.create_issue(fields=TASK)["key"] for _ in range(2))
+    me = jira.myself()
+    known = {
+        "issue_key": key,
+        "issue_id_or_key": other,
+        "issue": key,
+        "key": "CIP",
+        "project": "CIP",
+        "project_key": "CIP",
+        "username": me.get("accountId") or me["name"],
+        "account_id": me.get("accountId") or me["name"],
+        "comment_id": jira.issue_add_comment(key, "a comment")["id"],
+        "jql": "project = CIP",
+        "fields": {"summary": "Slower"},
+        "comment": "another",
+        "query": "a",
+        "property_key": "p",
+        "data": {"a": 1},
+        "status_name": "In Progress",
+    }
+    client = client_type(url=sandbox.urls[flavour], **made)
+    plain = ("close", "request", "get", "post", "put", "delete", "patch", "create_issue")
+    assert call_all(client, known, but=plain) > 30
+    assert "\n".join(sorted(unanswered.found)) == ""
+
+
+def test_a_request_of_service_management_is_read_commented_and_moved(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    session = requests.Session()
+    session.trust_env = False
+    made = {"username": login(flavour), "password": "sandbox", "session": session}
+    url, is_cloud = sandbox.urls[flavour], flavour == "jira_cloud"
+    desk = ServiceDesk(url=url, cloud=is_cloud, **made)
+    jira = Jira(url=url, cloud=is_cloud, **made)
+    kind = next(one for one in jira.get_project("IMP", expand="issueTypes")["issueTypes"] if one["name"] == "Task")
+    made_request = desk.create_customer_request("2", kind["id"], {"summary": "Faster mail"})
+    key = made_request["issueKey"]
+
+    shown = desk.get_customer_request(key)
+    desk.create_request_comment(key, "for the team", public=False)
+    (comment,) = desk.get_request_comments(key)
+    desk.perform_transition(key, desk.get_customer_transitions(key)["values"][0]["id"])
+
+    assert (shown["issueKey"], shown["requestFieldValues"][0]["value"]) == (key, "Faster mail")
+    assert (comment["body"], comment["public"]) == ("for the team", False)
+    assert desk.get_customer_request_status(key) not in ({}, shown["currentStatus"]["status"])
+    assert key in {one["issueKey"] for one in desk.get_my_customer_requests()}
+    assert desk.get_organisations(start=0, limit=50)["values"] == []
