@@ -76,14 +76,15 @@ def is_absent(error: ConnectionFailed) -> bool:
 
 
 def platform_message(response: Response, config: ConnectionConfig) -> str:
-    """What the platform said, at most 400 characters, without secrets."""
+    """What the platform said as a sentence, at most 400 characters, without secrets."""
     text = ""
     if "json" in response.headers.get("Content-Type", ""):
         try:
             text = _message_in(response.json())
         except ValueError:
             text = response.text
-    return redacted(text, config)[:MAX_SAID].strip()
+    said = redacted(text, config)[:MAX_SAID].strip()
+    return f"{said}." if said[-1:].isalnum() else said
 
 
 def redacted(text: object, config: ConnectionConfig) -> str:

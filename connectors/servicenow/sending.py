@@ -95,9 +95,9 @@ def _result(instance: Instance, response: requests.Response, key: str) -> Any:
     except ValueError:
         body = None
     if not isinstance(body, dict) or body.get("error"):
-        said = platform_message(response, instance.config) or "its answer was cut"
+        said = platform_message(response, instance.config) or "its answer was cut."
         raise ConnectionFailed(
-            f"The platform answered {response.status_code} to {key}, but: {said}.",
+            f"The platform answered {response.status_code} to {key}, but: {said}",
             where=Place(connection=instance.config.name),
             mend="The write is looked for on the platform before anything is sent again.",
         )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
+LONG_WORD = 16  # characters of a word that may be broken in a table
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output; dates as ISO text."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
@@ -22,7 +25,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A Rich table in a terminal; tab-separated lines when piped."""
+    """A Rich table in a terminal, or a paragraph a row where it is too narrow; tab-separated lines when piped."""
     cells = [[shown(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         if any(columns):
@@ -34,12 +37,32 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    if not _fits(columns, cells, console.width):
+        console.print(Text(title, "bold"))
+        for row in cells:
+            console.print()
+            for column, cell in zip(columns, row, strict=True):
+                if cell:
+                    console.print(Text(f"{column or '·'}: {cell}"))
+        return
     table = Table(title=title, title_justify="left", header_style="bold", show_header=any(columns))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console.print(table)
+
+
+def _fits(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the columns stand side by side without breaking words (very long ones aside)."""
+    if not any(columns):
+        return True  # two columns of names and values
+    least = [
+        max((min(len(word), LONG_WORD) for row in (columns, *cells) for word in row[place].split()), default=0)
+        for place in range(len(columns))
+    ]
+    return sum(least) + 3 * len(columns) + 1 <= width
 
 
 def shown(cell: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -18,6 +19,22 @@ from workflows.cli.session import day, day_if_given, moment
 def test_a_piped_table_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Actions", ["action", "title"], [("ACT-1", "Mail\tslow\nin CH"), ("ACT-2", None)])
     assert capsys.readouterr().out == "action\ttitle\nACT-1\tMail slow in CH\nACT-2\t\n"
+
+
+@pytest.mark.parametrize(("width", "is_table"), [(80, True), (60, True), (30, False)])
+def test_in_a_narrow_terminal_no_word_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, is_table: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_table("Register", ["action", "state", "record", "title"], [("ACT-1", "proposed", "", "Fewer SLA breaches")])
+    text = capsys.readouterr().out
+    assert ("┃" in text) is is_table
+    for word in ("action", "proposed", "ACT-1", "Fewer", "SLA", "breaches"):
+        assert word in text
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()) <= width
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", text)  # no colour
 
 
 def test_titles_cannot_drive_a_terminal() -> None:
