@@ -37,6 +37,7 @@ EntryType = Literal[
     "cycle.opened",
     "delivery.receipt",
     "delivery.refused",
+    "delivery.replayed",
     "finding.fired",
     "finding.resolved",
     "golive.corrected",
@@ -173,6 +174,7 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "action.close_code": (By.PLATFORM, "how the record was closed there, and whether that claims success"),
     "action.diverged": (By.PLATFORM, "a change there that a guard forbids; what is missing sealed"),
     "action.agrees": (By.PLATFORM, "both sides agree again"),
+    "delivery.replayed": (By.ADMIN, "a dead letter is sent again: its key, and what was mended, sealed"),
     "connection.write": (By.ADMIN, "writing to a platform was switched on or off"),
     "connection.mapped": (By.ADMIN, "a proposed mapping was taken over: its digest"),
     "minutes.ordered": (

@@ -11,6 +11,7 @@ from workflows.cli import (
     checks,
     clocks,
     connect,
+    deliveries,
     demo,
     evidence,
     exposure,
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
     application.add_typer(users.group, name="users")
     application.add_typer(secrets.group, name="secrets")
     application.add_typer(hooks.group, name="hooks")
+    application.add_typer(deliveries.group, name="deliveries")
     application.command(name="sandbox")(sandbox.run)
     application.command(name="serve")(serve.run)
     application.command(name="demo")(demo.run)

@@ -11,6 +11,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,12 @@ class Unanswered:
 def sandbox() -> Iterator[RunningSandbox]:
     with running_sandbox(platforms=FLAVOURS) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some methods leave files where they are called."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(params=FLAVOURS)

@@ -1,0 +1,79 @@
+"""A write that a platform refused is shown with its reason, and sent again once somebody mended the cause."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from improvement.errors import GuardRefused, InputError, PermissionMissing, WriteRefused
+from improvement.records import Outbound, Verb
+from tests.workflows.build import OPENED, an_action, an_owner
+from tests.workflows.test_deliver import Desk, raises, sent
+from workflows import access, dead_letters, outbox
+from workflows.models import Action, LedgerEntry
+
+pytestmark = pytest.mark.django_db
+AT = OPENED + timedelta(days=9)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def action(home: object) -> Action:
+    made = an_action(an_owner(), platform_id="")
+    Action.objects.update(platform_id="")
+    for verb, name in ((Verb.CREATE, "create"), (Verb.NOTE, "note/one")):
+        outbound = Outbound(verb=verb, key=f"{made.code}/{name}", action_id=made.code, text=name)
+        outbox.queue(made, outbound, at=OPENED)
+    return made
+
+
+@pytest.fixture
+def dead(desk: Desk, action: Action) -> str:
+    """The key of a creation that a rule refused."""
+    desk.answers = raises(WriteRefused("aborted by Business Rule No robots"), on="create")
+    sent(desk, 1)
+    return f"{action.code}/create"
+
+
+def test_what_was_refused_is_shown_with_its_reason_and_what_waits_for_it_too(dead: str) -> None:
+    letters = {letter.key: letter for letter in dead_letters.undelivered()}
+    (only,) = dead_letters.undelivered(is_dead=True)
+    assert only == letters[dead]
+    assert (only.state, "No robots" in only.reason) == ("dead", True)
+    assert [letter.state for letter in letters.values()] == ["dead", "waiting"]
+    assert dead_letters.undelivered(connection="elsewhere") == []
+
+
+def test_once_the_cause_is_mended_it_is_sent_again_and_so_is_what_waited(desk: Desk, dead: str) -> None:
+    desk.answers = lambda outbound: None
+    assert sent(desk, 2).sent == 0
+    letter = dead_letters.replay(access.local_admin(), dead, reason="the rule spares us now", at=AT)
+    assert (letter.state, letter.attempts) == ("waiting", 0)
+    assert sent(desk, 10).sent == 2
+    assert dead_letters.undelivered() == []
+
+
+def test_sending_again_is_on_record_without_its_words(dead: str) -> None:
+    dead_letters.replay(access.local_admin(), dead, reason="Mr Smith changed the rule", at=AT)
+    (entry,) = LedgerEntry.objects.filter(type="delivery.replayed")
+    assert b"Smith" not in bytes(entry.data)
+    assert dead.encode() in bytes(entry.data)
+
+
+def test_only_dead_letters_by_administrators_with_a_reason(action: Action, dead: str) -> None:
+    admin, owner = access.local_admin(), action.owner
+    assert owner is not None
+    with pytest.raises(PermissionMissing, match="is no administrator"):
+        dead_letters.replay(owner, dead, reason="please", at=AT)
+    with pytest.raises(InputError, match="takes a reason"):
+        dead_letters.replay(admin, dead, reason=" ", at=AT)
+    with pytest.raises(GuardRefused, match="no dead letter"):
+        dead_letters.replay(admin, f"{action.code}/note/one", reason="x", at=AT)
+    with pytest.raises(InputError, match="There is no delivery") as caught:
+        dead_letters.replay(admin, "ACT-0/create", reason="x", at=AT)
+    assert dead in caught.value.mend
