@@ -111,6 +111,7 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("a plan that is submitted and approved, before work begins"),
     _("the owner's decision: what has a verdict is decided, not cancelled"),
     _("its record is no longer on the platform, or hidden from us"),
+    _("the meaning of its state there: an administrator says it in the connection's statuses"),
     _("set to %(state)s on %(platform)s"),
     _("The verdict is %(verdict)s: we keep it."),
     _("The verdict is %(verdict)s: this measure does not show what we hoped for."),

@@ -114,7 +114,7 @@ class Schema:
             for known in columns.values():
                 column, defined_by = known.get(name, (None, ""))
                 if column is not None and defined_by == owner:
-                    known[name] = (replace(column, choices=tuple((dict(column.choices) | labels).items())), owner)
+                    known[name] = (replace(column, choices=tuple((dict(column.choices) | dict(labels)).items())), owner)
         return Schema(self.tables, columns)
 
     def column(self, table: str, name: str) -> Column | None:
