@@ -164,8 +164,13 @@ def merged(default: PlatformMapping, overrides: Mapping[str, Any], *, connection
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                key = str(first["loc"][-1])
+                what = f"A source has no key “{key}”.{near_matches(key, SourceMap.model_fields)}"
+            else:
+                what = f"{first['msg'].removeprefix('Value error, ').rstrip('.')}."
             raise MappingError(
-                f"{first['msg'].removeprefix('Value error, ')}",
+                what,
                 where=Place(connection=connection, field=f"mapping.{name}" + (f".{path}" if path else "")),
                 mend="See the mapping section of the how-to of this platform.",
             ) from error

@@ -102,8 +102,11 @@ class CycleSummary:
 
 
 @contextmanager
-def connectors(names: list[str] | None = None) -> Iterator[list[Connector]]:
-    """Open the configured connections (all, or those named); makes their rows in the state."""
+def connectors(names: list[str] | None = None, *, unusable: dict[str, str] | None = None) -> Iterator[list[Connector]]:
+    """Open the configured connections (all, or those named); makes their rows in the state.
+
+    One whose mapping cannot be meant is an error, or, with ``unusable``, is put there with the reason and left out.
+    """
     configured = settings.REGELKREIS.connections
     for name in names or []:
         if name not in configured:
@@ -116,7 +119,12 @@ def connectors(names: list[str] | None = None) -> Iterator[list[Connector]]:
             Connection.objects.get_or_create(
                 name=name, defaults={"platform": config.platform, "integration_account": config.user or ""}
             )
-            opened.append(connect(config))
+            try:
+                opened.append(connect(config))
+            except RegelkreisError as error:
+                if unusable is None:
+                    raise
+                unusable[name] = str(error)
         yield opened
     finally:
         for one in opened:
@@ -132,12 +140,13 @@ def pull_all(
     is_reconciled: bool = False,
 ) -> list[pull.PullResult]:
     """Pull some or all connections; see :func:`workflows.steps.pull.pull`."""
+    unusable: dict[str, str] = {}
     with (
-        connectors(names) as opened,
+        connectors(names, unusable=unusable) as opened,
         our_warehouse() as warehouse,
         progress(is_shown) as told,
     ):
-        return [
+        results = [
             pull.pull(
                 one,
                 warehouse,
@@ -149,13 +158,17 @@ def pull_all(
             )
             for one in opened
         ]
+    return [*(pull.PullResult(connection=name, problem=problem) for name, problem in unusable.items()), *results]
 
 
 def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     """Pull, evaluate, open, follow, check, review, deliver: every connection, for the moment ``as_of``."""
-    with connectors() as opened:
+    unusable: dict[str, str] = {}
+    with connectors(unusable=unusable) as opened:
         summary = run_with(opened, as_of=as_of, is_shown=is_shown)
-    if not opened:
+    for name, problem in unusable.items():
+        summary.report(name, [problem])
+    if not opened and not unusable:
         summary.errors.append(
             f"No connection is configured. Describe one in {settings.REGELKREIS.home}/regelkreis.toml."
         )

@@ -118,6 +118,9 @@ def pull(
         for result in results:
             for note in result.notes:
                 typer.echo(f"note: {result.connection}, {note}", err=True)
+    for result in results:
+        if result.problem:
+            typer.echo(f"error: {result.problem}", err=True)
     if any(result.errors for result in results):
         raise typer.Exit(1)
 

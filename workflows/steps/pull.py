@@ -43,6 +43,7 @@ class PullResult:
 
     connection: str
     reports: list[PullReport] = field(default_factory=list)
+    problem: str = ""  # why the connection could not be opened at all
 
     @property
     def read(self) -> int:
@@ -57,7 +58,7 @@ class PullResult:
     @property
     def errors(self) -> list[str]:
         """Why kinds could not be pulled; what several met alike is said once."""
-        return list(dict.fromkeys(report.error for report in self.reports if report.error))
+        return list(dict.fromkeys(text for text in (self.problem, *(one.error for one in self.reports)) if text))
 
     @property
     def notes(self) -> list[str]:

@@ -152,3 +152,21 @@ def test_refused_credentials_are_told_and_the_password_appears_nowhere(home: Pat
     assert not any(SECRET in done.stdout + done.stderr or "Traceback" in done.stderr for done in said)
     kept = [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert kept == [home / "regelkreis.toml"]
+
+
+def test_a_mapping_that_cannot_be_meant_stops_its_own_connection_only(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    with (home / "regelkreis.toml").open("a") as file:
+        file.write(
+            f'[connections.broken]\nplatform = "servicenow"\nurl = "{sandbox.servicenow_url}"\nuser = "regelkreis"\n'
+            'password = "sandbox"\n[connections.broken.mapping.incident]\nfiltr = "active=true"\n'
+        )
+    told = "connection broken, mapping.incident.filtr: A source has no key “filtr”. Did you mean filter?"
+    done = regelkreis(home, "cycle", "--json")
+    summary = json.loads(done.stdout)
+    assert (done.returncode, len(summary["errors"])) == (1, 1)
+    assert summary["errors"][0].startswith(told)
+    assert summary["records"] > 4_000
+    pulled = regelkreis(home, "pull", "--json")
+    assert {one["connection"] for one in json.loads(pulled.stdout)} == {"acme"}
+    assert (pulled.returncode, told in pulled.stderr) == (1, True)
