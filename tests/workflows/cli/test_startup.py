@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -185,6 +186,31 @@ def test_a_warehouse_with_too_little_memory_is_told(
 
     assert _run(OutOfMemoryException("failed to allocate data of size 16.0 KiB"), monkeypatch) == 2
     assert "Raise `warehouse_memory`" in capsys.readouterr().err
+
+
+def test_a_full_disk_under_the_warehouse_is_told_and_another_failing_transaction_is_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from duckdb import TransactionException
+
+    full = TransactionException('Failed to commit: Could not write file "w.duckdb.wal": No space left on device')
+    assert _run(full, monkeypatch) == 2
+    assert "with space left?" in capsys.readouterr().err
+    with pytest.raises(TransactionException):
+        _run(TransactionException("cannot start a transaction within a transaction"), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("number", "mend"),
+    [(errno.EACCES, "Give our user the right"), (errno.ENOSPC, "Make room"), (errno.EROFS, "can be written")],
+)
+def test_what_the_system_says_of_a_file_comes_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, mend: str
+) -> None:
+    assert _run(OSError(number, os.strerror(number), "rules"), monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: rules: {os.strerror(number)}. ")
+    assert mend in said
 
 
 def test_a_bug_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
