@@ -148,7 +148,13 @@ class Settings(BaseSettings):
     @field_validator("zones")
     @classmethod
     def _zones(cls, zones: dict[str, str]) -> dict[str, str]:
-        for zone in zones.values():
+        for country, zone in zones.items():
+            if not re.fullmatch("[A-Z]{2}", country):
+                from connectors.discovery.countries import code_of  # only here: it loads Arrow
+
+                meant = code_of(country)
+                how = f"did you mean {meant}?" if meant else "write two capital letters, like CH"
+                raise ValueError(f"“{country}” is no country code; {how}")
             _known_zone(zone)
         return {**DEFAULT_ZONES, **zones}
 

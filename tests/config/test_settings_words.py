@@ -26,6 +26,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("metrics = 7", "metrics: A table is expected here: a line [metrics]"),
         ("[metrics]\nrepeat_dayz = 7", "metrics.repeat_dayz: This key is unknown. Did you mean repeat_days?"),
         ("[metrics]\nrepeat_days = -7", "metrics.repeat_days: Input should be greater than or equal to 1."),
+        ('[zones]\nSwitzerland = "Europe/Zurich"', "zones: “Switzerland” is no country code; did you mean CH?"),
+        ('[zones]\nsouth = "Europe/Rome"', "zones: “south” is no country code; write two capital letters, like CH."),
         ("warehouse = 5", "warehouse: A path is expected here, in quotes."),
         ('allow_own_approval = "perhaps"', "allow_own_approval: Write true or false here."),
         ('max_slip_weeks = "some"', "max_slip_weeks: A whole number is expected here."),
