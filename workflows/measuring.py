@@ -315,7 +315,7 @@ def concurrent_changes(warehouse: Warehouse, action: Action, first_week: int, la
         return {"numbers": [], "high_risk": []}
     found = warehouse.arrow(
         "SELECT number, risk FROM live_tickets WHERE connection = ? AND kind = 'change' AND service = ? "
-        "AND closed_day >= ? AND closed_day <= ? ORDER BY number",
+        "AND state <> 'cancelled' AND closed_day >= ? AND closed_day <= ? ORDER BY number",
         [action.connection, service, weeks.day_of(weeks.monday(first_week)), weeks.day_of(weeks.sunday(last_week))],
     ).to_pylist()
     own = action.implemented_ref.strip()

@@ -178,8 +178,10 @@ def test_a_look_nobody_held_becomes_a_missed_record(home: Path, monday: datetime
     commands.approve(approver, code, at=at)
     commands.golive(owner, code, at=at + timedelta(weeks=8), on=date(2025, 8, 25))
     run(platform, at + timedelta(weeks=24), 2)
-    missed = ReviewRecord.objects.filter(kind="missed")
-    assert missed.count() == Look.objects.filter(is_missed=True).count() == 1
+    missed = ReviewRecord.objects.filter(kind="missed").order_by("id")
+    assert [review.look.week_no for review in missed] == [4, 8, 13]  # the first two were computed, but months late
+    assert Look.objects.filter(is_missed=True, computed_at__isnull=False).count() == 3
+    assert ReviewRecord.objects.exclude(kind="missed").count() == 3
 
 
 def test_a_changed_ledger_entry_is_refused_by_the_database(home: Path, monday: datetime) -> None:

@@ -61,6 +61,7 @@ class Checking:
         """Compute what is due by now; one look's failure does not stop the others."""
         result = CheckRunResult(connection=self._connection)
         result.slipped = slip(self._connection, self._as_of)
+        _notice_missed(self._connection, self._as_of, result)  # before: an interim look is held by being computed
         for look in self._due():
             look.action.refresh_from_db()
             try:
@@ -69,7 +70,6 @@ class Checking:
             except RegelkreisError as error:
                 result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
                 log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
-        _notice_missed(self._connection, self._as_of, result)
         result.addenda, failed = self._restating.finish()
         result.errors += failed
         return result
