@@ -49,6 +49,20 @@ def test_a_rule_makes_nobody_the_owner_who_has_no_right_on_the_scope(home: Path)
     assert access.owner_for("snow", {"customer": "Acme"}, olga.username) == olga
 
 
+def test_a_rules_role_is_the_one_person_whose_right_fits_closest_and_of_two_alike_nobody(home: Path) -> None:
+    scope = {"customer": "Acme", "service": "Mail"}
+    assert access.owner_for("snow", scope, Role.SERVICE_OWNER) is None  # the local administrator is nobody's owner
+    olga = an_owner()
+    assert access.owner_for("snow", scope, Role.SERVICE_OWNER) == olga
+    closer = a_person("mia")
+    access.grant(closer, Role.SERVICE_OWNER, at=OPENED, by=access.local_admin(), customer="Acme", service="Mail")
+    assert access.owner_for("snow", scope, Role.SERVICE_OWNER) == closer
+    assert access.owner_for("snow", {"customer": "Globex"}, Role.SERVICE_OWNER) == olga
+    alike = a_person("nora")
+    access.grant(alike, Role.SERVICE_OWNER, at=OPENED, by=access.local_admin(), customer="Acme", service="Mail")
+    assert access.owner_for("snow", scope, Role.SERVICE_OWNER) is None
+
+
 @pytest.fixture
 def both(home: Path) -> Person:
     """Paul approves, and could own as well."""
