@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from improvement import weeks
-from improvement.errors import RegelkreisError
+from improvement.errors import InputError, RegelkreisError
 from improvement.metrics import CATALOGUE, Metric
 from improvement.rules import rule_from_document
+from improvement.rules.suggestions import did_you_mean
 from workflows.models import LedgerEntry, Point, RuleVersion
 from workflows.rule_lines import HEAD, QUIET, Line, columns
+from workflows.rule_sources import connection_names
 
 LISTED = 12
 UNTOLD = "later data"  # entries of versions that did not say which
@@ -106,13 +108,22 @@ class Report:
 
 
 def report(*, as_of: datetime, rule_id: str | None = None, connection: str | None = None) -> Report:
-    """What the ledger tells of restated values up to a moment, with those values."""
+    """What the ledger tells of restated values up to a moment, with those values.
+
+    :class:`InputError` for a rule that never was live, or a connection that is none.
+    """
+    if rule_id is not None:
+        known = set(RuleVersion.objects.values_list("rule_id", flat=True))
+        if rule_id not in known:
+            mend = did_you_mean(rule_id, known) if known else "Run `regelkreis run` first."
+            raise InputError(f"No rule “{rule_id[:100]}” was ever live.", mend=mend)
+    names = connection_names(connection)
     rows = LedgerEntry.objects.filter(type="points.restated").order_by("-index").values_list("data", flat=True)
     found = []
     for data in rows:
         entry = json.loads(bytes(data))
         of, payload, at = entry["subject"], entry["payload"], datetime.fromisoformat(entry["at"])
-        if at <= as_of and rule_id in (None, of) and connection in (None, payload["connection"]):
+        if at <= as_of and rule_id in (None, of) and payload["connection"] in names:
             found.append(_restatement(of, payload, at))
     return Report(tuple(found))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from improvement.errors import InputError
 from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from tests.workflows.test_late_cycles import a_platform, an_action_that_is_live, ran
@@ -115,6 +116,9 @@ def test_a_calendar_that_nothing_is_counted_by_restates_nothing(
     set_to(home, settings, OFFICE)
     assert cycled(platform, monday + timedelta(weeks=1)) == []
     assert told().splitlines()[0] == "Every published value is what its records say now."
+    refused = CliRunner().invoke(build(), ["rules", "restated", "time"]).exception
+    assert str(refused) == "No rule “time” was ever live. Did you mean times?"
+    assert isinstance(CliRunner().invoke(build(), ["rules", "restated", "--connection", "x"]).exception, InputError)
 
 
 def test_another_zone_moves_records_to_other_weeks_and_is_a_cause_of_its_own(
