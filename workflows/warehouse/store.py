@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
+from workflows.warehouse.passes import ANY_CONNECTION, CellsAsked, Pass, by_themselves, on_connection, together
 from workflows.warehouse.schema import TABLE_OF, create, is_current
 from workflows.warehouse.transactions import transaction
 
@@ -43,6 +44,7 @@ MENDS = {  # what DuckDB says of a file it cannot open → what to do; the first
     "": "Close other programs that have it open; if the file is damaged, move it away and pull again.",
 }
 _HELD: ContextVar[tuple[Path, Warehouse] | None] = ContextVar("open_warehouse", default=None)
+SHARED_FROM = 200_000  # tickets in the file; below, compiling what shares a pass costs more than it saves
 _COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
 
 
@@ -54,15 +56,6 @@ def _moment(key: str) -> None:
 @ibis.udf.scalar.builtin(name="getvariable", signature=((str,), "int64"))  # type: ignore[untyped-decorator]
 def _number(key: str) -> None:
     """As above, a whole number."""
-
-
-@dataclass(frozen=True, slots=True)
-class CellsAsked:
-    """The cells of a query over some weeks, both ends included."""
-
-    query: CellQuery
-    first_week: int
-    last_week: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +166,24 @@ class Warehouse:
 
         Compiled once per query; the moment and the weeks are variables.
         """
-        return self._session.cells(CellsAsked(query, first_week, last_week), self.sql(query), as_of)
+        one = Pass(self.sql(query), (0,), (CellsAsked(query, first_week, last_week),))
+        return one.cells(self._session.found(one, as_of), 0)
 
-    def cells_ahead(self, asked: Sequence[CellsAsked], *, as_of: datetime) -> Ahead[pa.Table]:
+    def cells_ahead(
+        self, asked: Sequence[CellsAsked], *, as_of: datetime, shared_from: int = SHARED_FROM
+    ) -> Ahead[pa.Table]:
         """The same for many queries, computed in one other thread while this one goes on, loading other connections.
 
         Each sees what is committed when its turn comes. Close it before the warehouse closes.
         """
-        texts = [self.sql(one.query) for one in asked]  # compiled here: Ibis asks the connection of this thread
-        return Ahead(self._counted(asked, texts, as_of), depth=len(texts) + 1)  # one more: to its end
+        passes = self.passes(asked, shared_from=shared_from)  # compiled here: Ibis asks the connection of this thread
+        return Ahead(self._counted(passes, as_of), depth=len(asked) + 1)  # one more: to its end
+
+    def passes(self, asked: Sequence[CellsAsked], *, shared_from: int = SHARED_FROM) -> list[Pass]:
+        """How these are counted: each by itself, or together in a file of at least so many tickets."""
+        if number_of(self._raw, "SELECT count(*) FROM tickets") < shared_from:
+            return by_themselves(asked, self.sql)
+        return together(asked, self.sql, self.tables)
 
     def contributing(
         self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
@@ -228,17 +230,28 @@ class Warehouse:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _counted(self, asked: Sequence[CellsAsked], texts: Sequence[str], as_of: datetime) -> Iterator[pa.Table]:
+    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[pa.Table]:
+        """The cells of all that is asked, in its order."""
+        cells: dict[int, pa.Table] = {}  # by their places: those that were counted before their turn wait
+        turn = 0
         with self.sibling() as other:
-            for one, text in zip(asked, texts, strict=True):
-                yield other._session.cells(one, text, as_of)
+            for one in passes:
+                found = other._session.found(one, as_of)
+                cells |= {place: one.cells(found, number) for number, place in enumerate(one.places)}
+                while turn in cells:
+                    yield cells.pop(turn)
+                    turn += 1
 
     def _compiled(self, query: CellQuery, what: str) -> str:
-        """A query as DuckDB's SQL; kept for the life of the process, because compiling costs more than running."""
-        if (query, what) not in _COMPILED:
+        """A query as DuckDB's SQL; kept for the life of the process, because compiling costs more than running.
+
+        All connections share what is compiled for one: only the name differs.
+        """
+        of_any = replace(query, connection=ANY_CONNECTION)
+        if (of_any, what) not in _COMPILED:
             build = metrics.expression if what == "cells" else metrics.contributing
-            _COMPILED[query, what] = str(ibis.to_sql(build(query, self.tables()), dialect="duckdb", pretty=False))
-        return _COMPILED[query, what]
+            _COMPILED[of_any, what] = str(ibis.to_sql(build(of_any, self.tables()), dialect="duckdb", pretty=False))
+        return on_connection(_COMPILED[of_any, what], query.connection)
 
 
 class _Session:
@@ -250,11 +263,9 @@ class _Session:
         for name, value in SESSION_SETTINGS.items():
             raw.execute(f"SET {name} = {value}")
 
-    def cells(self, asked: CellsAsked, sql: str, as_of: datetime) -> pa.Table:
-        self.set(as_of, asked.first_week, asked.last_week)
-        found = table_of(self._raw, sql)
-        metric = metrics.metric_of(asked.query)
-        return metrics.complete(metric, asked.query, found, first_week=asked.first_week, last_week=asked.last_week)
+    def found(self, one: Pass, as_of: datetime) -> pa.Table:
+        self.set(as_of, one.first_week, one.last_week)
+        return table_of(self._raw, one.sql)
 
     def set(self, as_of: datetime, first_week: int, last_week: int) -> None:
         wanted = {
