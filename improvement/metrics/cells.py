@@ -146,11 +146,14 @@ def summed(table: Any, query: CellQuery) -> Any:
     )
 
 
-def total(column: Any) -> Any:
-    """A sum that is the same in whatever order threads add: fractions are added as whole billionths."""
+def total(column: Any, *, where: Any = None) -> Any:
+    """A sum that is the same in whatever order threads add: fractions are added as whole billionths.
+
+    ``where``: over the rows only that meet it.
+    """
     if column.type().is_integer():
-        return column.sum().cast("float64")
-    return (column * BILLION).round().cast("int64").sum().cast("float64") / BILLION
+        return column.sum(where=where).cast("float64")
+    return (column * BILLION).round().cast("int64").sum(where=where).cast("float64") / BILLION
 
 
 def within(table: Any, tables: Tables, day: Any, moment: Any) -> Any:

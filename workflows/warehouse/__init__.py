@@ -14,7 +14,8 @@ from django.conf import settings
 from improvement.evidence.rows import rows_sha256 as digest_of
 from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.loading import LoadReport, Zones
-from workflows.warehouse.store import CellsAsked, Pinned, Warehouse, sql_of
+from workflows.warehouse.passes import CellsAsked
+from workflows.warehouse.store import Pinned, Warehouse, sql_of
 
 __all__ = [
     "Calendars",
