@@ -141,6 +141,9 @@ class EnginePart(Part):
     restated_targets: list[RestatedTarget] = Field(
         default=[], description="Addenda: values of the weeks it tells of whose target was dated into the past since."
     )
+    next_look_at: Instant = Field(
+        default="", description="When the next look falls due; empty: none is planned, as before a decision."
+    )
     results: Results | None = Field(description="Every number of the check; null for a missed review.")
     verdict: VerdictOrNone = Field(description="Empty for a missed review.")
     reason: str

@@ -63,6 +63,7 @@ WORDS = {
     "acknowledge": Said(
         "Next: the owner acknowledges this look.", "Als Nächstes nimmt der Eigner diesen Blick zur Kenntnis."
     ),
+    "next_look": Said("Next look: {day}.", "Nächster Blick: {day}."),
     "proof": Said("Plan {plan}, verdict {verdict} (SHA-256).", "Plan {plan}, Befund {verdict} (SHA-256)."),
 }
 
@@ -95,6 +96,8 @@ def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> st
         lines.append(say("decide" if verdict in GOOD_VERDICTS else "decide_not_good"))
     elif kind == "sustain":
         lines.append(say("acknowledge"))
+    if document.get("next_look_at"):
+        lines.append(say("next_look", day=str(document["next_look_at"])[:10]))
     lines.append(say("proof", plan=str(document["plan_sha256"])[:12], verdict=verdict_sha256[:12]))
     return "\n".join(line for line in lines if line)
 

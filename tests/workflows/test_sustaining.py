@@ -113,3 +113,22 @@ def test_a_stopped_action_is_not_looked_at_again(action: Action, olga: Person) -
     looked(action, verdict="faded", kind=LookKind.SUSTAIN)
     commands.decide(olga, action.code, "stop", at=OPENED + timedelta(weeks=24), reason="It did not last.")
     assert waiting(action) == []
+
+
+def test_every_review_says_when_the_next_look_falls_due(action: Action, olga: Person) -> None:
+    for _ in range(3):
+        looked(action, kind=LookKind.SUSTAIN)
+    action = commands.acknowledge(olga, action.code, at=OPENED + timedelta(weeks=33))
+    looked(action, kind=LookKind.SUSTAIN)
+    due = [look.due_at.isoformat() for look in action.looks.order_by("due_at")]
+    told = [review.document["next_look_at"] for review in action.reviews.order_by("id")]
+    final, last_sustaining = 2, 5
+    for place, (said, following) in enumerate(zip(told, due[1:], strict=True)):
+        is_open = place in (final, last_sustaining)  # the owner decides, or acknowledges, before another one is planned
+        assert said == ("" if is_open else following)
+    assert f"Next look: {due[1][:10]}." in reviewing.note_text(action.reviews.order_by("id")[0])
+
+
+def test_a_bad_sustaining_look_names_no_next_one(action: Action) -> None:
+    _, review = looked(action, verdict="faded", kind=LookKind.SUSTAIN)
+    assert review.document["next_look_at"] == ""

@@ -9,7 +9,8 @@ from typing import Any
 from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.records import Outbound, OutboundFile, Verb
 from improvement.review import SCHEMA_VERSION, ReviewKind
-from improvement.schedule import GRACE_DAYS
+from improvement.schedule import GRACE_DAYS, SUSTAIN_EVERY_WEEKS
+from improvement.vocabulary import SUSTAINED_VERDICTS, State
 from workflows import ledger, outbox, planning, reviewing
 from workflows.models import Action, Look, LookKind, ReviewRecord
 from workflows.steps.looking import Reading
@@ -80,6 +81,7 @@ def _addendum(published: ReviewRecord, found: Mapping[str, Any], at: datetime) -
         "addendum_to": published.code,
         "restatement_seq": earlier + 1,
         "computed_at": at.isoformat(),
+        "next_look_at": _planned_after(published.action, at),
     }
     record = _frozen(published.action, None, published.cycle_no, ReviewKind.ADDENDUM.value, document, at)
     name = f"addendum-{published.code.lower()}-{earlier + 1}"
@@ -116,6 +118,7 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
         "data_as_of": look.data_as_of.isoformat() if look.data_as_of and not is_missed else "",
         "inputs_sha256": look.inputs_sha256 if not is_missed else "",
         "restatement_seq": 0,
+        "next_look_at": _next_look_at(action, look),
         "results": look.result if not is_missed else None,
         "verdict": look.verdict if not is_missed else "",
         "reason": (look.result or {}).get("reason", "")
@@ -123,6 +126,23 @@ def _engine_part(look: Look, *, kind: str) -> dict[str, Any]:
         else f"not held within {GRACE_DAYS} days after it was due",
         "sentence": (look.result or {}).get("sentence", "") if not is_missed else "This review was not held in time.",
     }
+
+
+def _next_look_at(action: Action, look: Look) -> str:
+    """When the look after this one falls due, '' where none is planned: a verdict in *act* waits for its decision."""
+    is_closed = action.state == State.CLOSED.value
+    if look.kind == LookKind.SUSTAIN and is_closed:
+        week_no = look.week_no + SUSTAIN_EVERY_WEEKS
+        return planning.sustain_due_at(action, look.plan, planning.standardised_at(action), week_no).isoformat()
+    is_back_in_act = look.kind == LookKind.SUSTAIN and bool(look.verdict) and look.verdict not in SUSTAINED_VERDICTS
+    return "" if is_back_in_act else _planned_after(action, look.due_at)
+
+
+def _planned_after(action: Action, moment: datetime) -> str:
+    """When the first look falls due that is planned for later than this moment; '' for none."""
+    planned = action.looks.filter(computed_at__isnull=True, is_dropped=False, due_at__gt=moment)
+    first = planned.order_by("due_at").first()
+    return first.due_at.isoformat() if first is not None else ""
 
 
 def _freeze(look: Look, kind: str, document: dict[str, Any], at: datetime) -> ReviewRecord:
