@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import structlog
@@ -89,6 +89,7 @@ class Reader:
     retries: int = field(default=0, init=False)
     pause_s: float = field(default=0.0, init=False)  # before the next request, because a limit is near
     gate: BoundedSemaphore = field(init=False)
+    counting: Lock = field(default_factory=Lock, init=False)  # several threads may read at once
 
     def __post_init__(self) -> None:
         self.gate = BoundedSemaphore(self.config.max_concurrency)
@@ -219,7 +220,8 @@ class _Call:
         if reader.pause_s:
             log.info("breather", connection=config.name, what=self.what, wait_s=round(reader.pause_s, 2))
             reader.sleep(reader.pause_s)
-        reader.requests += 1
+        with reader.counting:
+            reader.requests += 1
         try:
             with reader.gate:
                 response = reader.session.request(
@@ -296,7 +298,8 @@ class _Call:
         return min(spread, max(0.0, self.reader.config.max_wait_s - self.waited_s))
 
     def _sleep(self, seconds: float) -> None:
-        self.reader.retries += 1
+        with self.reader.counting:
+            self.reader.retries += 1
         self.waited_s += seconds
         log.info("retry", connection=self.reader.config.name, what=self.what, wait_s=round(seconds, 2))
         self.reader.sleep(seconds)

@@ -7,16 +7,17 @@ one is on its way while the caller still decodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import requests
 import structlog
 
-from connectors.ahead import read_ahead
+from connectors.ahead import Ahead, read_ahead
 from connectors.http import Reader
 from connectors.jira.instants import floor, not_after
 from connectors.jira.site import API, Site, ask, decoded
@@ -30,6 +31,7 @@ DATA_CENTER_PAGE = 500
 OVERLAP = 10  # issues of the page before that an offset page must show again
 MAX_RESTARTS = 5
 PAGES_AHEAD = 16
+SLICE = timedelta(days=7)  # a search over less is not divided
 
 
 class _Updated(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +86,8 @@ class Search:
     since: datetime | None = None
     until_text: str | None = None
     page_size: int = 100
+    is_slice: bool = False  # others are read beside it: a page from before its begin or after its end is not its own
+    until: datetime | None = None  # where a slice ends, if another follows
 
     def jql(self, since: datetime | None, site: Site) -> str:
         """The whole query from an instant on."""
@@ -115,6 +119,41 @@ def pages(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     return read_ahead(walk(reader, site, search), depth=PAGES_AHEAD)
 
 
+def slices(search: Search, *, until: datetime, site: Site, most: int) -> list[Search]:
+    """The same search, divided by update time into at most ``most`` that can be read side by side.
+
+    Tokens and offsets follow one after the other, so a month of a back-fill would otherwise wait for each answer. One
+    ends at the very minute where the next begins. Without a beginning there is nothing to divide.
+    """
+    ways = 1 if search.since is None else min(most, (until - search.since) // SLICE)
+    if search.since is None or ways < 2:
+        return [search]
+    step = (until - search.since) / ways
+    edges = [search.since + step * number for number in range(1, ways)]
+    ends = [*(not_after(edge, site.zone) for edge in edges), search.until_text]
+    begins = [search.since, *edges]
+    return [
+        replace(search, since=at, until_text=end, until=until, is_slice=True)
+        for at, end, until in zip(begins, ends, [*edges, None], strict=True)
+    ]
+
+
+def side_by_side(reader: Reader, site: Site, searches: Sequence[Search]) -> Iterator[Delivered]:
+    """The pages of several searches in their order, all of them on their way at once; the reader caps how many are.
+
+    An error comes where its page would have come: what was read before it is kept.
+    """
+    if len(searches) == 1:
+        yield from pages(reader, site, searches[0])
+        return
+    walk = _by_token if site.is_cloud else _by_slice
+    depth = max(1, PAGES_AHEAD // len(searches))
+    with ExitStack() as stack:
+        begun = [stack.enter_context(closing(Ahead(walk(reader, site, one), depth=depth))) for one in searches]
+        for one in begun:
+            yield from one
+
+
 def count(reader: Reader, site: Site, jql: str) -> int | None:
     """The platform's own count: approximate on Cloud, exact on Data Center."""
     if site.is_cloud:
@@ -139,6 +178,7 @@ def light_page(reader: Reader, path: str, *, json: Any) -> LightPage:
 def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """A token belongs to one query; a repeated or expired one starts a new query where the last page ended."""
     reached = search.since
+    earliest = floor(reached, site.zone) if reached and search.is_slice else None
     query = search.jql(reached, site)
     token: str | None = None
     used: set[str] = set()
@@ -154,7 +194,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         if token is not None:
             body["nextPageToken"] = token
         try:
-            page = _glance(reader, "/search/jql", json=body)
+            page = _glance(reader, "/search/jql", json=body, earliest=earliest, latest=search.until)
         except ConnectionFailed as error:
             if token is None or "token" not in str(error).lower():
                 raise
@@ -200,7 +240,8 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         }
         if search.expand:
             params["expand"] = ",".join(search.expand)
-        page = _glance(reader, "/search", params=params, earliest=floor(since, site.zone) if since else None)
+        earliest = floor(since, site.zone) if since else None
+        page = _glance(reader, "/search", params=params, earliest=earliest, latest=search.until)
         issues = page.glance.issues
         ids = [issue.id for issue in issues]
         if start and seen.isdisjoint(ids[:OVERLAP]):
@@ -233,7 +274,13 @@ class _Seen:
 
 
 def _glance(
-    reader: Reader, path: str, *, params: Any = None, json: Any = None, earliest: datetime | None = None
+    reader: Reader,
+    path: str,
+    *,
+    params: Any = None,
+    json: Any = None,
+    earliest: datetime | None = None,
+    latest: datetime | None = None,
 ) -> _Seen:
     """Read one page; a damaged one, or one that answers another question, is asked for again."""
     kept: list[_Seen] = []
@@ -245,6 +292,8 @@ def _glance(
             wrong = f"an error beside the issues: {glance.error}"
         elif earliest is not None and glance.issues and glance.issues[0].updated < earliest:
             wrong = "the page of another query"
+        elif latest is not None and glance.issues and glance.issues[0].updated > latest:
+            wrong = "the page of another query, or its index lags behind"
         if wrong:
             raise _unusable(reader, wrong)
         kept[:] = [_Seen(response.content, glance)]

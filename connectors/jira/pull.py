@@ -109,7 +109,8 @@ class Puller:
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
         reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC))
-        for delivered in paging.pages(self._reader, self._site, search):
+        searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
+        for delivered in paging.side_by_side(self._reader, self._site, searches):
             harvest.take(harvest.decode(delivered.body))
             taken += delivered.count
             reached = Cursor(updated_at=min(delivered.reached, until), tiebreak=delivered.last_id)
