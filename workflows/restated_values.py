@@ -115,7 +115,7 @@ def report(*, as_of: datetime, rule_id: str | None = None, connection: str | Non
     if rule_id is not None:
         known = set(RuleVersion.objects.values_list("rule_id", flat=True))
         if rule_id not in known:
-            mend = did_you_mean(rule_id, known) if known else "Run `regelkreis run` first."
+            mend = did_you_mean(rule_id, known) if known else "Run `regelkreis cycle` first."
             raise InputError(f"No rule “{rule_id[:100]}” was ever live.", mend=mend)
     names = connection_names(connection)
     rows = LedgerEntry.objects.filter(type="points.restated").order_by("-index").values_list("data", flat=True)
