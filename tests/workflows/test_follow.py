@@ -95,6 +95,19 @@ def test_a_state_that_nobody_explained_moves_nothing_and_is_flagged_without_a_no
     assert action.diverged == ""
 
 
+def test_a_record_in_review_moves_nothing_and_is_asked_once_when_it_went_live(
+    record: Record, olga: Person, paul: Person
+) -> None:
+    action = planned(an_action(olga))
+    commands.approve(paul, action.code, at=OPENED + timedelta(days=1))
+    commands.start(olga, action.code, at=OPENED + timedelta(days=2))
+    record.set("review", by="olga")
+    for day in (7, 14):
+        read(record, action, day)
+        assert (action.state, action.diverged) == ("doing", "")
+    assert action.deliveries.filter(key__endswith="/note/ask-golive-1").count() == 1
+
+
 def test_the_owner_hands_a_plan_in_by_moving_the_record_and_hears_all_that_is_missing(
     record: Record, olga: Person
 ) -> None:

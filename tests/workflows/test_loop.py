@@ -82,6 +82,11 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(ho
         write.file.media_type for key, write in platform.effects.items() if "/attach/final" in key and write.file
     ]
     assert attached == ["application/json", "image/svg+xml"]
+    told_early = [key for key in platform.effects if key.split("/", 1)[1].startswith(("note/look", "attach/look"))]
+    assert (action.looks.filter(kind="look", verdict="improved").count() > 0, told_early) == (
+        True,
+        [],
+    )  # before the last look
     commands.decide(owner, action.code, "standardise", at=live + timedelta(weeks=16), reason="It works.")
     assert commands.find(action.code).state == "sustaining"
     assert ledger.verify().is_ok
