@@ -173,7 +173,7 @@ class Report:
                 yield Line(f"  … and {len(one.points) - len(shown)} more: --json", QUIET)
             touched = [*one.actions, *one.reviews]
             if touched:
-                yield Line(f"  Touches {', '.join(touched)}: what they say stays as it is; reviews get an addendum.", QUIET)
+                yield Line(f"  Touches {', '.join(touched)}: what they say stays; reviews get an addendum.", QUIET)
 
 
 def report(
