@@ -42,7 +42,8 @@ def plain(metric: Metric, query: CellQuery, tables: Tables) -> Plain | None:
     """What a query counts, None where it is more than a filter and a selection of one table."""
     if metric.gathered is not None:
         return None
-    noting = replace(tables, **{name: _Noted(getattr(tables, name), ()) for name in TABLES})
+    noted: dict[str, Any] = {name: _Noted(getattr(tables, name), ()) for name in TABLES}
+    noting = replace(tables, **noted)
     try:
         found: Plain = metric.rows(noting, query).noted
     except _MoreThanPlainError:

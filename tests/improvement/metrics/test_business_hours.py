@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from improvement.metrics import CellQuery, MetricOptions
 from improvement.records import SlaRecord, Ticket
 from tests.improvement.metrics.build import ZONES, a_clock, a_query, a_ticket, a_warehouse, at
 from tests.improvement.slow_business_time import slow_seconds
-from workflows.warehouse import Calendars, Warehouse
+from workflows.warehouse import Calendars, CellsAsked, Warehouse
 
 BUSINESS = MetricOptions(business=("time_to_resolve", "time_to_respond"))
 START = datetime(2026, 3, 20, tzinfo=UTC)  # clocks go forward in Zurich on 29 March, back in Auckland on 5 April
@@ -166,3 +167,15 @@ def test_whoever_has_no_calendar_asks_and_writes_nothing_more(tmp_path: Path) ->
         assert "calendar_steps" not in tables
         for metric in ("time_to_resolve", "time_to_respond"):
             assert "calendar_steps" not in warehouse.sql(asked(metric, MetricOptions()))
+
+
+def test_beside_metrics_that_share_a_pass_it_is_counted_by_itself(tmp_path: Path) -> None:
+    ticket = a_ticket(opened_at=at("2026-04-02T14:00"), resolved_at=at("2026-04-07T07:00"), state="resolved")
+    week = weeks.week_of(date(2026, 4, 2))
+    wanted = [asked("time_to_resolve"), asked("incident_count"), asked("major_incident_count")]
+    with a_warehouse(tmp_path, ticket) as warehouse:
+        warehouse.use_calendars(of(CALENDARS))
+        ahead = warehouse.cells_ahead([CellsAsked(query, week, week) for query in wanted], as_of=AS_OF)
+        with closing(ahead):
+            found = [cells["numerator"].to_pylist() for cells in ahead]
+    assert found == [[2.0], [1.0], [0.0]]
