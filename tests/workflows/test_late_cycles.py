@@ -178,6 +178,19 @@ def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(home: Path,
     assert Action.objects.get().verdict == "improved"  # people decide on what was known
 
 
+def test_a_review_of_an_action_that_was_adjusted_and_has_no_new_go_live_yet_is_held_against_later_data(
+    home: Path, monday: datetime
+) -> None:
+    platform = a_platform()
+    action = an_action_that_is_live(platform, monday)
+    final = action.looks.get(kind="final")
+    ran(platform, final.due_at + timedelta(days=1))
+    commands.decide(action.owner, action.code, "adjust", at=final.due_at + timedelta(days=2))
+    rewritten(platform, final.due_at + timedelta(days=4))
+    ran(platform, final.due_at + timedelta(days=8))
+    assert ReviewRecord.objects.get(kind="addendum").document["verdict"] == "worse"
+
+
 def test_a_change_that_a_person_marks_gates_the_verdict(home: Path, monday: datetime) -> None:
     platform = a_platform()
     action = an_action_that_is_live(platform, monday)

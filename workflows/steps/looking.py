@@ -129,11 +129,12 @@ def _asked_if_it_can_be(look: Look) -> Asked | None:
 
 
 def _plan_of(look: Look) -> CheckPlan:
-    plan = measuring.check_plan(look.action, look.plan)
     if look.result is None:
-        return plan
-    # Read once more: in the weeks it was read in, whatever became of the action since.
-    return replace(plan, windows=_windows_of(look.result))
+        return measuring.check_plan(look.action, look.plan)
+    # Read once more: in the weeks it was read in, whatever became of the action since (adjusted, it has no go-live).
+    windows = _windows_of(look.result)
+    plan = measuring.check_plan(look.action, look.plan, live=weeks.monday(windows.after_from))
+    return replace(plan, windows=windows)
 
 
 def _weeks_of(look: Look, plan: CheckPlan) -> tuple[int, int]:

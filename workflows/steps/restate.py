@@ -117,7 +117,8 @@ CHANGED = Reads(
     "tickets",
     "closed_day",
     ("closed_at",),
-    "t.kind = 'change' AND c.field IN ('kind', 'service', 'closed_at', 'risk', 'vanished_at')",
+    "t.kind = 'change' AND (c.field IN ('kind', 'service', 'closed_at', 'risk', 'vanished_at') "
+    f"OR c.field = 'state' AND {CANCELLED})",
     only="t.kind = 'change'",
 )
 
