@@ -249,6 +249,22 @@ def document(action: Action) -> dict[str, Any]:
     }
 
 
+def not_as_frozen(action: Action, plan: Plan) -> list[str]:
+    """What the action's row says otherwise than its frozen plan. Looks read the row; only the plan is proven."""
+    fixed, source = plan.document, plan.document["data_source"]
+    found = window_dates(check_windows(action, weeks.monday(int(action.trigger["to_week"]) + 1)))
+    sides = {
+        "scope": (action.scope, fixed.get("scope")),
+        "metric": (action.metric, fixed["metric"]["id"]),
+        "reference": (found["reference"], fixed["windows"]["reference"]),
+        "trigger": (found["trigger"], fixed["windows"]["trigger"]),
+        "filter": (action.measurement.get("where", []), source.get("filter")),
+        "grouping": (action.measurement.get("by", []), source.get("by")),
+        "τ": (action.measurement.get("tau_weeks", 0), fixed.get("tau_weeks")),
+    }
+    return [name for name, (now, then) in sides.items() if then is not None and now != then]
+
+
 def mapping_sha256(connection: str) -> str:
     """Digest of how this connection's fields become canonical ones; '' where it is not configured here."""
     config = settings.REGELKREIS.connections.get(connection)

@@ -109,6 +109,27 @@ def test_a_look_whose_records_are_not_complete_waits(home: Path, monday: datetim
     assert look.computed_at == look.due_at + timedelta(days=1)
 
 
+@pytest.mark.parametrize(
+    ("column", "change", "named"),
+    [
+        ("trigger", {"from_week": 2885}, "reference, trigger"),
+        ("measurement", {"earliest_week": 2880}, "reference"),
+        ("measurement", {"where": []}, "filter"),
+    ],
+)
+def test_a_look_refuses_a_row_that_says_otherwise_than_the_frozen_plan(
+    home: Path, monday: datetime, column: str, change: dict[str, object], named: str
+) -> None:
+    platform = a_platform()
+    action = an_action_that_is_live(platform, monday)
+    Action.objects.filter(pk=action.pk).update(**{column: {**getattr(action, column), **change}})
+    look = action.looks.order_by("due_at")[0]
+    (error,) = cycle.run_with([platform], as_of=look.due_at + timedelta(days=1)).errors
+    assert f"The {named} of the action are not those of its frozen plan, version 1." in error
+    look.refresh_from_db()
+    assert look.computed_at is None
+
+
 def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: datetime) -> None:
     platform = a_platform()
     first = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]

@@ -83,6 +83,12 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
             where=Place(record=action.code),
             mend="Somebody edited the database. `regelkreis evidence verify` says what else was touched.",
         )
+    if differing := planning.not_as_frozen(action, plan):
+        raise RegelkreisError(
+            f"The {', '.join(differing)} of the action are not those of its frozen plan, version {plan.version}.",
+            where=Place(record=action.code),
+            mend="Somebody edited the database: put back what the plan says.",
+        )
     check_plan = _plan_of(look)
     windows = check_plan.windows
     first_after, last = _weeks_of(look, check_plan)
