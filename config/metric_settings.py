@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from improvement.errors import InputError
 
@@ -25,6 +25,7 @@ class MetricSettings(BaseModel):
     repeat_days: int = Field(default=7, ge=1, le=365)
     mood_weights: dict[str, float] = {}
     business: tuple[CanBeBusiness, ...] = ()
+    _calendars_sha256: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Self:
@@ -41,7 +42,12 @@ class MetricSettings(BaseModel):
         from improvement.metrics.options import MetricOptions  # loads Arrow: not for every command
 
         metrics = tuple(sorted({*self.business} - {OVERRUN}))
-        return MetricOptions(repeat_days=self.repeat_days, business=metrics).with_mood_weights(self.mood_weights)
+        options = MetricOptions(repeat_days=self.repeat_days, business=metrics, calendars=self._calendars_sha256)
+        return options.with_mood_weights(self.mood_weights)
+
+    def by(self, calendars_sha256: str) -> None:
+        """Count business time by these calendars."""
+        self._calendars_sha256 = calendars_sha256 if self.business else ""
 
     @property
     def has_business_overrun(self) -> bool:

@@ -180,6 +180,12 @@ class Settings(BaseSettings):
         return key
 
     @model_validator(mode="after")
+    def _business_time_has_calendars(self) -> Self:
+        if self.metrics.business:
+            self.metrics.by(self.calendars_sha256)
+        return self
+
+    @model_validator(mode="after")
     def _tokens_have_a_place(self) -> Self:
         if any(connection.oauth is not None for connection in self.connections.values()):
             keys, folder = self.token_keys(), self.home / "tokens"

@@ -16,15 +16,17 @@ def is_wanted(query: CellQuery) -> bool:
     return query.metric in query.options.business
 
 
-def with_elapsed(table: Any, tables: Tables, begin: Any, wall_s: Any) -> Any:
+def with_elapsed(table: Any, tables: Tables, query: CellQuery, begin: Any, wall_s: Any) -> Any:
     """The table with a column ``business_s``: business seconds among the ``wall_s`` seconds from ``begin`` on.
 
     It is ``wall_s`` itself where the row's country has no calendar, or its calendar does not reach.
     """
     timed = table.mutate(begins_s=_whole(begin), wall_s=wall_s.cast("int64"))
     timed = timed.mutate(ends_s=timed.begins_s + timed.wall_s)
+    steps = tables.calendar_steps()
+    steps = steps.filter(steps.calendars == query.options.calendars)
     for side in ("begins", "ends"):
-        timed = _looked_up(timed, tables.calendar_steps(), side)
+        timed = _looked_up(timed, steps, side)
     is_known = timed.ends_upto.notnull() & timed.begins_upto.notnull()
     elapsed = ibis.cases((is_known, timed.ends_upto - timed.begins_upto), else_=timed.wall_s)
     return timed.mutate(business_s=elapsed)

@@ -43,7 +43,7 @@ def time_to_respond(tables: Tables, query: CellQuery) -> Any:
     table = within(table, tables, table.end_day, table.end_at)
     seconds = table.clock_s
     if business.is_wanted(query):
-        table = business.with_elapsed(table, tables, table.start_at, table.clock_s)
+        table = business.with_elapsed(table, tables, query, table.start_at, table.clock_s)
         seconds = ibis.coalesce(table.elapsed_s, table.business_s)
     return rows(table, query, week=week_from(table.end_day), numerator=seconds / 3600.0, denominator=ONE)
 
@@ -67,7 +67,7 @@ def _business_hours_to_resolve(table: Any, tables: Tables, query: CellQuery) -> 
     tau_s = round((query.tau_h or DEFAULT_TAU_H) * 3600)
     is_done = (table.done_at <= tables.as_of).fill_null(False)
     wall_s = ibis.cases((is_done, ibis.least(table.open_s, tau_s)), else_=tau_s)
-    table = business.with_elapsed(table, tables, table.opened_at, wall_s)
+    table = business.with_elapsed(table, tables, query, table.opened_at, wall_s)
     hours = table.business_s / 3600.0
     return rows(table, query, week=week_from(table.opened_day), numerator=hours, denominator=ONE)
 

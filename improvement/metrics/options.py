@@ -44,7 +44,8 @@ class MetricOptions:
     ``repeat_days``: an incident is a repeat of one opened at most so many days earlier. ``mood_weeks``: weeks a part
     of the mood looks back. ``mood_answers``: fewer surveys than these give no part of a mood, so that it is never one
     person's. ``mood_share``: the parts that are known must have at least this share of all weights. ``business``:
-    metrics counted in business hours where a country has a calendar (sorted).
+    metrics counted in business hours where a country has a calendar (sorted); ``calendars``: the digest of these
+    calendars, so that the SQL of a value says by which ones it was counted.
     """
 
     repeat_days: int = 7
@@ -53,6 +54,7 @@ class MetricOptions:
     mood_answers: int = 5
     mood_share: float = 0.5
     business: tuple[str, ...] = ()
+    calendars: str = ""
 
     @property
     def mood_weight(self) -> float:

@@ -38,7 +38,7 @@ def use_calendars(raw: Any, calendars: Calendars) -> None:
     if not calendars.sha256:
         return
     columns = ", ".join(f"{name} BIGINT" for name in _COLUMNS)
-    raw.execute(f"CREATE TABLE IF NOT EXISTS {STEPS} (country VARCHAR, {columns})")
+    raw.execute(f"CREATE TABLE IF NOT EXISTS {STEPS} (calendars VARCHAR, country VARCHAR, {columns})")
     raw.execute("CREATE TABLE IF NOT EXISTS calendars_in_place (sha256 VARCHAR)")
     found = raw.execute("SELECT sha256 FROM calendars_in_place").fetchall()
     if found == [(calendars.sha256,)]:
@@ -48,7 +48,8 @@ def use_calendars(raw: Any, calendars: Calendars) -> None:
         for country, calendar in sorted(calendars.made().items()):
             steps = pa.table({name: getattr(calendar.steps, name) for name in _COLUMNS})
             raw.register("made_steps", steps)
-            raw.execute(f"INSERT INTO {STEPS} BY NAME SELECT ? AS country, * FROM made_steps", [country])
+            named = [calendars.sha256, country]
+            raw.execute(f"INSERT INTO {STEPS} BY NAME SELECT ? AS calendars, ? AS country, * FROM made_steps", named)
             raw.unregister("made_steps")
         raw.execute("DELETE FROM calendars_in_place")
         raw.execute("INSERT INTO calendars_in_place VALUES (?)", [calendars.sha256])

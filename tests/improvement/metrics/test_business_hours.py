@@ -24,7 +24,6 @@ from tests.improvement.metrics.build import ZONES, a_clock, a_query, a_ticket, a
 from tests.improvement.slow_business_time import slow_seconds
 from workflows.warehouse import Calendars, CellsAsked, Warehouse
 
-BUSINESS = MetricOptions(business=("time_to_resolve", "time_to_respond"))
 START = datetime(2026, 3, 20, tzinfo=UTC)  # clocks go forward in Zurich on 29 March, back in Auckland on 5 April
 WEEKS = range(weeks.week_of(START.date()), weeks.week_of(START.date()) + 4)
 AS_OF = datetime(2026, 4, 20, 12, tzinfo=UTC)
@@ -39,6 +38,7 @@ CALENDARS = {
         {date(2026, 4, 4): ((28_800, 43_200),)},
     ),
 }
+BUSINESS = MetricOptions(business=("time_to_resolve", "time_to_respond"), calendars=repr(sorted(CALENDARS.items())))
 COUNTRIES = ["CH", "NZ", "MX", None]  # two without a calendar
 
 minutes = st.integers(0, 20 * 1440).map(lambda number: START + timedelta(minutes=number))
@@ -150,10 +150,13 @@ def test_another_calendar_holds_for_all_of_the_past_at_once(tmp_path: Path) -> N
         without_easter = {"CH": Calendar("Europe/Zurich", OFFICE)}
         warehouse.use_calendars(of(without_easter))
         assert before == {("CH", week): 2.0}
-        assert cells(warehouse, "time_to_resolve") == {("CH", week): 2.0 + 2 * 8}
+        later = replace(BUSINESS, calendars=of(without_easter).sha256)
+        assert cells(warehouse, "time_to_resolve", later) == {("CH", week): 2.0 + 2 * 8}
+        texts = [warehouse.sql(asked("time_to_resolve", options)) for options in (BUSINESS, later)]
+        assert texts[0] != texts[1]  # a value's SQL says by which calendars it was counted
     with Warehouse.open(tmp_path / "warehouse.duckdb", wait_s=1) as again:
         again.use_calendars(Calendars(of(without_easter).sha256, unexpected))  # in place: not made again
-        assert cells(again, "time_to_resolve") == {("CH", week): 18.0}
+        assert cells(again, "time_to_resolve", later) == {("CH", week): 18.0}
 
 
 def unexpected() -> Mapping[str, Calendar]:
