@@ -271,7 +271,7 @@ def alone(
         numbers = _listed(marked_changes)
         reasons.append(f"people marked changes that went live meanwhile ({numbers})")
         reasons_de.append(f"Menschen vermerkten Changes, die währenddessen live gingen ({numbers})")
-    passed, passed_de = "nothing else was changed", "sonst wurde nichts geändert"
+    passed, passed_de = "no other change is known", "von anderen Änderungen ist nichts bekannt"
     if other_changes:
         passed = f"{other_changes} other changes went live meanwhile, none of high risk or marked"
         passed_de = f"{other_changes} andere Changes gingen währenddessen live, keiner mit hohem Risiko oder vermerkt"
