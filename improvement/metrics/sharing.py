@@ -23,6 +23,7 @@ from improvement.metrics.engine import ibis
 
 TABLES = ("tickets", "slas", "surveys", "contacts", "outages")
 SUMS = ("numerator", "denominator", "n")
+LEVELS = (Fill.ZERO, Fill.RUNNING_SUM)  # what was before the first week is one week there
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,12 @@ class Plain:
     table: Any
     conditions: tuple[Any, ...]
     columns: dict[str, Any]
+
+    @property
+    def day(self) -> str:
+        """The column of the day by which a row falls into a week."""
+        fields = self.columns["week"].op().find(ibis.expr.operations.Field)
+        return str(next(one.name for one in fields if one.name in self.table.columns))
 
     def shared_by(self, query: CellQuery) -> Hashable:
         """Equal for queries that can share a pass: same table, scopes and weeks."""
@@ -51,8 +58,11 @@ def plain(metric: Metric, query: CellQuery, tables: Tables) -> Plain | None:
     return found
 
 
-def shared(parts: Sequence[Plain], keys: Sequence[str]) -> Any:
-    """The lazy query that counts all of them: ``keys…, week`` and three sums a part, null or zero where it has none."""
+def shared(parts: Sequence[Plain], keys: Sequence[str], *, since: Any = None) -> Any:
+    """The lazy query that counts all of them: ``keys…, week`` and three sums a part, null or zero where it has none.
+
+    ``since``: only rows from this day on are counted, also where a metric asks for all of the past.
+    """
     common = [one for one in parts[0].conditions if all(_among(one, part.conditions) for part in parts[1:])]
     columns = _Columns({name: parts[0].columns[name] for name in (*keys, "week")})
     asked = []
@@ -60,6 +70,8 @@ def shared(parts: Sequence[Plain], keys: Sequence[str]) -> Any:
         own = [one for one in part.conditions if not _among(one, common)]
         met = columns.name_of(reduce(and_, own)) if own else None
         asked.append((met, *(_constant_or(part.columns[name], columns) for name in ("numerator", "denominator"))))
+    if since is not None:
+        common = [*common, parts[0].table[parts[0].day] >= since]
     table = parts[0].table.filter(*common).select(**columns.named)
     sums: dict[str, Any] = {}
     for number, (met, numerator, denominator) in enumerate(asked):
@@ -73,7 +85,7 @@ def shared(parts: Sequence[Plain], keys: Sequence[str]) -> Any:
 
 def part_of(found: pa.Table, number: int, metric: Metric, keys: Sequence[str], first_week: int) -> pa.Table:
     """One part's cells of what was counted together, as if it had been asked for from ``first_week`` on by itself."""
-    is_level = metric.fill in (Fill.ZERO, Fill.RUNNING_SUM)  # what was before is one week there
+    is_level = metric.fill in LEVELS
     has_rows = pc.greater(found[f"n{number}"], 0)
     is_asked = has_rows if is_level else pc.and_(has_rows, pc.greater_equal(found["week"], first_week))
     columns = [*keys, "week", *(f"{name}{number}" for name in SUMS)]

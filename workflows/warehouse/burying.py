@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from improvement.records import IMPORTED, RecordKind
 from workflows.warehouse.asking import number_of, rows_of, table_of
+from workflows.warehouse.kept import forget
 from workflows.warehouse.loading import iso_text, key_text, registered
 from workflows.warehouse.local_days import refresh_lent
 from workflows.warehouse.schema import TABLE_OF
@@ -76,6 +77,7 @@ class Tombstones:
             return 0
         values = {"connection": connection, "seen": seen_at.isoformat()}
         with registered(self._raw, "named", _table(ids)), transaction(self._raw):
+            forget(self._raw, seen_at, "?", [connection])
             back = f"{IS_BURIED} AND id IN (SELECT id FROM named)"
             revived = self._counted(f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE {back}", values)
             for part in parts if kind is RecordKind.TICKET else ():
@@ -123,6 +125,7 @@ class Tombstones:
         if not count:
             return 0
         with transaction(self._raw):
+            forget(self._raw, seen_at, "?", [connection])
             if kind is RecordKind.TICKET:
                 self._raw.execute(
                     f"CREATE OR REPLACE TEMP TABLE moved AS SELECT key_hash FROM tickets WHERE {gone}",

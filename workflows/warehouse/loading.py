@@ -25,6 +25,7 @@ from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse.asking import rows_of, table_of
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
+from workflows.warehouse.kept import forget
 from workflows.warehouse.local_days import derive_all, lent_columns, local_columns, refresh_lent
 from workflows.warehouse.restating import restated
 from workflows.warehouse.schema import BORROWERS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
@@ -81,6 +82,7 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
         seen, new, changed = _counts(raw)
         digest = _digest(raw)
         if new or changed:
+            forget(raw, seen_at, "SELECT DISTINCT connection FROM incoming")
             if kind is RecordKind.SLA:
                 number_clocks(raw)
             _write(raw, kind, seen_at, has_changes=changed > 0)

@@ -112,6 +112,11 @@ VIEWS = {
     ),
 }
 
+KEPT_CELLS = (  # what cycles keep of their counts (kept.py)
+    "connection VARCHAR, digest VARCHAR, as_of TIMESTAMPTZ, first_week BIGINT, last_week BIGINT, had_orphans BOOLEAN, "
+    "cells BLOB"
+)
+
 
 def derived(kind: RecordKind, prefix: str = "") -> dict[str, str]:
     """A table's derived columns and the SQL they are computed by."""
@@ -132,7 +137,8 @@ def columns_of(kind: RecordKind) -> dict[str, str]:
 def is_current(raw: Any) -> bool:
     """Whether everything is of this version: created, and its derived columns computed."""
     raw.execute("CREATE TABLE IF NOT EXISTS meta (fingerprint VARCHAR)")
-    return rows_of(raw, "SELECT fingerprint FROM meta") == [(_fingerprint(),)]
+    raw.execute(f"CREATE TABLE IF NOT EXISTS kept_cells ({KEPT_CELLS})")
+    return rows_of(raw, "SELECT fingerprint FROM meta") == [(fingerprint(),)]
 
 
 def create(raw: Any) -> None:
@@ -159,10 +165,11 @@ def forget_mark(raw: Any) -> None:
 def set_mark(raw: Any) -> None:
     """Everything is of this version now."""
     raw.execute("DELETE FROM meta")
-    raw.execute("INSERT INTO meta VALUES (?)", [_fingerprint()])
+    raw.execute("INSERT INTO meta VALUES (?)", [fingerprint()])
 
 
-def _fingerprint() -> str:
+def fingerprint() -> str:
+    """What the tables and their derived columns are made by."""
     made = [(columns_of(kind), derived(kind)) for kind in RecordKind]
     text = repr((made, LENT, VIEWS, duckdb.__version__))  # its hash() may differ between versions
     return hashlib.sha256(text.encode()).hexdigest()

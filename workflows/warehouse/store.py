@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ from workflows.warehouse import business_hours, loading
 from workflows.warehouse.asking import number_of, rows_of, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
+from workflows.warehouse.kept import KeptCells
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
@@ -167,23 +169,34 @@ class Warehouse:
         Compiled once per query; the moment and the weeks are variables.
         """
         one = Pass(self.sql(query), (0,), (CellsAsked(query, first_week, last_week),))
-        return one.cells(self._session.found(one, as_of), 0)
+        return one.cells(self._session.found(one, as_of, first_week, last_week), 0)
 
     def cells_ahead(
-        self, asked: Sequence[CellsAsked], *, as_of: datetime, shared_from: int = SHARED_FROM
+        self,
+        asked: Sequence[CellsAsked],
+        *,
+        as_of: datetime,
+        shared_from: float = SHARED_FROM,
+        kept_from: float = math.inf,
     ) -> Ahead[pa.Table]:
         """The same for many queries, computed in one other thread while this one goes on, loading other connections.
 
-        Each sees what is committed when its turn comes. Close it before the warehouse closes.
+        Each sees what is committed when its turn comes. Close it before the warehouse closes. In a file of at least
+        ``kept_from`` tickets only weeks are counted that records touched since the last time (kept.py).
         """
-        passes = self.passes(asked, shared_from=shared_from)  # compiled here: Ibis asks the connection of this thread
-        return Ahead(self._counted(passes, as_of), depth=len(asked) + 1)  # one more: to its end
+        is_kept = self._tickets() >= kept_from
+        passes = self.passes(
+            asked, shared_from=shared_from, is_kept=is_kept
+        )  # here: Ibis asks this thread's connection
+        return Ahead(self._counted(passes, as_of, is_kept), depth=len(asked) + 1)  # one more: to its end
 
-    def passes(self, asked: Sequence[CellsAsked], *, shared_from: int = SHARED_FROM) -> list[Pass]:
+    def passes(
+        self, asked: Sequence[CellsAsked], *, shared_from: float = SHARED_FROM, is_kept: bool = False
+    ) -> list[Pass]:
         """How these are counted: each by itself, or together in a file of at least so many tickets."""
-        if number_of(self._raw, "SELECT count(*) FROM tickets") < shared_from:
+        if not is_kept and self._tickets() < shared_from:
             return by_themselves(asked, self.sql)
-        return together(asked, self.sql, self.tables)
+        return together(asked, self.sql, self.tables, is_kept=is_kept)
 
     def contributing(
         self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
@@ -230,17 +243,33 @@ class Warehouse:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[pa.Table]:
+    def _tickets(self) -> int:
+        return number_of(self._raw, "SELECT count(*) FROM tickets")
+
+    def _counted(self, passes: Sequence[Pass], as_of: datetime, is_kept: bool) -> Iterator[pa.Table]:
         """The cells of all that is asked, in its order."""
         cells: dict[int, pa.Table] = {}  # by their places: those that were counted before their turn wait
         turn = 0
         with self.sibling() as other:
+            kept: dict[str, KeptCells] = {}
+
+            def count(one: Pass, first: int, last: int) -> pa.Table:
+                return other._session.found(one, as_of, first, last)
+
             for one in passes:
-                found = other._session.found(one, as_of)
+                found = None
+                if is_kept and one.is_shared:
+                    name = one.asked[0].query.connection
+                    store = kept.setdefault(name, KeptCells(other._raw, name, as_of=as_of))
+                    found = store.found(one, count)
+                else:
+                    found = count(one, one.first_week, one.last_week)
                 cells |= {place: one.cells(found, number) for number, place in enumerate(one.places)}
                 while turn in cells:
                     yield cells.pop(turn)
                     turn += 1
+            for store in kept.values():
+                store.save()
 
     def _compiled(self, query: CellQuery, what: str) -> str:
         """A query as DuckDB's SQL; kept for the life of the process, because compiling costs more than running.
@@ -263,8 +292,8 @@ class _Session:
         for name, value in SESSION_SETTINGS.items():
             raw.execute(f"SET {name} = {value}")
 
-    def found(self, one: Pass, as_of: datetime) -> pa.Table:
-        self.set(as_of, one.first_week, one.last_week)
+    def found(self, one: Pass, as_of: datetime, first_week: int, last_week: int) -> pa.Table:
+        self.set(as_of, first_week, last_week)
         return table_of(self._raw, one.sql)
 
     def set(self, as_of: datetime, first_week: int, last_week: int) -> None:

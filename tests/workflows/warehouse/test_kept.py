@@ -1,0 +1,198 @@
+"""Counts kept from cycle to cycle are those of a full recomputation, whatever is loaded, changed, lost or restated."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from improvement import weeks
+from improvement.metrics import metric_named
+from improvement.records import RecordKind
+from tests.improvement.metrics.build import CONNECTION, ZONES, a_query, a_ticket, a_warehouse, arrow, at
+from tests.improvement.metrics.test_against_slow import (
+    CROWD,
+    START,
+    clocks,
+    contacts,
+    crowd,
+    surveys,
+    tickets,
+)
+from workflows.warehouse import CellsAsked, Warehouse, Zones, kept
+
+METRICS = (
+    *("incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve"),
+    *("reopen_rate", "reassignment_rate", "first_contact_resolution_rate", "change_failure_rate", "csat_mean"),
+    *("csat_low_share", "nps", "survey_response_rate", "backlog_open", "complaint_count"),
+)
+WAYS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("customer", "country"), {}),
+    (("supplier",), {"customer": ["Acme", "(none)"]}),
+)
+PRIORITY = {"incident_count": {"priority": [1, 2]}, "sla_breach_rate": {"sla_target": "resolution"}}
+OTHER_ZONES = Zones({**ZONES.by_country, "CH": "Asia/Tokyo", "DE": "America/New_York"})
+WIDE = 11  # weeks
+KINDS = (RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY)
+
+
+def asked(as_of: datetime) -> list[CellsAsked]:
+    last = weeks.week_of(as_of.date()) - 1
+    found = []
+    for by, where in WAYS:
+        for number, name in enumerate(METRICS):
+            tau_h = metric_named(name).tau_h
+            for conditions in (where, *([PRIORITY[name]] if name in PRIORITY else [])):
+                query = a_query(name, by, tau_h=tau_h, **conditions)
+                found.append(CellsAsked(query, last - WIDE + number % 2, last))
+    return found
+
+
+def cycled(warehouse: Warehouse, as_of: datetime) -> int:
+    """Evaluate as a cycle does, and hold it against counting everything; how many cells that were."""
+    questions = asked(as_of)
+    ahead = warehouse.cells_ahead(questions, as_of=as_of, kept_from=0)
+    try:
+        found = list(ahead)
+    finally:
+        ahead.close()
+    rows = 0
+    for one, cells in zip(questions, found, strict=True):
+        fresh = warehouse.cells(one.query, as_of=as_of, first_week=one.first_week, last_week=one.last_week)
+        assert cells.equals(fresh), (one, cells.to_pylist(), fresh.to_pylist())
+        rows += cells.num_rows
+    return rows
+
+
+def load(warehouse: Warehouse, records: list[Any], seen_at: datetime, zones: Zones) -> None:
+    from improvement.records import STRUCTS
+
+    for kind, struct in STRUCTS.items():
+        mine = [one for one in records if isinstance(one, struct)]
+        if mine:
+            warehouse.load(kind, arrow(kind, mine), seen_at=seen_at, zones=zones)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def however_much_was_touched() -> Iterator[None]:
+    """Even where counting everything would be quicker, only what was touched is counted again."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kept, "MOST", 1.0)
+        yield
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["load", "load", "load", "bury", "revive", "zones", "twice", "late"]),
+        st.lists(tickets(), max_size=8),
+        st.lists(clocks(), max_size=8),
+        st.lists(surveys(), max_size=8),
+        st.lists(contacts(), max_size=2),
+        st.sampled_from([0, 3, 7, 7, 7, 14]),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@pytest.mark.timeout(400)
+@given(steps)
+@settings(
+    max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+)
+def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) -> None:
+    """A story of weeks: records come, change, go and come back, zones move, cycles run twice, are late, look back."""
+    as_of, zones = START + timedelta(days=53, hours=6), ZONES
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for what, some_tickets, some_clocks, some_surveys, some_contacts, days in story:
+            records = [*some_tickets, *some_clocks, *some_surveys, *some_contacts]
+            as_of += timedelta(days=days)
+            if what == "late":  # what was seen earlier is loaded after a cycle counted without it
+                cycled(warehouse, as_of)
+                load(warehouse, records, as_of - timedelta(days=2), zones)
+            elif what == "zones":
+                zones = OTHER_ZONES if zones is ZONES else ZONES
+                warehouse.use_zones(zones)
+            elif what in ("bury", "revive"):
+                for kind in KINDS:
+                    ids = [one.id for one in records if isinstance(one, msgspec.Struct)]
+                    if what == "bury":
+                        warehouse.tombstones.bury(kind, CONNECTION, ids, seen_at=as_of)
+                    else:
+                        warehouse.tombstones.revive(kind, CONNECTION, ids, KINDS[1:], seen_at=as_of)
+            else:
+                load(warehouse, records, as_of, zones)
+                if what == "twice":
+                    cycled(warehouse, as_of)
+            cycled(warehouse, as_of)
+
+
+def test_a_year_of_cycles_counts_few_weeks_and_the_same_cells() -> None:
+    """Records appear week by week; every third of those in progress changes."""
+    chosen = random.Random(5)
+    everything = [record for maker, number in CROWD[:3] for record in crowd(chosen, maker, number)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        rows, loaded = 0, []
+        for week in range(5, 11):
+            as_of = START + timedelta(weeks=week)
+            new = [one for one in everything if one not in loaded and began(one) <= as_of]
+            again = [
+                msgspec.structs.replace(one, reopen_count=1 + one.reopen_count, priority=1 + week % 4)
+                for one in loaded[-40::3]
+                if hasattr(one, "reopen_count")
+            ]
+            load(warehouse, [*again, *new], as_of, ZONES)
+            loaded += new
+            rows += cycled(warehouse, as_of)
+    assert rows > 2000
+
+
+def began(record: Any) -> datetime:
+    found: datetime | None = getattr(record, "opened_at", None) or getattr(record, "start_at", None)
+    return found or record.sent_at
+
+
+def test_only_the_weeks_that_something_touched_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workflows.warehouse import store
+
+    counted: list[tuple[int, int]] = []
+    whole = store._Session.found
+
+    def noted(self: Any, one: Any, as_of: datetime, first_week: int, last_week: int) -> Any:
+        counted.append((first_week, last_week))
+        return whole(self, one, as_of, first_week, last_week)
+
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, [a_ticket("t1", opened_at=opened_at)], at("2026-06-10"), ZONES)
+        list(warehouse.cells_ahead(question, as_of=as_of, kept_from=0))
+        monkeypatch.setattr(store._Session, "found", noted)
+        load(warehouse, [a_ticket("t1", opened_at=opened_at, customer="Bolt")], at("2026-06-20"), ZONES)
+        later = [replace(question[0], last_week=last + 1)]
+        found = list(warehouse.cells_ahead(later, as_of=as_of + timedelta(weeks=1), kept_from=0))
+        week = weeks.week_of(opened_at.date())
+        assert counted == [(week, week), (last, last + 1)]
+        assert set(found[0]["customer"].to_pylist()) == {"Bolt"}
+
+
+def test_a_country_in_another_zone_is_counted_afresh() -> None:
+    as_of, sunday_night = at("2026-06-15T06:00"), at("2026-05-03T20:00")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 11, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, [a_ticket("t1", opened_at=sunday_night)], at("2026-06-10"), ZONES)
+        for zones, week in ((ZONES, "2026-05-03"), (OTHER_ZONES, "2026-05-04")):
+            warehouse.use_zones(zones)
+            (cells,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            assert cells["week"][0].as_py() == weeks.week_of(at(week).date())
