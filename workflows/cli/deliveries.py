@@ -1,4 +1,4 @@
-"""`deliveries`: what did not reach its platform and why, and sending a dead letter again."""
+"""`deliveries`: what did not reach its platform and why; sending a dead letter again, or giving it up."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ group = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+Keys = Annotated[list[str], typer.Argument(help="Dead letters, by the names that `deliveries list` shows.")]
 
 
 @group.command(name="list")
@@ -40,7 +42,7 @@ def list_deliveries(
 
 @group.command()
 def replay(
-    keys: Annotated[list[str], typer.Argument(help="Dead letters, by the names that `deliveries list` shows.")],
+    keys: Keys,
     reason: Annotated[str, typer.Option("--reason", help="What was mended.")],
     as_of: Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)] = None,
     as_json: Json = False,
@@ -57,3 +59,24 @@ def replay(
         return
     for one in done:
         typer.echo(f"{one.key} waits again for {one.connection}.")
+
+
+@group.command()
+def discard(
+    keys: Keys,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is not needed any more.")],
+    as_of: Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)] = None,
+    as_json: Json = False,
+) -> None:
+    """Give dead letters up; with a record that could not be created goes what waited for it. `replay` takes it back."""
+    start()
+    from workflows import dead_letters
+    from workflows.cli.output import print_json
+
+    at, person = moment(as_of), actor()
+    done = [one for key in keys for one in dead_letters.discard(person, key, reason=reason, at=at)]
+    if as_json:
+        print_json([one.as_dict() for one in done])
+        return
+    for one in done:
+        typer.echo(f"{one.key} is discarded.")

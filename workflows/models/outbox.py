@@ -13,6 +13,7 @@ class DeliveryState(models.TextChoices):
     WAITING = "waiting", "waiting"
     SENT = "sent", "sent"
     DEAD = "dead", "dead letter"
+    DISCARDED = "discarded", "discarded"
 
 
 class Delivery(models.Model):

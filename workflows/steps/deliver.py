@@ -126,9 +126,10 @@ def _has_no_record(delivery: Delivery) -> bool:
     if delivery.verb == Verb.CREATE or action.platform_id:
         return False
     create = action.deliveries.filter(verb=Verb.CREATE.value).exclude(state=DeliveryState.SENT).first()
-    if create is None or create.state != DeliveryState.DEAD:
+    if create is None or create.state == DeliveryState.WAITING:
         return False
-    delivery.last_error = f"{create.key} was refused, so there is no record to write to: {create.last_error}"
+    became = "was refused" if create.state == DeliveryState.DEAD else "was discarded"
+    delivery.last_error = f"{create.key} {became}, so there is no record to write to: {create.last_error}"
     delivery.save(update_fields=["last_error"])
     return True
 

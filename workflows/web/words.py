@@ -117,7 +117,12 @@ ENTRIES: Words = {
     "receipt": _("receipt"),
 }
 DECISIONS: Words = in_both(DECISION_WORDS)
-DELIVERY_STATES: Words = {"waiting": _("waiting"), "sent": _("sent"), "dead": _("undeliverable")}
+DELIVERY_STATES: Words = {
+    "waiting": _("waiting"),
+    "sent": _("sent"),
+    "dead": _("undeliverable"),
+    "discarded": _("discarded"),
+}
 VERBS: Words = {
     "create": _("record created"),
     "update": _("fields updated"),
