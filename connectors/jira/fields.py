@@ -8,18 +8,26 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from connectors.jira import plain
 from connectors.jira.wire import Feedback, FieldInfo, Named, Option, SlaValue, StatusValue, TypeValue, UserValue
 from connectors.mapping import near_matches, unknown_field
 from improvement.errors import MappingError, Place
 
 SLA_TYPE = "com.atlassian.servicedesk:sd-sla-field"
 FEEDBACK_TYPE = "com.atlassian.servicedesk:sd-request-feedback"
+TEXT_AREA = "com.atlassian.jira.plugin.system.customfieldtypes:textarea"
+TEXT_AREAS = frozenset({"description", "environment"})  # people write markup there, in a field of one line they do not
 
 Reading = Callable[[Any], str | None]
 
 
 def _text(value: str | None) -> str | None:
     return value or None
+
+
+def _markup(value: Any) -> str | None:
+    """What people wrote into a field of several lines: wiki text, or a document."""
+    return (plain.document(value).strip() if plain.is_document(value) else plain.wiki(str(value))) or None
 
 
 def _number(value: float) -> str:
@@ -167,6 +175,8 @@ def _reader_of(info: FieldInfo) -> tuple[Any, Reading]:
     schema = info.schema
     if schema is None:
         return object, _anything
+    if schema.custom == TEXT_AREA or info.id in TEXT_AREAS:
+        return object, _markup
     if schema.type == "array":
         member, read = READERS.get(schema.items or "", (None, _anything))
         return (list.__class_getitem__(member), _first(read)) if member is not None else (object, _anything)

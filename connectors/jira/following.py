@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from connectors.answers import Declined, is_absent
+from connectors.jira import plain
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, ProjectValue, comments_of, is_read_by_customers
 from connectors.jira.moving import is_success, platform_state
@@ -194,7 +195,7 @@ def _comment(comment: CommentValue) -> PlatformComment:
         id=comment.id,
         author=author or "",
         at=datetime.fromisoformat(comment.created),
-        text=unmarked(comment.body),
+        text=plain.wiki(unmarked(comment.body)),
     )
 
 

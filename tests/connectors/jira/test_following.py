@@ -112,6 +112,13 @@ def test_comments_come_home_with_their_authors_and_without_our_mark(desk: Desk, 
     assert (theirs.author, theirs.text, theirs.at) == (desk.account("claudia.braun"), "We start on Monday", now)
 
 
+def test_a_comment_comes_home_as_text_without_its_markup(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.claudia.add_comment(ref.id, "h3. Look\nIt is *slow*, see [the page|https://a.example/x].")
+    (comment,) = desk.state(ref).comments
+    assert comment.text == "Look\nIt is slow, see the page (https://a.example/x)."
+
+
 def test_many_comments_are_read_to_the_last(desk: Desk) -> None:
     ref = desk.create().ref
     for number in range(105):
