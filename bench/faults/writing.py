@@ -12,7 +12,7 @@ from bench.faults.traps import MoveTrap, WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
-from improvement.errors import RegelkreisError
+from improvement.errors import RegelkreisError, WriteRefused
 from improvement.records import Outbound, OutboundFile, Receipt, RecordRef, Verb
 
 ATTEMPTS = 60
@@ -90,10 +90,12 @@ def _trapped(running: RunningSandbox, flavour: Flavour, trap: WriteTrap) -> Iter
 
 
 def _until_received(connector: Connector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
-    """What the outbox does: try again, and never forget that an attempt may have taken effect."""
+    """What the outbox does: try again unless the platform refused for good, which would be a dead letter."""
     for attempt in range(ATTEMPTS):
         try:
             return connector.write(outbound, ref)
+        except WriteRefused:
+            raise
         except RegelkreisError:
             if attempt == ATTEMPTS - 1:
                 raise

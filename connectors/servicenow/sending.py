@@ -16,7 +16,7 @@ from connectors.servicenow.tables import Instance
 from improvement.errors import ConnectionFailed, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest
 
-FOR_GOOD = frozenset({400, 403, 404, 405, 406, 409, 413, 415, 422})
+FOR_GOOD = frozenset({400, 403, 404, 405, 406, 413, 415, 422})  # no 409: what somebody else changed just now passes
 BASE = "/api/now"
 
 

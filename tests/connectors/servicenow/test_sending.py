@@ -58,6 +58,7 @@ def answers(request: Request, **answer: Any) -> None:
             "A data policy .* Strategies",
         ),
         ({"status": 404, "json": {"error": {"message": "No Record found"}}}, WriteRefused, "gone or hidden"),
+        ({"status": 409}, ConnectionFailed, "answered 409"),
         ({"status": 413}, WriteRefused, "refused the write with 413"),
         ({"status": 429, "headers": {"Retry-After": "1"}}, ConnectionFailed, "answered 429"),
         ({"status": 500}, ConnectionFailed, "answered 500"),
