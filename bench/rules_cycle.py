@@ -1,0 +1,95 @@
+"""A weekly cycle after ten thousand changed tickets, with what the cycle before it kept; and the same counted in full.
+
+8 000 tickets are new with their clocks, 1 000 that were open are resolved, 1 000 of the last three weeks get another
+priority or are reopened. Loading them is no part of the time.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from bench.rules_asked import hundred
+from bench.rules_evaluating import counted, judged, queries_of, rules
+from bench.rules_world import AS_OF, LAST_WEEK
+
+NEW, RESOLVED, EDITED = 8_000, 1_000, 1_000
+NOW = AS_OF + timedelta(weeks=1)
+DONE = f"TIMESTAMPTZ '{(AS_OF + timedelta(days=2)).isoformat()}'"
+LATER = ("opened_at", "created_at", "resolved_at", "closed_at", "updated_at", "start_at", "end_at", "breach_at")
+NEWEST = f"SELECT id FROM tickets WHERE opened_day >= {LAST_WEEK * 7 - 3} ORDER BY hash(id) LIMIT {NEW}"
+OPEN = f"SELECT id FROM tickets WHERE state = 'in_progress' ORDER BY hash(id) LIMIT {RESOLVED}"
+RECENT = (
+    f"SELECT id FROM tickets WHERE opened_day >= {(LAST_WEEK - 2) * 7 - 3} AND state = 'closed' "
+    f"ORDER BY hash(id) LIMIT {EDITED}"
+)
+
+
+def change(warehouse: Any) -> tuple[int, float]:
+    """Load the changed tickets; how many they were, and the seconds it took."""
+    from improvement.records import SCHEMAS, RecordKind
+    from workflows.warehouse import Zones
+
+    begin, changed = time.perf_counter(), 0
+    for kind, table, key in ((RecordKind.TICKET, "tickets", "id"), (RecordKind.SLA, "slas", "ticket_id")):
+        names = SCHEMAS[kind].names
+        ids = {"id": "'n' || id", "ticket_id": "'n' || ticket_id"}
+        shifted = {name: f"{name} + INTERVAL 7 DAY" for name in LATER}
+        done = {"state": "'closed'", "resolved_at": DONE, "closed_at": DONE, "updated_at": DONE}
+        ended = {"stage": "'completed'", "end_at": f"coalesce(end_at, {DONE})", "updated_at": DONE}
+        edits = {"priority": "1 + priority % 5", "reopen_count": "reopen_count + 1", "updated_at": DONE}
+        batches = [(NEWEST, ids | shifted), (OPEN, done if kind is RecordKind.TICKET else ended)]
+        if kind is RecordKind.TICKET:
+            batches.append((RECENT, edits))
+        parts = [
+            f"SELECT {', '.join(f'{made.get(name, name)} AS {name}' for name in names)} FROM {table} "
+            f"WHERE {key} IN ({chosen})"
+            for chosen, made in batches
+        ]
+        batch = warehouse.arrow(" UNION ALL ".join(f"({part})" for part in parts))
+        report = warehouse.load(kind, batch, seen_at=NOW, zones=Zones())
+        changed += (report.new + report.changed) if kind is RecordKind.TICKET else 0
+    return changed, time.perf_counter() - begin
+
+
+def measure(warehouse: Any) -> dict[str, Any]:
+    """Keep what a cycle counted, change tickets, and time the next cycle."""
+    some = rules(hundred())
+    found = queries_of(some)
+    _kept(warehouse, [one for _, one in found], AS_OF)
+    warehouse._raw.execute("CREATE OR REPLACE TEMP TABLE kept_before AS FROM kept_cells")
+    changed, loading = change(warehouse)
+    week = LAST_WEEK + 1
+    due = [
+        (query, type(one)(one.query, week - query.weeks_needed + 1, week)) for query, one in found
+    ]  # one week's values
+    cells = [one for _, one in due]
+    times: dict[str, list[float]] = {"kept": [], "full": []}
+    for turn in range(4):
+        warehouse._raw.execute("DELETE FROM kept_cells")
+        warehouse._raw.execute("INSERT INTO kept_cells FROM temp.kept_before")
+        for name in times:
+            begin = time.perf_counter()
+            tables = _kept(warehouse, cells, NOW) if name == "kept" else counted(warehouse, cells, as_of=NOW)
+            judged(due, tables, range(week, week + 1))
+            if turn:
+                times[name].append(time.perf_counter() - begin)
+            if name == "kept":
+                kept = tables
+    different = sum(not one.equals(other) for one, other in zip(kept, tables, strict=True))
+    return {
+        "changed_tickets": changed,
+        "loading_s": round(loading, 2),
+        "cycle_s": round(min(times["kept"]), 3),
+        "same_in_full_s": round(min(times["full"]), 3),
+        "different_queries": different,
+    }
+
+
+def _kept(warehouse: Any, cells: list[Any], as_of: Any) -> list[Any]:
+    ahead = warehouse.cells_ahead(cells, as_of=as_of, kept_from=0)
+    try:
+        return list(ahead)
+    finally:
+        ahead.close()
