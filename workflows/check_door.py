@@ -142,7 +142,8 @@ def _checked(plan: PlanRow, cells: Cells) -> CheckResult:
         return not_due(check_plan)
     look = due[-1]
     kind = "final" if look == check_plan.looks[-1] else "look"
-    found = compute_look(check_plan, own, series, look=look, kind=kind, last_week=after_from + look - 1)
+    last_week = after_from + look - 1
+    found = compute_look(check_plan, own, series, look=look, kind=kind, last_week=last_week, are_changes_known=False)
     return _with_gaps(found)
 
 

@@ -30,6 +30,7 @@ from workflows import exposures, planning, settling
 from workflows.models import Action, Plan, RuleVersion
 from workflows.warehouse import Warehouse, digest_of
 
+SERVICE = "service"  # by which changes are known to touch a scope
 STRATUM = "priority"
 
 
@@ -310,7 +311,7 @@ def _default_goal(metric: Metric) -> str:
 
 def concurrent_changes(warehouse: Warehouse, action: Action, first_week: int, last_week: int) -> dict[str, Any]:
     """Other changes of the scope's service that went live in *after*, by number; those of high risk once more."""
-    service = action.scope.get("service")
+    service = action.scope.get(SERVICE)
     if service is None:
         return {"numbers": [], "high_risk": []}
     found = warehouse.arrow(

@@ -40,6 +40,7 @@ def ask(request: Request, family: Family, data: Data, found: Estimate, critical:
             high_risk_changes=request.high_risk_changes,
             marked_changes=request.marked_changes,
             other_changes=len(request.concurrent_changes),
+            are_changes_known=request.are_changes_known,
         ),
     )
     return Guarded(results, tau, guard.widened(found, tau))

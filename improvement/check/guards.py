@@ -248,8 +248,12 @@ def alone(
     high_risk_changes: tuple[str, ...],
     marked_changes: tuple[str, ...],
     other_changes: int,
+    are_changes_known: bool,
 ) -> GuardResult:
-    """No other action in the scope's records, no change of high risk or marked in *after*, no plan after go-live."""
+    """No other action in the scope's records, no change of high risk or marked in *after*, no plan after go-live.
+
+    Where nobody can know what else changed it fails by what is known, and else is not computed.
+    """
     reasons, reasons_de = [], []
     if is_late:
         reasons.append("the plan was frozen after the go-live")
@@ -271,6 +275,8 @@ def alone(
         numbers = _listed(marked_changes)
         reasons.append(f"people marked changes that went live meanwhile ({numbers})")
         reasons_de.append(f"Menschen vermerkten Changes, die währenddessen live gingen ({numbers})")
+    if not reasons and not are_changes_known:
+        return not_computed(8, "what else changed is not known here", "was sich sonst änderte, ist hier nicht bekannt")
     passed, passed_de = "no other change is known", "von anderen Änderungen ist nichts bekannt"
     if other_changes:
         passed = f"{other_changes} other changes went live meanwhile, none of high risk or marked"

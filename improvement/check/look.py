@@ -55,6 +55,7 @@ def compute_look(
     high_risk_changes: tuple[str, ...] = (),
     marked_changes: tuple[str, ...] = (),
     other_actions: tuple[OtherAction, ...] = (),
+    are_changes_known: bool = True,
     beside: Series | None = None,
     past_firings: PastFirings | None = None,
 ) -> CheckResult:
@@ -75,6 +76,8 @@ def compute_look(
     concurrent_changes
         The numbers of all other changes that went live in *after*; ``high_risk_changes`` and ``marked_changes``
         (those a person marked) are the ones that gate.
+    are_changes_known
+        Whether anybody could know of other changes: a file of numbers tells of none, a scope without a service of few.
     other_actions
         Actions on the same metric whose scope overlaps ours and whose effect *after* may hold.
     beside
@@ -101,6 +104,7 @@ def compute_look(
         other_actions=other_actions,
         concurrent_changes=concurrent_changes,
         marked_changes=marked_changes,
+        are_changes_known=are_changes_known,
         beside=beside,
         past_firings=past_firings,
     )
@@ -248,8 +252,10 @@ def _note_limits(request: Request, first: Estimate, guarded: Guarded, found: Fin
     """What the sentence has to say beside the verdict."""
     if first.has_half_event:
         found.say(
-            "a window without any event was given half an event so that the model could be fitted",
-            "ein Fenster ohne Ereignis erhielt ein halbes, damit das Modell angepasst werden konnte",
+            "a window without any event was given half an event (one of events only half a non-event) so that the "
+            "model could be fitted",
+            "ein Fenster ohne Ereignis erhielt ein halbes (eines nur mit Ereignissen ein halbes Nichtereignis), damit "
+            "das Modell angepasst werden konnte",
         )
     if request.plan.is_adjusted:
         found.say("the effect is that of all cycles together", "die Wirkung ist die aller Zyklen zusammen")

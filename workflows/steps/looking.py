@@ -112,6 +112,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
         final=_final_result(look) if look.kind == LookKind.SUSTAIN else None,
         concurrent_changes=tuple(sorted({*concurrent["numbers"], *marked})),
         high_risk_changes=tuple(concurrent["high_risk"]),
+        are_changes_known=measuring.SERVICE in action.scope or bool(marked),
         marked_changes=marked,
         other_actions=measuring.other_actions(action, windows, last_week=last),
         past_firings=untreated_lines.standing(action, at=known_at),

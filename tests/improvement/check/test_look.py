@@ -185,6 +185,15 @@ def test_what_cannot_be_told_says_from_when_on() -> None:
     assert f"It can be conclusive by {found.conclusive_by}" in found.sentence
 
 
+def test_what_nobody_can_know_is_no_passed_guard() -> None:
+    """A file of numbers tells of no other change: the verdict stands, and the sentence says what was not asked."""
+    found = looked(a_scope(0.2, 0.05, volume=60), controls(), are_changes_known=False)
+    assert found.verdict is Verdict.IMPROVED
+    assert found.guards[7].status is Status.NOT_COMPUTED
+    assert "what else changed is not known here" in found.sentence
+    assert "was sich sonst änderte, ist hier nicht bekannt" in found.sentence_de
+
+
 def test_no_event_at_all_is_the_best_possible_action() -> None:
     """And not a lack of data: twenty-six were expected."""
     found = looked(a_scope(0.2, 1e-12, volume=10), controls())
