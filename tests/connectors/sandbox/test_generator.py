@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -33,6 +37,7 @@ PLATFORMS: tuple[Platform, ...] = ("servicenow", "jira")
 TARGET = 0.15  # the starter rule's
 WEEKS = scenario.WEEKS
 TAU_H = 336.0
+LOG = Path(__file__).resolve().parents[3].parent / "shared/data/servicenow-incidents/incident_event_log.csv"
 
 FIRST_WEEK = week_of(scenario.START.date())
 CHECKED_AS = {
@@ -298,6 +303,104 @@ def test_hours_of_the_day_are_those_of_the_real_log(platform: Platform) -> None:
     assert shares[8:12].sum() == pytest.approx(0.45, abs=0.02)
     assert shares[12] == pytest.approx(0.09, abs=0.01)
     assert shares[13:18].sum() == pytest.approx(0.35, abs=0.02)
+
+
+@every_platform
+def test_five_countries_work_on_their_own_clocks(platform: Platform) -> None:
+    countries = {ticket.country for ticket in world(platform).tickets}
+    assert len(countries) == 5
+    assert len({scenario.ZONES[country] for country in countries}) == 5
+    for opening in local_openings(platform, *countries):
+        assert np.mean([8 <= opened.hour < 12 for opened in opening]) == pytest.approx(0.45, abs=0.02)
+
+
+def local_openings(platform: Platform, *countries: str) -> list[list[datetime]]:
+    """When the incidents of each country were opened, by its own clock."""
+    opened: dict[str, list[datetime]] = defaultdict(list)
+    for tickets in incidents(platform).values():
+        zone = ZoneInfo(scenario.ZONES[tickets[0].country])
+        opened[tickets[0].country] += [datetime.fromtimestamp(ticket.opened, zone) for ticket in tickets]
+    return [opened[country] for country in countries or opened]
+
+
+@every_platform
+def test_winter_brings_more_incidents_than_summer(platform: Platform) -> None:
+    """± 8 % over the year with its peak in January: a winter day has 1.15 times the incidents of a summer day.
+
+    Counted over 2024 and 2025, both whole. The weekly noise (4 %, autocorrelated) leaves each ratio ± 2 %.
+    """
+    months = np.zeros(13)
+    for opening in local_openings(platform):
+        months += np.bincount([opened.month for opened in opening if opened.year < 2026], minlength=13)
+    winter = months[[12, 1, 2]].sum() / (31 + 31 + 29 + 31 + 31 + 28)
+    summer = months[[6, 7, 8]].sum() / (2 * (30 + 31 + 31))
+    spring_and_autumn = months[[3, 4, 5, 9, 10, 11]].sum() / (2 * (31 + 30 + 31 + 30 + 31 + 30))
+    assert winter / summer == pytest.approx(1.15, abs=0.05)
+    assert winter > spring_and_autumn > summer
+
+
+@every_platform
+def test_one_incident_in_fourteen_is_opened_at_a_weekend_and_most_on_mondays(platform: Platform) -> None:
+    days = np.zeros(7)
+    for opening in local_openings(platform):
+        days += np.bincount([opened.weekday() for opened in opening], minlength=7)
+    shares = days / days.sum()
+    assert shares[5:].sum() == pytest.approx(0.07, abs=0.005)
+    assert list(shares) == sorted(shares, reverse=True)
+    assert shares[4] > 3 * shares[5]
+
+
+@every_platform
+def test_a_few_incidents_take_far_longer_than_half_of_them(platform: Platform) -> None:
+    """A heavy tail: an exponential law has its 90th percentile at 3.3 medians, its 99th at 6.6, its mean at 1.4."""
+    p90, p99, mean = tail(resolution_hours(platform))
+    assert p90 > 1.5 * np.log(10) / np.log(2)
+    assert p99 > 2 * np.log(100) / np.log(2)
+    assert mean > 2
+
+
+def test_the_real_log_has_a_tail_of_the_same_kind_and_longer_still() -> None:
+    """Its 90th and 99th percentile lie at 14 and 70 medians: the generator's world is the milder one."""
+    if not LOG.exists():
+        pytest.skip("the real incident log is not beside the project")
+    real = log_hours()
+    assert np.percentile(real, [10, 50, 90, 99]) == pytest.approx([1.9, 54.5, 762, 3786], rel=0.03)
+    for platform in PLATFORMS:
+        made = resolution_hours(platform)
+        assert 2 / 3 < np.std(np.log(made)) / np.std(np.log(real)) < 1
+        assert all(ours < theirs for ours, theirs in zip(tail(made), tail(real), strict=True))
+
+
+def tail(hours: Floats) -> tuple[float, float, float]:
+    """The 90th and 99th percentile and the mean, in medians."""
+    median, p90, p99 = np.percentile(hours, [50, 90, 99])
+    return float(p90 / median), float(p99 / median), float(hours.mean() / median)
+
+
+def resolution_hours(platform: Platform) -> Floats:
+    """Wall-clock hours from opening to the last resolution of every incident that was resolved."""
+    return np.array(
+        [
+            (event.at - ticket.opened) / 3600
+            for tickets in incidents(platform).values()
+            for ticket in tickets
+            for event in [event for event in ticket.events if event.changes.get("state") == "resolved"][-1:]
+        ]
+    )
+
+
+def log_hours() -> Floats:
+    """The same of the real log: the last row of an incident holds its final times."""
+    with LOG.open(encoding="latin-1", newline="") as file:
+        final = {row["number"]: row for row in csv.DictReader(file)}
+    resolved = [row for row in final.values() if row["resolved_at"] != "?"]
+    return np.array(
+        [(instant(row["resolved_at"]) - instant(row["opened_at"])).total_seconds() / 3600 for row in resolved]
+    )
+
+
+def instant(text: str) -> datetime:
+    return datetime.strptime(text + "+0000", "%d-%m-%Y %H:%M%z")
 
 
 @every_platform
