@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -136,6 +137,32 @@ def test_a_delivery_that_broke_after_the_write_is_found_and_not_repeated(home: P
     create.refresh_from_db()
     assert (create.state, create.receipt["was_found"]) == ("sent", True)
     assert platform.requests.count(create.key) == 1
+
+
+def test_a_finding_that_fires_again_adds_evidence_to_the_open_action_and_opens_no_second(
+    home: Path, monday: datetime
+) -> None:
+    """It gets bad, gets better by itself, and gets bad once more while nobody has acted."""
+    platform = a_platform(Mail={0: 0.1, 74: 0.3, 78: 0.02, 83: 0.4})
+    run(platform, monday, 2)
+    action, finding = Action.objects.get(), Finding.objects.get(scope__service="Mail")
+    first = finding.rows_sha256
+    assert not LedgerEntry.objects.filter(type="action.evidence").exists()
+    at = run(platform, monday + timedelta(weeks=2), 7)
+    finding.refresh_from_db()
+    assert (finding.state, finding.times_fired) == ("firing", 2)
+    assert finding.rows_sha256 != first
+    assert Action.objects.get() == action
+    entry = json.loads(bytes(LedgerEntry.objects.get(type="action.evidence").data))
+    assert (entry["subject"], entry["actor"]) == (action.code, ledger.ENGINE)
+    assert datetime.fromisoformat(entry["at"]) == finding.fired_at == at
+    assert entry["payload"] == {"rows_sha256": finding.rows_sha256, "n": finding.n, "times_fired": 2}
+    line = action.transitions.get(event="evidence")
+    assert (line.from_state, line.to_state, line.at) == (action.state, action.state, finding.fired_at)
+    assert f"on {finding.n} records [{finding.scope_key}]" in line.note
+    cycle.run_with([platform], as_of=at)
+    assert action.transitions.filter(event="evidence").count() == 1
+    assert ledger.verify().is_ok
 
 
 def test_running_the_same_cycle_twice_changes_nothing(home: Path, monday: datetime) -> None:
