@@ -29,6 +29,14 @@ ORANGE_JUICE = [
     12, 15, 8, 10, 4, 7, 16, 9, 14, 10, 5, 6, 17, 12, 22, 8, 10, 5, 13, 11, 20, 18, 24, 15, 9, 12, 7, 13, 9, 6,
 ]  # fmt: skip
 
+#: Thirteen trials of the BCG vaccine against tuberculosis (Colditz et al. 1994, *JAMA* 271:698; ``dat.bcg`` of
+#: metadat): ill and not ill among the vaccinated, ill and not ill among the others.
+BCG_TRIALS = [
+    (4, 119, 11, 128), (6, 300, 29, 274), (3, 228, 11, 209), (62, 13536, 248, 12619), (33, 5036, 47, 5761),
+    (180, 1361, 372, 1079), (8, 2537, 10, 619), (505, 87886, 499, 87892), (29, 7470, 45, 7232),
+    (17, 1699, 65, 1600), (186, 50448, 141, 27197), (5, 2493, 3, 2338), (27, 16886, 29, 17825),
+]  # fmt: skip
+
 #: Walton's flies (Davidson-Pilon, lifelines): days lived, deaths, censored.
 _WALTONS_MIR137 = [
     (6, 1, 0), (9, 3, 0), (13, 3, 0), (15, 2, 0), (19, 3, 0), (22, 4, 0), (26, 5, 0), (29, 5, 0), (33, 2, 0),

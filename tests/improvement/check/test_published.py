@@ -11,8 +11,10 @@ from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
 from bench.check_rows import Row
 from bench.check_worlds import Tally
+from improvement.check.estimate import Data, estimate
 from improvement.check.fit import fit
-from improvement.check.model import Series
+from improvement.check.guards import controls_spread
+from improvement.check.model import Floats, Series
 from tests.improvement.check import published
 
 
@@ -53,6 +55,40 @@ def test_the_smoking_ban_in_sicily() -> None:
     assert np.exp(effect) == pytest.approx(0.8944, abs=1e-4)
     assert np.exp([effect - 1.96 * plain, effect + 1.96 * plain]) == pytest.approx([0.8647, 0.9251], abs=1e-4)
     assert np.exp([effect - 1.96 * quasi, effect + 1.96 * quasi]) == pytest.approx([0.8392, 0.9532], abs=1e-4)
+
+
+def test_the_spread_of_the_bcg_trials() -> None:
+    """DerSimonian & Laird (1986): τ² .3088, Q 152.23 on 12 degrees of freedom, from the log risk ratios.
+
+    As metafor prints ``rma(yi, vi, method="DL", data=dat.bcg)`` (Viechtbauer's course for the Cochrane Statistical
+    Methods Group, 2016). Each trial stands in a control's place with its own effect and error.
+    """
+    ill, well, ill_else, well_else = np.array(published.BCG_TRIALS, dtype=float).T
+    assert ill.sum() + well.sum() + ill_else.sum() + well_else.sum() == 357_347
+    ratio = np.log(ill / (ill + well)) - np.log(ill_else / (ill_else + well_else))
+    variance = 1 / ill - 1 / (ill + well) + 1 / ill_else - 1 / (ill_else + well_else)
+    mean = (ratio / variance).sum() / (1 / variance).sum()
+    assert ((ratio - mean) ** 2 / variance).sum() == pytest.approx(152.233, abs=1e-3)
+    trials = {str(number): a_control(*trial) for number, trial in enumerate(zip(ratio, np.sqrt(variance), strict=True))}
+    found = [estimate(trial) for trial in trials.values()]
+    assert [one.delta for one in found] == pytest.approx(ratio)
+    assert [one.se for one in found] == pytest.approx(np.sqrt(variance))
+    tau = controls_spread(trials)
+    assert tau is not None
+    assert tau**2 == pytest.approx(0.3088, abs=5e-5)
+
+
+def a_control(delta: float, se: float) -> Data:
+    """Weeks whose estimated effect and error are these: the error of a score grows as its noise does."""
+    is_after = np.arange(20) >= 10
+    noise = np.tile([1.0, -1.0], 10)
+    unit = _scored(noise, is_after)
+    return _scored(delta * is_after + noise * se / estimate(unit).se, is_after)
+
+
+def _scored(score: Floats, is_after: np.ndarray) -> Data:
+    weight = np.full(len(score), 50.0)
+    return Data("score", Series(np.arange(len(score)), score * weight, weight), is_after, np.zeros(len(score)))
 
 
 @pytest.mark.parametrize(
