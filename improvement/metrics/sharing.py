@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,28 +34,30 @@ class Plain:
     conditions: tuple[Any, ...]
     columns: dict[str, Any]
 
-    @property
-    def day(self) -> str:
-        """The column of the day by which a row falls into a week."""
+    def is_since(self, day: Any) -> Any:
+        """Whether a row falls into the week of this day or a later one: any of the days that make its week does."""
         fields = self.columns["week"].op().find(ibis.expr.operations.Field)
-        return str(next(one.name for one in fields if one.name in self.table.columns))
+        days = sorted({one.name for one in fields})
+        return reduce(or_, [self.table[name] >= day for name in days])
 
     def shared_by(self, query: CellQuery) -> Hashable:
         """Equal for queries that can share a pass: same table, scopes and weeks."""
         return (self.table.op(), query.connection, query.keys, self.columns["week"].op())
 
 
-def plain(metric: Metric, query: CellQuery, tables: Tables) -> Plain | None:
-    """What a query counts, None where it is more than a filter and a selection of one table."""
+def plain(metric: Metric, query: CellQuery, tables: Tables) -> tuple[Plain, ...]:
+    """What a query counts, none where it is more than filters and selections.
+
+    A level may be several whose cells add up: what came and what went.
+    """
     if metric.gathered is not None:
-        return None
-    noted: dict[str, Any] = {name: _Noted(getattr(tables, name), ()) for name in TABLES}
-    noting = replace(tables, **noted)
+        return ()
+    noting = replace(tables, **{name: _Noted(getattr(tables, name), ()) for name in TABLES})
     try:
-        found: Plain = metric.rows(noting, query).noted
+        found: tuple[Plain, ...] = metric.rows(noting, query).noted
     except _MoreThanPlainError:
-        return None
-    return found
+        return ()
+    return found if len(found) == 1 or metric.fill in LEVELS else ()
 
 
 def shared(parts: Sequence[Plain], keys: Sequence[str], *, since: Any = None) -> Any:
@@ -71,7 +73,7 @@ def shared(parts: Sequence[Plain], keys: Sequence[str], *, since: Any = None) ->
         met = columns.name_of(reduce(and_, own)) if own else None
         asked.append((met, *(_constant_or(part.columns[name], columns) for name in ("numerator", "denominator"))))
     if since is not None:
-        common = [*common, parts[0].table[parts[0].day] >= since]
+        common = [*common, parts[0].is_since(since)]
     table = parts[0].table.filter(*common).select(**columns.named)
     sums: dict[str, Any] = {}
     for number, (met, numerator, denominator) in enumerate(asked):
@@ -140,7 +142,7 @@ class _Noted:
 
     def select(self, **columns: Any) -> _Selected:
         """What is counted of the rows."""
-        return _Selected(Plain(self._table, self._conditions, columns))
+        return _Selected((Plain(self._table, self._conditions, columns),))
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._table.columns:
@@ -152,10 +154,16 @@ class _Noted:
 
 
 class _Selected:
-    """The end of what can be noted."""
+    """What is counted, of one table or of several together."""
 
-    def __init__(self, noted: Plain) -> None:
+    def __init__(self, noted: tuple[Plain, ...]) -> None:
         self.noted = noted
+
+    def union(self, other: Any) -> _Selected:
+        """The one and the other."""
+        if not isinstance(other, _Selected):
+            raise _MoreThanPlainError("union")
+        return _Selected(self.noted + other.noted)
 
     def __getattr__(self, name: str) -> NoReturn:
         raise _MoreThanPlainError(name)

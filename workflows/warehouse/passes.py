@@ -7,6 +7,7 @@ times, so only a large file is counted so; see docs/decisions/025-shared-passes-
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from workflows.warehouse.touched import TAU_H
 
 EARLIEST = 0  # the week of the first day there is
 ANY_CONNECTION = "any connection"  # with a space: nobody's name
-_SHARED_BY: dict[CellQuery, Hashable] = {}  # of a query on any connection; None: it is counted by itself
+_SHARED_BY: dict[CellQuery, tuple[Hashable, ...]] = {}  # of a query on any connection; none: counted by itself
 _COMPILED: dict[
     tuple[tuple[CellQuery, ...], bool], str
 ] = {}  # for the life of the process: every file has the same tables
@@ -36,55 +37,87 @@ class CellsAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A query among all that is asked, by its place, and which part of what it counts: most have one alone."""
+
+    place: int
+    asked: CellsAsked
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
-    """One statement over the records, and the queries it answers, by their places among all that is asked.
+    """One statement over the records, and the queries it answers or helps to answer.
 
     ``is_shared``: its columns are those of :func:`improvement.metrics.sharing.shared`, even of one query alone.
     """
 
     sql: str
-    places: tuple[int, ...]
-    asked: tuple[CellsAsked, ...]
+    members: tuple[Member, ...]
     is_shared: bool = False
+
+    @property
+    def connection(self) -> str:
+        """Whose records it counts."""
+        return self.members[0].asked.query.connection
 
     @property
     def first_week(self) -> int:
         """The first week any of them asks for."""
-        return min(one.first_week for one in self.asked)
+        return min(one.asked.first_week for one in self.members)
 
     @property
     def last_week(self) -> int:
         """The last week, the same for all."""
-        return self.asked[0].last_week
+        return self.members[0].asked.last_week
 
     @property
     def is_level(self) -> bool:
         """Whether all of the past is part of its first week."""
-        return any(metrics.metric_of(one.query).fill in LEVELS for one in self.asked)
+        return any(metrics.metric_of(one.asked.query).fill in LEVELS for one in self.members)
 
     @property
     def tau_h(self) -> float:
         """The longest time after which a record matures."""
-        return max(one.query.tau_h or 0.0 for one in self.asked)
+        return max(one.asked.query.tau_h or 0.0 for one in self.members)
 
     @property
     def is_restricted(self) -> bool:
         """Whether all it counts are times restricted to a τ."""
-        return all(one.query.tau_h for one in self.asked) and self.tau_h <= TAU_H
+        return all(one.asked.query.tau_h for one in self.members) and self.tau_h <= TAU_H
 
-    def cells(self, found: pa.Table, number: int) -> pa.Table:
-        """The cells of one of the queries, by what the statement found."""
-        one = self.asked[number]
-        metric = metrics.metric_of(one.query)
-        own = found
-        if self.is_shared:
-            own = part_of(found, number, metric, one.query.keys, one.first_week)
-        return metrics.complete(metric, one.query, own, first_week=one.first_week, last_week=one.last_week)
+
+class Answers:
+    """The cells of all that is asked, as one pass after the other comes in."""
+
+    def __init__(self, passes: Sequence[Pass]) -> None:
+        self._missing = Counter(member.place for one in passes for member in one.members)
+        self._found: dict[int, list[pa.Table]] = {}
+        self._cells: dict[int, pa.Table] = {}
+
+    def add(self, one: Pass, found: pa.Table) -> None:
+        """What a pass found."""
+        for number, member in enumerate(one.members):
+            query, first, last = member.asked.query, member.asked.first_week, member.asked.last_week
+            metric, own = metrics.metric_of(query), found
+            if one.is_shared:
+                own = part_of(found, number, metric, query.keys, first)
+            parts = self._found.setdefault(member.place, [])
+            parts.append(own)
+            self._missing[member.place] -= 1
+            if not self._missing[member.place]:
+                whole = pa.concat_tables(parts) if len(parts) > 1 else own
+                self._cells[member.place] = metrics.complete(metric, query, whole, first_week=first, last_week=last)
+                del self._found[member.place]
+
+    def take(self, place: int) -> pa.Table | None:
+        """The cells of one query, once they are complete."""
+        return self._cells.pop(place, None)
 
 
 def by_themselves(asked: Sequence[CellsAsked], sql: Callable[[CellQuery], str]) -> list[Pass]:
     """A pass for each; ``sql`` gives a query's statement."""
-    return [Pass(sql(one.query), (place,), (one,)) for place, one in enumerate(asked)]
+    return [Pass(sql(one.query), (Member(place, one),)) for place, one in enumerate(asked)]
 
 
 def together(
@@ -98,17 +131,19 @@ def together(
 
     ``is_kept``: each that can be shared is written so that it counts some weeks and nothing before them.
     """
-    groups: dict[Hashable, list[int]] = {}
+    groups: dict[Hashable, list[Member]] = {}
     for place, one in enumerate(asked):
-        by = _shared_by(one.query, tables)
-        groups.setdefault(place if by is None else (by, one.query.connection, one.last_week), []).append(place)
+        shared_by = _shared_by(one.query, tables)
+        if not shared_by:
+            groups[place] = [Member(place, one)]
+        for part, by in enumerate(shared_by):
+            groups.setdefault((by, one.query.connection, one.last_week), []).append(Member(place, one, part))
     found = []
-    for places in groups.values():
-        members = tuple(asked[place] for place in places)
-        queries = tuple(one.query for one in members)
-        is_shared = len(queries) > 1 or (is_kept and _shared_by(queries[0], tables) is not None)
-        text = _shared_sql(queries, tables, is_bounded=is_kept) if is_shared else sql(queries[0])
-        found.append(Pass(text, tuple(places), members, is_shared))
+    for by, members in groups.items():
+        is_alone = len(members) == 1 and len(_shared_by(members[0].asked.query, tables)) == 1 and not is_kept
+        is_shared = not isinstance(by, int) and not is_alone
+        text = _shared_sql(members, tables, is_bounded=is_kept) if is_shared else sql(members[0].asked.query)
+        found.append(Pass(text, tuple(members), is_shared))
     return found
 
 
@@ -118,20 +153,20 @@ def on_connection(sql: str, connection: str) -> str:
     return sql.replace(f"'{ANY_CONNECTION}'", f"'{name}'")
 
 
-def _shared_by(query: CellQuery, tables: Callable[[], Tables]) -> Hashable:
+def _shared_by(query: CellQuery, tables: Callable[[], Tables]) -> tuple[Hashable, ...]:
     of_any = replace(query, connection=ANY_CONNECTION)
     if of_any not in _SHARED_BY:
-        part = plain(metrics.metric_of(of_any), of_any, tables())
-        _SHARED_BY[of_any] = None if part is None else part.shared_by(of_any)
+        parts = plain(metrics.metric_of(of_any), of_any, tables())
+        _SHARED_BY[of_any] = tuple(part.shared_by(of_any) for part in parts)
     return _SHARED_BY[of_any]
 
 
-def _shared_sql(queries: tuple[CellQuery, ...], tables: Callable[[], Tables], *, is_bounded: bool) -> str:
-    of_any = tuple(replace(query, connection=ANY_CONNECTION) for query in queries)
+def _shared_sql(members: Sequence[Member], tables: Callable[[], Tables], *, is_bounded: bool) -> str:
+    of_any = tuple((replace(one.asked.query, connection=ANY_CONNECTION), one.part) for one in members)
     if (of_any, is_bounded) not in _COMPILED:
         records = tables()
-        parts = [part for one in of_any if (part := plain(metrics.metric_of(one), one, records)) is not None]
+        parts = [plain(metrics.metric_of(query), query, records)[part] for query, part in of_any]
         since = records.first_day if is_bounded else None
-        expression = shared(parts, of_any[0].keys, since=since)
+        expression = shared(parts, of_any[0][0].keys, since=since)
         _COMPILED[of_any, is_bounded] = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
-    return on_connection(_COMPILED[of_any, is_bounded], queries[0].connection)
+    return on_connection(_COMPILED[of_any, is_bounded], members[0].asked.query.connection)

@@ -32,7 +32,16 @@ from workflows.warehouse.kept import KeptCells
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
-from workflows.warehouse.passes import ANY_CONNECTION, CellsAsked, Pass, by_themselves, on_connection, together
+from workflows.warehouse.passes import (
+    ANY_CONNECTION,
+    Answers,
+    CellsAsked,
+    Member,
+    Pass,
+    by_themselves,
+    on_connection,
+    together,
+)
 from workflows.warehouse.schema import TABLE_OF, create, is_current
 from workflows.warehouse.transactions import transaction
 
@@ -168,8 +177,9 @@ class Warehouse:
 
         Compiled once per query; the moment and the weeks are variables.
         """
-        one = Pass(self.sql(query), (0,), (CellsAsked(query, first_week, last_week),))
-        return one.cells(self._session.found(one, as_of, first_week, last_week), 0)
+        one = Pass(self.sql(query), (Member(0, CellsAsked(query, first_week, last_week)),))
+        found = self._session.found(one, as_of, first_week, last_week)
+        return metrics.complete(metrics.metric_of(query), query, found, first_week=first_week, last_week=last_week)
 
     def cells_ahead(
         self,
@@ -248,8 +258,7 @@ class Warehouse:
 
     def _counted(self, passes: Sequence[Pass], as_of: datetime, is_kept: bool) -> Iterator[pa.Table]:
         """The cells of all that is asked, in its order."""
-        cells: dict[int, pa.Table] = {}  # by their places: those that were counted before their turn wait
-        turn = 0
+        answers, turn = Answers(passes), 0
         with self.sibling() as other:
             kept: dict[str, KeptCells] = {}
 
@@ -257,16 +266,14 @@ class Warehouse:
                 return other._session.found(one, as_of, first, last)
 
             for one in passes:
-                found = None
                 if is_kept and one.is_shared:
-                    name = one.asked[0].query.connection
+                    name = one.connection
                     store = kept.setdefault(name, KeptCells(other._raw, name, as_of=as_of))
-                    found = store.found(one, count)
+                    answers.add(one, store.found(one, count))
                 else:
-                    found = count(one, one.first_week, one.last_week)
-                cells |= {place: one.cells(found, number) for number, place in enumerate(one.places)}
-                while turn in cells:
-                    yield cells.pop(turn)
+                    answers.add(one, count(one, one.first_week, one.last_week))
+                while (cells := answers.take(turn)) is not None:
+                    yield cells
                     turn += 1
             for store in kept.values():
                 store.save()

@@ -18,10 +18,10 @@ from typing import Any
 from improvement import weeks
 from improvement.records import RecordKind
 from workflows.warehouse.asking import rows_of
-from workflows.warehouse.schema import BORROWERS, LENDING, READ_BY_METRICS, TABLE_OF
+from workflows.warehouse.schema import BORROWERS, LENDING, TABLE_OF
 
 TAU_H = 336  # what restricted times are restricted to, at most
-ALWAYS = frozenset({"new", "vanished_at"})  # these move every count
+ALWAYS = frozenset({"new", "vanished_at", "country"})  # these move every count; a country because it has a zone
 DAY_US = 86_400_000_000
 
 #: Derived column → the fields it is computed from.
@@ -44,6 +44,7 @@ COUNTED_BY: dict[str, tuple[str, ...]] = {
     "opened_day": ("opened_at",),
     "resolved_day": ("resolved_at",),
     "closed_day": ("closed_at",),
+    "done_day": ("resolved_at", "closed_at"),
     "decided_day": ("decided_at", "breach_at", "end_at"),
     "end_day": ("end_at",),
     "answered_day": ("answered_at",),
@@ -54,6 +55,12 @@ STANDING: dict[str, dict[str, str]] = {
     "tickets": {"opened_at": "opened_day", "resolved_at": "resolved_day", "closed_at": "closed_day"},
     "slas": {"decided_at": "decided_day", "end_at": "end_day"},
     "surveys": {"answered_at": "answered_day", "sent_at": "sent_day"},
+}
+#: Table → the instants by which its records are counted.
+INSTANTS: dict[str, tuple[str, ...]] = {
+    "tickets": ("opened_at", "resolved_at", "closed_at"),
+    "slas": ("breach_at", "end_at"),
+    "surveys": ("answered_at", "sent_at"),
 }
 KINDS = {table: kind for kind, table in TABLE_OF.items()}
 STATES = {"tickets": "state", "slas": "stage"}  # of which most counts only ask whether it is cancelled
@@ -116,15 +123,7 @@ class Touched:
 
     def _look_up(self, table: str) -> dict[tuple[str, str], set[int]]:
         bound = {"connection": self.connection, "since": self.since.isoformat()}
-        happened = {
-            (kind, name == "vanished_at", name in LENDING or name == "vanished_at")
-            for kind, name in rows_of(
-                self.raw,
-                "SELECT DISTINCT kind, field FROM change_log "
-                "WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ",
-                bound,
-            )
-        }
+        happened = set(rows_of(self.raw, f"SELECT DISTINCT kind, field FROM change_log {LATE}", bound))
         found: dict[tuple[str, str], set[int]] = {}
         sql = (
             f"WITH late AS MATERIALIZED (SELECT kind, key, field, old, new FROM change_log {LATE}) "
@@ -135,7 +134,7 @@ class Touched:
             found.setdefault((what, instant), set()).add(int(week))
         return found
 
-    def _parts(self, table: str, happened: set[tuple[str, bool, bool]]) -> Iterable[str]:
+    def _parts(self, table: str, happened: set[tuple[str, str]]) -> Iterable[str]:
         """The statements that find touched weeks in a table; none that read all of it for what did not happen."""
         kind = KINDS[table].value
         # What surveys are counted by is not all in the change log (their scales): of these the whole record counts.
@@ -144,24 +143,31 @@ class Touched:
         changed = f"FROM late c JOIN {table} t ON {_key(table)} {MINE} AND c.kind = '{kind}'"
         recent = "AND t.last_seen_at > $since::TIMESTAMPTZ"  # so all but the end of the table is skipped
         yield _standing(table, WHAT[table], f"{changed} AND c.field <> 'vanished_at' {recent}")
-        if any(one == kind and is_gone for one, is_gone, _ in happened):
+        if (kind, "vanished_at") in happened:
             yield _standing(table, "c.field", f"{changed} AND c.field = 'vanished_at'")
         if table == "slas":
             yield _neighbours("c.field", "breach_at", "t.breach_at", f"{changed} AND c.field = 'is_breached' {recent}")
+        if (kind, "country") in happened:
+            yield from _moved(table, f"{changed} AND c.field = 'country' {recent}")
         if KINDS[table] in BORROWERS:
-            its = f"JOIN {table} t ON t.ticket_hash = hash($connection, c.key) AND t.ticket_id = c.key {MINE}"
-            if any(one == "ticket" and is_lent for one, _, is_lent in happened):
-                lent = ", ".join(map(repr, (*LENDING, "vanished_at")))
-                yield _standing(table, "c.field", f"FROM late c {its} AND c.kind = 'ticket' AND c.field IN ({lent})")
-            if self.had_orphans:
-                new = f"(SELECT id AS key FROM tickets t {MINE} AND t.first_seen_at > $since::TIMESTAMPTZ)"
-                yield _standing(table, "'new'", f"FROM {new} c {its}")
-        for instant in READ_BY_METRICS[KINDS[table]]:
-            if instant in {one for instants in COUNTED_BY.values() for one in instants}:
-                old = "TRY_CAST(c.old AS TIMESTAMPTZ)"
-                yield _neighbours(
-                    "c.field", instant, old, f"FROM late c WHERE c.kind = '{kind}' AND c.field = '{instant}'"
-                )
+            yield from self._lent(table, happened)
+        for instant in INSTANTS[table]:
+            about = f"FROM late c WHERE c.kind = '{kind}' AND c.field = '{instant}'"
+            yield _neighbours("c.field", instant, "TRY_CAST(c.old AS TIMESTAMPTZ)", about)
+
+    def _lent(self, table: str, happened: set[tuple[str, str]]) -> Iterable[str]:
+        """The same for what records have from their tickets."""
+        its = f"JOIN {table} t ON t.ticket_hash = hash($connection, c.key) AND t.ticket_id = c.key {MINE}"
+        of_ticket = f"FROM late c {its} AND c.kind = 'ticket' AND c.field"
+        if any(("ticket", name) in happened for name in (*LENDING, "vanished_at")):
+            lent = ", ".join(map(repr, (*LENDING, "vanished_at")))
+            yield _standing(table, "c.field", f"{of_ticket} IN ({lent})")
+        if ("ticket", "country") in happened:
+            yield from _moved(table, f"{of_ticket} = 'country'")
+        if self.had_orphans:
+            new = f"FROM (SELECT id AS key FROM tickets t {MINE} AND t.first_seen_at > $since::TIMESTAMPTZ) c {its}"
+            yield _standing(table, "'new'", new)
+            yield from _moved(table, new)
 
 
 MINE = "WHERE t.connection = $connection"
@@ -204,6 +210,11 @@ def _standing(table: str, what: str, rest: str) -> str:
         f"{{'instant': '{instant}', 'week': (t.{day} + 3) // 7}}" for instant, day in STANDING[table].items()
     )
     return f"SELECT what, d.instant, d.week FROM (SELECT {what} AS what, unnest([{days}]) AS d {rest})"
+
+
+def _moved(table: str, rest: str) -> Iterable[str]:
+    """SQL: the weeks that records may have counted in before they had another country, and so another zone."""
+    return (_neighbours("'country'", instant, f"t.{instant}", rest) for instant in INSTANTS[table])
 
 
 def _neighbours(what: str, instant: str, value: str, rest: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,17 @@ from hypothesis import strategies as st
 from improvement import weeks
 from improvement.metrics import metric_named
 from improvement.records import RecordKind
-from tests.improvement.metrics.build import CONNECTION, ZONES, a_query, a_ticket, a_warehouse, arrow, at
+from tests.improvement.metrics.build import (
+    CONNECTION,
+    ZONES,
+    a_clock,
+    a_query,
+    a_survey,
+    a_ticket,
+    a_warehouse,
+    arrow,
+    at,
+)
 from tests.improvement.metrics.test_against_slow import (
     CROWD,
     START,
@@ -196,3 +207,22 @@ def test_a_country_in_another_zone_is_counted_afresh() -> None:
             warehouse.use_zones(zones)
             (cells,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
             assert cells["week"][0].as_py() == weeks.week_of(at(week).date())
+
+
+def test_a_ticket_of_another_country_counts_in_its_week() -> None:
+    """What only groups by supplier never names the country, but by its zone the same evening is another week."""
+    as_of, sunday_night = at("2026-06-15T06:00"), at("2026-05-03T23:00")
+    last = weeks.week_of(as_of.date()) - 1
+    names = ("incident_count", "sla_breach_rate", "survey_response_rate")
+    question = [CellsAsked(a_query(name, ("supplier",), tau_h=None), last - 11, last) for name in names]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for days, country in ((0, "US"), (1, "CH"), (2, "US")):
+            now = as_of + timedelta(days=days)
+            clock = a_clock("k1", start_at=sunday_night, end_at=sunday_night, breach_at=None)
+            survey = a_survey("s1", customer=None, country=None, sent_at=sunday_night, answered_at=None, score=None)
+            load(warehouse, [a_ticket("t1", opened_at=sunday_night, country=country), clock, survey], now, ZONES)
+            found = list(warehouse.cells_ahead(question, as_of=now, kept_from=0))
+            day = at("2026-05-03" if country == "US" else "2026-05-04").date()
+            for cells in found:
+                counted = cells.filter(pc.greater(cells["n"], 0))
+                assert counted["week"].to_pylist() == [weeks.week_of(day)]
