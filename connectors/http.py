@@ -34,6 +34,7 @@ log = structlog.get_logger("connectors.http")
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_BREATHER_S = 60.0
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+GATEWAY_TIMEOUT = 504
 TIMEOUT_TEXTS = ("maximum execution time exceeded", "transaction cancelled")
 USER_AGENT = "regelkreis/0.1"
 
@@ -134,10 +135,15 @@ class Reader:
         *,
         what: str,
         params: Mapping[str, Any] | None = None,
+        json: Any = None,
         check: Callable[[Response], None] | None = None,
     ) -> Response:
-        """Like :meth:`read`, but raises :class:`TooHeavy` at once so that the caller can ask for a smaller page."""
-        call = _Call(self, "GET", self.config.url + url if url.startswith("/") else url, what, params, None, None)
+        """Like :meth:`read`, but raises :class:`TooHeavy` at once so that the caller can ask for a smaller page.
+
+        ``json`` makes it a POST: a search, never a write.
+        """
+        address = self.config.url + url if url.startswith("/") else url
+        call = _Call(self, "GET" if json is None else "POST", address, what, params, None, json)
         return call.patiently(check, retry_heavy=False)
 
 
@@ -273,7 +279,8 @@ class _Call:
             return response
         if response.status_code not in RETRIED_STATUS:
             raise refusal(response, config, self.what)
-        if response.status_code == 500 and any(text in response.text.lower() for text in TIMEOUT_TEXTS):
+        is_cancelled = response.status_code == 500 and any(text in response.text.lower() for text in TIMEOUT_TEXTS)
+        if is_cancelled or response.status_code == GATEWAY_TIMEOUT:
             cancelled = TooHeavy(
                 f"{config.url} cancelled the request for taking too long ({self.what}).",
                 where=Place(connection=config.name),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ import requests
 import structlog
 
 from connectors.ahead import Ahead, read_ahead
+from connectors.answers import TooHeavy
 from connectors.http import Reader
 from connectors.jira.instants import floor, not_after
 from connectors.jira.site import API, Site, ask, decoded
@@ -30,6 +32,9 @@ MAX_CLOUD_PAGE = 100
 DATA_CENTER_PAGE = 500
 OVERLAP = 10  # issues of the page before that an offset page must show again
 MAX_RESTARTS = 5
+SMALLEST_PAGE = 10
+ATTEMPTS_AT_SMALLEST = 3
+LOWER = "Lower page_size, or run again later; the pull goes on from its cursor."
 PAGES_AHEAD = 16
 SLICE = timedelta(days=7)  # a search over less is not divided
 
@@ -88,6 +93,7 @@ class Search:
     page_size: int = 100
     is_slice: bool = False  # others are read beside it: a page from before its begin or after its end is not its own
     until: datetime | None = None  # where a slice ends, if another follows
+    bound: datetime | None = None  # what was updated from here on changed while we read: it stands in an old place
 
     def jql(self, since: datetime | None, site: Site) -> str:
         """The whole query from an instant on."""
@@ -101,12 +107,14 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One page: its body, how many issues it holds, and the last one's id and update time."""
+    """One page: its body, how many issues it holds, the last one's id, and up to which update time all was delivered
+    (None: the page does not tell, because each of its issues was changed since the search put it there).
+    """
 
     body: bytes
     count: int
     last_id: str
-    reached: datetime
+    reached: datetime | None
 
     def ids(self) -> list[str]:
         """The ids of its issues."""
@@ -175,6 +183,30 @@ def light_page(reader: Reader, path: str, *, json: Any) -> LightPage:
     return page
 
 
+class _Size:
+    """How many issues a page of one search may hold: half as many where Jira does not finish in time."""
+
+    def __init__(self, reader: Reader, largest: int) -> None:
+        self.now = largest
+        self._reader = reader
+        self._attempts = 0
+
+    def halve(self, error: TooHeavy) -> None:
+        """Ask for less from now on; the error itself where the smallest page was too much again and again."""
+        with self._reader.counting:
+            self._reader.retries += 1
+        if self.now > SMALLEST_PAGE:
+            self.now = max(SMALLEST_PAGE, self.now // 2)
+            return
+        self._attempts += 1
+        if self._attempts >= ATTEMPTS_AT_SMALLEST:
+            raise error
+
+    def fits(self) -> None:
+        """A page came."""
+        self._attempts = 0
+
+
 def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """A token belongs to one query; a repeated or expired one starts a new query where the last page ended."""
     reached = search.since
@@ -183,11 +215,12 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
     token: str | None = None
     used: set[str] = set()
     restarts = 0
+    size = _Size(reader, min(search.page_size, MAX_CLOUD_PAGE))
     while True:
         body: dict[str, Any] = {
             "jql": query,
             "fields": list(search.fields),
-            "maxResults": min(search.page_size, MAX_CLOUD_PAGE),
+            "maxResults": size.now,
         }
         if search.expand:
             body["expand"] = ",".join(search.expand)
@@ -195,14 +228,19 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             body["nextPageToken"] = token
         try:
             page = _glance(reader, "/search/jql", json=body, earliest=earliest, latest=search.until)
+        except TooHeavy as error:
+            size.halve(error)  # a token that belongs to the size it was given for is refused, and then begun anew
+            continue
         except ConnectionFailed as error:
             if token is None or "token" not in str(error).lower():
                 raise
             reason = "the page token expired"
         else:
+            size.fits()
             if page.glance.issues:
-                delivered = page.delivered()
-                reached = delivered.reached if reached is None else max(reached, delivered.reached)
+                delivered = page.delivered(search.bound)
+                if delivered.reached is not None:
+                    reached = delivered.reached if reached is None else max(reached, delivered.reached)
                 yield delivered
             following = page.glance.next_page_token
             if page.glance.is_last or not following:
@@ -231,17 +269,23 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
     start = 0
     seen: set[str] = set()  # ids delivered from the minute that the slice begins with
     restarts = 0
+    size = _Size(reader, search.page_size)
     while True:
         params: dict[str, Any] = {
             "jql": query,
             "fields": ",".join(search.fields),
-            "maxResults": max(2, search.page_size),  # one alone could not repeat an issue
+            "maxResults": max(2, size.now),  # one alone could not repeat an issue
             "startAt": start,
         }
         if search.expand:
             params["expand"] = ",".join(search.expand)
         earliest = floor(since, site.zone) if since else None
-        page = _glance(reader, "/search", params=params, earliest=earliest, latest=search.until)
+        try:
+            page = _glance(reader, "/search", params=params, earliest=earliest, latest=search.until)
+        except TooHeavy as error:
+            size.halve(error)
+            continue
+        size.fits()
         issues = page.glance.issues
         ids = [issue.id for issue in issues]
         if start and seen.isdisjoint(ids[:OVERLAP]):
@@ -249,7 +293,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             give_up(restarts, "issues change faster than they can be read", reader)
             continue
         if not seen.issuperset(ids):
-            yield page.delivered()
+            yield page.delivered(search.bound)
         if not issues or start + len(issues) >= (page.glance.total or 0):
             return
         following = floor(issues[-1].updated, site.zone)
@@ -268,9 +312,21 @@ class _Seen:
     body: bytes
     glance: _Glance
 
-    def delivered(self) -> Delivered:
-        last = self.glance.issues[-1]
-        return Delivered(body=self.body, count=len(self.glance.issues), last_id=last.id, reached=last.updated)
+    def delivered(self, bound: datetime | None) -> Delivered:
+        issues = self.glance.issues
+        return Delivered(body=self.body, count=len(issues), last_id=issues[-1].id, reached=_reached(issues, bound))
+
+
+def _reached(issues: Sequence[_Head], bound: datetime | None) -> datetime | None:
+    """Up to when everything was delivered with this page, by the issues that stand in their place.
+
+    An index that lags behind shows an issue in its old place with its new update time. Whoever went on from that time
+    would skip all between.
+    """
+    told = [at for at in (issue.updated for issue in issues) if bound is None or at < bound]
+    if not told:
+        return None
+    return told[-1] if all(one <= other for one, other in pairwise(told)) else min(told)
 
 
 def _glance(
@@ -289,8 +345,9 @@ def _glance(
         glance: _Glance = decoded(response.content, _Glance, reader.config, "search")
         wrong = ""
         if glance.error is not None:
-            wrong = f"an error beside the issues: {glance.error}"
-        elif earliest is not None and glance.issues and glance.issues[0].updated < earliest:
+            unusable = _unusable(reader, f"an error beside the issues: {glance.error}")
+            raise TooHeavy(unusable.what, where=unusable.where, mend=LOWER)
+        if earliest is not None and glance.issues and glance.issues[0].updated < earliest:
             wrong = "the page of another query"
         elif latest is not None and glance.issues and glance.issues[0].updated > latest:
             wrong = "the page of another query, or its index lags behind"
@@ -298,7 +355,7 @@ def _glance(
             raise _unusable(reader, wrong)
         kept[:] = [_Seen(response.content, glance)]
 
-    reader.read(API + path, what="search", params=params, json=json, method="POST" if json else "GET", check=check)
+    reader.read_page(API + path, what="search", params=params, json=json, check=check)
     return kept[0]
 
 

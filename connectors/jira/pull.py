@@ -105,6 +105,7 @@ class Puller:
             since=since,
             until_text=instants.after(until, self._site.zone),
             page_size=self._page_size(),
+            bound=until,
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
@@ -113,7 +114,9 @@ class Puller:
         for delivered in paging.side_by_side(self._reader, self._site, searches):
             harvest.take(harvest.decode(delivered.body))
             taken += delivered.count
-            reached = Cursor(updated_at=min(delivered.reached, until), tiebreak=delivered.last_id)
+            if delivered.reached is not None:
+                at = max(reached.updated_at, min(delivered.reached, until))
+                reached = Cursor(updated_at=at, tiebreak=delivered.last_id)
             if taken >= FLUSH_ROWS:
                 page, counted = self._page(harvest, kind, cursor or reached, until, spool, counted)
                 yield page

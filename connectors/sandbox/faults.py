@@ -81,15 +81,15 @@ class FaultRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             if pattern is not None:
                 re.compile(pattern)
 
-    def acts_on(self, request: web.Request) -> bool:
-        """Whether the fault happens to this request; counts it."""
+    def acts_on(self, request: web.Request, asked_for: int) -> bool:
+        """Whether the fault happens to this request, which asks for so many records; counts it."""
         if self.method is not None and request.method != self.method.upper():
             return False
         if self.path is not None and not re.search(self.path, request.path):
             return False
         if self.query is not None and not re.search(self.query, request.rel_url.query_string):
             return False
-        if self.min_limit and _asked_for(request) < self.min_limit:
+        if self.min_limit and asked_for < self.min_limit:
             return False
         self.fits += 1
         if self.fits <= self.after or (self.times is not None and self.hits >= self.times):
@@ -128,8 +128,9 @@ class Faults:
         """Answer a request, with the first fault that fits."""
         if not self.rules:
             return await handler(request)
+        asked_for = await _asked_for(request) if any(rule.min_limit for rule in self.rules) else 0
         for rule in self.rules:
-            if not rule.acts_on(request):
+            if not rule.acts_on(request, asked_for):
                 continue
             if rule.kind not in PASSING:
                 return await KINDS[rule.kind](self, rule, request, handler)
@@ -330,9 +331,11 @@ async def _token_sent(request: web.Request) -> str | None:
     return sent
 
 
-def _asked_for(request: web.Request) -> int:
-    raw = request.query.get("sysparm_limit") or request.query.get("maxResults") or "10000"
-    return int(raw) if raw.isdigit() else 0
+async def _asked_for(request: web.Request) -> int:
+    raw = request.query.get("sysparm_limit") or request.query.get("maxResults")
+    if raw is None and request.method == "POST" and request.path.endswith("/search/jql"):
+        raw = str((await request.json()).get("maxResults", 50))
+    return 10_000 if raw is None else int(raw) if raw.isdigit() else 0
 
 
 def _body(response: web.StreamResponse) -> bytes:

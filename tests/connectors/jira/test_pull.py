@@ -179,6 +179,7 @@ def test_a_minute_that_fills_many_pages_is_read_whole(
         {"kind": "html_page", "times": 1, "after": 2},
         {"kind": "duplicate_page", "times": 2, "after": 3},
         {"kind": "repeat_token", "times": 2, "after": 3},
+        {"kind": "server_error", "times": None, "after": 1, "min_limit": 40},
     ],
     ids=lambda fault: fault["kind"],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Cursor
@@ -30,7 +30,7 @@ OURS = {"path": "/search", "query": None}
 #: What a day may bring, each some requests after the pull began.
 FAULTS = (
     {"kind": "changing", "records": 5},
-    {"kind": "changing", "records": 30},
+    MANY_CHANGE := {"kind": "changing", "records": 30},
     {"kind": "cut_body"},
     {"kind": "cut_connection"},
     {"kind": "error_in_200"},
@@ -68,6 +68,8 @@ def busy() -> Iterator[RunningSandbox]:
     day=st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(0, 6)), max_size=3),
     between=st.lists(st.lists(st.integers(0, TICKETS - 1), max_size=4), max_size=4),
 )
+@example(page_size=3, flush_rows=1, day=[(MANY_CHANGE, 5), ({"kind": "repeat_token"}, 7)], between=[])
+@example(page_size=3, flush_rows=1, day=[(MANY_CHANGE, 5), ({"kind": "expired_token"}, 8)], between=[])
 def test_what_jira_shows_is_what_arrives(
     busy: RunningSandbox,
     connect: Connect,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ import pytest
 from connectors.base import Page
 from connectors.jira import pull
 from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
+from connectors.sandbox.world import WorldTicket
 from improvement.errors import ConnectionFailed
 from improvement.records import RecordKind
 
@@ -54,3 +56,27 @@ def test_a_pull_that_fails_in_the_middle_loses_nothing(
     assert found  # some of it was delivered before
     rest = list(connect(flavour).pull(RecordKind.TICKET, found[-1].cursor, until=now))
     assert kept(found) | kept(rest) == whole
+
+
+@pytest.mark.parametrize("killed_after", [2, 5])
+def test_a_pull_killed_while_issues_change_leaves_no_hole(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    killed_after: int,
+) -> None:
+    """An issue in its old place with its new update time must not move the cursor there."""
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    tickets = [an_incident(n, noon + timedelta(minutes=3 * n), resolved_after_h=None) for n in range(1, 121)]
+    until = noon + timedelta(hours=8)
+    desks = serve(tickets, now=until)
+    monkeypatch.setattr(pull, "FLUSH_ROWS", 10)
+    desks.set_faults(flavour, {"kind": "changing", "path": "/search", "times": 1, "records": 60})
+    begun = connect(flavour, at=desks, page_size=10).pull(RecordKind.TICKET, None, until=until)
+    first = [next(begun) for _ in range(killed_after)]
+    begun.close()
+    desks.set_faults(flavour)
+    rest = list(connect(flavour, at=desks).pull(RecordKind.TICKET, first[-1].cursor, until=until))
+    assert len(kept(first) | kept(rest)) == 120
