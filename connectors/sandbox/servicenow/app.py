@@ -106,10 +106,12 @@ class ServiceNowApp:
         return events.happen(self.instance, event)
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """Change options while serving; ``expire_tokens: true`` ends all OAuth access tokens."""
+        """Change options while serving; ``expire_tokens`` and ``expire_refresh_tokens`` end those of OAuth."""
         options = dict(options)
         if options.pop("expire_tokens", False):
             self.offices.expire_all()
+        if options.pop("expire_refresh_tokens", False):
+            self.offices.expire_refresh()
         unknown = sorted(set(options) - CHANGEABLE)
         if unknown:
             raise ValueError(

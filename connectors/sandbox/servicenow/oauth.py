@@ -42,6 +42,10 @@ class TokenOffice:
         """End all access tokens now; refresh tokens stay."""
         self._access.clear()
 
+    def expire_refresh(self) -> None:
+        """End all refresh tokens now; access tokens stay."""
+        self._refresh.clear()
+
     async def issue(self, request: web.Request) -> web.Response:
         """``POST /oauth_token.do``, form-encoded."""
         form = {name: str(value) for name, value in (await request.post()).items()}

@@ -53,6 +53,20 @@ def test_a_kept_refresh_token_signs_in_without_a_password(
         connect(sandbox, **an_oauth(grant="refresh_token", refresh_token="never-granted")).describe()
 
 
+def test_when_the_refresh_token_has_expired_too_it_begins_again_or_says_so(
+    sandbox: RunningSandbox, connect: Connect, tmp_path: Path
+) -> None:
+    key, file = new_key(), tmp_path / "token"
+    connector = connect(sandbox, oauth={**CLIENT, "grant": "password", "token_file": file, "token_keys": key})
+    assert connector.describe().user == "regelkreis"
+    kept = TokenFile(file, Seal(keys_in(key))).read()
+    assert kept is not None
+    sandbox.set_options("servicenow", expire_tokens=True, expire_refresh_tokens=True)
+    assert connector.describe().user == "regelkreis"  # by the password
+    with pytest.raises(CredentialsRefused, match="must be granted anew"):
+        connect(sandbox, **an_oauth(grant="refresh_token", refresh_token=kept.refresh)).describe()
+
+
 def test_a_token_refused_in_mid_pull_is_renewed_once_and_nothing_is_lost(
     sandbox: RunningSandbox, connect: Connect
 ) -> None:
