@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from functools import cache
@@ -13,7 +14,7 @@ from improvement.rules import Cells, Limits, Rule, Scope, SeriesKey, plan_querie
 from improvement.rules.replaying import BACKFILL_WEEKS, CellsOf, Lasting, OwnerOf, Replay, replay
 from workflows import access
 from workflows.steps.evaluate import cell_query, last_week
-from workflows.warehouse import Warehouse, our_warehouse
+from workflows.warehouse import CellsAsked, Warehouse, our_warehouse
 
 DEFAULT_WEEKS = 52
 LONGEST_WEEKS = 520
@@ -71,7 +72,7 @@ def over(week: int) -> datetime:
 
 
 def history(warehouse: Warehouse, rules: Iterable[Rule], names: Iterable[str], span: range) -> History:
-    """Count the weeks of a span, and those before it that its first values need: one query a series and connection.
+    """Count the weeks of a span, and those before it that its first values need.
 
     The counts are those of the span's end. Events are dated, so a week that is over counts the same later, unless
     somebody edited it.
@@ -80,11 +81,10 @@ def history(warehouse: Warehouse, rules: Iterable[Rule], names: Iterable[str], s
     as_of, last = over(span[-1]), span[-1]
     found: dict[str, dict[SeriesKey, Cells]] = {}
     for name in names:
-        found[name] = {}
-        for query in queries:
-            first = span[0] - BACKFILL_WEEKS + 1 - query.weeks_needed + 1
-            table = warehouse.cells(cell_query(query.key, name), as_of=as_of, first_week=first, last_week=last)
-            found[name][query.key] = Cells.of(table, query.by)
+        first = span[0] - BACKFILL_WEEKS + 1
+        asked = [CellsAsked(cell_query(one.key, name), first - one.weeks_needed + 1, last) for one in queries]
+        with closing(warehouse.cells_ahead(asked, as_of=as_of)) as counted:
+            found[name] = {query.key: Cells.of(table, query.by) for query, table in zip(queries, counted, strict=True)}
     return History(found, span)
 
 

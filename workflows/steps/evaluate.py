@@ -37,7 +37,7 @@ from improvement.rules import (
 from workflows import ledger, pinning
 from workflows.models import Evaluation, Finding
 from workflows.models import Point as PointRow
-from workflows.warehouse import CellsAsked, Warehouse
+from workflows.warehouse import KEPT_FROM, CellsAsked, Warehouse
 
 log = structlog.get_logger()
 BACKFILL_WEEKS = 26  # how far back a rule's first evaluation looks
@@ -98,7 +98,7 @@ class Evaluating:
         self._todo = {rule.id: _weeks_to_do(rule, self._seen.get(rule.id), self._moment.week) for rule in rules}
         asked = [(query, self._asked(query)) for query in plan_queries(rules)]
         self._queries = [(query, one) for query, one in asked if one is not None]
-        self._cells = warehouse.cells_ahead([one for _, one in self._queries], as_of=as_of)
+        self._cells = warehouse.cells_ahead([one for _, one in self._queries], as_of=as_of, kept_from=KEPT_FROM)
 
     def _asked(self, query: Query) -> CellsAsked | None:
         """What a query has to count, None where its rules are up to date."""

@@ -15,9 +15,10 @@ from improvement.evidence.rows import rows_sha256 as digest_of
 from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.loading import LoadReport, Zones
 from workflows.warehouse.passes import CellsAsked
-from workflows.warehouse.store import Pinned, Warehouse, sql_of
+from workflows.warehouse.store import KEPT_FROM, Pinned, Warehouse, sql_of
 
 __all__ = [
+    "KEPT_FROM",
     "Calendars",
     "CellsAsked",
     "LoadReport",
