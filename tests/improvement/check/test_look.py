@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from improvement.check import Direction, Goal, Series, Status, Verdict, Windows, compute_look, not_due
+from improvement.check.estimate import YEAR_WEEKS
 from improvement.check.model import CheckResult, GuardResult, OtherAction
+from improvement.check.verdict import Outcome, decide
 from tests.improvement.check.build import (
     AFTER,
     CONFIRMATION,
@@ -61,6 +63,29 @@ def test_a_scope_that_got_worse_alone_is_worse() -> None:
     found = looked(a_scope(after=0.34), controls())
     assert (found.verdict, found.reason) == (Verdict.WORSE, "worse")
     assert found.goal_met is False
+
+
+def test_a_yearly_wave_of_its_own_is_not_called_worse() -> None:
+    """Half a year of reference at the bottom of the wave, *after* at its top; only the season's model objects."""
+    half_a_year = (WINDOWS.reference[1] - 25, WINDOWS.reference[1])
+    plan = a_plan(windows=replace(WINDOWS, reference=half_a_year))
+    waves = [(1, wave(0.2, week - LIVE - AFTER / 2)) for week in range(START, LIVE + AFTER)]
+    found = looked(weekly(*waves, volume=200), controls(), plan)
+    assert (found.verdict, found.reason) == (Verdict.NOT_ENOUGH_DATA, "worse_not_attributable")
+    low, effect, high = interval(found)
+    assert 1 < low < effect < high
+    assert {guard(found, number).status for number in (4, 5, 7, 8)} == {Status.PASSED}
+    guards = tuple((one.number, one.status) for one in found.guards)
+    assert decide(Outcome(side=-1, effect=-1.0, guards=guards))[0].verdict is Verdict.WORSE  # but for the season
+    bottom, top = wave(0.2, YEAR_WEEKS / 2), wave(0.2, 0)
+    rose = weekly((HISTORY + TRIGGER + CONFIRMATION, bottom), (AFTER, top), volume=200)  # as high, and no wave
+    assert looked(rose, controls(), plan).verdict is Verdict.WORSE
+
+
+def wave(rate: float, weeks_from_top: float) -> float:
+    """The rate of a week in a year whose odds go up and down by a factor of 1.8."""
+    odds = rate / (1 - rate) * 1.8 ** np.cos(2 * np.pi * weeks_from_top / YEAR_WEEKS)
+    return float(odds / (1 + odds))
 
 
 def test_worse_without_controls_cannot_be_told() -> None:
