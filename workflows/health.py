@@ -86,6 +86,22 @@ def permissions(names: list[str] | None = None) -> list[dict[str, Any]]:
     return found
 
 
+def rejected() -> list[dict[str, Any]]:
+    """Every record of a platform that could not be read, until it can: which one, which field, and why."""
+    rows = RejectedRecord.objects.order_by("connection_id", "kind", "record_id")
+    return [
+        {
+            "connection": row.connection_id,
+            "kind": row.kind,
+            "record": row.record_id,
+            "field": row.field,
+            "reason": row.reason,
+            "seen_at": row.seen_at.isoformat(),
+        }
+        for row in rows
+    ]
+
+
 def connect(name: str) -> dict[str, Any]:
     """Ask a platform what it is and what we may do, and remember the answer."""
     with cycle.connectors([name]) as opened:
@@ -193,7 +209,8 @@ def _last_pull(row: Connection) -> Iterator[HealthLine]:
     rejected = RejectedRecord.objects.filter(connection=row).order_by("id")
     if first := rejected.first():
         detail = f"{rejected.count()}, such as {first.kind} {first.record_id}, {first.field}: {first.reason}"
-        yield HealthLine(row.name, "unreadable records", False, detail, "Correct the mapping, or the record.")
+        mend = "Correct the mapping, or the record; `regelkreis doctor --rejected` lists them all."
+        yield HealthLine(row.name, "unreadable records", False, detail, mend)
 
 
 def _home() -> Iterator[HealthLine]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from improvement.records import RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows import check_door, cycle
 from workflows.models import Connection
 from workflows.progress import Progress, progress
+from workflows.steps.backfill import Reached
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -43,6 +45,16 @@ def test_a_terminal_shows_what_is_done_now() -> None:
         told.counted("plans", 2, 5)
     assert "snow: delivering" in terminal.getvalue()
     assert "2/5" in terminal.getvalue()
+
+
+def test_a_back_fill_shows_how_far_it_is_and_of_how_much() -> None:
+    terminal = Terminal()
+    with progress(stream=terminal) as told:
+        for read, month in ((2_000, 7), (2_500, 8)):
+            until = datetime(2025, month, 1, tzinfo=UTC)
+            told.records(Reached("snow", RecordKind.TICKET, read, 5_000, until))
+    assert "snow ticket records until 2025-08-01" in terminal.getvalue()
+    assert "2,500/5,000" in terminal.getvalue()
 
 
 def test_a_pipe_and_whoever_wants_json_get_nothing() -> None:

@@ -26,12 +26,18 @@ def doctor(
     permissions: Annotated[
         bool, typer.Option("--permissions", help="Print the rights each connection needs, and check nothing.")
     ] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="List the records that could not be read, and check nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check every connection: reachability, credentials, permissions, mapping, clock; and say what to mend."""
     start()
     if permissions:
         _rights(as_json)
+        return
+    if rejected:
+        _rejected(as_json)
         return
     from workflows import health
     from workflows.cli.output import print_json, print_table
@@ -74,6 +80,19 @@ def _rights(as_json: bool) -> None:
             for right in found
         ],
     )
+
+
+def _rejected(as_json: bool) -> None:
+    """Each record that a pull could not read, with the field and the reason."""
+    from workflows import health
+    from workflows.cli.output import print_json, print_table
+
+    found = health.rejected()
+    if as_json:
+        print_json(found)
+        return
+    columns = ["connection", "kind", "record", "field", "reason", "seen_at"]
+    print_table("Not readable", columns, [tuple(row[name] for name in columns) for row in found])
 
 
 def pull(
