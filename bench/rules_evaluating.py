@@ -59,7 +59,7 @@ def judged(found: Sequence[tuple[Any, Any]], tables: Sequence[Any], weeks: range
 
 
 def measure(warehouse: Any) -> dict[str, Any]:
-    """Ours and by hand, in turns, the better of three; and whether the numbers are the same."""
+    """Ours and by hand, in turns, the better of two; and whether the numbers are the same."""
     asked = hundred()
     some = rules(asked)
     found = queries_of(some)
@@ -72,7 +72,7 @@ def measure(warehouse: Any) -> dict[str, Any]:
         "by hand": lambda: [warehouse.arrow(sql, {k: v for k, v in b.items() if f"${k}" in sql}) for sql, b in by_hand],
     }
     best, kept = dict.fromkeys(runs, math.inf), {}
-    for turn in range(4):  # the first warms up
+    for turn in range(3):  # the first warms up
         for name, run in runs.items():
             begin = time.perf_counter()
             kept[name] = run()
