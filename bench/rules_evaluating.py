@@ -65,11 +65,10 @@ def measure(warehouse: Any) -> dict[str, Any]:
     found = queries_of(some)
     cells = [one for _, one in found]
     weeks = range(LAST_WEEK - EVALUATED + 1, LAST_WEEK + 1)
-    by_hand = [one.by_hand() for one in asked]
     runs: dict[str, Callable[[], Any]] = {
         "counting": lambda: counted(warehouse, cells),
         "counting, a query each": lambda: counted(warehouse, cells, is_shared=False),
-        "by hand": lambda: [warehouse.arrow(sql, {k: v for k, v in b.items() if f"${k}" in sql}) for sql, b in by_hand],
+        "by hand": lambda: by_hand(warehouse, asked),
     }
     best, kept = dict.fromkeys(runs, math.inf), {}
     for turn in range(3):  # the first warms up
@@ -103,7 +102,15 @@ def measure(warehouse: Any) -> dict[str, Any]:
     }
 
 
-def different(asked: Sequence[Asked], some: Sequence[Any], points: Sequence[Any], by_hand: Sequence[Any]) -> int:
+def by_hand(warehouse: Any, asked: Sequence[Asked]) -> list[Any]:
+    """The answers of the statements one would write, one after the other."""
+    found = []
+    for sql, bound in (one.by_hand() for one in asked):
+        found.append(warehouse.arrow(sql, {name: value for name, value in bound.items() if f"${name}" in sql}))
+    return found
+
+
+def different(asked: Sequence[Asked], some: Sequence[Any], points: Sequence[Any], answers: Sequence[Any]) -> int:
     """How many rules have other values, or values in other scopes and weeks, than by hand."""
     ours: dict[str, Values] = {rule.id: {} for rule in some}
     for point in points:
@@ -112,7 +119,7 @@ def different(asked: Sequence[Asked], some: Sequence[Any], points: Sequence[Any]
             rule_by = some[int(point.rule_id[-3:])].by
             ours[point.rule_id][(*(scope[name] for name in rule_by), point.week)] = point.value
     wrong = 0
-    for one, rule, table in zip(asked, some, by_hand, strict=True):
+    for one, rule, table in zip(asked, some, answers, strict=True):
         columns = [table[name].to_pylist() for name in (*one.by, "week", "numerator", "denominator")]
         theirs = {row[:-2]: row[-2] / row[-1] for row in zip(*columns, strict=True)}
         mine = ours[rule.id]
