@@ -1,9 +1,8 @@
-"""A small world on each platform, connectors to it, and what an administrator reads there by plain HTTP."""
+"""A small world on each platform, connectors to it, and plain requests of its administrator."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,9 +23,6 @@ CONNECTION = "acme"
 TICKETS = 420
 UNRESOLVED = 8
 PAGE = 40
-TASK_TABLES = ("incident", "sc_req_item", "problem", "change_request")
-SLA_FIELDS = tuple(f"customfield_{number}" for number in range(10030, 10036))
-Facts = dict[str, Counter[tuple[Any, ...]]]
 
 
 @cache
@@ -101,72 +97,3 @@ def asked(running: RunningSandbox, flavour: Flavour, method: str, path: str, **o
         response = session.request(method, f"{running.urls[flavour]}{path}", timeout=60, **options)
     response.raise_for_status()
     return response.json()
-
-
-def facts(running: RunningSandbox, flavour: Flavour, *, user: str = "admin") -> Facts:
-    """What the platform holds: tickets and clocks, as (id, …) by plain HTTP and a mapping of our own."""
-    return _servicenow(running, user) if flavour == "servicenow" else _jira(running, flavour)
-
-
-def _servicenow(running: RunningSandbox, user: str) -> Facts:
-    def rows(table: str, fields: str) -> list[Mapping[str, str]]:
-        with requests.Session() as session:
-            session.trust_env = False
-            session.auth = (user, "sandbox")
-            params = {"sysparm_fields": fields, "sysparm_exclude_reference_link": "true"}
-            answer = session.get(f"{running.servicenow_url}/api/now/table/{table}", params=params, timeout=60)
-        found: list[Mapping[str, str]] = answer.json()["result"]
-        return found
-
-    tickets: Counter[tuple[Any, ...]] = Counter()
-    for table in TASK_TABLES:
-        for row in rows(table, "sys_id,number,short_description,priority,opened_at"):
-            opened = _stored(row["opened_at"])
-            tickets[(row["sys_id"], row["number"], row["short_description"], int(row["priority"]), opened)] += 1
-    clocks: Counter[tuple[Any, ...]] = Counter()
-    now = running.clock()
-    for row in rows("task_sla", "task,start_time,end_time,has_breached,stage,planned_end_time"):
-        is_cancelled = row["stage"] == "cancelled"
-        is_over = row["stage"] == "in_progress" and _stored(row["planned_end_time"]) <= now  # its row may stand still
-        is_breached = row["has_breached"] == "true" or is_over
-        clocks[(row["task"], _stored(row["start_time"]), is_breached, is_cancelled)] += 1
-    return {"ticket": tickets, "sla": clocks}
-
-
-def _jira(running: RunningSandbox, flavour: Flavour) -> Facts:
-    body = {
-        "jql": "issuetype in (Incident, 'Service Request', Problem, Change) ORDER BY created ASC",
-        "fields": ["summary", "priority", "created", "status", *SLA_FIELDS],
-        "maxResults": 100,
-    }
-    tickets: Counter[tuple[Any, ...]] = Counter()
-    clocks: Counter[tuple[Any, ...]] = Counter()
-    for issue in _issues(running, flavour, body):
-        shown = issue["fields"]
-        created = datetime.fromisoformat(shown["created"]).astimezone(UTC)
-        tickets[(issue["id"], issue["key"], shown["summary"], int(shown["priority"]["id"]), created)] += 1
-        is_cancelled = shown["status"]["name"] == "Canceled"  # its clocks count nowhere
-        for field in SLA_FIELDS:
-            cycles = shown[field] or {}
-            for cycle in (*cycles.get("completedCycles", ()), *filter(None, [cycles.get("ongoingCycle")])):
-                start = datetime.fromtimestamp(cycle["startTime"]["epochMillis"] / 1000, UTC)
-                clocks[(issue["id"], start, cycle["breached"], is_cancelled)] += 1
-    return {"ticket": tickets, "sla": clocks}
-
-
-def _issues(running: RunningSandbox, flavour: Flavour, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    is_cloud = flavour == "jira_cloud"
-    path = "/rest/api/2/search/jql" if is_cloud else "/rest/api/2/search"
-    more: dict[str, Any] = {}
-    seen = 0
-    while True:
-        answer = asked(running, flavour, "POST", path, json=body | more)
-        yield from answer["issues"]
-        seen += len(answer["issues"])
-        if answer.get("isLast", seen >= answer.get("total", 0)):
-            return
-        more = {"nextPageToken": answer["nextPageToken"]} if is_cloud else {"startAt": seen}
-
-
-def _stored(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.faults.places import CONNECTION, Facts, connected, facts, first_now, serving
+from bench.faults import holdings
+from bench.faults.places import CONNECTION, connected, first_now, serving
 from bench.faults.traps import PullTrap
 from connectors.base import Cursor, Page
 from connectors.sandbox.plugin import Flavour
@@ -105,11 +106,11 @@ def _look_while_trapped(
     with suppress(RegelkreisError):  # told, and asked again by the next pull
         _pull(running, flavour, trap, warehouse, progress, now)
     running.set_faults(flavour)
-    there = facts(running, flavour)
-    for kind, found in _facts_of(warehouse).items():
+    there = holdings.of_platform(running, flavour)
+    for kind, found in holdings.of_warehouse(warehouse, flavour).items():
         ids = {fact[0] for fact in found}
         if lost := {fact[0] for fact in there[kind]} - ids:
-            raise Lost(f"{len(lost)} {kind}s that are there were taken for gone")
+            raise Lost(f"{len(lost)} {kind.value}s that are there were taken for gone")
 
 
 def _pull(
@@ -151,8 +152,10 @@ def _look(departures: Departures, kind: RecordKind, progress: Progress, now: dat
 
 
 def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, folder: Path) -> None:
-    platform = facts(running, flavour, user=trap.user if trap.hides else "admin")
-    _differ("platform", platform, _facts_of(warehouse))
+    platform = holdings.of_platform(running, flavour, user=trap.user if trap.hides else "admin")
+    found = holdings.of_warehouse(warehouse, flavour)
+    for kind, expected in platform.items():
+        _differ_by("platform", kind.value, expected, found[kind])
     with Warehouse.open(folder / "clean.duckdb") as clean:
         now = running.clock() + timedelta(days=2)
         running.set_clock(now)
@@ -162,18 +165,6 @@ def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehous
             _differ_by("clean pull", kind.value, _rows(clean, kind), _rows(warehouse, kind))
 
 
-def _facts_of(warehouse: Warehouse) -> Facts:
-    tickets = warehouse.arrow("SELECT id, number, title, priority, opened_at FROM live_tickets").to_pylist()
-    clocks = warehouse.arrow(
-        "SELECT ticket_id, start_at, is_breached, stage = 'cancelled' AS is_cancelled "
-        "FROM slas WHERE vanished_at IS NULL"
-    ).to_pylist()
-    return {
-        "ticket": Counter(tuple(row.values()) for row in tickets),
-        "sla": Counter(tuple(r.values()) for r in clocks),
-    }
-
-
 def _rows(warehouse: Warehouse, kind: RecordKind) -> Counter[tuple[Any, ...]]:
     names = [name for name in SCHEMAS[kind].names if name not in UNCOMPARED[kind]]
     columns = ", ".join(f'"{name}"' for name in names)
@@ -181,16 +172,13 @@ def _rows(warehouse: Warehouse, kind: RecordKind) -> Counter[tuple[Any, ...]]:
     return Counter(tuple(row.values()) for row in found)
 
 
-def _differ(than: str, expected: Facts, found: Facts) -> None:
-    for kind in expected:
-        _differ_by(than, kind, expected[kind], found[kind])
-
-
 def _differ_by(than: str, kind: str, expected: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> None:
     missing, surplus = expected - found, found - expected
     if missing or surplus:
         example = next(iter(missing or surplus))
+        other = next((one for one in (surplus if missing else missing) if one[0] == example[0]), None)
+        shown = example if other is None else [pair for pair in zip(example, other, strict=True) if pair[0] != pair[1]]
         raise Lost(
             f"{kind} against {than}: {missing.total()} missing, {surplus.total()} too many of {expected.total()}; "
-            f"{'missing' if missing else 'too many'}: {tuple(str(part) for part in example)[:5]}"
+            f"{'missing' if missing else 'too many'}: {example[0]} {tuple(map(str, shown))}"
         )

@@ -44,6 +44,7 @@ def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Ru
     return {"kind": kind, "path": PAGES, "after": after, "times": times, **more}
 
 
+TOO_MUCH: Rule = {"path": r"/table/(incident|task_sla)|/search(/jql)?$", "times": None, "min_limit": 20}
 SERVICENOW_KEYS: Rule = {"path": "/table/", "query": "ORDERBYsys_id", "after": 0}
 JIRA_KEYS: Rule = {"path": r"/search", "after": 0}
 # What happens while keys are listed: name, on which platform, rules.
@@ -74,7 +75,8 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("reset before", rules=(page("reset_before", times=2),)),
     PullTrap("reset after", rules=(page("reset_after", times=2),)),
     PullTrap("a page twice", on=SERVICENOW, rules=(page("duplicate_page"),)),
-    PullTrap("time-out by page size", on=SERVICENOW, rules=(page("error_in_200", times=None, after=0, min_limit=20),)),
+    PullTrap("time-out by page size", rules=({"kind": "error_in_200", **TOO_MUCH},)),
+    PullTrap("answers cut by page size", rules=({"kind": "cut_connection", **TOO_MUCH},)),
     PullTrap("a page twice", on=JIRA, rules=(page("duplicate_page", method="GET"),)),
     PullTrap("page token repeated", on=CLOUD, rules=(page("repeat_token"),)),
     PullTrap("page token expired", on=CLOUD, rules=(page("expired_token"),)),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import msgspec
+import pyarrow as pa
 import pytest
 
 from bench.faults.pulling import pull_cell
@@ -54,6 +56,23 @@ def test_a_connector_that_loses_a_page_turns_its_cell_red(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(ServiceNowConnector, "pull", careless)
     assert "missing" in pull_cell(pull_trap("no trap", "servicenow"), "servicenow")
+
+
+def test_a_field_that_is_misread_every_time_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pulls agree about it, so only what the platform itself shows can tell."""
+    pull = ServiceNowConnector.pull
+
+    def misread(
+        self: ServiceNowConnector, kind: RecordKind, cursor: Cursor | None, *, until: datetime
+    ) -> Iterator[Page]:
+        for page in pull(self, kind, cursor, until=until):
+            names = list(page.batch.column_names)
+            swapped = {"opened_at": "created_at", "begin_at": "end_at"}
+            columns = [page.batch[swapped.get(name, name)] for name in names]
+            yield msgspec.structs.replace(page, batch=pa.Table.from_arrays(columns, schema=page.batch.schema))
+
+    monkeypatch.setattr(ServiceNowConnector, "pull", misread)
+    assert "against platform" in pull_cell(pull_trap("no trap", "servicenow"), "servicenow")
 
 
 def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
