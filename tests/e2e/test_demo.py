@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from connectors.sandbox.truth import Truth
+from improvement.vocabulary import Verdict
 
 LOG = Path(__file__).parents[3] / "shared" / "data" / "servicenow-incidents" / "incident_event_log.csv"
 pytestmark = pytest.mark.timeout(900)
@@ -49,6 +53,39 @@ def test_nothing_goes_wrong_in_a_year(year: dict[str, Any]) -> None:
     assert year["errors"] == []
     assert year["evidence_ok"] is True
     assert year["tickets"] > 100_000
+
+
+def assert_it_tells_its_figures(summary: dict[str, Any]) -> None:
+    """What a script reads: numbers, and of every action who, where, what is true, what was said, by how much."""
+    for name in ("findings", "seconds", "loop_seconds"):
+        assert isinstance(summary[name], (int, float)), name
+        assert summary[name] > 0, name
+    assert summary["loop_seconds"] <= summary["seconds"]
+    ids = [action["id"] for action in summary["actions"]]
+    assert len(set(ids)) == len(ids) > 0
+    for action in summary["actions"]:
+        assert re.fullmatch(r"ACT-\d+", action["id"])
+        assert re.fullmatch(r"[a-z]+=[^,=]+(,[a-z]+=[^,=]+)*", action["scope"])
+        assert action["platform"] in {"servicenow", "jira"}
+        assert action["truth"] in {truth.value for truth in Truth}
+        assert action["verdict"] is None or action["verdict"] in {verdict.value for verdict in Verdict}
+        assert action["record_url"].startswith("http://127.0.0.1:")
+        size = [action[name] for name in ("low", "effect", "high")]
+        assert size == [None, None, None] or size == sorted(size)
+        assert action["verdict"] is not None or size == [None, None, None]
+        assert None not in size or action["verdict"] not in {Verdict.IMPROVED, Verdict.WORSE, Verdict.NO_CHANGE}
+
+
+def test_the_year_tells_its_figures(year: dict[str, Any]) -> None:
+    assert_it_tells_its_figures(year)
+
+
+def test_two_cycles_tell_them_too_and_the_file_holds_the_same_object(tmp_path: Path) -> None:
+    file = tmp_path / "kept" / "summary.json"
+    summary = demo(tmp_path / "home", "--weeks", "1", "--json-file", str(file))
+    assert_it_tells_its_figures(summary)
+    assert {action["verdict"] for action in summary["actions"]} == {None}  # nothing is live yet
+    assert json.loads(file.read_text(encoding="utf-8")) == summary
 
 
 def test_real_effects_are_found_on_both_platforms_and_only_those_are_called_improved(year: dict[str, Any]) -> None:
