@@ -52,7 +52,8 @@ def plain(metric: Metric, query: CellQuery, tables: Tables) -> tuple[Plain, ...]
     """
     if metric.gathered is not None:
         return ()
-    noting = replace(tables, **{name: _Noted(getattr(tables, name), ()) for name in TABLES})
+    noted: dict[str, Any] = {name: _Noted(getattr(tables, name), ()) for name in TABLES}
+    noting = replace(tables, **noted)
     try:
         found: tuple[Plain, ...] = metric.rows(noting, query).noted
     except _MoreThanPlainError:

@@ -34,7 +34,7 @@ class _Kept:
     first_week: int
     last_week: int
     had_orphans: bool
-    cells: pa.Table
+    packed: bytes
 
 
 class KeptCells:
@@ -43,19 +43,18 @@ class KeptCells:
     def __init__(self, raw: Any, connection: str, *, as_of: datetime) -> None:
         self._raw, self._connection, self._as_of = raw, connection, as_of
         self._salt = _salt(raw)
+        self._kept = self._all_kept()
         self._touched: dict[tuple[datetime, bool], Touched] = {}
         self._new: list[tuple[str, Pass, int, pa.Table]] = []
-        self.weeks_counted = 0
 
     def found(self, one: Pass, count: Count) -> pa.Table:
         """What a pass finds: of weeks that nothing touched what is kept, the others counted now."""
         digest = hashlib.sha256((self._salt + one.sql).encode()).hexdigest()
         first = EARLIEST if one.is_level else one.first_week
-        kept = self._kept(digest)
+        kept = self._kept.get(digest)
         stale = None if kept is None else self._stale(kept, one, first)
         if kept is None or stale is None:
             found = count(one, first, one.last_week)
-            self.weeks_counted += one.last_week - one.first_week + 1
         else:
             found = self._merged(kept, one, stale, count)
         self._new.append((digest, one, first, found))
@@ -105,19 +104,16 @@ class KeptCells:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _kept(self, digest: str) -> _Kept | None:
-        """What a cycle before this moment kept."""
+    def _all_kept(self) -> dict[str, _Kept]:
+        """What cycles before this moment kept, by digest."""
         rows = rows_of(
             self._raw,
-            "SELECT epoch_us(as_of), first_week, last_week, had_orphans, cells FROM kept_cells "
-            "WHERE connection = $connection AND digest = $digest AND as_of <= $at::TIMESTAMPTZ",
-            {"connection": self._connection, "digest": digest, "at": self._as_of.isoformat()},
+            "SELECT digest, epoch_us(as_of), first_week, last_week, had_orphans, cells FROM kept_cells "
+            "WHERE connection = $connection AND as_of <= $at::TIMESTAMPTZ",
+            {"connection": self._connection, "at": self._as_of.isoformat()},
         )
-        if not rows:
-            return None
-        at_us, first, last, had_orphans, cells = rows[0]
-        as_of = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_us)
-        return _Kept(as_of, first, last, had_orphans, _unpacked(cells))
+        begin = datetime.fromtimestamp(0, UTC)
+        return {digest: _Kept(begin + timedelta(microseconds=at_us), *more) for digest, at_us, *more in rows}
 
     def _stale(self, kept: _Kept, one: Pass, first: int) -> set[int] | None:
         """The weeks to count again; None: all of them."""
@@ -132,14 +128,14 @@ class KeptCells:
         return None if len(stale) > MOST * (one.last_week - one.first_week + 1) else stale
 
     def _merged(self, kept: _Kept, one: Pass, stale: set[int], count: Count) -> pa.Table:
-        week = kept.cells["week"]
+        cells = _unpacked(kept.packed)
+        week = cells["week"]
         is_kept = pc.invert(pc.is_in(week, value_set=pa.array(sorted(stale), pa.int64())))
         if not one.is_level:
             is_kept = pc.and_(is_kept, pc.greater_equal(week, one.first_week))
-        parts = [kept.cells.filter(is_kept)]
+        parts = [cells.filter(is_kept)]
         for first, last in runs(stale):
-            parts.append(count(one, first, last).cast(kept.cells.schema))
-            self.weeks_counted += last - first + 1
+            parts.append(count(one, first, last).cast(cells.schema))
         return pa.concat_tables(parts)
 
 

@@ -269,8 +269,9 @@ class Warehouse:
             for one in passes:
                 if is_kept and one.is_shared:
                     name = one.connection
-                    store = kept.setdefault(name, KeptCells(other._raw, name, as_of=as_of))
-                    answers.add(one, store.found(one, count))
+                    if name not in kept:
+                        kept[name] = KeptCells(other._raw, name, as_of=as_of)
+                    answers.add(one, kept[name].found(one, count))
                 else:
                     answers.add(one, count(one, one.first_week, one.last_week))
                 while (cells := answers.take(turn)) is not None:
