@@ -1,8 +1,8 @@
 """Upserts: a batch of canonical records meets the ones that stand, in one transaction.
 
-A batch becomes the temporary table ``incoming`` (one row a record, with local days and row hash); ``standing`` puts
-beside each of its rows the record it replaces. Only rows that are new or different are written, so loading the same
-records again changes nothing.
+A batch becomes the temporary table ``incoming`` (one row a record, with local days and row hash) before others have to
+wait; ``standing`` puts beside each of its rows the record it replaces. Only rows that are new or different are written,
+so loading the same records again changes nothing.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; values are bound)
@@ -32,6 +32,7 @@ from workflows.warehouse.schema import BORROWERS, LENDING, READ_BY_METRICS, TABL
 from workflows.warehouse.transactions import transaction
 
 TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
+DROPPED = "; ".join(f"DROP TABLE IF EXISTS temp.{name}" for name in TEMPORARY)
 IS_CHANGED = "(s.was_hash <> s.row_hash OR s.was_gone)"
 # What may be a record's ticket is found by one number a row; only what was found is compared by its key.
 _TICKETS = (
@@ -72,8 +73,9 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
     schema = SCHEMAS[kind]
     arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
     position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
-    with registered(raw, "arrived", arrived.append_column("position", position)), transaction(raw):
+    with registered(raw, "arrived", arrived.append_column("position", position)):  # nobody waits for what is ours alone
         raw.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {_incoming(kind, has_repeats=_has_repeats(batch))}")
+    with transaction(raw):
         if kind is RecordKind.SLA:
             for statement in STANDING_CLOCKS:
                 raw.execute(statement)
@@ -87,8 +89,7 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
                 number_clocks(raw)
             _write(raw, kind, seen_at, has_changes=changed > 0)
         restated_records = restated(raw, kind) if changed else 0
-        for name in TEMPORARY:
-            raw.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    raw.execute(DROPPED)
     return LoadReport(batch.num_rows, new, changed, seen - new - changed, restated_records, digest)
 
 
