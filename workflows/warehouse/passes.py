@@ -22,7 +22,7 @@ from workflows.warehouse.touched import TAU_H
 EARLIEST = 0  # the week of the first day there is
 ANY_CONNECTION = "any connection"  # with a space: nobody's name
 _SHARED_BY: dict[CellQuery, tuple[Hashable, ...]] = {}  # of a query on any connection; none: counted by itself
-_COMPILED: dict[tuple[tuple[tuple[CellQuery, int], ...], bool], str] = {}  # for the life of the process: every file has the same tables
+_COMPILED: dict[tuple[tuple[tuple[CellQuery, int], ...], bool], str] = {}  # every file has the same tables
 
 
 @dataclass(frozen=True, slots=True)
