@@ -102,14 +102,15 @@ def _look_while_trapped(
     running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, progress: Progress, now: datetime
 ) -> None:
     """A weekly look with the trap: it may stop, and it may find nothing, but nothing else may be taken for gone."""
+    known = holdings.of_warehouse(warehouse, flavour)
     running.set_faults(flavour, *trap.while_listing)
     with suppress(RegelkreisError):  # told, and asked again by the next pull
         _pull(running, flavour, trap, warehouse, progress, now)
     running.set_faults(flavour)
     there = holdings.of_platform(running, flavour)
     for kind, found in holdings.of_warehouse(warehouse, flavour).items():
-        ids = {fact[0] for fact in found}
-        if lost := {fact[0] for fact in there[kind]} - ids:
+        before, now_there = ({fact[0] for fact in facts[kind]} for facts in (known, there))
+        if lost := before & now_there - {fact[0] for fact in found}:
             raise Lost(f"{len(lost)} {kind.value}s that are there were taken for gone")
 
 
