@@ -125,7 +125,9 @@ class KeptCells:
         stale = self._touched[key].weeks(Reads.of(one.sql, is_restricted=one.is_restricted))
         moving = min(moving_from(kept.as_of, one.tau_h), kept.last_week + 1)
         stale = {week for week in stale if first <= week <= one.last_week} | set(range(moving, one.last_week + 1))
-        return None if len(stale) > MOST * (one.last_week - one.first_week + 1) else stale
+        # A level counted from the start reads all of the past: whatever was touched is less.
+        is_most = not one.is_level and len(stale) > MOST * (one.last_week - one.first_week + 1)
+        return None if is_most else stale
 
     def _merged(self, kept: _Kept, one: Pass, stale: set[int], count: Count) -> pa.Table:
         cells = _unpacked(kept.packed)

@@ -158,10 +158,12 @@ class Touched:
     def _lent(self, table: str, happened: set[tuple[str, str]]) -> Iterable[str]:
         """The same for what records have from their tickets."""
         its = f"JOIN {table} t ON t.ticket_hash = hash($connection, c.key) AND t.ticket_id = c.key {MINE}"
-        of_ticket = f"FROM late c {its} AND c.kind = 'ticket' AND c.field"
+        # Found by one number, then fetched: a fraction of the time of scanning all that is asked of them.
+        named = f"SELECT hash($connection, key) FROM late WHERE kind = 'ticket' AND field IN ({MOVING})"
+        few = f"AND t.rowid IN (SELECT s.rowid FROM {table} s WHERE s.ticket_hash IN ({named}))"
+        of_ticket = f"FROM late c {its} {few} AND c.kind = 'ticket' AND c.field"
         if any(("ticket", name) in happened for name in (*LENDING, "vanished_at")):
-            lent = ", ".join(map(repr, (*LENDING, "vanished_at")))
-            yield _standing(table, "c.field", f"{of_ticket} IN ({lent})")
+            yield _standing(table, "c.field", f"{of_ticket} IN ({MOVING})")
         if ("ticket", "country") in happened:
             yield from _moved(table, f"{of_ticket} = 'country'")
         if self.had_orphans:
@@ -170,6 +172,7 @@ class Touched:
             yield from _moved(table, new)
 
 
+MOVING = ", ".join(map(repr, (*LENDING, "vanished_at")))  # what moves the records of a ticket
 MINE = "WHERE t.connection = $connection"
 LATE = "WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ"
 _IS_CANCELLED = "'cancelled' IN (coalesce(c.old, ''), coalesce(c.new, ''))"

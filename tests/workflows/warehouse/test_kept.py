@@ -118,7 +118,7 @@ steps = st.lists(
 @pytest.mark.timeout(400)
 @given(steps)
 @settings(
-    max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+    max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
 )
 def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) -> None:
     """A story of weeks: records come, change, go and come back, zones move, cycles run twice, are late, look back."""
