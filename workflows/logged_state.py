@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from improvement import weeks
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.pdca import Event, State
-from workflows import pinning
+from workflows import pinning, planning
 from workflows.models import Action, ErasableText, Finding, Look, LookKind, Transition
 
 LookKey = tuple[str, str, int, int, int, str]  # action, kind, cycle, round, week, plan's digest
@@ -105,6 +105,13 @@ def _opened(told: Told, index: int, said: Mapping[str, Any]) -> None:
     step = Step(Event.OPEN.value, "", State.PROPOSED.value, said["actor"], said["at"], index)
     action = told.actions[said["subject"]] = ToldAction({}, [step])
     action.say(index, state=step.to_state, cycle_no=1, verdict="", implemented_on="", owner=said["payload"]["owner"])
+    _measured(told, index, said)
+
+
+def _measured(told: Told, index: int, said: Mapping[str, Any]) -> None:
+    """What an action is measured by: as it was opened, or since somebody gave an adopted one its metric."""
+    if said["subject"] in told.actions:
+        told.actions[said["subject"]].say(index, **{name: said["payload"][name] for name in MEASURED})
 
 
 def _moved(told: Told, index: int, said: Mapping[str, Any]) -> None:
@@ -120,6 +127,7 @@ def _moved(told: Told, index: int, said: Mapping[str, Any]) -> None:
         action.say(index, implemented_ref_sha256=payload.get("implemented_ref_sha256", ""))
 
 
+MEASURED = ("metric", "scope", "trigger")
 #: What each transition says of the action besides its state.
 MOVED = ("cycle_no", "implemented_on", "held_from", "verdict", "is_late", "is_overridden")
 
@@ -165,6 +173,7 @@ def _resolved(told: Told, index: int, said: Mapping[str, Any]) -> None:
 
 _HEARD: dict[str, Callable[[Told, int, Mapping[str, Any]], None]] = {
     "action.opened": _opened,
+    "action.measured": _measured,
     "action.transitioned": _moved,
     "action.evidence": _evidence,
     "action.owner": _owned,
@@ -203,6 +212,9 @@ def _values_of(action: Action) -> dict[str, Any]:
         "is_late": action.is_late,
         "is_overridden": action.is_overridden,
         "owner": action.owner.uid if action.owner else "",
+        "metric": action.metric,
+        "scope": action.scope,
+        "trigger": planning.published_trigger(action),
     }
 
 

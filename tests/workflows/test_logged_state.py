@@ -55,6 +55,13 @@ def a_better_result() -> None:
     look.save()
 
 
+def a_later_trigger() -> None:
+    """Bad weeks that were never looked at would leave the good ones as reference."""
+    action = Action.objects.get()
+    action.trigger = {**action.trigger, "to_week": int(action.trigger["to_week"]) + 4}
+    action.save()
+
+
 TAMPERED: list[tuple[Callable[[], object], str]] = [
     (a_better_result, "The final look of ACT-1, week 13 has another result than entry"),
     (lambda: Look.objects.filter(kind="final").update(verdict="improved"), "week 13 has another verdict"),
@@ -78,6 +85,9 @@ TAMPERED: list[tuple[Callable[[], object], str]] = [
     (lambda: Action.objects.update(is_late=True), "ACT-1 has is_late “True”"),
     (lambda: Action.objects.update(is_overridden=True), "ACT-1 has is_overridden “True”"),
     (lambda: Action.objects.update(owner=None), "ACT-1 has owner “”"),
+    (lambda: Action.objects.update(metric="csat_mean"), "ACT-1 has metric “csat_mean”, but entry"),
+    (lambda: Action.objects.update(scope={"customer": "Other"}), "ACT-1 has scope"),
+    (a_later_trigger, "ACT-1 has trigger"),
     (lambda: Action.objects.update(implemented_ref="CHG2"), "The reference with which ACT-1 went live"),
 ]  # fmt: skip
 
