@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,17 +26,9 @@ def sandbox() -> Iterator[RunningSandbox]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home as `init` makes it; stories copy it, because that is quicker."""
-    made = tmp_path_factory.mktemp("fresh") / "home"
-    assert regelkreis(made, "init").returncode == 0
-    return made
-
-
 @pytest.fixture
-def home(fresh: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(fresh, tmp_path / "home")
+def home(copied_home: Path) -> Path:
+    return copied_home
 
 
 def connected(home: Path, url: str, *, password: str = "sandbox", more: str = "") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,9 @@ STRANGE_TITLES = (
 )
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home as `init` makes it; stories copy it, because that is quicker."""
-    made = tmp_path_factory.mktemp("fresh") / "home"
-    assert regelkreis(made, "init").returncode == 0
-    return made
-
-
 @pytest.fixture
-def home(fresh: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(fresh, tmp_path / "home")
+def home(copied_home: Path) -> Path:
+    return copied_home
 
 
 def a_cycle(home: Path, sandbox: RunningSandbox) -> dict[str, Any]:
