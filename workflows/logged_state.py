@@ -110,8 +110,9 @@ def _opened(told: Told, index: int, said: Mapping[str, Any]) -> None:
 
 def _measured(told: Told, index: int, said: Mapping[str, Any]) -> None:
     """What an action is measured by: as it was opened, or since somebody gave an adopted one its metric."""
+    payload = said["payload"]
     if said["subject"] in told.actions:
-        told.actions[said["subject"]].say(index, **{name: said["payload"][name] for name in MEASURED})
+        told.actions[said["subject"]].say(index, **{name: payload[name] for name in MEASURED if name in payload})
 
 
 def _moved(told: Told, index: int, said: Mapping[str, Any]) -> None:
