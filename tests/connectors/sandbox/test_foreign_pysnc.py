@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import logging
 from typing import Any
 
 import pytest
@@ -167,9 +166,6 @@ def test_every_method_of_its_records_is_answered(client: Any, name: str) -> None
         many.next()
     elif name == "add_attachment":
         many.get(sys_id)
-    try:
-        getattr(many, name)(**arguments_of(getattr(GlideRecord, name), known))
-    except (ValueError, TypeError, NotImplementedError, RuntimeError) as error:  # what it makes of its own state
-        logging.getLogger(__name__).debug("%s: %s", name, error)
+    getattr(many, name)(**arguments_of(getattr(GlideRecord, name), known))
     many.query()
     assert unanswered == []

@@ -9,6 +9,7 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ GROUPS = (
 )
 
 
-def regelkreis(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process of its own, the way a shell does."""
+def regelkreis(
+    home: Path, *arguments: str, before: Callable[[], None] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process of its own, the way a shell does; ``before`` runs there first, to set limits."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
     return subprocess.run(
         [sys.executable, "-c", RUN, *arguments],
@@ -36,6 +39,7 @@ def regelkreis(home: Path, *arguments: str, **environment: str) -> subprocess.Co
         check=False,
         env={**clean, "REGELKREIS_HOME": str(home), **environment},
         cwd=Path(__file__).parents[3],
+        preexec_fn=before,
     )
 
 
