@@ -196,9 +196,8 @@ class Warehouse:
         ``kept_from`` tickets only weeks are counted that records touched since the last time (kept.py).
         """
         is_kept = self._tickets() >= kept_from
-        passes = self.passes(
-            asked, shared_from=shared_from, is_kept=is_kept
-        )  # here: Ibis asks this thread's connection
+        # Compiled here: Ibis asks the connection of this thread.
+        passes = self.passes(asked, shared_from=shared_from, is_kept=is_kept)
         return Ahead(self._counted(passes, as_of, is_kept), depth=len(asked) + 1)  # one more: to its end
 
     def passes(

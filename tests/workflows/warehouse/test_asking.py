@@ -16,7 +16,11 @@ def test_many_rows_come_in_the_order_they_were_asked_for(tmp_path: Path) -> None
         for kind, batch in batches(6000):
             if kind is RecordKind.TICKET:
                 warehouse.load(kind, batch, seen_at=LATER, zones=Zones(ZONES))
-        for sql in ("SELECT id FROM tickets ORDER BY id", "SELECT id FROM tickets WHERE connection = ? ORDER BY id"):
+        for sql in (
+            "SELECT id FROM tickets ORDER BY id",
+            "SELECT id FROM tickets WHERE connection = ? ORDER BY id",
+            "SELECT id FROM tickets ORDER BY concat(id, '')",
+        ):
             for _ in range(25):
                 ids = warehouse.arrow(sql, ["bench"] if "?" in sql else None)["id"].to_pylist()
                 assert ids == sorted(ids)
