@@ -43,15 +43,16 @@ class Puller:
         """See :meth:`connectors.base.Connector.pull`."""
         if kind not in self._plan.where:
             return
-        who_am_i(self._reader, self._config)  # an expired token would silently show fewer issues
         since = cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s)) if cursor else None
         spool = self._spool
         if spool is not None and spool.serves(kind, since, until):
             pages = self._from_spool(kind, spool, until)
-        elif kind is RecordKind.TICKET:
-            pages = self._with_others(since, until)
         else:
-            pages = self._search(kind, self._plan.where[kind], since, until)
+            who_am_i(self._reader, self._config)  # an expired token would silently show fewer issues
+            if kind is RecordKind.TICKET:
+                pages = self._with_others(since, until)
+            else:
+                pages = self._search(kind, self._plan.where[kind], since, until)
         if since is not None and (late := self._changed_unnoticed(kind, since)):
             # First, and without moving the cursor: a kill in between repeats them instead of losing them.
             yield from self._search(kind, late, None, until, cursor=cursor)

@@ -33,6 +33,7 @@ from workflows.warehouse.transactions import transaction
 
 TEMPORARY = ("incoming", "standing", "earlier", "moved", "near", "ordered")
 DROPPED = "; ".join(f"DROP TABLE IF EXISTS temp.{name}" for name in TEMPORARY)
+LARGE = 5_000  # rows of a batch; what a smaller one left behind is replaced by the next, or goes with the connection
 IS_CHANGED = "(s.was_hash <> s.row_hash OR s.was_gone)"
 # What may be a record's ticket is found by one number a row; only what was found is compared by its key.
 _TICKETS = (
@@ -89,7 +90,8 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
                 number_clocks(raw)
             _write(raw, kind, seen_at, has_changes=changed > 0)
         restated_records = restated(raw, kind) if changed else 0
-    raw.execute(DROPPED)
+    if batch.num_rows >= LARGE:
+        raw.execute(DROPPED)
     return LoadReport(batch.num_rows, new, changed, seen - new - changed, restated_records, digest)
 
 
