@@ -17,7 +17,7 @@ def measure(warehouse: Any, home: Path) -> dict[str, Any]:
 
     django.setup()
     from improvement.rules import load_pack
-    from workflows.backtest import History, history, replayed
+    from workflows.rules.backtest import History, history, replayed
 
     pack = load_pack([Path("config/rules")])
     span = range(LAST_WEEK - WEEKS + 1, LAST_WEEK + 1)

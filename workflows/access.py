@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import transaction
 
 from improvement.errors import InputError, PermissionMissing
-from workflows import ledger
+from workflows.evidence import ledger
 from workflows.models import Action, Connection, Grant, Identity, Person, Role, Token
 
 

@@ -16,10 +16,12 @@ from connectors.registry import connector as connect
 from improvement.errors import InputError, RegelkreisError
 from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
-from workflows import charting, ledger, rule_applying
-from workflows.live_rules import live_rules
+from workflows.checks import charting
+from workflows.evidence import ledger
 from workflows.models import Connection
 from workflows.progress import Progress, progress
+from workflows.rules import applying
+from workflows.rules.live import live_rules
 from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
 from workflows.warehouse import Warehouse, our_warehouse
@@ -190,7 +192,7 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     summary = CycleSummary(as_of=as_of)
     rules, limits = live_rules(as_of=as_of, errors=summary.errors, removed=summary.rules_removed)
     summary.rules = len(rules)
-    summary.notes += rule_applying.unapplied()
+    summary.notes += applying.unapplied()
     with (
         progress(is_shown) as told,
         our_warehouse() as warehouse,

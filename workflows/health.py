@@ -27,9 +27,10 @@ from improvement.errors import (
     RegelkreisError,
 )
 from improvement.evidence.checkpoint import load_key
-from workflows import cycle, hints
-from workflows.live_rules import why_unreadable
+from workflows import cycle
+from workflows.hooks import hints
 from workflows.models import Connection, RejectedRecord
+from workflows.rules.live import why_unreadable
 from workflows.warehouse import Warehouse
 from workflows.warehouse.lease import WarehouseInUse
 

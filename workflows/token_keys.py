@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from connectors.sealing import Seal, new_key
 from connectors.tokens import TokenFile
 from improvement.errors import PermissionMissing
-from workflows import ledger
+from workflows.evidence import ledger
 from workflows.models import Person, Role
 
 

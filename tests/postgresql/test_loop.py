@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import connection
 
-from tests.workflows.test_loop import *  # noqa: F403 - each story is collected here again
-from tests.workflows.test_loop import pytestmark  # noqa: F401 - "needs a database"
+from tests.workflows.actions.test_loop import *  # noqa: F403 - each story is collected here again
+from tests.workflows.actions.test_loop import pytestmark  # noqa: F401 - "needs a database"
 
 
 def test_these_stories_are_told_on_postgresql() -> None:

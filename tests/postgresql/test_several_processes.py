@@ -26,7 +26,9 @@ import sys, django
 django.setup()
 from datetime import datetime, UTC
 from django.db import transaction
-from workflows import cycle, ledger, outbox
+from workflows import cycle
+from workflows.deliveries import outbox
+from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, LedgerEntry
 now = datetime({NOW.year}, {NOW.month}, {NOW.day}, {NOW.hour}, tzinfo=UTC)
 print("ready", flush=True)

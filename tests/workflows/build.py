@@ -7,7 +7,9 @@ from typing import Any
 
 from improvement import weeks
 from improvement.pdca import State
-from workflows import access, commands, ledger, opening
+from workflows import access
+from workflows.actions import commands, opening
+from workflows.evidence import ledger
 from workflows.models import Action, Connection, Look, LookKind, Origin, Person, ReviewRecord, Role
 from workflows.steps.review import record_look
 

@@ -10,7 +10,8 @@ import pytest
 
 from improvement.records import RecordKind
 from tests.workflows.platform import MemoryPlatform
-from workflows import check_door, cycle
+from workflows import cycle
+from workflows.checks import spreadsheet_door
 from workflows.models import Connection
 from workflows.progress import Progress, progress
 from workflows.steps.backfill import Reached
@@ -79,5 +80,5 @@ def test_a_cycle_names_every_step_of_every_connection(
 
 def test_the_spreadsheet_door_counts_its_plans() -> None:
     listener = Listener()
-    check_door.compute_files(EXAMPLES / "plans.csv", EXAMPLES / "cells.csv", told=listener)
+    spreadsheet_door.compute_files(EXAMPLES / "plans.csv", EXAMPLES / "cells.csv", told=listener)
     assert listener.heard[:3] == ["reading the files", "", "plans 0/3"]

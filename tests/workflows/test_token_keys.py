@@ -12,10 +12,9 @@ from config.settings import load
 from connectors.sealing import Seal, keys_in, new_key
 from connectors.tokens import Token, TokenFile
 from improvement.errors import PermissionMissing, Place, SettingsError
+from tests.workflows.build import a_person
 from workflows import access, token_keys
 from workflows.models import LedgerEntry
-
-from .build import a_person
 
 pytestmark = pytest.mark.django_db
 CLOUD = """

@@ -22,7 +22,7 @@ def list_actions(
 ) -> None:
     """Every action with its state and verdict."""
     start()
-    from workflows import loop
+    from workflows.actions import loop
     from workflows.cli.output import print_json, print_table
     from workflows.models import Action
 
@@ -54,7 +54,7 @@ def list_actions(
 def show(code: Code, as_json: Json = False) -> None:
     """One action: why it is open, its plan, its looks, its history, and what can happen next."""
     start()
-    from workflows import commands, loop
+    from workflows.actions import commands, loop
     from workflows.cli.output import print_json, print_table
     from workflows.cli.story import story_of
 
@@ -79,7 +79,7 @@ def new(
 ) -> None:
     """Open an action by hand."""
     start()
-    from workflows import opening
+    from workflows.actions import opening
     from workflows.cli.output import report
 
     action = opening.open_by_person(
@@ -114,7 +114,7 @@ def plan(
 ) -> None:
     """Fill in the plan of a proposed action."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     action = commands.plan(
@@ -135,7 +135,7 @@ def plan(
 def accept(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Accept a proposal: only then is anything written to the platform."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.accept(actor(), code, at=moment(as_of)), as_json)
@@ -145,7 +145,7 @@ def accept(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
 def submit(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Hand the plan in for approval."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.submit(actor(), code, at=moment(as_of)), as_json)
@@ -155,7 +155,7 @@ def submit(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
 def approve(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Approve the plan: it is frozen and hashed. Never by its owner."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.approve(actor(), code, at=moment(as_of)), as_json)
@@ -165,7 +165,7 @@ def approve(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
 def reject(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Send the plan back to its owner."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.reject(actor(), code, at=moment(as_of), reason=reason), as_json)
@@ -175,7 +175,7 @@ def reject(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False
 def start_work(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Say that work has begun."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.start(actor(), code, at=moment(as_of)), as_json)
@@ -191,7 +191,7 @@ def golive(
 ) -> None:
     """Say when the change went live."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.golive(actor(), code, at=moment(as_of), on=day(on), ref=ref), as_json)
@@ -208,7 +208,7 @@ def correct_golive(
 ) -> None:
     """Correct a wrong go-live day. Both days stay on record; after a look the action counts as late."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.correct_golive(actor(), code, at=moment(as_of), on=day(on), reason=reason, ref=ref), as_json)
@@ -224,7 +224,7 @@ def decide(
 ) -> None:
     """Decide after the verdict."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.decide(actor(), code, decision, at=moment(as_of), reason=reason), as_json)
@@ -234,7 +234,7 @@ def decide(
 def acknowledge(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Say that you have seen the sustaining looks."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.acknowledge(actor(), code, at=moment(as_of)), as_json)
@@ -252,7 +252,7 @@ def override(
 ) -> None:
     """Overrule a verdict: two people, one reason. The verdict stays on record beside it."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report, say
 
     if is_second:
@@ -272,7 +272,8 @@ def assign(
 ) -> None:
     """Give an action an owner, or another one."""
     start()
-    from workflows import access, commands
+    from workflows import access
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.assign(actor(), code, access.person_named(name), at=moment(as_of)), as_json)
@@ -282,7 +283,7 @@ def assign(
 def hold(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Put the action on hold."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.hold(actor(), code, at=moment(as_of), reason=reason), as_json)
@@ -292,7 +293,7 @@ def hold(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) 
 def resume(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Take the action off hold."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.resume(actor(), code, at=moment(as_of), reason=reason), as_json)
@@ -302,7 +303,7 @@ def resume(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False
 def cancel(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Give the action up before it has a verdict."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.cancel(actor(), code, at=moment(as_of), reason=reason), as_json)
@@ -312,7 +313,7 @@ def cancel(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False
 def reapprove(code: Code, reason: Reason, as_of: AsOf = None, as_json: Json = False) -> None:
     """Change an approved plan: a new version has to be approved."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.reapprove(actor(), code, at=moment(as_of), reason=reason), as_json)
@@ -334,7 +335,7 @@ def mark_change(
     """Mark a change that may have moved the figures too: the check then does not credit the action alone."""
     start()
     from improvement.errors import InputError
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     if is_taken_back:
@@ -358,7 +359,7 @@ def task(
 ) -> None:
     """Add a task below the platform's record."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import report
 
     report(commands.add_task(actor(), code, title, at=moment(as_of), due=day_if_given(due, "--due")), as_json)

@@ -27,7 +27,7 @@ def adopt(
 ) -> None:
     """Take a record that people made on the platform into the loop. Nothing that stands on it is overwritten."""
     start()
-    from workflows import adopting
+    from workflows.actions import adopting
     from workflows.cli.output import report, say
 
     action = adopting.adopt(
@@ -58,7 +58,7 @@ def measure(
 ) -> None:
     """Say by what an adopted record is measured that was taken in without a metric."""
     start()
-    from workflows import adopting
+    from workflows.actions import adopting
     from workflows.cli.output import report
 
     action = adopting.measure(actor(), code, at=moment(as_of), metric=metric, scope=scope, where=where, goal=goal)

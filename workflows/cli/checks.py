@@ -29,13 +29,13 @@ def compute(
 
     Ends with 0 when every plan was computed, 1 when some were refused, 2 when a file cannot be read.
     """
-    from workflows import check_door
+    from workflows.checks import spreadsheet_door
     from workflows.cli.errors import say_error
     from workflows.cli.output import print_json, print_table, say, shown
     from workflows.progress import progress
 
     with progress() as told:
-        report = check_door.compute_files(plans, cells, told=told)
+        report = spreadsheet_door.compute_files(plans, cells, told=told)
     rows = [result.as_dict() for result in report.results]
     if as_json:
         print_json(rows)
@@ -62,8 +62,8 @@ def list_checks(
 ) -> None:
     """Every final verdict, and whether it stands among the others of its quarter (Benjamini–Hochberg, 5 %)."""
     start()
+    from workflows.checks.many_verdicts import final_verdicts
     from workflows.cli.output import print_json, print_table
-    from workflows.many_verdicts import final_verdicts
 
     found = [one.as_dict() for one in final_verdicts(quarter)]
     if as_json:
@@ -93,7 +93,7 @@ def list_checks(
 def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], as_json: Json = False) -> None:
     """The looks of an action and what they found; of the newest, the plain figures and the untreated line."""
     start()
-    from workflows import commands
+    from workflows.actions import commands
     from workflows.cli.output import print_json, print_table, shown
 
     action = commands.find(code)
@@ -161,9 +161,9 @@ def show_review(
 ) -> None:
     """A review record, or the newest one of an action: in plain words, or with --json as the published document."""
     start()
-    from workflows import reviewing
+    from workflows.actions.judging import review_named
+    from workflows.checks import reviewing
     from workflows.cli.output import print_json
-    from workflows.judging import review_named
 
     review = review_named(code)
     if as_json:
@@ -187,7 +187,8 @@ def follow_up(
 ) -> None:
     """Note what is still to be done after a review, or that it is done."""
     start()
-    from workflows import commands, reviewing
+    from workflows.actions import commands
+    from workflows.checks import reviewing
     from workflows.cli.output import print_json
 
     review = commands.follow_up(

@@ -35,9 +35,9 @@ def dispositions(
     """What became of every breached clock: one disposition each. Exit 1 where they are not what the platform counts."""
     start()
     from improvement import periods
-    from workflows import dispositions as found
     from workflows.cli.output import print_json, say
-    from workflows.rule_lines import print_lines
+    from workflows.clocks import dispositions as found
+    from workflows.rules.lines import print_lines
 
     report = found.report(
         periods.period(period),

@@ -68,7 +68,8 @@ def run(
 
 def _switch(name: str, write: Literal["on", "off"], as_of: str | None, as_json: bool) -> None:
     """Only writing on or off; off must work even when the platform does not answer."""
-    from workflows import commands, health
+    from workflows import health
+    from workflows.actions import commands
     from workflows.cli.output import print_json, say
 
     capabilities: dict[str, Any] = {} if write == "off" else health.connect(name)

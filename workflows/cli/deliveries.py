@@ -25,8 +25,8 @@ def list_deliveries(
 ) -> None:
     """What waits and what is dead, oldest first, each with its reason."""
     start()
-    from workflows import dead_letters
     from workflows.cli.output import print_json, print_table
+    from workflows.deliveries import dead_letters
 
     found = dead_letters.undelivered(is_dead=dead, connection=connection)
     if as_json:
@@ -49,8 +49,8 @@ def replay(
 ) -> None:
     """Send dead letters again with the next cycle: each is searched for there before it is written."""
     start()
-    from workflows import dead_letters
     from workflows.cli.output import print_json
+    from workflows.deliveries import dead_letters
 
     at, person = moment(as_of), actor()
     done = [dead_letters.replay(person, key, reason=reason, at=at) for key in keys]
@@ -70,8 +70,8 @@ def discard(
 ) -> None:
     """Give dead letters up; with a record that could not be created goes what waited for it. `replay` takes it back."""
     start()
-    from workflows import dead_letters
     from workflows.cli.output import print_json
+    from workflows.deliveries import dead_letters
 
     at, person = moment(as_of), actor()
     done = [one for key in keys for one in dead_letters.discard(person, key, reason=reason, at=at)]

@@ -17,8 +17,8 @@ def rows(
 ) -> None:
     """Print the rows a finding fired on, one canonical JSON array a line: `sha256sum` of it is their digest."""
     start()
-    from workflows import pinning
-    from workflows.rights import find
+    from workflows.actions.rights import find
+    from workflows.evidence import pinning
 
     is_digest = len(name) == 64
     digest = name if is_digest else str(find(name).trigger.get("rows_sha256", ""))
@@ -29,8 +29,8 @@ def rows(
 def verify(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Recompute the whole log and check every signed checkpoint. Exit 1 if a fact fails."""
     start()
-    from workflows import ledger
     from workflows.cli.output import print_json
+    from workflows.evidence import ledger
     from workflows.progress import progress
 
     with progress() as told:

@@ -24,7 +24,7 @@ def run(
     from django.conf import settings
 
     from improvement.rules import Scope
-    from workflows import exposures
+    from workflows.checks import exposures
     from workflows.cli.output import print_json, print_table, shown
 
     day, known = day_if_given(on) or moment(as_of).date(), exposures.known()

@@ -17,8 +17,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_hooks(as_json: Json = False) -> None:
     """Every connection: where its platform sends hints, whether they are taken, the last one."""
     start()
-    from workflows import hints
     from workflows.cli.output import print_json, print_table
+    from workflows.hooks import hints
 
     found = hints.standing()
     if as_json:
@@ -44,9 +44,9 @@ def list_hooks(as_json: Json = False) -> None:
 def show(connection: Annotated[str, typer.Argument(help="A connection of regelkreis.toml.")]) -> None:
     """What to set here, and what to enter or paste on the platform. Prints no secret."""
     start()
-    from workflows import hook_recipes
+    from workflows.hooks import recipes
 
-    typer.echo(hook_recipes.recipe(connection))
+    typer.echo(recipes.recipe(connection))
 
 
 @group.command()

@@ -148,7 +148,7 @@ def _hinted(names: list[str] | None, now: datetime) -> list[str]:
     """Asked every minute by a timer: without a hint nothing heavy is loaded."""
     from django.conf import settings
 
-    from workflows import hints
+    from workflows.hooks import hints
 
     return hints.due(names or settings.REGELKREIS.connections, at=now)
 

@@ -34,8 +34,8 @@ def show(name: Annotated[str, typer.Argument(help="A metric.")], as_json: Json =
     from django.conf import settings
 
     from improvement.metrics import metric_named
-    from workflows import business_hours_told
     from workflows.cli.output import print_json, print_table
+    from workflows.clocks import business_hours_told
     from workflows.warehouse import Calendars, sql_of
 
     ours = settings.REGELKREIS
@@ -68,8 +68,8 @@ def mood(
     start()
     from dataclasses import asdict
 
-    from workflows import mood_parts
     from workflows.cli.output import print_json, print_table
+    from workflows.rules import mood_parts
 
     found = mood_parts.told(customer, as_of=moment(as_of), connection=connection)
     if as_json:

@@ -33,9 +33,9 @@ def show(
     from improvement import periods
     from improvement.errors import InputError
     from improvement.rules import Scope
-    from workflows import dispositions, minutes
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.clocks import dispositions, minutes
+    from workflows.rules.lines import print_lines
 
     wanted = Scope.parse(scope.replace(", ", ","))
     if action is not None:
@@ -74,8 +74,8 @@ def order(
     """Show or change the order in which an overrun is shared out; a change is a version in the ledger."""
     start()
     from improvement.minutes import Order
-    from workflows import attribution
     from workflows.cli.output import print_json, print_table
+    from workflows.clocks import attribution
 
     if parties is not None:
         attribution.change_order(actor(), parties, at=moment(as_of))
@@ -114,8 +114,8 @@ def waiting(
     start()
     from django.conf import settings
 
-    from workflows import attribution, dispositions, seen_waits
     from workflows.cli.output import print_json, print_table
+    from workflows.clocks import attribution, dispositions, seen_waits
 
     if names and not offline and connection in settings.REGELKREIS.connections:
         for remark in seen_waits.must_be_seen(connection, names, dispositions.waits_told(dispositions.configured)):

@@ -78,7 +78,7 @@ def say(text: str) -> None:
 def report(action: Action, as_json: bool) -> None:
     """Say where an action stands after a command: a sentence for people, the whole action for programs."""
     if as_json:
-        from workflows import loop
+        from workflows.actions import loop
 
         print_json(loop.detail(action))
         return

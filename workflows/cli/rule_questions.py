@@ -38,8 +38,8 @@ def new(
 
     from improvement.metrics import metric_named
     from improvement.rules.writing import KINDS, Answers, asks_for_kind, default_samples, id_from
-    from workflows import rule_drafts
     from workflows.cli.output import print_json, say
+    from workflows.rules import drafts
 
     ask = _Questions(is_silent=yes)
     counted = metric_named(ask.text("What is counted?", metric, hint=_metrics, check=_known_metric))
@@ -64,7 +64,7 @@ def new(
         mode=ask.text("What may it do?", mode, default="observe", known=MODES),
     )
     folder = settings.REGELKREIS.rules
-    draft = rule_drafts.write(answers, output or folder / f"{answers.rule_id}.yaml", folder=folder)
+    draft = drafts.write(answers, output or folder / f"{answers.rule_id}.yaml", folder=folder)
     if as_json:
         print_json({"file": str(draft.path), "rule": draft.rule_id, "test_passes": draft.passes, "text": draft.text})
         return

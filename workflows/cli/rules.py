@@ -11,7 +11,7 @@ from workflows.cli import rule_questions
 from workflows.cli.session import AS_OF_HELP, actor, moment, start
 
 if TYPE_CHECKING:
-    from workflows.rule_sources import Source
+    from workflows.rules.sources import Source
 
 group = typer.Typer(help="The rule language.", no_args_is_help=True)
 group.command(name="new")(rule_questions.new)
@@ -43,9 +43,9 @@ def _within() -> Path:
 
 def _source(paths: list[Path] | None) -> Source:
     """The rules a command looks at: those of the files named, else the live ones."""
-    from workflows import rule_sources
+    from workflows.rules import sources
 
-    return rule_sources.from_files(paths) if paths else rule_sources.live()
+    return sources.from_files(paths) if paths else sources.live()
 
 
 @group.command()
@@ -53,7 +53,7 @@ def check(paths: Paths = None, as_json: Json = False) -> None:
     """Validate rule files: every error with file, line and column; warns of names no record has. Exit 2 if any."""
     from improvement.rules import check_paths
     from workflows.cli.output import print_json, say
-    from workflows.rule_checking import against_records
+    from workflows.rules.checking import against_records
 
     report, untold = against_records(check_paths(_paths(paths), within=_within()))
     if untold:
@@ -79,8 +79,8 @@ def run_tests(paths: Paths = None, as_json: Json = False) -> None:
     from improvement.rules import load_pack
     from improvement.rules import run_tests as run
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
-    from workflows.rule_testing import report_of
+    from workflows.rules.lines import print_lines
+    from workflows.rules.testing import report_of
 
     pack = load_pack(_paths(paths), within=_within())
     report = report_of(run(pack.tests), (rule.id for rule in pack.rules))
@@ -105,11 +105,11 @@ def explain(
 ) -> None:
     """Why a rule says what it says about a scope: target, rows, value, hold time, finding, SQL."""
     start()
-    from workflows import rule_explaining
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.rules import explaining
+    from workflows.rules.lines import print_lines
 
-    told = rule_explaining.told(_source(path).rule(rule), scope, as_of=moment(as_of), connection=connection)
+    told = explaining.told(_source(path).rule(rule), scope, as_of=moment(as_of), connection=connection)
     if as_json:
         print_json(told.as_dict(rows=rows))
     else:
@@ -135,16 +135,16 @@ def backtest(
 ) -> None:
     """Replay history week by week: findings, actions they would have opened, workload, what clears by itself."""
     start()
-    from workflows import backtest as backtests
-    from workflows import backtest_report, rule_sources, untreated_lines
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.rules import backtest as backtests
+    from workflows.rules import backtest_report, sources, untreated_lines
+    from workflows.rules.lines import print_lines
 
-    source = rule_sources.from_files(path) if path else rule_sources.drafts()
+    source = sources.from_files(path) if path else sources.drafts()
     rules = source.with_derived(rule) if rule else source.rules
     at, by = moment(as_of), actor()
     span = backtests.span_of(first, last, as_of=at)
-    counted = backtests.read(rules, rule_sources.connection_names(connection), span)
+    counted = backtests.read(rules, sources.connection_names(connection), span)
     report = backtest_report.report(
         source,
         rules,
@@ -154,7 +154,7 @@ def backtest(
     )
     kept = untreated_lines.keep(report, at=at, by=by)
     if chart is not None:
-        from workflows.backtest_chart import svg
+        from workflows.rules.backtest_chart import svg
 
         chart.write_text(svg(report), encoding="utf-8")
     if as_json:
@@ -175,13 +175,14 @@ def diff(
 ) -> None:
     """What changes from one version of rules to another: keys, and findings over the last weeks."""
     start()
-    from workflows import rule_diff, rule_sources
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.rules import diff as rule_diff
+    from workflows.rules import sources
+    from workflows.rules.lines import print_lines
 
     report = rule_diff.report(
-        rule_sources.named(before),
-        rule_sources.named(after),
+        sources.named(before),
+        sources.named(after),
         as_of=moment(as_of),
         number=weeks,
         connection=connection,
@@ -205,13 +206,13 @@ def apply(
 ) -> None:
     """Check and test rules, record their versions with author, make them live. Exit 1 if a test fails."""
     start()
-    from workflows import rule_applying
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.rules import applying
+    from workflows.rules.lines import print_lines
 
     try:
-        plan = rule_applying.apply(actor(), paths, at=moment(as_of), author=author, is_dry=dry_run)
-    except rule_applying.TestsFailed as failed:
+        plan = applying.apply(actor(), paths, at=moment(as_of), author=author, is_dry=dry_run)
+    except applying.TestsFailed as failed:
         if as_json:
             print_json({"applied": False, "tests": failed.report.as_dict()})
         else:
@@ -232,9 +233,9 @@ def restated(
 ) -> None:
     """Published values that say something else now: old, new, why, and the actions and reviews they touch."""
     start()
-    from workflows import restated_values
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.restating import restated_values
+    from workflows.rules.lines import print_lines
 
     found = restated_values.report(as_of=moment(as_of), rule_id=rule, connection=connection)
     if as_json:
@@ -263,8 +264,8 @@ def docs(
     """A readable catalogue of the live rules: what each says, for whom, since when, what fires now."""
     start()
     from workflows.cli.output import print_json, say
-    from workflows.rule_catalogue import catalogue
-    from workflows.rule_lines import print_lines
+    from workflows.rules.catalogue import catalogue
+    from workflows.rules.lines import print_lines
 
     found = catalogue(_source(path))
     if output is not None:

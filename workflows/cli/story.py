@@ -6,9 +6,10 @@ from typing import Any
 
 from improvement import pdca
 from improvement.pdca import Event
-from workflows import access, loop, marking, planning
+from workflows import access
+from workflows.actions import loop, marking, planning
 from workflows.models import Action, MarkedChange, Origin, Person
-from workflows.restated import LaterValue, later_values
+from workflows.restating.restated import LaterValue, later_values
 
 Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
 

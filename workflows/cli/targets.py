@@ -24,9 +24,9 @@ def run(
     """Targets in force on a day: which applies to whom and why, who has none, and what dates in the past restated."""
     start()
     from improvement.rules import Scope
-    from workflows import targets_in_force
     from workflows.cli.output import print_json
-    from workflows.rule_lines import print_lines
+    from workflows.rules import targets_in_force
+    from workflows.rules.lines import print_lines
 
     now = moment(as_of)
     report = targets_in_force.report(

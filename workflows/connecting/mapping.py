@@ -20,8 +20,8 @@ from connectors.discovery import Discovers, FieldProposal, SourceProposal, propo
 from connectors.mapping import FieldMap, PlatformMapping
 from connectors.registry import connector
 from improvement.errors import InputError, PermissionMissing
-from workflows import ledger
 from workflows.connecting.settings_file import Line, diff, edited, read, write
+from workflows.evidence import ledger
 from workflows.models import Person, Role
 
 DEFAULT_SAMPLE = 1_000

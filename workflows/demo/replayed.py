@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.sandbox.testing import RunningSandbox
-from workflows import access, commands, cycle, health, ledger
+from workflows import access, cycle, health
+from workflows.actions import commands
+from workflows.evidence import ledger
 from workflows.models import Action, Finding
 from workflows.warehouse import our_warehouse
 

@@ -14,13 +14,15 @@ from connectors.base import Connector
 from connectors.sandbox import users as sandbox_users
 from connectors.sandbox.scenario import SCOPES, truth_of
 from connectors.sandbox.testing import RunningSandbox
-from workflows import access, commands, cycle, health, ledger
+from workflows import access, cycle, health
+from workflows.actions import commands
 from workflows.demo.commands import CommandLine
 from workflows.demo.jira_desk import JiraDesk
 from workflows.demo.people import Deed, People
 from workflows.demo.scripts import ActionView
 from workflows.demo.servicenow_desk import ServiceNowDesk
 from workflows.demo.stage import FIRST_CYCLE, PASSWORD, week_after
+from workflows.evidence import ledger
 from workflows.models import Action, Finding, LookKind, Person, ReviewRecord, Role
 from workflows.warehouse import our_warehouse
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from improvement.errors import InputError, ManyErrors, PermissionMissing, RegelkreisError
 from improvement.evidence.entries import EntryType
 from improvement.records import SCHEMAS
-from workflows import ledger
+from workflows.evidence import ledger
 from workflows.importing import reporting
 from workflows.importing.layouts import Layout
 from workflows.importing.reading import Known, ReadFile, layout_of, read_file, shown_errors

@@ -30,7 +30,7 @@ class Connection(models.Model):
     )  # kind → when what was last looked at (workflows.steps.departures.Looked)
     restated_until = models.DateTimeField(null=True)  # later data up to here were held against the published reviews
     points_restated_until = models.DateTimeField(null=True)  # and up to here against the published points
-    counted_by = models.JSONField(default=dict)  # how they were counted then (workflows.counted_by)
+    counted_by = models.JSONField(default=dict)  # how they were counted then (restating/counted_by.py)
 
     hinted_at = models.DateTimeField(null=True)  # the platform said since the last pull that something changed there
 

@@ -13,8 +13,10 @@ from improvement.evidence.canonical import digest
 from improvement.pdca import SUSTAINED_VERDICTS, Event, State
 from improvement.records import RecordKind
 from improvement.schedule import GRACE_DAYS
-from workflows import ledger, loop, notes, outbox, planning
-from workflows.consequences import schedule_next_half_year
+from workflows.actions import loop, planning
+from workflows.actions.consequences import schedule_next_half_year
+from workflows.deliveries import notes, outbox
+from workflows.evidence import ledger
 from workflows.models import Action, Look, LookKind
 from workflows.steps.looking import CellsAhead, read_look
 from workflows.steps.restate import Restating
@@ -146,7 +148,7 @@ def _picture(look: Look, warehouse: Warehouse, last: int) -> str | None:
     """The chart that goes with a final verdict. It explains and decides nothing: without it the verdict stands."""
     if look.kind != LookKind.FINAL:
         return None
-    from workflows import charting  # loads the chart library: once an action, not once a cycle
+    from workflows.checks import charting  # loads the chart library: once an action, not once a cycle
 
     try:
         return charting.picture(look.action, warehouse, last=last, as_of=look.due_at)

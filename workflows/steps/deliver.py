@@ -24,7 +24,8 @@ from django.db import connection, transaction
 from connectors.base import Connector
 from improvement.errors import ConnectionFailed, RegelkreisError, WriteRefused
 from improvement.records import PreviewRequest, Receipt, Verb
-from workflows import ledger, outbox
+from workflows.deliveries import outbox
+from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
 
 log = structlog.get_logger()

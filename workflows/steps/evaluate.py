@@ -34,7 +34,7 @@ from improvement.rules import (
     plan_queries,
     points,
 )
-from workflows import ledger, pinning
+from workflows.evidence import ledger, pinning
 from workflows.models import Evaluation, Finding
 from workflows.models import Point as PointRow
 from workflows.warehouse import KEPT_FROM, CellsAsked, Warehouse

@@ -18,9 +18,12 @@ from improvement.errors import GuardRefused
 from improvement.pdca import BY_EVENT, Event
 from improvement.records import UNKNOWN_STATE, PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
-from workflows import access, ledger, loop, notes, outbox
+from workflows import access
+from workflows.actions import loop
+from workflows.actions.rights import owns
+from workflows.deliveries import notes, outbox
+from workflows.evidence import ledger
 from workflows.models import Action, ActionComment, Delivery, DeliveryState, Person
-from workflows.rights import owns
 from workflows.steps.taking import Gap, carry, take_code, take_comments, take_due, take_owner, take_tasks
 
 

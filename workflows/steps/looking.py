@@ -16,8 +16,10 @@ from improvement.check.windows import LONG_WEEKS, SUSTAIN_WEEKS
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.metrics import CellQuery, query_beside, scope_rows
-from workflows import marking, measuring, planning, untreated_lines
+from workflows.actions import marking, planning
+from workflows.checks import measuring
 from workflows.models import Action, Look, LookKind
+from workflows.rules import untreated_lines
 from workflows.warehouse import Warehouse
 
 DEPTH = 8  # looks whose cells are read in advance: most cycles compute one or two

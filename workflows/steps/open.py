@@ -13,7 +13,9 @@ from improvement.errors import GuardRefused
 from improvement.metrics import metric_named
 from improvement.rules import Candidate, Limits, Rule, Scope, choose
 from improvement.vocabulary import ENDED_STATES
-from workflows import access, ledger, opening
+from workflows import access
+from workflows.actions import opening
+from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, Transition
 from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse

@@ -23,7 +23,8 @@ from django.db import transaction
 from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
-from workflows import hints, ledger
+from workflows.evidence import ledger
+from workflows.hooks import hints
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule

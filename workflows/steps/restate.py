@@ -24,8 +24,9 @@ from improvement import weeks
 from improvement.check.windows import LONG_WEEKS
 from improvement.errors import RegelkreisError
 from improvement.metrics import Metric, metric_named
-from workflows import counted_by, marking
+from workflows.actions import marking
 from workflows.models import Connection, Look, LookKind, MarkedChange, ReviewRecord
+from workflows.restating import counted_by
 from workflows.steps.looking import changes, read_look
 from workflows.steps.review import record_addendum
 from workflows.warehouse import Warehouse

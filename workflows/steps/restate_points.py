@@ -20,12 +20,13 @@ from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries, rule_from_document
-from workflows import counted_by, ledger
-from workflows.live_rules import live_rules
+from workflows.evidence import ledger
 from workflows.models import Connection, LedgerEntry, Point, RuleVersion
+from workflows.restating import counted_by
+from workflows.restating.touching import Touching, Value
+from workflows.rules.live import live_rules
 from workflows.steps.evaluate import cell_query, last_week
 from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of
-from workflows.touching import Touching, Value
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 

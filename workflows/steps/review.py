@@ -11,7 +11,10 @@ from improvement.records import Outbound, OutboundFile, Verb
 from improvement.review import SCHEMA_VERSION, ReviewKind
 from improvement.schedule import GRACE_DAYS, SUSTAIN_EVERY_WEEKS
 from improvement.vocabulary import SUSTAINED_VERDICTS, State
-from workflows import ledger, outbox, planning, reviewing
+from workflows.actions import planning
+from workflows.checks import reviewing
+from workflows.deliveries import outbox
+from workflows.evidence import ledger
 from workflows.models import Action, Look, LookKind, ReviewRecord
 from workflows.steps.looking import Reading
 

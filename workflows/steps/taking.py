@@ -14,10 +14,11 @@ from typing import Any
 from improvement.evidence.entries import EntryType
 from improvement.records import PlatformComment, PlatformState, PlatformTask, Verb
 from improvement.vocabulary import GOOD_VERDICTS
-from workflows import ledger, loop
 from workflows.access import Accounts, account_of
+from workflows.actions import loop
+from workflows.actions.rights import why_not_owner
+from workflows.evidence import ledger
 from workflows.models import Action, ActionComment, ActionTask, DeliveryState, Person
-from workflows.rights import why_not_owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 from improvement.errors import InputError, WriteRefused
 from improvement.records import Outbound, Verb
 from tests.workflows.build import OPENED, an_action, an_owner
-from tests.workflows.test_deliver import Desk, raises, sent
-from workflows import outbox
+from tests.workflows.deliveries.test_deliver import Desk, raises, sent
 from workflows.cli.main import build
+from workflows.deliveries import outbox
 from workflows.models import Action
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError, RegelkreisError
 from improvement.rules import load_pack
-from workflows import rule_drafts
 from workflows.cli.main import build
+from workflows.rules import drafts
 
 RULE = """\
 apiVersion: regelkreis/v1
@@ -163,13 +163,13 @@ def test_a_new_rule_is_written_only_where_rules_are_read(rules: Path) -> None:
 @pytest.mark.django_db
 def test_of_two_who_write_the_same_file_at_once_the_first_stays(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = rules / "again-open.yaml"
-    tries = rule_drafts.run_tests
+    tries = drafts.run_tests
 
     def meanwhile(tests: Any) -> Any:
         path.write_text("# theirs\n", encoding="utf-8")
         return tries(tests)
 
-    monkeypatch.setattr(rule_drafts, "run_tests", meanwhile)
+    monkeypatch.setattr(drafts, "run_tests", meanwhile)
     refused = ran(*REOPENED).exception
     assert isinstance(refused, InputError)
     assert "The file exists already; it is left alone." in str(refused)

@@ -16,12 +16,11 @@ from connectors.discovery import Candidate, SourceSample
 from connectors.mapping import PlatformMapping, SourceMap
 from improvement.errors import InputError, PermissionMissing
 from improvement.records import RecordKind
+from tests.workflows.build import a_connection, a_person
+from tests.workflows.platform import MemoryPlatform
 from workflows import access
 from workflows.connecting import mapping
 from workflows.models import Connection, LedgerEntry
-
-from ..build import a_connection, a_person
-from ..platform import MemoryPlatform
 
 pytestmark = pytest.mark.django_db
 SNOW = """[connections.snow]

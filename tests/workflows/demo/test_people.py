@@ -12,11 +12,11 @@ from improvement.errors import WriteRefused
 from improvement.pdca import ActionFacts, Actor, Event, Moved, Refused, State, transition
 from tests.workflows.build import an_action as a_registered_action
 from tests.workflows.build import an_owner
+from workflows.actions.loop import detail
 from workflows.demo.desks import Desk
 from workflows.demo.people import Deed, Outcome, People
 from workflows.demo.scripts import GENERIC_ACCEPTANCE, GENERIC_HYPOTHESIS, ActionView, script_for
 from workflows.demo.year import shown
-from workflows.loop import detail
 
 EVENTS = {
     "submit": Event.SUBMIT,

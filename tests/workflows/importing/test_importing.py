@@ -14,15 +14,14 @@ from improvement.errors import ManyErrors, PermissionMissing, RegelkreisError
 from improvement.metrics import CellQuery
 from improvement.records import RecordKind
 from improvement.weeks import week_of
+from tests.workflows.build import a_connection, a_person
+from tests.workflows.platform import MemoryPlatform
 from workflows import access
 from workflows.importing.layouts import LAYOUTS
 from workflows.importing.loading import Imported, import_files
 from workflows.models import LedgerEntry, PullReport
 from workflows.steps.pull import pull
 from workflows.warehouse import Warehouse
-
-from ..build import a_connection, a_person
-from ..platform import MemoryPlatform
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2025, 6, 30, 12, tzinfo=UTC)
@@ -134,7 +133,7 @@ def test_an_entry_that_a_crash_prevented_is_made_by_the_next_try(
 ) -> None:
     file = a_file(tmp_path, CONTACTS)
     with monkeypatch.context() as patched:
-        patched.setattr("workflows.ledger.append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patched.setattr("workflows.evidence.ledger.append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             imported(file)
     assert entries() == []

@@ -15,7 +15,10 @@ from improvement import weeks
 from improvement.charts import WeekPoint
 from improvement.check import CheckResult, Series, compute_look
 from improvement.pdca import Event
-from workflows import access, charting, commands, ledger, loop, measuring, opening
+from workflows import access
+from workflows.actions import commands, loop, opening
+from workflows.checks import charting, measuring
+from workflows.evidence import ledger
 from workflows.models import (
     Action,
     ActionComment,

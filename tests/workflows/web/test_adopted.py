@@ -8,7 +8,8 @@ import pytest
 
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import OPENED, Stage
-from workflows import ledger, opening
+from workflows.actions import opening
+from workflows.evidence import ledger
 from workflows.models import Action
 
 pytestmark = pytest.mark.django_db

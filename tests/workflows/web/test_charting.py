@@ -6,7 +6,7 @@ import pytest
 
 from improvement import charts
 from tests.workflows.web.stage import NOW, Stage, draw
-from workflows import charting
+from workflows.checks import charting
 from workflows.models import Chart
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,8 @@ from django.utils.translation import override
 import improvement.guards
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import OPENED, Stage, bring_live
-from workflows import access, commands
+from workflows import access
+from workflows.actions import commands
 from workflows.models import Action, LedgerEntry, Role
 from workflows.web import reasons
 

@@ -15,8 +15,8 @@ from improvement.check.words import REASONS
 from improvement.review_words import KINDS, WORDS
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import Stage, draw, miss, restate
+from workflows.deliveries.notes import NOTES
 from workflows.models import ReviewRecord
-from workflows.notes import NOTES
 
 WEB = Path(workflows.web.__file__).parent
 CATALOGUE = WEB / "locale" / "de" / "LC_MESSAGES"

@@ -14,7 +14,7 @@ from improvement.errors import InputError
 from improvement.metrics import metric_named
 from improvement.pdca import State
 from improvement.review_words import untreated_text
-from workflows import marking
+from workflows.actions import marking
 from workflows.models import (
     Action,
     Chart,
@@ -27,7 +27,7 @@ from workflows.models import (
     Person,
     ReviewEntry,
 )
-from workflows.restated import later_values
+from workflows.restating.restated import later_values
 from workflows.web.rooms import deeds
 from workflows.web.rooms.beside import facts_beside
 from workflows.web.visibility import actions_for, signed_in

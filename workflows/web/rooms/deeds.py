@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from improvement import pdca
 from improvement.pdca import OPEN_STATES, Event, State
-from workflows import access, commands, loop, marking, rights
-from workflows.judging import judged_look
+from workflows import access
+from workflows.actions import commands, loop, marking, rights
+from workflows.actions.judging import judged_look
 from workflows.models import Action, LookKind, Person, ReviewEntry, Role
 from workflows.web.rooms.forms import (
     CorrectionForm,

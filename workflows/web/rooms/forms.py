@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workflows import marking, rights
+from workflows.actions import marking, rights
 from workflows.models import Action, Person, Role
 
 LONGEST = 4000

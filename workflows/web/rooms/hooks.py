@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from workflows import hints
+from workflows.hooks import hints
 
 log = structlog.get_logger()
 MOST_BYTES = 5 * 1024 * 1024  # a webhook of Jira carries the whole issue

@@ -18,7 +18,7 @@ from django.shortcuts import render
 
 from improvement.review import ReviewKind, approvers
 from improvement.review_words import untreated_text
-from workflows import reviewing
+from workflows.checks import reviewing
 from workflows.models import ReviewRecord
 from workflows.web.rooms.action import names_of, sentence, window_facts
 from workflows.web.rooms.beside import facts_beside

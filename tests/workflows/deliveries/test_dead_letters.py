@@ -1,0 +1,117 @@
+"""A write that a platform refused is shown with its reason, and sent again once somebody mended the cause."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from improvement.errors import GuardRefused, InputError, PermissionMissing, WriteRefused
+from improvement.records import Outbound, Verb
+from tests.workflows.build import OPENED, an_action, an_owner
+from tests.workflows.deliveries.test_deliver import Desk, raises, sent
+from workflows import access
+from workflows.deliveries import dead_letters, outbox
+from workflows.models import Action, LedgerEntry
+
+pytestmark = pytest.mark.django_db
+AT = OPENED + timedelta(days=9)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def action(home: object) -> Action:
+    made = an_action(an_owner(), platform_id="")
+    Action.objects.update(platform_id="")
+    for verb, name in ((Verb.CREATE, "create"), (Verb.NOTE, "note/one")):
+        outbound = Outbound(verb=verb, key=f"{made.code}/{name}", action_id=made.code, text=name)
+        outbox.queue(made, outbound, at=OPENED)
+    return made
+
+
+@pytest.fixture
+def dead(desk: Desk, action: Action) -> str:
+    """The key of a creation that a rule refused."""
+    desk.answers = raises(WriteRefused("aborted by Business Rule No robots"), on="create")
+    sent(desk, 1)
+    return f"{action.code}/create"
+
+
+def test_what_was_refused_is_shown_with_its_reason_and_what_waits_for_it_too(dead: str) -> None:
+    letters = {letter.key: letter for letter in dead_letters.undelivered()}
+    (only,) = dead_letters.undelivered(is_dead=True)
+    assert only == letters[dead]
+    assert (only.state, "No robots" in only.reason) == ("dead", True)
+    assert [letter.state for letter in letters.values()] == ["dead", "waiting"]
+    assert dead_letters.undelivered(connection="elsewhere") == []
+
+
+def test_once_the_cause_is_mended_it_is_sent_again_and_so_is_what_waited(desk: Desk, dead: str) -> None:
+    desk.answers = lambda outbound: None
+    assert sent(desk, 2).sent == 0
+    letter = dead_letters.replay(access.local_admin(), dead, reason="the rule spares us now", at=AT)
+    assert (letter.state, letter.attempts) == ("waiting", 0)
+    assert sent(desk, 10).sent == 2
+    assert dead_letters.undelivered() == []
+
+
+def test_sending_again_is_on_record_without_its_words(dead: str) -> None:
+    dead_letters.replay(access.local_admin(), dead, reason="Mr Smith changed the rule", at=AT)
+    (entry,) = LedgerEntry.objects.filter(type="delivery.replayed")
+    assert b"Smith" not in bytes(entry.data)
+    assert dead.encode() in bytes(entry.data)
+
+
+def test_a_refused_note_is_discarded_alone_and_told_in_the_ledger(desk: Desk, action: Action) -> None:
+    desk.answers = raises(WriteRefused("too long"), on="note/one")
+    sent(desk, 1)
+    key = f"{action.code}/note/one"
+    (gone,) = dead_letters.discard(access.local_admin(), key, reason="Mr Smith said it there", at=AT)
+    assert (gone.key, gone.state, gone.reason) == (key, "discarded", "too long")
+    assert dead_letters.undelivered() == []
+    (entry,) = LedgerEntry.objects.filter(type="delivery.discarded")
+    assert b"Smith" not in bytes(entry.data)
+    assert key.encode() in bytes(entry.data)
+
+
+def test_with_a_record_goes_what_waited_for_it_and_what_comes_later_says_so(
+    desk: Desk, action: Action, dead: str
+) -> None:
+    gone = dead_letters.discard(access.local_admin(), dead, reason="it stands in a spreadsheet", at=AT)
+    assert [letter.key for letter in gone] == [dead, f"{action.code}/note/one"]
+    later = Outbound(verb=Verb.NOTE, key=f"{action.code}/note/two", action_id=action.code, text="two")
+    outbox.queue(action, later, at=AT)
+    result = sent(desk, 11)
+    assert (result.sent, result.waiting, result.errors) == (0, 1, [])
+    (waiting,) = dead_letters.undelivered()
+    assert f"{dead} was discarded, so there is no record to write to" in waiting.reason
+
+
+def test_what_was_discarded_can_be_sent_after_all(desk: Desk, dead: str) -> None:
+    for letter in dead_letters.discard(access.local_admin(), dead, reason="by mistake", at=AT):
+        dead_letters.replay(access.local_admin(), letter.key, reason="it was the wrong one", at=AT)
+    desk.answers = lambda outbound: None
+    assert sent(desk, 12).sent == 2
+
+
+def test_only_dead_letters_by_administrators_with_a_reason(action: Action, dead: str) -> None:
+    admin, owner = access.local_admin(), action.owner
+    assert owner is not None
+    with pytest.raises(PermissionMissing, match="is no administrator"):
+        dead_letters.replay(owner, dead, reason="please", at=AT)
+    with pytest.raises(InputError, match="takes a reason"):
+        dead_letters.replay(admin, dead, reason=" ", at=AT)
+    with pytest.raises(PermissionMissing, match="is no administrator"):
+        dead_letters.discard(owner, dead, reason="please", at=AT)
+    with pytest.raises(InputError, match="takes a reason"):
+        dead_letters.discard(admin, dead, reason=" ", at=AT)
+    for again in (dead_letters.replay, dead_letters.discard):
+        with pytest.raises(GuardRefused, match="no dead letter"):
+            again(admin, f"{action.code}/note/one", reason="x", at=AT)
+    with pytest.raises(InputError, match="There is no delivery") as caught:
+        dead_letters.replay(admin, "ACT-0/create", reason="x", at=AT)
+    assert dead in caught.value.mend

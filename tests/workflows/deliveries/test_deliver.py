@@ -1,0 +1,118 @@
+"""The outbox: order within an action, outages, refusals, newer content while one is being sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from improvement.errors import ConnectionFailed, MappingError, WriteRefused
+from improvement.records import Outbound, Receipt, RecordRef, Verb
+from tests.workflows.build import OPENED, an_action, an_owner
+from tests.workflows.platform import MemoryPlatform
+from workflows.deliveries import outbox
+from workflows.models import Action, Delivery, DeliveryState
+from workflows.steps import deliver
+
+pytestmark = pytest.mark.django_db
+
+
+class Desk(MemoryPlatform):
+    """A platform that answers each write as it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(scopes={})
+        self.answers: Callable[[Outbound], None] = lambda outbound: None
+
+    def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        self.answers(outbound)
+        return super().write(outbound, ref)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def action(home: object) -> Action:
+    action = an_action(an_owner(), platform_id="")
+    Action.objects.update(platform_id="")
+    for verb, name in ((Verb.CREATE, "create"), (Verb.NOTE, "note/one"), (Verb.NOTE, "note/two")):
+        outbound = Outbound(verb=verb, key=f"{action.code}/{name}", action_id=action.code, text=name)
+        outbox.queue(action, outbound, at=OPENED)
+    return action
+
+
+def sent(desk: Desk, day: int) -> deliver.DeliverResult:
+    return deliver.deliver(desk, as_of=OPENED + timedelta(days=day))
+
+
+def states() -> list[str]:
+    return list(Delivery.objects.order_by("id").values_list("state", flat=True))
+
+
+def raises(error: Exception, *, on: str) -> Callable[[Outbound], None]:
+    def answer(outbound: Outbound) -> None:
+        if outbound.key.endswith(on):
+            raise error
+
+    return answer
+
+
+def test_an_outage_loses_nothing_however_long_it_lasts(desk: Desk, action: Action) -> None:
+    desk.answers = raises(ConnectionFailed("It is down."), on="create")
+    for day in range(deliver.MAX_ATTEMPTS + 3):
+        assert sent(desk, day).waiting == 3
+    assert states() == ["waiting"] * 3
+    desk.answers = lambda outbound: None
+    assert sent(desk, 40).sent == 3
+    assert desk.requests == [f"{action.code}/create", f"{action.code}/note/one", f"{action.code}/note/two"]
+
+
+def test_nothing_overtakes_a_write_that_waits(desk: Desk, action: Action) -> None:
+    desk.answers = raises(ConnectionFailed("It was reset."), on="note/one")
+    sent(desk, 1)
+    assert states() == ["sent", "waiting", "waiting"]
+
+
+def test_a_refused_note_is_a_dead_letter_with_its_reason_and_the_next_goes_on(desk: Desk, action: Action) -> None:
+    desk.answers = raises(WriteRefused("aborted by Business Rule"), on="note/one")
+    assert sent(desk, 1).refused == 1
+    assert states() == ["sent", "dead", "sent"]
+    assert "Business Rule" in Delivery.objects.get(state=DeliveryState.DEAD).last_error
+
+
+def test_what_belongs_to_a_refused_record_waits_and_says_for_what(desk: Desk, action: Action) -> None:
+    desk.answers = raises(WriteRefused("no right to insert"), on="create")
+    for day in range(deliver.MAX_ATTEMPTS + 3):
+        sent(desk, day)
+    assert states() == ["dead", "waiting", "waiting"]
+    assert "no right to insert" in Delivery.objects.get(key__endswith="note/one").last_error
+    assert desk.requests == []
+
+
+def test_an_error_that_is_no_outage_ends_after_some_attempts(desk: Desk, action: Action) -> None:
+    desk.answers = raises(MappingError("There is no such field."), on="note/one")
+    for day in range(deliver.MAX_ATTEMPTS + 1):
+        sent(desk, day)
+    assert states() == ["sent", "dead", "sent"]
+
+
+def test_content_that_changes_while_it_is_sent_is_sent_once_more(desk: Desk, action: Action) -> None:
+    sent(desk, 1)
+    key = f"{action.code}/update/1"
+
+    def update(text: str) -> None:
+        outbound = Outbound(verb=Verb.UPDATE, key=key, action_id=action.code, fields={"title": text})
+        outbox.queue(action, outbound, at=OPENED)
+
+    update("first")
+    desk.answers = lambda outbound: update("second")
+    sent(desk, 2)
+    assert states()[-1] == "waiting"
+    desk.answers = lambda outbound: None
+    desk.effects.pop(key)
+    sent(desk, 3)
+    assert (states()[-1], desk.effects[key].fields) == ("sent", {"title": "second"})

@@ -1,0 +1,168 @@
+"""Published points stay as they were seen; what late data make of them is shown beside."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from improvement import weeks
+from improvement.metrics import CATALOGUE
+from improvement.records import SCHEMAS, RecordKind
+from tests.improvement.metrics.build import a_clock, a_contact, a_survey, a_ticket, a_warehouse, at, load
+from tests.workflows.conftest import RULE
+from tests.workflows.platform import START, MemoryPlatform
+from workflows import cycle
+from workflows.evidence import ledger
+from workflows.models import Connection, LedgerEntry, Point
+from workflows.steps import restate, restate_points
+from workflows.warehouse import Warehouse
+
+pytestmark = pytest.mark.django_db
+FIRST = weeks.week_of(START.date())
+REPAIRED = 75  # the week, counted from the start, whose breaches of Mail turn out to be none
+
+
+@pytest.fixture
+def platform(home: Path) -> MemoryPlatform:
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    return MemoryPlatform(scopes={"Mail": {0: 0.1, 70: 0.3}, "Quiet": {0: 0.08}})
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was counted again: metric, first and last week since the start."""
+    asked: list[Any] = []
+    cells = Warehouse.cells
+
+    def counting(self: Warehouse, query: Any, **window: Any) -> Any:
+        if window["first_week"] > FIRST:  # an action's reference is longer
+            asked.append((query.metric, window["first_week"] - FIRST, window["last_week"] - FIRST))
+        return cells(self, query, **window)
+
+    monkeypatch.setattr(restate_points.Warehouse, "cells", counting)
+    return asked
+
+
+def after_a_cycle(platform: MemoryPlatform, moment: datetime) -> list[str]:
+    assert cycle.run_with([platform], as_of=moment).errors == []
+    return restate_points.restate_all(as_of=moment)
+
+
+def repaired(platform: MemoryPlatform, moment: datetime, *, is_breached: bool = False) -> None:
+    """The clocks of one week are rewritten, as an SLA repair does."""
+    rows = platform._tables[RecordKind.SLA].to_pylist()
+    for row in rows:
+        if row["ticket_id"].startswith(f"Mail-{REPAIRED}-"):
+            row |= {"is_breached": is_breached, "updated_at": moment, "end_at": row["end_at"]}
+    platform._tables = {**platform._tables, RecordKind.SLA: pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.SLA])}
+
+
+def restated(service: str = "Mail") -> dict[int, tuple[float | None, float | None]]:
+    """Published and later value of the points that have one, by week since the start."""
+    points = Point.objects.filter(finding__scope__service=service, later_at__isnull=False).order_by("week")
+    return {point.week - FIRST: (point.value, point.later_value) for point in points}
+
+
+def test_without_late_data_nothing_is_counted_again(
+    platform: MemoryPlatform, monday: datetime, counted: list[Any]
+) -> None:
+    for week in range(4):
+        assert after_a_cycle(platform, monday + timedelta(weeks=week)) == []
+    assert restated() == {}
+    assert counted == []
+
+
+def test_a_repaired_week_is_shown_beside_in_every_window_that_holds_it(
+    platform: MemoryPlatform, monday: datetime, counted: list[Any]
+) -> None:
+    after_a_cycle(platform, monday)
+    published = dict(Point.objects.values_list("id", "value"))
+    repaired(platform, monday + timedelta(days=3))
+    lines = after_a_cycle(platform, monday + timedelta(weeks=1))
+    assert counted == [("sla_breach_rate", REPAIRED - 3, REPAIRED + 2)]
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2}  # 77 was the last week of which a point was there
+    assert all(later < value for value, later in restated().values() if value and later is not None)
+    assert restated("Quiet") == {}
+    assert {point.pk: point.value for point in Point.objects.filter(pk__in=published)} == published
+    week = weeks.label(FIRST + REPAIRED)
+    assert any(f"sla [country=CH,customer=Acme,service=Mail] {week}: " in line and " → " in line for line in lines)
+    assert LedgerEntry.objects.filter(type="points.restated", subject="sla").count() == 1
+    assert ledger.verify().is_ok
+
+
+def test_what_is_said_once_is_not_said_again_and_may_be_taken_back(platform: MemoryPlatform, monday: datetime) -> None:
+    after_a_cycle(platform, monday)
+    before = platform._tables
+    repaired(platform, monday + timedelta(days=3))
+    assert after_a_cycle(platform, monday + timedelta(weeks=1))
+    assert after_a_cycle(platform, monday + timedelta(weeks=2)) == []
+    assert len(restated()) == 3
+    rows = before[RecordKind.SLA].to_pylist()
+    for row in rows:
+        if row["ticket_id"].startswith(f"Mail-{REPAIRED}-"):
+            row["updated_at"] = monday + timedelta(days=16)
+    platform._tables = {**before, RecordKind.SLA: pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.SLA])}
+    assert after_a_cycle(platform, monday + timedelta(weeks=3))
+    assert set(restated()) == {REPAIRED + 3}  # published in between
+
+
+def test_an_edit_of_what_is_counted_leaves_the_points_of_before_alone(
+    home: Path, platform: MemoryPlatform, monday: datetime
+) -> None:
+    after_a_cycle(platform, monday)
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("window: 4w", "window: 2w"), encoding="utf-8")
+    after_a_cycle(platform, monday + timedelta(weeks=1))
+    repaired(platform, monday + timedelta(days=10))
+    after_a_cycle(platform, monday + timedelta(weeks=2))
+    assert restated() == {}  # week 75 ends no window of the new series that was published
+
+
+def test_a_cycle_left_out_overlooks_nothing(platform: MemoryPlatform, monday: datetime) -> None:
+    after_a_cycle(platform, monday)
+    repaired(platform, monday + timedelta(days=3))
+    cycle.run_with([platform], as_of=monday + timedelta(weeks=1))  # this one broke off before points were restated
+    assert after_a_cycle(platform, monday + timedelta(weeks=2))
+    assert len(restated()) == 3
+
+
+def test_of_every_metric_it_is_known_what_moves_its_points(tmp_path: Path) -> None:
+    reads = {one for metric in CATALOGUE.values() for one in restate_points.reads_for_points(metric)}
+    opened: dict[str, Any] = {"opened_at": at("2026-03-02"), "state": "in_progress"}
+    with a_warehouse(tmp_path) as warehouse:
+        load(warehouse, a_ticket(**opened), a_clock(), a_survey(), a_contact(), seen_at=at("2026-03-06"))
+        since = at("2026-03-07")
+        quiet = restate_points.touched_weeks(warehouse, reads, "snow", since=since)
+        moved: dict[str, Any] = {"customer": "Globex"}
+        done: dict[str, Any] = {"resolved_at": at("2026-03-09"), "state": "resolved"}
+        load(warehouse, a_ticket(**opened | moved | done), a_contact(at=at("2026-03-10")), seen_at=at("2026-03-12"))
+        late = restate_points.touched_weeks(warehouse, reads, "snow", since=since)
+        slow = {one: days_of(restate.touched(warehouse, one, "snow", since=since)) for one in reads}
+    assert all(found == {} for found in quiet.values())
+    assert all("customer" in found for one, found in late.items() if one.table in ("slas", "surveys"))
+    assert {one: set().union(*found.values()) for one, found in late.items()} == slow
+
+
+def days_of(touched: restate.Touched) -> set[int]:
+    return {weeks.week_of_day(day) for day in touched}
+
+
+def test_what_a_rule_neither_groups_nor_filters_by_moves_nothing(
+    platform: MemoryPlatform, monday: datetime, counted: list[Any]
+) -> None:
+    after_a_cycle(platform, monday)
+    rows = platform._tables[RecordKind.TICKET].to_pylist()
+    for row in rows:
+        if row["id"].startswith(f"Mail-{REPAIRED}-"):
+            row |= {"assignment_group": "others", "updated_at": monday + timedelta(days=3)}
+    moved = pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.TICKET])
+    platform._tables = {**platform._tables, RecordKind.TICKET: moved}
+    assert after_a_cycle(platform, monday + timedelta(weeks=1)) == []
+    assert counted == []
+
+
+def test_the_first_week_is_a_monday() -> None:
+    assert weeks.week_of_day(weeks.day_of(date(2026, 3, 1))) == weeks.week_of(date(2026, 3, 1))

@@ -1,0 +1,234 @@
+"""What people can do to an action: one short function per command, used by the command line and the web alike."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.db import transaction
+
+from improvement.check import Goal
+from improvement.errors import GuardRefused, InputError, PermissionMissing
+from improvement.pdca import Event, State
+from improvement.records import Outbound, Verb
+from workflows.actions import loop, planning
+from workflows.actions.consequences import log_draft
+from workflows.actions.judging import acknowledge, decide, follow_up, override, second_override
+from workflows.actions.marking import mark_change, take_back_change
+from workflows.actions.rights import find, must_be_able_to_own, must_hold, must_own
+from workflows.deliveries import outbox
+from workflows.evidence import ledger
+from workflows.models import Action, Connection, Person, Role
+
+__all__ = [
+    "accept",
+    "acknowledge",
+    "add_task",
+    "approve",
+    "assign",
+    "cancel",
+    "correct_golive",
+    "decide",
+    "find",
+    "follow_up",
+    "golive",
+    "hold",
+    "mark_change",
+    "override",
+    "plan",
+    "reapprove",
+    "reject",
+    "resume",
+    "second_override",
+    "set_write",
+    "start",
+    "submit",
+    "take_back_change",
+]
+
+
+def accept(actor: Person, code: str, *, at: datetime) -> Action:
+    """Accept a proposal of a rule in mode *propose*: only then is anything written to the platform."""
+    action = find(code)
+    must_own(actor, action)
+    with transaction.atomic():
+        action.is_accepted = True
+        action.save(update_fields=["is_accepted"])
+        ledger.append("action.accepted", subject=action.code, actor=actor.uid, at=at, payload={})
+    return action
+
+
+def plan(
+    actor: Person,
+    code: str,
+    *,
+    at: datetime,
+    hypothesis: str | None = None,
+    goal: str | None = None,
+    min_effect: str | None = None,
+    golive: date | None = None,
+    due: date | None = None,
+    accept_detectable: str | None = None,
+) -> Action:
+    """Fill in the plan of a proposed action. Only what is given changes."""
+    action = find(code)
+    must_own(actor, action)
+    plan_now = loop.current_plan(action)
+    is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
+    if State(action.state) is not State.PROPOSED and not is_open:
+        raise GuardRefused(f"{action.code} cannot be planned", [f"it is {action.state} and its plan is frozen"])
+    with transaction.atomic():
+        if hypothesis is not None:
+            action.hypothesis = hypothesis
+        if goal is not None:
+            action.goal = Goal.parse(goal).text
+        if min_effect is not None:
+            action.min_effect = Goal.parse(min_effect).text
+        planning.check_goal(action)
+        if golive is not None:
+            action.golive_planned = golive
+        if due is not None:
+            action.due = due
+        if accept_detectable is not None:
+            action.detectable_accepted_reason = accept_detectable
+        action.save()
+        if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
+            plan_now.document = planning.document(action)
+            plan_now.drafted_at = at
+            plan_now.save(update_fields=["document", "drafted_at"])
+            log_draft(plan_now, actor=actor.uid, at=at)
+        ledger.append(
+            "action.planned",
+            subject=action.code,
+            actor=actor.uid,
+            at=at,
+            payload={
+                "goal": action.goal,
+                "min_effect": action.min_effect,
+                "golive_planned": action.golive_planned.isoformat() if action.golive_planned else "",
+                "hypothesis_sha256": ledger.sealed(action.hypothesis) if hypothesis else "",
+                "detectable_accepted_sha256": ledger.sealed(accept_detectable or ""),
+            },
+        )
+        loop.queue_update(action, at)
+    return action
+
+
+def submit(actor: Person, code: str, *, at: datetime) -> Action:
+    """Hand the plan in for approval; whoever hands in the plan of a proposal has accepted it."""
+    with transaction.atomic():
+        action = _owner_event(actor, code, Event.SUBMIT, at=at)
+        return action if action.is_accepted else accept(actor, code, at=at)
+
+
+def approve(actor: Person, code: str, *, at: datetime) -> Action:
+    """Approve the plan: it is frozen and hashed. Never by its owner."""
+    action = find(code)
+    must_hold(actor, Role.APPROVER, action)
+    return loop.move(action, Event.APPROVE, actor=actor.uid, person=actor, at=at, source="regelkreis")
+
+
+def reject(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
+    """Send the plan back to its owner."""
+    action = find(code)
+    must_hold(actor, Role.APPROVER, action)
+    return loop.move(action, Event.REJECT, actor=actor.uid, person=actor, at=at, reason=reason)
+
+
+def start(actor: Person, code: str, *, at: datetime) -> Action:
+    """Say that work has begun."""
+    return _owner_event(actor, code, Event.START, at=at)
+
+
+def golive(actor: Person, code: str, *, at: datetime, on: date, ref: str = "") -> Action:
+    """Say on which local day the change went live, and with which change or task."""
+    return _owner_event(actor, code, Event.GO_LIVE, at=at, on=on, ref=ref)
+
+
+def correct_golive(actor: Person, code: str, *, at: datetime, on: date, reason: str, ref: str = "") -> Action:
+    """Correct the day on which the change went live; both days and the reason stay on record."""
+    return _owner_event(actor, code, Event.CORRECT_GOLIVE, at=at, on=on, reason=reason, ref=ref)
+
+
+def hold(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
+    """Put the action on hold; looks go on once it is live."""
+    return _owner_event(actor, code, Event.HOLD, at=at, reason=reason)
+
+
+def resume(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
+    """Take the action off hold."""
+    return _owner_event(actor, code, Event.RESUME, at=at, reason=reason)
+
+
+def cancel(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
+    """Give the action up before it has a verdict."""
+    return _owner_event(actor, code, Event.CANCEL, at=at, reason=reason)
+
+
+def reapprove(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
+    """Change an approved plan: a new version has to be approved."""
+    return _owner_event(actor, code, Event.REAPPROVE, at=at, reason=reason)
+
+
+def add_task(actor: Person, code: str, title: str, *, at: datetime, due: date | None = None) -> Action:
+    """Queue a task below the platform's record."""
+    action = find(code)
+    must_own(actor, action)
+    if not title.strip():
+        raise InputError("A task needs a title.", mend="Say what is to be done.")
+    with transaction.atomic():
+        number = action.deliveries.filter(verb=Verb.TASK.value).count() + 1
+        outbound = Outbound(
+            verb=Verb.TASK,
+            key=f"{action.code}/task/{number}",
+            action_id=action.code,
+            fields={"title": title, "due": due.isoformat() if due else None},
+        )
+        outbox.queue(action, outbound, at=at)
+        payload = {"no": number, "title_sha256": ledger.sealed(title)}
+        ledger.append("action.task", subject=action.code, actor=actor.uid, at=at, payload=payload)
+    return action
+
+
+def assign(actor: Person, code: str, owner: Person, *, at: datetime) -> Action:
+    """Make somebody the owner: an administrator, the present owner, or whoever may take an ownerless action."""
+    action = find(code)
+    must_own(actor, action)
+    must_be_able_to_own(owner, action)
+    with transaction.atomic():
+        action.owner = owner
+        action.save(update_fields=["owner"])
+        ledger.append("action.owner", subject=action.code, actor=actor.uid, at=at, payload={"owner": owner.uid})
+        loop.queue_update(action, at)
+    return action
+
+
+def set_write(actor: Person, connection: str, is_on: bool, *, at: datetime) -> Connection:
+    """Switch writing to a platform on or off; a ledger entry either way."""
+    if not actor.has_role(Role.ADMIN):
+        raise PermissionMissing(f"{actor.username} is no administrator.", mend="Ask one to switch writing on.")
+    row = Connection.objects.filter(name=connection).first()
+    if row is None:
+        known = ", ".join(Connection.objects.values_list("name", flat=True))
+        raise InputError(f"There is no connection “{connection}”.", mend=f"Known: {known or 'none'}.")
+    with transaction.atomic():
+        row.may_write = is_on
+        row.save(update_fields=["may_write"])
+        ledger.append(
+            "connection.write", subject=connection, actor=actor.uid, at=at, payload={"write": "on" if is_on else "off"}
+        )
+    return row
+
+
+def _owner_event(
+    actor: Person,
+    code: str,
+    event: Event,
+    *,
+    at: datetime,
+    reason: str = "",
+    on: date | None = None,
+    ref: str = "",
+) -> Action:
+    action = find(code)
+    must_own(actor, action)
+    return loop.move(action, event, actor=actor.uid, person=actor, at=at, reason=reason, on=on, ref=ref)

@@ -1,0 +1,235 @@
+"""Render the charts of actions and keep them in the state: pages only show what the cycle drew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from improvement import charts, weeks
+from improvement.check import Series, Windows
+from improvement.check.windows import REFERENCE_WEEKS
+from improvement.errors import RegelkreisError
+from improvement.metrics import Metric
+from improvement.pdca import Event
+from workflows.actions import planning
+from workflows.checks import measuring
+from workflows.models import Action, Chart, LookKind
+from workflows.warehouse import Warehouse, our_warehouse
+
+log = structlog.get_logger()
+BEFORE_AFTER, TRIGGER = "before-after", "trigger"
+LANGUAGES = ("en", "de")
+AFTER_WEEKS = 13
+
+
+def render_all(*, as_of: datetime) -> int:
+    """Draw every action's charts, in both themes and languages; returns how many actions were drawn.
+
+    A chart whose data did not change is left as it is: rendering is what takes the time. One that cannot be drawn is
+    logged and does not stop the others: charts explain, nothing depends on them.
+    """
+    drawn = 0
+    with our_warehouse() as warehouse:
+        for action in Action.objects.exclude(metric="").order_by("id"):
+            try:
+                drawn += render(action, warehouse, as_of=as_of)
+            except RegelkreisError as error:
+                log.warning("charts.failed", action=action.code, error=str(error))
+    return drawn
+
+
+def render(action: Action, warehouse: Warehouse, *, as_of: datetime) -> bool:
+    """Draw one action's charts; False where its scope has no data to draw."""
+    metric = planning.metric_of(action)
+    last = weeks.last_complete_week(as_of, planning.zone_of(action)) - metric.lag_weeks
+    return draw(action, _points(action, metric, warehouse, as_of, last), last=last, as_of=as_of)
+
+
+def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: datetime) -> bool:
+    """Draw an action's charts from its weekly values, which end with the week ``last``."""
+    metric = planning.metric_of(action)
+    if len(points) < 2:
+        return False
+    for kind, specs in (
+        (TRIGGER, _trigger_charts(action, metric, points)),
+        (BEFORE_AFTER, _before_after_charts(action, metric, points, last)),
+    ):
+        rows = [row for language, spec, words in specs for row in _drawn(action, kind, language, spec, words, as_of)]
+        if rows:
+            with transaction.atomic():
+                Chart.objects.filter(action=action, kind=kind).delete()
+                Chart.objects.bulk_create(rows)
+    return True
+
+
+def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime) -> str | None:
+    """The before–after chart as SVG in the installation's language, for the platform; None where nothing is to draw."""
+    metric = planning.metric_of(action)
+    points = _points(action, metric, warehouse, as_of, last)
+    if len(points) < 2:
+        return None
+    drawn = {language: spec for language, spec, _ in _before_after_charts(action, metric, points, last)}
+    language = settings.REGELKREIS.language
+    return charts.svg(drawn[language], language=language) if language in drawn else None
+
+
+Specs = Iterator[tuple[str, dict[str, object], str]]
+
+
+def _drawn(
+    action: Action, kind: str, language: str, spec: dict[str, object], words: str, as_of: datetime
+) -> list[Chart]:
+    """The chart in every theme; the SVG of an unchanged spec is kept."""
+    known = Chart.objects.filter(action=action, kind=kind, theme="light", language=language).first()
+    svg = known.svg if known is not None and known.spec == spec else charts.svg(spec, language=language)
+    return [
+        Chart(
+            action=action,
+            kind=kind,
+            theme=theme,
+            language=language,
+            spec=charts.in_theme(spec, theme),
+            svg=charts.in_theme(svg, theme),
+            alternative=words,
+            as_of=as_of,
+        )
+        for theme in charts.THEMES
+    ]
+
+
+def _points(action: Action, metric: Metric, warehouse: Warehouse, as_of: datetime, last: int) -> list[charts.WeekPoint]:
+    first = int(action.trigger["from_week"]) - REFERENCE_WEEKS
+    found = measuring.read(warehouse, measuring.query_of(action), as_of=as_of, first_week=first, last_week=last)
+    series = found.by_scope.get(action.scope_key)
+    return _shown(series.weekly(), _scale(metric)) if series is not None else []
+
+
+def _shown(weekly: Series, scale: float) -> list[charts.WeekPoint]:
+    return [
+        charts.WeekPoint(
+            weeks.monday(int(week)), scale * float(up) / float(down), round(float(up if down == 1 else down))
+        )
+        for week, up, down in zip(weekly.week, weekly.numerator, weekly.denominator, strict=True)
+        if down > 0
+    ]
+
+
+def _scale(metric: Metric) -> float:
+    return 100.0 if metric.is_share else 1.0
+
+
+def _unit(metric: Metric) -> str:
+    return "%" if metric.is_share else metric.unit
+
+
+def _target(action: Action, metric: Metric) -> float | None:
+    target = action.trigger.get("target")
+    return _scale(metric) * float(target) if target is not None else None
+
+
+def _trigger_charts(action: Action, metric: Metric, points: list[charts.WeekPoint]) -> Specs:
+    first, last = int(action.trigger["from_week"]), int(action.trigger["to_week"])
+    shown = [point for point in points if point.monday <= weeks.monday(last)]
+    before = [point.monday for point in shown if point.monday < weeks.monday(first)]
+    bands = [charts.Band("trigger", weeks.monday(first), weeks.monday(last + 1))]
+    if before:
+        bands.insert(0, charts.Band("reference", before[0], weeks.monday(first)))
+    if len(shown) < 2:
+        return
+    trigger = action.trigger
+    data = charts.Trigger(
+        title=action.title,
+        unit=_unit(metric),
+        points=shown,
+        bands=bands,
+        target=_target(action, metric),
+        is_lower_better=metric.direction == "lower",
+        has_floor=metric.family != "score",
+        fired=f"{trigger['value_text']} / {trigger['target_text']}" if trigger.get("value_text") else "",
+        as_of=weeks.sunday(last),
+    )
+    for language in LANGUAGES:
+        spec = charts.trigger(data, language=language)
+        spec["usermeta"] = _meta(charts.trigger_table(data, language=language), data.as_of)
+        yield language, spec, charts.trigger_alternative(data, language=language)
+
+
+def _before_after_charts(action: Action, metric: Metric, points: list[charts.WeekPoint], last: int) -> Specs:
+    final = action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
+    windows = _windows(action)
+    if windows is None:
+        return
+    data = charts.BeforeAfter(
+        title=action.title,
+        unit=_unit(metric),
+        points=points,
+        bands=_bands(windows, action, last),
+        markers=_markers(action),
+        target=_target(action, metric),
+        expected=_expected(windows, action, final.result if final is not None else None, _scale(metric)),
+        is_improved={"improved": True, "worse": False, "faded": False}.get(final.verdict)
+        if final is not None
+        else None,
+        as_of=weeks.sunday(last),
+    )
+    for language in LANGUAGES:
+        spec = charts.before_after(data, language=language)
+        spec["usermeta"] = _meta(charts.table(data, language=language), data.as_of)
+        yield language, spec, charts.alternative(data, language=language)
+
+
+def _meta(table: charts.Table, as_of: date) -> dict[str, object]:
+    """What the page shows beside the picture: the numbers as a table, and where the data end."""
+    return {"as_of": as_of.isoformat(), **table.as_dict()}
+
+
+def _windows(action: Action) -> Windows | None:
+    try:
+        return planning.check_windows(action)
+    except RegelkreisError:
+        return None  # neither live nor planned: there is nothing to mark yet
+
+
+def _bands(windows: Windows, action: Action, last: int) -> list[charts.Band]:
+    def band(name: str, first: int, end: int) -> charts.Band:
+        return charts.Band(name, weeks.monday(first), weeks.monday(end + 1))
+
+    found = [band("reference", *windows.reference), band("trigger", *windows.trigger)]
+    if action.implemented_on is None:
+        return found
+    if windows.confirmation is not None and windows.confirmation[1] >= windows.confirmation[0]:
+        found.append(band("confirmation", *windows.confirmation))
+    end = min(windows.after_from + AFTER_WEEKS - 1, last)
+    if end >= windows.after_from:
+        found.append(band("after", windows.after_from, end))
+    return found
+
+
+def _markers(action: Action) -> list[charts.Marker]:
+    found = [charts.Marker("P", planning.local_day(action, action.opened_at))]
+    for letter, events in (("D", (Event.APPROVE,)), ("A", (Event.STANDARDISE, Event.STOP, Event.ADJUST))):
+        moved = action.transitions.filter(event__in=[event.value for event in events]).order_by("-id").first()
+        if moved is not None:
+            found.append(charts.Marker(letter, planning.local_day(action, moved.at)))
+    if action.implemented_on is not None:
+        found.append(charts.Marker("C", action.implemented_on))
+    return sorted(found, key=lambda marker: marker.day)
+
+
+def _expected(
+    windows: Windows, action: Action, result: dict[str, Any] | None, scale: float
+) -> list[tuple[date, float]]:
+    """What the reference and the controls let expect in *after* without the action."""
+    absolute = (result or {}).get("absolute")
+    if not isinstance(absolute, dict) or absolute.get("rate_without") is None:
+        return []
+    value = scale * float(absolute["rate_without"])
+    if result is not None and result.get("exposure"):  # told per users; the chart counts by the week
+        value *= float(absolute["volume"]) / max(result["windows"]["after"]["weeks"], 1)
+    start = weeks.monday(windows.after_from)
+    return [(start, value), (start + timedelta(weeks=AFTER_WEEKS), value)]

@@ -1,0 +1,57 @@
+"""Review records as others see them: the published document, its JSON, and the words of a work note."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+
+from improvement.review import fold, plain_words
+from workflows.models import Person, ReviewRecord
+
+
+def published(record: ReviewRecord) -> dict[str, Any]:
+    """The document of a review: the engine's frozen part and the entries appended since, folded."""
+    entries = [
+        {"kind": entry.kind, "at": entry.at.isoformat(), "actor": entry.actor, **entry.payload}
+        for entry in record.entries.order_by("id")
+    ]
+    return fold(record.document, record.verdict_sha256, entries)
+
+
+def json_bytes(record: ReviewRecord) -> bytes:
+    """The published document as indented UTF-8 JSON."""
+    return json.dumps(published(record), ensure_ascii=False, indent=2).encode()
+
+
+def note_text(record: ReviewRecord) -> str:
+    """The verdict in plain words, in the installation's language."""
+    return plain_words(record.document, language=settings.REGELKREIS.language)
+
+
+def appended_text(record: ReviewRecord) -> list[str]:
+    """What was appended to a review, a line each: decision, override, follow-ups, where it was written."""
+    document = published(record)
+    names = dict(Person.objects.values_list("uid", "username"))
+
+    def who(uid: str) -> str:
+        return names.get(uid, uid)
+
+    lines = []
+    if document["decision"] is not None:
+        entry = document["decision"]
+        lines.append(f"Decision: {entry['decision']}, by {who(entry['decided_by'])}, {entry['decided_at'][:10]}.")
+    if document["override"] is not None:
+        entry = document["override"]
+        people = f"{who(entry['by'])} and {who(entry['second_by'])}"
+        lines.append(f"Overruled by {people}, {entry['at'][:10]}: {entry['reason']}")
+    for entry in document["follow_ups"]:
+        due = f"due {entry['due']}" if entry["due"] else ""
+        done = f"done: {entry['done_ref']}" if entry["done_ref"] else ""
+        told = ", ".join(filter(None, [entry["what"], entry["who"], due, done]))
+        lines.append(f"Follow-up {entry['no']}: {told}")
+    for entry in document["receipts"]:
+        what = entry["key"].split("/")[1]  # note or attach, see workflows/deliveries/outbox.py
+        lines.append(f"Written to {entry['number'] or entry['record']} ({what}), {entry['at'][:10]}.")
+    return lines

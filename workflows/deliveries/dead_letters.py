@@ -1,0 +1,121 @@
+"""What was not delivered: waiting writes and dead letters, each with its reason; sending one again, or giving it up.
+
+A letter is dead when a platform refused it for good, or when nothing helped for ten times. Whoever mended the cause
+sends it again: it waits like a new one, and its trace is searched for before anything is written, so a write that did
+take effect is only found. Whoever knows that it will never be taken discards it; that can be taken back by sending it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from improvement.errors import GuardRefused, InputError, PermissionMissing
+from improvement.records import Verb
+from workflows.evidence import ledger
+from workflows.models import Delivery, DeliveryState, Person, Role
+
+MOST_SHOWN_KEYS = 5
+DEAD = frozenset({DeliveryState.DEAD.value})
+GIVEN_UP = frozenset({DeliveryState.DEAD.value, DeliveryState.DISCARDED.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One write that is not on its platform yet."""
+
+    key: str
+    action: str
+    connection: str
+    verb: str
+    state: str
+    attempts: int
+    queued_at: datetime
+    reason: str
+
+    def as_dict(self) -> dict[str, object]:
+        """As one JSON-ready object."""
+        return {
+            "key": self.key, "action": self.action, "connection": self.connection, "verb": self.verb,
+            "state": self.state, "attempts": self.attempts, "queued_at": self.queued_at.isoformat(),
+            "reason": self.reason,
+        }  # fmt: skip
+
+
+def undelivered(*, is_dead: bool = False, connection: str = "") -> list[Letter]:
+    """Every write that did not reach its platform, oldest first; ``is_dead``: only dead letters."""
+    wanted = [DeliveryState.DEAD] if is_dead else [DeliveryState.DEAD, DeliveryState.WAITING]
+    rows = Delivery.objects.filter(state__in=wanted).select_related("action").defer("outbound").order_by("id")
+    return [_letter(row) for row in (rows.filter(connection=connection) if connection else rows)]
+
+
+def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
+    """Let a dead letter, or a discarded one, wait again, as an administrator who says what was mended."""
+    _must_be_said(actor, reason, "Sending a dead letter again takes a reason.", "Say what was mended: --reason TEXT.")
+    with transaction.atomic():
+        row = _found(key, GIVEN_UP, f"{key} is not sent again")
+        buried_after, row.attempts = row.attempts, 0
+        row.state = DeliveryState.WAITING.value
+        row.save(update_fields=["state", "attempts"])
+        payload = {"key": key, "attempts": buried_after, "reason_sha256": ledger.sealed(reason.strip())}
+        ledger.append("delivery.replayed", subject=row.action.code, actor=actor.uid, at=at, payload=payload)
+    return _letter(row)
+
+
+def discard(actor: Person, key: str, *, reason: str, at: datetime) -> list[Letter]:
+    """Give a dead letter up, as an administrator who says why; with a creation goes what waits for it."""
+    _must_be_said(actor, reason, "Discarding a dead letter takes a reason.", "Say why it is not needed: --reason TEXT.")
+    with transaction.atomic():
+        row = _found(key, DEAD, f"{key} is not discarded")
+        gone = [row]
+        if row.verb == Verb.CREATE:
+            others = Delivery.objects.select_for_update().select_related("action").filter(action=row.action)
+            gone += (
+                others.filter(state__in=[DeliveryState.WAITING, DeliveryState.DEAD]).exclude(pk=row.pk).order_by("id")
+            )
+        for one in gone:
+            one.state = DeliveryState.DISCARDED.value
+            one.save(update_fields=["state"])
+            payload = {"key": one.key, "attempts": one.attempts, "reason_sha256": ledger.sealed(reason.strip())}
+            ledger.append("delivery.discarded", subject=one.action.code, actor=actor.uid, at=at, payload=payload)
+    return [_letter(one) for one in gone]
+
+
+def _letter(row: Delivery) -> Letter:
+    return Letter(
+        key=row.key,
+        action=row.action.code,
+        connection=row.connection,
+        verb=row.verb,
+        state=row.state,
+        attempts=row.attempts,
+        queued_at=row.queued_at,
+        reason=row.last_error,
+    )
+
+
+def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:
+    if not actor.has_role(Role.ADMIN):
+        raise PermissionMissing(f"{actor.username} is no administrator.", mend="Ask one to do it.")
+    if not reason.strip():
+        raise InputError(missing, mend=mend)
+
+
+def _found(key: str, states: frozenset[str], refused: str) -> Delivery:
+    """The delivery of this key, locked, in one of these states."""
+    row = Delivery.objects.select_for_update().select_related("action").filter(key=key).first()
+    if row is None:
+        raise InputError(f"There is no delivery “{key}”.", mend=_known())
+    if row.state not in states:
+        raise GuardRefused(refused, [f"it is no dead letter: it is {row.get_state_display()}"])
+    return row
+
+
+def _known() -> str:
+    keys = [letter.key for letter in undelivered(is_dead=True)]
+    if not keys:
+        return "There is no dead letter."
+    more = f" and {len(keys) - MOST_SHOWN_KEYS} more" if len(keys) > MOST_SHOWN_KEYS else ""
+    return f"Dead letters: {', '.join(keys[:MOST_SHOWN_KEYS])}{more}."

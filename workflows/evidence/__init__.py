@@ -1,0 +1,1 @@
+"""The append-only log: written, verified, and held against the rows of the state."""

@@ -1,0 +1,200 @@
+"""Verify the whole log: every entry, the tree they make, the signed checkpoints, and what the entries pin."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from improvement.evidence import checkpoint, merkle
+from improvement.evidence.canonical import digest
+from workflows.evidence.logged_state import Told
+from workflows.models import Checkpoint, ErasableText, LedgerEntry, LedgerHead, Plan, ReviewRecord
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found: a sentence per fact proven, and one per fact that fails."""
+
+    facts: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether no fact failed."""
+        return not self.failures
+
+
+@dataclass(slots=True)
+class _Pins:
+    """What the log states of the state: digests of plans by action and version and of reviews by id, and rows."""
+
+    plans: dict[tuple[str, int], tuple[int, str]] = field(default_factory=dict)  # → entry, digest
+    reviews: dict[str, tuple[int, str]] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
+
+
+def verify() -> Verification:
+    """Recompute every leaf and the root, check each checkpoint's signature, and each pinned document's digest."""
+    found = Verification()
+    pins = _Pins()
+    leaves = _verify_entries(found, pins)
+    _verify_checkpoints(found, leaves)
+    _verify_pins(found, pins)
+    _verify_texts(found)
+    return found
+
+
+def _verify_entries(found: Verification, pins: _Pins) -> list[bytes]:
+    leaves: list[bytes] = []
+    for entry in LedgerEntry.objects.order_by("index").iterator(chunk_size=2000):
+        if entry.index != len(leaves):
+            found.failures.append(f"Entry {len(leaves)} is missing: the next one found is {entry.index}.")
+            break
+        data = bytes(entry.data)
+        leaf = merkle.leaf_hash(data)
+        leaves.append(leaf)
+        wrong = "its hash is another one" if leaf != bytes(entry.leaf_hash) else _what_is_wrong(entry, data)
+        if wrong:
+            found.failures.append(f"Entry {entry.index} ({entry.type}) was changed after it was written: {wrong}.")
+        else:
+            _pin(entry.index, data, pins)
+    _verify_head(found, leaves)
+    if not found.failures:
+        found.facts.append(f"All {len(leaves)} entries are there, in order, each with the hash it was written with.")
+    return leaves
+
+
+def _verify_head(found: Verification, leaves: list[bytes]) -> None:
+    try:
+        head = LedgerHead.objects.filter(id=1).first()
+        frontier = tuple(bytes.fromhex(node) for node in head.frontier) if head is not None else ()
+        size = head.size if head is not None else 0
+        root = merkle.frontier_root(frontier, size)
+    except (ValueError, TypeError, IndexError) as error:
+        found.failures.append(f"The head of the log was changed: it cannot be read ({error}).")
+        return
+    if size != len(leaves):
+        found.failures.append(f"The head says {size} entries, the log holds {len(leaves)}.")
+    elif root != merkle.root(leaves):
+        found.failures.append(f"The head's tree is not that of the {size} entries: {_where_changed(leaves)}.")
+
+
+def _what_is_wrong(entry: LedgerEntry, data: bytes) -> str:
+    """What an entry's columns say that its hashed bytes do not."""
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return "its bytes are no JSON"
+    differing = [name for name in ("type", "subject") if said.get(name) != getattr(entry, name)]
+    return f"its column {differing[0]} says something else than its bytes" if differing else ""
+
+
+def _pin(index: int, data: bytes, pins: _Pins) -> None:
+    said = json.loads(data)
+    payload = said["payload"]
+    if said["type"] == "plan.frozen":
+        pins.plans[said["subject"], payload["version"]] = (index, payload["plan_sha256"])
+    elif said["type"] == "review.recorded":
+        pins.reviews[payload["review"]] = (index, payload["verdict_sha256"])
+    pins.told.hear(index, said)
+
+
+def _verify_checkpoints(found: Verification, leaves: list[bytes]) -> None:
+    rows = list(Checkpoint.objects.order_by("size"))
+    if not rows:
+        found.facts.append("No checkpoint was signed yet.")
+        return
+    public = checkpoint.load_key(settings.REGELKREIS.ledger_key).public_key()
+    roots = merkle.roots(leaves, [row.size for row in rows])
+    good, failures = 0, []
+    for row in rows:
+        try:
+            signed = checkpoint.verify(row.note, public, origin=settings.REGELKREIS.ledger_origin)
+        except checkpoint.NoteError as error:
+            failures.append(f"Checkpoint {row.size}: {error}")
+            continue
+        if signed.size != row.size:
+            failures.append(f"Checkpoint {row.size} signs {signed.size} entries.")
+        elif row.size > len(leaves):
+            failures.append(f"Checkpoint {row.size} signs {row.size} entries, the log holds {len(leaves)}.")
+        elif roots[row.size] != signed.root:
+            failures.append(
+                f"Checkpoint {row.size} signs another tree than the log holds: an entry between {good} and "
+                f"{row.size - 1} was changed together with its hash."
+            )
+            break  # all later ones hold the same change
+        else:
+            good = row.size
+    found.failures += failures
+    if not failures:
+        signed_by = counted(len(rows), "signed checkpoint agrees", "signed checkpoints agree")
+        found.facts.append(f"{signed_by} with the log, the last at {rows[-1].size} entries.")
+
+
+def _where_changed(leaves: list[bytes]) -> str:
+    """Which entries may have been changed together with their hashes: those since the last checkpoint that holds."""
+    last = Checkpoint.objects.filter(size__lte=len(leaves)).order_by("-size").first()
+    first = last.size if last is not None else 0
+    named = "one that a checkpoint below names was changed"
+    if first == len(leaves):  # the last checkpoint holds all there are
+        return named
+    return f"an entry between {first} and {len(leaves) - 1}, or {named}"
+
+
+def _verify_pins(found: Verification, pins: _Pins) -> None:
+    try:
+        failures = [*_wrong_plans(pins), *_wrong_reviews(pins), *pins.told.differences()]
+    except ValueError as error:
+        failures = [f"Something that the log pins was changed: it cannot be read ({error})."]
+    found.failures += failures
+    actions, steps, looks, findings = pins.told.counts()
+    if not failures and (pins.plans or pins.reviews or actions or findings):
+        found.facts.append(
+            f"What the log pins is unchanged: {counted(len(pins.plans), 'frozen plan', 'frozen plans')}, "
+            f"{counted(len(pins.reviews), 'review record', 'review records')}, "
+            f"{counted(looks, 'computed look', 'computed looks')}, "
+            f"{counted(findings, 'finding that fired', 'findings that fired')}, and "
+            f"{counted(actions, 'action', 'actions')} with {counted(steps, 'step', 'steps')}."
+        )
+
+
+def _wrong_plans(pins: _Pins) -> Iterator[str]:
+    frozen = Plan.objects.exclude(sha256="").select_related("action", "approved_by")
+    plans = {(plan.action.code, plan.version): plan for plan in frozen}
+    for (code, version), (index, sha256) in pins.plans.items():
+        plan = plans.get((code, version))
+        if plan is None:
+            yield f"Plan version {version} of {code}, pinned by entry {index}, is gone."
+        elif not digest(plan.document) == sha256 == plan.sha256:
+            yield f"Plan version {version} of {code} is not the one that entry {index} pins."
+        elif plan.approved_by is None or plan.approved_by.uid != plan.document["frozen_by"]:
+            yield f"Plan version {version} of {code} names another approver than the plan that entry {index} pins."
+
+
+def _wrong_reviews(pins: _Pins) -> Iterator[str]:
+    reviews = {review.code: review for review in ReviewRecord.objects.all()}
+    for code, (index, sha256) in pins.reviews.items():
+        review = reviews.get(code)
+        if review is None:
+            yield f"{code}, pinned by entry {index}, is gone."
+        elif not digest(review.document) == sha256 == review.verdict_sha256:
+            yield f"{code} is not the review record that entry {index} pins."
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun: *1 frozen plan*, *2 frozen plans*."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def _verify_texts(found: Verification) -> None:
+    """Texts that are still there must be those the log sealed; one that is gone was erased, which is allowed."""
+    wrong = [
+        row.digest[:12]
+        for row in ErasableText.objects.iterator(chunk_size=2000)
+        if hashlib.sha256(f"{row.salt}\n{row.text}".encode()).hexdigest() != row.digest
+    ]
+    found.failures += [f"The text sealed as {name}… was changed after it was written." for name in wrong]

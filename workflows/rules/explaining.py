@@ -1,0 +1,247 @@
+"""`rules explain`: a rule's word on one scope, from the rows of the warehouse to the state of its finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlglot
+
+from improvement import weeks
+from improvement.errors import InputError
+from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries
+from improvement.rules.suggestions import did_you_mean
+from improvement.rules.testing import value_text
+from workflows.models import Evaluation, Finding, Point
+from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.sources import connection_names
+from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query, last_week
+from workflows.warehouse import Pinned, Warehouse, our_warehouse
+
+ROWS_SHOWN = 10
+COURSE_SHOWN = 12
+LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An explanation, the rows and the SQL behind its value, and what was published of the same week."""
+
+    rule: Rule
+    connection: str
+    as_of: datetime
+    explanation: Explanation
+    pinned: Pinned
+    published: Mapping[str, Any] | None
+    finding: Mapping[str, Any] | None
+
+    @property
+    def sql(self) -> str:
+        """What can be run in DuckDB's shell on the warehouse: the rows of all scopes, and the moment they are of."""
+        point = self.explanation.point
+        days = (weeks.day_of(weeks.monday(point.first_week)), weeks.day_of(weeks.sunday(point.week)))
+        moment = self.as_of.isoformat()
+        select = sqlglot.transpile(self.pinned.sql, read="duckdb", write="duckdb", pretty=True)[0]
+        return (
+            f"SET TimeZone = 'UTC';\nSET VARIABLE as_of = TIMESTAMPTZ '{moment}';\n"
+            f"SET VARIABLE first_day = {days[0]}::BIGINT;\nSET VARIABLE last_day = {days[1]}::BIGINT;\n{select};"
+        )
+
+    def as_dict(self, *, rows: bool) -> dict[str, Any]:
+        """As JSON; with every row counted where asked."""
+        told = {
+            "connection": self.connection,
+            "as_of": self.as_of.isoformat(),
+            **self.explanation.as_dict(),
+            "rows": self.pinned.rows.num_rows,
+            "rows_sha256": self.pinned.sha256,
+            "published": self.published,
+            "finding": self.finding,
+            "sql": self.sql,
+        }
+        return {**told, "rows_counted": self.pinned.rows.to_pylist()} if rows else told
+
+    def lines(self, *, rows: bool, is_sql_shown: bool) -> Iterator[Line]:
+        """For people, from the answer to what it rests on."""
+        found, rule = self.explanation, self.rule
+        yield Line(f"{rule.id}: {rule.title}", HEAD)
+        yield Line(f"{found.scope} on {self.connection}, version {rule.sha256[:12]}", QUIET)
+        yield Line()
+        colour = BAD if found.memory.state.value == "firing" else GOOD if found.memory.state.value == "ok" else ""
+        yield from (Line(sentence, colour if sentence == found.sentences[-1] else "") for sentence in found.sentences)
+        yield from self._published()
+        yield from _titled("Which target won, and why", [(_mark(s.has_won), s.label, s.target, s.because)
+                                                           for s in found.cascade])  # fmt: skip
+        yield from _titled(
+            "What was counted",
+            [("week", "numerator", "denominator", "samples")]
+            + [(weeks.label(week), f"{top:g}", f"{bottom:g}", n) for week, top, bottom, n in found.weekly],
+            right=frozenset({1, 2, 3}),
+        )
+        yield from _titled(
+            f"How it came there ({rule.for_values} in a row fire, {rule.clear.values} clear ones resolve)",
+            [
+                (weeks.label(step.week), step.value, f"target {step.target}", step.finding, step.reason)
+                for step in found.course[-COURSE_SHOWN:]
+            ],
+            right=frozenset({1}),
+        )
+        yield from self._rows(rows)
+        if is_sql_shown:
+            yield Line()
+            yield Line("SQL of the rows of all scopes (DuckDB)", HEAD)
+            yield from (Line(text, QUIET) for text in self.sql.splitlines())
+        else:
+            yield Line("  The query behind them: --sql", QUIET)
+
+    def _published(self) -> Iterator[Line]:
+        if self.published is not None and self.published["differs"]:
+            was = value_text(self.published["value"], self.rule)
+            yield Line(f"Published was {was}: what was recorded since changed it.", BAD)
+        if self.finding is not None and self.finding["queue_reason"]:
+            yield Line(f"Its action waits: {self.finding['queue_reason']}.")
+        for code in self.finding["actions"] if self.finding is not None else ():
+            yield Line(f"Action {code} was opened on it.")
+
+    def _rows(self, is_all: bool) -> Iterator[Line]:
+        table = self.pinned.rows
+        shown = table if is_all else table.slice(0, ROWS_SHOWN)
+        title = f"Rows counted: {table.num_rows}, SHA-256 {self.pinned.sha256[:12]}…"
+        listed = [
+            (row["id"], weeks.label(row["week"]), _figure(row["numerator"]), _figure(row["denominator"]))
+            for row in shown.to_pylist()
+        ]
+        yield from _titled(title, listed, right=frozenset({2, 3}))
+        if shown.num_rows < table.num_rows:
+            yield Line(f"  … and {table.num_rows - shown.num_rows} more: --rows", QUIET)
+
+
+def _figure(number: float | None) -> str:
+    """A row's number; of a part nobody recorded that it is missing."""
+    return "missing" if number is None else f"{number:g}"
+
+
+def _mark(has_won: bool) -> str:
+    return "→" if has_won else ""
+
+
+def _titled(title: str, rows: list[tuple[Any, ...]], *, right: frozenset[int] = frozenset()) -> Iterator[Line]:
+    yield Line()
+    yield Line(title, HEAD)
+    yield from (Line(text) for text in columns(rows, right=right))
+
+
+def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None = None) -> Told:
+    """Explain a rule on one scope for the moment; the weeks before are folded as the live evaluation did."""
+    scope = _scope(rule, scope_text)
+    names = connection_names(connection)
+    with our_warehouse() as warehouse:
+        cells = {name: _cells(warehouse, rule, name, as_of) for name in names}
+        where = _connection_of(rule, scope, cells)
+        week = last_week(as_of)
+        found = explain(
+            rule,
+            cells[where][rule.key],
+            scope,
+            connection=where,
+            week=week,
+            companions=cells[where],
+            first_week=_first_week(rule, where, week),
+        )
+        pinned = warehouse.pinned(
+            cell_query(rule.key, where),
+            scope=scope.as_dict(),
+            as_of=as_of,
+            first_week=found.point.first_week,
+            last_week=found.point.week,
+        )
+    return Told(rule, where, as_of, found, pinned, _published(found, where), _finding(found, where))
+
+
+def _first_week(rule: Rule, connection: str, week: int) -> int:
+    """Where the live evaluation began, or would have begun."""
+    row = Evaluation.objects.filter(rule_id=rule.id, connection=connection).first()
+    return row.first_week if row is not None and row.first_week <= week else week - BACKFILL_WEEKS + 1
+
+
+def _cells(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -> dict[SeriesKey, Cells]:
+    week = last_week(as_of)
+    first = _first_week(rule, connection, week)
+    return {
+        query.key: Cells.of(
+            warehouse.cells(
+                cell_query(query.key, connection),
+                as_of=as_of,
+                first_week=first - query.weeks_needed + 1,
+                last_week=week,
+            ),
+            query.by,
+        )
+        for query in plan_queries([rule])
+    }
+
+
+def _scope(rule: Rule, text: str) -> Scope:
+    scope = Scope.parse(text.replace(", ", ","))
+    for name, _ in scope.items:
+        if name not in rule.by:
+            known = did_you_mean(name, rule.by) if rule.by else "Leave --scope out."
+            raise InputError(f"{rule.id} does not group by “{name[:60]}”.", mend=known)
+    return scope
+
+
+def _connection_of(rule: Rule, scope: Scope, cells: Mapping[str, Mapping[SeriesKey, Cells]]) -> str:
+    """The one connection that has the scope; :class:`InputError` with the scopes it may be otherwise."""
+    having = [name for name, of in cells.items() if of[rule.key].row_of(scope) is not None]
+    if len(having) == 1:
+        return having[0]
+    if having:
+        raise InputError(f"{scope} is counted on {' and '.join(having)}.", mend="Name one of them with --connection.")
+    known = sorted({other for of in cells.values() for other in of[rule.key].scopes}, key=lambda other: other.key)
+    wanted = scope.as_dict()
+    near = [other.key for other in known if all(other.get(name) == value for name, value in wanted.items())]
+    if near:
+        more = f" and {len(near) - LISTED} more" if len(near) > LISTED else ""
+        what = f"{scope} is not one scope of {rule.id}: it groups by {', '.join(rule.by)}."
+        raise InputError(what, mend=f"Which one? {'; '.join(near[:LISTED])}{more}.")
+    if not known:
+        raise InputError(f"{rule.id} counted nothing in these weeks.", mend="Pull first, or widen its where.")
+    for name, value in wanted.items():
+        beside = {key: other for key, other in wanted.items() if key != name}
+        values = {one.get(name) or "" for one in known if all(one.get(key) == has for key, has in beside.items())}
+        values = values or {one.get(name) or "" for one in known}
+        if value not in values:
+            raise InputError(f"Nothing is counted for {name} “{value[:60]}”.", mend=did_you_mean(value, values))
+    raise InputError(f"Nothing is counted for {scope}.", mend=did_you_mean(scope.key, (other.key for other in known)))
+
+
+def _published(found: Explanation, connection: str) -> dict[str, Any] | None:
+    """The value that was published for the week, if the rule was live then."""
+    row = Point.objects.filter(
+        finding__rule_id=found.rule_id,
+        finding__connection=connection,
+        finding__scope_key=found.scope.key,
+        week=found.point.week,
+    ).first()
+    if row is None:
+        return None
+    now = found.point.value
+    is_same = row.value == now or (row.value is not None and now is not None and abs(row.value - now) < 1e-9)
+    return {"value": row.value, "target": row.target_value, "is_breaching": row.is_breaching, "differs": not is_same}
+
+
+def _finding(found: Explanation, connection: str) -> dict[str, Any] | None:
+    """The live finding of the scope as it stands now, and what was opened on it."""
+    row = Finding.objects.filter(rule_id=found.rule_id, connection=connection, scope_key=found.scope.key).first()
+    if row is None:
+        return None
+    return {
+        "state": row.state,
+        "fired_week": weeks.label(row.fired_week) if row.fired_week is not None else None,
+        "rows": row.rows_count,
+        "rows_sha256": row.rows_sha256,
+        "queue_reason": row.queue_reason,
+        "actions": [action.code for action in row.actions.order_by("id")],
+    }

@@ -1,0 +1,117 @@
+"""The untreated line of live rules: counted by a back-test, kept, and cited by every look since.
+
+Information, never a gate. What is kept may not be chosen by its result: only back-tests count that reach over a year at
+least and to the last complete week, and a new one is a new row and a ledger entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from improvement import weeks
+from improvement.check import PastFirings
+from improvement.rules.backtesting import RuleTally
+from improvement.rules.untreated import Untreated
+from workflows.evidence import ledger
+from workflows.models import Action, Person, UntreatedLine
+from workflows.rules.backtest import DEFAULT_WEEKS
+from workflows.rules.backtest_report import Report
+from workflows.rules.lines import QUIET, Line
+from workflows.rules.live import standing_rules
+from workflows.steps.evaluate import last_week
+
+
+def keep(report: Report, *, at: datetime, by: Person) -> list[str]:
+    """Keep the lines of a back-test that live versions of rules have; returns the ids of these rules.
+
+    Empty where it covers too little, or holds no version that is live.
+    """
+    first, last = report.replay.first_week, report.replay.last_week
+    if last != last_week(at) or last - first + 1 < DEFAULT_WEEKS:
+        return []
+    live = {(rule.id, rule.sha256) for rule in standing_rules().rules}
+    kept = []
+    for tally in report.tallies:
+        if (tally.rule.id, tally.rule.sha256) not in live or not tally.untreated.unit:
+            continue
+        kept.append(tally.rule.id)
+        new = {
+            name: line
+            for name, line in tally.untreated_on.items()
+            if not _stands_already(tally, name, line, first, last)
+        }
+        if new:
+            _record(tally, new, span=(first, last), at=at, by=by)
+    return sorted(kept)
+
+
+def told(kept: Sequence[str]) -> Iterator[Line]:
+    """What the command says of it."""
+    if kept:
+        yield Line(f"Reviews cite from now on what comes of firings that nobody acts on: {', '.join(kept)}.", QUIET)
+    else:
+        yield Line(
+            f"Not kept for reviews: these cite live versions only, over {DEFAULT_WEEKS} weeks or more up to the last "
+            "complete one.",
+            QUIET,
+        )
+
+
+def standing(action: Action, *, at: datetime) -> PastFirings | None:
+    """The newest line of an action's rule on its connection at a moment: of its version, else of another one."""
+    if not action.rule_id:
+        return None
+    counted = UntreatedLine.objects.filter(rule_id=action.rule_id, connection=action.connection, counted_at__lte=at)
+    row = counted.filter(rule_sha256=action.rule_sha256).last() or counted.last()
+    if row is None:
+        return None
+    return PastFirings(
+        firings=row.firings,
+        effect=row.effect,
+        unit=row.unit,
+        delay_weeks=row.delay_weeks,
+        weeks=row.weeks,
+        first_week=weeks.label(row.first_week),
+        last_week=weeks.label(row.last_week),
+        counted_at=row.counted_at.isoformat(),
+        is_same_version=row.rule_sha256 == action.rule_sha256,
+    )
+
+
+def _stands_already(tally: RuleTally, connection: str, line: Untreated, first: int, last: int) -> bool:
+    """Whether the newest count of this version says the same of the same weeks."""
+    rows = UntreatedLine.objects.filter(rule_id=tally.rule.id, rule_sha256=tally.rule.sha256, connection=connection)
+    row = rows.last()
+    return row is not None and (row.first_week, row.last_week, row.firings, row.effect) == (
+        first, last, line.firings, line.effect
+    )  # fmt: skip
+
+
+def _record(
+    tally: RuleTally, lines: Mapping[str, Untreated], *, span: tuple[int, int], at: datetime, by: Person
+) -> None:
+    first, last = span
+    with transaction.atomic():
+        for name, line in sorted(lines.items()):
+            UntreatedLine.objects.create(
+                rule_id=tally.rule.id,
+                rule_sha256=tally.rule.sha256,
+                connection=name,
+                counted_at=at,
+                first_week=first,
+                last_week=last,
+                **line.as_dict(),
+            )
+        payload = {
+            "rule_sha256": tally.rule.sha256,
+            "from": weeks.label(first),
+            "to": weeks.label(last),
+            "lines": {
+                name: {key: "" if value is None else value for key, value in line.as_dict().items()}
+                for name, line in sorted(lines.items())
+            },
+        }
+        ledger.append("untreated.counted", subject=tally.rule.id, actor=by.uid, at=at, payload=payload)
