@@ -95,12 +95,12 @@ def _samples(document: RuleDocument, metric: Metric, by: tuple[str, ...], limits
 
 
 def _every(document: RuleDocument, problems: Problems) -> int:
-    """Weeks between two values; what runs by days is refused clearly, because metrics are counted by ISO week."""
+    """Weeks between two values; what runs by days is refused clearly (docs/decisions/027-no-values-by-day.md)."""
     spec = document.spec
     every = spec.every.weeks
     if every is None or every < 1:
         what = f"{spec.every.days}d needs metrics counted by day; they are counted by ISO week."
-        problems.add(("spec", "every"), what, "Use 1w or a multiple of weeks.")
+        problems.add(("spec", "every"), what, "Use 1w; to hear of it sooner, a shorter window.")
         return 1
     if every > spec.window:
         what = f"every ({every}w) is longer than window ({spec.window}w): weeks between would never be looked at."
