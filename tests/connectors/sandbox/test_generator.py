@@ -203,7 +203,7 @@ def test_each_platform_has_every_truth_and_enough_controls(platform: Platform) -
 
 @every_platform
 def test_volumes_are_as_declared(platform: Platform) -> None:
-    assert 90_000 < len(world(platform).tickets) < 105_000
+    assert 85_000 < len(world(platform).tickets) < 100_000
     for scope in scenario.scopes_of(platform):
         mean = weekly(scope, HOURS).denominator.mean()
         low, high = (8, 10) if scope.truth is Truth.FEW else (40, 150)
