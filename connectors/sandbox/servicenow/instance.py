@@ -8,6 +8,7 @@ from hashlib import blake2b
 from operator import itemgetter
 
 from connectors.sandbox.plugin import SandboxConfig
+from connectors.sandbox.query import Query
 from connectors.sandbox.servicenow.moments import STORED
 from connectors.sandbox.servicenow.schema import Column, Schema
 from connectors.sandbox.servicenow.tables import AROUND_TASKS, TASKS
@@ -37,6 +38,7 @@ class Instance:
         self.schema = self._as_delivered.relabelled(config.renamed_choices)
         self.tables = {name: Table(name, self.schema.names(name)) for name in self.schema.tables}
         self.families = {name: [self.tables[member] for member in self.schema.family(name)] for name in self.tables}
+        self.asked: dict[str, Callable[[Query], None]] = {}  # by table: writes the rows that a query asks for
         self.contents: dict[str, bytes] = {}  # attachments by sys_id
         self.users: dict[str, str] = {}  # user name → sys_id
         self.journal: dict[str, list[str]] = {}  # record → its journal entries, oldest first

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 
+from connectors.sandbox.servicenow.audit import AUDIT, TaskAudit
 from connectors.sandbox.servicenow.instance import Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.moments import stored
@@ -28,6 +29,8 @@ class Renderer:
         self.instance = instance
         self.master = master
         self._clocks = SlaRows(instance, master)
+        self._audit = TaskAudit(instance)
+        instance.asked[AUDIT] = self._audit.write
         self._tickets: list[WorldTicket | None] = [*sorted(world.tickets, key=lambda t: (t.events[0].at, t.uid))]
         world.tickets = []  # ours now: rows take their place, and both together would be too much
         self._born = 0
@@ -60,7 +63,9 @@ class Renderer:
             tickets[self._born] = None  # over sooner or later; only the living are kept
             self._born += 1
             number = ticket.number or self.instance.next_number(TABLE_OF_KIND[ticket.kind])
-            self._show(_LiveTicket(ticket, number), BEFORE_ALL, now)
+            live = _LiveTicket(ticket, number)
+            self._audit.remember(live.table, live.sys_id, ticket.events, ticket.caller)
+            self._show(live, BEFORE_ALL, now)
 
     def _age_tickets(self, now: int) -> None:
         while self._alive and self._alive[0][0] <= now:

@@ -32,6 +32,7 @@ RISKS = {"high": "2", "moderate": "3", "low": "4"}
 IMPACT_OF_PRIORITY = {"1": ("1", "1"), "2": ("1", "2"), "3": ("2", "2"), "4": ("2", "3"), "5": ("3", "3")}
 CONTACT_TYPES = ("self-service", "phone", "email", "walk-in")
 TEXT_LIMIT = 160
+AWAITING_CALLER = "1"
 ENDED = ("closed", "cancelled")
 OVER = ("resolved", *ENDED)
 
@@ -108,7 +109,7 @@ def task_values(
         values |= {
             "caller_id": caller,
             "category": ticket.category or "",
-            "hold_reason": "1" if state == "on_hold" else "",
+            "hold_reason": hold_reason(table, state),
             "resolved_at": resolved,
             "resolved_by": assigned_to if resolved else "",
             "reopen_count": str(reopened),
@@ -122,6 +123,11 @@ def task_values(
     else:
         values |= _change_values(ticket, caller, state)
     return stored(updated), values
+
+
+def hold_reason(table: str, state: str) -> str:
+    """What a ticket in this state waits for, as stored: incidents on hold await their caller."""
+    return AWAITING_CALLER if table == "incident" and state == "on_hold" else ""
 
 
 def _change_values(ticket: WorldTicket, caller: str, state: str) -> dict[str, str]:

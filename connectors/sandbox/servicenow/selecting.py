@@ -61,6 +61,8 @@ def select(
     """The rows ``offset`` … ``offset + limit`` of the query, and how many there are in all."""
     if instance.config.invalid_query_returns_no_rows and not is_valid(instance, table, query, asker):
         return Selection([], 0 if count else None, False)
+    if table in instance.asked:
+        instance.asked[table](query)
     members = instance.family(table)
     order = tuple(key for key in query.order if instance.get(table, key.field) is not None)
     if len(members) == 1 and order in NATURAL_ORDERS:
@@ -74,6 +76,8 @@ def matching(instance: Instance, table: str, query: Query, asker: Asker) -> Iter
     """All rows of the query, table by table."""
     if instance.config.invalid_query_returns_no_rows and not is_valid(instance, table, query, asker):
         return
+    if table in instance.asked:
+        instance.asked[table](query)
     for member in instance.family(table):
         for row in _rows(member, _spans(instance, member, query, asker)):
             yield member, row
