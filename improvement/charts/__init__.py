@@ -7,27 +7,62 @@ carries its weekly n, the day its data end, and its own telling in words and as 
 
 from __future__ import annotations
 
+from improvement.charts.answers import answers, answers_alternative, answers_table
 from improvement.charts.before_after import before_after
-from improvement.charts.data import Band, BeforeAfter, Marker, Table, Trigger, WeekPoint
-from improvement.charts.limits import Limits, natural_limits
+from improvement.charts.data import (
+    Answers,
+    Band,
+    BeforeAfter,
+    Funnel,
+    Marker,
+    Period,
+    StillOpen,
+    Table,
+    Trigger,
+    Unit,
+    WeekPoint,
+)
+from improvement.charts.funnel import funnel, funnel_alternative, funnel_table
+from improvement.charts.limits import Limits, ShareLimits, natural_limits, share_limits
 from improvement.charts.palette import THEMES, in_theme
 from improvement.charts.rendering import svg
+from improvement.charts.still_open import still_open, still_open_alternative, still_open_table
+from improvement.charts.survival import Curve, kaplan_meier
 from improvement.charts.telling import alternative, table, trigger_alternative, trigger_table
-from improvement.charts.trigger import trigger
+from improvement.charts.trigger import reference_limits, trigger
 
 __all__ = [
     "THEMES",
+    "Answers",
     "Band",
     "BeforeAfter",
+    "Curve",
+    "Funnel",
     "Limits",
     "Marker",
+    "Period",
+    "ShareLimits",
+    "StillOpen",
     "Table",
     "Trigger",
+    "Unit",
     "WeekPoint",
     "alternative",
+    "answers",
+    "answers_alternative",
+    "answers_table",
     "before_after",
+    "funnel",
+    "funnel_alternative",
+    "funnel_table",
     "in_theme",
+    "kaplan_meier",
     "natural_limits",
+    "reference_limits",
+    "share_limits",
+    "still_open",
+    "still_open_alternative",
+    "still_open_table",
     "svg",
     "table",
     "trigger",

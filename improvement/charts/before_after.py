@@ -45,7 +45,7 @@ def _target(data: BeforeAfter, unit: str, frame: Frame) -> list[Layer]:
     if data.target is None:
         return []
     label = f"{frame.words['target']} {number(data.target, frame.language)} {unit}"
-    return layers.level(data.target, COLOURS["target"], dash=(6, 4), label=label, frame=frame)
+    return layers.level(data.target, COLOURS["target"], dash=(6, 4), name=label, frame=frame)
 
 
 def _expected(data: BeforeAfter, unit: str, frame: Frame) -> list[Layer]:

@@ -21,6 +21,8 @@ Layer = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 HEIGHT, STRIP_HEIGHT = 280, 36
 PIXELS_PER_CHARACTER = 6.4  # of an 11 px label, generously
+SHORT_DAYS = 180  # of a time axis that names days, not months
+HATCHED, HATCH_STEP = ("trigger",), 8  # windows, pixels between lines
 LABEL_ROWS = (-8, -22)  # above the plot, so that no value can lie under a label
 COLOURS = THEMES["light"]  # every chart is drawn in it; palette.in_theme makes the others
 LABEL_TEXT = {"type": "text", "baseline": "middle", "align": "left", "fontSize": 11, "fontWeight": 600, "aria": False}
@@ -68,7 +70,9 @@ def middle(monday: date) -> str:
 
 def axis_x(frame: Frame, *, has_labels: bool = False) -> Layer:
     """The time axis; its months stand only below the lowest strip."""
-    axis = {"format": "%b %y", "grid": False, "labelPadding": 8, "labels": has_labels, "tickCount": 10}
+    is_short = (frame.end - frame.start).days < SHORT_DAYS
+    form = "%d %b" if is_short else "%b %y"
+    axis = {"format": form, "grid": False, "labelPadding": 8, "labels": has_labels, "tickCount": 10}
     domain = [frame.start.isoformat(), frame.end.isoformat()]
     return {
         "field": "day",
@@ -101,7 +105,41 @@ def windows(bands: Sequence[Band], frame: Frame) -> list[Layer]:
             "color": {"field": "kind", "type": "nominal", "scale": scale, "legend": None},
         },
     }
-    return [rectangles, *_names(bands, frame)]
+    return [rectangles, *_hatching(bands, frame), *_names(bands, frame)]
+
+
+def _hatching(bands: Sequence[Band], frame: Frame) -> list[Layer]:
+    """Thin slanting lines over the trigger: its weeks were chosen for being bad and are never used for estimation.
+
+    The renderer knows no patterns, so the lines are the shape of one mark, in pixels from the window's left top.
+    """
+    found = []
+    for band in bands:
+        width = round(frame.pixel(band.end) - frame.pixel(band.start))
+        if band.name not in HATCHED or width < 2:
+            continue
+        lines = {
+            "type": "point",
+            "shape": hatching(width, HEIGHT),
+            "size": 4,  # at this size a shape's units are pixels
+            "filled": False,
+            "color": COLOURS["hatch"],
+            "strokeWidth": 1.2,
+            "opacity": 1,
+            "aria": False,
+        }
+        place = {"x": axis_x(frame), "y": {"value": 0}}
+        found.append({"data": frame.rows([{"day": band.start.isoformat()}]), "mark": lines, "encoding": place})
+    return found
+
+
+def hatching(width: int, height: int) -> str:
+    """Lines at 45° across a rectangle of these pixels, as an SVG path."""
+    lines = []
+    for foot in range(HATCH_STEP - height, width, HATCH_STEP):
+        left, right = max(foot, 0), min(foot + height, width)
+        lines.append(f"M{left},{height - (left - foot)}L{right},{height - (right - foot)}")
+    return "".join(lines)
 
 
 def _names(bands: Sequence[Band], frame: Frame) -> list[Layer]:
@@ -165,16 +203,33 @@ def _label(point: WeekPoint, unit: str, frame: Frame) -> str:
     return f"{week}: {number(point.value, frame.language)} {unit}, n = {point.n}"
 
 
-def level(value: float, colour: str, *, dash: Sequence[int], label: str, frame: Frame) -> list[Layer]:
+def level(value: float, colour: str, *, dash: Sequence[int], name: str, frame: Frame) -> list[Layer]:
     """A horizontal line over the whole chart, named at its right end."""
-    data = frame.rows([{"value": round(value, 4), "label": label}])
-    height = {"field": "value", "type": "quantitative"}
+    data = frame.rows([{"value": round(value, 4)}])
     rule = {"type": "rule", "color": colour, "strokeDash": list(dash), "strokeWidth": 1.5, "aria": False}
-    name = {"y": height, "x": {"value": frame.width}, "text": {"field": "label"}}
     return [
-        {"data": data, "mark": rule, "encoding": {"y": height}},
-        {"data": data, "mark": {**LABEL_TEXT, "dx": 5, "color": colour}, "encoding": name},
+        {"data": data, "mark": rule, "encoding": {"y": {"field": "value", "type": "quantitative"}}},
+        label(name, value, colour, at=frame.width, frame=frame),
     ]
+
+
+def steps(days: Sequence[date], values: Sequence[float], colour: str, *, dash: Sequence[int], frame: Frame) -> Layer:
+    """A line that holds each value until the next day; the last one for a week."""
+    rows = [{"day": day.isoformat(), "value": round(value, 4)} for day, value in zip(days, values, strict=True)]
+    rows.append({"day": (days[-1] + timedelta(days=7)).isoformat(), "value": round(values[-1], 4)})
+    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1, "strokeDash": list(dash), "aria": False}
+    return {
+        "data": frame.rows(rows),
+        "mark": {**line, "color": colour},
+        "encoding": {"x": axis_x(frame), "y": {"field": "value", "type": "quantitative"}},
+    }
+
+
+def label(text: str, value: float, colour: str, *, at: float, frame: Frame) -> Layer:
+    """A text beside a height, ``at`` pixels from the left edge."""
+    data = frame.rows([{"value": round(value, 4), "label": text}])
+    place = {"y": {"field": "value", "type": "quantitative"}, "x": {"value": at}, "text": {"field": "label"}}
+    return {"data": data, "mark": {**LABEL_TEXT, "dx": 5, "color": colour}, "encoding": place}
 
 
 def with_volume(main: list[Layer], points: Sequence[WeekPoint], frame: Frame) -> dict[str, Any]:
@@ -185,6 +240,11 @@ def with_volume(main: list[Layer], points: Sequence[WeekPoint], frame: Frame) ->
         "height": HEIGHT,
         "resolve": {"scale": {"color": "independent", "shape": "independent"}},
     }
+    return whole([top, _volume(points, frame)], frame.datasets)
+
+
+def whole(parts: Sequence[Layer], datasets: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The finished spec of parts that stand below each other."""
     return {
         "$schema": SCHEMA,
         "background": "transparent",
@@ -202,8 +262,8 @@ def with_volume(main: list[Layer], points: Sequence[WeekPoint], frame: Frame) ->
                 "tickSize": 0,
             },
         },
-        "vconcat": [top, _volume(points, frame)],
-        "datasets": frame.datasets,
+        "vconcat": list(parts),
+        "datasets": datasets,
     }
 
 

@@ -7,6 +7,8 @@ import re
 from typing import Any, TypeVar
 
 GREY, BLUE, ORANGE, RED, PURPLE = "#a6a6a6", "#00b0f0", "#e46c0a", "#de1b1b", "#490092"
+LIKERT = ("#e46c0a", "#f2b787", "#c9c9c9", "#86d5f7", "#00b0f0")  # answers from the worst to the best
+LIKERT_TEXT = "#151515"  # on all of them, in both themes
 
 # Each theme has the same names; no two names share a colour within a theme, so one can be turned into the other.
 THEMES: dict[str, dict[str, str]] = {
@@ -20,6 +22,7 @@ THEMES: dict[str, dict[str, str]] = {
         "neutral": "#490092",
         "reference": "#f1f4f8",
         "trigger": "#fdeedd",
+        "hatch": "#efc79b",
         "confirmation": "#e9ecf1",
         "after": "#e4f4fb",
     },
@@ -33,6 +36,7 @@ THEMES: dict[str, dict[str, str]] = {
         "neutral": "#b79be8",
         "reference": "#1c242d",
         "trigger": "#3a2a18",
+        "hatch": "#6f4d26",
         "confirmation": "#27313c",
         "after": "#12303c",
     },

@@ -7,7 +7,8 @@ from datetime import date
 
 from improvement import weeks
 from improvement.charts.data import Band, BeforeAfter, Table, Trigger, WeekPoint
-from improvement.charts.trigger import kinds, reference_limits
+from improvement.charts.limits import ShareLimits
+from improvement.charts.trigger import ControlLimits, kinds, reference_limits
 from improvement.charts.words import WORDS, number, unit_in
 
 
@@ -46,9 +47,7 @@ def trigger_alternative(data: Trigger, *, language: str = "en") -> str:
     limits = reference_limits(data)
     parts = [f"{data.title}.", *_windows(data.points, data.bands, unit, language)]
     if limits is not None:
-        trial = f" ({words['trial']})" if limits.is_trial else ""
-        span = f"{number(limits.low, language)} … {number(limits.high, language)} {unit}"
-        parts.append(f"{words['limits']}: {span}{trial}.")
+        parts.append(_limits(data, limits, unit, language))
         band = next((band for band in data.bands if band.name == "trigger"), None)
         if band is not None:
             inside = [
@@ -66,18 +65,31 @@ def trigger_table(data: Trigger, *, language: str = "en") -> Table:
     """The trigger chart as a table: week, window, value, n, and where it lies."""
     words = WORDS[language]
     said = {"common": "", "bad": words["beyond_bad"], "good": words["beyond_good"]}
-    columns = (words["week"], words["window"], f"{words['value']} ({unit_in(data.unit, language)})", words["n"], "")
+    limits = reference_limits(data)
+    value = f"{words['value']} ({unit_in(data.unit, language)})"
+    spans = (words["lower"], words["upper"]) if limits is not None else ()
     rows = tuple(
         (
             _week(point.monday),
             words[_window(point, data.bands)],
             number(point.value, language, digits=2),
             str(point.n),
+            *(number(limit, language, digits=2) for limit in (limits.at(point.n) if limits is not None else ())),
             said[kind],
         )
-        for point, kind in zip(data.points, kinds(data, reference_limits(data)), strict=True)
+        for point, kind in zip(data.points, kinds(data, limits), strict=True)
     )
-    return Table(columns, rows)
+    return Table((words["week"], words["window"], value, words["n"], *spans, ""), rows)
+
+
+def _limits(data: Trigger, limits: ControlLimits, unit: str, language: str) -> str:
+    """The limits of the last week shown, and how firm they are."""
+    words, last = WORDS[language], data.points[-1].n
+    low, high = (number(limit, language) for limit in limits.at(last))
+    is_share = isinstance(limits, ShareLimits)
+    at = f" {words['limits_at'].format(n=last)}" if is_share else ""
+    trial = f" ({words['trial']})" if limits.is_trial else ""
+    return f"{words['limits_share' if is_share else 'limits']}: {low} … {high} {unit}{at}{trial}."
 
 
 def _windows(points: Sequence[WeekPoint], bands: Sequence[Band], unit: str, language: str) -> list[str]:

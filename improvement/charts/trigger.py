@@ -1,4 +1,4 @@
-"""Why an action was opened: an XmR chart of the weeks before, its limits frozen on the reference."""
+"""Why an action was opened: a control chart of the weeks before, its limits frozen on the reference."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Any
 
 from improvement.charts import layers
 from improvement.charts.data import Trigger
-from improvement.charts.layers import COLOURS
-from improvement.charts.limits import Limits, natural_limits
+from improvement.charts.layers import COLOURS, Frame, Layer
+from improvement.charts.limits import Limits, ShareLimits, natural_limits, share_limits
 from improvement.charts.palette import BLUE, GREY, ORANGE
 from improvement.charts.words import number, unit_in
 
+ControlLimits = Limits | ShareLimits
 LOOKS = {"common": (GREY, "circle"), "bad": (ORANGE, "triangle-up"), "good": (BLUE, "diamond")}
+FIRM, TRIAL = (1, 0), (5, 4)  # the dash of their lines
 
 
 def trigger(data: Trigger, *, language: str = "en", width: int = 700) -> dict[str, Any]:
@@ -21,30 +23,50 @@ def trigger(data: Trigger, *, language: str = "en", width: int = 700) -> dict[st
     limits = reference_limits(data)
     main = [*layers.windows(data.bands, frame)]
     if limits is not None:
-        for value, dash in ((limits.mean, (1, 0)), (limits.low, (2, 3)), (limits.high, (2, 3))):
-            label = f"Ø {number(value, language)}" if value == limits.mean else number(value, language)
-            main += layers.level(value, COLOURS["muted"], dash=dash, label=label, frame=frame)
+        main += _limits(data, limits, frame)
     main += layers.series(data.points, kinds(data, limits), LOOKS, unit=unit, frame=frame)
     if data.target is not None:
         label = f"{frame.words['target']} {number(data.target, language)} {unit}"
-        main += layers.level(data.target, COLOURS["target"], dash=(6, 4), label=label, frame=frame)
+        main += layers.level(data.target, COLOURS["target"], dash=(6, 4), name=label, frame=frame)
     return layers.with_volume(main, data.points, frame)
 
 
-def reference_limits(data: Trigger) -> Limits | None:
-    """The natural process limits of the reference, which the trigger cannot move."""
+def reference_limits(data: Trigger) -> ControlLimits | None:
+    """The limits of the reference, which the trigger cannot move: of shares p′, of all else natural process limits."""
     band = next((band for band in data.bands if band.name == "reference"), None)
     if band is None:
         return None
-    values = [point.value for point in data.points if band.start <= point.monday < band.end]
-    return natural_limits(values, has_floor=data.has_floor)
+    inside = [point for point in data.points if band.start <= point.monday < band.end]
+    values = [point.value for point in inside]
+    found = share_limits(values, [point.n for point in inside]) if data.is_proportion else None
+    return found or natural_limits(values, has_floor=data.has_floor)
 
 
-def kinds(data: Trigger, limits: Limits | None) -> list[str]:
+def kinds(data: Trigger, limits: ControlLimits | None) -> list[str]:
     """Of each week: common cause, or beyond a limit on the bad or the good side."""
     if limits is None:
         return ["common"] * len(data.points)
     above, below = ("bad", "good") if data.is_lower_better else ("good", "bad")
-    return [
-        above if point.value > limits.high else below if point.value < limits.low else "common" for point in data.points
-    ]
+    found = []
+    for point in data.points:
+        low, high = limits.at(point.n)
+        found.append(above if point.value > high else below if point.value < low else "common")
+    return found
+
+
+def _limits(data: Trigger, limits: ControlLimits, frame: Frame) -> list[Layer]:
+    """Mean and limits as lines, named at the right end; trial limits are dashed and called so."""
+    colour, dash = COLOURS["muted"], TRIAL if limits.is_trial else FIRM
+    trial = f" {frame.words['trial_label']}" if limits.is_trial else ""
+    weeks = f" ({limits.n} {frame.words['weeks']})" if limits.is_trial else ""
+    name = f"Ø {number(limits.mean, frame.language)}{weeks}"
+    days = [point.monday for point in data.points]
+    found = layers.level(limits.mean, colour, dash=dash, name=name, frame=frame)
+    for side in (0, 1):
+        values = [limits.at(point.n)[side] for point in data.points]
+        if data.has_floor and not any(values):
+            continue  # a lower limit at zero is none
+        found.append(layers.steps(days, values, colour, dash=dash, frame=frame))
+        text = f"{number(values[-1], frame.language)}{trial}"
+        found.append(layers.label(text, values[-1], colour, at=frame.width, frame=frame))
+    return found

@@ -17,12 +17,12 @@ from improvement.errors import RegelkreisError
 from improvement.metrics import Metric
 from improvement.pdca import Event
 from workflows.actions import planning
-from workflows.checks import measuring
-from workflows.models import Action, Chart, LookKind
+from workflows.checks import measuring, record_charts
+from workflows.models import Action, Chart, Look, LookKind
 from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
-BEFORE_AFTER, TRIGGER = "before-after", "trigger"
+BEFORE_AFTER, TRIGGER, STILL_OPEN, ANSWERS = "before-after", "trigger", "still-open", "answers"
 LANGUAGES = ("en", "de")
 AFTER_WEEKS = 13
 
@@ -47,7 +47,10 @@ def render(action: Action, warehouse: Warehouse, *, as_of: datetime) -> bool:
     """Draw one action's charts; False where its scope has no data to draw."""
     metric = planning.metric_of(action)
     last = weeks.last_complete_week(as_of, planning.zone_of(action)) - metric.lag_weeks
-    return draw(action, _points(action, metric, warehouse, as_of, last), last=last, as_of=as_of)
+    if not draw(action, _points(action, metric, warehouse, as_of, last), last=last, as_of=as_of):
+        return False
+    _draw_records(action, metric, warehouse, last=last, as_of=as_of)
+    return True
 
 
 def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: datetime) -> bool:
@@ -59,12 +62,24 @@ def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: da
         (TRIGGER, _trigger_charts(action, metric, points)),
         (BEFORE_AFTER, _before_after_charts(action, metric, points, last)),
     ):
-        rows = [row for language, spec, words in specs for row in _drawn(action, kind, language, spec, words, as_of)]
-        if rows:
-            with transaction.atomic():
-                Chart.objects.filter(action=action, kind=kind).delete()
-                Chart.objects.bulk_create(rows)
+        _keep(action, kind, specs, as_of)
     return True
+
+
+def _draw_records(action: Action, metric: Metric, warehouse: Warehouse, *, last: int, as_of: datetime) -> None:
+    """The charts that need more than weekly values: what became of each ticket, and which score each answer gave."""
+    windows = _windows(action)
+    bands = _bands(windows, action, last) if windows is not None else []
+    if metric.beside == record_charts.OPEN_SHARE:
+        open_data = record_charts.still_open(
+            action, warehouse, bands, is_improved=_is_improved(action), last=last, as_of=as_of
+        )
+        if open_data is not None:
+            _keep(action, STILL_OPEN, _still_open_charts(open_data), as_of)
+    if metric.id == record_charts.CSAT:
+        answers = record_charts.answers(action, warehouse, bands, last=last, as_of=as_of)
+        if answers is not None:
+            _keep(action, ANSWERS, _answers_charts(answers), as_of)
 
 
 def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime) -> str | None:
@@ -79,6 +94,15 @@ def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime)
 
 
 Specs = Iterator[tuple[str, dict[str, object], str]]
+
+
+def _keep(action: Action, kind: str, specs: Specs, as_of: datetime) -> None:
+    """Store a chart in place of the one before it; where nothing is to be drawn, that one stays."""
+    rows = [row for language, spec, words in specs for row in _drawn(action, kind, language, spec, words, as_of)]
+    if rows:
+        with transaction.atomic():
+            Chart.objects.filter(action=action, kind=kind).delete()
+            Chart.objects.bulk_create(rows)
 
 
 def _drawn(
@@ -150,17 +174,18 @@ def _trigger_charts(action: Action, metric: Metric, points: list[charts.WeekPoin
         target=_target(action, metric),
         is_lower_better=metric.direction == "lower",
         has_floor=metric.family != "score",
+        is_proportion=metric.family == "proportion",
         fired=f"{trigger['value_text']} / {trigger['target_text']}" if trigger.get("value_text") else "",
         as_of=weeks.sunday(last),
     )
     for language in LANGUAGES:
         spec = charts.trigger(data, language=language)
-        spec["usermeta"] = _meta(charts.trigger_table(data, language=language), data.as_of)
+        spec["usermeta"] = _meta(charts.trigger_table(data, language=language), data.as_of) | _limits_told(data)
         yield language, spec, charts.trigger_alternative(data, language=language)
 
 
 def _before_after_charts(action: Action, metric: Metric, points: list[charts.WeekPoint], last: int) -> Specs:
-    final = action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
+    final = _final(action)
     windows = _windows(action)
     if windows is None:
         return
@@ -172,15 +197,46 @@ def _before_after_charts(action: Action, metric: Metric, points: list[charts.Wee
         markers=_markers(action),
         target=_target(action, metric),
         expected=_expected(windows, action, final.result if final is not None else None, _scale(metric)),
-        is_improved={"improved": True, "worse": False, "faded": False}.get(final.verdict)
-        if final is not None
-        else None,
+        is_improved=_is_improved(action),
         as_of=weeks.sunday(last),
     )
     for language in LANGUAGES:
         spec = charts.before_after(data, language=language)
         spec["usermeta"] = _meta(charts.table(data, language=language), data.as_of)
         yield language, spec, charts.alternative(data, language=language)
+
+
+def _still_open_charts(data: charts.StillOpen) -> Specs:
+    for language in LANGUAGES:
+        spec = charts.still_open(data, language=language)
+        spec["usermeta"] = _meta(charts.still_open_table(data, language=language), data.as_of)
+        yield language, spec, charts.still_open_alternative(data, language=language)
+
+
+def _answers_charts(data: charts.Answers) -> Specs:
+    for language in LANGUAGES:
+        spec = charts.answers(data, language=language)
+        spec["usermeta"] = _meta(charts.answers_table(data, language=language), data.as_of)
+        yield language, spec, charts.answers_alternative(data, language=language)
+
+
+def _final(action: Action) -> Look | None:
+    return action.looks.filter(kind=LookKind.FINAL, result__isnull=False).order_by("-computed_at").first()
+
+
+def _is_improved(action: Action) -> bool | None:
+    """What the final verdict says, for the colour of *after*; None: neither better nor worse, or no verdict yet."""
+    final = _final(action)
+    return {"improved": True, "worse": False, "faded": False}.get(final.verdict) if final is not None else None
+
+
+def _limits_told(data: charts.Trigger) -> dict[str, object]:
+    """Which limits the chart has, for its legend."""
+    limits = charts.reference_limits(data)
+    return {
+        "has_share_limits": isinstance(limits, charts.ShareLimits),
+        "has_trial_limits": limits is not None and limits.is_trial,
+    }
 
 
 def _meta(table: charts.Table, as_of: date) -> dict[str, object]:

@@ -44,7 +44,7 @@ def a_story(*, is_improved: bool | None = True, live: int = 62) -> BeforeAfter:
     )
 
 
-def a_trigger(*, is_lower_better: bool = True) -> Trigger:
+def a_trigger(*, is_lower_better: bool = True, is_proportion: bool = False) -> Trigger:
     values = [10.0 + n % 3 for n in range(52)] + [11.0, 25.0, 26.0, 5.0, 30.0]
     return Trigger(
         title="Fewer breaches",
@@ -54,6 +54,7 @@ def a_trigger(*, is_lower_better: bool = True) -> Trigger:
         target=15.0,
         is_lower_better=is_lower_better,
         has_floor=True,
+        is_proportion=is_proportion,
         fired="24.0 % / 15.0 %",
         as_of=week(57) - timedelta(days=1),
     )
@@ -177,7 +178,7 @@ def test_the_trigger_is_told_in_words() -> None:
         a_trigger()
     )
     assert charts.trigger_table(a_trigger()).rows[53] == (
-        "2025-W24", "Trigger", "25.00", "100", "beyond the limit on the bad side",
+        "2025-W24", "Trigger", "25.00", "100", "7.43", "14.53", "beyond the limit on the bad side",
     )  # fmt: skip
 
 
