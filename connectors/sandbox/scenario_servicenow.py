@@ -199,7 +199,7 @@ SERVICENOW_SCOPES: tuple[ScenarioScope, ...] = (
         "JP",
         "Workplace",
         "Shared Services",
-        42,
+        43,
         owner="haruto.sato",
         approver="martin.keller",
         breach=0.07,
