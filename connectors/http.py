@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ssl import SSLCertVerificationError
 from threading import BoundedSemaphore, Lock
 from typing import Any
 
@@ -21,13 +22,22 @@ import tenacity
 from requests import PreparedRequest, ReadTimeout, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.exceptions import ChunkedEncodingError, SSLError
+from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError
+from urllib3.exceptions import NewConnectionError
 
 from connectors.answers import TooHeavy, breather_s, cause, redacted, refusal, retry_after_s
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
 from connectors.transport import transport
-from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Place, RegelkreisError
+from improvement.errors import (
+    ConnectionFailed,
+    CredentialsRefused,
+    OutcomeUnknown,
+    PermissionMissing,
+    Place,
+    RegelkreisError,
+    Unreachable,
+)
 
 log = structlog.get_logger("connectors.http")
 
@@ -162,7 +172,7 @@ def send(
 ) -> Response:
     """Send one writing request once and return whatever the platform answered (any status).
 
-    Raises :class:`ConnectionFailed` where no answer came: the write may or may not have taken effect, so the caller
+    Raises :class:`OutcomeUnknown` where no answer came: the write may or may not have taken effect, so the caller
     must search for its trace before a second attempt.
     """
     address = config.url + url if url.startswith("/") else url
@@ -178,15 +188,39 @@ def send(
 
 @contextmanager
 def writing(config: ConnectionConfig, what: str) -> Iterator[None]:
-    """Around one writing request, also one of a client library: a missing answer becomes :class:`ConnectionFailed`."""
+    """Around one writing request, also one of a client library: a missing answer becomes :class:`OutcomeUnknown`.
+
+    :class:`Unreachable` where no connection came about: then nothing was sent.
+    """
     try:
         yield
     except RequestException as error:
-        raise ConnectionFailed(
-            f"No answer to a write ({what}): {redacted(error, config)}. Whether it took effect is unknown.",
+        raise unanswered(error, config, what) from None
+
+
+def unanswered(error: object, config: ConnectionConfig, what: str) -> ConnectionFailed:
+    """The error of a write that got no answer, or one that does not say whether it took effect."""
+    if isinstance(error, RequestException) and is_unsent(error):
+        return Unreachable(
+            f"{config.url} could not be reached: {cause(error, config)}.",
             where=Place(connection=config.name),
-            mend="It is looked for on the platform before anything is sent again.",
-        ) from None
+            mend="Check the address, the network and the proxy.",
+        )
+    return OutcomeUnknown(
+        f"No answer to a write ({what}): {redacted(error, config)}. Whether it took effect is unknown.",
+        where=Place(connection=config.name),
+        mend="It is looked for on the platform before anything is sent again.",
+    )
+
+
+def is_unsent(error: RequestException) -> bool:
+    """Whether a request failed before any connection was made, so that nothing of it can have arrived."""
+    if isinstance(error, ConnectTimeout | ProxyError):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, SSLError):  # also raised when an answer breaks off: only a refused certificate comes before
+        return bool(reason is not None and reason.args and isinstance(reason.args[0], SSLCertVerificationError))
+    return isinstance(reason, NewConnectionError)
 
 
 class _Again(Exception):
@@ -242,7 +276,8 @@ class _Call:
         except RegelkreisError:
             raise
         except SSLError as error:
-            raise self._failed(f"TLS failed: {redacted(error, config)}", mend="Set verify to your CA file.") from None
+            told = f"TLS failed: {redacted(error, config)}"
+            raise self._failed(told, mend="Set verify to your CA file.", kind=_kind_of(error)) from None
         except (ReadTimeout, ChunkedEncodingError) as error:
             unfinished = TooHeavy(
                 f"{config.url} did not finish its answer ({self.what}): {redacted(error, config)}",
@@ -256,6 +291,7 @@ class _Call:
             failed = self._failed(
                 f"{config.url} could not be reached: {cause(error, config)}.",
                 mend="Check the address, the network and the proxy.",
+                kind=_kind_of(error),
             )
             raise _Again(failed, None) from None
         longest_s = min(LONGEST_BREATHER_S, config.max_wait_s)
@@ -311,5 +347,9 @@ class _Call:
         log.info("retry", connection=self.reader.config.name, what=self.what, wait_s=round(seconds, 2))
         self.reader.sleep(seconds)
 
-    def _failed(self, what: str, *, mend: str) -> ConnectionFailed:
-        return ConnectionFailed(what, where=Place(connection=self.reader.config.name), mend=mend)
+    def _failed(self, what: str, *, mend: str, kind: type[ConnectionFailed] = ConnectionFailed) -> ConnectionFailed:
+        return kind(what, where=Place(connection=self.reader.config.name), mend=mend)
+
+
+def _kind_of(error: RequestException) -> type[ConnectionFailed]:
+    return Unreachable if is_unsent(error) else ConnectionFailed

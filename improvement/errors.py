@@ -80,6 +80,18 @@ class ConnectionFailed(RegelkreisError):
     """The platform could not be reached or did not answer sensibly."""
 
 
+class Unreachable(ConnectionFailed):
+    """No connection to the platform could be made at all, although it was tried several times."""
+
+
+class OutcomeUnknown(ConnectionFailed):
+    """A write was sent, and whether it took effect is not known: it must be looked for before it is sent again."""
+
+
+class StillUnknown(OutcomeUnknown):
+    """An earlier attempt is not found, nor known to have failed: nothing was sent this time, and the write waits."""
+
+
 class CredentialsRefused(ConnectionFailed):
     """The platform refused our user, password or token."""
 

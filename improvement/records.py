@@ -224,6 +224,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     file: OutboundFile | None = None
     trigger_ids: tuple[str, ...] = ()  # platform ids of triggering tickets (LINK)
     is_adopted: bool = False  # people made the record: what they put in any field stays, also in what we measure
+    unanswered_s: float | None = None  # so long ago it was sent without an answer that says whether it took effect
 
 
 OUTBOUND_FIELDS: tuple[str, ...] = (

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any
+
+import msgspec
 
 from bench.faults.places import asked, connected, serving
 from bench.faults.traps import MoveTrap, WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
-from improvement.errors import RegelkreisError, WriteRefused
+from improvement.errors import OutcomeUnknown, RegelkreisError, StillUnknown, WriteRefused
 from improvement.records import Outbound, OutboundFile, Receipt, RecordRef, Verb
 
 ATTEMPTS = 60
+A_MOMENT_S, AN_HOUR_S = 1.0, 3600.0
+Look = Callable[[], int]
 LINKED = 4
 TITLE = "Fewer breaches"
 FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b'{"verdict":"improved"}')
@@ -45,7 +50,7 @@ def move_cell(trap: MoveTrap, flavour: Flavour) -> str:
         begin = Outbound(verb=Verb.UPDATE, key=f"{action}/begin", action_id=action, fields={"state": "doing"})
         running.set_faults(flavour, *trap.rules)
         try:
-            receipt = _until_received(connector, begin, ref)
+            receipt = _until_received(connector, begin, ref, None)
         except RegelkreisError as error:
             return error.what[:200]
         shown = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}", params={"expand": "changelog"})
@@ -73,7 +78,7 @@ def _effects(running: RunningSandbox, flavour: Flavour, connector: Connector, tr
     )
     for outbound in writes:
         with _trapped(running, flavour, trap):
-            receipt = _until_received(connector, outbound, ref)
+            receipt = _until_received(connector, outbound, ref, partial(_records, running, flavour))
         ref = receipt.ref
         if receipt.differences:
             return f"{outbound.verb} read back otherwise: {receipt.differences}"
@@ -89,17 +94,39 @@ def _trapped(running: RunningSandbox, flavour: Flavour, trap: WriteTrap) -> Iter
     running.set_faults(flavour)
 
 
-def _until_received(connector: Connector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
-    """What the outbox does: try again unless the platform refused for good, which would be a dead letter."""
+def _until_received(connector: Connector, outbound: Outbound, ref: RecordRef | None, look: Look | None) -> Receipt:
+    """What the outbox does: try again unless the platform refused for good, which would be a dead letter.
+
+    After an attempt without an answer it says how long ago that was: a moment, then an hour. What is unknown even then
+    is a dead letter, and a person looks (``look``) and has it sent again: there must be nothing then.
+    """
+    unanswered_s: float | None = None
     for attempt in range(ATTEMPTS):
         try:
-            return connector.write(outbound, ref)
+            return connector.write(msgspec.structs.replace(outbound, unanswered_s=unanswered_s), ref)
         except WriteRefused:
             raise
+        except StillUnknown:
+            if unanswered_s == AN_HOUR_S:
+                if look is None or look():
+                    raise
+                unanswered_s = None
+            else:
+                unanswered_s = AN_HOUR_S
+        except OutcomeUnknown:
+            unanswered_s = A_MOMENT_S
         except RegelkreisError:
             if attempt == ATTEMPTS - 1:
                 raise
-    raise AssertionError
+    raise RegelkreisError(f"no receipt after {ATTEMPTS} attempts")
+
+
+def _records(running: RunningSandbox, flavour: Flavour) -> int:
+    """How many improvement records there are, whatever a search shows."""
+    if flavour == "servicenow":
+        asking = {"sysparm_query": f"short_description={TITLE}"}
+        return len(asked(running, flavour, "GET", "/api/now/table/sn_cim_register", params=asking)["result"])
+    return sum(count for name, count in running.stats(flavour).items() if name.startswith("CIP "))
 
 
 def _creation(action: str) -> Outbound:
@@ -129,8 +156,11 @@ def _counted(running: RunningSandbox, flavour: Flavour, ref: RecordRef) -> dict[
     """What is there now, by plain HTTP."""
     if flavour != "servicenow":
         shown: dict[str, Any] = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}")["fields"]
-        made = [count for name, count in running.stats(flavour).items() if name.startswith("CIP ")]
-        counted = {"record": sum(made), "note": len(shown["comment"]["comments"]), "file": len(shown["attachment"])}
+        counted = {
+            "record": _records(running, flavour),
+            "note": len(shown["comment"]["comments"]),
+            "file": len(shown["attachment"]),
+        }
         return counted | {"links": len(shown["issuelinks"])}
     asking = {
         "record": ("sn_cim_register", f"short_description={TITLE}"),

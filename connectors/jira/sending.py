@@ -20,13 +20,14 @@ from jira.exceptions import JIRAError
 
 from connectors.answers import redacted, refusal
 from connectors.config import ConnectionConfig
-from connectors.http import send
+from connectors.http import send, unanswered
 from connectors.jira.client import BulkSession
 from connectors.jira.site import API
-from improvement.errors import ConnectionFailed, Place, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest
 
 REFUSED = frozenset({400, 404, 405, 413, 422})
+UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 
 
 class FieldsRefused(WriteRefused):
@@ -35,6 +36,10 @@ class FieldsRefused(WriteRefused):
     def __init__(self, what: str, reasons: dict[str, str], *, where: Place | None, mend: str) -> None:
         super().__init__(what, where=where, mend=mend)
         self.reasons = reasons
+
+
+class WriteForbidden(PermissionMissing):
+    """Jira itself says that whoever we are to it may not write this; who that is, only ``/myself`` tells."""
 
 
 T = TypeVar("T")
@@ -159,11 +164,7 @@ class LiveSender:
         return _refused(response, self.config, what)
 
     def _unknown(self, what: str, error: object) -> ConnectionFailed:
-        return ConnectionFailed(
-            f"No answer to a write ({what}): {redacted(error, self.config)}. Whether it took effect is unknown.",
-            where=Place(connection=self.config.name),
-            mend="It is looked for on the platform before anything is sent again.",
-        )
+        return unanswered(error, self.config, what)
 
 
 @dataclass
@@ -230,6 +231,10 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
     found = refusal(response, config, what)
+    if response.status_code >= 500 and response.status_code != UNTOUCHED:
+        return OutcomeUnknown(found.what, where=found.where, mend="It is looked for before anything is sent again.")
+    if isinstance(found, PermissionMissing) and "json" in response.headers.get("Content-Type", ""):
+        return WriteForbidden(found.what, where=found.where, mend=found.mend)
     if response.status_code not in REFUSED:
         return found
     mend = "Correct what Jira names; sending it again cannot help."

@@ -6,14 +6,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.answers import is_absent
+from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import moving, tracing
 from connectors.jira.finding import find_labelled, find_subtask
 from connectors.jira.issues import ActionIssue, is_read_by_customers, notes_of, read_action
 from connectors.jira.project import Project
-from connectors.jira.sending import FieldsRefused, LiveSender, Sender
+from connectors.jira.sending import FieldsRefused, LiveSender, Sender, WriteForbidden
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
-from connectors.jira.site import Site, ask
-from improvement.errors import ConnectionFailed, PermissionMissing, Place, RegelkreisError, WriteRefused
+from connectors.jira.site import Site, ask, who_am_i
+from improvement.errors import (
+    ConnectionFailed,
+    OutcomeUnknown,
+    PermissionMissing,
+    Place,
+    RegelkreisError,
+    WriteRefused,
+)
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 
 if TYPE_CHECKING:
@@ -29,7 +37,20 @@ PLATFORM_WINS = frozenset({"owner", "due"})  # people enter these on the issue; 
 
 def write(connector: JiraConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
     """See :meth:`connectors.base.Connector.write`."""
-    return apply(connector, LiveSender(connector.client, connector.config), outbound, ref)
+    sender = LiveSender(connector.client, connector.config)
+    try:
+        return apply(connector, sender, outbound, ref)
+    except OutcomeUnknown:
+        raise
+    except WriteForbidden as error:
+        who_am_i(connector.reader, connector.config)  # taken for nobody, our credentials are at fault, and it waits
+        raise WriteRefused(f"{error.what} ({outbound.key})", where=error.where, mend=error.mend) from None
+    except ConnectionFailed as error:
+        if sender.status == 0:
+            raise
+        raise OutcomeUnknown(  # something took effect already: the next attempt must find it
+            f"{outbound.key} was not completed: {error.what}", where=error.where, mend=error.mend
+        ) from None
 
 
 def apply(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef | None) -> Receipt:
@@ -65,6 +86,7 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
     form = shaped(outbound, project, connector.site)
     found = find_labelled(connector, label)
     if found is None:
+        _refuse_what_may_be_there(connector, outbound, label)
         _refuse_unknown_demands(connector)
         labels = {"labels": [label, "regelkreis"]} if "labels" in project.screen else {}
         _demand_labels(connector, labels)
@@ -123,6 +145,15 @@ def _as_far_as_taken(
         form.fields.pop(field_id, None)
     left = {name: value for name, value in fields.items() if name not in reasons}
     return send(left) if left else None
+
+
+def _refuse_what_may_be_there(connector: JiraConnector, outbound: Outbound, label: str) -> None:
+    """An issue that an earlier attempt may have made, and that neither the index nor the newest keys show."""
+    if connector.site.is_cloud:
+        wait_until_settled(outbound, connector.name)
+        return
+    jql = f'project = "{connector.project.key}" AND labels = "{label}"'
+    never_send_again(outbound, connector.name, look_for=f"issues by the search `{jql}`")
 
 
 def _refuse_unknown_demands(connector: JiraConnector) -> None:
@@ -279,6 +310,7 @@ def _note(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     comments, project = notes_of(connector, ref.id)
     if any(mark in comment.body for comment in comments):
         return _receipt(sender, ref, was_found=True)
+    wait_until_settled(outbound, connector.name)
     body = tracing.marked(outbound.text or "", outbound.key)
     sender.comment(ref.id, body, is_internal=is_read_by_customers(connector, project))
     return _receipt(sender, ref, was_found=False)
@@ -291,6 +323,7 @@ def _attach(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     issue = read_action(connector, ref.id)
     if any(known.filename == file.name and known.size == len(file.content) for known in issue.attachments):
         return _receipt(sender, ref, was_found=True)
+    wait_until_settled(outbound, connector.name)
     sender.attach(ref.id, file)
     receipt = _receipt(sender, ref, was_found=False)
     if not sender.is_live:
@@ -316,6 +349,7 @@ def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
         return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
     if find_subtask(connector, issue, label) is not None:
         return _receipt(sender, ref, was_found=True)
+    wait_until_settled(outbound, connector.name)
     form = Shaped()
     created = _created(sender, task_fields(project, connector.site, outbound, ref.id), form, project)
     written = {"key": created["key"]}

@@ -13,10 +13,12 @@ from connectors.answers import platform_message, refusal
 from connectors.http import writing
 from connectors.servicenow.batching import readable
 from connectors.servicenow.tables import Instance
-from improvement.errors import ConnectionFailed, Place, WriteRefused
+from improvement.errors import OutcomeUnknown, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest
 
 FOR_GOOD = frozenset({400, 403, 404, 405, 406, 413, 415, 422})  # no 409: what somebody else changed just now passes
+UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
+LOOKED_FOR = "The write is looked for on the platform before anything is sent again."
 BASE = "/api/now"
 
 
@@ -70,7 +72,7 @@ def send(instance: Instance, request: Request, key: str) -> Sent:
     ------
     WriteRefused
         The platform refused for good; the message tells access control, business rule and data policy apart.
-    ConnectionFailed
+    OutcomeUnknown
         No answer, or one that does not say whether the write took effect: search before sending again.
     """
     config = instance.config
@@ -84,7 +86,10 @@ def send(instance: Instance, request: Request, key: str) -> Sent:
     if response.status_code in FOR_GOOD:
         raise _refused(instance, response, key)
     if not response.ok or response.status_code >= 300:
-        raise refusal(response, config, key)
+        failed = refusal(response, config, key)
+        if response.status_code >= 500 and response.status_code != UNTOUCHED:
+            raise OutcomeUnknown(failed.what, where=failed.where, mend=LOOKED_FOR)
+        raise failed
     return Sent(response.status_code, _result(instance, response, key))
 
 
@@ -96,10 +101,10 @@ def _result(instance: Instance, response: requests.Response, key: str) -> Any:
         body = None
     if not isinstance(body, dict) or body.get("error"):
         said = platform_message(response, instance.config) or "its answer was cut."
-        raise ConnectionFailed(
+        raise OutcomeUnknown(
             f"The platform answered {response.status_code} to {key}, but: {said}",
             where=Place(connection=instance.config.name),
-            mend="The write is looked for on the platform before anything is sent again.",
+            mend=LOOKED_FOR,
         )
     return body.get("result", body)
 

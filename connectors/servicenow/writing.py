@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.config import ConnectionConfig
+from connectors.doubt import wait_until_settled
 from connectors.servicenow import batching
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
@@ -60,6 +61,8 @@ class Writer:
         intent = self._intent(outbound, ref)
         if intent.request is None or intent.is_there:
             return self._nothing_sent(intent, ref, outbound)
+        if outbound.verb is not Verb.UPDATE:  # what differs is sent, however often
+            wait_until_settled(outbound, self.instance.config.name)
         sent = send(self.instance, intent.request, outbound.key)
         target = ref if ref is not None else self._ref(sent.result)
         written, differences = self._read_back(outbound, target, intent, sent)

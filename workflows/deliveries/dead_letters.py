@@ -1,8 +1,9 @@
 """What was not delivered: waiting writes and dead letters, each with its reason; sending one again, or giving it up.
 
-A letter is dead when a platform refused it for good, or when nothing helped for ten times. Whoever mended the cause
-sends it again: it waits like a new one, and its trace is searched for before anything is written, so a write that did
-take effect is only found. Whoever knows that it will never be taken discards it; that can be taken back by sending it.
+A letter is dead when a platform refused it for good, when nothing helped for ten times, or when a day did not show
+whether it took effect. Whoever mended the cause, or looked on the platform, sends it again: it waits like a new one,
+and its trace is searched for before anything is written, so a write that did take effect is only found. Whoever knows
+that it will never be taken discards it; that can be taken back by sending it.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
     with transaction.atomic():
         row = _found(key, GIVEN_UP, f"{key} is not sent again")
         buried_after, row.attempts = row.attempts, 0
-        row.state = DeliveryState.WAITING.value
-        row.save(update_fields=["state", "attempts"])
+        row.state, row.begun_at = DeliveryState.WAITING.value, None  # in doubt no more: a person looked
+        row.save(update_fields=["state", "attempts", "begun_at"])
         payload = {"key": key, "attempts": buried_after, "reason_sha256": ledger.sealed(reason.strip())}
         ledger.append("delivery.replayed", subject=row.action.code, actor=actor.uid, at=at, payload=payload)
     return _letter(row)

@@ -1,8 +1,13 @@
 """Deliver: send what waits in the outbox, exactly once in effect, and record the receipts.
 
 The connector searches for the trace of an earlier attempt before it sends, so a process killed between sending and
-committing only makes the next cycle find what is already there. Within one action, order is kept: nothing is sent
-before the record exists, and a refused write does not overtake an earlier one that still waits.
+committing only makes the next cycle find what is already there. What is not found may still take effect: so the moment
+an attempt begins is committed before anything is sent, and stays until its outcome is known. As long as it stands, the
+connector is told how long ago that was, and does not send again what may be there (:mod:`connectors.doubt`). What is
+unknown for a day is a dead letter, and a person decides.
+
+Within one action, order is kept: nothing is sent before the record exists, and a refused write does not overtake an
+earlier one that still waits.
 
 Several workers: on PostgreSQL a delivery is locked from before it is sent until its receipt is committed, and whoever
 finds it locked leaves its action alone; a killed worker's lock goes with its connection. On SQLite the lease of the
@@ -11,10 +16,10 @@ warehouse lets only one cycle run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 import msgspec
@@ -22,7 +27,7 @@ import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
-from improvement.errors import ConnectionFailed, RegelkreisError, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, StillUnknown, WriteRefused
 from improvement.records import PreviewRequest, Receipt, Verb
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
@@ -30,6 +35,8 @@ from workflows.models import Action, Connection, Delivery, DeliveryState, Review
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
+LONGEST_DOUBT = timedelta(hours=24)
+Clock = Callable[[], datetime]
 
 
 @dataclass(slots=True)
@@ -62,8 +69,11 @@ def preview(connector: Connector) -> list[tuple[Delivery, list[PreviewRequest]]]
     ]
 
 
-def deliver(connector: Connector, *, as_of: datetime) -> DeliverResult:
-    """Send the outbox of one connection, unless its ``write`` is off."""
+def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: datetime.now(UTC)) -> DeliverResult:
+    """Send the outbox of one connection, unless its ``write`` is off.
+
+    ``clock`` is the wall clock, whatever moment the cycle is for: platforms forget and answer by it.
+    """
     result = DeliverResult(connection=connector.name)
     queue = waiting(connector.name)
     if not Connection.objects.get(name=connector.name).may_write:
@@ -74,29 +84,35 @@ def deliver(connector: Connector, *, as_of: datetime) -> DeliverResult:
     for delivery in queue:
         if delivery.action_id in blocked or _has_no_record(delivery):
             result.waiting += 1
-            continue
-        try:
-            with _claimed(delivery) as claim:
+        elif not _try(connector, delivery, clock(), as_of, result):
+            blocked.add(delivery.action_id)
+    return result
+
+
+def _try(connector: Connector, delivery: Delivery, moment: datetime, as_of: datetime, result: DeliverResult) -> bool:
+    """Send one delivery, and note how it ended. False: what its action wants besides has to wait."""
+    claim, attempt = _begun(delivery, moment)
+    try:
+        if claim is Claim.OURS:
+            with _held(delivery) as claim:
                 if claim is Claim.OURS:
-                    _send(connector, delivery, as_of, result)
-                elif claim is Claim.BUSY:
-                    blocked.add(delivery.action_id)
-                    result.waiting += 1
-        except WriteRefused as error:
+                    _send(connector, delivery, attempt, as_of, result)
+        result.waiting += claim is Claim.BUSY
+        return claim is not Claim.BUSY
+    except RegelkreisError as error:
+        result.errors.append(f"{delivery.key}: {error}")
+        if not isinstance(error, OutcomeUnknown) or isinstance(error, StillUnknown):
+            attempt.take_back(delivery)
+        if isinstance(error, WriteRefused) or (isinstance(error, StillUnknown) and attempt.is_doubted_too_long):
             _bury(delivery, str(error), as_of)
             result.refused += 1
-            result.errors.append(f"{delivery.key}: {error}")
-            if delivery.verb == Verb.CREATE:
-                blocked.add(delivery.action_id)
-        except RegelkreisError as error:
-            is_outage = isinstance(error, ConnectionFailed)
-            _postpone(delivery, str(error), as_of, is_outage=is_outage)
-            result.waiting += 1
-            result.errors.append(f"{delivery.key}: {error}")
-            blocked.add(delivery.action_id)
-            if is_outage:
-                log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
-    return result
+            return delivery.verb != Verb.CREATE
+        is_outage = isinstance(error, ConnectionFailed)
+        _postpone(delivery, str(error), as_of, is_outage=is_outage)
+        result.waiting += 1
+        if is_outage:
+            log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
+        return False
 
 
 class Claim(Enum):
@@ -107,18 +123,58 @@ class Claim(Enum):
     DONE = "another worker has sent it"
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try, by the wall clock. ``before``: when an earlier one began whose outcome is not known."""
+
+    at: datetime
+    before: datetime | None = None
+
+    @property
+    def unanswered_s(self) -> float | None:
+        """How long ago the earlier one began, in seconds."""
+        return None if self.before is None else max(0.0, (self.at - self.before).total_seconds())
+
+    @property
+    def is_doubted_too_long(self) -> bool:
+        """Whether nobody will find out any more without a person."""
+        return self.before is not None and self.at - self.before >= LONGEST_DOUBT
+
+    def take_back(self, delivery: Delivery) -> None:
+        """Nothing was sent this time, or what was sent had no effect: what is in doubt is what was before."""
+        Delivery.objects.filter(pk=delivery.pk, begun_at=self.at).update(begun_at=self.before)
+        delivery.begun_at = self.before
+
+
+def _begun(delivery: Delivery, moment: datetime) -> tuple[Claim, Attempt]:
+    """Commit that an attempt begins: whoever is killed from now on leaves that behind."""
+    if delivery.verb == Verb.UPDATE:  # only what differs is ever sent, so it may be sent again
+        return Claim.OURS, Attempt(moment)
+    with transaction.atomic():
+        rows = Delivery.objects.filter(pk=delivery.pk)
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        row = rows.only("state", "begun_at").first()
+        if row is None:
+            return Claim.BUSY, Attempt(moment)
+        if row.state != DeliveryState.WAITING:
+            return Claim.DONE, Attempt(moment)
+        Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
+    return Claim.OURS, Attempt(moment, row.begun_at)
+
+
 @contextmanager
-def _claimed(delivery: Delivery) -> Iterator[Claim]:
-    """Hold the delivery's row while the block runs, where the database can skip a row that somebody else holds."""
+def _held(delivery: Delivery) -> Iterator[Claim]:
+    """Hold the delivery's row while the block runs, where the database can skip a row that somebody else holds.
+
+    Another worker that came in between finds the attempt begun and sends nothing: it is waited for.
+    """
     if not connection.features.has_select_for_update_skip_locked:
         yield Claim.OURS
         return
     with transaction.atomic():
-        row = Delivery.objects.select_for_update(skip_locked=True).filter(pk=delivery.pk).first()
-        if row is None:
-            yield Claim.BUSY
-        else:
-            yield Claim.OURS if row.state == DeliveryState.WAITING else Claim.DONE
+        row = Delivery.objects.select_for_update().only("state").get(pk=delivery.pk)
+        yield Claim.OURS if row.state == DeliveryState.WAITING else Claim.DONE
 
 
 def _has_no_record(delivery: Delivery) -> bool:
@@ -135,24 +191,25 @@ def _has_no_record(delivery: Delivery) -> bool:
     return True
 
 
-def _send(connector: Connector, delivery: Delivery, as_of: datetime, result: DeliverResult) -> None:
+def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult) -> None:
     present = Delivery.objects.select_related("action", "review").defer("review__document").get(pk=delivery.pk)
     action, outbound = present.action, outbox.content(present)
     ref = outbox.reference(action)
     if ref is None and outbound.verb is not Verb.CREATE:
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
-    receipt = connector.write(outbound, ref)
+    receipt = connector.write(msgspec.structs.replace(outbound, unanswered_s=attempt.unanswered_s), ref)
     with transaction.atomic():
         now = Delivery.objects.select_for_update().get(pk=delivery.pk)
         if outbound.verb is Verb.CREATE:
             _remember_record(action.pk, receipt)
         now.attempts += 1
         now.last_error = ""
+        now.begun_at = None
         now.receipt = msgspec.to_builtins(receipt)
         if bytes(now.outbound) == bytes(present.outbound):  # else newer content came meanwhile: it is sent next time
             now.state = DeliveryState.SENT
             now.sent_at = as_of
-        now.save(update_fields=["attempts", "last_error", "receipt", "state", "sent_at"])
+        now.save(update_fields=["attempts", "last_error", "begun_at", "receipt", "state", "sent_at"])
         _record(present, receipt, as_of)
     if receipt.was_found:
         result.found += 1

@@ -12,7 +12,14 @@ import responses
 from connectors.config import ConnectionConfig
 from connectors.jira.client import open_client
 from connectors.jira.sending import FieldsRefused, LiveSender, digest
-from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, WriteRefused
+from improvement.errors import (
+    ConnectionFailed,
+    CredentialsRefused,
+    OutcomeUnknown,
+    PermissionMissing,
+    Unreachable,
+    WriteRefused,
+)
 
 from .conftest import FILE
 
@@ -31,9 +38,9 @@ CALLS = {
 }
 
 
-def a_sender() -> LiveSender:
+def a_sender(url: str = URL) -> LiveSender:
     config = ConnectionConfig.model_validate(
-        {"name": "acme", "platform": "jira", "url": URL, "user": "rk@acme.example", "token": SECRET}
+        {"name": "acme", "platform": "jira", "url": url, "user": "rk@acme.example", "token": SECRET}
     )
     return LiveSender(open_client(config), config)
 
@@ -88,6 +95,23 @@ def test_every_failing_answer_is_one_request_and_one_clear_error(
     for text in (str(caught.value), repr(caught.value), caplog.text):
         assert SECRET not in text
         assert basic not in text
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_met_nobody_was_not_sent(name: str) -> None:
+    """Nobody listens on this port, so there is no doubt whether it took effect."""
+    with pytest.raises(Unreachable, match="could not be reached"):
+        call(a_sender("http://127.0.0.1:9"), name)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("status", [500, 502, 504])
+@responses.activate
+def test_an_error_of_the_server_may_come_after_the_effect(name: str, status: int) -> None:
+    method, url = CALLS[name]
+    responses.add(method, url, status=status)
+    with pytest.raises(OutcomeUnknown):
+        call(a_sender(), name)
 
 
 @responses.activate

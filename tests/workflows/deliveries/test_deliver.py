@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from improvement.errors import ConnectionFailed, MappingError, WriteRefused
+from connectors.doubt import never_send_again
+from improvement.errors import (
+    ConnectionFailed,
+    MappingError,
+    OutcomeUnknown,
+    StillUnknown,
+    Unreachable,
+    WriteRefused,
+)
 from improvement.records import Outbound, Receipt, RecordRef, Verb
-from tests.workflows.build import OPENED, an_action, an_owner
+from tests.workflows.build import OPENED, a_person, an_action, an_owner
 from tests.workflows.platform import MemoryPlatform
-from workflows.deliveries import outbox
-from workflows.models import Action, Delivery, DeliveryState
+from workflows.deliveries import dead_letters, outbox
+from workflows.models import Action, Delivery, DeliveryState, Role
 from workflows.steps import deliver
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +124,107 @@ def test_content_that_changes_while_it_is_sent_is_sent_once_more(desk: Desk, act
     desk.effects.pop(key)
     sent(desk, 3)
     assert (states()[-1], desk.effects[key].fields) == ("sent", {"title": "second"})
+
+
+# --- a write that got no answer ---------------------------------------------------------------------------------
+
+
+class Hours:
+    """A wall clock that somebody turns."""
+
+    def __init__(self) -> None:
+        self.now = OPENED
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def doubts(outbound: Outbound) -> None:
+    """What a Jira Data Center says of a creation that it does not find."""
+    never_send_again(outbound, "snow", look_for="its label")
+
+
+def tried(desk: Desk, clock: Hours) -> deliver.DeliverResult:
+    return deliver.deliver(desk, as_of=OPENED, clock=clock)
+
+
+def test_what_got_no_answer_is_not_sent_again_and_is_a_dead_letter_after_a_day(desk: Desk, action: Action) -> None:
+    clock, key = Hours(), f"{action.code}/create"
+    desk.answers = raises(OutcomeUnknown("It was reset."), on="create")
+    assert tried(desk, clock).waiting == 3
+    desk.answers = doubts
+    for _ in range(3):
+        clock.pass_by(hours=7)
+        assert (tried(desk, clock).refused, states(), desk.requests) == (0, ["waiting"] * 3, [])
+    clock.pass_by(hours=3)
+    assert (tried(desk, clock).refused, states(), desk.requests) == (1, ["dead", "waiting", "waiting"], [])
+    reason = Delivery.objects.get(key=key).last_error
+    assert "sent without an answer" in reason
+    assert f"deliveries replay {key}" in reason
+    assert f"deliveries discard {key}" in reason
+
+
+def test_whoever_looked_sends_it_again_and_then_it_is_made(desk: Desk, action: Action) -> None:
+    clock, key = Hours(), f"{action.code}/create"
+    desk.answers = raises(OutcomeUnknown("It was reset."), on="create")
+    tried(desk, clock)
+    desk.answers = doubts
+    clock.pass_by(hours=25)
+    tried(desk, clock)
+    admin = a_person("root", Role.ADMIN)
+    dead_letters.replay(admin, key, reason="I looked: it is not there.", at=OPENED)
+    assert tried(desk, clock).sent == 3
+    assert desk.requests.count(key) == 1
+
+
+def test_what_was_refused_or_never_sent_is_in_no_doubt(desk: Desk, action: Action) -> None:
+    told: list[float | None] = []
+    clock = Hours()
+    for error in (ConnectionFailed("429"), Unreachable("nobody at home"), MappingError("no such field")):
+        desk.answers = raises(error, on="create")
+        tried(desk, clock)
+        clock.pass_by(minutes=1)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told == [None, None, None]
+
+
+def test_a_process_killed_while_it_sends_leaves_the_doubt_behind(desk: Desk, action: Action) -> None:
+    """Whatever ends the process is no error of ours, so nobody comes to note how the attempt ended."""
+    clock, told = Hours(), list[float | None]()
+
+    def killed(outbound: Outbound) -> None:
+        raise KeyboardInterrupt
+
+    desk.answers = killed
+    with pytest.raises(KeyboardInterrupt):
+        tried(desk, clock)
+    clock.pass_by(minutes=5)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told == [300.0, None, None]
+
+
+def test_a_look_that_could_not_be_had_keeps_the_first_doubt(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+    for error in (OutcomeUnknown("reset"), ConnectionFailed("the search failed"), StillUnknown("not found")):
+        desk.answers = raises(error, on="create")
+        tried(desk, clock)
+        clock.pass_by(minutes=10)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told[0] == 1800.0
+
+
+def test_a_second_attempt_without_an_answer_begins_the_doubt_anew(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+    for _ in range(2):
+        desk.answers = raises(OutcomeUnknown("reset"), on="create")
+        tried(desk, clock)
+        clock.pass_by(minutes=20)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told[0] == 1200.0
