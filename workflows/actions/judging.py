@@ -165,16 +165,17 @@ def follow_up(
     return review
 
 
-def review_named(code: str) -> ReviewRecord:
-    """The review of this id, or the newest one of an action."""
+def review_named(code: str, known_at: datetime | None = None) -> ReviewRecord:
+    """The review of this id, or the newest one of an action; of those recorded by ``known_at``, if that is given."""
+    known = ReviewRecord.objects.all() if known_at is None else ReviewRecord.objects.filter(recorded_at__lte=known_at)
     number = code.strip().upper().removeprefix("REV-")
     if code.strip().upper().startswith("REV-") and number.isdecimal() and len(number) < 19:
-        review = ReviewRecord.objects.filter(pk=int(number)).first()
+        review = known.filter(pk=int(number)).first()
     else:
-        review = find(code).reviews.order_by("-id").first()
+        review = known.filter(action=find(code)).order_by("-id").first()
     if review is None:
         raise InputError(
-            f"There is no review of “{code}” yet.",
+            f"There is no review of “{code}” yet." if known_at is None else f"There was no review of “{code}” by then.",
             mend="`regelkreis reviews list` shows all, `regelkreis checks show ACT-n` when the next look is due.",
         )
     return review

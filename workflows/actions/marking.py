@@ -101,6 +101,12 @@ def marks_of(action: Action) -> list[MarkedChange]:
     return [mark for mark in _near(action) if mark.taken_back_at is None and holds_for(mark, action)]
 
 
+def marks_at(action: Action, at: datetime) -> list[MarkedChange]:
+    """The marks that stood for an action at a moment, by the day the changes went live."""
+    standing = _near(action).filter(marked_at__lte=at).filter(Q(taken_back_at__isnull=True) | Q(taken_back_at__gt=at))
+    return [mark for mark in standing if holds_for(mark, action)]
+
+
 def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: datetime) -> tuple[str, ...]:
     """The numbers of marked changes that went live in these weeks, as far as they were marked at a moment."""
     live = _near(action).filter(

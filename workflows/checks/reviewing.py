@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -11,11 +12,15 @@ from improvement.review import fold, plain_words
 from workflows.models import Person, ReviewRecord
 
 
-def published(record: ReviewRecord) -> dict[str, Any]:
-    """The document of a review: the engine's frozen part and the entries appended since, folded."""
+def published(record: ReviewRecord, known_at: datetime | None = None) -> dict[str, Any]:
+    """The document of a review: the engine's frozen part and the entries appended since, folded.
+
+    ``known_at``: only those appended by then.
+    """
+    appended = record.entries.all() if known_at is None else record.entries.filter(at__lte=known_at)
     entries = [
         {"kind": entry.kind, "at": entry.at.isoformat(), "actor": entry.actor, **entry.payload}
-        for entry in record.entries.order_by("id")
+        for entry in appended.order_by("id")
     ]
     return fold(record.document, record.verdict_sha256, entries)
 
@@ -30,9 +35,9 @@ def note_text(record: ReviewRecord) -> str:
     return plain_words(record.document, language=settings.REGELKREIS.language)
 
 
-def appended_text(record: ReviewRecord) -> list[str]:
+def appended_text(record: ReviewRecord, known_at: datetime | None = None) -> list[str]:
     """What was appended to a review, a line each: decision, override, follow-ups, where it was written."""
-    document = published(record)
+    document = published(record, known_at)
     names = dict(Person.objects.values_list("uid", "username"))
 
     def who(uid: str) -> str:

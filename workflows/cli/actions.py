@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from workflows.cli.session import AS_OF_HELP, actor, day, day_if_given, moment, start
+from workflows.cli.session import AS_OF_HELP, KNOWN_AT_HELP, actor, day, day_if_given, moment, start
 
 group = typer.Typer(help="Improvement actions: list, show, open, plan, approve, decide.", no_args_is_help=True)
 
 Code = Annotated[str, typer.Argument(help="The action, like ACT-7.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
+KnownAt = Annotated[str | None, typer.Option("--as-of", help=KNOWN_AT_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
 @group.command(name="list")
 def list_actions(
-    state: Annotated[str | None, typer.Option(help="Only this state.")] = None, as_json: Json = False
+    state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
+    as_of: KnownAt = None,
+    as_json: Json = False,
 ) -> None:
     """Every action with its state and verdict."""
     start()
@@ -26,15 +30,20 @@ def list_actions(
     from workflows.cli.output import print_json, print_table
     from workflows.models import Action
 
+    columns = ["action", "state", "verdict", "owner", "platform", "record", "title"]
+    wanted = _state(state) if state is not None else None
+    if as_of is not None:
+        _list_then(moment(as_of), wanted, columns, as_json)
+        return
     found = Action.objects.select_related("owner").order_by("id")
-    if state is not None:
-        found = found.filter(state=_state(state))
+    if wanted is not None:
+        found = found.filter(state=wanted)
     if as_json:
         print_json([loop.detail(action) for action in found])
         return
     print_table(
         "Continual improvement register",
-        ["action", "state", "verdict", "owner", "platform", "record", "title"],
+        columns,
         [
             (
                 action.code,
@@ -50,19 +59,45 @@ def list_actions(
     )
 
 
+def _list_then(at: datetime, wanted: str | None, columns: list[str], as_json: bool) -> None:
+    from workflows.cli.output import print_json, print_table
+    from workflows.evidence import as_it_was
+
+    found = [one for one in as_it_was.actions_at(at) if wanted in (None, one.state)]
+    if as_json:
+        print_json([one.as_dict() for one in found])
+        return
+    rows = [
+        (
+            one.action.code,
+            one.state,
+            one.told.get("verdict"),
+            one.owner or "nobody yet",
+            one.action.connection,
+            one.told.get("record"),
+            one.action.title,
+        )
+        for one in found
+    ]
+    print_table(f"Continual improvement register, {at:%Y-%m-%d %H:%M} UTC", columns, rows)
+
+
 @group.command()
-def show(code: Code, as_json: Json = False) -> None:
+def show(code: Code, as_of: KnownAt = None, as_json: Json = False) -> None:
     """One action: why it is open, its plan, its looks, its history, and what can happen next."""
     start()
     from workflows.actions import commands, loop
     from workflows.cli.output import print_json, print_table
     from workflows.cli.story import story_of
+    from workflows.cli.story_then import story_then
+    from workflows.evidence import as_it_was
 
     action = commands.find(code)
+    then = as_it_was.action_at(action, moment(as_of)) if as_of is not None else None
     if as_json:
-        print_json(loop.detail(action))
+        print_json(loop.detail(action) if then is None else then.as_dict())
         return
-    for title, columns, rows in story_of(action):
+    for title, columns, rows in story_of(action) if then is None else story_then(then):
         print_table(title, columns, rows)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from workflows.cli.session import AS_OF_HELP, actor, day_if_given, moment, start
+from workflows.cli.session import AS_OF_HELP, KNOWN_AT_HELP, actor, day_if_given, moment, start
 
 group = typer.Typer(help="The check: did the action work?", no_args_is_help=True)
 reviews = typer.Typer(help="Review records.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KnownAt = Annotated[str | None, typer.Option("--as-of", help=KNOWN_AT_HELP)]
 AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
 
 
@@ -90,42 +92,48 @@ def list_checks(
 
 
 @group.command()
-def show(code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], as_json: Json = False) -> None:
+def show(
+    code: Annotated[str, typer.Argument(help="The action, like ACT-7.")], as_of: KnownAt = None, as_json: Json = False
+) -> None:
     """The looks of an action and what they found; of the newest, the plain figures and the untreated line."""
     start()
     from workflows.actions import commands
     from workflows.cli.output import print_json, print_table, shown
+    from workflows.cli.story import LOOK_COLUMNS
+    from workflows.evidence import as_it_was
 
     action = commands.find(code)
-    looks = list(action.looks.order_by("due_at", "id"))
+    if as_of is not None:
+        looks = [look.as_dict() for look in as_it_was.looks_at(action, moment(as_of))]
+    else:
+        looks = [
+            {"kind": look.kind, "week": look.week_no, "due_at": look.due_at, "computed_at": look.computed_at,
+             "is_missed": look.is_missed, "is_dropped": look.is_dropped, "verdict": look.verdict or None,
+             "result": look.result}
+            for look in action.looks.order_by("due_at", "id")
+        ]  # fmt: skip
     if as_json:
-        print_json(
-            [
-                {"kind": look.kind, "week": look.week_no, "due_at": look.due_at, "computed_at": look.computed_at,
-                 "is_missed": look.is_missed, "is_dropped": look.is_dropped, "verdict": look.verdict or None,
-                 "result": look.result}
-                for look in looks
-            ]
-        )  # fmt: skip
+        print_json(looks)
         return
-    print_table(
-        f"{action.code} {action.title}",
-        ["look", "week", "due", "computed", "verdict", "sentence"],
-        [
-            (
-                look.kind,
-                look.week_no,
-                f"{look.due_at:%Y-%m-%d}",
-                f"{look.computed_at:%Y-%m-%d}" if look.computed_at else "",
-                look.verdict,
-                (look.result or {}).get("sentence", ""),
-            )
-            for look in looks
-        ],
-    )
-    results = [look.result for look in looks if look.result]
+    rows = [
+        (
+            look["kind"],
+            look["week"],
+            _day(look["due_at"]),
+            _day(look["computed_at"]),
+            look["verdict"],
+            (look["result"] or {}).get("sentence", ""),
+        )
+        for look in looks
+    ]
+    print_table(f"{action.code} {action.title}", LOOK_COLUMNS, rows)
+    results = [look["result"] for look in looks if look["result"]]
     for line in _plain_lines(results[-1] if results else {}):
         print(shown(line))
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at is not None else ""
 
 
 def _plain_lines(result: Mapping[str, Any]) -> list[str]:
@@ -138,16 +146,16 @@ def _plain_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 @reviews.command(name="list")
-def list_reviews(as_json: Json = False) -> None:
+def list_reviews(as_of: KnownAt = None, as_json: Json = False) -> None:
     """Every review record, newest last."""
     start()
     from workflows.cli.output import print_json, print_table
-    from workflows.models import ReviewRecord
+    from workflows.evidence import as_it_was
 
     columns = ["review", "action", "kind", "recorded", "verdict"]
     rows = [
         (review.code, review.action.code, review.kind, f"{review.recorded_at:%Y-%m-%d}", review.document.get("verdict"))
-        for review in ReviewRecord.objects.select_related("action").order_by("id")
+        for review in as_it_was.reviews_at(moment(as_of))
     ]
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -157,7 +165,9 @@ def list_reviews(as_json: Json = False) -> None:
 
 @reviews.command(name="show")
 def show_review(
-    code: Annotated[str, typer.Argument(help="A review like REV-3, or an action like ACT-7.")], as_json: Json = False
+    code: Annotated[str, typer.Argument(help="A review like REV-3, or an action like ACT-7.")],
+    as_of: KnownAt = None,
+    as_json: Json = False,
 ) -> None:
     """A review record, or the newest one of an action: in plain words, or with --json as the published document."""
     start()
@@ -165,12 +175,13 @@ def show_review(
     from workflows.checks import reviewing
     from workflows.cli.output import print_json
 
-    review = review_named(code)
+    known_at = moment(as_of) if as_of is not None else None
+    review = review_named(code, known_at)
     if as_json:
-        print_json(reviewing.published(review))
+        print_json(reviewing.published(review, known_at))
         return
     print(reviewing.note_text(review))
-    for line in reviewing.appended_text(review):
+    for line in reviewing.appended_text(review, known_at):
         print(line)
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.session import start
+from workflows.cli.session import moment, start
 
+PROVEN_AT_HELP = "Only what the last checkpoint signed by this moment proves (ISO 8601, UTC if it has no zone)."
 group = typer.Typer(help="Evidence an auditor can verify.", no_args_is_help=True)
 
 
@@ -26,7 +27,10 @@ def rows(
 
 
 @group.command()
-def verify(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def verify(
+    as_of: Annotated[str | None, typer.Option("--as-of", help=PROVEN_AT_HELP)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Recompute the whole log and check every signed checkpoint. Exit 1 if a fact fails."""
     start()
     from workflows.cli.output import print_json
@@ -35,7 +39,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     with progress() as told:
         told.doing("recomputing the log")
-        found = ledger.verify()
+        found = ledger.verify() if as_of is None else ledger.verify_at(moment(as_of))
     if as_json:
         print_json({"ok": found.is_ok, "facts": found.facts, "failures": found.failures})
     else:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workflows.models import Person
 
 AS_OF_HELP = "Act as if it were this moment (ISO 8601, UTC if it has no zone). Default: now."
+KNOWN_AT_HELP = "Show what was known at this moment (ISO 8601, UTC if it has no zone). Default: now."
 MOMENT_MEND = "Write it like 2026-03-02T06:00Z."
 DAY_MEND = "Write it like 2026-03-02."
 

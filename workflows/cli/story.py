@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from improvement import pdca
 from improvement.pdca import Event
 from workflows import access
 from workflows.actions import loop, marking, planning
-from workflows.models import Action, MarkedChange, Origin, Person
+from workflows.models import Action, MarkedChange, Origin, Person, Transition
 from workflows.restating.restated import LaterValue, later_values
 
 Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
@@ -32,6 +33,8 @@ COMMANDS = {
 }
 
 
+LOOK_COLUMNS = ["look", "week", "due", "computed", "verdict", "sentence"]
+HISTORY_COLUMNS = ["when", "event", "from", "to", "who", "note"]
 ORIGINS: dict[str, str] = {Origin.RULE: "", Origin.PERSON: "opened by a person", Origin.ADOPTED: "adopted by a person"}
 
 
@@ -40,8 +43,8 @@ def story_of(action: Action) -> list[Part]:
     parts: list[Part] = [
         (f"{action.code} {action.title}", ["", ""], [row for row in _facts(action) if row[1] not in (None, "")]),
         ("Plan", ["", ""], [row for row in _plan(action) if row[1] not in (None, "")]),
-        ("Looks", ["look", "week", "due", "computed", "verdict", "sentence"], _looks(action)),
-        ("History", ["when", "event", "from", "to", "who", "note"], _history(action)),
+        ("Looks", LOOK_COLUMNS, _looks(action)),
+        ("History", HISTORY_COLUMNS, history_rows(action.transitions.order_by("id"))),
         ("Possible now", ["command"], _possible(action)),
     ]
     return [part for part in parts if part[2]]
@@ -66,7 +69,7 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("due", action.due),
         ("record", " ".join(filter(None, [action.platform_number, action.platform_url]))),
         ("diverged", action.diverged),
-        ("changed meanwhile", "; ".join(_marked(mark) for mark in marking.marks_of(action))),
+        ("changed meanwhile", "; ".join(marked(mark) for mark in marking.marks_of(action))),
         ("verdict", action.verdict + (" (overruled by two people)" if action.is_overridden else "")),
     ]
 
@@ -92,7 +95,8 @@ def _unknown_owner(action: Action) -> str:
     return access.how_to_link(action.connection, action.unknown_owner) if action.unknown_owner else ""
 
 
-def _marked(mark: MarkedChange) -> str:
+def marked(mark: MarkedChange) -> str:
+    """A mark in one line."""
     where = ", for the whole scope" if mark.is_for_scope else ""
     return f"{mark.number}, live {mark.live_on}, marked by {mark.marked_by.username}{where}: {mark.reason}"
 
@@ -140,8 +144,9 @@ def _looks(action: Action) -> list[tuple[Any, ...]]:
     ]
 
 
-def _history(action: Action) -> list[tuple[Any, ...]]:
-    rows = list(action.transitions.order_by("id"))
+def history_rows(steps: Iterable[Transition]) -> list[tuple[Any, ...]]:
+    """Lines of an action's history, with people by name."""
+    rows = list(steps)
     names = dict(Person.objects.filter(uid__in={row.actor for row in rows}).values_list("uid", "username"))
     return [
         (

@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.conf import settings
 
+from improvement.errors import InputError, Place
 from improvement.evidence import checkpoint, merkle
 from improvement.evidence.canonical import digest
 from workflows.evidence.logged_state import Told
@@ -48,9 +50,53 @@ def verify() -> Verification:
     return found
 
 
+def verify_at(at: datetime) -> Verification:
+    """What the last checkpoint signed by ``at`` proves of the log as it was then, and of what that pinned for good.
+
+    Rows that went on since (states of actions, findings) are not compared: they are those of today. Raises
+    :class:`~improvement.errors.InputError` where no checkpoint was signed by then.
+    """
+    last = Checkpoint.objects.filter(at__lte=at).order_by("-size").first()
+    if last is None:
+        first = Checkpoint.objects.order_by("size").first()
+        raise InputError(
+            f"By {at:%Y-%m-%d %H:%M} UTC no checkpoint was signed: nothing proves what the log said then.",
+            where=Place(field="--as-of"),
+            mend=f"The first is of {first.at:%Y-%m-%d %H:%M} UTC."
+            if first is not None
+            else "Run a cycle: it signs one.",
+        )
+    found, pins = Verification(), _Pins()
+    leaves = _read_entries(found, pins, last.size)
+    if len(leaves) < last.size:
+        found.failures.append(f"The log held {last.size} entries then, {len(leaves)} of them are left.")
+    else:
+        _verify_checkpoints(found, leaves, up_to=last.size)
+    if found.is_ok:
+        found.facts.insert(
+            0, f"At {last.at:%Y-%m-%d %H:%M} UTC the log held {last.size} entries; it still begins with them."
+        )
+    found.failures += [*_wrong_plans(pins), *_wrong_reviews(pins)]
+    if found.is_ok and (pins.plans or pins.reviews):
+        found.facts.append(
+            f"What it pinned by then is unchanged: {counted(len(pins.plans), 'frozen plan', 'frozen plans')}, "
+            f"{counted(len(pins.reviews), 'review record', 'review records')}."
+        )
+    return found
+
+
 def _verify_entries(found: Verification, pins: _Pins) -> list[bytes]:
+    leaves = _read_entries(found, pins)
+    _verify_head(found, leaves)
+    if not found.failures:
+        found.facts.append(f"All {len(leaves)} entries are there, in order, each with the hash it was written with.")
+    return leaves
+
+
+def _read_entries(found: Verification, pins: _Pins, size: int | None = None) -> list[bytes]:
+    """The leaves of all entries, or of the first ``size``; up to the first that is missing."""
     leaves: list[bytes] = []
-    for entry in LedgerEntry.objects.order_by("index").iterator(chunk_size=2000):
+    for entry in LedgerEntry.objects.order_by("index")[:size].iterator(chunk_size=2000):
         if entry.index != len(leaves):
             found.failures.append(f"Entry {len(leaves)} is missing: the next one found is {entry.index}.")
             break
@@ -62,9 +108,6 @@ def _verify_entries(found: Verification, pins: _Pins) -> list[bytes]:
             found.failures.append(f"Entry {entry.index} ({entry.type}) was changed after it was written: {wrong}.")
         else:
             _pin(entry.index, data, pins)
-    _verify_head(found, leaves)
-    if not found.failures:
-        found.facts.append(f"All {len(leaves)} entries are there, in order, each with the hash it was written with.")
     return leaves
 
 
@@ -103,8 +146,9 @@ def _pin(index: int, data: bytes, pins: _Pins) -> None:
     pins.told.hear(index, said)
 
 
-def _verify_checkpoints(found: Verification, leaves: list[bytes]) -> None:
-    rows = list(Checkpoint.objects.order_by("size"))
+def _verify_checkpoints(found: Verification, leaves: list[bytes], *, up_to: int = 0) -> None:
+    """Every checkpoint, or those of the first ``up_to`` entries."""
+    rows = list(Checkpoint.objects.filter(size__lte=up_to) if up_to else Checkpoint.objects.all())
     if not rows:
         found.facts.append("No checkpoint was signed yet.")
         return
