@@ -99,6 +99,7 @@ class Reader:
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     pause_s: float = field(default=0.0, init=False)  # before the next request, because a limit is near
+    is_down: bool = field(default=False, init=False)  # nobody was reached, however often it was tried: once will do
     gate: BoundedSemaphore = field(init=False)
     counting: Lock = field(default_factory=Lock, init=False)  # several threads may read at once
 
@@ -245,7 +246,7 @@ class _Call:
         config = self.reader.config
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Again),
-            stop=tenacity.stop_after_attempt(config.max_attempts),
+            stop=tenacity.stop_after_attempt(1 if self.reader.is_down else config.max_attempts),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,
@@ -253,6 +254,7 @@ class _Call:
         try:
             return retrying(self._once, check, retry_heavy)
         except _Again as last:
+            self.reader.is_down = isinstance(last.error, Unreachable)
             raise last.error from None
 
     def _once(self, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
@@ -294,6 +296,7 @@ class _Call:
                 kind=_kind_of(error),
             )
             raise _Again(failed, None) from None
+        reader.is_down = False
         longest_s = min(LONGEST_BREATHER_S, config.max_wait_s)
         reader.pause_s = breather_s(response, reader.now(), longest_s=longest_s) if response.ok else 0.0
         return self._judged(response, check, retry_heavy)

@@ -15,7 +15,7 @@ import responses
 from connectors.answers import TooHeavy, redacted, retry_after_s
 from connectors.config import ConnectionConfig
 from connectors.http import Reader, open_session, send
-from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing
+from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Unreachable
 
 URL = "https://acme.service-now.com"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -197,3 +197,28 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
     if value:
         response.headers["Retry-After"] = value
     assert retry_after_s(response, NOW) == seconds
+
+
+def test_whoever_was_not_reached_in_many_attempts_is_tried_once_until_it_answers() -> None:
+    patience = Patience(max_attempts=3, url="http://127.0.0.1:9")
+    for attempts in (3, 4, 5):
+        with pytest.raises(Unreachable, match="could not be reached"):
+            patience.read()
+        assert patience.reader.requests == attempts
+    with responses.RequestsMock() as answers:
+        answers.get("http://127.0.0.1:9/x", json={"result": []})
+        patience.read()
+    with pytest.raises(Unreachable):
+        patience.read()
+    assert patience.reader.requests == 6 + 3
+
+
+@responses.activate
+def test_a_reset_is_no_proof_that_nobody_is_there() -> None:
+    patience = Patience(max_attempts=2)
+    responses.get(f"{URL}/x", body=requests.ConnectionError("Connection reset by peer"))
+    for attempts in (2, 4):
+        with pytest.raises(ConnectionFailed) as caught:
+            patience.read()
+        assert not isinstance(caught.value, Unreachable)
+        assert patience.reader.requests == attempts

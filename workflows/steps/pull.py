@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import transaction
 
 from connectors.base import Connector, Cursor, Page
-from improvement.errors import RegelkreisError
+from improvement.errors import RegelkreisError, Unreachable
 from improvement.records import RecordKind
 from workflows.evidence import ledger
 from workflows.hooks import hints
@@ -152,6 +152,7 @@ class _Run:
     cursors: Mapping[RecordKind, Cursor | None]  # as they stood when it began
     begun: datetime  # by our clock, whatever the moment it is for
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
+    unreachable: str = ""  # why nobody was reached: then the other kinds are not tried
     _rejected: defaultdict[RecordKind, set[str]] | None = None
 
     def read_all(self, reports: list[PullReport], since: datetime | None) -> None:
@@ -171,9 +172,10 @@ class _Run:
             for report in reports:
                 kind = RecordKind(report.kind)
                 start = starts[kind]
+                report.error = report.error or self.unreachable
                 if report.error or (start is not None and start.updated_at >= until and until < self.as_of):
                     continue
-                with _reported(report):
+                with _reported(report), self._noticing():
                     loads = self._loads(kind, start, until)
                     starts[kind] = self.note(kind, report, loads, start, keeps_cursor=is_again[kind], until=until)
 
@@ -228,6 +230,14 @@ class _Run:
                     self._note_departures(kind, departed)
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except Unreachable as error:
+            self.unreachable = str(error)
+            raise
 
     def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:
         pages = self.connector.pull(kind, cursor, until=until)

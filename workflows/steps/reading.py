@@ -12,7 +12,7 @@ from django.conf import settings
 
 from connectors.ahead import Ahead
 from connectors.base import Connector, Cursor, Page
-from improvement.errors import RegelkreisError
+from improvement.errors import RegelkreisError, Unreachable
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
 from workflows.steps.departures import LoadedPage, load_page
@@ -108,8 +108,14 @@ def _gathered(pages: Iterator[Page]) -> Iterator[Page]:
 def _delivered(
     connector: Connector, cursors: Mapping[RecordKind, Cursor | None], as_of: datetime
 ) -> Iterator[tuple[RecordKind, Page | RegelkreisError | None]]:
+    unreachable: Unreachable | None = None
     for kind, cursor in cursors.items():
-        yield from _ended(kind, connector.pull(kind, cursor, until=as_of))
+        if unreachable is not None:  # it was tried long enough: the others would only wait as long again
+            yield kind, unreachable
+            continue
+        for of_kind, item in _ended(kind, connector.pull(kind, cursor, until=as_of)):
+            unreachable = item if isinstance(item, Unreachable) else None
+            yield of_kind, item
 
 
 def _ended(kind: RecordKind, items: Iterable[T]) -> Iterator[tuple[RecordKind, T | RegelkreisError | None]]:
