@@ -58,8 +58,11 @@ def measure(warehouse: Any) -> dict[str, Any]:
     some = rules(hundred())
     found = queries_of(some)
     _kept(warehouse, [one for _, one in found], AS_OF)
-    warehouse._raw.execute("CREATE OR REPLACE TEMP TABLE kept_before AS FROM kept_cells")
+    raw = warehouse._raw
     changed, loading = change(warehouse)
+    before = ("kept_counts", "noted_tickets", "noted_slas", "noted_surveys")
+    for name in before:
+        raw.execute(f"CREATE OR REPLACE TEMP TABLE before_{name} AS FROM {name}")
     week = LAST_WEEK + 1
     due = [
         (query, type(one)(one.query, week - query.weeks_needed + 1, week)) for query, one in found
@@ -67,8 +70,9 @@ def measure(warehouse: Any) -> dict[str, Any]:
     cells = [one for _, one in due]
     times: dict[str, list[float]] = {"kept": [], "full": []}
     for turn in range(4):
-        warehouse._raw.execute("DELETE FROM kept_cells")
-        warehouse._raw.execute("INSERT INTO kept_cells FROM temp.kept_before")
+        for name in before:
+            raw.execute(f"DELETE FROM {name}")
+            raw.execute(f"INSERT INTO {name} FROM temp.before_{name}")
         for name in times:
             begin = time.perf_counter()
             tables = _kept(warehouse, cells, NOW) if name == "kept" else counted(warehouse, cells, as_of=NOW)

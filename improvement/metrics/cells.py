@@ -151,9 +151,16 @@ def total(column: Any, *, where: Any = None) -> Any:
 
     ``where``: over the rows only that meet it.
     """
+    parts, scale = whole(column)
+    found = parts.sum(where=where).cast("float64")
+    return found if scale == 1 else found / scale
+
+
+def whole(column: Any) -> tuple[Any, int]:
+    """A column in whole numbers, and of how many of them one is made: fractions as billionths."""
     if column.type().is_integer():
-        return column.sum(where=where).cast("float64")
-    return (column * BILLION).round().cast("int64").sum(where=where).cast("float64") / BILLION
+        return column, 1
+    return (column * BILLION).round().cast("int64"), BILLION
 
 
 def within(table: Any, tables: Tables, day: Any, moment: Any) -> Any:

@@ -52,7 +52,7 @@ def plain(metric: Metric, query: CellQuery, tables: Tables) -> tuple[Plain, ...]
     """
     if metric.gathered is not None:
         return ()
-    noted: dict[str, Any] = {name: _Noted(getattr(tables, name), ()) for name in TABLES}
+    noted: dict[str, Any] = {name: _Noted(_unbound(getattr(tables, name)), ()) for name in TABLES}
     noting = replace(tables, **noted)
     try:
         found: tuple[Plain, ...] = metric.rows(noting, query).noted
@@ -61,20 +61,21 @@ def plain(metric: Metric, query: CellQuery, tables: Tables) -> tuple[Plain, ...]
     return found if len(found) == 1 or metric.fill in LEVELS else ()
 
 
-def shared(parts: Sequence[Plain], keys: Sequence[str], *, since: Any = None) -> Any:
-    """The lazy query that counts all of them: ``keys…, week`` and three sums a part, null or zero where it has none.
+def _unbound(table: Any) -> Any:
+    """A table of any file: what is known of one file's query holds for every other's."""
+    op = table.op()
+    return table if isinstance(op, ibis.expr.operations.UnboundTable) else ibis.table(op.schema, name=op.name)
 
-    ``since``: only rows from this day on are counted, also where a metric asks for all of the past.
-    """
-    common = [one for one in parts[0].conditions if all(_among(one, part.conditions) for part in parts[1:])]
-    columns = _Columns({name: parts[0].columns[name] for name in (*keys, "week")})
+
+def shared(parts: Sequence[Plain], keys: Sequence[str]) -> Any:
+    """The lazy query that counts all of them: ``keys…, week`` and three sums a part, null or zero where it has none."""
+    common = [one for one in parts[0].conditions if all(among(one, part.conditions) for part in parts[1:])]
+    columns = Columns({name: parts[0].columns[name] for name in (*keys, "week")})
     asked = []
     for part in parts:
-        own = [one for one in part.conditions if not _among(one, common)]
+        own = [one for one in part.conditions if not among(one, common)]
         met = columns.name_of(reduce(and_, own)) if own else None
         asked.append((met, *(_constant_or(part.columns[name], columns) for name in ("numerator", "denominator"))))
-    if since is not None:
-        common = [*common, parts[0].is_since(since)]
     table = parts[0].table.filter(*common).select(**columns.named)
     sums: dict[str, Any] = {}
     for number, (met, numerator, denominator) in enumerate(asked):
@@ -99,13 +100,14 @@ def part_of(found: pa.Table, number: int, metric: Metric, keys: Sequence[str], f
     return own.set_column(own.schema.get_field_index("week"), "week", pa.array(week, pa.int64()))
 
 
-class _Columns:
+class Columns:
     """What is computed of each row, each only once however many parts ask for it."""
 
     def __init__(self, named: dict[str, Any]) -> None:
         self.named = named
 
     def name_of(self, column: Any) -> str:
+        """The name under which a column is computed."""
         for name, known in self.named.items():
             if column.equals(known):
                 return name
@@ -114,7 +116,7 @@ class _Columns:
         return name
 
 
-def _constant_or(column: Any, columns: _Columns) -> Any:
+def _constant_or(column: Any, columns: Columns) -> Any:
     """A constant as it is, else the name of the column."""
     return column if isinstance(column, ibis.expr.types.Scalar) else columns.name_of(column)
 
@@ -123,7 +125,8 @@ def _sum(column: Any, *, where: Any) -> Any:
     return column.sum(where=where)
 
 
-def _among(condition: Any, others: Sequence[Any]) -> bool:
+def among(condition: Any, others: Sequence[Any]) -> bool:
+    """Whether a condition is one of these."""
     return any(condition.equals(other) for other in others)
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from improvement.records import IMPORTED, RecordKind
+from workflows.warehouse import noting
 from workflows.warehouse.asking import number_of, rows_of, table_of
-from workflows.warehouse.kept import forget
 from workflows.warehouse.loading import iso_text, key_text, registered
 from workflows.warehouse.local_days import refresh_lent
 from workflows.warehouse.schema import TABLE_OF
@@ -77,7 +77,6 @@ class Tombstones:
             return 0
         values = {"connection": connection, "seen": seen_at.isoformat()}
         with registered(self._raw, "named", _table(ids)), transaction(self._raw):
-            forget(self._raw, seen_at, "?", [connection])
             back = f"{IS_BURIED} AND id IN (SELECT id FROM named)"
             revived = self._counted(f"SELECT count(*) AS n FROM {TABLE_OF[kind]} WHERE {back}", values)
             for part in parts if kind is RecordKind.TICKET else ():
@@ -125,7 +124,6 @@ class Tombstones:
         if not count:
             return 0
         with transaction(self._raw):
-            forget(self._raw, seen_at, "?", [connection])
             if kind is RecordKind.TICKET:
                 self._raw.execute(
                     f"CREATE OR REPLACE TEMP TABLE moved AS SELECT key_hash FROM tickets WHERE {gone}",
@@ -146,6 +144,9 @@ class Tombstones:
             f"{iso_text('vanished_at')}, {new}, $seen::TIMESTAMPTZ FROM {table} WHERE {condition}",
             dict(values),
         )
+        if noting.is_on(self._raw):
+            rows = f"SELECT * REPLACE (CAST(NULL AS TIMESTAMPTZ) AS vanished_at) FROM {table} WHERE {condition}"
+            noting.note(self._raw, kind, 1 if vanished_at == "NULL" else -1, rows, {"connection": values["connection"]})
         bound = dict(values) if "$seen" in vanished_at else {"connection": values["connection"]}
         self._raw.execute(f"UPDATE {table} SET vanished_at = {vanished_at} WHERE {condition}", bound)
 

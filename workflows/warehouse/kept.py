@@ -1,154 +1,161 @@
-"""Counts that are kept from one cycle to the next: only the weeks that something touched since are counted again.
+"""Counts that are kept from one cycle to the next, and brought up to date by the rows that moved between them.
 
 They stand in the warehouse by the digest of the SQL that gave them, so what is counted otherwise (another rule, zone,
-choice about metrics, version) is counted afresh. Only the newest cycle's are kept, and they are given up when a record
-is loaded as seen no later than they are.
+choice about metrics, version) is counted afresh. What a pass finds now is what it found then, less what the rows that
+went or moved had added, plus what those that came or moved add: whole numbers, so nothing is left of either
+(improvement/metrics/signed.py). It costs what moved, not what stands.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from improvement.metrics.signed import added, netted
+from workflows.warehouse import noting
 from workflows.warehouse.asking import rows_of
+from workflows.warehouse.moved import Moment, Moved
 from workflows.warehouse.passes import EARLIEST, Pass
 from workflows.warehouse.schema import fingerprint
-from workflows.warehouse.touched import Reads, Touched, moving_from, runs
 from workflows.warehouse.transactions import transaction
 
-KEPT_WEEKS = 8  # what no cycle asked for this long is thrown away
-MOST = 0.5  # where more of the weeks were touched, all are counted again
+KEPT_WEEKS = 2  # what no cycle asked for this long is thrown away, and with it what was noted for it
+MARK = ""  # the digest of what stands for counts that are about to be kept
 
-Count = Callable[[Pass, int, int], pa.Table]  # over these weeks, both included
+Count = Callable[[Pass, int], pa.Table]  # everything from a week on
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    as_of: datetime
+    moment: Moment
     first_week: int
-    last_week: int
-    had_orphans: bool
     packed: bytes
 
 
 class KeptCells:
     """What is kept of one connection, for one cycle."""
 
-    def __init__(self, raw: Any, connection: str, *, as_of: datetime) -> None:
+    def __init__(self, raw: Any, connection: str, passes: Sequence[Pass], *, as_of: datetime) -> None:
+        """Look up what moved since, of one state of the file."""
         self._raw, self._connection, self._as_of = raw, connection, as_of
-        self._salt = _salt(raw)
-        self._kept = self._all_kept()
-        self._touched: dict[tuple[datetime, bool], Touched] = {}
-        self._new: list[tuple[str, Pass, int, pa.Table]] = []
+        salt = _salt(raw)
+        self._digests = {one.sql: hashlib.sha256((salt + one.sql).encode()).hexdigest() for one in passes}
+        self._new: list[tuple[Pass, pa.Table]] = []
+        self._in_full: set[str] = set()
+        self._moved: dict[Moment, Moved] = {}
+        with transaction(raw):
+            kept = self._all_kept()
+            if not kept:
+                self._mark()
+            self._upto = noting.last(raw, connection)
+            self._kept = {
+                one.sql: found
+                for one in passes
+                if (found := kept.get(self._digests[one.sql])) is not None and self._is_usable(found, one)
+            }
+            for moment in dict.fromkeys(found.moment for found in self._kept.values()):
+                of_moment = [one for one in passes if one.sql in self._kept and self._kept[one.sql].moment == moment]
+                now = Moment(as_of, of_moment[0].last_week, self._upto)
+                self._moved[moment] = Moved(raw, connection, moment, now, [one.sql for one in of_moment])
 
     def found(self, one: Pass, count: Count) -> pa.Table:
-        """What a pass finds: of weeks that nothing touched what is kept, the others counted now."""
-        digest = hashlib.sha256((self._salt + one.sql).encode()).hexdigest()
-        first = EARLIEST if one.is_level else one.first_week
-        kept = self._kept.get(digest)
-        stale = None if kept is None else self._stale(kept, one, first)
-        if kept is None or stale is None:
-            found = count(one, first, one.last_week)
+        """What a pass finds: what is kept, brought up to date; counted in full where nothing is."""
+        kept = self._kept.get(one.sql)
+        if kept is None:
+            found = netted(count(one, first_week(one)))
+            self._in_full.add(one.sql)
         else:
-            found = self._merged(kept, one, stale, count)
-        self._new.append((digest, one, first, found))
+            moved = replace(one, sql=self._moved[kept.moment].read_by(one.sql))
+            cells = _unpacked(kept.packed)
+            if kept.first_week < first_week(one):
+                cells = cells.filter(pc.greater_equal(cells["week"], one.first_week))
+            found = added(cells, netted(count(moved, first_week(one))))
+        self._new.append((one, found))
         return found
 
     def save(self) -> None:
-        """Keep what was found, in one transaction."""
-        if not self._new:
-            return
-        orphans = bool(
-            rows_of(
-                self._raw,
-                "SELECT 1 WHERE EXISTS (FROM slas WHERE ticket_kind IS NULL AND connection = $connection) "
-                "OR EXISTS (FROM surveys WHERE ticket_kind IS NULL AND ticket_id IS NOT NULL "
-                "AND connection = $connection)",
-                {"connection": self._connection},
-            )
-        )
-        at = self._as_of.isoformat()
+        """Keep what was found, in one transaction; not what was counted in full while records were written."""
+        with transaction(self._raw):
+            is_quiet = noting.is_on(self._raw) and noting.last(self._raw, self._connection) == self._upto
+            new = [(one, found) for one, found in self._new if is_quiet or one.sql not in self._in_full]
+            if new and noting.is_on(self._raw):  # what was noted may have been too much to go on with
+                self._write(new)
+                noting.trim(self._raw)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _write(self, new: Sequence[tuple[Pass, pa.Table]]) -> None:
         rows = pa.table(
             {
-                "connection": [self._connection] * len(self._new),
-                "digest": [digest for digest, *_ in self._new],
-                "as_of": [at] * len(self._new),
-                "first_week": [first for _, _, first, _ in self._new],
-                "last_week": [one.last_week for _, one, _, _ in self._new],
-                "had_orphans": [orphans] * len(self._new),
-                "cells": pa.array([_packed(found) for *_, found in self._new], pa.binary()),
+                "connection": [self._connection] * len(new),
+                "digest": [self._digests[one.sql] for one, _ in new],
+                "as_of": [self._as_of.isoformat()] * len(new),
+                "first_week": [first_week(one) for one, _ in new],
+                "last_week": [one.last_week for one, _ in new],
+                "upto": pa.array([self._upto] * len(new), pa.int64()),
+                "cells": pa.array([_packed(found) for _, found in new], pa.binary()),
             }
         )
         self._raw.register("kept_now", rows)
         try:
-            with transaction(self._raw):
-                self._raw.execute(
-                    "DELETE FROM kept_cells WHERE connection = $connection "
-                    "AND (digest IN (SELECT digest FROM kept_now) OR as_of < $old::TIMESTAMPTZ)",
-                    {
-                        "connection": self._connection,
-                        "old": (self._as_of - timedelta(weeks=KEPT_WEEKS)).isoformat(),
-                    },
-                )
-                self._raw.execute(
-                    "INSERT INTO kept_cells BY NAME SELECT * REPLACE (as_of::TIMESTAMPTZ AS as_of) FROM kept_now"
-                )
+            self._raw.execute(
+                "DELETE FROM kept_counts WHERE connection = $connection AND (digest IN (SELECT digest FROM kept_now) "
+                "OR digest = $mark OR as_of < $old::TIMESTAMPTZ)",
+                {
+                    "connection": self._connection,
+                    "mark": MARK,
+                    "old": (self._as_of - timedelta(weeks=KEPT_WEEKS)).isoformat(),
+                },
+            )
+            self._raw.execute(
+                "INSERT INTO kept_counts BY NAME SELECT * REPLACE (as_of::TIMESTAMPTZ AS as_of) FROM kept_now"
+            )
         finally:
             self._raw.unregister("kept_now")
 
-    # --- inside -----------------------------------------------------------------------------------------------
+    def _mark(self) -> None:
+        """From now on what is written is noted: what is about to be counted must not miss it."""
+        noting.begin(self._raw)
+        self._raw.execute(
+            "INSERT INTO kept_counts BY NAME SELECT $connection AS connection, $mark AS digest, "
+            "$at::TIMESTAMPTZ AS as_of, $upto AS upto",
+            {
+                "connection": self._connection,
+                "mark": MARK,
+                "at": self._as_of.isoformat(),
+                "upto": noting.last(self._raw, self._connection),
+            },
+        )
 
     def _all_kept(self) -> dict[str, _Kept]:
-        """What cycles before this moment kept, by digest."""
+        """What is kept, by digest."""
         rows = rows_of(
             self._raw,
-            "SELECT digest, epoch_us(as_of), first_week, last_week, had_orphans, cells FROM kept_cells "
-            "WHERE connection = $connection AND as_of <= $at::TIMESTAMPTZ",
-            {"connection": self._connection, "at": self._as_of.isoformat()},
+            "SELECT digest, epoch_us(as_of), last_week, upto, first_week, cells FROM kept_counts "
+            "WHERE connection = $connection",
+            {"connection": self._connection},
         )
         begin = datetime.fromtimestamp(0, UTC)
-        return {digest: _Kept(begin + timedelta(microseconds=at_us), *more) for digest, at_us, *more in rows}
+        return {
+            digest: _Kept(Moment(begin + timedelta(microseconds=at_us), last_week, upto), *more)
+            for digest, at_us, last_week, upto, *more in rows
+        }
 
-    def _stale(self, kept: _Kept, one: Pass, first: int) -> set[int] | None:
-        """The weeks to count again; None: all of them."""
-        if kept.first_week > first or kept.last_week > one.last_week:
-            return None
-        key = (kept.as_of, kept.had_orphans)
-        if key not in self._touched:
-            self._touched[key] = Touched(self._raw, self._connection, kept.as_of, kept.had_orphans)
-        stale = self._touched[key].weeks(Reads.of(one.sql, is_restricted=one.is_restricted))
-        moving = min(moving_from(kept.as_of, one.tau_h), kept.last_week + 1)
-        stale = {week for week in stale if first <= week <= one.last_week} | set(range(moving, one.last_week + 1))
-        # A level counted from the start reads all of the past: whatever was touched is less.
-        is_most = not one.is_level and len(stale) > MOST * (one.last_week - one.first_week + 1)
-        return None if is_most else stale
-
-    def _merged(self, kept: _Kept, one: Pass, stale: set[int], count: Count) -> pa.Table:
-        cells = _unpacked(kept.packed)
-        week = cells["week"]
-        is_kept = pc.invert(pc.is_in(week, value_set=pa.array(sorted(stale), pa.int64())))
-        if not one.is_level:
-            is_kept = pc.and_(is_kept, pc.greater_equal(week, one.first_week))
-        parts = [cells.filter(is_kept)]
-        for first, last in runs(stale):
-            parts.append(count(one, first, last).cast(cells.schema))
-        return pa.concat_tables(parts)
+    def _is_usable(self, kept: _Kept, one: Pass) -> bool:
+        """Whether it can be brought up to date: it begins no later, and is of no later moment."""
+        moment = kept.moment
+        return moment.as_of <= self._as_of and kept.first_week <= first_week(one) and moment.last_week <= one.last_week
 
 
-def forget(raw: Any, seen_at: datetime, connections: str, values: Sequence[str] = ()) -> None:
-    """Records of these connections are written as seen at a moment: what is kept of them since then is not true."""
-    if not rows_of(raw, "SELECT 1 FROM kept_cells LIMIT 1"):  # most installations keep none, and every load asks
-        return
-    raw.execute(
-        f"DELETE FROM kept_cells WHERE as_of >= ?::TIMESTAMPTZ AND connection IN ({connections})",  # noqa: S608
-        [seen_at.isoformat(), *values],
-    )
+def first_week(one: Pass) -> int:
+    """The first week that a pass counts: of a level all of the past is part."""
+    return EARLIEST if one.is_level else one.first_week
 
 
 def _salt(raw: Any) -> str:

@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 
 from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
+from workflows.warehouse import noting
 from workflows.warehouse.asking import rows_of, table_of
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
-from workflows.warehouse.kept import forget
 from workflows.warehouse.local_days import derive_all, lent_columns, local_columns, refresh_lent
 from workflows.warehouse.restating import restated
 from workflows.warehouse.schema import BORROWERS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
@@ -85,7 +85,6 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
         seen, new, changed = _counts(raw)
         digest = _digest(raw)
         if new or changed:
-            forget(raw, seen_at, "SELECT DISTINCT connection FROM incoming")
             if kind is RecordKind.SLA:
                 number_clocks(raw)
             _write(raw, kind, seen_at, has_changes=changed > 0)
@@ -195,6 +194,7 @@ def _digest(raw: Any) -> str:
 
 def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) -> None:
     table, seen = TABLE_OF[kind], {"seen": seen_at.isoformat()}  # as text: a datetime would load pytz
+    is_noted = noting.is_on(raw)
     if has_changes:
         fields = ", ".join(f't."{name}"' for name in READ_BY_METRICS[kind])
         raw.execute(
@@ -202,14 +202,19 @@ def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) 
             f"FROM {table} t JOIN standing s ON t.rowid = s.was_row WHERE {IS_CHANGED}"
         )
         raw.execute(f"INSERT INTO change_log {_changes(kind)}", seen)
-        raw.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT s.was_row FROM standing s WHERE {IS_CHANGED})")
-    raw.execute(
-        f"INSERT INTO {table} BY NAME SELECT i.* EXCLUDE (position), "
+        replaced = f"FROM {table} WHERE rowid IN (SELECT s.was_row FROM standing s WHERE {IS_CHANGED})"
+        if is_noted:
+            noting.note(raw, kind, -1, replaced)
+        raw.execute(f"DELETE {replaced}")
+    written = (
+        "SELECT i.* EXCLUDE (position), "
         "coalesce(s.was_first_seen, $seen::TIMESTAMPTZ) AS first_seen_at, $seen::TIMESTAMPTZ AS last_seen_at, "
         "CAST(NULL AS TIMESTAMPTZ) AS vanished_at FROM incoming i JOIN standing s USING (position) "
-        f"WHERE s.was_hash IS NULL OR {IS_CHANGED}",
-        seen,
+        f"WHERE s.was_hash IS NULL OR {IS_CHANGED}"
     )
+    raw.execute(f"INSERT INTO {table} BY NAME {written}", seen)
+    if is_noted:
+        noting.note(raw, kind, 1, written, seen)
     if kind is RecordKind.TICKET:
         _lend_again(raw, has_changes=has_changes)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.records import SCHEMAS, RecordKind
+from workflows.warehouse import noting
 from workflows.warehouse.asking import number_of, rows_of
 from workflows.warehouse.schema import BORROWERS, DAYS, LENT, TABLE_OF, WALL_CLOCKS, derived, set_mark
 from workflows.warehouse.transactions import transaction
@@ -37,6 +38,8 @@ def derive_all(raw: Any) -> None:
     Piece by piece, each a transaction, and with more memory than usual, because every row meets its ticket; then the
     file is marked as current. Broken off, it begins again when the file is opened next.
     """
+    with transaction(raw):
+        noting.forget(raw)
     usual = rows_of(raw, "SELECT current_setting('memory_limit')")[0][0]
     raw.execute(f"SET memory_limit = '{ROOM}'")
     try:
@@ -74,7 +77,13 @@ def refresh_lent(raw: Any, *, only_orphans: bool = False) -> None:
             f"WHERE {whose}ticket_hash IN (SELECT key_hash FROM moved)"
         )
         if not _is_empty(raw, "borrowing"):
+            rows = f"FROM {TABLE_OF[kind]} WHERE rowid IN (SELECT was_row FROM borrowing)"
+            is_noted = noting.is_on(raw)
+            if is_noted:
+                noting.note(raw, kind, -1, rows)
             _recompute(raw, kind, "WHERE a.rowid IN (SELECT was_row FROM borrowing)")
+            if is_noted:
+                noting.note(raw, kind, 1, rows)
         raw.execute("DROP TABLE temp.borrowing")
 
 

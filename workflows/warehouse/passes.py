@@ -17,12 +17,14 @@ import pyarrow as pa
 from improvement import metrics
 from improvement.metrics import CellQuery, Tables
 from improvement.metrics.sharing import LEVELS, part_of, plain, shared
-from workflows.warehouse.touched import TAU_H
+from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Whole, counted_signed, part_signed
+from workflows.warehouse.moved import KIND_OF, Timed
 
 EARLIEST = 0  # the week of the first day there is
 ANY_CONNECTION = "any connection"  # with a space: nobody's name
 _SHARED_BY: dict[CellQuery, tuple[Hashable, ...]] = {}  # of a query on any connection; none: counted by itself
-_COMPILED: dict[tuple[tuple[tuple[CellQuery, int], ...], bool], str] = {}  # every file has the same tables
+_COMPILED: dict[tuple[tuple[CellQuery, int], ...], str] = {}  # every file has the same tables
+_SIGNED: dict[tuple[tuple[CellQuery, int], ...], tuple[str, tuple[Whole, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,13 @@ class Pass:
     """One statement over the records, and the queries it answers or helps to answer.
 
     ``is_shared``: its columns are those of :func:`improvement.metrics.sharing.shared`, even of one query alone.
+    ``told``: it counts signed rows (improvement/metrics/signed.py), and how each member's cells are told from that.
     """
 
     sql: str
     members: tuple[Member, ...]
     is_shared: bool = False
+    told: tuple[Whole, ...] = ()
 
     @property
     def connection(self) -> str:
@@ -74,16 +78,6 @@ class Pass:
         """Whether all of the past is part of its first week."""
         return any(metrics.metric_of(one.asked.query).fill in LEVELS for one in self.members)
 
-    @property
-    def tau_h(self) -> float:
-        """The longest time after which a record matures."""
-        return max(one.asked.query.tau_h or 0.0 for one in self.members)
-
-    @property
-    def is_restricted(self) -> bool:
-        """Whether all it counts are times restricted to a τ."""
-        return all(one.asked.query.tau_h for one in self.members) and self.tau_h <= TAU_H
-
 
 class Answers:
     """The cells of all that is asked, as one pass after the other comes in."""
@@ -98,7 +92,9 @@ class Answers:
         for number, member in enumerate(one.members):
             query, first, last = member.asked.query, member.asked.first_week, member.asked.last_week
             metric, own = metrics.metric_of(query), found
-            if one.is_shared:
+            if one.told:
+                own = part_signed(found, one.told[number], metric, query.keys, first)
+            elif one.is_shared:
                 own = part_of(found, number, metric, query.keys, first)
             parts = self._found.setdefault(member.place, [])
             parts.append(own)
@@ -127,7 +123,7 @@ def together(
 ) -> list[Pass]:
     """One pass for those that can share it, in the order in which they are asked first.
 
-    ``is_kept``: each that can be shared is written so that it counts some weeks and nothing before them.
+    ``is_kept``: each that can be shared counts signed rows, so that its cells can be kept and brought up to date.
     """
     groups: dict[Hashable, list[Member]] = {}
     for place, one in enumerate(asked):
@@ -138,9 +134,15 @@ def together(
             groups.setdefault((by, one.query.connection, one.last_week), []).append(Member(place, one, part))
     found = []
     for by, members in groups.items():
-        is_alone = len(members) == 1 and len(_shared_by(members[0].asked.query, tables)) == 1 and not is_kept
-        is_shared = not isinstance(by, int) and not is_alone
-        text = _shared_sql(members, tables, is_bounded=is_kept) if is_shared else sql(members[0].asked.query)
+        can_share = not isinstance(by, int)
+        if is_kept and can_share:
+            text, told = _signed_sql(members, tables)
+            if told:
+                found.append(Pass(text, tuple(members), told=told))
+                continue
+        is_alone = len(members) == 1 and len(_shared_by(members[0].asked.query, tables)) == 1
+        is_shared = can_share and not is_alone
+        text = _shared_sql(members, tables) if is_shared else sql(members[0].asked.query)
         found.append(Pass(text, tuple(members), is_shared))
     return found
 
@@ -151,6 +153,16 @@ def on_connection(sql: str, connection: str) -> str:
     return sql.replace(f"'{ANY_CONNECTION}'", f"'{name}'")
 
 
+def on_live_rows(sql: str) -> str:
+    """A statement over signed rows, made to read all that stand; the session's variables say as of when."""
+    if f'"{PREFIX}' not in sql:
+        return sql
+    table = next(name for name in KIND_OF if f'"{PREFIX}{name}"' in sql)
+    moment = f"getvariable('as_of')::TIMESTAMPTZ AS {AT}, getvariable('last_day')::BIGINT AS {TO}"
+    rows = f"(SELECT *, 1::BIGINT AS {SIGN}, {moment} FROM live_{table})"  # noqa: S608 (names of our own)
+    return sql.replace(f'"{PREFIX}{table}"', rows)
+
+
 def _shared_by(query: CellQuery, tables: Callable[[], Tables]) -> tuple[Hashable, ...]:
     of_any = replace(query, connection=ANY_CONNECTION)
     if of_any not in _SHARED_BY:
@@ -159,12 +171,27 @@ def _shared_by(query: CellQuery, tables: Callable[[], Tables]) -> tuple[Hashable
     return _SHARED_BY[of_any]
 
 
-def _shared_sql(members: Sequence[Member], tables: Callable[[], Tables], *, is_bounded: bool) -> str:
-    of_any = tuple((replace(one.asked.query, connection=ANY_CONNECTION), one.part) for one in members)
-    if (of_any, is_bounded) not in _COMPILED:
+def _shared_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> str:
+    of_any = _of_any(members)
+    if of_any not in _COMPILED:
         records = tables()
         parts = [plain(metrics.metric_of(query), query, records)[part] for query, part in of_any]
-        since = records.first_day if is_bounded else None
-        expression = shared(parts, of_any[0][0].keys, since=since)
-        _COMPILED[of_any, is_bounded] = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
-    return on_connection(_COMPILED[of_any, is_bounded], members[0].asked.query.connection)
+        expression = shared(parts, of_any[0][0].keys)
+        _COMPILED[of_any] = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
+    return on_connection(_COMPILED[of_any], members[0].asked.query.connection)
+
+
+def _signed_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> tuple[str, tuple[Whole, ...]]:
+    """The same over signed rows; nothing is told where it cannot be counted so."""
+    of_any = _of_any(members)
+    if of_any not in _SIGNED:
+        queries = [(query, metrics.metric_of(query), part) for query, part in of_any]
+        expression, told = counted_signed(queries, tables())
+        text = str(ibis.to_sql(expression, dialect="duckdb", pretty=False)) if told else ""
+        _SIGNED[of_any] = (text, told) if told and Timed.of(text) is not None else ("", ())
+    text, told = _SIGNED[of_any]
+    return on_connection(text, members[0].asked.query.connection), told
+
+
+def _of_any(members: Sequence[Member]) -> tuple[tuple[CellQuery, int], ...]:
+    return tuple((replace(one.asked.query, connection=ANY_CONNECTION), one.part) for one in members)

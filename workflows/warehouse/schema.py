@@ -112,8 +112,8 @@ VIEWS = {
     ),
 }
 
-KEPT_CELLS = (  # what cycles keep of their counts (kept.py)
-    "connection VARCHAR, digest VARCHAR, as_of TIMESTAMPTZ, first_week BIGINT, last_week BIGINT, had_orphans BOOLEAN, "
+KEPT_COUNTS = (  # what cycles keep of their counts (kept.py)
+    "connection VARCHAR, digest VARCHAR, as_of TIMESTAMPTZ, first_week BIGINT, last_week BIGINT, upto BIGINT, "
     "cells BLOB"
 )
 
@@ -137,14 +137,20 @@ def columns_of(kind: RecordKind) -> dict[str, str]:
 def is_current(raw: Any) -> bool:
     """Whether everything is of this version: created, and its derived columns computed."""
     raw.execute("CREATE TABLE IF NOT EXISTS meta (fingerprint VARCHAR)")
-    raw.execute(f"CREATE TABLE IF NOT EXISTS kept_cells ({KEPT_CELLS})")
+    raw.execute(f"CREATE TABLE IF NOT EXISTS kept_counts ({KEPT_COUNTS})")
     return rows_of(raw, "SELECT fingerprint FROM meta") == [(fingerprint(),)]
 
 
 def create(raw: Any) -> None:
-    """Create the tables, columns and views that are missing. Derived columns of what stands come after it."""
+    """Create the tables, columns and views that are missing. Derived columns of what stands come after it.
+
+    What was noted for counts that are kept goes: its columns are those of the version before.
+    """
+    raw.execute("DROP TABLE IF EXISTS kept_cells")
+    raw.execute(f"CREATE OR REPLACE TABLE kept_counts ({KEPT_COUNTS})")
     for kind, table in TABLE_OF.items():
         columns = [f'"{name}" {sql_type}' for name, sql_type in columns_of(kind).items()]
+        raw.execute(f"DROP TABLE IF EXISTS noted_{table}")
         raw.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(columns)})")
         for column in columns:
             raw.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}")

@@ -40,6 +40,7 @@ from workflows.warehouse.passes import (
     Pass,
     by_themselves,
     on_connection,
+    on_live_rows,
     together,
 )
 from workflows.warehouse.schema import TABLE_OF, create, is_current
@@ -193,12 +194,12 @@ class Warehouse:
         """The same for many queries, computed in one other thread while this one goes on, loading other connections.
 
         Each sees what is committed when its turn comes. Close it before the warehouse closes. In a file of at least
-        ``kept_from`` tickets only weeks are counted that records touched since the last time (kept.py).
+        ``kept_from`` tickets what was counted the last time is brought up to date by what moved since (kept.py).
         """
         is_kept = self._tickets() >= kept_from
         # Compiled here: Ibis asks the connection of this thread.
         passes = self.passes(asked, shared_from=shared_from, is_kept=is_kept)
-        return Ahead(self._counted(passes, as_of, is_kept), depth=len(asked) + 1)  # one more: to its end
+        return Ahead(self._counted(passes, as_of), depth=len(asked) + 1)  # one more: to its end
 
     def passes(
         self, asked: Sequence[CellsAsked], *, shared_from: float = SHARED_FROM, is_kept: bool = False
@@ -256,23 +257,23 @@ class Warehouse:
     def _tickets(self) -> int:
         return number_of(self._raw, "SELECT count(*) FROM tickets")
 
-    def _counted(self, passes: Sequence[Pass], as_of: datetime, is_kept: bool) -> Iterator[pa.Table]:
+    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[pa.Table]:
         """The cells of all that is asked, in its order."""
         answers, turn = Answers(passes), 0
         with self.sibling() as other:
             kept: dict[str, KeptCells] = {}
 
-            def count(one: Pass, first: int, last: int) -> pa.Table:
-                return other._session.found(one, as_of, first, last)
+            def count(one: Pass, first: int) -> pa.Table:
+                return other._session.found(one, as_of, first, one.last_week)
 
+            for name in dict.fromkeys(one.connection for one in passes if one.told):
+                of_name = [one for one in passes if one.told and one.connection == name]
+                kept[name] = KeptCells(other._raw, name, of_name, as_of=as_of)
             for one in passes:
-                if is_kept and one.is_shared:
-                    name = one.connection
-                    if name not in kept:
-                        kept[name] = KeptCells(other._raw, name, as_of=as_of)
-                    answers.add(one, kept[name].found(one, count))
+                if one.told:
+                    answers.add(one, kept[one.connection].found(one, count))
                 else:
-                    answers.add(one, count(one, one.first_week, one.last_week))
+                    answers.add(one, count(one, one.first_week))
                 while (cells := answers.take(turn)) is not None:
                     yield cells
                     turn += 1
@@ -302,7 +303,7 @@ class _Session:
 
     def found(self, one: Pass, as_of: datetime, first_week: int, last_week: int) -> pa.Table:
         self.set(as_of, first_week, last_week)
-        return table_of(self._raw, one.sql)
+        return table_of(self._raw, on_live_rows(one.sql))
 
     def set(self, as_of: datetime, first_week: int, last_week: int) -> None:
         wanted = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +38,7 @@ from tests.improvement.metrics.test_against_slow import (
     surveys,
     tickets,
 )
-from workflows.warehouse import CellsAsked, Warehouse, Zones, kept
+from workflows.warehouse import CellsAsked, Warehouse, Zones, noting
 
 METRICS = (
     *("incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve"),
@@ -91,14 +90,6 @@ def load(warehouse: Warehouse, records: list[Any], seen_at: datetime, zones: Zon
         mine = [one for one in records if isinstance(one, struct)]
         if mine:
             warehouse.load(kind, arrow(kind, mine), seen_at=seen_at, zones=zones)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def however_much_was_touched() -> Iterator[None]:
-    """Even where counting everything would be quicker, only what was touched is counted again."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(kept, "MOST", 1.0)
-        yield
 
 
 steps = st.lists(
@@ -172,29 +163,70 @@ def began(record: Any) -> datetime:
     return found or record.sent_at
 
 
-def test_only_the_weeks_that_something_touched_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workflows.warehouse import store
-
-    counted: list[tuple[int, int]] = []
-    whole = store._Session.found
-
-    def noted(self: Any, one: Any, as_of: datetime, first_week: int, last_week: int) -> Any:
-        counted.append((first_week, last_week))
-        return whole(self, one, as_of, first_week, last_week)
-
+def test_only_records_that_moved_are_read_again() -> None:
+    """Of a hundred tickets one changes: the others could be lost meanwhile, and nobody would look."""
     as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
     last = weeks.week_of(as_of.date()) - 1
     question = [CellsAsked(a_query("incident_count"), last - 20, last)]
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        load(warehouse, [a_ticket("t1", opened_at=opened_at)], at("2026-06-10"), ZONES)
+        crowd_of = [a_ticket(f"t{number}", opened_at=opened_at, customer="Acme") for number in range(100)]
+        load(warehouse, crowd_of, at("2026-06-10"), ZONES)
         list(warehouse.cells_ahead(question, as_of=as_of, kept_from=0))
-        monkeypatch.setattr(store._Session, "found", noted)
         load(warehouse, [a_ticket("t1", opened_at=opened_at, customer="Bolt")], at("2026-06-20"), ZONES)
+        warehouse._raw.execute("DELETE FROM tickets")  # behind its back
         later = [replace(question[0], last_week=last + 1)]
-        found = list(warehouse.cells_ahead(later, as_of=as_of + timedelta(weeks=1), kept_from=0))
-        week = weeks.week_of(opened_at.date())
-        assert counted == [(week, week), (last, last + 1)]
-        assert set(found[0]["customer"].to_pylist()) == {"Bolt"}
+        (found,) = warehouse.cells_ahead(later, as_of=as_of + timedelta(weeks=1), kept_from=0)
+        counted = found.filter(pc.greater(found["n"], 0)).select(["customer", "numerator"]).to_pylist()
+        assert counted == [{"customer": "Acme", "numerator": 99.0}, {"customer": "Bolt", "numerator": 1.0}]
+
+
+def test_a_cycle_that_breaks_off_leaves_the_next_one_what_it_needs() -> None:
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    questions = [CellsAsked(a_query(name), last - 20, last) for name in ("incident_count", "reopen_rate")]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for number in range(4):
+            load(warehouse, [a_ticket(f"t{number}", opened_at=opened_at)], as_of, ZONES)
+            ahead = warehouse.cells_ahead(questions, as_of=as_of, kept_from=0)
+            found = next(ahead)
+            if number % 2:
+                list(ahead)
+            ahead.close()
+            assert pc.sum(found["numerator"]).as_py() == number + 1
+
+
+def test_what_is_written_while_a_cycle_counts_is_counted_by_the_next_one_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workflows.warehouse import store
+
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
+    whole = store._Session.found
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+
+        def disturbed(self: Any, one: Any, *values: Any) -> Any:
+            monkeypatch.undo()
+            load(warehouse, [a_ticket("t2", opened_at=opened_at)], as_of, ZONES)
+            return whole(self, one, *values)
+
+        load(warehouse, [a_ticket("t1", opened_at=opened_at)], as_of, ZONES)
+        monkeypatch.setattr(store._Session, "found", disturbed)
+        for _ in range(3):
+            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            assert pc.sum(found["numerator"]).as_py() == 2
+
+
+def test_where_more_was_noted_than_is_worth_it_everything_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noting, "LEAST", 3)
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for some in range(1, 6):
+            load(warehouse, [a_ticket(f"{some}-{n}", opened_at=opened_at) for n in range(some)], as_of, ZONES)
+            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            assert pc.sum(found["numerator"]).as_py() == some * (some + 1) / 2
+            assert warehouse.arrow("FROM noted_tickets").num_rows == 0
 
 
 def test_a_country_in_another_zone_is_counted_afresh() -> None:

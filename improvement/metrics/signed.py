@@ -1,0 +1,133 @@
+"""Counts by difference: a pass whose sums are whole numbers, over rows that came (``sign`` +1) or went (−1).
+
+Whole numbers can be added and taken away again without a trace. So cells that are brought up to date by what came and
+went since are those of a full count, bit for bit; the fractions that metrics add are whole billionths anyway
+(cells.py). Each row says itself as of when, and up to which day, it is counted: it may go as of one moment and come
+back as of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from improvement.metrics.catalogue import Metric
+from improvement.metrics.cells import CellQuery, Tables, whole
+from improvement.metrics.engine import ibis
+from improvement.metrics.sharing import LEVELS, Columns, among, plain
+
+SIGN, AT, TO = "sign", "counted_at", "counted_to"
+PREFIX = "signed_"  # of the names under which a pass knows its rows
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """How a part's cells are told from whole columns: their names, or a number for each row that counts."""
+
+    n: str
+    numerator: str | int
+    scale: int  # of so many parts one is made
+    denominator: int
+
+
+def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tables) -> tuple[Any, tuple[Whole, ...]]:
+    """The lazy query that counts parts of queries which share a pass, and how each part's cells are told from it.
+
+    It gives ``keys…, week, sign`` and whole sums. Nothing is told where a part cannot be counted so.
+    """
+    first, metric, number = queries[0]
+    name = plain(metric, first, tables)[number].table.op().name.removeprefix("live_")
+    records = _signed(tables, name)
+    parts = [plain(one, query, records)[part] for query, one, part in queries]
+    common = [one for one in parts[0].conditions if all(among(one, part.conditions) for part in parts[1:])]
+    table = parts[0].table
+    columns = Columns({key: parts[0].columns[key] for key in (*first.keys, "week")} | {SIGN: table[SIGN]})
+    sums: dict[tuple[str | None, str | None], str] = {}
+    told = []
+    for part in parts:
+        denominator = constant_of(part.columns["denominator"])
+        if denominator is None:
+            return None, ()
+        own = [one for one in part.conditions if not among(one, common)]
+        met = columns.name_of(reduce(and_, own)) if own else None
+        n = sums.setdefault((met, None), f"n{len(sums)}")
+        numerator: str | int | None = constant_of(part.columns["numerator"])
+        scale = 1
+        if numerator is None:
+            column, scale = whole(part.columns["numerator"])
+            numerator = sums.setdefault((met, columns.name_of(column)), f"s{len(sums)}")
+        told.append(Whole(n, numerator, scale, denominator))
+    chosen = table.filter(*common, parts[0].is_since(tables.first_day)).select(**columns.named)
+    aggregates = {}
+    for (met, column_name), sum_name in sums.items():
+        where = None if met is None else chosen[met]
+        is_count = column_name is None
+        aggregates[sum_name] = chosen.count(where=where) if is_count else chosen[column_name].sum(where=where)
+    return chosen.group_by([*first.keys, "week", SIGN]).agg(**aggregates), tuple(told)
+
+
+def netted(found: pa.Table) -> pa.Table:
+    """What was counted, with whole numbers and the sums of what went taken away; a row for each sign still."""
+    sign = found[SIGN].to_numpy()
+    for name in _sums(found):
+        column = pc.fill_null(pc.cast(found[name], pa.int64()), 0)  # a sum over no rows is null
+        found = found.set_column(found.schema.get_field_index(name), name, pa.array(column.to_numpy() * sign))
+    return found.drop_columns([SIGN])
+
+
+def added(one: pa.Table, other: pa.Table) -> pa.Table:
+    """Cells and cells, summed; none where nothing counts any more."""
+    sums = _sums(one)
+    keys = [name for name in one.column_names if name not in sums]
+    both = pa.concat_tables([one, other.select(one.column_names).cast(one.schema)])
+    found = both.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in sums])
+    found = found.select([*keys, *(f"{name}_sum" for name in sums)]).rename_columns([*keys, *sums])
+    counts = np.column_stack([found[name].to_numpy() for name in sums if name.startswith("n")])
+    return found.filter(pa.array(counts.any(axis=1))).select(one.column_names)
+
+
+def part_signed(found: pa.Table, told: Whole, metric: Metric, keys: Sequence[str], first_week: int) -> pa.Table:
+    """One part's cells, as if it had been asked for from ``first_week`` on by itself."""
+    week, n = found["week"].to_numpy(), found[told.n].to_numpy()
+    is_level = metric.fill in LEVELS
+    kept = np.flatnonzero(n > 0 if is_level else (n > 0) & (week >= first_week))
+    week, n = week[kept], n[kept]
+    sums = n * told.numerator if isinstance(told.numerator, int) else found[told.numerator].to_numpy()[kept]
+    numerator = sums.astype(np.float64)
+    columns: dict[str, Any] = {key: found[key].take(pa.array(kept)) for key in keys}
+    columns["week"] = pa.array(np.maximum(week, first_week - 1) if is_level else week)
+    columns["numerator"] = pa.array(numerator if told.scale == 1 else numerator / told.scale)
+    columns["denominator"] = pa.array((n * told.denominator).astype(np.float64))
+    columns["n"] = pa.array(n)
+    return pa.table(columns)
+
+
+def constant_of(column: Any) -> int | None:
+    """The whole number that a column is of every row, None where it is not."""
+    op = column.op()
+    while isinstance(op, ibis.expr.operations.Cast):
+        op = op.arg
+    is_whole = isinstance(op, ibis.expr.operations.Literal) and isinstance(op.value, int)
+    return int(op.value) if is_whole and not isinstance(op.value, bool) else None
+
+
+def _signed(tables: Tables, name: str) -> Tables:
+    """The tables, one of them of signed rows; these alone may be read."""
+    columns = dict(getattr(tables, name).schema().items())
+    found = ibis.table({**columns, SIGN: "int64", AT: "timestamp('UTC')", TO: "int64"}, name=f"{PREFIX}{name}")
+    return replace(tables, as_of=found[AT], last_day=found[TO], **{name: found})
+
+
+def _sums(found: pa.Table) -> list[str]:
+    """The names of the sums: a letter and a number, which no dimension is called."""
+    return [name for name in found.column_names if name[0] in "ns" and name[1:].isdigit()]
+
+
+__all__ = ["AT", "PREFIX", "SIGN", "TO", "Whole", "added", "counted_signed", "netted", "part_signed"]
