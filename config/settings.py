@@ -187,7 +187,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _tokens_have_a_place(self) -> Self:
-        if any(connection.oauth is not None for connection in self.connections.values()):
+        if any(one.oauth is not None or one.points_per_hour for one in self.connections.values()):
             keys, folder = self.token_keys(), self.home / "tokens"
             self.connections = {
                 name: connection.keeping_tokens(folder / f"{name}.token", keys)

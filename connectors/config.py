@@ -28,6 +28,7 @@ OUTCOMES = ("success", "no_success", "dropped")
 ATLASSIAN_TOKEN_URL = "https://auth.atlassian.com/oauth/token"  # noqa: S105 - an address, no secret
 
 SHORTEST_HOOK_SECRET = 16
+ATLASSIAN_POINTS = 65_000  # an hour, of one app for all its tenants: developer.atlassian.com, *Rate limiting*, Tier 1
 DEFAULT_PAGE_SIZE: dict[str, int] = {"servicenow": 5000, "jira": 100}
 
 
@@ -99,6 +100,8 @@ class ConnectionConfig(BaseModel):
     max_attempts: int = Field(default=6, ge=1, le=20)
     max_wait_s: float = Field(default=300.0, ge=0)  # the longest Retry-After, and all waits of one read together
     max_concurrency: int = Field(default=4, ge=1, le=8)
+    hourly_points: int | None = Field(default=None, ge=0)  # our own budget (connectors.budget); 0: none
+    points_file: Path | None = None  # where all processes of the connection count them
     overlap_s: int = Field(default=300, ge=0)
     reconcile_days: float = Field(default=7.0, gt=0)  # the platform's counts are held against ours this often
     list_days: float = Field(default=91.0, gt=0)  # all keys are listed this often, also where the counts agree
@@ -201,6 +204,16 @@ class ConnectionConfig(BaseModel):
         return self.page_size or DEFAULT_PAGE_SIZE.get(self.platform, DEFAULT_PAGE_SIZE["jira"])
 
     @property
+    def points_per_hour(self) -> int:
+        """What we let ourselves spend in an hour; 0: no limit of our own.
+
+        Atlassian counts points of OAuth apps only; API tokens, Data Center and ServiceNow have none.
+        """
+        if self.hourly_points is not None:
+            return self.hourly_points
+        return ATLASSIAN_POINTS if self.platform == "jira" and self.auth_kind == "oauth" else 0
+
+    @property
     def token_url(self) -> str:
         """Where OAuth tokens come from."""
         oauth = self.oauth_settings
@@ -228,7 +241,12 @@ class ConnectionConfig(BaseModel):
         return value
 
     def keeping_tokens(self, file: Path, keys: tuple[SecretStr, ...]) -> Self:
-        """The same connection, with a place and keys for tokens that rotate, where it names none of its own."""
+        """The same connection, with a place and keys for tokens that rotate, where it names none of its own.
+
+        Beside the tokens it counts its points, where it has a budget of them.
+        """
+        if self.points_per_hour and self.points_file is None:
+            return self.model_copy(update={"points_file": file.with_suffix(".points")}).keeping_tokens(file, keys)
         if self.oauth is None:
             return self
         place = file if self.oauth.grant == "refresh_token" else None

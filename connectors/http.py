@@ -20,12 +20,12 @@ from typing import Any
 import structlog
 import tenacity
 from requests import PreparedRequest, ReadTimeout, RequestException, Response, Session
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError
 from urllib3.exceptions import NewConnectionError
 
 from connectors.answers import TooHeavy, breather_s, cause, redacted, refusal, retry_after_s
+from connectors.budget import adapter
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
 from connectors.transport import transport
@@ -70,7 +70,7 @@ def prepare(session: Session, config: ConnectionConfig) -> Session:
     transport(session, config)
     session.auth = auth_of(config)
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=8))
+        session.mount(scheme, adapter(config, max_retries=0, pool_maxsize=8))
     session.headers["User-Agent"] = USER_AGENT
     return session
 

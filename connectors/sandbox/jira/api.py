@@ -30,14 +30,21 @@ class JiraApi:
         headers: Mapping[str, str],
         body: bytes = b"",
         uploads: tuple[Upload, ...] = (),
+        through_gateway: str | None = None,
     ) -> Answer:
-        """Answer one request. Header names are taken as sent; ``params`` keeps repeated values."""
+        """Answer one request. Header names are taken as sent; ``params`` keeps repeated values.
+
+        ``through_gateway``: whom the token stands for with which the caller came through Atlassian's gateway.
+        """
         found = matching(method, path)
         if isinstance(found, int):
             return ApiError(found, f"null for uri: {path}").answer()
         handler, parts = found
         lowered = {name.lower(): value for name, value in headers.items()}
-        account, is_refused = self.account_of(lowered.get("authorization", ""))
+        if through_gateway is not None:
+            account, is_refused = self.site.directory.named(through_gateway), False
+        else:
+            account, is_refused = self.account_of(lowered.get("authorization", ""))
         if is_refused and (self.site.flavour is Flavour.DATA_CENTER or "/search" not in path):
             return _refused()
         version = parts.pop("version", None) or "2"

@@ -14,6 +14,8 @@ from connectors.sandbox.jira.accounts import of_user
 from connectors.sandbox.jira.api import JiraApi
 from connectors.sandbox.jira.calls import Answer, ApiError, Upload
 from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.limits import Limits
+from connectors.sandbox.jira.oauth import CLOUD_ID, ConsentOffice
 from connectors.sandbox.jira.record_room import RecordRoom
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.plugin import Flavour as PortFlavour
@@ -21,6 +23,7 @@ from connectors.sandbox.plugin import SandboxConfig, first_clock
 from connectors.sandbox.users import Accounts, accounts_of
 from connectors.sandbox.world import World
 
+GATEWAY = f"/ex/jira/{CLOUD_ID}"
 FLAVOURS: dict[str, Flavour] = {"jira_cloud": Flavour.CLOUD, "jira_dc": Flavour.DATA_CENTER}
 
 
@@ -37,10 +40,22 @@ class JiraApp:
         self._users = Accounts(users)
         self.site = Site(world, flavour=flavour, accounts=[of_user(user) for user in users], now=int(now.timestamp()))
         self._apis: dict[str, JiraApi] = {}
+        self._limits = Limits()
+        self._consents = ConsentOffice(self._users)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Everything below ``/rest/``, and the pages that links to issues lead to."""
-        return [web.route("*", "/rest/{path:.*}", self._answer), *RecordRoom(self.site).routes()]
+        return [
+            web.route("*", "/rest/{path:.*}", self._answer),
+            *RecordRoom(self.site).routes(),
+            *(self._gateway() if self.site.flavour is Flavour.CLOUD else ()),
+        ]
+
+    def _gateway(self) -> Iterable[web.AbstractRouteDef]:
+        """Of Cloud only: where tokens come from, and where they count."""
+        yield web.post("/oauth/token", self._consents.issue)
+        yield web.get("/oauth/token/accessible-resources", self._consents.resources)
+        yield web.route("*", f"/ex/jira/{CLOUD_ID}/rest/{{path:.*}}", self._answer_through_gateway)
 
     def advance(self, now: datetime) -> None:
         """Show what the world has done until ``now``."""
@@ -49,15 +64,22 @@ class JiraApp:
     def stats(self) -> Mapping[str, Any]:
         """Issues by project and type."""
         counted = Counter(f"{issue.project.key} {issue.type.name}" for issue in self.site.ordered())
-        return {"issues": len(self.site), **dict(sorted(counted.items()))}
+        limits = {"points": self._limits.points, "refused": self._limits.refused}
+        tokens = {"tokens_issued": self._consents.issued_count}
+        return {"issues": len(self.site), **dict(sorted(counted.items())), **limits, **tokens}
 
     def error(self, status: int, message: str) -> web.Response:
         """An error in Jira's format."""
         return _response(ApiError(status, message).answer())
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """See :mod:`connectors.sandbox.jira.quirks`."""
+        """See :mod:`connectors.sandbox.jira.quirks`; ``expire_tokens`` and ``expire_refresh_tokens`` end OAuth's."""
+        options = dict(options)
+        expired = [options.pop(name, False) for name in ("expire_tokens", "expire_refresh_tokens")]
+        self._consents.expire(access=expired[0], refresh=expired[1])
         self.site.quirks = self.site.quirks.changed(options)
+        if "hourly_points" in options:
+            self._limits.begin_anew()
 
     def disturb(self, table: str, records: int) -> None:
         """Somebody changes the issues that come first in the order of their update time."""
@@ -67,7 +89,29 @@ class JiraApp:
         """See :mod:`connectors.sandbox.jira.events`."""
         return events.happen(self.site, event)
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer_through_gateway(self, request: web.Request) -> web.Response:
+        username = self._consents.user_of(request.headers.get("Authorization", ""))
+        if username is None:
+            return web.json_response({"code": 401, "message": "Unauthorized"}, status=401)
+        return await self._answer(request, through_gateway=username)
+
+    async def _answer(self, request: web.Request, through_gateway: str | None = None) -> web.Response:
+        path = request.path.removeprefix(GATEWAY)
+        quirks = self.site.quirks
+        refused = self._limits.refusal(
+            request.method,
+            path,
+            hourly_points=quirks.hourly_points,
+            limits_issue_writes=quirks.limits_issue_writes,
+        )
+        if refused is not None:
+            return _response(refused)
+        answer = await self._answered(request, path, through_gateway)
+        if quirks.hourly_points:
+            self._limits.count(request.method, path, answer)
+        return _response(answer)
+
+    async def _answered(self, request: web.Request, path: str, through_gateway: str | None) -> Answer:
         body = b""
         uploads: tuple[Upload, ...] = ()
         if request.content_type.startswith("multipart/"):
@@ -77,10 +121,15 @@ class JiraApp:
         params: dict[str, list[str]] = {}
         for name, value in request.query.items():
             params.setdefault(name, []).append(value)
-        answer = self._api(f"{request.scheme}://{request.host}").handle(
-            request.method, request.path, params=params, headers=request.headers, body=body, uploads=uploads
+        return self._api(f"{request.scheme}://{request.host}").handle(
+            request.method,
+            path,
+            params=params,
+            headers=request.headers,
+            body=body,
+            uploads=uploads,
+            through_gateway=through_gateway,
         )
-        return _response(answer)
 
     def _api(self, base: str) -> JiraApi:
         api = self._apis.get(base)

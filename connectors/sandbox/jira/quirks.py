@@ -10,6 +10,9 @@
     Transition id → ids of fields that its screen demands.
 ``duplicate_fields``
     Names of custom fields of which there is a second one, empty, of the same type.
+``hourly_points``, ``limits_issue_writes``
+    Cloud: how many points an hour this tenant is served (0: as many as it likes), and whether writes to one issue are
+    limited (:mod:`connectors.sandbox.jira.limits`).
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ class Quirks:
     missing_transitions: Sequence[str] = ()
     demanded_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     duplicate_fields: Sequence[str] = ()
+    hourly_points: int = 0
+    limits_issue_writes: bool = False
 
     def changed(self, options: Mapping[str, Any]) -> Quirks:
         """These with others laid over. Raises ValueError for an option that there is not, or of another type."""
