@@ -51,7 +51,7 @@ def funnel_alternative(data: Funnel, *, language: str = "en") -> str:
     parts = [f"{data.title}."]
     if limits is not None:
         centre = number(100 * limits.centre, language)
-        tau = f"{number(100 * limits.tau, language)} %"
+        tau = number(100 * limits.tau, language)
         rough = f"; {words['funnel_few']}" if limits.is_rough else ""
         parts.append(f"{words['all']}: {centre} {data.unit}; {words['funnel_limits'].format(tau=tau)}{rough}.")
     for unit in sorted(data.units, key=lambda unit: unit.name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import quantiles
 from typing import Any
 
 from improvement.plain_change import UNITS, level, natural
@@ -17,6 +18,7 @@ from improvement.rules.replaying import CellsOf, Episode
 from improvement.rules.rule import Rule
 
 AFTER_WEEKS = 13  # as long as an action is looked at after its go-live
+BAND_FROM = 3  # firings
 Acted = Callable[[Episode, int], bool]  # whether people acted on its scope before this week
 
 
@@ -26,7 +28,7 @@ class Untreated:
 
     ``effect`` is a ratio (scores: a difference in points), averaged on the scale of the metric's model; None where
     there is no such firing, or the metric gets no verdict. *After* begins ``delay_weeks`` after the firing, as actions
-    do.
+    do. Eight in ten of them lie between ``low`` and ``high``; None under three firings.
     """
 
     firings: int
@@ -34,6 +36,8 @@ class Untreated:
     unit: str
     delay_weeks: int
     weeks: int = AFTER_WEEKS
+    low: float | None = None
+    high: float | None = None
 
     @property
     def sentence(self) -> str:
@@ -75,7 +79,15 @@ def untreated(
 def _line(rule: Rule, effects: list[float], *, unit: str, delay: int) -> Untreated:
     if not effects:
         return Untreated(0, None, unit, delay)
-    return Untreated(len(effects), natural(rule.family or "", sum(effects) / len(effects)), unit, delay)
+    family = rule.family or ""
+    low, high = (natural(family, end) for end in _band(effects)) if len(effects) >= BAND_FROM else (None, None)
+    return Untreated(len(effects), natural(family, sum(effects) / len(effects)), unit, delay, low=low, high=high)
+
+
+def _band(effects: list[float]) -> tuple[float, float]:
+    """The first and the last decile."""
+    deciles = quantiles(effects, n=10, method="inclusive")
+    return deciles[0], deciles[-1]
 
 
 def _effect(rule: Rule, episode: Episode, cells: Cells, first: int, last: int) -> float | None:

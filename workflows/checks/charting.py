@@ -17,7 +17,7 @@ from improvement.errors import RegelkreisError
 from improvement.metrics import Metric
 from improvement.pdca import Event
 from workflows.actions import planning
-from workflows.checks import measuring, record_charts
+from workflows.checks import comparing, measuring, record_charts
 from workflows.models import Action, Chart, Look, LookKind
 from workflows.warehouse import Warehouse, our_warehouse
 
@@ -28,7 +28,7 @@ AFTER_WEEKS = 13
 
 
 def render_all(*, as_of: datetime) -> int:
-    """Draw every action's charts, in both themes and languages; returns how many actions were drawn.
+    """Draw every action's charts and the funnels, in both themes and languages; returns how many actions were drawn.
 
     A chart whose data did not change is left as it is: rendering is what takes the time. One that cannot be drawn is
     logged and does not stop the others: charts explain, nothing depends on them.
@@ -40,6 +40,10 @@ def render_all(*, as_of: datetime) -> int:
                 drawn += render(action, warehouse, as_of=as_of)
             except RegelkreisError as error:
                 log.warning("charts.failed", action=action.code, error=str(error))
+    try:
+        comparing.render_all(as_of=as_of)
+    except RegelkreisError as error:
+        log.warning("charts.failed", action="", error=str(error))
     return drawn
 
 

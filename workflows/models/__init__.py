@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from workflows.models.actions import Action, ActionComment, ActionTask, Chart, MarkedChange, Origin, Plan, Transition
+from workflows.models.comparisons import ScopeChart
 from workflows.models.connections import Connection, Hint, PullCursor, PullReport, RejectedRecord
 from workflows.models.findings import Evaluation, Finding, Point, RuleVersion, UntreatedLine
+from workflows.models.kept import KeptFigures
 from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
 from workflows.models.outbox import Delivery, DeliveryState
 from workflows.models.people import Grant, Identity, Person, Role, Token
@@ -26,6 +28,7 @@ __all__ = [
     "Grant",
     "Hint",
     "Identity",
+    "KeptFigures",
     "LedgerEntry",
     "LedgerHead",
     "Look",
@@ -43,6 +46,7 @@ __all__ = [
     "ReviewRecord",
     "Role",
     "RuleVersion",
+    "ScopeChart",
     "Token",
     "Transition",
     "UntreatedLine",

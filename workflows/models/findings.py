@@ -83,6 +83,8 @@ class UntreatedLine(models.Model):
     last_week = models.IntegerField()
     firings = models.IntegerField()
     effect = models.FloatField(null=True)  # their mean, in ``unit``; null: there is no such firing
+    low = models.FloatField(null=True)  # eight in ten lie between low and high; null: too few, or not noted then
+    high = models.FloatField(null=True)
     unit = models.CharField(max_length=20, blank=True)
     delay_weeks = models.IntegerField()
     weeks = models.IntegerField()

@@ -78,6 +78,8 @@ def standing(action: Action, *, at: datetime) -> PastFirings | None:
         last_week=weeks.label(row.last_week),
         counted_at=row.counted_at.isoformat(),
         is_same_version=row.rule_sha256 == action.rule_sha256,
+        low=row.low,
+        high=row.high,
     )
 
 
@@ -85,8 +87,8 @@ def _stands_already(tally: RuleTally, connection: str, line: Untreated, first: i
     """Whether the newest count of this version says the same of the same weeks."""
     rows = UntreatedLine.objects.filter(rule_id=tally.rule.id, rule_sha256=tally.rule.sha256, connection=connection)
     row = rows.last()
-    return row is not None and (row.first_week, row.last_week, row.firings, row.effect) == (
-        first, last, line.firings, line.effect
+    return row is not None and (row.first_week, row.last_week, row.firings, row.effect, row.low) == (
+        first, last, line.firings, line.effect, line.low
     )  # fmt: skip
 
 

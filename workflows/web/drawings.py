@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -43,52 +44,119 @@ def sparkline(values: Sequence[float | None], target: float | None = None, label
     )
 
 
-def effect_strip(result: dict[str, object] | None, extent: float, sign: int) -> SafeString:
-    """A look's estimate and interval on a line, better to the right.
+def effect_strip(result: Mapping[str, Any] | None, extent: float, sign: int) -> SafeString:
+    """A look's estimate and interval on a line, better to the right, with what else may be claimed of the same weeks.
 
-    ``extent`` is the largest distance from *no effect* on the link scale, ``sign`` +1 where higher is better.
+    Behind it lies the band of past firings that nobody acted on (their mean as a line), where the look cites one, and
+    as a hollow mark the plain before–after figure that the band is to be held against. ``extent`` is the largest
+    distance from *no effect* on the link scale, ``sign`` +1 where higher is better.
     """
     ends = _ends(result)
     if result is None or ends is None:
-        return format_html('<span class="muted">–</span>')
+        return SafeString('<span class="muted">–</span>')
     low, middle, high = ends
 
     def place(value: float) -> str:
         return f"{STRIP / 2 + (STRIP / 2 - 8) * max(-1.0, min(1.0, sign * value / extent)):.1f}"
 
-    estimate, lower, upper = (number(_shown(result, key), 2) for key in ("effect", "low", "high"))
     return format_html(
-        '<svg class="strip" viewBox="0 0 200 20" width="200" height="20" role="img" aria-label="{}">'
-        '<line class="strip-zero" x1="100" x2="100" y1="1" y2="19"/>'
-        '<line class="strip-span" x1="{}" x2="{}" y1="10" y2="10"/><circle cx="{}" cy="10" r="4"/></svg>',
-        _("Estimate and interval: %(figures)s") % {"figures": f"{estimate} ({lower} … {upper})"},
+        '<svg class="strip" viewBox="0 0 200 24" width="200" height="24" role="img" aria-label="{}">{}'
+        '<line class="strip-zero" x1="100" x2="100" y1="1" y2="23"/>{}'
+        '<line class="strip-span" x1="{}" x2="{}" y1="12" y2="12"/><circle cx="{}" cy="12" r="4"/></svg>',
+        _told(result),
+        _band(result, place),
+        _plain(result, place),
         place(low),
         place(high),
         place(middle),
     )
 
 
-def extent_of(results: Sequence[dict[str, object] | None]) -> float:
+def extent_of(results: Sequence[Mapping[str, Any] | None]) -> float:
     """The largest distance from *no effect* in these results, so that their strips share a scale."""
-    distances = [abs(end) for result in results if (ends := _ends(result)) is not None for end in ends]
+    distances = [abs(value) for result in results for value in _all_values(result)]
     return max(distances, default=1.0) or 1.0
 
 
-def _ends(result: dict[str, object] | None) -> tuple[float, float, float] | None:
+def cited_lines(results: Sequence[Mapping[str, Any] | None]) -> int:
+    """How many of these results cite what past firings came to that nobody acted on."""
+    return sum(_line(result) is not None for result in results if result is not None)
+
+
+def _band(result: Mapping[str, Any], place: Callable[[float], str]) -> SafeString:
+    """The band of past firings and their mean; nothing where none is cited."""
+    mean = _line(result)
+    if mean is None:
+        return SafeString("")
+    line = format_html('<line class="strip-untreated" x1="{0}" x2="{0}" y1="2" y2="22"/>', place(mean))
+    low, high = (_link(result, result["untreated"].get(end)) for end in ("low", "high"))
+    if low is None or high is None:
+        return line
+    left, right = sorted((float(place(low)), float(place(high))))
+    width = f"{max(right - left, 1.0):.1f}"
+    band = format_html('<rect class="strip-band" x="{}" y="2" width="{}" height="20"/>', left, width)
+    return format_html("{}{}", band, line)
+
+
+def _plain(result: Mapping[str, Any], place: Callable[[float], str]) -> SafeString:
+    """The plain before–after figure as a hollow diamond."""
+    plain = _link(result, (result.get("naive") or {}).get("effect"))
+    if plain is None:
+        return SafeString("")
+    x = float(place(plain))
+    points = f"{x - 5:.1f},12 {x:.1f},7 {x + 5:.1f},12 {x:.1f},17"
+    return format_html('<polygon class="strip-plain" points="{}"/>', points)
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    """The strip in words."""
+    estimate, low, high = (number(float(result[key]), 2) for key in ("effect", "low", "high"))
+    parts = [_("Estimate and interval: %(figures)s") % {"figures": f"{estimate} ({low} … {high})"}]
+    plain = (result.get("naive") or {}).get("effect")
+    if plain is not None:
+        parts.append(_("plain before–after comparison: %(figure)s") % {"figure": number(float(plain), 2)})
+    line = result.get("untreated") or {}
+    if _line(result) is None:
+        parts.append(_("no line of past firings is cited"))
+    else:
+        figures = number(float(line["effect"]), 2)
+        if line.get("low") is not None and line.get("high") is not None:
+            figures += f" ({number(float(line['low']), 2)} … {number(float(line['high']), 2)})"
+        parts.append(_("past firings that nobody acted on: %(figures)s") % {"figures": figures})
+    return "; ".join(parts)
+
+
+def _line(result: Mapping[str, Any] | None) -> float | None:
+    """What past firings came to on average, on the link scale; None where the look cites none."""
+    line = (result or {}).get("untreated") or {}
+    return _link(result or {}, line.get("effect"))
+
+
+def _ends(result: Mapping[str, Any] | None) -> tuple[float, float, float] | None:
     """Low, estimate, high on the link scale, where zero is *no effect*."""
-    if result is None or any(not isinstance(result.get(key), int | float) for key in ("low", "effect", "high")):
+    if result is None:
         return None
-    low, middle, high = (_shown(result, key) for key in ("low", "effect", "high"))
+    low, middle, high = (_link(result, result.get(key)) for key in ("low", "effect", "high"))
+    return None if low is None or middle is None or high is None else (low, middle, high)
+
+
+def _all_values(result: Mapping[str, Any] | None) -> list[float]:
+    """All that a strip shows of a result, on the link scale; nothing where it shows none."""
+    ends = _ends(result)
+    if result is None or ends is None:
+        return []
+    line, plain = result.get("untreated") or {}, (result.get("naive") or {}).get("effect")
+    beside = [plain, *(line.get(key) for key in ("low", "effect", "high"))]
+    return [*ends, *(value for figure in beside if (value := _link(result, figure)) is not None)]
+
+
+def _link(result: Mapping[str, Any], figure: object) -> float | None:
+    """A figure in a result's unit on the link scale; None where it has none there."""
+    if isinstance(figure, bool) or not isinstance(figure, int | float):
+        return None
     if "ratio" not in str(result.get("unit", "")):
-        return low, middle, high
-    if min(low, middle, high) <= 0:
-        return None
-    return math.log(low), math.log(middle), math.log(high)
-
-
-def _shown(result: dict[str, object], key: str) -> float:
-    value = result[key]
-    return float(value) if isinstance(value, int | float) else 0.0
+        return float(figure)
+    return math.log(figure) if figure > 0 else None
 
 
 def mood_gauge(score: float, target: float | None, label: str) -> SafeString:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 
-from workflows.web.rooms import action, health, home, hooks, performing, preferences, register, review
+from workflows.web.rooms import action, comparing, health, home, hooks, performing, preferences, register, review
 
 urlpatterns = [
     path("", home.show, name="home"),
     path("register/", register.show, name="register"),
+    path("suppliers/", comparing.suppliers, name="suppliers"),
+    path("countries/", comparing.countries, name="countries"),
     path("register.csv", register.export, name="register-csv"),
     path("actions/<str:code>/", action.show, name="action"),
     path("actions/<str:code>/<slug:deed>/", performing.perform, name="deed"),

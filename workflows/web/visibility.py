@@ -35,6 +35,11 @@ def _limits(person: Person) -> Q | None:
     return wanted
 
 
+def sees_everything(person: Person) -> bool:
+    """Whether the person's grants leave nothing out: sums over all customers are for them only."""
+    return _limits(person) is None
+
+
 def actions_for(person: Person) -> QuerySet[Action]:
     """The actions this person may see: within their grants, or their own."""
     limits = _limits(person)

@@ -92,6 +92,14 @@ WINDOWS: Words = {
     "confirmation": _("Confirmation"),
     "after": _("After"),
 }
+LEVELS: Words = {
+    "global": _("for all"),
+    "country": _("for the country"),
+    "customer": _("for a customer"),
+    "service": _("for a service"),
+    "supplier": _("for the supplier"),
+}
+TARGET_WORDS: Words = {"max": _("at most"), "min": _("at least")}
 GUARDS: Words = {
     "reference before trigger": _("reference before trigger"),
     "sustain": _("lasts to the end"),

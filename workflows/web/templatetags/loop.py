@@ -93,6 +93,15 @@ def number(value: float | None, digits: int = 1) -> str:
 
 
 @register.filter
+def target(text: str) -> str:
+    """A rule's target in words: ``max 15%`` as *at most 15 %*."""
+    kind, _space, amount = text.partition(" ")
+    if kind not in words.TARGET_WORDS:
+        return text
+    return f"{words.said(words.TARGET_WORDS, kind)} {reasons.effect(amount.replace('%', ' %'))}"
+
+
+@register.filter
 def iso(value: date | datetime | str | None) -> str:
     """A date for tables: 2025-12-01."""
     if not value:
@@ -155,3 +164,9 @@ def trend(now: float | None, before: float | None, sign: int, least: float) -> S
 def extent(looks: Sequence[Any]) -> float:
     """The common scale of the effect strips of several looks."""
     return drawings.extent_of([look.result for look in looks])
+
+
+@register.simple_tag
+def cited_lines(looks: Sequence[Any]) -> int:
+    """How many of these looks cite what came of past firings that nobody acted on."""
+    return drawings.cited_lines([look.result for look in looks])

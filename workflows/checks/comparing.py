@@ -1,0 +1,127 @@
+"""Suppliers and countries side by side: a funnel plot of each live rule's share, drawn from published values."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import Max
+
+from improvement import charts, weeks
+from improvement.metrics import NONE
+from improvement.rules import Rule, Scope
+from improvement.rules.in_force import in_force
+from workflows.models import Finding, Point, ScopeChart
+from workflows.rules.live import standing_rules
+
+DIMENSIONS = ("supplier", "country")
+SPAN_WEEKS = 12  # about a quarter: one window would be mostly chance
+LANGUAGES = ("en", "de")
+Targets = dict[str, list[dict[str, str | int]]]
+LEAST_UNITS = 2  # fewer are no comparison
+
+
+def render_all(*, as_of: datetime) -> int:
+    """Draw the funnels of all live rules of a share by supplier or country; returns how many there are.
+
+    What is compared are values the cycle published: numbers of events and records of whole windows that do not overlap,
+    summed over connections and all other dimensions. A rule that is live no more has no funnel.
+    """
+    wanted = [
+        (rule, dimension)
+        for rule in standing_rules().rules
+        if rule.family == "proportion"
+        for dimension in DIMENSIONS
+        if dimension in rule.key.by
+    ]
+    drawn = [(rule.id, dimension) for rule, dimension in wanted if _render(rule, dimension, as_of=as_of)]
+    for row in ScopeChart.objects.only("rule_id", "dimension"):
+        if (row.rule_id, row.dimension) not in drawn:
+            row.delete()
+    return len(drawn)
+
+
+def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
+    """One rule's share by supplier or country over the newest windows; None where fewer than two have records."""
+    newest = Point.objects.filter(finding__rule_id=rule.id).aggregate(week=Max("week"))["week"]
+    if newest is None:
+        return None
+    span = [newest - rule.window_weeks * place for place in range(max(1, SPAN_WEEKS // rule.window_weeks))]
+    sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    found = Point.objects.filter(finding__rule_id=rule.id, week__in=span, denominator__gt=0)
+    for scope, events, records in found.values_list("finding__scope", "numerator", "denominator"):
+        total = sums[scope.get(dimension, NONE)]
+        total[0] += events
+        total[1] += records
+    sums.pop(NONE, None)  # records that name none belong to nobody who could be compared
+    if len(sums) < LEAST_UNITS:
+        return None
+    return charts.Funnel(
+        title=rule.title,
+        unit="%",
+        units=[
+            charts.Unit(name, 100 * events / records, round(records))
+            for name, (events, records) in sorted(sums.items())
+        ],
+        is_lower_better=rule.direction == "lower",
+        first=weeks.monday(span[-1] - rule.window_weeks + 1),
+        as_of=weeks.sunday(newest),
+    )
+
+
+def _render(rule: Rule, dimension: str, *, as_of: datetime) -> bool:
+    data = funnel_of(rule, dimension)
+    if data is None:
+        return False
+    targets = _targets(rule, dimension, data.as_of)
+    rows = [row for language in LANGUAGES for row in _drawn(rule, dimension, data, targets, language, as_of)]
+    with transaction.atomic():
+        ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension).delete()
+        ScopeChart.objects.bulk_create(rows)
+    return True
+
+
+def _targets(rule: Rule, dimension: str, on: date) -> Targets:
+    """The targets in force on a day by supplier or country: with the level each comes from, and for how many scopes."""
+    found: defaultdict[str, Counter[tuple[str, str, str]]] = defaultdict(Counter)
+    for scope in Finding.objects.filter(rule_id=rule.id).values_list("scope", flat=True):
+        held = in_force(rule, Scope.of(scope), on)
+        since = held.since.isoformat() if held.since else ""
+        found[scope.get(dimension, NONE)][held.text, held.level, since] += 1
+    return {
+        name: [
+            {"text": text, "level": level, "since": since, "scopes": number}
+            for (text, level, since), number in sorted(held.items())
+        ]
+        for name, held in sorted(found.items())
+    }
+
+
+def _drawn(
+    rule: Rule, dimension: str, data: charts.Funnel, targets: Targets, language: str, as_of: datetime
+) -> Iterator[ScopeChart]:
+    """The funnel in every theme; the SVG of an unchanged spec is kept."""
+    spec = charts.funnel(data, language=language)
+    table = charts.funnel_table(data, language=language)
+    spec["usermeta"] = {
+        "first": data.first.isoformat(),
+        "as_of": data.as_of.isoformat(),
+        "units": [{"name": unit.name, "share": unit.value / 100, "n": unit.n} for unit in data.units],
+        "targets": targets,
+        **table.as_dict(),
+    }
+    known = ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension, theme="light", language=language).first()
+    svg = known.svg if known is not None and known.spec == spec else charts.svg(spec, language=language)
+    for theme in charts.THEMES:
+        yield ScopeChart(
+            rule_id=rule.id,
+            dimension=dimension,
+            theme=theme,
+            language=language,
+            spec=charts.in_theme(spec, theme),
+            svg=charts.in_theme(svg, theme),
+            alternative=charts.funnel_alternative(data, language=language),
+            as_of=as_of,
+        )
