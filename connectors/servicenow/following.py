@@ -113,7 +113,7 @@ class Follower:
         return PlatformState(
             ref=ref,
             state=self._meaning(mode.table, row.get("state", "")),
-            state_changed_by=move.get("user") or None,
+            state_changed_by=self._person(move.get("user", "")),
             state_changed_at=instant(move.get("sys_created_on", "")),
             close_code=code,
             is_closed_as_success=self._label(mode.table, coded or "", code or "").casefold().startswith(SUCCESS),
@@ -125,6 +125,12 @@ class Follower:
             approvals=tuple(_approval(item, around) for item in around.approvals.get(ref.id, ())),
             comments=tuple(self._comments(around.journal.get(ref.id, ()))),
         )
+
+    def _person(self, user: str) -> str | None:
+        """Who moved the state. We never write it: in our name only a business rule can have, that a write of ours set
+        off. That is the platform's word and no echo, and nobody's in particular.
+        """
+        return None if not user or user == self.instance.our_user() else user
 
     def _task(self, row: Row, mode: Mode, around: _Around) -> PlatformTask:
         label = self._label(mode.task_table or "task", "state", row.get("state", ""))

@@ -1,13 +1,14 @@
 """Business rules, data policies, read-only fields and retired choices that an instance has grown over the years.
 
-A rule is a mapping: ``table``; ``effect`` (``reject``, ``data_policy``, ``acl`` or ``change``); ``name``; ``when``
-(field → value that the write must carry, empty: always); ``message``; ``set`` (field → value, for ``change``).
-Rules act on writes of everybody but administrators.
+A rule is a mapping: ``table``; ``effect`` (``reject``, ``data_policy``, ``acl``, ``change`` or ``move``); ``name``;
+``when`` (field → value that the write must carry, empty: always); ``message``; ``set`` (field → value, for ``change``);
+``to`` (label of a state of the improvement register, for ``move``). Rules act on writes of everybody but
+administrators, and in their name: a business rule runs in the session of whoever writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from connectors.sandbox.servicenow.errors import ApiError, acl, business_rule, data_policy
@@ -30,12 +31,27 @@ def applied(instance: Instance, account: Account, table: str, values: dict[str, 
     if account.is_admin:
         return
     for rule in instance.config.rules:
-        if rule["table"] != table or any(values.get(name) != value for name, value in rule.get("when", {}).items()):
+        if not _fits(rule, table, values):
             continue
         refusal = _REFUSALS.get(rule["effect"])
         if refusal is not None:
             raise refusal(rule, sys_id)
         values.update(rule.get("set", {}))
+
+
+def moved_to(instance: Instance, account: Account, table: str, values: Mapping[str, str]) -> str | None:
+    """The state, by its label, that a rule moves the record to once it is written; None where none does."""
+    fitting = (rule for rule in instance.config.rules if rule["effect"] == "move" and _fits(rule, table, values))
+    return None if account.is_admin else next((rule["to"] for rule in fitting), None)
+
+
+def _fits(rule: Rule, table: str, values: Mapping[str, str]) -> bool:
+    return bool(rule["table"] == table and all(values.get(name) == value for name, value in _when(rule)))
+
+
+def _when(rule: Rule) -> Iterable[tuple[str, str]]:
+    conditions: Mapping[str, str] = rule.get("when", {})
+    return conditions.items()
 
 
 def is_dropped(instance: Instance, table: str, column: str, value: str) -> bool:

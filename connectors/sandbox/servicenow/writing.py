@@ -50,7 +50,8 @@ def create(instance: Instance, account: Account, table: str, body: Mapping[str, 
         values["opened_by"] = instance.user_id(account)
     row = instance.insert(table, values, by=account.username)
     _append_journal(instance, table, row[0], accepted.journal, by=account.username)
-    return cim.after_change(instance, instance.tables[table], None, row, by=account.username)
+    row = cim.after_change(instance, instance.tables[table], None, row, by=account.username)
+    return _moved_by_rule(instance, account, table, row, {**values, **accepted.journal})
 
 
 def change(
@@ -73,7 +74,18 @@ def change(
         _append_journal(instance, table.name, row[0], accepted.journal, by=account.username)
         if new is row:
             new = instance.touch(table, row, by=account.username)
-    return cim.after_change(instance, table, row, new, by=account.username)
+    new = cim.after_change(instance, table, row, new, by=account.username)
+    return _moved_by_rule(instance, account, table.name, new, {**values, **accepted.journal})
+
+
+def _moved_by_rule(instance: Instance, account: Account, name: str, row: Row, values: Mapping[str, str]) -> Row:
+    """The record as a rule leaves it that moves its state after the write, in the writer's name."""
+    label = rules.moved_to(instance, account, name, values)
+    if label is None or name != cim.REGISTER:
+        return row
+    table, state = instance.tables[name], {"state": cim.state_value(label)}
+    moved = cim.audited_update(instance, table, row, state, by=account.username)
+    return cim.after_change(instance, table, row, moved, by=account.username)
 
 
 def delete(instance: Instance, account: Account, table: Table, row: Row) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.sandbox.servicenow.cim import state_value
@@ -23,6 +24,7 @@ class Story:
     """One improvement record and the people around it."""
 
     def __init__(self, running: RunningSandbox, connect: Connect, **parts: Any) -> None:
+        self.running = running
         self.connector = connect(running, **parts)
         self.ref: RecordRef = self.connector.write(CREATE, None).ref
         self.table = {"cim": "sn_cim_register"}.get(self.ref.mode, self.ref.mode)
@@ -155,6 +157,32 @@ def test_due_date_tasks_and_comments_come_home_but_our_own_notes_do_not(story: S
         ("olga.owner", "We start on Monday"),
         ("paul.prover", "As you wrote in [rk ACT-7/note/opened]: fine"),
     ]
+
+
+ON_CREATION = {"table": "sn_cim_register", "effect": "move", "to": "Accepted", "when": {"short_description": "Now"}}
+ON_A_NOTE = {"table": "sn_cim_register", "effect": "move", "to": "In Progress", "when": {}}
+
+
+def test_a_rule_that_moves_a_new_record_is_followed_and_passes_for_nobody(serve: Serve, connect: Connect) -> None:
+    """It ran in our session, so the audit has our name; but we never write a state."""
+    running = serve(a_world(a_ticket()), rules=[ON_CREATION])
+    create = msgspec.structs.replace(CREATE, fields={"title": "Now"})
+    receipt = connect(running).write(create, None)
+    (state,) = connect(running).states([receipt.ref])
+    assert (state.state, state.state_changed_by, receipt.differences) == ("accepted", None, {})
+    audited = Person(running.servicenow_url, "admin").find("sys_audit", f"documentkey={receipt.ref.id}")
+    assert [(row["user"], row["newvalue"]) for row in audited] == [("regelkreis", state_value("Accepted"))]
+
+
+def test_a_rule_that_a_note_of_ours_sets_off_is_followed(story: Story, connect: Connect) -> None:
+    running = story.running
+    running.set_options("servicenow", rules=[ON_A_NOTE])
+    note = Outbound(verb=Verb.NOTE, key="ACT-7/note/1", action_id="ACT-7", text="Improved.")
+    assert story.connector.write(note, story.ref).differences == {}
+    assert (story.state.state, story.state.state_changed_by) == ("in_progress", None)
+    running.set_options("servicenow", rules=[])
+    story.push("Monitor/Review")
+    assert (story.state.state, story.state.state_changed_by) == ("review", "olga.owner")
 
 
 def test_a_cancelled_record_is_cancelled(story: Story) -> None:

@@ -82,6 +82,29 @@ def test_work_begun_before_approval_is_a_gap_until_the_plan_is_approved(
     assert LedgerEntry.objects.filter(type="action.agrees").count() == 1
 
 
+def test_a_rule_of_the_platform_moves_what_a_guard_allows_and_the_rest_is_a_gap(
+    record: Record, olga: Person, paul: Person
+) -> None:
+    """It passes for nobody: it cannot submit for the owner, nor begin before the approval, but it can cancel."""
+    action = an_action(olga)
+    record.set("assess")
+    read(record, action, 5)
+    assert (action.state, action.diverged) == (
+        "proposed",
+        "only the owner can do this, and the platform names somebody else",
+    )
+    planned(action)
+    record.set("in_progress")
+    read(record, action, 7)
+    assert (action.state, action.diverged) == ("planned", "the plan is not approved")
+    commands.approve(paul, action.code, at=OPENED + timedelta(days=8))
+    read(record, action, 9)
+    assert (action.state, action.diverged) == ("doing", "")
+    record.set("cancelled")
+    read(record, action, 10)
+    assert (action.state, action.diverged) == ("cancelled", "")
+
+
 def test_a_state_that_nobody_explained_moves_nothing_and_is_flagged_without_a_note(
     record: Record, olga: Person
 ) -> None:
