@@ -15,6 +15,7 @@ from itertools import groupby, islice, pairwise
 from connectors.sandbox.query import Alternatives, Condition, Order, Query
 from connectors.sandbox.servicenow import moments
 from connectors.sandbox.servicenow.instance import Instance
+from connectors.sandbox.servicenow.joining import resolved
 from connectors.sandbox.servicenow.matching import Asker, Test, group_tests, is_valid
 from connectors.sandbox.store import AFTER_ALL_IDS, SYS_ID, UPDATED, Row, Table
 
@@ -59,6 +60,8 @@ def select(
     count: bool = True,
 ) -> Selection:
     """The rows ``offset`` … ``offset + limit`` of the query, and how many there are in all."""
+    if query.related:
+        query = resolved(instance, table, query, lambda other, where: matching(instance, other, where, asker))
     if instance.config.invalid_query_returns_no_rows and not is_valid(instance, table, query, asker):
         return Selection([], 0 if count else None, False)
     if table in instance.asked:
@@ -74,6 +77,8 @@ def select(
 
 def matching(instance: Instance, table: str, query: Query, asker: Asker) -> Iterator[tuple[Table, Row]]:
     """All rows of the query, table by table."""
+    if query.related:
+        query = resolved(instance, table, query, lambda other, where: matching(instance, other, where, asker))
     if instance.config.invalid_query_returns_no_rows and not is_valid(instance, table, query, asker):
         return
     if table in instance.asked:

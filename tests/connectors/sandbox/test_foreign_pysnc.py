@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import io
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -45,6 +47,65 @@ def test_conditions_are_joined_and_limited(client: Any, api: Any) -> None:
     shown = [str(one.priority) for one in record]
     assert len(shown) == min(5, api.count("incident", "priority=1^ORpriority=2^resolved_atISNOTEMPTY"))
     assert set(shown) <= {"1", "2"}
+
+
+def found(record: Any) -> list[str]:
+    record.fields = ["number"]
+    record.order_by("number")
+    record.query()
+    return sorted(str(one.number) for one in record)
+
+
+def rows_of(api: Any, table: str, query: str) -> list[dict[str, str]]:
+    """Every row, raw."""
+    found: list[dict[str, str]] = api.list(table, query, exclude_reference_link=True, limit=10_000)
+    return found
+
+
+def breaches(api: Any) -> Counter[str]:
+    """How many breached clocks each incident has, counted by hand."""
+    return Counter(row["task"] for row in rows_of(api, "task_sla", "has_breached=true^task.sys_class_name=incident"))
+
+
+def test_a_join_finds_what_another_table_names(client: Any, api: Any) -> None:
+    record = client.GlideRecord("incident")
+    record.add_query("priority", "2")
+    record.add_join_query("task_sla", join_table_field="task").add_query("has_breached", "true")
+    by_hand = {row["number"] for row in rows_of(api, "incident", "priority=2") if row["sys_id"] in breaches(api)}
+    assert by_hand
+    assert found(record) == sorted(by_hand)
+
+
+COUNTS: dict[str, Callable[[int], bool]] = {">=1": lambda n: n >= 1, "=0": lambda n: n == 0, ">1": lambda n: n > 1}
+
+
+@pytest.mark.parametrize("how_many", COUNTS)
+def test_a_related_list_is_counted(client: Any, api: Any, how_many: str) -> None:
+    record = client.GlideRecord("incident")
+    record.add_query("priority", "1")
+    record.add_rl_query("task_sla", "task", how_many).add_query("has_breached", "true")
+    counted = breaches(api)
+    by_hand = sorted(
+        row["number"] for row in rows_of(api, "incident", "priority=1") if COUNTS[how_many](counted[row["sys_id"]])
+    )
+    assert found(record) == by_hand
+
+
+def test_a_related_list_may_walk_on(client: Any, api: Any) -> None:
+    record = client.GlideRecord("core_company")
+    record.fields = ["name"]
+    record.add_rl_query("incident", "company", ">=1", True).add_not_null_query("company.name")
+    record.query()
+    assert record.get_row_count() == len({row["company"] for row in rows_of(api, "incident", "") if row["company"]})
+
+
+@pytest.mark.parametrize(("table", "column"), [("no_such_table", "task"), ("task_sla", "no_such_column")])
+def test_a_related_table_that_is_none_is_ignored_like_any_invalid_condition(
+    client: Any, api: Any, table: str, column: str
+) -> None:
+    record = client.GlideRecord("problem")
+    record.add_rl_query(table, column, ">=1")
+    assert len(found(record)) == api.count("problem", "")
 
 
 def test_reading_one_and_walking_its_references(client: Any) -> None:

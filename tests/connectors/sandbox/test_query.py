@@ -90,3 +90,31 @@ def test_no_text_makes_the_parser_fail(text: str) -> None:
     query = parse(text)
 
     assert query.groups
+
+
+def test_a_related_list_is_a_condition_of_the_whole_query() -> None:
+    query = parse("active=true^RLQUERYtask_sla.task,>=2,m2m^has_breached=true^ORstage=paused^ENDRLQUERY^priority=1")
+    assert [[c.field for c in alternatives] for alternatives in query.groups[0]] == [["active"], ["priority"]]
+    (related,) = query.related
+    assert (related.table, related.field, related.operator, related.count) == ("task_sla", "task", ">=", 2)
+    assert [c.field for c in related.where.groups[0][0]] == ["has_breached", "stage"]
+
+
+def test_a_join_takes_what_follows_to_the_next_or_to_the_order() -> None:
+    text = (
+        "active=true^JOINincident.sys_id=task_sla.task!stage=paused^active=true^JOINincident.company=x.y!^ORDERBYnumber"
+    )
+    query = parse(text)
+    first, second = query.related
+    assert (first.own_table, first.own_field, first.table, first.field) == ("incident", "sys_id", "task_sla", "task")
+    assert len(first.where.groups[0]) == 2
+    assert (second.own_field, second.table, second.where.groups) == ("company", "x", ((),))
+    assert [key.field for key in query.order] == ["number"]
+
+
+@pytest.mark.parametrize(
+    "text", ["RLQUERYtask_sla,>=1^a=1^ENDRLQUERY", "RLQUERYtask_sla.task^ENDRLQUERY", "JOINa.b!c=1"]
+)
+def test_one_that_cannot_be_read_is_kept_aside(text: str) -> None:
+    query = parse(text)
+    assert (query.related, len(query.ignored)) == ((), 1)
