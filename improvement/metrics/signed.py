@@ -37,11 +37,34 @@ class Whole:
     denominator: int
 
 
-def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tables) -> tuple[Any, tuple[Whole, ...]]:
-    """The lazy query that counts parts of queries which share a pass, and how each part's cells are told from it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Signed:
+    """A pass over signed rows.
 
-    It gives ``keys…, week, sign`` and whole sums. Nothing is told where a part cannot be counted so.
+    ``columns``: what is computed of each row that meets the ``common`` conditions; ``sums``: which of them are summed
+    (none: rows are counted) over the rows that meet which, and what the sum is called; ``told``: each part's cells.
     """
+
+    keys: tuple[str, ...]
+    table: Any
+    common: Any
+    columns: dict[str, Any]
+    sums: dict[tuple[str | None, str | None], str]
+    told: tuple[Whole, ...]
+
+    @property
+    def expression(self) -> Any:
+        """The lazy query: ``keys…, week, sign`` and whole sums."""
+        chosen = self.table.filter(self.common).select(**self.columns)
+        sums = {}
+        for (met, column), name in self.sums.items():
+            where = None if met is None else chosen[met]
+            sums[name] = chosen.count(where=where) if column is None else chosen[column].sum(where=where)
+        return chosen.group_by([*self.keys, "week", SIGN]).agg(**sums)
+
+
+def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tables) -> Signed | None:
+    """How parts of queries that share a pass are counted over signed rows; None where one of them cannot be."""
     first, metric, number = queries[0]
     name = plain(metric, first, tables)[number].table.op().name.removeprefix("live_")
     records = _signed(tables, name)
@@ -54,7 +77,7 @@ def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tab
     for part in parts:
         denominator = constant_of(part.columns["denominator"])
         if denominator is None:
-            return None, ()
+            return None
         own = [one for one in part.conditions if not among(one, common)]
         met = columns.name_of(reduce(and_, own)) if own else None
         n = sums.setdefault((met, None), f"n{len(sums)}")
@@ -64,29 +87,87 @@ def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tab
             column, scale = whole(part.columns["numerator"])
             numerator = sums.setdefault((met, columns.name_of(column)), f"s{len(sums)}")
         told.append(Whole(n, numerator, scale, denominator))
-    chosen = table.filter(*common, parts[0].is_since(tables.first_day)).select(**columns.named)
-    aggregates = {}
-    for (met, column_name), sum_name in sums.items():
-        where = None if met is None else chosen[met]
-        is_count = column_name is None
-        aggregates[sum_name] = chosen.count(where=where) if is_count else chosen[column_name].sum(where=where)
-    return chosen.group_by([*first.keys, "week", SIGN]).agg(**aggregates), tuple(told)
+    conditions = reduce(and_, [*common, parts[0].is_since(tables.first_day)])
+    return Signed(first.keys, table, conditions, columns.named, sums, tuple(told))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What several passes over one table compute of each row, in one query: each column once.
+
+    ``names``: what a pass's columns are called in it; under None whether the pass counts the row at all.
+    """
+
+    expression: Any
+    names: tuple[dict[str | None, str], ...]
+
+    @classmethod
+    def of(cls, some: Sequence[Signed]) -> Rows:
+        """For these passes."""
+        columns = Columns({SIGN: some[0].table[SIGN]})
+        names = []
+        for one in some:
+            own: dict[str | None, str] = {name: columns.name_of(column) for name, column in one.columns.items()}
+            names.append({**own, None: columns.name_of(one.common)})
+        return cls(some[0].table.select(**columns.named), tuple(names))
+
+
+class Counting:
+    """Rows that were fetched, counted by one pass after the other. For as many as move, not for all that stand."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+        self._known: dict[str, Any] = {}
+
+    def net(self, one: Signed, names: dict[str | None, str]) -> pa.Table:
+        """What a pass finds in them, what went taken away: ``keys…, week`` and its sums."""
+        chosen = np.flatnonzero(self._numbers(names[None]))
+        sign = self._numbers(names[SIGN])[chosen]
+        week = self._numbers(names["week"])[chosen]
+        code, texts = week - week.min() if len(week) else week, {}
+        for key in one.keys:
+            codes, texts[key] = self._codes(names[key])
+            code = code * len(texts[key]) + codes[chosen]
+        order = np.argsort(code, kind="stable")
+        begins = np.flatnonzero(np.diff(code[order], prepend=-1))
+        firsts = chosen[order[begins]]
+        found: dict[str, Any] = {key: texts[key].take(pa.array(self._codes(names[key])[0][firsts])) for key in one.keys}
+        found["week"] = pa.array(self._numbers(names["week"])[firsts])
+        for (met, column), name in one.sums.items():
+            values = sign if met is None else sign * self._numbers(names[met])[chosen]
+            values = values if column is None else values * self._numbers(names[column])[chosen]
+            found[name] = pa.array(np.add.reduceat(values[order], begins) if len(begins) else values[:0])
+        return pa.table(found)
+
+    def _numbers(self, name: str) -> Any:
+        """A column of whole numbers or truths, nothing as 0."""
+        if name not in self._known:
+            self._known[name] = pc.fill_null(pc.cast(self._rows[name], pa.int64()), 0).to_numpy()
+        return self._known[name]
+
+    def _codes(self, name: str) -> tuple[Any, Any]:
+        """A column of texts as numbers, and the texts they stand for."""
+        if name not in self._known:
+            column = self._rows[name].combine_chunks().dictionary_encode()
+            if isinstance(column, pa.ChunkedArray):
+                column = column.combine_chunks()
+            self._known[name] = (column.indices.to_numpy(zero_copy_only=False).astype(np.int64), column.dictionary)
+        return self._known[name]
 
 
 def netted(found: pa.Table) -> pa.Table:
-    """What was counted, with whole numbers and the sums of what went taken away; a row for each sign still."""
-    sign = found[SIGN].to_numpy()
+    """What was counted of rows that stand, in whole numbers."""
     for name in _sums(found):
         column = pc.fill_null(pc.cast(found[name], pa.int64()), 0)  # a sum over no rows is null
-        found = found.set_column(found.schema.get_field_index(name), name, pa.array(column.to_numpy() * sign))
+        found = found.set_column(found.schema.get_field_index(name), name, column)
     return found.drop_columns([SIGN])
 
 
-def added(one: pa.Table, other: pa.Table) -> pa.Table:
+def added(one: pa.Table, others: Sequence[pa.Table]) -> pa.Table:
     """Cells and cells, summed; none where nothing counts any more."""
     sums = _sums(one)
     keys = [name for name in one.column_names if name not in sums]
-    both = pa.concat_tables([one, other.select(one.column_names).cast(one.schema)])
+    both = pa.concat_tables([one, *(other.select(one.column_names).cast(one.schema) for other in others)])
     found = both.group_by(keys, use_threads=False).aggregate([(name, "sum") for name in sums])
     found = found.select([*keys, *(f"{name}_sum" for name in sums)]).rename_columns([*keys, *sums])
     counts = np.column_stack([found[name].to_numpy() for name in sums if name.startswith("n")])
@@ -130,4 +211,17 @@ def _sums(found: pa.Table) -> list[str]:
     return [name for name in found.column_names if name[0] in "ns" and name[1:].isdigit()]
 
 
-__all__ = ["AT", "PREFIX", "SIGN", "TO", "Whole", "added", "counted_signed", "netted", "part_signed"]
+__all__ = [
+    "AT",
+    "PREFIX",
+    "SIGN",
+    "TO",
+    "Counting",
+    "Rows",
+    "Signed",
+    "Whole",
+    "added",
+    "counted_signed",
+    "netted",
+    "part_signed",
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from improvement.metrics.signed import added, netted
 from workflows.warehouse import noting
 from workflows.warehouse.asking import rows_of
 from workflows.warehouse.moved import Moment, Moved
-from workflows.warehouse.passes import EARLIEST, Pass
+from workflows.warehouse.passes import Pass
 from workflows.warehouse.schema import fingerprint
 from workflows.warehouse.transactions import transaction
 
@@ -62,20 +62,19 @@ class KeptCells:
             for moment in dict.fromkeys(found.moment for found in self._kept.values()):
                 of_moment = [one for one in passes if one.sql in self._kept and self._kept[one.sql].moment == moment]
                 now = Moment(as_of, of_moment[0].last_week, self._upto)
-                self._moved[moment] = Moved(raw, connection, moment, now, [one.sql for one in of_moment])
+                self._moved[moment] = Moved(raw, connection, moment, now, of_moment)
 
     def found(self, one: Pass, count: Count) -> pa.Table:
         """What a pass finds: what is kept, brought up to date; counted in full where nothing is."""
         kept = self._kept.get(one.sql)
         if kept is None:
-            found = netted(count(one, first_week(one)))
+            found = netted(count(one, one.begins))
             self._in_full.add(one.sql)
         else:
-            moved = replace(one, sql=self._moved[kept.moment].read_by(one.sql))
             cells = _unpacked(kept.packed)
-            if kept.first_week < first_week(one):
+            if kept.first_week < one.begins:
                 cells = cells.filter(pc.greater_equal(cells["week"], one.first_week))
-            found = added(cells, netted(count(moved, first_week(one))))
+            found = added(cells, self._moved[kept.moment].found(one))
         self._new.append((one, found))
         return found
 
@@ -96,7 +95,7 @@ class KeptCells:
                 "connection": [self._connection] * len(new),
                 "digest": [self._digests[one.sql] for one, _ in new],
                 "as_of": [self._as_of.isoformat()] * len(new),
-                "first_week": [first_week(one) for one, _ in new],
+                "first_week": [one.begins for one, _ in new],
                 "last_week": [one.last_week for one, _ in new],
                 "upto": pa.array([self._upto] * len(new), pa.int64()),
                 "cells": pa.array([_packed(found) for _, found in new], pa.binary()),
@@ -150,12 +149,7 @@ class KeptCells:
     def _is_usable(self, kept: _Kept, one: Pass) -> bool:
         """Whether it can be brought up to date: it begins no later, and is of no later moment."""
         moment = kept.moment
-        return moment.as_of <= self._as_of and kept.first_week <= first_week(one) and moment.last_week <= one.last_week
-
-
-def first_week(one: Pass) -> int:
-    """The first week that a pass counts: of a level all of the past is part."""
-    return EARLIEST if one.is_level else one.first_week
+        return moment.as_of <= self._as_of and kept.first_week <= one.begins and moment.last_week <= one.last_week
 
 
 def _salt(raw: Any) -> str:

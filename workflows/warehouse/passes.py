@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import ibis
 import pyarrow as pa
@@ -17,14 +17,14 @@ import pyarrow as pa
 from improvement import metrics
 from improvement.metrics import CellQuery, Tables
 from improvement.metrics.sharing import LEVELS, part_of, plain, shared
-from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Whole, counted_signed, part_signed
-from workflows.warehouse.moved import KIND_OF, Timed
+from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Signed, counted_signed, part_signed
+from workflows.warehouse.timed import KIND_OF, Timed
 
 EARLIEST = 0  # the week of the first day there is
 ANY_CONNECTION = "any connection"  # with a space: nobody's name
 _SHARED_BY: dict[CellQuery, tuple[Hashable, ...]] = {}  # of a query on any connection; none: counted by itself
 _COMPILED: dict[tuple[tuple[CellQuery, int], ...], str] = {}  # every file has the same tables
-_SIGNED: dict[tuple[tuple[CellQuery, int], ...], tuple[str, tuple[Whole, ...]]] = {}
+_SIGNED: dict[tuple[tuple[CellQuery, int], ...], tuple[str, Signed | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class Pass:
     """One statement over the records, and the queries it answers or helps to answer.
 
     ``is_shared``: its columns are those of :func:`improvement.metrics.sharing.shared`, even of one query alone.
-    ``told``: it counts signed rows (improvement/metrics/signed.py), and how each member's cells are told from that.
+    ``signed``: how it counts signed rows (improvement/metrics/signed.py), where it does.
     """
 
     sql: str
     members: tuple[Member, ...]
     is_shared: bool = False
-    told: tuple[Whole, ...] = ()
+    signed: Signed | None = field(default=None, repr=False)
 
     @property
     def connection(self) -> str:
@@ -67,6 +67,11 @@ class Pass:
     def first_week(self) -> int:
         """The first week any of them asks for."""
         return min(one.asked.first_week for one in self.members)
+
+    @property
+    def begins(self) -> int:
+        """The first week it counts: of a level all of the past is part."""
+        return EARLIEST if self.is_level else self.first_week
 
     @property
     def last_week(self) -> int:
@@ -92,8 +97,8 @@ class Answers:
         for number, member in enumerate(one.members):
             query, first, last = member.asked.query, member.asked.first_week, member.asked.last_week
             metric, own = metrics.metric_of(query), found
-            if one.told:
-                own = part_signed(found, one.told[number], metric, query.keys, first)
+            if one.signed is not None:
+                own = part_signed(found, one.signed.told[number], metric, query.keys, first)
             elif one.is_shared:
                 own = part_of(found, number, metric, query.keys, first)
             parts = self._found.setdefault(member.place, [])
@@ -136,9 +141,9 @@ def together(
     for by, members in groups.items():
         can_share = not isinstance(by, int)
         if is_kept and can_share:
-            text, told = _signed_sql(members, tables)
-            if told:
-                found.append(Pass(text, tuple(members), told=told))
+            text, signed = _signed_sql(members, tables)
+            if signed is not None:
+                found.append(Pass(text, tuple(members), signed=signed))
                 continue
         is_alone = len(members) == 1 and len(_shared_by(members[0].asked.query, tables)) == 1
         is_shared = can_share and not is_alone
@@ -181,16 +186,15 @@ def _shared_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> str:
     return on_connection(_COMPILED[of_any], members[0].asked.query.connection)
 
 
-def _signed_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> tuple[str, tuple[Whole, ...]]:
-    """The same over signed rows; nothing is told where it cannot be counted so."""
+def _signed_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> tuple[str, Signed | None]:
+    """The same over signed rows, where it can be counted so."""
     of_any = _of_any(members)
     if of_any not in _SIGNED:
-        queries = [(query, metrics.metric_of(query), part) for query, part in of_any]
-        expression, told = counted_signed(queries, tables())
-        text = str(ibis.to_sql(expression, dialect="duckdb", pretty=False)) if told else ""
-        _SIGNED[of_any] = (text, told) if told and Timed.of(text) is not None else ("", ())
-    text, told = _SIGNED[of_any]
-    return on_connection(text, members[0].asked.query.connection), told
+        signed = counted_signed([(query, metrics.metric_of(query), part) for query, part in of_any], tables())
+        text = str(ibis.to_sql(signed.expression, dialect="duckdb", pretty=False)) if signed is not None else ""
+        _SIGNED[of_any] = (text, signed if text and Timed.of(text) is not None else None)
+    text, signed = _SIGNED[of_any]
+    return on_connection(text, members[0].asked.query.connection), signed
 
 
 def _of_any(members: Sequence[Member]) -> tuple[tuple[CellQuery, int], ...]:

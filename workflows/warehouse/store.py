@@ -266,11 +266,11 @@ class Warehouse:
             def count(one: Pass, first: int) -> pa.Table:
                 return other._session.found(one, as_of, first, one.last_week)
 
-            for name in dict.fromkeys(one.connection for one in passes if one.told):
-                of_name = [one for one in passes if one.told and one.connection == name]
+            for name in dict.fromkeys(one.connection for one in passes if one.signed):
+                of_name = [one for one in passes if one.signed and one.connection == name]
                 kept[name] = KeptCells(other._raw, name, of_name, as_of=as_of)
             for one in passes:
-                if one.told:
+                if one.signed:
                     answers.add(one, kept[one.connection].found(one, count))
                 else:
                     answers.add(one, count(one, one.first_week))
