@@ -14,7 +14,7 @@ BAR, GAP = 34, 20  # pixels
 LEAST_LABELLED = 4.0  # percent: a narrower part has no room for its score
 
 
-def answers(data: Answers, *, language: str = "en", width: int = 640) -> dict[str, Any]:
+def answers(data: Answers, *, language: str = "en", width: int = 600) -> dict[str, Any]:
     """The Vega-Lite spec in the light theme. ``language`` is en or de, ``width`` that of the plot in pixels."""
     words = WORDS[language]
     parts = [row for period in data.periods if period.n for row in _parts(period, data, language)]
@@ -76,7 +76,9 @@ def answers(data: Answers, *, language: str = "en", width: int = 640) -> dict[st
         "mark": {**LABEL_TEXT, "dx": 8, "fontWeight": 400, "color": COLOURS["muted"]},
         "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "label"}},
     }
-    return layers.whole([{"layer": [bars, scores, sizes, nothing], "width": width, "height": height}], datasets)
+    return layers.whole(
+        [{"layer": [bars, scores, sizes, nothing], "width": width, "height": height}], datasets, room=(18, 56)
+    )
 
 
 def answers_alternative(data: Answers, *, language: str = "en") -> str:

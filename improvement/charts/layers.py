@@ -243,12 +243,17 @@ def with_volume(main: list[Layer], points: Sequence[WeekPoint], frame: Frame) ->
     return whole([top, _volume(points, frame)], frame.datasets)
 
 
-def whole(parts: Sequence[Layer], datasets: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """The finished spec of parts that stand below each other."""
+def whole(
+    parts: Sequence[Layer], datasets: dict[str, list[dict[str, Any]]], *, room: tuple[int, int] = (5, 26)
+) -> dict[str, Any]:
+    """The finished spec of parts that stand below each other.
+
+    ``room``: pixels left and right of what the renderer measured: a browser's font may be wider than its own.
+    """
     return {
         "$schema": SCHEMA,
         "background": "transparent",
-        "padding": {"left": 5, "top": 5, "right": 26, "bottom": 5},
+        "padding": {"left": room[0], "top": 5, "right": room[1], "bottom": 5},
         "spacing": 14,
         "config": {
             "font": "system-ui, sans-serif",

@@ -15,6 +15,7 @@ POINTS = 112  # times at which a curve is drawn: every 1.5 h of a week
 TICKS = 7
 ROW = 17  # pixels of a line of numbers below the axis
 BEFORE_DASH, AFTER_DASH = (1, 0), (7, 3)
+SAMPLES = {"before": "━", "after": "╍"}  # of the lines, beside their names
 
 
 def still_open(data: StillOpen, *, language: str = "en", width: int = 700) -> dict[str, Any]:
@@ -33,13 +34,14 @@ def still_open(data: StillOpen, *, language: str = "en", width: int = 700) -> di
         plot.append(_interval(name, colour, x))
     for name, curve, colour, dash, label in drawn:
         plot += [_line(name, colour, dash, x), _hover(name, colour, x)]
-        datasets[f"{name}-end"] = [{"share": 100 * curve.at(data.tau_hours).share, "label": f"{label}, n = {curve.n}"}]
+        datasets[f"{name}-end"] = [
+            {"share": 100 * curve.at(data.tau_hours).share, "label": f"{SAMPLES[name]} {label}, n = {curve.n}"}
+        ]
     apart = _apart(data)
-    for name, _, colour, _, _ in drawn:
-        plot.append(_end(f"{name}-end", colour, width, apart[name]))
+    plot += [_end(f"{name}-end", width, apart[name]) for name in apart]
     datasets["at-risk"] = _at_risk(data, language)
     top = {"layer": plot, "width": width, "height": layers.HEIGHT}
-    return layers.whole([top, _counts(data.tau_hours, width, words["at_risk"])], datasets)
+    return layers.whole([top, _counts(data.tau_hours, width, words["at_risk"])], datasets, room=(14, 36))
 
 
 def still_open_alternative(data: StillOpen, *, language: str = "en") -> str:
@@ -147,9 +149,13 @@ def _apart(data: StillOpen) -> dict[str, int]:
     return {"before": -shift, "after": shift} if before >= after else {"before": shift, "after": -shift}
 
 
-def _end(name: str, colour: str, width: int, shift: int) -> Layer:
+def _end(name: str, width: int, shift: int) -> Layer:
     place = {"x": {"value": width}, "y": {"field": "share", "type": "quantitative"}, "text": {"field": "label"}}
-    return {"data": {"name": name}, "mark": {**LABEL_TEXT, "dx": 6, "dy": shift, "color": colour}, "encoding": place}
+    return {
+        "data": {"name": name},
+        "mark": {**LABEL_TEXT, "dx": 6, "dy": shift, "color": COLOURS["text"]},
+        "encoding": place,
+    }
 
 
 def _at_risk(data: StillOpen, language: str) -> list[dict[str, Any]]:

@@ -110,6 +110,7 @@ def _drawn(
         "as_of": data.as_of.isoformat(),
         "units": [{"name": unit.name, "share": unit.value / 100, "n": unit.n} for unit in data.units],
         "targets": targets,
+        "derived_from": rule.derived_from or "",
         **table.as_dict(),
     }
     known = ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension, theme="light", language=language).first()

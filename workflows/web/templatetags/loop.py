@@ -98,7 +98,8 @@ def target(text: str) -> str:
     kind, _space, amount = text.partition(" ")
     if kind not in words.TARGET_WORDS:
         return text
-    return f"{words.said(words.TARGET_WORDS, kind)} {reasons.effect(amount.replace('%', ' %'))}"
+    apart = amount.replace("%", "\u00a0%")
+    return f"{words.said(words.TARGET_WORDS, kind)} {reasons.effect(apart)}"
 
 
 @register.filter
