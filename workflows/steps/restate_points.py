@@ -4,8 +4,6 @@ A point is what people saw and findings fired on, so it stays. Only weeks that l
 only points that were published before: in a cycle without late data nothing is.
 """
 
-# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
-
 from __future__ import annotations
 
 import json
@@ -26,19 +24,15 @@ from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules
 from workflows.steps.evaluate import cell_query, last_week
-from workflows.steps.restate import ANSWERED, BORROWING, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of
+from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 
-NEW, GONE = "'new'", "'gone'"
-DAY_US = 86_400_000_000
 SAME = 1e-9  # relative: sums in another order differ in their last digits
 
 DONE = Reads("ticket", "tickets", "done_day", ("resolved_at", "closed_at"), "c.field IN ('resolved_at', 'closed_at')")
 REOPENED = Reads("ticket", "tickets", "resolved_day", ("resolved_at",), f"c.field = 'state' AND {OPEN_AGAIN}")
-STOPPED = Reads(
-    "sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'", "t.ticket_id = split_part(c.key, '/', 1)"
-)
+STOPPED = Reads("sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'")
 OUT = Reads("outage", "outages", "begin_day", ("begin_at",), "true")
 
 #: What metrics are counted from that get no verdict and so are not in :func:`restate.reads_of`, by their date basis.
@@ -56,7 +50,7 @@ SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
 
 Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks it touched
 EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
-Late = dict[str, set[int]]  # what happened (new, gone, or the field that changed) → the weeks it touched
+Late = dict[str, set[int]]  # what happened (like ``ticket new``, or the field that changed) → the weeks it touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +84,10 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
         if since is not None:
             queries = plan_queries(rules)
             read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
-            touched = touched_weeks(warehouse, read, connection, since=since)
+            late_weeks = touched_weeks(warehouse, read, connection, since=since)
             for query in queries:
                 everywhere = counted_by.causes(metric_named(query.metric), otherwise)
-                late = {**_late_weeks(query, touched), **dict.fromkeys(everywhere, EVERY_WEEK)}
+                late = {**_late_weeks(query, late_weeks), **dict.fromkeys(everywhere, EVERY_WEEK)}
                 changed += _restate_query(warehouse, query, connection, late, since=since, as_of=as_of)
         if since is None or since < as_of:
             kept = counted_by.remembered(row, "points")
@@ -110,59 +104,22 @@ def reads_for_points(metric: Metric) -> tuple[Reads, ...]:
 def touched_weeks(
     warehouse: Warehouse, reads: Collection[Reads], connection: str, *, since: datetime
 ) -> dict[Reads, Late]:
-    """The weeks whose cells may have changed since a moment, for everything that is read; one pass over each table."""
+    """The weeks whose cells may have changed since a moment, and by what."""
     found: dict[Reads, Late] = {one: {} for one in reads}
-    for table in sorted({one.table for one in reads}):
-        of_table = [one for one in reads if one.table == table]
-        rows = warehouse.arrow(_late_days(of_table), {"connection": connection, "since": since.isoformat()})
-        for row in rows.to_pylist():
-            for number, one in enumerate(of_table):
-                if row[f"d{number}"] is not None:
-                    found[one].setdefault(row["what"], set()).add(weeks.week_of_day(row[f"d{number}"]))
+    for one, days in touched(warehouse, reads, connection, since=since).items():
+        for day, happened in days.items():
+            for what in happened:
+                found[one].setdefault(what, set()).add(weeks.week_of_day(day))
     return found
 
 
-def _late_days(of_table: list[Reads]) -> str:
-    """Days that late records count on, or did before they changed: a column for each of the readings of one table."""
-    first = of_table[0]
-    table, mine = first.table, "t.connection = $connection"
-
-    def columns(what: str, when: str) -> str:
-        parts = (f"CASE WHEN {when.format(loud=one.loud)} AND {one.only} THEN t.{one.day} END" for one in of_table)
-        return f"{what} AS what, " + ", ".join(f"{part} AS d{number}" for number, part in enumerate(parts))
-
-    parts = [
-        f"SELECT {columns(NEW, 'true')} FROM {table} t WHERE {mine} AND t.first_seen_at > $since::TIMESTAMPTZ",
-        f"SELECT {columns(GONE, 'true')} FROM {table} t WHERE {mine} AND t.vanished_at > $since::TIMESTAMPTZ",
-        f"SELECT {columns('c.field', '{loud}')} FROM late c JOIN {table} t ON {mine} AND {first.key} "
-        f"WHERE c.kind = '{first.kind}'",
-    ]
-    if table in BORROWING:
-        lent = ", ".join(map(repr, LENDING))
-        parts.append(
-            f"SELECT {columns('c.field', 'true')} FROM late c JOIN {table} t ON {mine} AND t.ticket_id = c.key "
-            f"WHERE c.kind = 'ticket' AND c.field IN ({lent})"
-        )
-    was = (
-        f"CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) "
-        f"THEN epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US} END AS d{number}"
-        for number, one in enumerate(of_table)
-    )
-    parts.append(f"SELECT c.field, {', '.join(was)} FROM late c WHERE c.kind = '{first.kind}' AND c.old IS NOT NULL")
-    return (
-        "WITH late AS (SELECT * FROM change_log WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ) "
-        f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})"
-    )
-
-
-def _late_weeks(query: Query, touched: Mapping[Reads, Late]) -> Causes:
+def _late_weeks(query: Query, late_weeks: Mapping[Reads, Late]) -> Causes:
     """What moved values of a query, and in which weeks; what it neither groups nor filters by moves nothing in it."""
     silent = set(LENDING) - {"kind", *query.by, *query.where}
     found: dict[str, frozenset[int]] = {}
     for reads in reads_for_points(metric_named(query.metric)):
-        for what, weeks_of in touched[reads].items():
-            if what not in silent:
-                cause = f"{reads.kind} {what}"
+        for cause, weeks_of in late_weeks[reads].items():
+            if cause.removeprefix(f"{reads.kind} ") not in silent:
                 found[cause] = found.get(cause, frozenset()) | weeks_of
     return found
 
@@ -247,8 +204,8 @@ def _causes(rule: Rule, found: Iterable[Restated], late: Causes) -> list[str]:
     first = 0 if rule.is_snapshot else min(ends) - rule.window_weeks + 1
     return sorted(
         cause
-        for cause, touched in late.items()
-        if touched == EVERY_WEEK or any(first <= week <= max(ends) for week in touched)
+        for cause, weeks_of in late.items()
+        if weeks_of == EVERY_WEEK or any(first <= week <= max(ends) for week in weeks_of)
     )
 
 
