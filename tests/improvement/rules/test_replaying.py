@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -145,3 +146,21 @@ def test_left_alone_a_scope_looks_better_by_itself(tmp_path: Path) -> None:
     assert "2 firings that nobody acted on" in line.sentence
     acted_on = tally(rule, found, the_cells(rule, courses), acted=lambda *_: True).untreated
     assert (acted_on.firings, acted_on.effect) == (0, None)
+    assert (line.low, line.high) == (None, None)  # two firings show no spread
+
+
+def test_eight_in_ten_firings_lie_in_the_band(tmp_path: Path) -> None:
+    """Six scopes that calm down to different levels: the deciles lie half a step inside the outermost."""
+    rule = a_rule(tmp_path)
+    levels = [4, 6, 8, 10, 12, 14]
+    courses = {mail(f"s{y}"): [*[GOOD] * 8, *[BAD] * 3, *[(y, 40)] * 30] for y in levels}
+    line = tally(rule, replayed(rule, courses), the_cells(rule, courses), acted=nobody_acted).untreated
+    assert line.firings == 6
+    ratios = [
+        tally(rule, replayed(rule, one), the_cells(rule, one), acted=nobody_acted).untreated.effect
+        for one in ({scope: course} for scope, course in courses.items())
+    ]
+    links = sorted(math.log(ratio) for ratio in ratios if ratio is not None)
+    assert line.low == pytest.approx(math.exp((links[0] + links[1]) / 2))
+    assert line.high == pytest.approx(math.exp((links[-1] + links[-2]) / 2))
+    assert line.effect == pytest.approx(math.exp(sum(links) / 6))

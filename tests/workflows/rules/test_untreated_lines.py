@@ -176,6 +176,19 @@ def test_cited_is_the_newest_that_stands_then_of_the_actions_own_version(monday:
     assert [firings(days) for days in (-1, 0, 6, 7, 9)] == [None, 3, 3, 4, 4]
 
 
+def test_the_band_is_cited_with_the_mean(monday: datetime) -> None:
+    line = a_line(monday)
+    action = an_action(None, rule_sha256="a")
+    before = untreated_lines.standing(action, at=monday)
+    assert before is not None
+    assert (before.effect, before.low, before.high) == (0.7, None, None)  # counted before bands were kept
+    line.low, line.high = 0.5, 1.1
+    line.save()
+    now = untreated_lines.standing(action, at=monday)
+    assert now is not None
+    assert (now.low, now.high) == (0.5, 1.1)
+
+
 def test_a_line_of_another_version_is_cited_as_such(monday: datetime) -> None:
     a_line(monday, sha256="b")
     found = untreated_lines.standing(an_action(None, rule_sha256="a"), at=monday)
