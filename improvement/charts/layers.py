@@ -25,7 +25,9 @@ SHORT_DAYS = 180  # of a time axis that names days, not months
 HATCHED, HATCH_STEP = ("trigger",), 8  # windows, pixels between lines
 LABEL_ROWS = (-8, -22)  # above the plot, so that no value can lie under a label
 COLOURS = THEMES["light"]  # every chart is drawn in it; palette.in_theme makes the others
-LABEL_TEXT = {"type": "text", "baseline": "middle", "align": "left", "fontSize": 11, "fontWeight": 600, "aria": False}
+LABEL_SIZE = 11  # pixels
+LABEL_LOOK = {"baseline": "middle", "align": "left", "fontSize": LABEL_SIZE, "fontWeight": 600}
+LABEL_TEXT = {"type": "text", **LABEL_LOOK, "aria": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from improvement.charts import layers
 from improvement.charts.data import StillOpen, Table
-from improvement.charts.layers import COLOURS, LABEL_TEXT, Layer
+from improvement.charts.layers import COLOURS, LABEL_SIZE, LABEL_TEXT, Layer
 from improvement.charts.palette import BLUE, ORANGE
 from improvement.charts.survival import Curve
 from improvement.charts.words import WORDS, number
@@ -145,7 +145,7 @@ def _apart(data: StillOpen) -> dict[str, int]:
     """How far the names of two curves that end at the same height are moved apart, in pixels."""
     before, after = (curve.at(data.tau_hours).share for curve in (data.before, data.after))
     gap = layers.HEIGHT * abs(before - after)
-    shift = max(0, round((LABEL_TEXT["fontSize"] + 4 - gap) / 2))
+    shift = max(0, round((LABEL_SIZE + 4 - gap) / 2))
     return {"before": -shift, "after": shift} if before >= after else {"before": shift, "after": -shift}
 
 
