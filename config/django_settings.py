@@ -54,7 +54,10 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {"loop": "workflows.web.templatetags.loop"},
+            "libraries": {
+                "loop": "workflows.web.templatetags.loop",
+                "rooms": "workflows.web.templatetags.rooms",
+            },
         },
     }
 ]

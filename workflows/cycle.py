@@ -17,10 +17,11 @@ from improvement.errors import InputError, RegelkreisError
 from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
 from workflows.checks import charting
+from workflows.clocks import quarters
 from workflows.evidence import ledger
 from workflows.models import Connection
 from workflows.progress import Progress, progress
-from workflows.rules import applying
+from workflows.rules import applying, kept_targets
 from workflows.rules.live import live_rules
 from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
@@ -178,6 +179,10 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
         told.doing("drawing charts")
         with summary.telling():
             catch_up(as_of=as_of)
+        if opened:
+            told.doing("accounting for the quarter")
+            with summary.telling():
+                keep_figures(as_of=as_of)
     return summary
 
 
@@ -185,6 +190,12 @@ def catch_up(*, as_of: datetime) -> None:
     """Once, after the newest cycle, for people to look at: values that later data changed, and the charts."""
     restate_points.restate_all(as_of=as_of)
     charting.render_all(as_of=as_of)
+
+
+def keep_figures(*, as_of: datetime) -> None:
+    """What pages show and the web cannot count: targets in force, what became of breaches, whose minutes they were."""
+    kept_targets.keep(as_of=as_of)
+    quarters.keep_current(as_of=as_of)
 
 
 def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False) -> CycleSummary:

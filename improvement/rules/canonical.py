@@ -50,7 +50,7 @@ def _spec(rule: Rule) -> dict[str, Any]:
         "by": list(rule.by),
         "window": _w(rule.window_weeks),
         "every": _w(rule.every_weeks),
-        "target": _target(rule.target),
+        "target": target_part(rule.target),
         "overrides": [_override(override) for override in rule.overrides],
         "while": [_condition(condition) for condition in rule.conditions],
         "trigger": {"for": _w(rule.for_values * rule.every_weeks), "min_samples": rule.min_samples},
@@ -87,7 +87,8 @@ def _check(rule: Rule) -> dict[str, Any]:
     return document
 
 
-def _target(target: Target) -> dict[str, Any]:
+def target_part(target: Target) -> dict[str, Any]:
+    """A target as a rule writes it."""
     if target.kind is not TargetKind.WORSE_THAN_OWN:
         return {target.kind.value: target.value}
     by = f"{number_text(target.value * 100)}%" if target.is_relative else target.value
@@ -95,7 +96,7 @@ def _target(target: Target) -> dict[str, Any]:
 
 
 def _override(override: Override) -> dict[str, Any]:
-    document: dict[str, Any] = {"when": dict(override.when), "target": _target(override.target)}
+    document: dict[str, Any] = {"when": dict(override.when), "target": target_part(override.target)}
     if override.valid_from is not None:
         document["from"] = override.valid_from.isoformat()
     if override.valid_to is not None:
@@ -105,11 +106,11 @@ def _override(override: Override) -> dict[str, Any]:
 
 def _condition(condition: Condition) -> dict[str, Any]:
     where = {key: list(values) for key, values in condition.key.where}
-    return {"metric": condition.key.metric, "where": where, **_target(condition.target)}
+    return {"metric": condition.key.metric, "where": where, **target_part(condition.target)}
 
 
 def _clear(clear: Clear, every_weeks: int) -> dict[str, Any]:
-    limit: dict[str, Any] = {"ratio": clear.ratio} if clear.target is None else _target(clear.target)
+    limit: dict[str, Any] = {"ratio": clear.ratio} if clear.target is None else target_part(clear.target)
     return {**limit, "for": _w(clear.values * every_weeks)}
 
 
@@ -120,7 +121,7 @@ def _flow_down(flow_down: FlowDown) -> dict[str, Any]:
         "agreement": list(flow_down.agreement),
     }
     if flow_down.target is not None:
-        document["target"] = _target(flow_down.target)
+        document["target"] = target_part(flow_down.target)
     return document
 
 

@@ -37,6 +37,7 @@ def dispositions(
     from improvement import periods
     from workflows.cli.output import print_json, say
     from workflows.clocks import dispositions as found
+    from workflows.clocks import quarters
     from workflows.rules.lines import print_lines
 
     report = found.report(
@@ -46,6 +47,8 @@ def dispositions(
         ask=None if offline else found.platform_count(found.configured),
         tell=None if offline else found.waits_told(found.configured),
     )
+    if connection is None and as_of is None:
+        quarters.keep_if_whole(period, report)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -25,7 +25,7 @@ def run(
     start()
     from improvement.rules import Scope
     from workflows.cli.output import print_json
-    from workflows.rules import targets_in_force
+    from workflows.rules import kept_targets, targets_in_force
     from workflows.rules.lines import print_lines
 
     now = moment(as_of)
@@ -36,6 +36,8 @@ def run(
         rule_id=rule,
         connection=connection,
     )
+    if (on, rule, connection, as_of, scope) == (None, None, None, None, ""):
+        kept_targets.keep_report(report, as_of=now)
     if as_json:
         print_json(report.as_dict())
     elif gaps:

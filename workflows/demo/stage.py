@@ -74,7 +74,7 @@ def play(**asked: Any) -> None:
             from workflows.demo import year
 
             summary = year.run(sandbox, weeks=show.weeks, is_shown=not show.is_quiet, started=started)
-        _finish(show, summary)  # while the sandbox still runs: the links to its records work
+        _finish(show, summary, until)  # while the sandbox still runs: the links to its records work
 
 
 def _span(show: Show) -> tuple[datetime, datetime]:
@@ -90,7 +90,7 @@ def _span(show: Show) -> tuple[datetime, datetime]:
     return begin, week_after(begin, world.weeks)
 
 
-def _finish(show: Show, summary: dict[str, Any]) -> None:
+def _finish(show: Show, summary: dict[str, Any], until: datetime) -> None:
     if show.json_file is not None:
         show.json_file.parent.mkdir(parents=True, exist_ok=True)
         show.json_file.write_text(
@@ -103,6 +103,10 @@ def _finish(show: Show, summary: dict[str, Any]) -> None:
 
         print_summary(summary)
     if show.is_served:
+        from workflows import cycle
+
+        _say(show, "\nCounting targets, breaches and minutes for the site …")
+        cycle.keep_figures(as_of=until)
         _serve(show)
 
 

@@ -5,11 +5,28 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 
-from workflows.web.rooms import action, comparing, health, home, hooks, performing, preferences, register, review
+from workflows.web.rooms import (
+    action,
+    breaches,
+    comparing,
+    health,
+    home,
+    hooks,
+    performing,
+    preferences,
+    register,
+    review,
+    rules,
+    targets,
+)
 
 urlpatterns = [
     path("", home.show, name="home"),
     path("register/", register.show, name="register"),
+    path("rules/", rules.index, name="rules"),
+    path("rules/<str:rule_id>/", rules.show, name="rule"),
+    path("targets/", targets.show, name="targets"),
+    path("breaches/", breaches.show, name="breaches"),
     path("suppliers/", comparing.suppliers, name="suppliers"),
     path("countries/", comparing.countries, name="countries"),
     path("register.csv", register.export, name="register-csv"),

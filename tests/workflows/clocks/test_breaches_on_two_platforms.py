@@ -14,11 +14,12 @@ from connectors.registry import connector
 from connectors.sandbox.testing import RunningSandbox
 from improvement.dispositions import Disposition
 from improvement.minutes import Party
-from improvement.periods import Period
+from improvement.periods import Period, period
 from tests.workflows.small_worlds import two_small_platforms
 from workflows import access, cycle
-from workflows.clocks import attribution, dispositions, minutes
-from workflows.models import Connection
+from workflows.clocks import attribution, dispositions, minutes, quarters
+from workflows.models import Connection, KeptFigures
+from workflows.rules import kept_targets
 from workflows.rules import targets_in_force as targets
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +98,40 @@ def test_whose_minutes_is_told_as_far_as_the_platforms_tell_when_tickets_waited(
     attribution.name_customer_waits(access.local_admin(), "desk", ["Pending"], at=now)
     named = minutes.report(a_year_to(now), as_of=now, tell=tell).totals["desk"]
     assert named.by_party == desk.by_party  # waiting off the clock is nobody's overrun
+
+
+def test_what_the_page_shows_of_a_quarter_adds_up_and_is_counted_once_a_day(
+    now: datetime, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispositions, "configured", lambda name: opened(sandbox, name))
+    quarters.keep_current(as_of=now)
+    this, before = quarters.quarter_of(now.date()), quarters.quarter_before(quarters.quarter_of(now.date()))
+    assert set(KeptFigures.objects.values_list("name", flat=True)) == {f"account/{this}", f"account/{before}"}
+    document = KeptFigures.objects.get(pk=f"account/{before}").document
+    whole = dispositions.report(period(before), as_of=now).parts
+    told = minutes.report(
+        period(before), as_of=now, tell=dispositions.waits_told(lambda name: opened(sandbox, name))
+    ).totals
+    for part, kept in zip(whole, document["connections"], strict=True):
+        rows = kept["rows"]
+        assert sum(sum(row["dispositions"].values()) for row in rows) == kept["population"] == len(part.disposed) > 0
+        assert kept["platform"] == kept["here"]
+        total = told[part.name]
+        assert sum(row["overrun_s"] for row in rows) == total.overrun_s > 0
+        for party in Party:
+            assert sum(row["parties"].get(party.value, 0) for row in rows) == total.by_party[party]
+    quarters.keep_current(as_of=now + timedelta(hours=1))
+    assert set(KeptFigures.objects.values_list("as_of", flat=True)) == {now}
+    quarters.keep_current(as_of=now + timedelta(days=1))
+    newest = KeptFigures.objects.order_by("-as_of")[0]
+    assert (newest.name, newest.as_of) == (f"account/{this}", now + timedelta(days=1))
+
+
+def test_targets_are_kept_for_the_page_as_rules_write_them(now: datetime) -> None:
+    kept_targets.keep(as_of=now)
+    document = KeptFigures.objects.get(pk="targets").document
+    assert len(document["targets"]) == len(targets.report(now.date(), as_of=now).applied) > 0
+    assert {tuple(one["part"]) for one in document["targets"]} <= {("max",), ("min",), ("worse_than_own",)}
 
 
 def test_everybody_on_both_platforms_has_a_target_or_is_listed(now: datetime) -> None:
