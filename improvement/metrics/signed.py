@@ -118,6 +118,7 @@ class Counting:
     def __init__(self, rows: pa.Table) -> None:
         self._rows = rows
         self._known: dict[str, Any] = {}
+        self._coded: dict[str, tuple[Any, Any]] = {}
 
     def net(self, one: Signed, names: dict[str | None, str]) -> pa.Table:
         """What a pass finds in them, what went taken away: ``keys…, week`` and its sums."""
@@ -147,12 +148,11 @@ class Counting:
 
     def _codes(self, name: str) -> tuple[Any, Any]:
         """A column of texts as numbers, and the texts they stand for."""
-        if name not in self._known:
-            column = self._rows[name].combine_chunks().dictionary_encode()
-            if isinstance(column, pa.ChunkedArray):
-                column = column.combine_chunks()
-            self._known[name] = (column.indices.to_numpy(zero_copy_only=False).astype(np.int64), column.dictionary)
-        return self._known[name]
+        if name not in self._coded:
+            column = pc.dictionary_encode(self._rows[name].combine_chunks())
+            whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+            self._coded[name] = (whole.indices.to_numpy(zero_copy_only=False).astype(np.int64), whole.dictionary)
+        return self._coded[name]
 
 
 def netted(found: pa.Table) -> pa.Table:

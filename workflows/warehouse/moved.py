@@ -8,9 +8,9 @@ These are the rows that were noted since (noting.py), counted as of the earlier 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
@@ -22,9 +22,10 @@ from improvement.records import RecordKind
 from workflows.warehouse.asking import table_of
 from workflows.warehouse.noting import columns, notes_of
 from workflows.warehouse.passes import Pass, on_connection
-from workflows.warehouse.schema import TABLE_OF, VIEWS
-from workflows.warehouse.timed import Timed
+from workflows.warehouse.schema import DAYS, TABLE_OF, VIEWS
+from workflows.warehouse.timed import Offsets, Timed
 
+EPOCH, ANY_ZONE = datetime.fromtimestamp(0, UTC), timedelta(hours=16)  # no zone was ever further from UTC
 _ROWS: dict[tuple[Signed, ...], tuple[str, tuple[dict[str | None, str], ...]]] = {}  # compiled, for any connection
 
 
@@ -39,7 +40,7 @@ class Moment:
     @property
     def at(self) -> str:
         """SQL: the instant."""
-        return f"TIMESTAMPTZ '{self.as_of.astimezone(UTC).isoformat()}'"
+        return _instant(self.as_of)
 
     @property
     def last_day(self) -> int:
@@ -84,14 +85,11 @@ class Moved:
     def _count(self, kind: RecordKind, known: Sequence[_Known]) -> None:
         sql, names = _rows_sql(known)
         own = dict(zip(known, names, strict=True))
-        instants = {pair for one in known for pair in one.timed.instants}
-        soon = self._due({pair for pair in instants if not pair[1]})
-        soon += self._added({day for one in known for day in one.timed.days})
+        soon = self._soon(kind, known)
         groups = [(list(known), self._rows(kind, soon, [], has_notes=True))]
         for offsets in dict.fromkeys(one.timed.offsets for one in known if one.timed.offsets):
-            late = self._due({pair for pair in instants if pair[1] in offsets})
             maturing = [one for one in known if one.timed.offsets == offsets]
-            groups.append((maturing, self._rows(kind, late, soon, has_notes=False)))
+            groups.append((maturing, self._rows(kind, self._late(known, offsets), soon, has_notes=False)))
         for some, rows in groups:
             read = sorted({name for one in some for name in own[one].values()})
             first_day = min(one.asked.begins for one in some) * 7 - 3
@@ -121,18 +119,32 @@ class Moved:
             )
         return VIEWS[f"live_{table}"].replace(f" FROM {table} ", f" FROM ({' UNION ALL '.join(rows)}) AS {table} ")
 
-    def _due(self, instants: Iterable[tuple[str, int]]) -> list[str]:
-        """Conditions: an instant came between the moments. Each by itself, so that scans skip what lies outside."""
-        found = []
-        for name, seconds in sorted(instants):
-            since, until = (f"{one.at} - INTERVAL {seconds} SECOND" for one in (self._before, self._now))
-            found.append(f'"{name}" > {since} AND "{name}" <= {until}')
-        return found
+    def _soon(self, kind: RecordKind, known: Sequence[_Known]) -> list[str]:
+        """Conditions: an instant came between the moments, or its day is one of those that were added.
 
-    def _added(self, days: Iterable[str]) -> list[str]:
-        """Conditions: a day is one of those that were added."""
-        since, until = self._before.last_day, self._now.last_day
-        return [f'"{name}" > {since} AND "{name}" <= {until}' for name in sorted(days) if since < until]
+        Each instant by itself, so that scans skip what lies outside; with its day in any zone, which halves the scans
+        for a few records more. Whoever is the same at both moments is taken away and added again.
+        """
+        spans = {
+            name: [self._before.as_of, self._now.as_of]
+            for one in known
+            for name, late in one.timed.instants
+            if not late
+        }
+        if self._before.last_week < self._now.last_week:
+            begin, end = (EPOCH + timedelta(days=one.last_day + 1) for one in (self._before, self._now))
+            for name in {DAYS[kind][day] for one in known for day in one.timed.days}:
+                since, until = spans.get(name, [begin, end])
+                spans[name] = [min(since, begin - ANY_ZONE), max(until, end + ANY_ZONE)]
+        return [_between(name, since, until) for name, (since, until) in sorted(spans.items())]
+
+    def _late(self, known: Sequence[_Known], offsets: Offsets) -> list[str]:
+        """Conditions: an instant came to be so long ago between the moments."""
+        instants = {pair for one in known for pair in one.timed.instants if pair[1] in offsets}
+        return [
+            _between(name, *(one.as_of - timedelta(seconds=seconds) for one in (self._before, self._now)))
+            for name, seconds in sorted(instants)
+        ]
 
     @property
     def _name(self) -> str:
@@ -142,6 +154,16 @@ class Moved:
     def _among(self, table: str, met: Sequence[str]) -> str:
         parts = " UNION ".join(f"SELECT rowid FROM {table} WHERE connection = {self._name} AND {one}" for one in met)
         return f"rowid IN ({parts})" if met else "false"
+
+
+def _instant(at: datetime) -> str:
+    """SQL: an instant."""
+    return f"TIMESTAMPTZ '{at.astimezone(UTC).isoformat()}'"
+
+
+def _between(name: str, since: datetime, until: datetime) -> str:
+    """SQL: whether an instant lies after one moment and not after another."""
+    return f'"{name}" > {_instant(since)} AND "{name}" <= {_instant(until)}'
 
 
 def _rows_sql(known: Sequence[_Known]) -> tuple[str, tuple[dict[str | None, str], ...]]:
