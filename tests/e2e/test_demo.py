@@ -129,6 +129,15 @@ def test_what_we_wrote_ourselves_is_nobodys_comment(year: dict[str, Any], home: 
     assert "@" not in ours["jira"]  # the account that Jira names as author, not the address we sign in with
 
 
+def test_every_final_verdict_cites_what_came_of_firings_that_nobody_acted_on(home: Path, year: dict[str, Any]) -> None:
+    with closing(sqlite3.connect(home / "state.sqlite3")) as state:
+        results = state.execute("SELECT result FROM workflows_look WHERE kind = 'final' AND result IS NOT NULL")
+        cited = [json.loads(result)["untreated"] for (result,) in results]
+    assert len(cited) >= len([action for action in year["actions"] if action["verdict"] is not None])
+    assert all(line["is_same_version"] for line in cited)
+    assert any(line["firings"] and line["effect"] for line in cited)  # some of the past year's cleared by themselves
+
+
 def test_a_real_log_is_pulled_evaluated_opened_and_written_back(tmp_path: Path) -> None:
     if not LOG.exists():
         pytest.skip("the real incident log is not beside the project")

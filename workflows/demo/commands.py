@@ -17,6 +17,7 @@ from workflows.cli.main import build
 from workflows.demo.people import Outcome
 
 TOKEN = "REGELKREIS_TOKEN"  # noqa: S105 - the name of a variable
+DATED = ("actions", "rules")  # commands that act at a moment
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class CommandLine:
     def run(self, username: str, *arguments: str) -> Outcome:
         """Run one command with this person's token; a refusal is an outcome, not an error."""
         printed = io.StringIO()
-        moment = ["--as-of", self.now.isoformat()] if arguments[0] == "actions" else []
+        moment = ["--as-of", self.now.isoformat()] if arguments[0] in DATED else []
         with _acting(self.tokens[username]), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             code = run_application(self._application, [*arguments, *moment])
         return Outcome(is_ok=code == 0, text=printed.getvalue().strip())
