@@ -16,6 +16,7 @@ import requests
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from tests.postgresql_server import PostgresServer
 from tests.workflows.cli.test_startup import regelkreis
+from tests.workflows.rules.test_applying import PROPOSING
 
 ROOT = Path(__file__).parents[2]
 WORKERS, ENTRIES, ACTIONS = 4, 25, 6
@@ -63,6 +64,31 @@ from workflows.steps import deliver
 with cycle.connectors() as (one,):
     result = deliver.deliver(one, as_of=now)
 print(result.sent, result.found, result.refused, result.errors)
+"""
+
+
+APPLY = """
+from pathlib import Path
+from workflows import access
+from workflows.rules import applying
+real = applying._must_be_two
+def planned(*arguments):
+    print("planned", flush=True)  # the plan is made; what follows is its effect
+    sys.stdin.readline()
+    return real(*arguments)
+applying._must_be_two = planned
+try:
+    applying.apply(access.person_named(sys.argv[1]), [Path(sys.argv[2])], at=now)
+    print("applied")
+except applying.AppliedMeanwhile as error:
+    print("refused", error)
+"""
+HIRE = """
+from workflows import access
+from workflows.models import Role
+admin = access.local_admin()
+for name in sys.argv[1:]:
+    access.grant(access.add_person(name, at=now, by=admin), Role.ADMIN, at=now, by=admin)
 """
 
 
@@ -147,6 +173,48 @@ def test_a_ledger_entry_cannot_be_changed_removed_or_emptied_away(state: State) 
         ):
             connection.execute(statement)  # type: ignore[arg-type]
     assert len(state.rows("SELECT 1 FROM workflows_ledgerentry WHERE subject = 'writer'")) == 2
+
+
+def test_of_people_who_apply_rules_at_once_one_wins_and_the_others_are_told_what_changed(
+    state: State, tmp_path: Path
+) -> None:
+    people = ["ada", "ben", "cleo"]
+    state.run(HIRE, *people)
+    for number, name in enumerate(people):
+        folder = tmp_path / name
+        folder.mkdir()
+        text = PROPOSING.replace("max: 15%", f"max: {number + 5}%")
+        (folder / "sla.yaml").write_text(text, encoding="utf-8")
+    appliers = {name: state.start(APPLY, name, tmp_path / name / "sla.yaml") for name in people}
+    for process in appliers.values():  # all plan on what is live now
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "planned\n"
+    said = dict(zip(people, all_ended(list(appliers.values())), strict=True))
+    (winner,) = [name for name, text in said.items() if text == "applied\n"]
+    live = state.rows(
+        "SELECT v.sha256, p.username FROM workflows_ruleversion v JOIN workflows_person p ON p.uid = v.applied_by "
+        "WHERE v.is_live AND v.rule_id = 'sla'"
+    )
+    assert [name for _, name in live] == [winner]
+    for name in set(people) - {winner}:
+        assert said[name].startswith("refused Nothing was applied: somebody applied rules meanwhile.")
+        assert f"sla is live as {str(live[0][0])[:12]}, applied by {winner} (it was not live before)" in said[name]
+    assert state.rows("SELECT count(*) FROM workflows_ledgerentry WHERE type = 'rule.applied'") == [(1,)]
+    assert regelkreis(tmp_path, "evidence", "verify", REGELKREIS_DATABASE=state.address).returncode == 0
+
+
+def test_the_database_itself_refuses_a_second_live_version(state: State) -> None:
+    made = (
+        "INSERT INTO workflows_ruleversion (rule_id, sha256, document, file, mode, is_live, applied_at, applied_by, "
+        "limits) VALUES ('sla', %s, '{}', '', 'propose', true, now(), 'engine', '{}')"
+    )
+    with psycopg.connect(state.address) as connection:
+        connection.execute(made, ["a" * 64])
+        with pytest.raises(psycopg.errors.UniqueViolation, match="rule_live_once"):
+            connection.execute(made, ["b" * 64])
 
 
 @pytest.fixture

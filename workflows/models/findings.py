@@ -19,7 +19,10 @@ class RuleVersion(models.Model):
     limits = models.JSONField(default=dict)  # as they were when a person applied it; empty: those of the rules folder
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["rule_id", "sha256"], name="rule_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["rule_id", "sha256"], name="rule_version_once"),
+            models.UniqueConstraint(fields=["rule_id"], condition=models.Q(is_live=True), name="rule_live_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule_id}@{self.sha256[:8]}"

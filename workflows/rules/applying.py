@@ -145,9 +145,11 @@ class AppliedMeanwhile(RegelkreisError):
 
     exit_code = 1
 
-    def __init__(self) -> None:
+    def __init__(self, happened: Sequence[str]) -> None:
         mend = "Look at what changes now (`regelkreis rules apply --dry-run`) and apply again."
-        super().__init__("Nothing was applied: somebody applied rules meanwhile.", mend=mend)
+        super().__init__(
+            f"Nothing was applied: somebody applied rules meanwhile. {' '.join(happened)}".strip(), mend=mend
+        )
 
 
 def unapplied() -> list[str]:
@@ -256,8 +258,28 @@ def _must_be_two(plan: Plan, actor: Person, writer: Person) -> frozenset[str]:
 
 def _must_be_as_planned(plan: Plan) -> None:
     """Refuses where other versions, or the same with other limits, are live than when the plan was made."""
-    if _versions(plan.was_live) != _versions(_live()) or plan.is_first == live_rules.is_applied():
-        raise AppliedMeanwhile
+    now = _live()
+    if _versions(plan.was_live) != _versions(now) or plan.is_first == live_rules.is_applied():
+        raise AppliedMeanwhile(list(_happened(plan.was_live, now)))
+
+
+def _happened(before: Sequence[RuleVersion], now: Sequence[RuleVersion]) -> Iterator[str]:
+    """A sentence for each rule that is not live as it was."""
+    was, rows = {row.rule_id: row for row in before}, {row.rule_id: row for row in now}
+    for rule_id in sorted({*was, *rows}):
+        old, new = was.get(rule_id), rows.get(rule_id)
+        if new is None:
+            yield f"{rule_id} is live no more."
+        elif old is None or _versions([old]) != _versions([new]):
+            what = "was not live before" if old is None else f"was {old.sha256[:12]}"
+            if old is not None and old.sha256 == new.sha256:
+                what = "is the same version as before, applied anew"
+            yield f"{rule_id} is live as {new.sha256[:12]}, applied by {_name_of(new.applied_by)} (it {what})."
+
+
+def _name_of(uid: str) -> str:
+    person = Person.objects.filter(uid=uid).first()
+    return person.username if person is not None else uid
 
 
 def _versions(rows: Sequence[RuleVersion]) -> list[tuple[str, str, str, dict[str, int]]]:

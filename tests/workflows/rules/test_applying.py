@@ -228,6 +228,8 @@ def test_whoever_plans_on_what_another_just_changed_looks_again(
     assert isinstance(refused.exception, applying.AppliedMeanwhile)
     assert refused.exception.exit_code == 1
     assert "somebody applied rules meanwhile" in str(refused.exception)
+    theirs_now = RuleVersion.objects.get(is_live=True)
+    assert f"sla is live as {theirs_now.sha256[:12]}, applied by admin (it was " in str(refused.exception)
     assert [rule.target.value for rule in live.standing_rules().rules] == [0.09]  # theirs, not overwritten
     assert whats(applied()) == {"sla": "changed"}
     assert [rule.target.value for rule in live.standing_rules().rules] == [0.12]
@@ -240,7 +242,9 @@ def test_two_who_remove_the_same_rule_do_not_remove_it_twice(
     applied()
     (rules / "sla.yaml").unlink()
     meanwhile.append(applied)
-    assert isinstance(ran().exception, applying.AppliedMeanwhile)
+    refused = ran().exception
+    assert isinstance(refused, applying.AppliedMeanwhile)
+    assert "sla is live no more." in str(refused)
     assert [entry["subject"] for entry in entries("rule.removed")] == ["sla"]
     assert ledger.verify().failures == []
 
