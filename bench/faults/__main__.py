@@ -10,8 +10,9 @@ from pathlib import Path
 
 import structlog
 
+from bench.faults.flowing import flow_cell
 from bench.faults.pulling import pull_cell
-from bench.faults.traps import EVERYWHERE, MOVE, PULL, WRITE
+from bench.faults.traps import EVERYWHERE, FLOW, MOVE, PULL, WRITE
 from bench.faults.writing import move_cell, write_cell
 from connectors.sandbox.plugin import Flavour
 
@@ -54,6 +55,9 @@ def run(only: str = "") -> Cells:
     for move in MOVE:
         if only in move.name:
             _show(cells, "move", move.name, {flavour: move_cell(move, flavour) for flavour in move.on})
+    for flow in FLOW:
+        if only in flow.name:
+            _show(cells, "flow", flow.name, {flavour: flow_cell(flow, flavour) for flavour in flow.on})
     return cells
 
 

@@ -26,10 +26,15 @@ PAGE = 40
 
 
 @cache
-def world(flavour: Flavour) -> World:
-    """The first weeks of the generator's small world, some of whose breached incidents are never resolved."""
+def world(flavour: Flavour, until: datetime | None = None) -> World:
+    """Some weeks of the generator's small world, the first or the last before ``until``; some of their breached
+    incidents are never resolved.
+    """
     made = generate("servicenow" if flavour == "servicenow" else "jira", size="small")
-    made.tickets = made.tickets[:TICKETS]
+    if until is None:
+        made.tickets = made.tickets[:TICKETS]
+    else:
+        made.tickets = [ticket for ticket in made.tickets if ticket.opened < until.timestamp()][-TICKETS:]
     last = made.tickets[-1].opened
     made.contacts = [contact for contact in made.contacts if contact.at <= last]
     made.outages = [outage for outage in made.outages if outage.begin <= last]
@@ -52,17 +57,19 @@ def _leave_unresolved(ticket: WorldTicket) -> None:
         clock.elapsed_s = 400 * 86_400
 
 
-def first_now(flavour: Flavour) -> datetime:
-    """The clock's first instant: when the last ticket is open and others still run."""
+def first_now(flavour: Flavour, until: datetime | None = None) -> datetime:
+    """The clock's first instant: ``until``, else when the last ticket is open and others still run."""
+    if until is not None:
+        return until
     return datetime.fromtimestamp(world(flavour).tickets[-1].opened, UTC) + timedelta(hours=1)
 
 
 @contextmanager
-def serving(flavour: Flavour, **options: Any) -> Iterator[RunningSandbox]:
+def serving(flavour: Flavour, until: datetime | None = None, **options: Any) -> Iterator[RunningSandbox]:
     """The small world on one platform."""
     name = "servicenow" if flavour == "servicenow" else "jira"
-    served = {name: world(flavour)}
-    with running_sandbox(platforms=(flavour,), worlds=served, now=first_now(flavour), **options) as running:
+    served, now = {name: world(flavour, until)}, first_now(flavour, until)
+    with running_sandbox(platforms=(flavour,), worlds=served, now=now, **options) as running:
         yield running
 
 

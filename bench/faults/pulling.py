@@ -46,10 +46,10 @@ class Progress:
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
     """ "" where the warehouse equals the platform; else what is wrong."""
-    with tempfile.TemporaryDirectory() as folder, serving(flavour, **trap.served) as running:
+    with tempfile.TemporaryDirectory() as folder, serving(flavour, trap.until, **trap.served) as running:
         try:
             with Warehouse.open(Path(folder) / "trapped.duckdb") as warehouse:
-                now = first_now(flavour)
+                now = first_now(flavour, trap.until)
                 running.set_options(flavour, **trap.options)
                 _pulled_to_the_end(running, flavour, trap, warehouse, now)
                 _compare(running, flavour, trap, warehouse, Path(folder))
@@ -81,7 +81,7 @@ def _pulled_to_the_end(
                 raise
             running.set_faults(flavour)
             if trap.options:
-                running.set_options(flavour, duplicate_fields=[])
+                running.set_options(flavour, duplicate_fields=[], hourly_points=0)
     else:
         raise Lost(f"stopped every time: {told}")
     running.set_faults(flavour)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.sandbox.plugin import Flavour
@@ -37,6 +38,7 @@ class PullTrap:
     leaves_no_trace: bool = False
     while_listing: tuple[Rule, ...] = ()
     hides: str = ""  # the table of which some rows are hidden from the user
+    until: datetime | None = None  # the moment of the first pull, where it matters
 
 
 def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Rule:
@@ -58,6 +60,8 @@ LISTING: tuple[tuple[str, tuple[Flavour, ...], tuple[Rule, ...]], ...] = (
     ("anonymous 200 and 404", JIRA, ({"kind": "anonymous", "times": None},)),
     ("no rights any more", SERVICENOW, ({"kind": "refuse", "status": 403, "path": "/stats/", "times": None},)),
 )
+TWICE = datetime(2024, 4, 6, 14, 20, tzinfo=UTC)  # in Auckland it is 2:20 for the second time
+LEFT_OUT = datetime(2024, 3, 31, 1, 3, tzinfo=UTC)  # in Zurich it is 3:03, and three minutes ago it was 1:59
 PULL: tuple[PullTrap, ...] = (
     PullTrap("no trap"),
     PullTrap("429, seconds", rules=(page("rate_limit", seconds=0, times=3),)),
@@ -85,6 +89,8 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("rows hidden, pages short", on=SERVICENOW, user="reader", hides="incident"),
     PullTrap("user in Honolulu", user="honolulu"),
     PullTrap("user in Auckland", user="auckland"),
+    PullTrap("the hour that is twice", user="auckland", until=TWICE, events=({},)),
+    PullTrap("the hour that is left out", on=JIRA, user="reader", until=LEFT_OUT, events=({},)),
     PullTrap(
         "slow and 429 and cut and reset",
         rules=(
@@ -166,19 +172,23 @@ PULL: tuple[PullTrap, ...] = (
         events=({"kind": "rebuild_slas", "count": 30},),
         leaves_no_trace=True,
     ),
+    PullTrap("points of the hour spent", on=CLOUD, options={"hourly_points": 300}, may_stop=True),
     PullTrap("field name there twice", on=JIRA, options={"duplicate_fields": ["Customer"]}, may_stop=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTrap:
-    """``rules`` hit the writing requests; ``is_told``: no repetition helps, but the answer must tell."""
+    """``rules`` hit the writing requests; ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it
+    must be refused for good, so that it is a dead letter at once.
+    """
 
     name: str
     on: tuple[Flavour, ...] = EVERYWHERE
     rules: tuple[Rule, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     is_told: bool = False
+    is_dead: bool = False
 
 
 def write(kind: str, **more: Any) -> Rule:
@@ -215,19 +225,28 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap("one of a batch 500", on=SERVICENOW, rules=({"kind": "server_error", "after": 1, **IN_BATCH},)),
     WriteTrap("index lags, reset after", on=JIRA, rules=(write("reset_after"),), options={"index_lag": 40}),
     WriteTrap("CAPTCHA 403", on=JIRA, rules=(write("captcha"),)),
+    WriteTrap("no right (403)", rules=(write("refuse", status=403, times=None),), is_told=True, is_dead=True),
     WriteTrap(
         "a rule rejects (403)",
         on=SERVICENOW,
         options={"rules": [{"table": _REGISTER, "effect": "reject", "name": "No robots"}]},
         is_told=True,
+        is_dead=True,
     ),
     WriteTrap(
         "data policy (403)",
         on=SERVICENOW,
         options={"rules": [{"table": _REGISTER, "effect": "data_policy", "message": "Priority"}]},
         is_told=True,
+        is_dead=True,
     ),
-    WriteTrap("ACL (403)", on=SERVICENOW, options={"rules": [{"table": _REGISTER, "effect": "acl"}]}, is_told=True),
+    WriteTrap(
+        "ACL (403)",
+        on=SERVICENOW,
+        options={"rules": [{"table": _REGISTER, "effect": "acl"}]},
+        is_told=True,
+        is_dead=True,
+    ),
     WriteTrap(
         "a rule changes a value",
         on=SERVICENOW,
@@ -270,4 +289,43 @@ MOVE: tuple[MoveTrap, ...] = (
     MoveTrap("409", rules=(transition("refuse", status=409),)),
     MoveTrap("reset before", rules=(transition("reset_before"),)),
     MoveTrap("reset after", rules=(transition("reset_after"),)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowTrap:
+    """What people do with a record of Continual Improvement Management, and what comes home of it.
+
+    ``steps`` are those of :mod:`bench.faults.flowing`; ``rules`` act while the record is read.
+    """
+
+    name: str
+    steps: tuple[str, ...]
+    state: str
+    answers: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    on: tuple[Flavour, ...] = SERVICENOW
+
+
+READING: tuple[Rule, ...] = (
+    {"kind": "cut_body", "method": "GET", "path": "/table/(sysapproval_approver|sys_audit)", "times": 2},
+    {"kind": "reset_after", "method": "GET", "path": "/table/sn_cim_register"},
+    {"kind": "unavailable", "method": "GET", "path": "/table/sys_", "seconds": 0, "after": 1},
+)
+FLOW: tuple[FlowTrap, ...] = (
+    FlowTrap("asked", ("accept", "assess"), "assess", ("requested",)),
+    FlowTrap("approved", ("accept", "assess", "approve"), "approved", ("approved",)),
+    FlowTrap("approved, read on a bad day", ("accept", "assess", "approve"), "approved", ("approved",), rules=READING),
+    FlowTrap("rejected", ("accept", "assess", "reject"), "accepted", ("rejected",)),
+    FlowTrap("lapsed", ("accept", "assess", "lapse"), "assess", ("cancelled",)),
+    FlowTrap("approved again", ("accept", "assess", "approve", "assess again"), "assess", ("approved", "requested")),
+    FlowTrap("approvals off", ("accept", "assess", "wave through"), "approved", options={"need_approval": False}),
+    FlowTrap("begun and in review", ("accept", "assess", "approve", "begin", "review"), "review", ("approved",)),
+    FlowTrap(
+        "moved by a rule",
+        ("note",),
+        "in_progress",
+        options={"rules": [{"table": _REGISTER, "effect": "move", "to": "In Progress"}]},
+    ),
 )

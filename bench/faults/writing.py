@@ -34,7 +34,8 @@ def write_cell(trap: WriteTrap, flavour: Flavour) -> str:
         running.set_options(flavour, **trap.options)
         action = f"ACT-{next(_numbers)}"
         if trap.is_told:
-            return _told(connector, action)
+            with _trapped(running, flavour, trap):
+                return _told(connector, action, is_dead=trap.is_dead)
         try:
             return _effects(running, flavour, connector, trap, action)
         except RegelkreisError as error:
@@ -60,11 +61,15 @@ def move_cell(trap: MoveTrap, flavour: Flavour) -> str:
     return "" if (len(moves), is_told) == expected else f"{len(moves)} moves, told: {receipt.unwritten}"
 
 
-def _told(connector: Connector, action: str) -> str:
+def _told(connector: Connector, action: str, *, is_dead: bool) -> str:
     try:
         receipt = connector.write(_creation(action), None)
-    except RegelkreisError:
+    except WriteRefused:
         return ""
+    except RegelkreisError as error:
+        return f"it waits, though nothing can help: {error.what[:150]}" if is_dead else ""
+    if is_dead:
+        return "no refusal"
     return "" if receipt.differences or receipt.unwritten else "nothing told of what the platform did with it"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +10,14 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from bench.faults.flowing import flow_cell
 from bench.faults.pulling import pull_cell
-from bench.faults.traps import EVERYWHERE, PULL, WRITE, PullTrap, WriteTrap
+from bench.faults.traps import EVERYWHERE, FLOW, PULL, WRITE, PullTrap, WriteTrap
 from bench.faults.writing import write_cell
 from connectors.base import Cursor, Keys, Page
 from connectors.sandbox.plugin import Flavour
 from connectors.servicenow.connector import ServiceNowConnector
-from improvement.records import Outbound, Receipt, RecordKind, RecordRef
+from improvement.records import Outbound, PlatformState, Receipt, RecordKind, RecordRef
 from workflows.steps.departures import Departed, Departures
 
 every_connector = pytest.mark.parametrize("flavour", EVERYWHERE)
@@ -43,6 +44,32 @@ def test_data_that_changes_while_it_is_paged_is_read_whole(flavour: Flavour) -> 
 @every_connector
 def test_a_write_cut_off_after_it_took_effect_is_not_made_twice(flavour: Flavour) -> None:
     assert write_cell(write_trap("reset after"), flavour) == ""
+
+
+@every_connector
+def test_the_hour_that_occurs_twice_loses_and_doubles_nothing(flavour: Flavour) -> None:
+    assert pull_cell(pull_trap("the hour that is twice", flavour), flavour) == ""
+
+
+def test_a_connector_that_leaves_an_approval_out_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = next(trap for trap in FLOW if trap.name == "approved")
+    assert flow_cell(trap, "servicenow") == ""
+    states = ServiceNowConnector.states
+
+    def forgetful(self: ServiceNowConnector, refs: Sequence[RecordRef]) -> list[PlatformState]:
+        return [msgspec.structs.replace(state, approvals=()) for state in states(self, refs)]
+
+    monkeypatch.setattr(ServiceNowConnector, "states", forgetful)
+    assert "approvals here []" in flow_cell(trap, "servicenow")
+
+
+def test_a_connector_that_sends_again_what_is_unknown_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its index lags, and it looks no further than the index."""
+    trap = write_trap("index lags, reset after")
+    monkeypatch.setattr("connectors.jira.finding._unindexed", lambda connector, label, indexed: None)
+    assert write_cell(trap, "jira_dc") != ""
+    monkeypatch.setattr("connectors.jira.writing.never_send_again", lambda *outbound, **words: None)
+    assert "'record': 2" in write_cell(trap, "jira_dc")
 
 
 def test_a_connector_that_loses_a_page_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
