@@ -11,7 +11,8 @@ from improvement.charts.palette import BLUE, ORANGE
 from improvement.charts.survival import Curve
 from improvement.charts.words import WORDS, number
 
-POINTS = 112  # times at which a curve is drawn: every 1.5 h of a week
+POINTS = 84  # times at which a curve is drawn: every two hours of a week
+TOLD_EVERY = 3  # of them has words for whoever points at it
 TICKS = 7
 ROW = 17  # pixels of a line of numbers below the axis
 BEFORE_DASH, AFTER_DASH = (1, 0), (7, 3)
@@ -31,9 +32,10 @@ def still_open(data: StillOpen, *, language: str = "en", width: int = 700) -> di
     plot: list[Layer] = []
     for name, curve, colour, _, _ in drawn:
         datasets[name] = _rows(curve, data.tau_hours, language)
+        datasets[f"{name}-told"] = datasets[name][::TOLD_EVERY]
         plot.append(_interval(name, colour, x))
     for name, curve, colour, dash, label in drawn:
-        plot += [_line(name, colour, dash, x), _hover(name, colour, x)]
+        plot += [_line(name, colour, dash, x), _hover(f"{name}-told", colour, x)]
         datasets[f"{name}-end"] = [
             {"share": 100 * curve.at(data.tau_hours).share, "label": f"{SAMPLES[name]} {label}, n = {curve.n}"}
         ]

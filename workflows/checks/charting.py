@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,14 +14,16 @@ from improvement import charts, weeks
 from improvement.check import Series, Windows
 from improvement.check.windows import REFERENCE_WEEKS
 from improvement.errors import RegelkreisError
-from improvement.metrics import Metric
+from improvement.metrics import CellQuery, Metric
 from improvement.pdca import Event
 from workflows.actions import planning
 from workflows.checks import comparing, measuring, record_charts
+from workflows.checks.measuring import Measured
 from workflows.models import Action, Chart, Look, LookKind
 from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
+Asked = tuple[CellQuery, int]  # the cells of a query up to a week
 BEFORE_AFTER, TRIGGER, STILL_OPEN, ANSWERS = "before-after", "trigger", "still-open", "answers"
 LANGUAGES = ("en", "de")
 AFTER_WEEKS = 13
@@ -35,11 +37,14 @@ def render_all(*, as_of: datetime) -> int:
     """
     drawn = 0
     with our_warehouse() as warehouse:
-        for action in Action.objects.exclude(metric="").order_by("id"):
-            try:
-                drawn += render(action, warehouse, as_of=as_of)
-            except RegelkreisError as error:
-                log.warning("charts.failed", action=action.code, error=str(error))
+        for asked, same in _by_query(Action.objects.exclude(metric="").order_by("id"), as_of).items():
+            cells: Measured | None = None
+            for action in same:
+                try:
+                    cells = cells or _cells(asked, same, warehouse, as_of)
+                    drawn += render(action, warehouse, as_of=as_of, cells=cells)
+                except RegelkreisError as error:
+                    log.warning("charts.failed", action=action.code, error=str(error))
     try:
         comparing.render_all(as_of=as_of)
     except RegelkreisError as error:
@@ -47,11 +52,31 @@ def render_all(*, as_of: datetime) -> int:
     return drawn
 
 
-def render(action: Action, warehouse: Warehouse, *, as_of: datetime) -> bool:
-    """Draw one action's charts; False where its scope has no data to draw."""
-    metric = planning.metric_of(action)
-    last = weeks.last_complete_week(as_of, planning.zone_of(action)) - metric.lag_weeks
-    if not draw(action, _points(action, metric, warehouse, as_of, last), last=last, as_of=as_of):
+def _by_query(actions: Iterable[Action], as_of: datetime) -> dict[Asked, list[Action]]:
+    """Actions by the cells they are drawn from and the last week of these: one query serves many."""
+    found: dict[Asked, list[Action]] = {}
+    for action in actions:
+        try:
+            asked = (measuring.query_of(action), _last_week(action, as_of))
+        except RegelkreisError as error:
+            log.warning("charts.failed", action=action.code, error=str(error))
+            continue
+        found.setdefault(asked, []).append(action)
+    return found
+
+
+def _cells(asked: Asked, actions: Iterable[Action], warehouse: Warehouse, as_of: datetime) -> Measured:
+    """The cells of a query as far back as the earliest of these actions needs them."""
+    query, last = asked
+    first = min(_first_week(action) for action in actions)
+    return measuring.read(warehouse, query, as_of=as_of, first_week=first, last_week=last)
+
+
+def render(action: Action, warehouse: Warehouse, *, as_of: datetime, cells: Measured | None = None) -> bool:
+    """Draw one action's charts from its cells, read here unless given; False where its scope has no data to draw."""
+    metric, last = planning.metric_of(action), _last_week(action, as_of)
+    found = cells or _cells((measuring.query_of(action), last), [action], warehouse, as_of)
+    if not draw(action, _points(action, metric, found, last), last=last, as_of=as_of):
         return False
     _draw_records(action, metric, warehouse, last=last, as_of=as_of)
     return True
@@ -89,7 +114,8 @@ def _draw_records(action: Action, metric: Metric, warehouse: Warehouse, *, last:
 def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime) -> str | None:
     """The before–after chart as SVG in the installation's language, for the platform; None where nothing is to draw."""
     metric = planning.metric_of(action)
-    points = _points(action, metric, warehouse, as_of, last)
+    cells = _cells((measuring.query_of(action), last), [action], warehouse, as_of)
+    points = _points(action, metric, cells, last)
     if len(points) < 2:
         return None
     drawn = {language: spec for language, spec, _ in _before_after_charts(action, metric, points, last)}
@@ -130,11 +156,20 @@ def _drawn(
     ]
 
 
-def _points(action: Action, metric: Metric, warehouse: Warehouse, as_of: datetime, last: int) -> list[charts.WeekPoint]:
-    first = int(action.trigger["from_week"]) - REFERENCE_WEEKS
-    found = measuring.read(warehouse, measuring.query_of(action), as_of=as_of, first_week=first, last_week=last)
-    series = found.by_scope.get(action.scope_key)
-    return _shown(series.weekly(), _scale(metric)) if series is not None else []
+def _first_week(action: Action) -> int:
+    return int(action.trigger["from_week"]) - REFERENCE_WEEKS
+
+
+def _last_week(action: Action, as_of: datetime) -> int:
+    """The newest week that is complete where the action's scope is, and known for its metric."""
+    return weeks.last_complete_week(as_of, planning.zone_of(action)) - planning.metric_of(action).lag_weeks
+
+
+def _points(action: Action, metric: Metric, cells: Measured, last: int) -> list[charts.WeekPoint]:
+    series = cells.by_scope.get(action.scope_key)
+    if series is None:
+        return []
+    return _shown(series.between(_first_week(action), last).weekly(), _scale(metric))
 
 
 def _shown(weekly: Series, scale: float) -> list[charts.WeekPoint]:

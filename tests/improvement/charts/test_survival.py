@@ -110,7 +110,7 @@ def test_the_chart_has_both_curves_their_intervals_and_how_many_they_rest_on() -
     rows = spec["datasets"]["before"]
     assert (rows[0]["share"], rows[-1]["hours"]) == (100.0, 168.0)
     assert all(row["low"] <= row["share"] <= row["high"] for row in rows)
-    assert rows[56]["label"] == "84.0 h: 58.0 %, n = 59"
+    assert spec["datasets"]["before-told"][14]["label"] == "84.0 h: 58.0 %, n = 59"
     assert [row["n"] for row in spec["datasets"]["at-risk"] if row["row"] == "Before"][:2] == ["100", "89"]
     assert below["data"] == {"name": "at-risk"}
 
