@@ -159,7 +159,13 @@ class Connector(Protocol):
         ...
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
-        """Make one write effective exactly once: search its trace first, send at most one writing request."""
+        """Make one write effective exactly once: search its trace first, send at most one writing request.
+
+        Raise :class:`~improvement.errors.WriteRefused` where repeating cannot help,
+        :class:`~improvement.errors.OutcomeUnknown` where it was sent and may have taken effect, and another
+        :class:`~improvement.errors.ConnectionFailed` where it certainly had none. ``outbound.unanswered_s`` says how
+        long ago an attempt without an answer began: what is not found then may still come (:mod:`connectors.doubt`).
+        """
         ...
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
