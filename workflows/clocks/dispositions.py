@@ -224,11 +224,16 @@ def _difference(theirs: int, found: Population, rejected: int, row: Connection) 
 
 
 def platform_count(open_connector: Callable[[str], Connector]) -> Ask:
-    """Ask the platforms themselves, each with the connector that is opened for it."""
+    """Ask the platforms themselves, each with the connector that is opened for it.
+
+    Of a period that is not over they are asked up to the last pull: clocks that run out later are not here.
+    """
 
     def ask(name: str, period: Period) -> BreachCount | None:
+        pulled = Connection.objects.filter(pk=name).values_list("last_pull_as_of", flat=True).first()
+        until = period.until if pulled is None else min(period.until, max(pulled, period.since))
         with closing(open_connector(name)) as one:
-            return one.breaches(since=period.since, until=period.until)
+            return one.breaches(since=period.since, until=until)
 
     return ask
 

@@ -107,6 +107,10 @@ def test_what_the_page_shows_of_a_quarter_adds_up_and_is_counted_once_a_day(
     quarters.keep_current(as_of=now)
     this, before = quarters.quarter_of(now.date()), quarters.quarter_before(quarters.quarter_of(now.date()))
     assert set(KeptFigures.objects.values_list("name", flat=True)) == {f"account/{this}", f"account/{before}"}
+    running = dispositions.report(
+        period(this), as_of=now, ask=dispositions.platform_count(lambda name: opened(sandbox, name))
+    )
+    assert [gap for part in running.parts for gap in part.gaps] == []  # its clocks that still run are no breaches yet
     document = KeptFigures.objects.get(pk=f"account/{before}").document
     whole = dispositions.report(period(before), as_of=now).parts
     told = minutes.report(
