@@ -207,30 +207,40 @@ def _label(point: WeekPoint, unit: str, frame: Frame) -> str:
 
 def level(value: float, colour: str, *, dash: Sequence[int], name: str, frame: Frame) -> list[Layer]:
     """A horizontal line over the whole chart, named at its right end."""
-    data = frame.rows([{"value": round(value, 4)}])
-    rule = {"type": "rule", "color": colour, "strokeDash": list(dash), "strokeWidth": 1.5, "aria": False}
-    return [
-        {"data": data, "mark": rule, "encoding": {"y": {"field": "value", "type": "quantitative"}}},
-        label(name, value, colour, at=frame.width, frame=frame),
-    ]
+    return [rule(value, colour, dash=dash, frame=frame), ends([(name, value)], colour, frame)]
 
 
-def steps(days: Sequence[date], values: Sequence[float], colour: str, *, dash: Sequence[int], frame: Frame) -> Layer:
-    """A line that holds each value until the next day; the last one for a week."""
-    rows = [{"day": day.isoformat(), "value": round(value, 4)} for day, value in zip(days, values, strict=True)]
-    rows.append({"day": (days[-1] + timedelta(days=7)).isoformat(), "value": round(values[-1], 4)})
-    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 1, "strokeDash": list(dash), "aria": False}
-    return {
-        "data": frame.rows(rows),
-        "mark": {**line, "color": colour},
-        "encoding": {"x": axis_x(frame), "y": {"field": "value", "type": "quantitative"}},
+def rule(value: float, colour: str, *, dash: Sequence[int], frame: Frame) -> Layer:
+    """A horizontal line over the whole chart."""
+    line = {"type": "rule", "color": colour, "strokeDash": list(dash), "strokeWidth": 1.5, "aria": False}
+    height = {"y": {"field": "value", "type": "quantitative"}}
+    return {"data": frame.rows([{"value": round(value, 4)}]), "mark": line, "encoding": height}
+
+
+def steps(
+    days: Sequence[date], lines: Sequence[Sequence[float]], colour: str, *, dash: Sequence[int], frame: Frame
+) -> Layer:
+    """Lines that hold each value until it changes; the last one for a week."""
+    end = days[-1] + timedelta(days=7)
+    rows = []
+    for index, line in enumerate(lines):
+        values = [round(value, 4) for value in line]
+        changes = [place for place, value in enumerate(values) if not place or value != values[place - 1]]
+        held = [(days[place], values[place]) for place in changes] + [(end, values[-1])]
+        rows += [{"day": day.isoformat(), "value": value, "line": index} for day, value in held]
+    mark = {"type": "line", "interpolate": "step-after", "strokeWidth": 1, "strokeDash": list(dash), "aria": False}
+    place = {
+        "x": axis_x(frame),
+        "y": {"field": "value", "type": "quantitative"},
+        "detail": {"field": "line", "type": "nominal"},
     }
+    return {"data": frame.rows(rows), "mark": {**mark, "color": colour}, "encoding": place}
 
 
-def label(text: str, value: float, colour: str, *, at: float, frame: Frame) -> Layer:
-    """A text beside a height, ``at`` pixels from the left edge."""
-    data = frame.rows([{"value": round(value, 4), "label": text}])
-    place = {"y": {"field": "value", "type": "quantitative"}, "x": {"value": at}, "text": {"field": "label"}}
+def ends(names: Sequence[tuple[str, float]], colour: str, frame: Frame) -> Layer:
+    """Names beside the right ends of lines, at their heights."""
+    data = frame.rows([{"value": round(value, 4), "label": name} for name, value in names])
+    place = {"y": {"field": "value", "type": "quantitative"}, "x": {"value": frame.width}, "text": {"field": "label"}}
     return {"data": data, "mark": {**LABEL_TEXT, "dx": 5, "color": colour}, "encoding": place}
 
 
