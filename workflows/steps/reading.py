@@ -113,9 +113,14 @@ def _delivered(
         if unreachable is not None:  # it was tried long enough: the others would only wait as long again
             yield kind, unreachable
             continue
-        for of_kind, item in _ended(kind, connector.pull(kind, cursor, until=as_of)):
+        for of_kind, item in _ended(kind, _asked(connector, kind, cursor, as_of)):
             unreachable = item if isinstance(item, Unreachable) else None
             yield of_kind, item
+
+
+def _asked(connector: Connector, kind: RecordKind, cursor: Cursor | None, as_of: datetime) -> Iterator[Page]:
+    """The pages of a kind; also a connector that fails before it has any to give fails at the first one only."""
+    yield from connector.pull(kind, cursor, until=as_of)
 
 
 def _ended(kind: RecordKind, items: Iterable[T]) -> Iterator[tuple[RecordKind, T | RegelkreisError | None]]:

@@ -58,12 +58,21 @@ def test_what_every_step_meets_alike_is_said_once_and_names_the_connection_once(
     assert Connection.objects.get(name="snow").last_error == told
 
 
+class EagerlyNobodyHome(NobodyHome):
+    """It asks before it has an iterator to give, as a connector may that learns about its platform first."""
+
+    def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
+        self.tried.append(kind)
+        self._asked()
+
+
+@pytest.mark.parametrize("platform_of", [NobodyHome, EagerlyNobodyHome])
 @pytest.mark.parametrize("is_ahead", [True, False], ids=["in a cycle", "pulled alone"])
 def test_nobody_home_is_tried_once_a_pull_and_every_kind_is_told_as_not_read(
-    home: Path, monday: datetime, is_ahead: bool
+    home: Path, monday: datetime, is_ahead: bool, platform_of: type[NobodyHome]
 ) -> None:
     Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
-    platform = NobodyHome(scopes={"Mail": {0: 0.1}})
+    platform = platform_of(scopes={"Mail": {0: 0.1}})
     with our_warehouse() as warehouse:
         if is_ahead:
             with closing(pull.Loading(platform, warehouse, as_of=monday)) as loading:
