@@ -108,6 +108,10 @@ def shown(found: Found) -> Table:
         ("the same conditions by ours, grouped, summed and judged", f"{engines['ours_per_s']:,} / s"),
         (f"the next week's cycle after {cycle['changed_tickets']:,} changed tickets", f"{cycle['cycle_s']:.3f} s"),
         ("… the same counting everything", f"{cycle['same_in_full_s']:.3f} s"),
+        (
+            "seconds of processors: the cycle · counting everything · the evaluation over 26 weeks",
+            f"{cycle['cycle_cpu_s']:.3f} · {cycle['same_in_full_cpu_s']:.3f} · {evaluation['evaluation_cpu_s']:.3f} s",
+        ),
         ("peak memory", f"{found['peak_mb']:,} MB"),
     ]
     if "backtest" in found:

@@ -7,6 +7,7 @@ the same bytes as the live cycle over a few weeks of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -143,15 +144,22 @@ def _scope_rows(table: pa.Table, by: tuple[str, ...]) -> tuple[npt.NDArray[np.in
     codes, inverse = np.unique(combined, return_inverse=True)
     scopes = []
     for code in codes.tolist():
-        values = {}
-        for name, dictionary in zip(reversed(by), reversed(dictionaries), strict=True):
+        values = []
+        for dictionary in reversed(dictionaries):
             code, position = divmod(code, len(dictionary))
-            values[name] = dictionary[position]
-        scopes.append(Scope.of(values))
-    order = sorted(range(len(scopes)), key=lambda position: scopes[position].key)
+            values.append(dictionary[position])
+        scopes.append(_scope(by, tuple(reversed(values))))
+    order = sorted(range(len(scopes)), key=lambda position: scopes[position][1])
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    return rank[inverse], tuple(scopes[position] for position in order)
+    return rank[inverse], tuple(scopes[position][0] for position in order)
+
+
+@lru_cache(maxsize=20_000)
+def _scope(by: tuple[str, ...], values: tuple[str, ...]) -> tuple[Scope, str]:
+    """A scope and its key; every query by the same dimensions has the same ones."""
+    scope = Scope.of(dict(zip(by, values, strict=True)))
+    return scope, scope.key
 
 
 def _texts(column: Any) -> Any:

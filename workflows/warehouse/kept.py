@@ -81,9 +81,12 @@ class KeptCells:
     def save(self) -> None:
         """Keep what was found, in one transaction; not what was counted in full while records were written."""
         with transaction(self._raw):
-            is_quiet = noting.is_on(self._raw) and noting.last(self._raw, self._connection) == self._upto
+            mine = "SELECT 1 FROM kept_counts WHERE connection = $connection LIMIT 1"
+            if not rows_of(self._raw, mine, {"connection": self._connection}):
+                return  # what was noted meanwhile was too much to go on with, and is forgotten
+            is_quiet = noting.last(self._raw, self._connection) == self._upto
             new = [(one, found) for one, found in self._new if is_quiet or one.sql not in self._in_full]
-            if new and noting.is_on(self._raw):  # what was noted may have been too much to go on with
+            if new:
                 self._write(new)
                 noting.trim(self._raw)
 

@@ -52,24 +52,25 @@ WAYS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
 PRIORITY = {"incident_count": {"priority": [1, 2]}, "sla_breach_rate": {"sla_target": "resolution"}}
 OTHER_ZONES = Zones({**ZONES.by_country, "CH": "Asia/Tokyo", "DE": "America/New_York"})
 WIDE = 11  # weeks
+OTHER = "elsewhere"  # another platform
 KINDS = (RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY)
 
 
-def asked(as_of: datetime) -> list[CellsAsked]:
+def asked(as_of: datetime, connection: str = CONNECTION) -> list[CellsAsked]:
     last = weeks.week_of(as_of.date()) - 1
     found = []
     for by, where in WAYS:
         for number, name in enumerate(METRICS):
             tau_h = metric_named(name).tau_h
             for conditions in (where, *([PRIORITY[name]] if name in PRIORITY else [])):
-                query = a_query(name, by, tau_h=tau_h, **conditions)
+                query = replace(a_query(name, by, tau_h=tau_h, **conditions), connection=connection)
                 found.append(CellsAsked(query, last - WIDE + number % 2, last))
     return found
 
 
-def cycled(warehouse: Warehouse, as_of: datetime) -> int:
+def cycled(warehouse: Warehouse, as_of: datetime, connection: str = CONNECTION) -> int:
     """Evaluate as a cycle does, and hold it against counting everything; how many cells that were."""
-    questions = asked(as_of)
+    questions = asked(as_of, connection)
     ahead = warehouse.cells_ahead(questions, as_of=as_of, kept_from=0)
     try:
         found = list(ahead)
@@ -83,6 +84,13 @@ def cycled(warehouse: Warehouse, as_of: datetime) -> int:
     return rows
 
 
+def broken_off(warehouse: Warehouse, as_of: datetime) -> None:
+    """Begin as a cycle does, and end in the midst of it."""
+    ahead = warehouse.cells_ahead(asked(as_of)[:9], as_of=as_of, kept_from=0)
+    next(ahead)
+    ahead.close()
+
+
 def load(warehouse: Warehouse, records: list[Any], seen_at: datetime, zones: Zones) -> None:
     from improvement.records import STRUCTS
 
@@ -94,7 +102,7 @@ def load(warehouse: Warehouse, records: list[Any], seen_at: datetime, zones: Zon
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["load", "load", "load", "bury", "revive", "zones", "twice", "late"]),
+        st.sampled_from(["load", "load", "load", "bury", "revive", "zones", "twice", "late", "broken", "back"]),
         st.lists(tickets(), max_size=8),
         st.lists(clocks(), max_size=8),
         st.lists(surveys(), max_size=8),
@@ -112,7 +120,9 @@ steps = st.lists(
     max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
 )
 def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) -> None:
-    """A story of weeks: records come, change, go and come back, zones move, cycles run twice, are late, look back."""
+    """A story of weeks on two platforms: records come, change, move, go and come back, so do zones; cycles run twice,
+    are late, break off, look back.
+    """
     as_of, zones = START + timedelta(days=53, hours=6), ZONES
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
         for what, some_tickets, some_clocks, some_surveys, some_contacts, days in story:
@@ -135,11 +145,18 @@ def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) 
                 load(warehouse, records, as_of, zones)
                 if what == "twice":
                     cycled(warehouse, as_of)
+                elif what == "broken":
+                    broken_off(warehouse, as_of)
+                    load(warehouse, records[::2], as_of, zones)
+                elif what == "back":
+                    cycled(warehouse, as_of - timedelta(days=9))
+            load(warehouse, [msgspec.structs.replace(one, connection=OTHER) for one in records[::3]], as_of, zones)
             cycled(warehouse, as_of)
+            cycled(warehouse, as_of, OTHER)
 
 
-def test_a_year_of_cycles_counts_few_weeks_and_the_same_cells() -> None:
-    """Records appear week by week; every third of those in progress changes."""
+def test_weeks_of_cycles_find_the_same_cells() -> None:
+    """Records appear week by week; every third of the newest changes, and is another customer's."""
     chosen = random.Random(5)
     everything = [record for maker, number in CROWD[:3] for record in crowd(chosen, maker, number)]
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
@@ -148,7 +165,9 @@ def test_a_year_of_cycles_counts_few_weeks_and_the_same_cells() -> None:
             as_of = START + timedelta(weeks=week)
             new = [one for one in everything if one not in loaded and began(one) <= as_of]
             again = [
-                msgspec.structs.replace(one, reopen_count=1 + one.reopen_count, priority=1 + week % 4)
+                msgspec.structs.replace(
+                    one, reopen_count=1 + one.reopen_count, priority=1 + week % 4, customer=["Acme", "Bolt"][week % 2]
+                )
                 for one in loaded[-40::3]
                 if hasattr(one, "reopen_count")
             ]
