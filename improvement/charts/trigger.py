@@ -59,12 +59,13 @@ def _limits(data: Trigger, limits: ControlLimits, frame: Frame) -> list[Layer]:
     colour, dash = COLOURS["muted"], TRIAL if limits.is_trial else FIRM
     trial = f" {frame.words['trial_label']}" if limits.is_trial else ""
     weeks = f" ({limits.n} {frame.words['weeks']})" if limits.is_trial else ""
+    days = [point.monday for point in data.points]
     names = [(f"Ø {number(limits.mean, frame.language)}{weeks}", limits.mean)]
     lines = [[limits.at(point.n)[side] for point in data.points] for side in (0, 1)]
     shown = [line for line in lines if any(line) or not data.has_floor]  # a lower limit at zero is none
     names += [(f"{number(line[-1], frame.language)}{trial}", line[-1]) for line in shown]
     return [
         layers.rule(limits.mean, colour, dash=dash, frame=frame),
-        layers.steps([point.monday for point in data.points], shown, colour, dash=dash, frame=frame),
+        *(layers.steps(days, line, colour, dash=dash, frame=frame) for line in shown),
         layers.ends(names, colour, frame),
     ]
