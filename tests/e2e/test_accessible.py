@@ -94,7 +94,16 @@ def test_titles_tell_the_pages_apart(browse: Open) -> None:
     visit = browse()
     page = visit.sign_in("olga")
     titles = []
-    for room in ("/", "/register/", "/actions/ACT-4/", "/reviews/REV-3/"):
+    for room in (
+        "/",
+        "/register/",
+        "/actions/ACT-4/",
+        "/reviews/REV-3/",
+        "/rules/",
+        "/rules/sla/",
+        "/targets/",
+        "/breaches/",
+    ):
         visit.go(room)
         titles.append(page.title())
     assert len(set(titles)) == len(titles)

@@ -10,7 +10,10 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import NARROW, WIDE, Open
 
 DARK, LIGHT = "rgb(14, 20, 26)", "rgb(243, 246, 248)"  # the ground of tokens.css
-ROOMS = ("/", "/register/", "/register/?view=table", "/actions/ACT-4/", "/actions/ACT-2/", "/reviews/REV-3/")
+ROOMS = (
+    *("/", "/register/", "/register/?view=table", "/actions/ACT-4/", "/actions/ACT-2/", "/reviews/REV-3/"),
+    *("/rules/", "/rules/sla/", "/targets/", "/breaches/"),
+)
 
 
 def test_a_person_signs_in_and_out(browse: Open) -> None:

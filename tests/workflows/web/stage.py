@@ -26,6 +26,7 @@ from workflows.models import (
     Connection,
     Delivery,
     Finding,
+    KeptFigures,
     Look,
     LookKind,
     Origin,
@@ -56,6 +57,25 @@ MOOD_RULE = {
     "metadata": {"id": "mood", "title": "Customers are not satisfied", "tags": {"factor": "soft"}},
     "spec": {"metric": "csat_mean"},
 }
+
+
+WHOLE_RULE = {
+    "metadata": {
+        "id": "sla", "title": "Resolution SLA breached too often", "description": "", "owner": "service-owner",
+        "objective": "", "tags": {"factor": "hard"},
+    },
+    "spec": {
+        "mode": "propose", "metric": "sla_breach_rate",
+        "where": {"kind": ["incident"], "priority": [1, 2], "sla.agreement": ["sla"], "sla.target": ["resolution"]},
+        "by": ["customer", "country", "service"], "window": "4w", "every": "1w", "target": {"max": 0.15},
+        "overrides": [{"when": {"country": "CH"}, "target": {"max": 0.12}, "from": "2025-07-01"}],
+        "while": [{"metric": "csat_mean", "where": {}, "max": 4.0}], "trigger": {"for": "2w", "min_samples": 20},
+        "clear": {"ratio": 0.8, "for": "4w"}, "cooldown": "8w",
+        "flow_down": {"by": ["supplier"], "tighten": 0.8, "agreement": ["ola", "uc"]},
+    },
+    "action": {"due": "30d", "playbook": [], "hypothesis": "ask"},
+    "check": {"goal": "-50%", "looks": ["4w", "8w", "13w"], "sustain": ["4w", "8w", "13w"]},
+}  # fmt: skip
 
 
 @dataclass
@@ -107,6 +127,7 @@ def a_stage(*, is_signed_in: bool = False) -> Stage:
     _platform_side(improved)
     if is_signed_in:
         draw(improved)
+        figures()
     for action in stage.actions.values():
         action.refresh_from_db()
     return stage
@@ -238,6 +259,48 @@ def quiet(number: int) -> Series:
     """Weekly results of a scope in which nothing happens."""
     week = np.arange(FIRST_WEEK, LAST_WEEK + 1)
     return _series(week, np.full(len(week), 0.1), seed=20 + number)
+
+
+def figures() -> None:
+    """What a cycle keeps for pages: targets in force with a gap, and the account of a quarter; and the rule in full."""
+    scope = {"country": "CH", "customer": "Acme", "service": "Mail"}
+    RuleVersion.objects.filter(rule_id="sla").update(
+        document=WHOLE_RULE, mode="propose", applied_by=Person.objects.get(username="audrey").uid
+    )
+    target = {
+        "connection": "snow", "rule": "sla", "metric": "sla_breach_rate", "scope": scope, "part": {"max": 0.12},
+        "from": "override", "level": "country", "valid_from": "2025-07-01", "valid_to": None,
+    }  # fmt: skip
+    gap = {"connection": "snow", "dimension": "customer", "value": "Acme", "records": 17, "missing_metrics": ["nps"]}
+    kept = {
+        "targets": {
+            "on": "2025-12-01", "targets": [target], "gaps": [gap | {"target": "none"}, gap | {"target": "general"}],
+            "unknown": [{"connection": "snow", "dimension": "country", "tickets": 3}],
+            "countries_in_the_default_zone": ["XX"], "countries_by_the_wall_clock": ["XX"],
+        },
+        "account/2025Q4": {
+            "from": "2025-10-01", "to": "2025-12-01", "order": ["customer_wait", "supplier", "own"], "order_version": 0,
+            "connections": [
+                {
+                    "connection": "snow", "population": 36, "counted_as": "rows", "here": 36, "platform": 37,
+                    "rejected": 0, "waiting_untold": "the platform was not asked", "gaps": ["another number"],
+                    "rows": [
+                        {
+                            "scope": scope, "clocks": 28, "unknown": 2, "overrun_s": 36_600,
+                            "dispositions": {
+                                "excluded": 1, "duplicate": 2, "covered": 3, "customer_wait": 4, "supplier": 5,
+                                "too_few_samples": 6, "below_threshold": 7, "no_rule": 8,
+                            },
+                            "parties": {"customer_wait": 600, "supplier": 9000, "own": 18_000, "unattributed": 9000},
+                            "suppliers": {"Hoster": 9000},
+                        }
+                    ],
+                }
+            ],
+        },
+    }  # fmt: skip
+    for name, document in kept.items():
+        KeptFigures.objects.update_or_create(name=name, defaults={"as_of": NOW, "document": document})
 
 
 def draw(action: Action) -> None:

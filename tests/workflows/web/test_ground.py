@@ -39,7 +39,7 @@ action = Action.objects.create(origin="person", connection="x", scope_key="servi
     trigger={{"from_week": 2890, "to_week": 2897}})
 client = Client(headers={{"host": "localhost"}})
 client.force_login(access.local_admin())
-for address in ("/", "/register/", f"/actions/{{action.code}}/"):
+for address in ("/", "/register/", "/rules/", "/targets/", "/breaches/", f"/actions/{{action.code}}/"):
     assert client.get(address).status_code == 200, address
 assert client.post(f"/actions/{{action.code}}/submit/").status_code == 422
 assert client.post(f"/actions/{{action.code}}/hold/", {{"hold-reason": "x"}}).status_code == 302

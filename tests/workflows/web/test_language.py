@@ -14,7 +14,7 @@ import workflows.web
 from improvement.check.words import REASONS
 from improvement.review_words import KINDS, WORDS
 from tests.workflows.web.conftest import Visit
-from tests.workflows.web.stage import Stage, draw, miss, restate
+from tests.workflows.web.stage import Stage, draw, figures, miss, restate
 from workflows.deliveries.notes import NOTES
 from workflows.models import ReviewRecord
 
@@ -111,12 +111,16 @@ SHARED = re.compile(
     r"Regelkreis|Register|Go-live|live|(ACT|REV)-\d+|(ACT-\d+ .*|REV-\d+|Register) · Regelkreis|CIM-\w+|SHA-256|"
     r"HTTP \d+|n = [\d ]+·?|\d{4}-W\d\d.*|φ.*|[\W\d]*|.{0,3}"
 )
-PAGES = ("/", "/register/", "/register/?view=table", "/actions/improved/", "/actions/planned/", "/actions/closed/")
+PAGES = (
+    *("/", "/register/", "/register/?view=table", "/actions/improved/", "/actions/planned/", "/actions/closed/"),
+    *("/rules/", "/rules/sla/", "/targets/", "/breaches/"),
+)
 
 
 @pytest.mark.django_db
 def test_no_page_has_a_text_that_german_readers_get_in_english(stage: Stage, as_person: Visit) -> None:
     draw(stage.actions["improved"])
+    figures()
     miss(stage.actions["checking"].looks.get(week_no=4))
     restate(stage.actions["improved"])
     addresses = [

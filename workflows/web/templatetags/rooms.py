@@ -23,7 +23,8 @@ def hours(seconds: int) -> str:
     """Seconds as whole hours, or minutes where that would be none: ``1 234 h``."""
     if abs(seconds) < 3600:
         return _("%(n)d min") % {"n": round(seconds / 60)}
-    return f"{formats.number_format(round(seconds / 3600), 0, use_l10n=True, force_grouping=True)} h"
+    whole = formats.number_format(round(seconds / 3600), 0, use_l10n=True, force_grouping=True)
+    return f"{whole} {_('h')}"
 
 
 @register.filter
