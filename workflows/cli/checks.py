@@ -60,6 +60,7 @@ def _rounded(value: object) -> object:
 @group.command(name="list")
 def list_checks(
     quarter: Annotated[str | None, typer.Option(help="Only this calendar quarter, like 2026Q1.")] = None,
+    as_of: KnownAt = None,
     as_json: Json = False,
 ) -> None:
     """Every final verdict, and whether it stands among the others of its quarter (Benjamini–Hochberg, 5 %)."""
@@ -67,7 +68,7 @@ def list_checks(
     from workflows.checks.many_verdicts import final_verdicts
     from workflows.cli.output import print_json, print_table
 
-    found = [one.as_dict() for one in final_verdicts(quarter)]
+    found = [one.as_dict() for one in final_verdicts(quarter, moment(as_of) if as_of is not None else None)]
     if as_json:
         print_json(found)
         return

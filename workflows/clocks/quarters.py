@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from connectors.base import Connector
 from connectors.waiting import Wait
 from improvement.dispositions import Disposed, Disposition
 from improvement.errors import RegelkreisError
@@ -18,7 +19,7 @@ from improvement.rules.scope import NONE
 from workflows.clocks import dispositions
 from workflows.clocks.attribution import order_in_force
 from workflows.clocks.minutes import NOT_COUNTED, WITH_CUSTOMERS, Total
-from workflows.models import KeptFigures
+from workflows.models import Connection, KeptFigures
 
 SCOPE = ("customer", "country", "service")
 PREFIX = "account/"
@@ -59,9 +60,16 @@ def keep_current(*, as_of: datetime) -> None:
     keep(
         due,
         as_of=as_of,
-        ask=dispositions.platform_count(dispositions.configured),
-        tell=_within_reason(dispositions.waits_told(dispositions.configured)),
+        ask=dispositions.platform_count(_answering),
+        tell=_within_reason(dispositions.waits_told(_answering)),
     )
+
+
+def _answering(name: str) -> Connector:
+    """The connector of a platform that answered this cycle; another would keep it waiting once more."""
+    if Connection.objects.filter(pk=name).exclude(last_error="").exists():
+        raise RegelkreisError("its last pull failed", mend="See `regelkreis doctor`.")
+    return dispositions.configured(name)
 
 
 def _is_due(name: str, as_of: datetime) -> bool:

@@ -55,6 +55,14 @@ def test_each_quarter_is_for_itself_and_looks_that_are_not_final_do_not_count(de
     assert final_verdicts("2030Q1") == []
 
 
+def test_at_an_earlier_moment_a_verdict_stands_among_those_known_then(decided: Any) -> None:
+    decided(0.04, datetime(2026, 1, 12, tzinfo=UTC))
+    decided(0.9, datetime(2026, 2, 9, tzinfo=UTC))
+    (alone,) = final_verdicts("2026Q1", datetime(2026, 1, 31, tzinfo=UTC))
+    assert (alone.among, alone.stands) == (1, True)
+    assert [one.stands for one in final_verdicts("2026Q1")] == [False, False]
+
+
 @pytest.mark.parametrize("text", ["2026", "2026Q5", "26Q1", "2026q1", "", "٢٠٢٦Q1"])
 def test_what_is_no_quarter_is_told(text: str) -> None:
     with pytest.raises(InputError, match="Write it like 2026Q1"):

@@ -131,6 +131,16 @@ def test_what_the_page_shows_of_a_quarter_adds_up_and_is_counted_once_a_day(
     assert (newest.name, newest.as_of) == (f"account/{this}", now + timedelta(days=1))
 
 
+def test_a_platform_whose_pull_failed_is_not_asked_once_more(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispositions, "configured", lambda name: pytest.fail(f"{name} was asked"))
+    Connection.objects.update(last_error="no answer")
+    quarters.keep_current(as_of=now)
+    kept = KeptFigures.objects.get(pk=f"account/{quarters.quarter_of(now.date())}").document["connections"][0]
+    assert kept["platform"] is None
+    assert "its last pull failed" in kept["waiting_untold"]
+    assert "its last pull failed" in kept["gaps"][0]
+
+
 def test_targets_are_kept_for_the_page_as_rules_write_them(now: datetime) -> None:
     kept_targets.keep(as_of=now)
     document = KeptFigures.objects.get(pk="targets").document
