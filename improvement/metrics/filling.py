@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from improvement.metrics.catalogue import Fill, Metric
 from improvement.metrics.cells import CellQuery
 
+MOST_CODES = 2**62  # combinations that one whole number can tell apart
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -166,14 +167,17 @@ def _table(
 
 def _codes(table: pa.Table, keys: list[str]) -> tuple[pa.Table, Ints]:
     """The distinct combinations of these columns, sorted, and each row's number among them."""
-    combined = np.zeros(table.num_rows, dtype=np.int64)
+    combined, width = np.zeros(table.num_rows, dtype=np.int64), 1
     for key in keys:
         encoded = pc.dictionary_encode(table[key].combine_chunks())
         values = encoded.dictionary
         rank = np.empty(max(len(values), 1), dtype=np.int64)
         rank[pc.array_sort_indices(values).to_numpy()] = np.arange(len(values))
-        _, dense = np.unique(combined, return_inverse=True)
-        combined = dense * len(rank) + rank[encoded.indices.to_numpy(zero_copy_only=False)]
+        if width * len(rank) >= MOST_CODES:
+            kept, combined = np.unique(combined, return_inverse=True)
+            width = len(kept)
+        combined = combined * len(rank) + rank[encoded.indices.to_numpy(zero_copy_only=False)]
+        width *= len(rank)
     _, first, code = np.unique(combined, return_index=True, return_inverse=True)
     distinct = table.select(keys).take(pa.array(first)) if keys else pa.table({"": pa.nulls(len(first))})
     return distinct, code.astype(np.int64)

@@ -40,9 +40,14 @@ class Plain:
         days = sorted({one.name for one in fields})
         return reduce(or_, [self.table[name] >= day for name in days])
 
-    def shared_by(self, query: CellQuery) -> Hashable:
-        """Equal for queries that can share a pass: same table, scopes and weeks."""
-        return (self.table.op(), query.connection, query.keys, self.columns["week"].op())
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return str(self.table.op().name).removeprefix("live_")
+
+    def shared_by(self, query: CellQuery) -> tuple[str, Hashable]:
+        """The table's name, and what is equal for queries that can share a pass over it: same scopes and weeks."""
+        return self.name, (query.connection, query.keys, self.columns["week"].op())
 
 
 def plain(metric: Metric, query: CellQuery, tables: Tables) -> tuple[Plain, ...]:

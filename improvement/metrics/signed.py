@@ -63,11 +63,9 @@ class Signed:
         return chosen.group_by([*self.keys, "week", SIGN]).agg(**sums)
 
 
-def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tables) -> Signed | None:
-    """How parts of queries that share a pass are counted over signed rows; None where one of them cannot be."""
-    first, metric, number = queries[0]
-    name = plain(metric, first, tables)[number].table.op().name.removeprefix("live_")
-    records = _signed(tables, name)
+def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tables, name: str) -> Signed | None:
+    """How parts of queries that share a pass over a table are counted over signed rows; None where one cannot be."""
+    first, records = queries[0][0], _signed(tables, name)
     parts = [plain(one, query, records)[part] for query, one, part in queries]
     common = [one for one in parts[0].conditions if all(among(one, part.conditions) for part in parts[1:])]
     table = parts[0].table

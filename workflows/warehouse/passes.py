@@ -22,7 +22,9 @@ from workflows.warehouse.timed import KIND_OF, Timed
 
 EARLIEST = 0  # the week of the first day there is
 ANY_CONNECTION = "any connection"  # with a space: nobody's name
-_SHARED_BY: dict[CellQuery, tuple[Hashable, ...]] = {}  # of a query on any connection; none: counted by itself
+_SHARED_BY: dict[
+    CellQuery, tuple[tuple[str, Hashable], ...]
+] = {}  # of a query on any connection; none: counted by itself
 _COMPILED: dict[tuple[tuple[CellQuery, int], ...], str] = {}  # every file has the same tables
 _SIGNED: dict[tuple[tuple[CellQuery, int], ...], tuple[str, Signed | None]] = {}
 
@@ -135,8 +137,8 @@ def together(
         shared_by = _shared_by(one.query, tables)
         if not shared_by:
             groups[place] = [Member(place, one)]
-        for part, by in enumerate(shared_by):
-            groups.setdefault((by, one.query.connection, one.last_week), []).append(Member(place, one, part))
+        for part, of_part in enumerate(shared_by):
+            groups.setdefault((of_part, one.query.connection, one.last_week), []).append(Member(place, one, part))
     found = []
     for by, members in groups.items():
         can_share = not isinstance(by, int)
@@ -168,7 +170,7 @@ def on_live_rows(sql: str) -> str:
     return sql.replace(f'"{PREFIX}{table}"', rows)
 
 
-def _shared_by(query: CellQuery, tables: Callable[[], Tables]) -> tuple[Hashable, ...]:
+def _shared_by(query: CellQuery, tables: Callable[[], Tables]) -> tuple[tuple[str, Hashable], ...]:
     of_any = replace(query, connection=ANY_CONNECTION)
     if of_any not in _SHARED_BY:
         parts = plain(metrics.metric_of(of_any), of_any, tables())
@@ -190,7 +192,8 @@ def _signed_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> tupl
     """The same over signed rows, where it can be counted so."""
     of_any = _of_any(members)
     if of_any not in _SIGNED:
-        signed = counted_signed([(query, metrics.metric_of(query), part) for query, part in of_any], tables())
+        table, _ = _shared_by(members[0].asked.query, tables)[members[0].part]
+        signed = counted_signed([(query, metrics.metric_of(query), part) for query, part in of_any], tables(), table)
         text = str(ibis.to_sql(signed.expression, dialect="duckdb", pretty=False)) if signed is not None else ""
         _SIGNED[of_any] = (text, signed if text and Timed.of(text) is not None else None)
     text, signed = _SIGNED[of_any]
