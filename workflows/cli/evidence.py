@@ -34,12 +34,12 @@ def verify(
     """Recompute the whole log and check every signed checkpoint. Exit 1 if a fact fails."""
     start()
     from workflows.cli.output import print_json
-    from workflows.evidence import ledger
+    from workflows.evidence import verifying
     from workflows.progress import progress
 
     with progress() as told:
         told.doing("recomputing the log")
-        found = ledger.verify() if as_of is None else ledger.verify_at(moment(as_of))
+        found = verifying.verify() if as_of is None else verifying.verify_at(moment(as_of))
     if as_json:
         print_json({"ok": found.is_ok, "facts": found.facts, "failures": found.failures})
     else:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import requests
 
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
+from workflows.demo.setting import PASSWORD
 
-PASSWORD = "sandbox"  # noqa: S105 - the documented password of every sandbox user
 TIMEOUT_S = 30
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.sandbox.testing import RunningSandbox
 from workflows import access, cycle, health
 from workflows.actions import commands
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, Finding
 from workflows.warehouse import our_warehouse
 
@@ -46,7 +46,7 @@ def run(sandbox: RunningSandbox, *, until: datetime, started: float) -> dict[str
             for action in Action.objects.order_by("id")
         ],
         "deliveries": totals["delivered"],
-        "evidence_ok": ledger.verify().is_ok,
+        "evidence_ok": verifying.verify().is_ok,
         "errors": errors,
         "seconds": round(time.monotonic() - started, 1),
     }

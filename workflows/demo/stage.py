@@ -12,20 +12,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from improvement.errors import InputError, Place
+from workflows.demo.setting import FIRST_CYCLE, PASSWORD, week_after
 
-FIRST_CYCLE = datetime(2025, 6, 30, 12, tzinfo=UTC)
 MARKER = ".regelkreis-demo"
 # Files of the starter pack the year is told with. The others count what this world does not hold (complaints,
 # escalations, recommendations), or would open actions that nobody in the story plays a part in.
 STORY = frozenset(
     ["defaults", "incident-volume", "quality", "resolution-time", "response-time", "satisfaction", "sla-resolution"]
 )
-PASSWORD = "sandbox"  # noqa: S105 - documented: the sandbox's and the demo's password for everybody
 
 
 @dataclass(slots=True)
@@ -201,8 +200,3 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
         yield
     finally:
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
-
-
-def week_after(moment: datetime, weeks: int) -> datetime:
-    """The same hour so many weeks later."""
-    return moment + timedelta(weeks=weeks)

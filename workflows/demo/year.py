@@ -21,8 +21,8 @@ from workflows.demo.jira_desk import JiraDesk
 from workflows.demo.people import Deed, People
 from workflows.demo.scripts import ActionView
 from workflows.demo.servicenow_desk import ServiceNowDesk
-from workflows.demo.stage import FIRST_CYCLE, PASSWORD, week_after
-from workflows.evidence import ledger
+from workflows.demo.setting import FIRST_CYCLE, PASSWORD, week_after
+from workflows.evidence import verifying
 from workflows.models import Action, Finding, LookKind, Person, ReviewRecord, Role
 from workflows.warehouse import our_warehouse
 
@@ -60,7 +60,7 @@ def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) 
                     errors += _look_back(people)
                 advance(_line(now, summary))
     cycle.catch_up(as_of=week_after(FIRST_CYCLE, weeks))
-    verified = ledger.verify()
+    verified = verifying.verify()
     return {
         "tickets": totals["tickets"],
         "records": totals["records"],

@@ -19,10 +19,7 @@ from django.db import transaction
 from improvement.evidence import checkpoint, merkle
 from improvement.evidence.canonical import canonical
 from improvement.evidence.entries import EntryType
-from workflows.evidence.verifying import Verification, verify, verify_at
 from workflows.models import Checkpoint, ErasableText, LedgerEntry, LedgerHead
-
-__all__ = ["ENGINE", "PLATFORM", "Verification", "append", "sealed", "sign_checkpoint", "verify", "verify_at"]
 
 SCHEMA = "regelkreis.ledger/v1"
 ENGINE = "engine"

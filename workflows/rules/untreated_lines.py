@@ -12,11 +12,10 @@ from datetime import datetime
 from django.db import transaction
 
 from improvement import weeks
-from improvement.check import PastFirings
 from improvement.rules.backtesting import RuleTally
 from improvement.rules.untreated import Untreated
 from workflows.evidence import ledger
-from workflows.models import Action, Person, UntreatedLine
+from workflows.models import Person, UntreatedLine
 from workflows.rules.backtest import DEFAULT_WEEKS
 from workflows.rules.backtest_report import Report
 from workflows.rules.lines import QUIET, Line
@@ -58,29 +57,6 @@ def told(kept: Sequence[str]) -> Iterator[Line]:
             "complete one.",
             QUIET,
         )
-
-
-def standing(action: Action, *, at: datetime) -> PastFirings | None:
-    """The newest line of an action's rule on its connection at a moment: of its version, else of another one."""
-    if not action.rule_id:
-        return None
-    counted = UntreatedLine.objects.filter(rule_id=action.rule_id, connection=action.connection, counted_at__lte=at)
-    row = counted.filter(rule_sha256=action.rule_sha256).last() or counted.last()
-    if row is None:
-        return None
-    return PastFirings(
-        firings=row.firings,
-        effect=row.effect,
-        unit=row.unit,
-        delay_weeks=row.delay_weeks,
-        weeks=row.weeks,
-        first_week=weeks.label(row.first_week),
-        last_week=weeks.label(row.last_week),
-        counted_at=row.counted_at.isoformat(),
-        is_same_version=row.rule_sha256 == action.rule_sha256,
-        low=row.low,
-        high=row.high,
-    )
 
 
 def _stands_already(tally: RuleTally, connection: str, line: Untreated, first: int, last: int) -> bool:

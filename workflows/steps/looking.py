@@ -17,9 +17,8 @@ from improvement.errors import Place, RegelkreisError
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.metrics import CellQuery, query_beside, scope_rows
 from workflows.actions import marking, planning
-from workflows.checks import measuring
+from workflows.checks import measuring, past_firings
 from workflows.models import Action, Look, LookKind
-from workflows.rules import untreated_lines
 from workflows.warehouse import Warehouse
 
 DEPTH = 8  # looks whose cells are read in advance: most cycles compute one or two
@@ -117,7 +116,7 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
         are_changes_known=measuring.SERVICE in action.scope or bool(marked),
         marked_changes=marked,
         other_actions=measuring.other_actions(action, windows, last_week=last),
-        past_firings=untreated_lines.standing(action, at=known_at),
+        past_firings=past_firings.standing(action, at=known_at),
         beside=_beside(warehouse, asked.query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())

@@ -12,7 +12,6 @@ import tempfile
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -20,9 +19,7 @@ from aiohttp import web
 from connectors.sandbox.query import Condition, Query, parse
 from connectors.sandbox.servicenow.errors import ApiError
 from connectors.sandbox.servicenow.moments import epoch_of, normalised, stored
-
-if TYPE_CHECKING:
-    from connectors.sandbox.servicenow.table_api import Page
+from connectors.sandbox.servicenow.selecting import Page
 
 FIRST_S = 1_704_067_200  # 2024-01-01T00:00:00Z
 PER_SECOND = 3  # equal sys_updated_on is the rule after mass updates

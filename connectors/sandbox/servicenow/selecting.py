@@ -32,6 +32,17 @@ LAST: Bound = (AFTER_ALL_IDS, "")
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a query's records a caller asks for, and how much it wants to know about the rest."""
+
+    query: str
+    offset: int
+    limit: int
+    is_counted: bool
+    has_links: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """One page as runs of rows of the same table, the number of all rows (None: not asked), whether more follow."""
 

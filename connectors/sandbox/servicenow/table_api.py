@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,24 +23,13 @@ from connectors.sandbox.servicenow.instance import Instance
 from connectors.sandbox.servicenow.load import LoadedIncidents
 from connectors.sandbox.servicenow.matching import Asker
 from connectors.sandbox.servicenow.presenting import Display, View, shaper
-from connectors.sandbox.servicenow.selecting import Chunk, select
+from connectors.sandbox.servicenow.selecting import Chunk, Page, select
 from connectors.sandbox.store import Row, Table
 from connectors.sandbox.users import Account, Accounts
 
 MAX_LIMIT = 10_000
 TRUE = "true"
 Answer = Callable[[web.Request, Account], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of a query's records a caller asks for, and how much it wants to know about the rest."""
-
-    query: str
-    offset: int
-    limit: int
-    is_counted: bool
-    has_links: bool
 
 
 class TableApi:

@@ -24,7 +24,7 @@ from workflows import cycle
 from workflows.actions import adopting, commands, loop
 from workflows.checks import reviewing
 from workflows.cli.story import story_of
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, LedgerEntry, LookKind, Person, Role
 from workflows.steps import follow
 from workflows.steps.pull import pull
@@ -110,7 +110,7 @@ def test_its_origin_is_recorded_in_the_ledger_its_history_and_its_story(adopted:
     detail = loop.detail(action)
     assert (detail["origin"], detail["record"], detail["unmeasured"]) == ("adopted", "CIM1", None)
     assert detail["trigger"]["adopted_record"] == "CIM1"
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_its_trigger_window_is_the_eight_weeks_before_the_record_was_opened(adopted: Callable[..., Action]) -> None:

@@ -20,7 +20,7 @@ from improvement.errors import GuardRefused
 from improvement.pdca import State
 from workflows import access, cycle
 from workflows.actions import adopting, commands, loop
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, Connection, Delivery, LedgerEntry, Person, Role
 from workflows.steps import deliver, follow
 
@@ -262,7 +262,7 @@ def test_a_record_without_service_is_kept_unmeasured_and_never_planned(
     commands.plan(olga, action.code, at=now, accept_detectable="Small.")
     assert commands.submit(olga, action.code, at=now).state == "planned"
     assert LedgerEntry.objects.filter(subject=action.code, type="action.measured").count() == 1
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_a_closed_record_is_refused(there: There, olga: Person, now: datetime) -> None:

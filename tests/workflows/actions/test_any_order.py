@@ -17,7 +17,7 @@ from improvement.errors import RegelkreisError
 from improvement.pdca import State
 from tests.workflows.build import GOLIVE, OPENED, a_person, an_action, an_approver, looked
 from workflows.actions import commands, loop
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, LookKind, Person, Role
 from workflows.steps.check import slip
 
@@ -168,5 +168,5 @@ def test_no_order_of_deeds_leads_astray(home: object, way: int, deeds: list[Deed
             assert not was_over or world.action.state == state
         steps = list(world.action.transitions.order_by("id").values_list("from_state", "to_state"))
         assert all(before[1] == after[0] for before, after in pairwise(steps))
-        assert ledger.verify().is_ok
+        assert verifying.verify().is_ok
         transaction.set_rollback(True)

@@ -11,7 +11,7 @@ import pytest
 from improvement.errors import GuardRefused
 from tests.workflows.build import GOLIVE, OPENED, an_action, an_approver, an_owner, live, looked, planned
 from workflows.actions import commands, loop
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, LedgerEntry, LookKind, Person
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +136,7 @@ def test_a_wrong_go_live_is_corrected_and_both_days_stay_on_record(olga: Person,
     }  # fmt: skip
     step = action.transitions.get(event="correct_golive")
     assert (step.actor, step.note) == (olga.uid, "A typing error.")
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_a_correction_asks_for_lateness_anew(olga: Person, paul: Person) -> None:

@@ -16,7 +16,7 @@ from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live
 from workflows import access
 from workflows.actions import commands
 from workflows.checks import measuring, reviewing
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, LedgerEntry, LookKind, Person, ReviewRecord, Role
 from workflows.steps import deliver
 from workflows.steps.check import slip
@@ -127,7 +127,7 @@ def test_no_name_and_no_free_text_enters_the_log(olga: Person, paul: Person) -> 
     for text in ("olga", "paul", "A second shift", REASON, "supplier", "Muster", "Not worth it"):
         assert text.encode() not in log, text
     assert olga.uid.encode() in log
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_the_check_of_an_adjusted_action_speaks_of_all_cycles(olga: Person, paul: Person) -> None:

@@ -13,7 +13,7 @@ from improvement.records import PlatformApproval, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, cycle
 from workflows.actions import commands
-from workflows.evidence import ledger
+from workflows.evidence import ledger, verifying
 from workflows.models import Action, Connection, Delivery, Finding, LedgerEntry, Look, Person, ReviewRecord, Role
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(ho
     )  # before the last look
     commands.decide(owner, action.code, "standardise", at=live + timedelta(weeks=16), reason="It works.")
     assert commands.find(action.code).state == "sustaining"
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_the_platforms_own_approval_freezes_the_plan(home: Path, monday: datetime) -> None:
@@ -164,7 +164,7 @@ def test_a_finding_that_fires_again_adds_evidence_to_the_open_action_and_opens_n
     assert f"on {finding.n} records [{finding.scope_key}]" in line.note
     cycle.run_with([platform], as_of=at)
     assert action.transitions.filter(event="evidence").count() == 1
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_running_the_same_cycle_twice_changes_nothing(home: Path, monday: datetime) -> None:

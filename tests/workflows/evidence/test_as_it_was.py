@@ -13,7 +13,7 @@ from improvement.errors import InputError
 from tests.workflows.build import GOLIVE, OPENED, a_connection, an_action, an_approver, an_owner, looked
 from workflows.actions import commands, loop
 from workflows.checks import reviewing
-from workflows.evidence import as_it_was, ledger
+from workflows.evidence import as_it_was, ledger, verifying
 from workflows.models import Action, Look, LookKind, ReviewRecord, RuleVersion
 
 pytestmark = pytest.mark.django_db
@@ -181,9 +181,9 @@ def test_what_a_checkpoint_proved_is_still_proven_whatever_came_later(home: Path
     ledger.sign_checkpoint(OPENED)
     commands.plan(action.owner, action.code, at=day(1), hypothesis="A second shift.")  # type: ignore[arg-type]
     ledger.sign_checkpoint(day(2))
-    found = ledger.verify_at(day(1))
+    found = verifying.verify_at(day(1))
     assert found.is_ok
     assert found.facts[0].startswith(f"At {OPENED:%Y-%m-%d %H:%M} UTC the log held ")
-    assert len(ledger.verify_at(day(3)).facts[0]) >= len(found.facts[0])
+    assert len(verifying.verify_at(day(3)).facts[0]) >= len(found.facts[0])
     with pytest.raises(InputError, match="no checkpoint was signed"):
-        ledger.verify_at(OPENED - timedelta(days=1))
+        verifying.verify_at(OPENED - timedelta(days=1))

@@ -17,7 +17,7 @@ from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live
 from tests.workflows.platform import MemoryPlatform
 from workflows.actions import commands
 from workflows.cli.main import build
-from workflows.evidence import ledger, pinning
+from workflows.evidence import pinning, verifying
 from workflows.models import Action, ErasableText, Finding, LedgerEntry, Look, LookKind, PinnedRows, Transition
 
 pytestmark = pytest.mark.django_db
@@ -35,13 +35,13 @@ def story(home: Path) -> Action:
 
 
 def failures() -> list[str]:
-    found = ledger.verify()
+    found = verifying.verify()
     assert found.is_ok is not bool(found.failures)
     return found.failures
 
 
 def test_an_untouched_state_is_what_the_log_says(story: Action) -> None:
-    found = ledger.verify()
+    found = verifying.verify()
     assert found.failures == []
     assert any("3 computed looks" in fact and "1 action with 7 steps" in fact for fact in found.facts)
 

@@ -14,7 +14,7 @@ from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from tests.workflows.steps.test_late_cycles import a_platform, an_action_that_is_live, ran, rewritten
 from workflows.checks import reviewing
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, LedgerEntry, ReviewRecord
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_a_published_review_gets_an_addendum_and_stays_as_it_is(
     final.refresh_from_db()
     assert reviewing.published(final)["verdict_sha256"] == before["verdict_sha256"]
     assert ReviewRecord.objects.filter(kind="look").exists()  # interim ones, which get none
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_people_read_on_the_platform_what_was_restated(

@@ -16,7 +16,7 @@ from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from tests.workflows.steps.test_late_cycles import a_platform, an_action_that_is_live, ran
 from workflows.cli.main import build
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Connection, LedgerEntry, Point, ReviewRecord
 from workflows.steps import restate_points
 
@@ -91,7 +91,7 @@ def test_another_calendar_restates_what_was_counted_by_it_and_changes_nothing_pu
         (point.value, point.later_value) for point in moved.order_by("week", "finding__scope_key")
     ]
     assert cycled(platform, monday + timedelta(weeks=2)) == []  # said once
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_business_time_that_is_chosen_later_restates_too(

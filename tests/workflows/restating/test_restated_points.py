@@ -16,7 +16,7 @@ from tests.improvement.metrics.build import a_clock, a_contact, a_survey, a_tick
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import START, MemoryPlatform
 from workflows import cycle
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Connection, LedgerEntry, Point
 from workflows.steps import restate, restate_points
 from workflows.warehouse import Warehouse
@@ -92,7 +92,7 @@ def test_a_repaired_week_is_shown_beside_in_every_window_that_holds_it(
     week = weeks.label(FIRST + REPAIRED)
     assert any(f"sla [country=CH,customer=Acme,service=Mail] {week}: " in line and " → " in line for line in lines)
     assert LedgerEntry.objects.filter(type="points.restated", subject="sla").count() == 1
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_what_is_said_once_is_not_said_again_and_may_be_taken_back(platform: MemoryPlatform, monday: datetime) -> None:

@@ -17,7 +17,7 @@ from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, cycle
 from workflows.cli.main import build
-from workflows.evidence import ledger
+from workflows.evidence import ledger, verifying
 from workflows.models import Action, Connection, LedgerEntry, Role, RuleVersion
 from workflows.rules import applying, live
 
@@ -81,7 +81,7 @@ def test_an_applied_version_is_in_the_ledger_with_who_wrote_and_who_applied_it(r
     assert entry["payload"]["author"] == ada.uid
     assert entry["actor"] == access.local_admin().uid == row.applied_by
     assert (entry["payload"]["sha256"], entry["payload"]["limits"]["budget"]) == (row.sha256, 7)
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_after_the_first_apply_a_file_alone_changes_nothing(rules: Path, monday: datetime) -> None:
@@ -246,7 +246,7 @@ def test_two_who_remove_the_same_rule_do_not_remove_it_twice(
     assert isinstance(refused, applying.AppliedMeanwhile)
     assert "sla is live no more." in str(refused)
     assert [entry["subject"] for entry in entries("rule.removed")] == ["sla"]
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_of_two_who_apply_for_the_first_time_the_second_looks_again(

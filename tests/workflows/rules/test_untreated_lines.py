@@ -15,11 +15,10 @@ from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.actions import commands
-from workflows.checks import reviewing
+from workflows.checks import past_firings, reviewing
 from workflows.cli.main import build
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, UntreatedLine
-from workflows.rules import untreated_lines
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +110,7 @@ def test_a_review_states_what_came_of_a_firing_that_nobody_acted_on(
     assert json.loads(shown("reviews", "show", review.code, "--json"))["results"]["untreated"]["unit"] == "odds ratio"
     entry = LedgerEntry.objects.get(type="untreated.counted")
     assert json.loads(bytes(entry.data))["payload"]["lines"]["snow"]["firings"] == 1
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
 
 
 def test_without_a_back_test_the_review_says_which_command_counts_it(
@@ -163,14 +162,14 @@ def a_line(at: datetime, *, sha256: str = "a", firings: int = 4, connection: str
 
 def test_cited_is_the_newest_that_stands_then_of_the_actions_own_version(monday: datetime) -> None:
     action = an_action(None, rule_sha256="a")
-    assert untreated_lines.standing(action, at=monday) is None
+    assert past_firings.standing(action, at=monday) is None
     a_line(monday, firings=3)
     a_line(monday + timedelta(days=7), firings=4)
     a_line(monday + timedelta(days=8), firings=5, sha256="b")
     a_line(monday + timedelta(days=8), firings=6, connection="jira")
 
     def firings(days: int) -> int | None:
-        found = untreated_lines.standing(action, at=monday + timedelta(days=days))
+        found = past_firings.standing(action, at=monday + timedelta(days=days))
         return found.firings if found is not None else None
 
     assert [firings(days) for days in (-1, 0, 6, 7, 9)] == [None, 3, 3, 4, 4]
@@ -179,23 +178,23 @@ def test_cited_is_the_newest_that_stands_then_of_the_actions_own_version(monday:
 def test_the_band_is_cited_with_the_mean(monday: datetime) -> None:
     line = a_line(monday)
     action = an_action(None, rule_sha256="a")
-    before = untreated_lines.standing(action, at=monday)
+    before = past_firings.standing(action, at=monday)
     assert before is not None
     assert (before.effect, before.low, before.high) == (0.7, None, None)  # counted before bands were kept
     line.low, line.high = 0.5, 1.1
     line.save()
-    now = untreated_lines.standing(action, at=monday)
+    now = past_firings.standing(action, at=monday)
     assert now is not None
     assert (now.low, now.high) == (0.5, 1.1)
 
 
 def test_a_line_of_another_version_is_cited_as_such(monday: datetime) -> None:
     a_line(monday, sha256="b")
-    found = untreated_lines.standing(an_action(None, rule_sha256="a"), at=monday)
+    found = past_firings.standing(an_action(None, rule_sha256="a"), at=monday)
     assert found is not None
     assert not found.is_same_version
 
 
 def test_what_people_opened_has_no_past_firings(monday: datetime) -> None:
     a_line(monday)
-    assert untreated_lines.standing(an_action(None, rule_id=""), at=monday) is None
+    assert past_firings.standing(an_action(None, rule_id=""), at=monday) is None

@@ -21,7 +21,7 @@ from tests.workflows.platform import MemoryPlatform
 from workflows import access, cycle
 from workflows.actions import commands, opening
 from workflows.checks import reviewing
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, Role, RuleVersion
 from workflows.steps.looking import CellsAhead, read_look
 from workflows.warehouse import Warehouse
@@ -179,7 +179,7 @@ def test_later_data_that_change_a_published_review_are_an_addendum(home: Path, m
     assert any("/note/addendum-" in key for key in platform.effects)
     ran(platform, second.due_at + timedelta(days=1))
     assert ReviewRecord.objects.filter(kind="addendum").count() == 1  # nothing changed since
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(home: Path, monday: datetime) -> None:
@@ -240,7 +240,7 @@ def test_a_mark_made_after_the_look_makes_an_addendum_and_taken_back_another(hom
     addenda = ReviewRecord.objects.filter(kind="addendum").order_by("id")
     assert [one.document["verdict"] for one in addenda] == ["improved, not attributable", "improved"]
     assert [one.document["restated_by"] for one in addenda] == [{"marked change": 1}] * 2
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def mark(action: Action, username: str, *, at: datetime) -> None:

@@ -17,7 +17,7 @@ from connectors.base import BreachCount, Cursor, DeleteLog, Keys, Page, Rejected
 from improvement.errors import ConnectionFailed
 from improvement.records import SCHEMAS, RecordKind
 from tests.improvement.metrics.build import a_clock, a_ticket, arrow, at
-from workflows.evidence import ledger
+from workflows.evidence import verifying
 from workflows.models import Connection, LedgerEntry, PullCursor, PullReport, RejectedRecord
 from workflows.steps import pull
 from workflows.steps.departures import Looked
@@ -169,7 +169,7 @@ def test_what_is_gone_has_an_entry_and_takes_its_clock_along(loop: Loop) -> None
     assert tickets["found"] == {"by the list of keys": 1}
     assert tickets["ids_sha256"] == hashlib.sha256(b"t3").hexdigest()
     assert clocks["found"] == {"with their ticket": 1}
-    assert ledger.verify().is_ok
+    assert verifying.verify().is_ok
     assert loop.pull().deleted == 0
     assert len(entries("pull.departed")) == 2
 

@@ -15,7 +15,7 @@ from tests.workflows.build import OPENED, a_person, an_action, an_approver, an_o
 from tests.workflows.steps.test_follow import Record, answers, read
 from workflows.actions import commands
 from workflows.deliveries import outbox
-from workflows.evidence import ledger
+from workflows.evidence import ledger, verifying
 from workflows.models import Action, LedgerEntry, LookKind, Person, Role
 from workflows.steps.follow import REOPENED
 from workflows.web import reasons
@@ -69,7 +69,7 @@ def test_what_is_emptied_there_is_emptied_here(record: Record, olga: Person) -> 
     assert [(entry["actor"], entry["payload"]) for entry in entries(action, "action.owner")] == [
         (olga.uid, {"owner": ""})
     ]
-    assert ledger.verify().failures == []
+    assert verifying.verify().failures == []
 
 
 def test_what_is_changed_here_is_not_undone_by_what_stands_there_since_before(
