@@ -24,6 +24,7 @@ from improvement.metrics.engine import ibis
 from improvement.metrics.sharing import LEVELS, Columns, among, plain
 
 SIGN, AT, TO = "sign", "counted_at", "counted_to"
+MOST_CODES = 2**21  # combinations of scope and week that are summed without being told apart first
 PREFIX = "signed_"  # of the names under which a pass knows its rows
 
 
@@ -127,15 +128,22 @@ class Counting:
         for key in one.keys:
             codes, texts[key] = self._codes(names[key])
             code = code * len(texts[key]) + codes[chosen]
-        order = np.argsort(code, kind="stable")
-        begins = np.flatnonzero(np.diff(code[order], prepend=-1))
-        firsts = chosen[order[begins]]
-        found: dict[str, Any] = {key: texts[key].take(pa.array(self._codes(names[key])[0][firsts])) for key in one.keys}
-        found["week"] = pa.array(self._numbers(names["week"])[firsts])
+        width = int(code.max()) + 1 if len(code) else 0
+        if width > MOST_CODES:
+            distinct, code = np.unique(code, return_inverse=True)
+            width = len(distinct)
+        present = np.flatnonzero(np.bincount(code, minlength=width))
+        one_of = np.zeros(width, dtype=np.int64)
+        one_of[code] = chosen
+        rows = one_of[present]  # any row of each scope and week
+        found: dict[str, Any] = {key: texts[key].take(pa.array(self._codes(names[key])[0][rows])) for key in one.keys}
+        found["week"] = pa.array(self._numbers(names["week"])[rows])
         for (met, column), name in one.sums.items():
             values = sign if met is None else sign * self._numbers(names[met])[chosen]
             values = values if column is None else values * self._numbers(names[column])[chosen]
-            found[name] = pa.array(np.add.reduceat(values[order], begins) if len(begins) else values[:0])
+            sums = np.zeros(width, dtype=np.int64)
+            np.add.at(sums, code, values)
+            found[name] = pa.array(sums[present])
         return pa.table(found)
 
     def _numbers(self, name: str) -> Any:

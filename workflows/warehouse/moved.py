@@ -95,7 +95,8 @@ class Moved:
             first_day = min(one.asked.begins for one in some) * 7 - 3
             text = sql.replace(f'"{PREFIX}{TABLE_OF[kind]}"', f"({rows})")
             text = text.replace("GETVARIABLE('first_day')", f"{first_day}::BIGINT")
-            counting = Counting(table_of(self._raw, f"SELECT {', '.join(read)} FROM ({text})"))
+            is_counted = " OR ".join(sorted({own[one][None] for one in some}))
+            counting = Counting(table_of(self._raw, f"SELECT {', '.join(read)} FROM ({text}) WHERE {is_counted}"))
             for one in some:
                 net = counting.net(one.signed, own[one])
                 net = net.filter(pc.greater_equal(net["week"], one.asked.begins))

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from improvement import weeks
-from improvement.metrics import metric_named
+from improvement.metrics import metric_named, signed
 from improvement.records import RecordKind
 from tests.improvement.metrics.build import (
     CONNECTION,
@@ -155,8 +155,10 @@ def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) 
             cycled(warehouse, as_of, OTHER)
 
 
-def test_weeks_of_cycles_find_the_same_cells() -> None:
+@pytest.mark.parametrize("most", [signed.MOST_CODES, 3])
+def test_weeks_of_cycles_find_the_same_cells(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records appear week by week; every third of the newest changes, and is another customer's."""
+    monkeypatch.setattr(signed, "MOST_CODES", most)
     chosen = random.Random(5)
     everything = [record for maker, number in CROWD[:3] for record in crowd(chosen, maker, number)]
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
