@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from workflows.web import words
 from workflows.web.words import Words, said
 
 Document = Mapping[str, Any]
+MayRead = Callable[[Mapping[str, str]], bool]  # what a target is for
 
 DIMENSIONS: Words = {
     "customer": gettext_lazy("customer"),
@@ -78,12 +79,13 @@ def facts(document: Document) -> list[Fact]:
     return [Fact(str(label), text) for label, text in _facts(document) if text]
 
 
-def overrides(document: Document) -> list[OverrideRow]:
-    """The targets for some scopes, as they stand in the rule."""
+def overrides(document: Document, may_read: MayRead) -> list[OverrideRow]:
+    """The targets for some scopes, as they stand in the rule; without those that the reader may not know of."""
     spec = document["spec"]
     return [
         OverrideRow(_pairs(one["when"]), target(one["target"], spec["metric"]), one.get("from", ""), one.get("to", ""))
         for one in spec.get("overrides", ())
+        if may_read(one["when"])
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import cast
 
 from django.db.models import Q, QuerySet
@@ -10,6 +12,7 @@ from django.http import HttpRequest
 from workflows.models import Action, Finding, Person, Role
 
 SEE_ALL = (Role.ADMIN, Role.AUDITOR)
+LIMITING = ("customer", "service", "country")
 
 
 def signed_in(request: HttpRequest) -> Person:
@@ -27,7 +30,7 @@ def _limits(person: Person) -> Q | None:
         part = Q()
         if grant.connection:
             part &= Q(connection=grant.connection)
-        for key in ("customer", "service", "country"):
+        for key in LIMITING:
             value = getattr(grant, key)
             if value:
                 part &= Q(**{f"scope__{key}": value})
@@ -38,6 +41,23 @@ def _limits(person: Person) -> Q | None:
 def sees_everything(person: Person) -> bool:
     """Whether the person's grants leave nothing out: sums over all customers are for them only."""
     return _limits(person) is None
+
+
+def may_read_of(person: Person) -> Callable[[Mapping[str, str]], bool]:
+    """Whether conditions of a rule (dimension → exact text, or pattern with * and ?) may hold for what a person sees.
+
+    Those that name only other customers, services or countries are what was agreed with these.
+    """
+    if sees_everything(person):
+        return lambda conditions: True
+    limits = [{key: value for key in LIMITING if (value := getattr(grant, key))} for grant in person.grants.all()]
+    return lambda conditions: any(
+        all(_fits(value, conditions.get(key, "*")) for key, value in limit.items()) for limit in limits
+    )
+
+
+def _fits(value: str, pattern: str) -> bool:
+    return fnmatchcase(value, pattern.replace("[", "[[]"))  # rules know no sets of letters
 
 
 def actions_for(person: Person) -> QuerySet[Action]:

@@ -127,6 +127,22 @@ def test_what_fires_stands_with_its_value_its_age_and_its_action(
     assert "Globex" in text(as_person("audrey"), "/rules/sla/")
 
 
+def test_what_was_agreed_with_other_customers_is_not_shown(rule: RuleVersion, as_person: Visit) -> None:
+    agreed = (("Acme", 0.11), ("A*", 0.13), ("Globex", 0.02), ("[A]cme", 0.03))
+    rule.document["spec"]["overrides"] += [
+        {"when": {"customer": name, "country": "DE"}, "target": {"max": value}} for name, value in agreed
+    ]
+    rule.save()
+    mine = text(as_person("olga"), "/rules/sla/")
+    for words in ("at most 12.0 %", "at most 11.0 %", "at most 13.0 %"):  # of Switzerland, of Acme, of both
+        assert words in mine
+    for words in ("at most 2.0 %", "at most 3.0 %", "Globex"):
+        assert words not in mine
+    assert "3 targets for some" in text(as_person("olga"), "/rules/")
+    assert "at most 2.0 %" in text(as_person("audrey"), "/rules/sla/")
+    assert "5 targets for some" in text(as_person("audrey"), "/rules/")
+
+
 def test_an_action_leads_to_its_rule_and_an_unknown_rule_is_not_found(stage: Stage, as_person: Visit) -> None:
     olga = as_person("olga")
     assert 'href="/rules/sla/"' in text(olga, f"/actions/{stage.code('improved')}/")

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from improvement.pdca import OPEN_STATES
 from workflows.models import Action, Evaluation, Finding, Person, Point, RuleVersion
 from workflows.web import rule_words
-from workflows.web.visibility import actions_for, findings_for, signed_in
+from workflows.web.visibility import actions_for, findings_for, may_read_of, signed_in
 
 ENGINE = "engine"
 FIRING, PENDING = "firing", "pending"  # states of a finding
@@ -29,7 +29,7 @@ class Listed:
     metric: str
     factor: str
     target: str
-    targets: int  # further ones, for some scopes
+    targets: int  # further ones, for some scopes, that the reader may know of
     mode: tuple[str | Promise, str, str | Promise]
     states: Counter[str]
     open_actions: int
@@ -53,7 +53,11 @@ def index(request: HttpRequest) -> HttpResponse:
     states = _states(findings_for(person))
     opened = Counter(actions_for(person).filter(state__in=OPEN_STATES).values_list("rule_id", flat=True))
     versions = RuleVersion.objects.filter(is_live=True).order_by("rule_id")
-    rules = [_listed(version, states.get(version.rule_id, Counter()), opened[version.rule_id]) for version in versions]
+    may_read = may_read_of(person)
+    rules = [
+        _listed(version, states.get(version.rule_id, Counter()), opened[version.rule_id], may_read)
+        for version in versions
+    ]
     rules.sort(key=lambda one: (-one.states[FIRING], -one.states[PENDING], one.title))
     newest = Evaluation.objects.order_by("-last_week").values_list("last_week", flat=True).first()
     return render(request, "web/rules.html", {"rules": rules, "newest_week": newest})
@@ -76,7 +80,7 @@ def show(request: HttpRequest, rule_id: str) -> HttpResponse:
         "document": document,
         "metric": spec["metric"],
         "facts": rule_words.facts(document),
-        "overrides": rule_words.overrides(document),
+        "overrides": rule_words.overrides(document, may_read_of(person)),
         "mode": rule_words.MODES.get(version.mode),
         "states": _states(found).get(rule_id, Counter()),
         "firing": _firing(found, actions),
@@ -99,7 +103,7 @@ def _states(findings: QuerySet[Finding]) -> dict[str, Counter[str]]:
     return found
 
 
-def _listed(version: RuleVersion, states: Counter[str], open_actions: int) -> Listed:
+def _listed(version: RuleVersion, states: Counter[str], open_actions: int, may_read: rule_words.MayRead) -> Listed:
     metadata, spec = version.document["metadata"], version.document["spec"]
     return Listed(
         version,
@@ -107,7 +111,7 @@ def _listed(version: RuleVersion, states: Counter[str], open_actions: int) -> Li
         metric=spec["metric"],
         factor=metadata.get("tags", {}).get("factor", ""),
         target=rule_words.target(spec["target"], spec["metric"]) if "target" in spec else "",
-        targets=len(spec.get("overrides", ())),
+        targets=len(rule_words.overrides(version.document, may_read)),
         mode=rule_words.MODES.get(version.mode, (version.mode, "none", "")),
         states=states,
         open_actions=open_actions,
