@@ -57,7 +57,7 @@ MENDS = {  # what DuckDB says of a file it cannot open → what to do; the first
 }
 _HELD: ContextVar[tuple[Path, Warehouse] | None] = ContextVar("open_warehouse", default=None)
 SHARED_FROM = 200_000  # tickets in the file; below, compiling what shares a pass costs more than it saves
-KEPT_FROM = 5_000_000  # tickets in the file; below, a cycle counts everything sooner than it finds out what to count
+KEPT_FROM = 1_000_000  # tickets in the file; below, counting everything takes as long as noting what moves
 _COMPILED: dict[tuple[CellQuery, str], str] = {}  # the same for every file: they all have the same tables
 
 
