@@ -22,7 +22,7 @@ from improvement.charts.data import (
     Unit,
     WeekPoint,
 )
-from improvement.charts.funnel import funnel, funnel_alternative, funnel_table
+from improvement.charts.funnel import funnel, funnel_alternative, funnel_table, limits_of
 from improvement.charts.limits import Limits, ShareLimits, natural_limits, share_limits
 from improvement.charts.palette import THEMES, in_theme
 from improvement.charts.rendering import svg
@@ -57,6 +57,7 @@ __all__ = [
     "funnel_table",
     "in_theme",
     "kaplan_meier",
+    "limits_of",
     "natural_limits",
     "reference_limits",
     "share_limits",

@@ -55,7 +55,7 @@ def funnel_alternative(data: Funnel, *, language: str = "en") -> str:
         rough = f"; {words['funnel_few']}" if limits.is_rough else ""
         parts.append(f"{words['all']}: {centre} {data.unit}; {words['funnel_limits'].format(tau=tau)}{rough}.")
     for unit in sorted(data.units, key=lambda unit: unit.name):
-        place = _said(place_of(unit, data, limits), language)
+        place = _said(unit, data, limits, language)
         parts.append(f"{unit.name}: {number(unit.value, language)} {data.unit}, n = {unit.n}, {place}.")
     return " ".join([*parts, words["data_to"].format(day=data.as_of.isoformat())])
 
@@ -69,7 +69,7 @@ def funnel_table(data: Funnel, *, language: str = "en") -> Table:
         for quantile in LIMIT_DASHES:
             low, high = limits.at(unit.n, quantile) if limits is not None else (None, None)
             spans.append("–" if low is None or high is None else _span(low, high, language))
-        place = _said(place_of(unit, data, limits), language)
+        place = _said(unit, data, limits, language)
         rows.append((unit.name, number(unit.value, language), str(unit.n), *spans, place))
     columns = (words["name"], f"{words['value']} ({data.unit})", words["n"], "95 %", _outer(language), "")
     return Table(columns, tuple(rows))
@@ -81,7 +81,7 @@ def limits_of(data: Funnel) -> FunnelLimits | None:
 
 
 def place_of(unit: Unit, data: Funnel, limits: FunnelLimits | None) -> str:
-    """Where a unit lies: inside, or beyond 95 % or 99.8 % on the bad or the good side."""
+    """Where a unit lies: inside, or beyond 95 % or 99.8 % on the bad or the good side; without limits inside."""
     if limits is None:
         return "inside"
     share = unit.value / 100
@@ -93,8 +93,11 @@ def place_of(unit: Unit, data: Funnel, limits: FunnelLimits | None) -> str:
     return "inside"
 
 
-def _said(place: str, language: str) -> str:
-    words = WORDS[language]
+def _said(unit: Unit, data: Funnel, limits: FunnelLimits | None, language: str) -> str:
+    """Where a unit lies, in words. Without limits nobody can say what chance explains."""
+    words, place = WORDS[language], place_of(unit, data, limits)
+    if limits is None:
+        return words["no_limits"]
     if place == "inside":
         return words["inside"]
     side, limit = place.split("_")
@@ -112,9 +115,10 @@ def _outer(language: str) -> str:
 def _units(data: Funnel, limits: FunnelLimits | None, language: str) -> list[dict[str, Any]]:
     rows = []
     for unit in data.units:
-        place = place_of(unit, data, limits)
-        told = f"{unit.name}: {number(unit.value, language)} {data.unit}, n = {unit.n}, {_said(place, language)}"
-        rows.append({"n": unit.n, "value": round(unit.value, 4), "kind": place, "name": unit.name, "label": told})
+        place = _said(unit, data, limits, language)
+        told = f"{unit.name}: {number(unit.value, language)} {data.unit}, n = {unit.n}, {place}"
+        kind = place_of(unit, data, limits)
+        rows.append({"n": unit.n, "value": round(unit.value, 4), "kind": kind, "name": unit.name, "label": told})
     return rows
 
 

@@ -111,6 +111,7 @@ def _drawn(
         "units": [{"name": unit.name, "share": unit.value / 100, "n": unit.n} for unit in data.units],
         "targets": targets,
         "derived_from": rule.derived_from or "",
+        "has_limits": charts.limits_of(data) is not None,
         **table.as_dict(),
     }
     known = ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension, theme="light", language=language).first()

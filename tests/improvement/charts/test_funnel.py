@@ -15,6 +15,7 @@ from improvement import charts
 from improvement.charts import Funnel, Unit
 from improvement.charts.funnel import limits_of, place_of
 from improvement.charts.funnel_limits import INNER, OUTER, funnel_limits
+from improvement.charts.words import WORDS
 
 NAMES = ("Delta", "Alpha", "Echo", "Bravo", "Charlie", "Foxtrot")
 
@@ -100,6 +101,11 @@ def test_two_units_have_no_funnel_but_are_shown() -> None:
     alt.Chart.from_dict(spec)
     assert [row["kind"] for row in spec["datasets"]["units"]] == ["inside", "inside"]
     assert charts.funnel_table(data).rows[0][3:5] == ("–", "–")
+    for language, words in (("en", "no limits: too few"), ("de", "ohne Grenzen: zu wenige")):
+        told = charts.funnel_alternative(data, language=language)
+        assert told.count(words) == 2
+        assert WORDS[language]["inside"] not in told  # nobody can say so
+        assert words in charts.funnel_table(data, language=language).rows[0][5]
 
 
 def test_the_drawing_has_both_limits_the_centre_and_every_unit() -> None:

@@ -86,6 +86,7 @@ def test_a_cycle_keeps_the_funnel_with_the_targets_in_force(rule: Rule, monkeypa
     assert told["targets"]["JP"] == [{"text": "max 17%", "level": "country", "since": "2026-01-01", "scopes": 1}]
     assert told["targets"]["CH"] == [{"text": "max 15%", "level": "global", "since": "", "scopes": 1}]
     assert told["as_of"] == "2026-03-01"
+    assert told["has_limits"]
 
 
 def test_an_unchanged_funnel_is_not_drawn_again_and_one_of_a_dead_rule_goes(

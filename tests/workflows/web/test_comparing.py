@@ -37,6 +37,7 @@ def drawn(dimension: str, **more: Any) -> None:
             "as_of": "2025-11-30",
             "units": [{"name": unit.name, "share": unit.value / 100, "n": unit.n} for unit in DATA.units],
             "targets": TARGETS,
+            "has_limits": charts.limits_of(DATA) is not None,
             **charts.funnel_table(DATA, language=language).as_dict(),
             **more,
         }
@@ -58,6 +59,17 @@ def test_each_page_shows_its_own_funnels_in_both_themes(dimension: str, address:
     assert "Resolution SLA breached too often" in page
     other = "/countries/" if dimension == "supplier" else "/suppliers/"
     assert "data-drawn" not in as_person("audrey").get(other).content.decode()
+
+
+def test_a_chart_without_limits_has_none_in_its_legend(as_person: Visit) -> None:
+    drawn("country")
+    assert "mean and outer limits" in as_person("audrey").get("/countries/").content.decode()
+    for chart in ScopeChart.objects.all():
+        chart.spec["usermeta"] |= {"has_limits": False}
+        chart.save()
+    page = as_person("audrey").get("/countries/").content.decode()
+    assert "mean and outer limits" not in page
+    assert "inner limits" not in page
 
 
 def test_targets_stand_beside_with_where_they_come_from(as_person: Visit) -> None:

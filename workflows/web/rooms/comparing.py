@@ -49,7 +49,7 @@ def _funnels(dimension: str, actions: Iterable[Action]) -> list[dict[str, Any]]:
         entry = found.setdefault(chart.rule_id, {"words": chart.alternative})
         entry[chart.theme] = chart.svg
         entry |= chart.spec.get("usermeta", {})
-    titles = {row.rule_id: row for row in RuleVersion.objects.filter(rule_id__in=found).order_by("applied_at", "id")}
+    titles = {row.rule_id: row for row in RuleVersion.objects.filter(rule_id__in=found, is_live=True)}
     going_on: defaultdict[tuple[str, str], list[Action]] = defaultdict(list)
     for action in actions:
         if action.rule_id in found and action.state not in OVER:
