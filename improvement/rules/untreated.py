@@ -28,7 +28,7 @@ class Untreated:
 
     ``effect`` is a ratio (scores: a difference in points), averaged on the scale of the metric's model; None where
     there is no such firing, or the metric gets no verdict. *After* begins ``delay_weeks`` after the firing, as actions
-    do. Eight in ten of them lie between ``low`` and ``high``; None under three firings.
+    do. Eight in ten of them, or more, lie between ``low`` and ``high``; None under three firings.
     """
 
     firings: int
@@ -85,8 +85,12 @@ def _line(rule: Rule, effects: list[float], *, unit: str, delay: int) -> Untreat
 
 
 def _band(effects: list[float]) -> tuple[float, float]:
-    """The first and the last decile."""
-    deciles = quantiles(effects, n=10, method="inclusive")
+    """The first and the last decile, between which one more firing would lie eight times in ten.
+
+    At the places p·(n + 1) of the sorted effects (type 6 of Hyndman and Fan, 1996): under nine firings these lie a part
+    of a step outside the outermost, because so few do not show how far another one may lie.
+    """
+    deciles = quantiles(effects, n=10, method="exclusive")
     return deciles[0], deciles[-1]
 
 
