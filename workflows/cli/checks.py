@@ -156,7 +156,7 @@ def list_reviews(as_of: KnownAt = None, as_json: Json = False) -> None:
     columns = ["review", "action", "kind", "recorded", "verdict"]
     rows = [
         (review.code, review.action.code, review.kind, f"{review.recorded_at:%Y-%m-%d}", review.document.get("verdict"))
-        for review in as_it_was.reviews_at(moment(as_of))
+        for review in as_it_was.reviews_at(moment(as_of) if as_of is not None else None)
     ]
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])

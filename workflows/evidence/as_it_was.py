@@ -188,9 +188,10 @@ def looks_at(action: Action, at: datetime) -> list[LookThen]:
     return found
 
 
-def reviews_at(at: datetime) -> QuerySet[ReviewRecord]:
-    """The records that were frozen by then, oldest first."""
-    return ReviewRecord.objects.filter(recorded_at__lte=at).select_related("action").order_by("id")
+def reviews_at(at: datetime | None) -> QuerySet[ReviewRecord]:
+    """The records that were frozen by then, oldest first; None: all, also those of cycles ahead of the clock."""
+    known = ReviewRecord.objects.all() if at is None else ReviewRecord.objects.filter(recorded_at__lte=at)
+    return known.select_related("action").order_by("id")
 
 
 # --- hearing the log ------------------------------------------------------------------------------------------

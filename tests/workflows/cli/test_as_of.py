@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError
 from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked
+from workflows.cli import checks
 from workflows.cli.main import build
 from workflows.evidence import ledger
 from workflows.models import Action, LookKind
@@ -62,6 +63,16 @@ def test_looks_and_reviews_as_they_were(action: Action) -> None:
     too_early = ran("reviews", "show", action.code, "--as-of", before.isoformat())
     assert isinstance(too_early.exception, InputError)
     assert action.code in said("reviews", "show", action.code, at=computed)
+
+
+def test_without_a_moment_reviews_ahead_of_the_clock_are_listed_too(
+    action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cycles may be run for moments to come, as a demo's year is."""
+    monkeypatch.setattr(checks, "moment", lambda text: OPENED)  # the clock, before anything was reviewed
+    review = action.reviews.get()
+    assert review.recorded_at > OPENED
+    assert review.code in ran("reviews", "list", "--json").stdout
 
 
 def test_the_evidence_is_verified_as_far_as_it_was_signed(action: Action) -> None:
