@@ -6,6 +6,7 @@ document that can be loaded again, so an open action can always be read with the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +20,12 @@ SERIES = ("metric", "where", "by", "window", "every")
 def versioned(rule: Rule) -> Rule:
     """The rule with its canonical document and the digests that name its version and its series."""
     document = canonical_document(rule)
-    series = digest({name: document["spec"][name] for name in SERIES})
-    return replace(rule, document=document, sha256=digest(document), series_sha256=series)
+    return replace(rule, document=document, sha256=digest(document), series_sha256=series_of(document))
+
+
+def series_of(document: Mapping[str, Any]) -> str:
+    """What a canonical document counts, as a SHA-256: versions of another one have other series."""
+    return digest({name: document["spec"][name] for name in SERIES})
 
 
 def canonical_document(rule: Rule) -> dict[str, Any]:

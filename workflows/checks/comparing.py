@@ -14,6 +14,7 @@ from improvement.metrics import NONE
 from improvement.rules import Rule, Scope
 from improvement.rules.in_force import in_force
 from workflows.models import Finding, Point, ScopeChart
+from workflows.rules.counted_since import counted_since
 from workflows.rules.live import standing_rules
 
 DIMENSIONS = ("supplier", "country")
@@ -44,11 +45,17 @@ def render_all(*, as_of: datetime) -> int:
 
 
 def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
-    """One rule's share by supplier or country over the newest windows; None where fewer than two have records."""
-    newest = Point.objects.filter(finding__rule_id=rule.id).aggregate(week=Max("week"))["week"]
+    """One rule's share by supplier or country over the newest windows; None where fewer than two have records.
+
+    Values that an earlier version published of something else (another metric, filter or window) are not added to them.
+    """
+    since = counted_since(rule)
+    begin = weeks.week_of(since) if since > date.min else 0
+    newest = Point.objects.filter(finding__rule_id=rule.id, week__gte=begin).aggregate(week=Max("week"))["week"]
     if newest is None:
         return None
-    span = [newest - rule.window_weeks * place for place in range(max(1, SPAN_WEEKS // rule.window_weeks))]
+    ends = (newest - rule.window_weeks * place for place in range(max(1, SPAN_WEEKS // rule.window_weeks)))
+    span = [week for week in ends if week >= begin]
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     found = Point.objects.filter(finding__rule_id=rule.id, week__in=span, denominator__gt=0)
     for scope, events, records in found.values_list("finding__scope", "numerator", "denominator"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +12,7 @@ from improvement import charts, weeks
 from improvement.rules import Rule, load_pack
 from workflows.checks import comparing
 from workflows.models import Finding, Point, ScopeChart
+from workflows.rules import live
 from workflows.rules.live import Standing
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,23 @@ def test_what_names_no_country_is_compared_with_nobody(rule: Rule) -> None:
     assert [unit.name for unit in data.units] == ["CH", "DE"]
 
 
+def test_values_of_a_version_that_counted_something_else_are_not_added(rule: Rule, tmp_path: Path) -> None:
+    """Another metric under the same id, then the first one once more; a stricter target counts the same."""
+    (tmp_path / "sla.yaml").write_text(RULE.replace("sla_breach_rate", "reopen_rate"), encoding="utf-8")
+    other = load_pack([tmp_path]).rules[0]
+    (tmp_path / "sla.yaml").write_text(RULE.replace("15%", "14%"), encoding="utf-8")
+    stricter = load_pack([tmp_path]).rules[0]
+    for week, country in ((LAST, "CH"), (LAST, "DE"), (LAST - 4, "CH"), (LAST - 8, "CH")):
+        publish("Acme", country, 10, 100, week=week)
+    days = (NOW - timedelta(weeks=20), NOW - timedelta(weeks=9), NOW - timedelta(weeks=6), NOW - timedelta(weeks=2))
+    for version, at in zip((rule, other, rule, stricter), days, strict=True):
+        live.record(version, actor="engine", at=at)
+    data = comparing.funnel_of(stricter, "country")
+    assert data is not None
+    assert [(unit.name, unit.n) for unit in data.units] == [("CH", 200), ("DE", 100)]
+    assert data.first == weeks.monday(LAST - 7)
+
+
 def test_a_cycle_keeps_the_funnel_with_the_targets_in_force(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     for country, events in (("CH", 10), ("DE", 12), ("JP", 9)):
         publish("Acme", country, events, 100)
@@ -99,8 +117,8 @@ def test_an_unchanged_funnel_is_not_drawn_again_and_one_of_a_dead_rule_goes(
         return "<svg/>"
 
     monkeypatch.setattr(charts, "svg", svg)
-    live = [rule]
-    monkeypatch.setattr(comparing, "standing_rules", lambda: Standing(live, rule.limits, []))
+    standing = [rule]
+    monkeypatch.setattr(comparing, "standing_rules", lambda: Standing(standing, rule.limits, []))
     for country, events in (("CH", 10), ("DE", 12), ("JP", 9)):
         publish("Acme", country, events, 100)
     comparing.render_all(as_of=NOW)
@@ -109,7 +127,7 @@ def test_an_unchanged_funnel_is_not_drawn_again_and_one_of_a_dead_rule_goes(
     publish("Globex", "CH", 50, 100)
     comparing.render_all(as_of=NOW)
     assert rendered == ["en", "de"] * 2
-    live.clear()
+    standing.clear()
     assert comparing.render_all(as_of=NOW) == 0
     assert not ScopeChart.objects.exists()
 
