@@ -67,6 +67,11 @@ def period(text: str) -> Period:
     return Period(date(year, begin, 1), end - timedelta(days=1))
 
 
+def quarter_of(day: date) -> str:
+    """The calendar quarter of a day, or of a moment in its own zone, like ``2026Q1``."""
+    return f"{day.year}Q{(day.month - 1) // 3 + 1}"
+
+
 def _day(text: str, whole: str) -> date:
     try:
         found = date.fromisoformat(text.strip())

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from improvement.errors import InputError
-from improvement.periods import Period, period
+from improvement.periods import Period, period, quarter_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,12 @@ def test_the_first_and_the_last_of_our_time_are_periods() -> None:
 def test_it_lasts_until_the_last_second_of_its_last_day() -> None:
     assert period("2026Q1").since == datetime(2026, 1, 1, tzinfo=UTC)
     assert period("2026Q1").until == datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("month", "name"), [(1, "2026Q1"), (3, "2026Q1"), (4, "2026Q2"), (9, "2026Q3"), (12, "2026Q4")]
+)
+def test_a_day_lies_in_the_quarter_it_names(month: int, name: str) -> None:
+    day = date(2026, month, 15)
+    assert quarter_of(day) == quarter_of(datetime(2026, month, 15, tzinfo=UTC)) == name
+    assert period(name).first <= day <= period(name).last

@@ -10,7 +10,7 @@ from typing import Any
 
 from improvement.check.many import q_values
 from improvement.errors import InputError, Place
-from improvement.periods import outside_our_time
+from improvement.periods import outside_our_time, quarter_of
 from workflows.models import Look, LookKind
 
 
@@ -66,11 +66,6 @@ def final_verdicts(quarter: str | None = None, known_at: datetime | None = None)
             by_quarter[quarter_of(look.computed_at)].append(look)
     wanted = by_quarter if quarter is None else [quarter]
     return [verdict for name in wanted for verdict in _adjusted(name, by_quarter.get(name, []))]
-
-
-def quarter_of(moment: datetime) -> str:
-    """The calendar quarter of a moment, like ``2026Q1``."""
-    return f"{moment.year}Q{(moment.month - 1) // 3 + 1}"
 
 
 def _must_be_quarter(text: str) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.base import Connector
 from connectors.waiting import Wait
 from improvement.dispositions import Disposed, Disposition
 from improvement.errors import RegelkreisError
-from improvement.periods import Period, period
+from improvement.periods import Period, period, quarter_of
 from improvement.rules.scope import NONE
 from workflows.clocks import dispositions
 from workflows.clocks.attribution import order_in_force
@@ -26,11 +26,6 @@ PREFIX = "account/"
 DAILY = timedelta(hours=20)  # cycles that run more often need not count more often
 LATE = timedelta(weeks=4)
 MOST_ASKED = 3000  # tickets of a quarter and platform: sixty requests
-
-
-def quarter_of(day: date) -> str:
-    """The calendar quarter of a day, like ``2026Q1``."""
-    return f"{day.year}Q{(day.month - 1) // 3 + 1}"
 
 
 def quarter_before(name: str) -> str:

@@ -14,7 +14,7 @@ from connectors.registry import connector
 from connectors.sandbox.testing import RunningSandbox
 from improvement.dispositions import Disposition
 from improvement.minutes import Party
-from improvement.periods import Period, period
+from improvement.periods import Period, period, quarter_of
 from tests.workflows.small_worlds import two_small_platforms
 from workflows import access, cycle
 from workflows.clocks import attribution, dispositions, minutes, quarters
@@ -105,7 +105,8 @@ def test_what_the_page_shows_of_a_quarter_adds_up_and_is_counted_once_a_day(
 ) -> None:
     monkeypatch.setattr(dispositions, "configured", lambda name: opened(sandbox, name))
     quarters.keep_current(as_of=now)
-    this, before = quarters.quarter_of(now.date()), quarters.quarter_before(quarters.quarter_of(now.date()))
+    this = quarter_of(now.date())
+    before = quarters.quarter_before(this)
     assert set(KeptFigures.objects.values_list("name", flat=True)) == {f"account/{this}", f"account/{before}"}
     running = dispositions.report(
         period(this), as_of=now, ask=dispositions.platform_count(lambda name: opened(sandbox, name))
@@ -135,7 +136,7 @@ def test_a_platform_whose_pull_failed_is_not_asked_once_more(now: datetime, monk
     monkeypatch.setattr(dispositions, "configured", lambda name: pytest.fail(f"{name} was asked"))
     Connection.objects.update(last_error="no answer")
     quarters.keep_current(as_of=now)
-    kept = KeptFigures.objects.get(pk=f"account/{quarters.quarter_of(now.date())}").document["connections"][0]
+    kept = KeptFigures.objects.get(pk=f"account/{quarter_of(now.date())}").document["connections"][0]
     assert kept["platform"] is None
     assert "its last pull failed" in kept["waiting_untold"]
     assert "its last pull failed" in kept["gaps"][0]

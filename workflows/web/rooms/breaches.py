@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from improvement.periods import quarter_of
 from workflows.models import Connection, KeptFigures
 from workflows.web.rooms.kept import Sees, sight_of
 from workflows.web.visibility import sees_everything, signed_in
@@ -119,15 +120,15 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "quarters": quarters,
         "quarter": chosen,
-        "this": _quarter_of(Connection.objects.order_by("-last_pull_as_of").values_list("last_pull_as_of", flat=True)),
+        "this": quarter_of(_newest(Connection.objects.values_list("last_pull_as_of", flat=True))),
         "is_whole": is_whole,
     }
     return render(request, "web/breaches.html", context)
 
 
-def _quarter_of(pulled: Iterable[datetime | None]) -> str:
-    newest = next((at for at in pulled if at is not None), timezone.now())
-    return f"{newest.year}Q{(newest.month - 1) // 3 + 1}"
+def _newest(pulled: Iterable[datetime | None]) -> datetime:
+    """The newest pull, now where there was none: the quarter that the next cycle counts."""
+    return max((at for at in pulled if at is not None), default=timezone.now())
 
 
 def _quarter(row: KeptFigures, sees: Sees, is_whole: bool) -> Quarter:
