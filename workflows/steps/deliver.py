@@ -148,8 +148,6 @@ class Attempt:
 
 def _begun(delivery: Delivery, moment: datetime) -> tuple[Claim, Attempt]:
     """Commit that an attempt begins: whoever is killed from now on leaves that behind."""
-    if delivery.verb == Verb.UPDATE:  # only what differs is ever sent, so it may be sent again
-        return Claim.OURS, Attempt(moment)
     with transaction.atomic():
         rows = Delivery.objects.filter(pk=delivery.pk)
         if connection.features.has_select_for_update_skip_locked:
@@ -159,7 +157,8 @@ def _begun(delivery: Delivery, moment: datetime) -> tuple[Claim, Attempt]:
             return Claim.BUSY, Attempt(moment)
         if row.state != DeliveryState.WAITING:
             return Claim.DONE, Attempt(moment)
-        Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
+        if delivery.verb != Verb.UPDATE:  # of these only what differs is ever sent, so it may be sent again
+            Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
     return Claim.OURS, Attempt(moment, row.begun_at)
 
 
