@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -31,13 +32,15 @@ def still_open(
     """How long the tickets of reference and *after* stayed open, up to τ; None before both have tickets.
 
     Tickets are those that the metric counts: opened at least τ ago, seen for τ at most. One that was open then is
-    censored there.
+    censored there. Hours are those of the wall clock, also where the metric counts business hours: so is τ, and in
+    business hours tickets that are all open at τ would be censored at different times.
     """
     reference, after = _band(bands, "reference"), _band(bands, "after")
     tau_h = measuring.tau_h_of(action)
     if reference is None or after is None or tau_h is None:
         return None
-    query = measuring.query_of(action)
+    asked = measuring.query_of(action)
+    query = replace(asked, options=replace(asked.options, business=()))
     hours = _rows(warehouse, query, action, reference, last=last, as_of=as_of)
     beside = _rows(warehouse, _beside(query), action, reference, last=last, as_of=as_of)
     is_open = dict(zip(beside["id"].to_pylist(), beside["numerator"].to_pylist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from improvement import weeks
 from improvement.charts import Band
 from improvement.records import Survey, Ticket
 from tests.improvement.metrics.build import CONNECTION, a_survey, a_ticket, a_warehouse
+from tests.improvement.metrics.test_business_hours import BUSINESS, CALENDARS
 from tests.workflows.build import GOLIVE, TRIGGER_ENDS, an_action
-from workflows.checks import charting, record_charts
+from workflows.checks import charting, measuring, record_charts
 from workflows.models import Action, Chart
+from workflows.warehouse import Calendars
 
 pytestmark = pytest.mark.django_db
 LIVE = weeks.week_of(GOLIVE)
@@ -75,6 +78,21 @@ def test_open_tickets_are_censored_and_those_of_other_weeks_and_scopes_left_out(
     assert data.before.seen_for[-1] == 168
     assert (data.after.n, data.after.median) == (2, 5)
     assert data.as_of == weeks.sunday(LAST)
+
+
+def test_hours_are_those_of_the_wall_clock_also_where_business_hours_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_the_wall = measuring.query_of
+    monkeypatch.setattr(measuring, "query_of", lambda action: replace(by_the_wall(action), options=BUSINESS))
+    records = (a_solved(1, TRIGGER_ENDS - 10, 50), a_solved(2, TRIGGER_ENDS - 10, None), a_solved(3, LIVE + 2, 30))
+    with a_warehouse(tmp_path, *records) as warehouse:
+        warehouse.use_calendars(Calendars(BUSINESS.calendars, lambda: CALENDARS))
+        data = record_charts.still_open(
+            an_action_on("time_to_resolve"), warehouse, BANDS, is_improved=None, last=LAST, as_of=NOW
+        )
+    assert data is not None
+    assert (data.before.seen_for, data.after.seen_for) == ((50, 168), (30,))
 
 
 def test_before_go_live_there_is_nothing_to_compare(tmp_path: Path) -> None:
