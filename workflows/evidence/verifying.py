@@ -56,7 +56,7 @@ def verify_at(at: datetime) -> Verification:
     Rows that went on since (states of actions, findings) are not compared: they are those of today. Raises
     :class:`~improvement.errors.InputError` where no checkpoint was signed by then.
     """
-    last = Checkpoint.objects.filter(at__lte=at).order_by("-size").first()
+    last = _signed_by(at)
     if last is None:
         first = Checkpoint.objects.order_by("size").first()
         raise InputError(
@@ -83,6 +83,21 @@ def verify_at(at: datetime) -> Verification:
             f"{counted(len(pins.reviews), 'review record', 'review records')}."
         )
     return found
+
+
+def _signed_by(at: datetime) -> Checkpoint | None:
+    """The last checkpoint of this moment or before.
+
+    One that says an earlier moment than a smaller one does was signed later than it says (a cycle may be run for the
+    past), and proves nothing of then.
+    """
+    last: Checkpoint | None = None
+    for one in Checkpoint.objects.order_by("size").iterator():
+        if one.at > at:
+            break
+        if last is None or one.at >= last.at:
+            last = one
+    return last
 
 
 def _verify_entries(found: Verification, pins: _Pins) -> list[bytes]:

@@ -187,3 +187,15 @@ def test_what_a_checkpoint_proved_is_still_proven_whatever_came_later(home: Path
     assert len(verifying.verify_at(day(3)).facts[0]) >= len(found.facts[0])
     with pytest.raises(InputError, match="no checkpoint was signed"):
         verifying.verify_at(OPENED - timedelta(days=1))
+
+
+def test_a_checkpoint_that_was_dated_back_proves_nothing_of_then(home: Path, action: Action) -> None:
+    """A cycle for an earlier moment signs what the log holds when it runs, which is more than it held then."""
+    sizes = []
+    for written, dated in ((1, 1), (10, 10), (11, 2)):
+        commands.plan(action.owner, action.code, at=day(written), hypothesis=f"Shift {written}.")  # type: ignore[arg-type]
+        checkpoint = ledger.sign_checkpoint(day(dated))
+        assert checkpoint is not None
+        sizes.append(checkpoint.size)
+    for asked, known in ((3, 0), (12, 1)):
+        assert f"the log held {sizes[known]} entries" in verifying.verify_at(day(asked)).facts[0]
