@@ -13,7 +13,7 @@ from workflows.models import LedgerEntry, RuleVersion
 def counted_since(rule: Rule) -> date:
     """The day (UTC) on which a version with this rule's series took the place of one with another; else ``date.min``.
 
-    By the log: a version that is live once more keeps the day on which it was applied first.
+    By the log: of a version that was live twice the row knows the second time only.
     """
     versions = RuleVersion.objects.filter(rule_id=rule.id).values_list("sha256", "document")
     same = {sha256 for sha256, document in versions if series_of(document) == rule.series_sha256}

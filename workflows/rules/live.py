@@ -168,9 +168,9 @@ def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None
     RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
     if row is None:
         row = RuleVersion(rule_id=rule.id, sha256=rule.sha256, document=rule.canonical(), mode=rule.mode.value)
-        row.applied_at, row.applied_by = at, actor
+    row.applied_at, row.applied_by = at, actor  # also of one that was live before and is so once more
     if limits is not None:
-        row.applied_at, row.applied_by, row.limits = at, actor, kept
+        row.limits = kept
     row.file = str(rule.place.file) if rule.place and rule.place.file else ""
     row.is_live = True
     row.save()

@@ -11,6 +11,7 @@ import pytest
 from improvement.rules import Limits, Rule, load_pack
 from tests.workflows.conftest import RULE
 from workflows import access
+from workflows.models import RuleVersion
 from workflows.rules import live
 
 pytestmark = pytest.mark.django_db
@@ -51,3 +52,14 @@ def test_limits_of_a_rule_that_is_gone_hold_no_more(home: Path, tmp_path: Path) 
     (row,) = live.gone([a_rule(tmp_path, "one")])
     live.retire(row, actor="ada", at=NOW)
     assert live.standing_rules().limits.budget == 2
+
+
+def test_a_version_that_a_file_brings_back_is_live_since_then(home: Path, tmp_path: Path) -> None:
+    """What counts as the newest version is the one that is live, not the one that was written last."""
+    first, second = a_rule(tmp_path, "one"), a_rule(tmp_path, "one", RULE.replace("max: 15%", "max: 9%"))
+    for hours, version in enumerate((first, second, first)):
+        assert live.record(version, actor="engine", at=NOW + timedelta(hours=hours))
+    assert not live.record(first, actor="engine", at=NOW + timedelta(hours=9))  # it is live already
+    rows = RuleVersion.objects.filter(rule_id="one").order_by("-applied_at")
+    assert [(row.sha256, row.is_live) for row in rows] == [(first.sha256, True), (second.sha256, False)]
+    assert rows[0].applied_at == NOW + timedelta(hours=2)
