@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 INNER, OUTER = 1.959964, 3.090232  # normal quantiles of 95 % and 99.8 %
 WINSORISED = 0.1  # at both ends: the few that stand out shall not hide themselves by widening the limits
-LEAST_UNITS = 3
+LEAST_FOR_LIMITS = 3
 FIRM_FROM = 10  # with fewer units their spread is hardly known
 
 
@@ -47,7 +47,7 @@ def funnel_limits(events: Sequence[float], records: Sequence[float]) -> FunnelLi
     in Health Care 14:347–351.
     """
     total = sum(records)
-    if len(records) < LEAST_UNITS or total <= 0:
+    if len(records) < LEAST_FOR_LIMITS or total <= 0:
         return None
     centre = sum(events) / total
     if not 0.0 < centre < 1.0:

@@ -71,7 +71,7 @@ def natural_limits(values: Sequence[float], *, has_floor: bool = False) -> Limit
 
 
 def share_limits(values: Sequence[float], records: Sequence[int], *, scale: float = 100.0) -> ShareLimits | None:
-    """Laney's p′ limits: p̄ ± 3 · σ_z · √(p̄(1 − p̄)/n) for a week with n records; None where there is no variation.
+    """Laney's p′ limits: p̄ ± 3 · σ_z · √(p̄(1 − p̄)/n) for a week with n records; None where all or none are events.
 
     p̄ is all events over all records; z = (p − p̄)/√(p̄(1 − p̄)/n) of each week; σ_z = mean |z − z of the week
     before| / 1.128. Ordinary p limits (σ_z = 1) are far too narrow once weeks vary by more than their counts, an XmR

@@ -21,7 +21,7 @@ DIMENSIONS = ("supplier", "country")
 SPAN_WEEKS = 12  # about a quarter: one window would be mostly chance
 LANGUAGES = ("en", "de")
 Targets = dict[str, list[dict[str, str | int]]]
-LEAST_UNITS = 2  # fewer are no comparison
+LEAST_SHOWN = 2  # fewer are no comparison
 
 
 def render_all(*, as_of: datetime) -> int:
@@ -63,7 +63,7 @@ def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
         total[0] += events
         total[1] += records
     sums.pop(NONE, None)  # records that name none belong to nobody who could be compared
-    if len(sums) < LEAST_UNITS:
+    if len(sums) < LEAST_SHOWN:
         return None
     return charts.Funnel(
         title=rule.title,

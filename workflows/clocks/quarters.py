@@ -48,10 +48,13 @@ def keep(
 def keep_current(*, as_of: datetime) -> None:
     """Account for this quarter and the one before, asking the platforms; at most once a day.
 
-    The one before is left alone once it was counted four weeks after its end: what comes late is in by then.
+    The one before is left alone once it was counted four weeks after its end, and added up: what comes late is in by
+    then.
     """
     this = quarter_of(as_of.date())
-    due = [name for name in (quarter_before(this), this) if _is_due(name, as_of)]
+    both = (quarter_before(this), this)
+    kept = KeptFigures.objects.in_bulk([f"{PREFIX}{name}" for name in both])
+    due = [name for name in both if (found := kept.get(f"{PREFIX}{name}")) is None or is_due(found, as_of)]
     keep(
         due,
         as_of=as_of,
@@ -67,11 +70,10 @@ def _answering(name: str) -> Connector:
     return dispositions.configured(name)
 
 
-def _is_due(name: str, as_of: datetime) -> bool:
-    kept = KeptFigures.objects.filter(name=f"{PREFIX}{name}").first()
-    if kept is None:
-        return True
-    is_settled = kept.as_of.date() > period(name).last + LATE
+def is_due(kept: KeptFigures, as_of: datetime) -> bool:
+    """Whether a quarter is to be counted again."""
+    is_late = kept.as_of.date() > period(kept.name.removeprefix(PREFIX)).last + LATE
+    is_settled = is_late and not any(one["gaps"] for one in kept.document["connections"])
     return not is_settled and kept.as_of <= as_of - DAILY
 
 

@@ -18,7 +18,9 @@ def keep(*, as_of: datetime) -> None:
 
 
 def keep_report(report: targets_in_force.Report, *, as_of: datetime) -> None:
-    """Keep a report on every scope of every rule."""
+    """Keep a report on every scope of every rule; one of an earlier moment than what is kept changes nothing."""
+    if KeptFigures.objects.filter(name=NAME, as_of__gt=as_of).exists():
+        return
     found = report.as_dict()
     found["targets"] = [_short(one) for one in report.applied]
     KeptFigures.objects.update_or_create(name=NAME, defaults={"as_of": as_of, "document": found})

@@ -184,7 +184,9 @@ def _has_no_record(delivery: Delivery) -> bool:
     create = action.deliveries.filter(verb=Verb.CREATE.value).exclude(state=DeliveryState.SENT).first()
     if create is None or create.state == DeliveryState.WAITING:
         return False
-    became = "was refused" if create.state == DeliveryState.DEAD else "was discarded"
+    became = "was discarded"
+    if create.state == DeliveryState.DEAD:
+        became = "was refused" if create.begun_at is None else "may have been lost on its way"
     delivery.last_error = f"{create.key} {became}, so there is no record to write to: {create.last_error}"
     delivery.save(update_fields=["last_error"])
     return True

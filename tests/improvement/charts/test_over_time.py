@@ -16,6 +16,7 @@ from jsonschema import ValidationError
 from improvement import charts
 from improvement.charts import Band, BeforeAfter, Marker, Trigger, WeekPoint
 from improvement.charts.trigger import kinds, reference_limits
+from improvement.errors import RegelkreisError
 
 START = date(2024, 6, 3)
 
@@ -213,3 +214,8 @@ def test_short_windows_and_close_markers_are_drawn(live: int) -> None:
     )
     assert drawing.startswith("<svg")
     assert "NaN" not in drawing
+
+
+def test_what_cannot_be_drawn_is_an_error_of_ours() -> None:
+    with pytest.raises(RegelkreisError, match=r"A chart cannot be drawn: .*layer"):
+        charts.svg({"layer": 5})

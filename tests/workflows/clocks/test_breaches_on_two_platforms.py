@@ -149,6 +149,25 @@ def test_targets_are_kept_for_the_page_as_rules_write_them(now: datetime) -> Non
     assert {tuple(one["part"]) for one in document["targets"]} <= {("max",), ("min",), ("worse_than_own",)}
 
 
+def test_a_cycle_for_the_past_leaves_newer_targets_alone(now: datetime) -> None:
+    kept_targets.keep(as_of=now)
+    kept_targets.keep(as_of=now - timedelta(days=7))
+    assert KeptFigures.objects.get(pk="targets").as_of == now
+
+
+def test_a_quarter_that_does_not_add_up_is_never_settled(now: datetime) -> None:
+    quarters.keep_current(as_of=now)
+    ended = KeptFigures.objects.get(pk=f"account/{quarters.quarter_before(quarter_of(now.date()))}")
+    late = period(ended.name.removeprefix(quarters.PREFIX)).last + timedelta(weeks=5)
+    ended.as_of = now.replace(year=late.year, month=late.month, day=late.day)
+    for one in ended.document["connections"]:
+        one["gaps"] = []
+    much_later = ended.as_of + timedelta(days=3)
+    assert not quarters.is_due(ended, much_later)
+    ended.document["connections"][0]["gaps"] = ["the platform was not asked"]
+    assert quarters.is_due(ended, much_later)
+
+
 def test_everybody_on_both_platforms_has_a_target_or_is_listed(now: datetime) -> None:
     report = targets.report(now.date(), as_of=now)
     assert {one.connection for one in report.applied} == set(PLATFORMS)

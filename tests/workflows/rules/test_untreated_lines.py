@@ -18,7 +18,7 @@ from workflows.actions import commands
 from workflows.checks import past_firings, reviewing
 from workflows.cli.main import build
 from workflows.evidence import verifying
-from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, UntreatedLine
+from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, RuleVersion, UntreatedLine
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +160,14 @@ def a_line(at: datetime, *, sha256: str = "a", firings: int = 4, connection: str
     )  # fmt: skip
 
 
+def a_version(sha256: str, at: datetime, *, metric: str = "sla_breach_rate") -> None:
+    counted = {"metric": metric, "where": {"kind": "incident"}, "by": ["service"], "window": "4w", "every": "1w"}
+    RuleVersion.objects.create(
+        rule_id="sla", sha256=sha256, document={"spec": counted}, mode="open", is_live=False, applied_at=at,
+        applied_by="engine",
+    )  # fmt: skip
+
+
 def test_cited_is_the_newest_that_stands_then_of_the_actions_own_version(monday: datetime) -> None:
     action = an_action(None, rule_sha256="a")
     assert past_firings.standing(action, at=monday) is None
@@ -190,9 +198,18 @@ def test_the_band_is_cited_with_the_mean(monday: datetime) -> None:
 
 def test_a_line_of_another_version_is_cited_as_such(monday: datetime) -> None:
     a_line(monday, sha256="b")
+    for sha256 in ("a", "b"):
+        a_version(sha256, monday)
     found = past_firings.standing(an_action(None, rule_sha256="a"), at=monday)
     assert found is not None
     assert not found.is_same_version
+
+
+def test_a_line_of_a_version_that_counts_something_else_is_not_cited(monday: datetime) -> None:
+    a_line(monday, sha256="b")
+    a_version("a", monday)
+    a_version("b", monday, metric="reopen_rate")
+    assert past_firings.standing(an_action(None, rule_sha256="a"), at=monday) is None
 
 
 def test_what_people_opened_has_no_past_firings(monday: datetime) -> None:
