@@ -77,11 +77,11 @@ def test_targets_stand_beside_with_where_they_come_from(as_person: Visit) -> Non
     english = as_person("audrey").get("/countries/").content.decode()
     assert "at most 15\u00a0%" in english
     assert "for all · 6 scopes" in " ".join(english.split())
-    assert "for the country · since 2025-01-01 · 1 scope" in " ".join(english.split())
+    assert "for the country · since 1 January 2025 · 1 scope" in " ".join(english.split())
     german = as_person("audrey", language="de").get("/countries/").content.decode()
     assert "data-drawn='light-de'" in german
     assert "höchstens 17\u00a0%" in german
-    assert "für das Land · seit 2025-01-01 · 1 Bereich" in " ".join(german.split())
+    assert "für das Land · seit 1. Januar 2025 · 1 Bereich" in " ".join(german.split())
 
 
 def test_what_is_going_on_is_linked(stage: Stage, as_person: Visit) -> None:

@@ -127,6 +127,13 @@ def test_what_fires_stands_with_its_value_its_age_and_its_action(
     assert "Globex" in text(as_person("audrey"), "/rules/sla/")
 
 
+def test_where_nothing_fires_whoever_sees_everything_is_told_so(rule: RuleVersion, as_person: Visit) -> None:
+    Finding.objects.filter(rule_id="sla").update(state="ok")
+    assert "Nothing fires." in text(as_person("audrey"), "/rules/sla/")
+    assert "Nichts ist ausgelöst." in text(as_person("audrey", language="de"), "/rules/sla/")
+    assert "Nothing you may see." in text(as_person("olga"), "/rules/sla/")
+
+
 def test_what_was_agreed_with_other_customers_is_not_shown(rule: RuleVersion, as_person: Visit) -> None:
     agreed = (("Acme", 0.11), ("A*", 0.13), ("Globex", 0.02), ("[A]cme", 0.03))
     rule.document["spec"]["overrides"] += [

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from improvement.pdca import OPEN_STATES
 from workflows.models import Action, Evaluation, Finding, Person, Point, RuleVersion
 from workflows.web import rule_words
-from workflows.web.visibility import actions_for, findings_for, may_read_of, signed_in
+from workflows.web.visibility import actions_for, findings_for, may_read_of, sees_everything, signed_in
 
 ENGINE = "engine"
 FIRING, PENDING = "firing", "pending"  # states of a finding
@@ -84,6 +84,7 @@ def show(request: HttpRequest, rule_id: str) -> HttpResponse:
         "mode": rule_words.MODES.get(version.mode),
         "states": _states(found).get(rule_id, Counter()),
         "firing": _firing(found, actions),
+        "sees_all": sees_everything(person),
         "pending": found.filter(state=PENDING).order_by("first_pending_week", "scope_key"),
         "open_actions": actions.filter(state__in=OPEN_STATES).order_by("id"),
         "ended": actions.exclude(state__in=OPEN_STATES).count(),
