@@ -106,7 +106,7 @@ JIRA_SCOPES: tuple[ScenarioScope, ...] = (
         "GB",
         "Workplace",
         "Desk Partners",
-        53,
+        60,
         Truth.TREND,
         owner="oliver.hughes",
         approver="petra.huber",

@@ -105,7 +105,7 @@ SERVICENOW_SCOPES: tuple[ScenarioScope, ...] = (
         "DE",
         "Workplace",
         "Shared Services",
-        52,
+        60,
         Truth.TREND,
         owner="jonas.weber",
         approver="sabine.vogt",
