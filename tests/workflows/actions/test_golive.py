@@ -9,23 +9,13 @@ from typing import Any
 import pytest
 
 from improvement.errors import GuardRefused
-from tests.workflows.build import GOLIVE, OPENED, an_action, an_approver, an_owner, live, looked, planned
+from tests.workflows.build import GOLIVE, OPENED, an_action, live, looked, planned
 from workflows.actions import commands, loop
 from workflows.evidence import verifying
 from workflows.models import Action, LedgerEntry, LookKind, Person
 
 pytestmark = pytest.mark.django_db
 ENGINE = "engine"
-
-
-@pytest.fixture
-def olga(home: object) -> Person:
-    return an_owner()
-
-
-@pytest.fixture
-def paul(olga: Person) -> Person:
-    return an_approver()
 
 
 def noon(day: date) -> datetime:

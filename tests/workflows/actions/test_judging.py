@@ -12,7 +12,7 @@ import pytest
 
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.review import is_intact
-from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked, planned
+from tests.workflows.build import OPENED, an_action, live, looked, planned
 from workflows import access
 from workflows.actions import commands
 from workflows.checks import measuring, reviewing
@@ -25,16 +25,6 @@ pytestmark = pytest.mark.django_db
 SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "reference" / "review-record.schema.json"
 LATER = OPENED + timedelta(weeks=30)
 REASON = "The control hospital changed its ticketing, says the auditor."
-
-
-@pytest.fixture
-def olga(home: object) -> Person:
-    return an_owner()
-
-
-@pytest.fixture
-def paul(olga: Person) -> Person:
-    return an_approver()
 
 
 def judged(olga: Person, paul: Person, verdict: str) -> tuple[Action, ReviewRecord]:

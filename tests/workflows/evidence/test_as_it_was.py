@@ -14,7 +14,7 @@ from tests.workflows.build import GOLIVE, OPENED, a_connection, an_action, an_ap
 from workflows.actions import commands, loop
 from workflows.checks import reviewing
 from workflows.evidence import as_it_was, ledger, verifying
-from workflows.models import Action, Look, LookKind, ReviewRecord, RuleVersion
+from workflows.models import Action, Look, LookKind, Person, ReviewRecord, RuleVersion
 
 pytestmark = pytest.mark.django_db
 VERSION = "a" * 64
@@ -66,6 +66,18 @@ def looks_then(action: Action, at: datetime) -> list[tuple[Any, ...]]:
         (one.look.kind, one.look.round_no, one.look.week_no, one.due_at, one.verdict, one.is_missed, one.is_dropped)
         for one in as_it_was.looks_at(action, at)
     ]
+
+
+def gone_live(action: Action) -> Person:
+    """Planned, approved and live; returns the owner."""
+    olga, paul = action.owner, an_approver()
+    assert olga is not None
+    commands.plan(olga, action.code, at=OPENED, hypothesis="A second shift.", golive=GOLIVE)
+    commands.submit(olga, action.code, at=OPENED)
+    commands.approve(paul, action.code, at=day(1))
+    commands.start(olga, action.code, at=day(2))
+    commands.golive(olga, action.code, at=LIVE, on=GOLIVE)
+    return olga
 
 
 def test_every_moment_of_an_actions_life_is_told_as_it_was(action: Action) -> None:
@@ -138,13 +150,7 @@ def test_before_it_was_opened_there_was_nothing(action: Action) -> None:
 
 
 def test_a_look_whose_day_was_moved_since_says_no_day(action: Action) -> None:
-    olga, paul = action.owner, an_approver()
-    assert olga is not None
-    commands.plan(olga, action.code, at=OPENED, hypothesis="A second shift.", golive=GOLIVE)
-    commands.submit(olga, action.code, at=OPENED)
-    commands.approve(paul, action.code, at=day(1))
-    commands.start(olga, action.code, at=day(2))
-    commands.golive(olga, action.code, at=LIVE, on=GOLIVE)
+    olga = gone_live(action)
     later = LIVE + timedelta(days=8)
     commands.correct_golive(olga, action.code, at=later, on=GOLIVE + timedelta(days=7), reason="a typing error")
     assert {one.due_at for one in as_it_was.looks_at(action, LIVE)} == {None}
@@ -159,13 +165,7 @@ def test_a_row_that_was_edited_does_not_change_what_was_known(action: Action) ->
 
 
 def test_a_review_shows_only_what_was_appended_by_then(action: Action) -> None:
-    olga, paul = action.owner, an_approver()
-    assert olga is not None
-    commands.plan(olga, action.code, at=OPENED, hypothesis="A second shift.", golive=GOLIVE)
-    commands.submit(olga, action.code, at=OPENED)
-    commands.approve(paul, action.code, at=day(1))
-    commands.start(olga, action.code, at=day(2))
-    commands.golive(olga, action.code, at=LIVE, on=GOLIVE)
+    olga = gone_live(action)
     action.refresh_from_db()
     for kind in (LookKind.LOOK, LookKind.LOOK, LookKind.FINAL):
         action, review = looked(action, kind=kind)
