@@ -111,17 +111,20 @@ def live(action: Action, approver: Person, *, at: datetime = OPENED) -> Action:
     return commands.golive(action.owner, action.code, at=max(day, at + timedelta(days=3)), on=GOLIVE, ref="CHG1")
 
 
-def looked(action: Action, *, verdict: str = "improved", kind: str = LookKind.FINAL) -> tuple[Action, ReviewRecord]:
-    """The next look of this kind was computed and gave this verdict; the action moved by it."""
+def looked(
+    action: Action, *, verdict: str = "improved", kind: str = LookKind.FINAL, at: datetime | None = None
+) -> tuple[Action, ReviewRecord]:
+    """The next look of this kind was computed, when it fell due, and gave this verdict; the action moved by it."""
     from workflows.steps.check import follow_verdict, log_look
 
     look = action.looks.filter(kind=kind, computed_at__isnull=True, is_dropped=False).order_by("due_at").first()
     assert isinstance(look, Look)
-    look.computed_at = look.data_as_of = look.due_at
+    at = at or look.due_at
+    look.data_as_of, look.computed_at = look.due_at, at
     look.result, look.verdict = {**RESULT, "verdict": verdict}, verdict
     look.save()
-    log_look(look, at=look.due_at)
-    record = record_look(look, at=look.due_at)
-    follow_verdict(look, as_of=look.due_at)
+    log_look(look, at=at)
+    record = record_look(look, at=at)
+    follow_verdict(look, as_of=at)
     action.refresh_from_db()
     return action, record

@@ -12,7 +12,7 @@ from improvement.pdca import Event, State
 from workflows.actions import loop
 from workflows.actions.rights import find, must_hold, must_own
 from workflows.deliveries import notes, outbox
-from workflows.evidence import ledger
+from workflows.evidence import as_it_was, ledger
 from workflows.models import Action, Look, LookKind, Person, ReviewEntry, ReviewRecord, Role
 
 DECISIONS = {"standardise": Event.STANDARDISE, "adjust": Event.ADJUST, "stop": Event.STOP}
@@ -166,8 +166,8 @@ def follow_up(
 
 
 def review_named(code: str, known_at: datetime | None = None) -> ReviewRecord:
-    """The review of this id, or the newest one of an action; of those recorded by ``known_at``, if that is given."""
-    known = ReviewRecord.objects.all() if known_at is None else ReviewRecord.objects.filter(recorded_at__lte=known_at)
+    """The review of this id, or the newest one of an action; ``known_at``: of those known by then."""
+    known = as_it_was.reviews_at(known_at)
     number = code.strip().upper().removeprefix("REV-")
     if code.strip().upper().startswith("REV-") and number.isdecimal() and len(number) < 19:
         review = known.filter(pk=int(number)).first()

@@ -98,18 +98,19 @@ def has_a_say(person: Person, action: Action) -> bool:
 
 def marks_of(action: Action) -> list[MarkedChange]:
     """The marks that stand for an action, by the day the changes went live."""
-    return [mark for mark in _near(action) if mark.taken_back_at is None and holds_for(mark, action)]
+    return [mark for mark in near(action) if mark.taken_back_at is None and holds_for(mark, action)]
 
 
-def marks_at(action: Action, at: datetime) -> list[MarkedChange]:
-    """The marks that stood for an action at a moment, by the day the changes went live."""
-    standing = _near(action).filter(marked_at__lte=at).filter(Q(taken_back_at__isnull=True) | Q(taken_back_at__gt=at))
-    return [mark for mark in standing if holds_for(mark, action)]
+def near(action: Action) -> QuerySet[MarkedChange]:
+    """The marks on the action, and those for a whole scope on its platform; also those taken back since."""
+    for_scope = Q(is_for_scope=True, action__connection=action.connection)
+    found = MarkedChange.objects.filter(Q(action=action) | for_scope)
+    return found.prefetch_related("action", "marked_by")  # most actions have none: nothing is joined in vain
 
 
 def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: datetime) -> tuple[str, ...]:
     """The numbers of marked changes that went live in these weeks, as far as they were marked at a moment."""
-    live = _near(action).filter(
+    live = near(action).filter(
         live_on__gte=weeks.monday(first_week), live_on__lte=weeks.sunday(last_week), marked_at__lte=known_at
     )
     standing = live.filter(Q(taken_back_at__isnull=True) | Q(taken_back_at__gt=known_at))
@@ -131,13 +132,6 @@ def holds_for(mark: MarkedChange, action: Action) -> bool:
 
 def _standing(action: Action) -> QuerySet[MarkedChange]:
     return action.marked_changes.filter(taken_back_at__isnull=True).select_related("marked_by")
-
-
-def _near(action: Action) -> QuerySet[MarkedChange]:
-    """The marks on the action, and those for a whole scope on its platform."""
-    for_scope = Q(is_for_scope=True, action__connection=action.connection)
-    found = MarkedChange.objects.filter(Q(action=action) | for_scope)
-    return found.prefetch_related("action", "marked_by")  # most actions have none: nothing is joined in vain
 
 
 def _tell(action: Action, event: str, note: str, *, actor: Person, at: datetime) -> None:

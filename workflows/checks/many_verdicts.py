@@ -11,6 +11,7 @@ from typing import Any
 from improvement.check.many import q_values
 from improvement.errors import InputError, Place
 from improvement.periods import outside_our_time, quarter_of
+from workflows.evidence import as_it_was
 from workflows.models import Look, LookKind
 
 
@@ -52,14 +53,14 @@ class FinalVerdict:
 def final_verdicts(quarter: str | None = None, known_at: datetime | None = None) -> list[FinalVerdict]:
     """Every computed final look, oldest first; of one quarter like ``2026Q1``, or of all.
 
-    ``known_at``: only those computed by then, each among what was known of its quarter.
+    ``known_at``: only those that the log told by then, each among what was known of its quarter.
     Raises :class:`~improvement.errors.InputError` where the quarter is none.
     """
     if quarter is not None:
         _must_be_quarter(quarter)
     looks = Look.objects.filter(kind=LookKind.FINAL, computed_at__isnull=False, is_dropped=False)
     if known_at is not None:
-        looks = looks.filter(computed_at__lte=known_at)
+        looks = looks.filter(pk__in=[look.pk for look in as_it_was.final_looks_at(known_at)])
     by_quarter: dict[str, list[Look]] = defaultdict(list)
     for look in looks.select_related("action").order_by("computed_at", "id"):
         if look.computed_at is not None:

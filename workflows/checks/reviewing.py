@@ -9,18 +9,18 @@ from typing import Any
 from django.conf import settings
 
 from improvement.review import fold, plain_words
+from workflows.evidence.as_it_was import entries_at
 from workflows.models import Person, ReviewRecord
 
 
 def published(record: ReviewRecord, known_at: datetime | None = None) -> dict[str, Any]:
     """The document of a review: the engine's frozen part and the entries appended since, folded.
 
-    ``known_at``: only those appended by then.
+    ``known_at``: only those that the log told by then.
     """
-    appended = record.entries.all() if known_at is None else record.entries.filter(at__lte=known_at)
+    appended = record.entries.order_by("id") if known_at is None else entries_at(record, known_at)
     entries = [
-        {"kind": entry.kind, "at": entry.at.isoformat(), "actor": entry.actor, **entry.payload}
-        for entry in appended.order_by("id")
+        {"kind": entry.kind, "at": entry.at.isoformat(), "actor": entry.actor, **entry.payload} for entry in appended
     ]
     return fold(record.document, record.verdict_sha256, entries)
 

@@ -1,15 +1,14 @@
 """What was known of actions at an earlier moment: told by the log's entries, not by today's rows.
 
 What never changes once it is written (title, scope, a line of the history, a frozen plan, a computed look, a review) is
-read from its row, if it was there by then. What changed since and no entry tells (a due date, the measurement before
-its plan was frozen) is left out: nobody could prove it.
+read from its row, if the log held its entry by then (:mod:`workflows.evidence.held`). What changed since and no entry
+tells (a due date, the measurement before its plan was frozen) is left out: nobody could prove it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,8 @@ from django.db.models import QuerySet
 from improvement.errors import InputError, Place
 from improvement.pdca import Event
 from workflows.actions import marking
-from workflows.evidence.logged_state import Told, ToldAction
+from workflows.evidence.held import Held, Telling
+from workflows.evidence.logged_state import EVIDENCE, LookKey, Told, ToldAction
 from workflows.models import (
     Action,
     ErasableText,
@@ -28,6 +28,7 @@ from workflows.models import (
     MarkedChange,
     Person,
     Plan,
+    ReviewEntry,
     ReviewRecord,
     RuleVersion,
     Transition,
@@ -35,15 +36,41 @@ from workflows.models import (
 
 #: Looks that were still to come end with these events.
 DROPS = (Event.ADJUST, Event.BAD_SUSTAINING_LOOK, Event.REAPPROVE, Event.CANCEL)
+MARKED, TAKEN_BACK = "change.marked", "change.taken_back"
+#: Which entry tells a line of the history; of all others it is a transition's.
+TOLD_BY = {
+    Event.OPEN.value: "action.opened",
+    EVIDENCE: "action.evidence",
+    "change_marked": MARKED,
+    "change_taken_back": TAKEN_BACK,
+}
+
+
+#: Which entry tells what was appended to a review.
+APPENDED_BY = {
+    "decision": "action.transitioned",
+    "acknowledgement": "look.acknowledged",
+    "override_proposed": "override.proposed",
+    "override": "verdict.overridden",
+    "follow_up": "review.follow_up",
+    "receipt": "delivery.receipt",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ActionThen:
-    """An action as it was known at ``at``; ``told`` are the entries' last words by then, by field."""
+    """An action as the log told it at ``at``; ``told`` are the entries' last words by then, by field."""
 
     action: Action
-    at: datetime
+    held: Held
     told: Mapping[str, Any]
+    telling: Telling
+    frozen: frozenset[str]  # digests of the plans that were frozen by then
+
+    @property
+    def at(self) -> datetime:
+        """The moment."""
+        return self.held.at
 
     @property
     def state(self) -> str:
@@ -58,18 +85,31 @@ class ActionThen:
     @property
     def plan(self) -> Plan | None:
         """The plan that was frozen by then in the cycle it was in: the newest version."""
-        frozen = self.action.plans.filter(cycle_no=self.told["cycle_no"], frozen_at__lte=self.at).exclude(sha256="")
+        frozen = self.action.plans.filter(cycle_no=self.told["cycle_no"], sha256__in=self.frozen).exclude(sha256="")
         return frozen.select_related("approved_by").order_by("-version").first()
 
     @property
     def marks(self) -> list[MarkedChange]:
         """Changes that were marked by then and not taken back."""
-        return marking.marks_at(self.action, self.at)
+        near = [mark for mark in marking.near(self.action) if marking.holds_for(mark, self.action)]
+        if not near:
+            return []
+        telling = Telling.of(self.held.entries(type__in=(MARKED, TAKEN_BACK)))
+        return [
+            mark
+            for mark in near
+            if telling.tells(MARKED, mark.action.code, mark.marked_at)
+            and not telling.tells(TAKEN_BACK, mark.action.code, mark.taken_back_at)
+        ]
 
     @property
-    def history(self) -> QuerySet[Transition]:
-        """The lines of its history until then."""
-        return self.action.transitions.filter(at__lte=self.at).order_by("id")
+    def history(self) -> list[Transition]:
+        """The lines of its history that the log told by then."""
+        return [
+            line
+            for line in self.action.transitions.order_by("id")
+            if self.telling.tells(TOLD_BY.get(line.event, "action.transitioned"), self.action.code, line.at)
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; the names are those of the action today."""
@@ -147,40 +187,36 @@ class LookThen:
 
 def actions_at(at: datetime) -> list[ActionThen]:
     """Every action that was open or closed by then, by number."""
-    told = _fold(LedgerEntry.objects.filter(subject__startswith="ACT-"), at)
+    heard = _heard(Held.by(at), subject__startswith="ACT-")
     rows = {action.code: action for action in Action.objects.order_by("id")}
-    return [_then(action, told.actions[code], at) for code, action in rows.items() if code in told.actions]
+    return [_then(action, heard) for code, action in rows.items() if code in heard.told.actions]
 
 
 def action_at(action: Action, at: datetime) -> ActionThen:
     """One action; :class:`InputError` where it was not open yet."""
-    told = _fold(LedgerEntry.objects.filter(subject=action.code), at).actions.get(action.code)
-    if told is None:
-        raise _too_early(f"{action.code} was opened on {action.opened_at:%Y-%m-%d %H:%M} UTC", at)
-    return _then(action, told, at)
+    return _then(action, _heard_of(action, at))
 
 
 def looks_at(action: Action, at: datetime) -> list[LookThen]:
     """The looks that were planned or computed by then, by the day they are due."""
-    action_at(action, at)
-    steps = list(action.transitions.order_by("id"))
-    begun = _Begun(action, steps, at)
-    corrected = [step.at for step in steps if step.event == Event.CORRECT_GOLIVE and step.at > at]
-    missed = set(
-        ReviewRecord.objects.filter(action=action, kind="missed", recorded_at__lte=at).values_list("look", flat=True)
-    )
+    heard = _heard_of(action, at)
+    steps = _then(action, heard).history
+    later = action.transitions.exclude(pk__in=[step.pk for step in steps])
+    begun = _Begun(action, steps, heard)
+    corrected = [step.at for step in later if step.event == Event.CORRECT_GOLIVE]
+    missed = set(reviews_at(at).filter(action=action, kind="missed").values_list("look", flat=True))
     found = []
     for look in action.looks.select_related("plan").order_by("due_at", "id"):
         since = begun.since(look)
-        if since is None or since > at:
+        if since is None:
             continue
-        dropped = [step.at for step in steps if step.event in DROPS and since <= step.at <= at]
+        dropped = [step.at for step in steps if step.event in DROPS and since <= step.at]
         is_moved = any(look.computed_at is None or look.computed_at > moment for moment in corrected)
         found.append(
             LookThen(
                 look,
                 None if is_moved else look.due_at,
-                is_computed=look.computed_at is not None and look.computed_at <= at,
+                is_computed=heard.is_computed(look),
                 is_missed=look.pk in missed,
                 is_dropped=look.is_dropped and bool(dropped),
             )
@@ -188,10 +224,30 @@ def looks_at(action: Action, at: datetime) -> list[LookThen]:
     return found
 
 
+def final_looks_at(at: datetime) -> list[Look]:
+    """The final looks that were computed by then."""
+    heard = _heard(Held.by(at), type="check.looked")
+    looks = Look.objects.filter(kind=LookKind.FINAL, computed_at__isnull=False).select_related("action", "plan")
+    return [look for look in looks if heard.is_computed(look)]
+
+
 def reviews_at(at: datetime | None) -> QuerySet[ReviewRecord]:
     """The records that were frozen by then, oldest first; None: all, also those of cycles ahead of the clock."""
-    known = ReviewRecord.objects.all() if at is None else ReviewRecord.objects.filter(recorded_at__lte=at)
+    known = ReviewRecord.objects.all()
+    if at is not None:
+        codes = {said["payload"]["review"] for _, said in Held.by(at).entries(type="review.recorded")}
+        known = known.filter(pk__in=[int(code.removeprefix("REV-")) for code in codes])
     return known.select_related("action").order_by("id")
+
+
+def entries_at(review: ReviewRecord, at: datetime) -> list[ReviewEntry]:
+    """What was appended to a review by then, in its order."""
+    telling = Telling.of(Held.by(at).entries(subject=review.action.code))
+    return [
+        entry
+        for entry in review.entries.order_by("id")
+        if telling.tells(APPENDED_BY[entry.kind], review.action.code, entry.at)
+    ]
 
 
 # --- hearing the log ------------------------------------------------------------------------------------------
@@ -226,28 +282,57 @@ _ALSO: dict[str, Callable[[ToldAction, int, Mapping[str, Any]], None]] = {
 }
 
 
-def _fold(entries: QuerySet[LedgerEntry], at: datetime) -> Told:
-    told = Told()
-    for index, said in _said(entries):
-        if datetime.fromisoformat(said["at"]) > at:
-            continue
-        told.hear(index, said)
-        also, action = _ALSO.get(said["type"]), told.actions.get(said["subject"])
+@dataclass(slots=True)
+class _Heard:
+    """What the log told by a moment."""
+
+    held: Held
+    told: Told = field(default_factory=Told)
+    moments: set[tuple[str, str, str]] = field(default_factory=set)
+    frozen: dict[str, set[str]] = field(default_factory=dict)  # by action: its plans' digests
+    begun: dict[str, datetime] = field(default_factory=dict)  # by plan: when its looks were first planned
+
+    def is_computed(self, look: Look) -> bool:
+        """Whether an entry told by then what a look found."""
+        key: LookKey = (
+            look.action.code,
+            look.kind,
+            look.cycle_no,
+            look.round_no,
+            look.week_no,
+            look.plan.sha256,
+        )
+        return look.computed_at is not None and key in self.told.looks
+
+
+def _heard(held: Held, **about: Any) -> _Heard:
+    heard = _Heard(held)
+    for index, said in held.entries(**about):
+        kind, subject, payload = said["type"], said["subject"], said["payload"]
+        heard.told.hear(index, said)
+        heard.moments.add((kind, subject, said["at"]))
+        also, action = _ALSO.get(kind), heard.told.actions.get(subject)
         if also is not None and action is not None:
-            also(action, index, said["payload"])
-    return told
+            also(action, index, payload)
+        if kind == "plan.frozen":
+            heard.frozen.setdefault(subject, set()).add(payload["plan_sha256"])
+        elif kind == "plan.windows_shifted":
+            heard.begun.setdefault(payload["plan_sha256"], datetime.fromisoformat(said["at"]))
+    return heard
 
 
-def _said(entries: QuerySet[LedgerEntry]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for index, data in entries.order_by("index").values_list("index", "data").iterator(chunk_size=2000):
-        yield index, json.loads(bytes(data))
+def _heard_of(action: Action, at: datetime) -> _Heard:
+    heard = _heard(Held.by(at), subject=action.code)
+    if action.code not in heard.told.actions:
+        raise _too_early(f"{action.code} was opened on {action.opened_at:%Y-%m-%d %H:%M} UTC", at)
+    return heard
 
 
-def _then(action: Action, told: ToldAction, at: datetime) -> ActionThen:
-    values = {name: value for name, (value, _) in told.values.items()}
+def _then(action: Action, heard: _Heard) -> ActionThen:
+    values = {name: value for name, (value, _) in heard.told.actions[action.code].values.items()}
     owner = Person.objects.filter(uid=values.get("owner") or None).first()
     values["owner"] = owner.username if owner is not None else values.get("owner", "")
-    later = {said["type"] for _, said in _said(LedgerEntry.objects.filter(subject=action.code, type__in=CHANGERS))}
+    later = set(LedgerEntry.objects.filter(subject=action.code, type__in=CHANGERS).values_list("type", flat=True))
     # What no entry ever changed is as it was when the action was opened.
     values.setdefault("is_accepted", action.is_accepted and "action.accepted" not in later)
     is_as_opened = "action.planned" not in later and "action.measured" not in later
@@ -256,7 +341,8 @@ def _then(action: Action, told: ToldAction, at: datetime) -> ActionThen:
     sealed = ErasableText.objects.filter(digest=values.pop("hypothesis_sha256", "")).first()
     if sealed is not None:
         values["hypothesis"] = sealed.text
-    return ActionThen(action, at, values)
+    telling = Telling(frozenset(heard.moments))
+    return ActionThen(action, heard.held, values, telling, frozenset(heard.frozen.get(action.code, ())))
 
 
 def _row_of(action: Action) -> dict[str, str]:
@@ -283,29 +369,27 @@ CHANGERS = ("action.accepted", "action.planned", "action.measured")
 class _Begun:
     """When looks were planned: by the go-live of their plan, by a decision to standardise, or by the look before."""
 
-    def __init__(self, action: Action, steps: list[Transition], at: datetime) -> None:
-        shifted = LedgerEntry.objects.filter(subject=action.code, type="plan.windows_shifted")
-        self._shifted: dict[str, datetime] = {}
-        for _, said in _said(shifted):
-            self._shifted.setdefault(said["payload"]["plan_sha256"], datetime.fromisoformat(said["at"]))
+    def __init__(self, action: Action, steps: Iterable[Transition], heard: _Heard) -> None:
+        self._heard = heard
         self._decided = [step.at for step in steps if step.event == Event.STANDARDISE]
         self._closed = [step.at for step in steps if step.event == Event.LAST_SUSTAINING_LOOK]
         rounds = action.looks.filter(kind=LookKind.SUSTAIN).order_by("cycle_no", "round_no", "week_no", "id")
         self._rounds: dict[tuple[int, int], list[Look]] = {}
-        for look in rounds:
+        for look in rounds.select_related("action", "plan"):
             self._rounds.setdefault((look.cycle_no, look.round_no), []).append(look)
 
     def since(self, look: Look) -> datetime | None:
-        """The moment from which a look was known; None where nothing tells."""
+        """The moment from which a look was planned; None where nothing told it by then."""
         if look.kind != LookKind.SUSTAIN:
-            return self._shifted.get(look.plan.sha256)
+            return self._heard.begun.get(look.plan.sha256)
         place = list(self._rounds).index((look.cycle_no, look.round_no))
-        if look.week_no in look.plan.document["sustain"]:
+        of_plan = look.plan.document["sustain"]
+        if look.week_no in of_plan:
             return self._decided[place] if place < len(self._decided) else None
-        before = [one for one in self._rounds[look.cycle_no, look.round_no] if one.week_no < look.week_no][-1]
-        if before.week_no in look.plan.document["sustain"]:  # the first one half a year after the last of the round
+        before = [one for one in self._rounds[look.cycle_no, look.round_no] if one.week_no < look.week_no]
+        if not before or before[-1].week_no in of_plan:  # the first one half a year after the last of the round
             return self._closed[-1] if self._closed else None
-        return before.computed_at
+        return before[-1].computed_at if self._heard.is_computed(before[-1]) else None
 
 
 def _too_early(what: str, at: datetime) -> InputError:

@@ -37,7 +37,7 @@ def append(kind: EntryType, *, subject: str, actor: str, at: datetime, payload: 
         {
             "schema": SCHEMA,
             "type": kind,
-            "at": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "at": stamp(at),
             "actor": actor,
             "subject": subject,
             "payload": dict(payload),
@@ -53,6 +53,11 @@ def append(kind: EntryType, *, subject: str, actor: str, at: datetime, payload: 
         head.size = index + 1
         head.save()
     return index
+
+
+def stamp(at: datetime) -> str:
+    """A moment as entries write it: UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _locked_head() -> LedgerHead:

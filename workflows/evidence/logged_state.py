@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
@@ -19,7 +18,7 @@ from improvement import weeks
 from improvement.evidence.canonical import digest, sha256_hex
 from improvement.pdca import Event, State
 from workflows.actions import planning
-from workflows.evidence import pinning
+from workflows.evidence import ledger, pinning
 from workflows.models import Action, ErasableText, Finding, Look, LookKind, Transition
 
 LookKey = tuple[str, str, int, int, int, str]  # action, kind, cycle, round, week, plan's digest
@@ -232,7 +231,7 @@ def _histories() -> dict[str, list[tuple[Step, str]]]:
     found: dict[str, list[tuple[Step, str]]] = {}
     rows: QuerySet[Transition] = Transition.objects.filter(event__in=STEPS).select_related("action").order_by("id")
     for row in rows.iterator(chunk_size=2000):
-        step = Step(row.event, row.from_state, row.to_state, row.actor, _stamp(row.at))
+        step = Step(row.event, row.from_state, row.to_state, row.actor, ledger.stamp(row.at))
         found.setdefault(row.action.code, []).append((step, row.note))
     return found
 
@@ -265,10 +264,6 @@ def _is_sealed(text: str, sealed: str, salts: Mapping[str, str]) -> bool:
         return True
     salt = salts.get(sealed)
     return salt is None or hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest() == sealed
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- looks and findings ---------------------------------------------------------------------------------------

@@ -22,9 +22,8 @@ def decided(django_user_model: Any) -> Any:
     def one(p_value: float | None, at: datetime) -> Look:
         country = f"X{Action.objects.count()}"  # only one action may run on a scope
         action = build.an_action(owner, scope={"country": country}, scope_key=f"country={country}")
-        look = build.looked(build.live(action, approver))[1].look
+        look = build.looked(build.live(action, approver), at=at)[1].look
         assert look is not None
-        look.computed_at = at
         look.result = {**(look.result or {}), "p_value": p_value}
         look.save()
         return look

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from improvement.errors import InputError
-from tests.workflows.build import GOLIVE, OPENED, a_connection, an_action, an_approver, an_owner, looked
+from tests.workflows.build import GOLIVE, OPENED, a_connection, a_person, an_action, an_approver, an_owner, looked
 from workflows.actions import commands, loop
 from workflows.checks import reviewing
 from workflows.evidence import as_it_was, ledger, verifying
-from workflows.models import Action, Look, LookKind, Person, ReviewRecord, RuleVersion
+from workflows.models import Action, Look, LookKind, Person, ReviewRecord, Role, RuleVersion
 
 pytestmark = pytest.mark.django_db
 VERSION = "a" * 64
@@ -162,6 +162,67 @@ def test_a_row_that_was_edited_does_not_change_what_was_known(action: Action) ->
     Action.objects.filter(pk=action.pk).update(state="closed", verdict="improved", goal="-90%")
     then = as_it_was.action_at(action, day(1))
     assert (then.state, then.as_dict()["verdict"]) == ("proposed", None)
+
+
+def test_what_was_dated_back_is_known_only_since_it_was_written(action: Action) -> None:
+    """Whoever writes today that a mark, an owner or an acceptance is of last week changes nothing of last week."""
+    olga, dora = action.owner, a_person("dora", Role.SERVICE_OWNER)
+    assert olga is not None
+    code, dated, written = action.code, day(2), day(9)
+    commands.plan(olga, code, at=written, hypothesis="A second shift.")
+    known_before = as_it_was.action_at(action, day(8))
+    commands.accept(olga, code, at=dated)
+    commands.plan(olga, code, at=dated, goal="-45%")
+    commands.mark_change(olga, code, at=dated, number="CHG9", on=dated.date(), reason="a server", is_for_scope=False)
+    commands.assign(olga, code, dora, at=dated)
+
+    then = as_it_was.action_at(action, day(8))
+    assert then.as_dict() == known_before.as_dict()
+    assert [line.event for line in then.history] == ["open"]
+
+    now = as_it_was.action_at(action, written)
+    assert (now.owner, now.as_dict()["is_accepted"], now.as_dict()["goal"]) == ("dora", True, "-45%")
+    assert [mark.marked_at for mark in now.marks] == [dated]  # it is shown with the moment it names itself
+    assert [(line.event, line.at) for line in now.history] == [("open", OPENED), ("change_marked", dated)]
+
+    commands.take_back_change(olga, code, at=day(3), number="CHG9")
+    ledger.append("owner.told", subject=code, actor="engine", at=day(20), payload={})
+    assert as_it_was.action_at(action, written).marks == []
+    commands.mark_change(olga, code, at=day(4), number="CHG10", on=dated.date(), reason="again", is_for_scope=False)
+    assert as_it_was.action_at(action, day(19)).marks == []
+    assert [mark.number for mark in as_it_was.action_at(action, day(20)).marks] == ["CHG10"]
+
+
+def test_verdicts_and_what_was_appended_to_reviews_are_known_since_they_were_written(action: Action) -> None:
+    olga = gone_live(action)
+    action.refresh_from_db()
+    action, review = looked(action, kind=LookKind.LOOK)
+    asked = review.recorded_at + timedelta(days=1)
+    ledger.append("owner.told", subject=action.code, actor="engine", at=asked + timedelta(days=100), payload={})
+    commands.follow_up(olga, action.code, at=review.recorded_at, what="Train the shift", who="olga")
+    action, later = looked(action, kind=LookKind.LOOK)  # a cycle that was run for the past
+    assert later.recorded_at < asked + timedelta(days=100)
+
+    at = asked + timedelta(days=99)
+    assert [one.pk for one in as_it_was.reviews_at(at)] == [review.pk]
+    assert [one.verdict for one in as_it_was.looks_at(action, at)] == ["improved", "", ""]
+    assert reviewing.published(review, at)["follow_ups"] == []
+    at = asked + timedelta(days=100)
+    assert [one.pk for one in as_it_was.reviews_at(at)] == [review.pk, later.pk]
+    assert [one.verdict for one in as_it_was.looks_at(action, at)] == ["improved", "improved", ""]
+    assert [one["at"] for one in reviewing.published(review, at)["follow_ups"]] == [review.recorded_at.isoformat()]
+
+
+def test_a_sustaining_look_without_one_before_it_is_only_not_shown(action: Action) -> None:
+    """Its round begins elsewhere than its plan says, as after an edit: nothing tells when it was planned."""
+    gone_live(action)
+    plan = action.plans.get()
+    odd = Look.objects.create(
+        action=action, plan=plan, cycle_no=1, kind=LookKind.SUSTAIN, week_no=999, round_no=1, due_at=day(400)
+    )
+    shown = [one.look.pk for one in as_it_was.looks_at(action, day(500))]
+    assert odd.pk not in shown
+    assert len(shown) == len(plan.document["looks"])
 
 
 def test_a_review_shows_only_what_was_appended_by_then(action: Action) -> None:
