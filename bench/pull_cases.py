@@ -55,7 +55,7 @@ def _ours(
     from connectors.registry import connector
     from improvement.records import RecordKind
     from workflows.models import Connection
-    from workflows.steps.pull import Loading, pull
+    from workflows.steps.pull import Loading, Reading, pull
     from workflows.warehouse import Warehouse
 
     config = {"name": "bench", "platform": platform, "url": url, "user": login[0], "password": login[1]}
@@ -66,7 +66,9 @@ def _ours(
     def run() -> int:
         with (
             Warehouse.open(folder / "ours.duckdb") as warehouse,
-            closing(Loading(opened, warehouse, as_of=UNTIL)) as loading,  # as a cycle does it
+            closing(
+                Loading([Reading(opened, warehouse, as_of=UNTIL)], warehouse, as_of=UNTIL)
+            ) as loading,  # as a cycle does it
         ):
             result = pull(opened, warehouse, as_of=UNTIL, loading=loading)
         assert not result.errors, result.errors

@@ -233,11 +233,15 @@ def _begin_loading(
     opened: list[Connector], warehouse: Warehouse, summary: CycleSummary, stack: ExitStack
 ) -> list[tuple[Connector, pull.Loading]]:
     """Let every platform answer and be loaded from now on; one that cannot is left out."""
-    begun = []
+    readings = {}
     for one in opened:
         with _reported(one, summary):
-            begun.append((one, stack.enter_context(closing(pull.Loading(one, warehouse, as_of=summary.as_of)))))
-    return begun
+            readings[one.name] = stack.enter_context(closing(pull.Reading(one, warehouse, as_of=summary.as_of)))
+    loadings: dict[str, pull.Loading] = {}
+    for group in pull.grouped(list(readings.values())):
+        loading = stack.enter_context(closing(pull.Loading(group, warehouse, as_of=summary.as_of)))
+        loadings |= dict.fromkeys((one.name for one in group), loading)
+    return [(one, loadings[one.name]) for one in opened if one.name in loadings]
 
 
 @contextmanager

@@ -12,16 +12,17 @@ benches use it too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
+import pyarrow as pa
 
 from connectors.base import Connector, Keys, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
-from workflows.warehouse import LoadReport, Warehouse, Zones
+from workflows.warehouse import NOTHING, LoadReport, Warehouse, Zones
 
 EARLY = timedelta(hours=12)  # a weekly pull that begins a little before its hour is still the weekly one
 LOG_BEFORE_FIRST = timedelta(days=28)  # how far back the log is read where nothing says how far it was read
@@ -82,13 +83,23 @@ class LoadedPage:
 
 def load_page(warehouse: Warehouse, page: Page, connection: str, *, seen_at: datetime, zones: Zones) -> LoadedPage:
     """Load a page; where it holds everything of a ticket, what else is known of that ticket is gone."""
-    report = warehouse.load(page.kind, page.batch, seen_at=seen_at, zones=zones)
-    if page.whole_of is None or not len(page.whole_of):
-        return LoadedPage(report, 0)
-    left_out = warehouse.tombstones.bury_left_out(
-        page.kind, connection, page.whole_of, page.batch["id"], seen_at=seen_at
-    )
-    return LoadedPage(report, left_out)
+    return load_pages(warehouse, {connection: page}, seen_at=seen_at, zones=zones)[connection]
+
+
+def load_pages(
+    warehouse: Warehouse, pages: Mapping[str, Page], *, seen_at: datetime, zones: Zones
+) -> dict[str, LoadedPage]:
+    """The same for a page of each of these connections, all of one kind, as one load."""
+    (kind,) = {page.kind for page in pages.values()}
+    batch = pa.concat_tables([page.batch for page in pages.values()])
+    reports = warehouse.load_together(kind, batch, seen_at=seen_at, zones=zones)
+    loaded = {}
+    for name, page in pages.items():
+        left_out = 0
+        if page.whole_of is not None and len(page.whole_of):
+            left_out = warehouse.tombstones.bury_left_out(kind, name, page.whole_of, page.batch["id"], seen_at=seen_at)
+        loaded[name] = LoadedPage(reports.get(name, NOTHING), left_out)
+    return loaded
 
 
 @dataclass(slots=True)

@@ -29,10 +29,10 @@ from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
 from workflows.steps.lost_warehouse import begin_again_where_lost
-from workflows.steps.reading import Load, Loading, cursors_of, load_all, zones
+from workflows.steps.reading import Load, Loading, Reading, cursors_of, grouped, load_all, zones
 from workflows.warehouse import Warehouse
 
-__all__ = ["Loading", "Progress", "PullResult", "Reached", "pull", "zones"]
+__all__ = ["Loading", "Progress", "PullResult", "Reached", "Reading", "grouped", "pull", "zones"]
 
 log = structlog.get_logger()
 Progress = Callable[[Reached], None]
@@ -92,7 +92,8 @@ def pull(
     Parameters
     ----------
     loading
-        One that began earlier, for the same moment; without it each kind is read and loaded when its turn comes.
+        One that began earlier, for the same moment, with this connector among its readings; without it each kind is
+        read and loaded when its turn comes.
     since
         Read again what was updated since then (aware), or, of a kind never read before, only that.
     is_counted
@@ -103,7 +104,7 @@ def pull(
     row = Connection.objects.get(name=connector.name)
     if loading is None:
         begin_again_where_lost(row, warehouse, connector.kinds())
-    begun = loading.begun if loading is not None else datetime.now(UTC)
+    begun = loading.begun[row.name] if loading is not None else datetime.now(UTC)
     run = _Run(connector, warehouse, row, as_of, on_progress, cursors_of(row, connector.kinds()), begun)
     result = PullResult(connection=connector.name)
     never_read = [kind for kind, cursor in run.cursors.items() if cursor is None]
@@ -111,7 +112,7 @@ def pull(
     if loading is not None:
         for kind, report in zip(connector.kinds(), result.reports, strict=True):
             with _reported(report):
-                run.note(kind, report, loading.loads(kind), run.cursors[kind])
+                run.note(kind, report, loading.loads(row.name, kind), run.cursors[kind])
     else:
         run.read_all(result.reports, since)
     PullReport.objects.bulk_create(result.reports)
@@ -240,8 +241,12 @@ class _Run:
             raise
 
     def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:
-        pages = self.connector.pull(kind, cursor, until=until)
-        return load_all(self.warehouse, pages, self.row.name, seen_at=self.as_of, where=zones())
+        pages = {self.row.name: self.connector.pull(kind, cursor, until=until)}
+        for _, told in load_all(self.warehouse, pages, seen_at=self.as_of, where=zones()):
+            if isinstance(told, RegelkreisError):
+                raise told
+            if told is not None:
+                yield told
 
     def _note_load(
         self,

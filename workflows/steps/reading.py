@@ -1,8 +1,9 @@
-"""Reading and loading: what a connector has to deliver, in pieces that are worth a load, into the warehouse."""
+"""Reading and loading: what connectors have to deliver, in pieces that are worth a load, into the warehouse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError, Unreachable
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
-from workflows.steps.departures import LoadedPage, load_page
+from workflows.steps.departures import LoadedPage, load_pages
 from workflows.steps.lost_warehouse import begin_again_where_lost
 from workflows.warehouse import Warehouse, Zones
 
@@ -24,10 +25,11 @@ T = TypeVar("T")
 PAGES_AHEAD = 2
 LOADS_AHEAD = 32  # they are small, and nobody should wait for whoever is noted down first
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
-
+USUAL = tuple(RecordKind)  # the order in which a pull reads them
 
 KEPT = ("id", "updated_at")  # of a page that is loaded
 Load = tuple[Page, LoadedPage]  # pages that came together, with no more of their records than that, and what they did
+Told = Load | RegelkreisError | None  # one load of a kind, or how it ended: by an error, or well
 
 
 def zones() -> Zones:
@@ -35,48 +37,98 @@ def zones() -> Zones:
     return Zones(by_country=dict(settings.REGELKREIS.zones), default=settings.REGELKREIS.default_zone)
 
 
-class Loading:
-    """All that a connector has to deliver up to ``as_of``, from now on read in one other thread and loaded in another.
+class Reading:
+    """All that a connector has to deliver up to ``as_of``, from now on read in one other thread. Close it.
 
-    So platforms answer and are loaded side by side. Close it. The threads know no state: the cursors are fetched
-    here, and whoever takes the loads writes down how far they came.
+    The thread knows no state: the cursors are fetched here, and whoever takes the loads writes down how far they came.
     """
 
     def __init__(self, connector: Connector, warehouse: Warehouse, *, as_of: datetime) -> None:
+        self.name = connector.name
         self.begun = datetime.now(UTC)
         row = Connection.objects.get(name=connector.name)
         begin_again_where_lost(row, warehouse, connector.kinds())
         cursors = cursors_of(row, connector.kinds())
-        where = zones()
-        warehouse.use_zones(where)  # here: two that load at once would both put them in place
+        warehouse.use_zones(zones())  # here: two that load at once would both put them in place
+        self.kinds = tuple(cursors)
+        self.is_catching_up = any(one is not None for one in cursors.values())
         self._read = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
-        self._loaded = Ahead(self._load(warehouse, connector.name, tuple(cursors), as_of, where), depth=LOADS_AHEAD)
 
-    def loads(self, kind: RecordKind) -> Iterator[Load]:
-        """What was loaded of one kind, or its error; to be asked for in the order of the connector's kinds."""
-        yield from _of_kind(self._loaded, kind)
+    def pages(self, kind: RecordKind) -> Iterator[Page]:
+        """The pages of one kind, or its error; to be asked for in the order of :attr:`kinds`."""
+        return _of_kind(self._read, kind)
 
-    def _load(
-        self, warehouse: Warehouse, name: str, kinds: tuple[RecordKind, ...], as_of: datetime, where: Zones
-    ) -> Iterator[tuple[RecordKind, Load | RegelkreisError | None]]:
-        with warehouse.sibling() as own:
-            for kind in kinds:
-                loads = load_all(own, _of_kind(self._read, kind), name, seen_at=as_of, where=where)
-                yield from _ended(kind, loads)
+    def close(self) -> None:
+        """Stop reading."""
+        self._read.close()
+
+
+class Loading:
+    """What some connectors have to deliver, from now on loaded in one other thread, kind by kind. Close it.
+
+    A load costs much the same for ten rows and for ten thousand, so what several deliver of one kind is one load.
+    """
+
+    def __init__(self, readings: Sequence[Reading], warehouse: Warehouse, *, as_of: datetime) -> None:
+        self.begun = {one.name: one.begun for one in readings}
+        self._readings = readings
+        self._told: defaultdict[str, deque[tuple[RecordKind, Told]]] = defaultdict(deque)  # not asked for yet
+        self._loaded = Ahead(self._load(warehouse, as_of, zones()), depth=LOADS_AHEAD)
+
+    def loads(self, name: str, kind: RecordKind) -> Iterator[Load]:
+        """What was loaded of one kind of a connector, or its error; to be asked for in the order of its kinds."""
+        return _of_kind(self._of(name), kind)
 
     def close(self) -> None:
         """Stop reading and loading."""
-        self._read.close()
+        for one in self._readings:
+            one.close()
         self._loaded.close()
+
+    def _of(self, name: str) -> Iterator[tuple[RecordKind, Told]]:
+        mine = self._told[name]
+        while True:
+            while mine:
+                yield mine.popleft()
+            found = next(self._loaded, None)
+            if found is None:
+                return
+            whose, kind, told = found
+            self._told[whose].append((kind, told))
+
+    def _load(self, warehouse: Warehouse, as_of: datetime, where: Zones) -> Iterator[tuple[str, RecordKind, Told]]:
+        with warehouse.sibling() as own:
+            for kind in dict.fromkeys(kind for one in self._readings for kind in one.kinds):
+                pages = {one.name: one.pages(kind) for one in self._readings if kind in one.kinds}
+                for name, told in load_all(own, pages, seen_at=as_of, where=where):
+                    yield name, kind, told
+
+
+def grouped(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Which are best loaded together: those that have little to tell. Who begins goes alone, side by side with others.
+
+    Who tells its kinds in an order of its own goes alone too: the others would have to wait for each other crosswise.
+    """
+    alike = [one for one in readings if one.is_catching_up and list(one.kinds) == sorted(one.kinds, key=USUAL.index)]
+    return [group for group in (alike, *([one] for one in readings if one not in alike)) if group]
 
 
 def load_all(
-    warehouse: Warehouse, pages: Iterator[Page], connection: str, *, seen_at: datetime, where: Zones
-) -> Iterator[Load]:
-    """Load pages, small ones together; what was read before a failure is still loaded."""
-    for page in _gathered(pages):
-        loaded = load_page(warehouse, page, connection, seen_at=seen_at, zones=where)
-        yield msgspec.structs.replace(page, batch=page.batch.select(KEPT)), loaded
+    warehouse: Warehouse, pages: Mapping[str, Iterator[Page]], *, seen_at: datetime, where: Zones
+) -> Iterator[tuple[str, Told]]:
+    """Load the pages of one kind, small ones together, whosever they are; then how it ended, for each connection.
+
+    What was read before a failure is still loaded.
+    """
+    ends: dict[str, RegelkreisError | None] = dict.fromkeys(pages)
+    try:
+        for held in _gathered(pages, ends):
+            for name, loaded in load_pages(warehouse, held, seen_at=seen_at, zones=where).items():
+                page = held[name]
+                yield name, (msgspec.structs.replace(page, batch=page.batch.select(KEPT)), loaded)
+    except RegelkreisError as error:  # nothing more can be loaded, whoever delivers it
+        ends = dict.fromkeys(pages, error)
+    yield from ends.items()
 
 
 def cursors_of(row: Connection, kinds: Iterable[RecordKind]) -> dict[RecordKind, Cursor | None]:
@@ -88,21 +140,25 @@ def cursors_of(row: Connection, kinds: Iterable[RecordKind]) -> dict[RecordKind,
     }
 
 
-def _gathered(pages: Iterator[Page]) -> Iterator[Page]:
-    """Small pages as one, so that few loads do; what was read before a failure is still handed on."""
-    held: list[Page] = []
-    try:
-        for page in pages:
-            if held and sum(one.batch.num_rows for one in (*held, page)) > LOAD_ROWS:
-                yield _as_one(held)
-                held = []
-            held.append(page)
-    except RegelkreisError:
-        if held:
-            yield _as_one(held)
-        raise
+def _gathered(
+    pages: Mapping[str, Iterator[Page]], ends: dict[str, RegelkreisError | None]
+) -> Iterator[dict[str, Page]]:
+    """Small pages as one a connection, so that few loads do. Whoever fails on the way is noted in ``ends``."""
+    held: defaultdict[str, list[Page]] = defaultdict(list)
+    rows = 0
+    for name, own in pages.items():
+        try:
+            for page in own:
+                if held and rows + page.batch.num_rows > LOAD_ROWS:
+                    yield {whose: _as_one(some) for whose, some in held.items()}
+                    held.clear()
+                    rows = 0
+                held[name].append(page)
+                rows += page.batch.num_rows
+        except RegelkreisError as error:
+            ends[name] = error
     if held:
-        yield _as_one(held)
+        yield {whose: _as_one(some) for whose, some in held.items()}
 
 
 def _delivered(

@@ -13,12 +13,13 @@ from django.conf import settings
 
 from improvement.evidence.rows import rows_sha256 as digest_of
 from workflows.warehouse.business_hours import Calendars
-from workflows.warehouse.loading import LoadReport, Zones
+from workflows.warehouse.loading import NOTHING, LoadReport, Zones
 from workflows.warehouse.passes import CellsAsked
 from workflows.warehouse.store import KEPT_FROM, Pinned, Warehouse, sql_of
 
 __all__ = [
     "KEPT_FROM",
+    "NOTHING",
     "Calendars",
     "CellsAsked",
     "LoadReport",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -67,10 +67,13 @@ class LoadReport:
     digest_sha256: str
 
 
-def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> LoadReport:
-    """Upsert a batch by natural key. Zones must be in place (:func:`use_zones`)."""
+NOTHING = LoadReport(0, 0, 0, 0, 0, hashlib.sha256(b"").hexdigest())
+
+
+def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> dict[str, LoadReport]:
+    """Upsert a batch by natural key; what that did, by connection. Zones must be in place (:func:`use_zones`)."""
     if batch.num_rows == 0:
-        return LoadReport(0, 0, 0, 0, 0, hashlib.sha256(b"").hexdigest())
+        return {}
     schema = SCHEMAS[kind]
     arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
     position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
@@ -82,16 +85,19 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> L
                 raw.execute(statement)
         else:
             raw.execute(f"CREATE OR REPLACE TEMP TABLE standing AS {_standing(kind)}")
-        seen, new, changed = _counts(raw)
-        digest = _digest(raw)
-        if new or changed:
+        counted = _counted(raw)
+        has_changes = any(one.changed for one in counted.values())
+        if has_changes or any(one.new for one in counted.values()):
             if kind is RecordKind.SLA:
                 number_clocks(raw)
-            _write(raw, kind, seen_at, has_changes=changed > 0)
-        restated_records = restated(raw, kind) if changed else 0
+            _write(raw, kind, seen_at, has_changes=has_changes)
+        restated_records = restated(raw, kind) if has_changes else {}
     if batch.num_rows >= LARGE:
         raw.execute(DROPPED)
-    return LoadReport(batch.num_rows, new, changed, seen - new - changed, restated_records, digest)
+    read = {one["values"]: one["counts"] for one in pc.value_counts(batch["connection"]).to_pylist()}
+    return {
+        name: replace(one, read=read[name], restated=restated_records.get(name, 0)) for name, one in counted.items()
+    }
 
 
 def use_zones(raw: Any, zones: Zones) -> None:
@@ -178,18 +184,21 @@ def _standing(kind: RecordKind) -> str:
     )
 
 
-def _counts(raw: Any) -> tuple[int, int, int]:
-    found: list[tuple[int, int, int]] = rows_of(
+def _counted(raw: Any) -> dict[str, LoadReport]:
+    """What will become of the batch's records, by connection; how many rows were read is not known here."""
+    found = table_of(
         raw,
-        "SELECT count(*), count(*) FILTER (was_hash IS NULL), "
-        f"count(*) FILTER (was_hash IS NOT NULL AND {IS_CHANGED}) FROM standing s",
+        "SELECT connection, row_hash, was_hash IS NULL AS is_new, "
+        f"was_hash IS NOT NULL AND {IS_CHANGED} AS is_changed FROM standing s",
     )
-    return found[0]
-
-
-def _digest(raw: Any) -> str:
-    hashes = table_of(raw, "SELECT row_hash FROM standing ORDER BY row_hash")["row_hash"].to_pylist()
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+    reports = {}
+    for name in pc.unique(found["connection"]).to_pylist():
+        own = found.filter(pc.equal(found["connection"], name))
+        new, changed = (pc.sum(own[column]).as_py() for column in ("is_new", "is_changed"))
+        hashes = np.sort(own["row_hash"].to_numpy().astype("S32"))
+        digest = hashlib.sha256(hashes.tobytes()).hexdigest()
+        reports[name] = LoadReport(0, new, changed, own.num_rows - new - changed, 0, digest)
+    return reports
 
 
 def _write(raw: Any, kind: RecordKind, seen_at: datetime, *, has_changes: bool) -> None:

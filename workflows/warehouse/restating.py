@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.records import RecordKind
+from workflows.warehouse.asking import rows_of
 from workflows.warehouse.schema import READ_BY_METRICS
 
 # kind → was it counted before (``e``: as it stood, ``i``: as it came), and which changes of a field are part of its
@@ -26,15 +27,17 @@ _COUNTED: dict[RecordKind, tuple[str, dict[str, str]]] = {
 }
 
 
-def restated(raw: Any, kind: RecordKind) -> int:
-    """How many records of the batch that is being loaded were restated by it (see :mod:`~.loading` for its tables)."""
+def restated(raw: Any, kind: RecordKind) -> dict[str, int]:
+    """How many records of a batch were restated by it, by connection (see :mod:`~.loading` for its tables)."""
     was_counted, ordinary = _COUNTED[kind]
     changes = [
         f'(e."{name}" IS DISTINCT FROM i."{name}" AND NOT coalesce({ordinary.get(name, "false")}, false))'
         for name in READ_BY_METRICS[kind]
     ]
-    found = raw.execute(
-        "SELECT count(*) FROM earlier e JOIN incoming i USING (position) "
-        f"WHERE ({was_counted}) AND ({' OR '.join(changes)})"
+    return dict(
+        rows_of(
+            raw,
+            "SELECT i.connection, count(*) FROM earlier e JOIN incoming i USING (position) "
+            f"WHERE ({was_counted}) AND ({' OR '.join(changes)}) GROUP BY i.connection",
+        )
     )
-    return int(found.fetchall()[0][0])

@@ -30,7 +30,7 @@ from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.kept import KeptCells
 from workflows.warehouse.lease import lease
-from workflows.warehouse.loading import LoadReport, Zones
+from workflows.warehouse.loading import NOTHING, LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
 from workflows.warehouse.passes import (
     ANY_CONNECTION,
@@ -134,7 +134,17 @@ class Warehouse:
     # --- writing ----------------------------------------------------------------------------------------------
 
     def load(self, kind: RecordKind, batch: pa.Table, *, seen_at: datetime, zones: Zones) -> LoadReport:
-        """Upsert a batch of canonical records by their natural key, in one transaction.
+        """Upsert a batch of one connection's records by their natural key; see :meth:`load_together`."""
+        reports = self.load_together(kind, batch, seen_at=seen_at, zones=zones)
+        if not reports:
+            return NOTHING
+        (report,) = reports.values()
+        return report
+
+    def load_together(
+        self, kind: RecordKind, batch: pa.Table, *, seen_at: datetime, zones: Zones
+    ) -> dict[str, LoadReport]:
+        """Upsert canonical records of any connections by their natural key, in one transaction; a report for each.
 
         Changes of fields that a metric reads are appended to the change log. A record that was a tombstone is alive
         again.

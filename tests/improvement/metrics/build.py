@@ -116,12 +116,13 @@ def arrow(kind: RecordKind, records: Iterable[msgspec.Struct]) -> pa.Table:
 
 
 def load(warehouse: Warehouse, *records: msgspec.Struct, seen_at: datetime = LATER, zones: Zones = ZONES) -> Any:
-    """Load records of one or several kinds; the report of the last kind."""
+    """Load records of one or several kinds; the report of the last kind on :data:`CONNECTION`."""
     report = None
     for kind, struct in STRUCTS.items():
         mine = [record for record in records if isinstance(record, struct)]
         if mine:
-            report = warehouse.load(kind, arrow(kind, mine), seen_at=seen_at, zones=zones)
+            reports = warehouse.load_together(kind, arrow(kind, mine), seen_at=seen_at, zones=zones)
+            report = reports.get(CONNECTION)
     return report
 
 

@@ -75,7 +75,8 @@ def test_nobody_home_is_tried_once_a_pull_and_every_kind_is_told_as_not_read(
     platform = platform_of(scopes={"Mail": {0: 0.1}})
     with our_warehouse() as warehouse:
         if is_ahead:
-            with closing(pull.Loading(platform, warehouse, as_of=monday)) as loading:
+            reading = pull.Reading(platform, warehouse, as_of=monday)
+            with closing(pull.Loading([reading], warehouse, as_of=monday)) as loading:
                 result = pull.pull(platform, warehouse, as_of=monday, loading=loading)
         else:
             result = pull.pull(platform, warehouse, as_of=monday)

@@ -16,6 +16,7 @@ from improvement.records import RecordKind
 from tests.improvement.metrics.build import (
     CONNECTION,
     LATER,
+    ZONES,
     a_clock,
     a_contact,
     a_survey,
@@ -63,6 +64,31 @@ def test_new_changed_and_unchanged_are_told_apart(tmp_path: Path) -> None:
         report = load(warehouse, a_ticket("t1"), a_ticket("t2", priority=1), a_ticket("t3"))
         assert counts(report) == (3, 1, 1, 1)
         assert warehouse.count(RecordKind.TICKET, CONNECTION) == 3
+
+
+def test_what_several_connections_deliver_is_one_load_and_each_is_told_its_own(tmp_path: Path) -> None:
+    mine, theirs = a_ticket("t1", state="resolved"), a_ticket("t1", connection="other")
+    both = [
+        a_ticket("t1", state="resolved", priority=1),  # counted as done before, and now of another priority
+        a_ticket("t2"),
+        a_ticket("t2"),
+        a_ticket("t1", connection="other"),
+        a_ticket("t3", connection="other", priority=1),
+    ]
+    with a_warehouse(tmp_path / "together", mine, theirs) as warehouse:
+        zones = ZONES
+        together = warehouse.load_together(
+            RecordKind.TICKET, arrow(RecordKind.TICKET, both), seen_at=LATER, zones=zones
+        )
+        stand = everything(warehouse)
+    assert counts(together[CONNECTION]) == (3, 1, 1, 0)
+    assert counts(together["other"]) == (2, 1, 0, 1)
+    assert (together[CONNECTION].restated, together["other"].restated) == (1, 0)
+    with a_warehouse(tmp_path / "apart", mine, theirs) as warehouse:
+        for name in (CONNECTION, "other"):
+            batch = arrow(RecordKind.TICKET, [one for one in both if one.connection == name])
+            assert warehouse.load(RecordKind.TICKET, batch, seen_at=LATER, zones=zones) == together[name]
+        assert everything(warehouse) == stand
 
 
 def test_a_newer_update_time_alone_is_no_change(tmp_path: Path) -> None:
