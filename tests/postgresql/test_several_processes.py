@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from tests.command import regelkreis
 from tests.postgresql_server import PostgresServer
-from tests.workflows.cli.test_startup import regelkreis
 from tests.workflows.rules.test_applying import PROPOSING
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +64,30 @@ from workflows.steps import deliver
 with cycle.connectors() as (one,):
     result = deliver.deliver(one, as_of=now)
 print(result.sent, result.found, result.refused, result.errors)
+"""
+#: A platform that is down, and a pause between the commit that an attempt begins and whatever is asked next.
+DELIVER_TO_NOBODY = """
+from types import SimpleNamespace
+from django.db import connection
+from connectors import doubt
+from improvement.errors import ConnectionFailed
+from workflows.steps import deliver
+began = False
+def pausing(execute, query, values, many, context):
+    global began
+    if began:
+        began = False
+        print("begun", flush=True)
+        sys.stdin.readline()
+    done = execute(query, values, many, context)
+    began = query.startswith("UPDATE") and '"begun_at" = ' in query and values[0] is not None
+    return done
+def write(outbound, ref):
+    doubt.wait_until_settled(outbound, "snow")
+    raise ConnectionFailed("The platform is down.")
+with connection.execute_wrapper(pausing):
+    result = deliver.deliver(SimpleNamespace(name="snow", write=write), as_of=now)
+print(result.waiting, result.errors, flush=True)
 """
 
 
@@ -248,3 +272,40 @@ def test_workers_that_deliver_at_once_send_each_write_once(state: State, platfor
     assert len(records(platform, "sn_cim_register")) == had + ACTIONS
     receipts = state.rows("SELECT count(*) FROM workflows_ledgerentry WHERE type = 'delivery.receipt'")
     assert receipts == [(2 * ACTIONS,)]
+
+
+def test_workers_that_meet_at_the_beginning_of_an_attempt_doubt_nothing_when_it_fails_cleanly(state: State) -> None:
+    """Neither takes the other's beginning for a write that was sent and never answered."""
+    state.run(QUEUE, 1)
+    first, second = (state.start(DELIVER_TO_NOBODY) for _ in range(2))
+    for process in (first, second):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        told = process.stdout.readline()
+        assert told == ("begun\n" if process is first else "2 []\n")
+    (ended,) = all_ended([first])
+    assert "The platform is down." in ended
+    second.communicate(timeout=100)
+    assert state.rows("SELECT verb, begun_at FROM workflows_delivery ORDER BY id") == [("create", None), ("note", None)]
+    assert state.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+def test_the_lock_of_a_worker_that_is_killed_goes_with_it(state: State) -> None:
+    state.run(QUEUE, 1)
+    killed = state.start(DELIVER_TO_NOBODY)
+    assert killed.stdin is not None
+    assert killed.stdout is not None
+    killed.stdin.write("go\n")
+    killed.stdin.flush()
+    assert killed.stdout.readline() == "begun\n"
+    killed.kill()
+    killed.communicate(timeout=100)
+    ((begun,),) = state.rows("SELECT begun_at FROM workflows_delivery WHERE verb = 'create'")
+    assert begun is not None  # it may have been sent, for all anybody can tell
+    another = state.start(DELIVER_TO_NOBODY)
+    assert another.stdin is not None
+    another.stdin.write("go\n")  # and one more, for its own beginning
+    (told,) = all_ended([another])
+    assert "ago without an answer, and is not found" in told

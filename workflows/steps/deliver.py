@@ -9,9 +9,10 @@ unknown for a day is a dead letter, and a person decides.
 Within one action, order is kept: nothing is sent before the record exists, and a refused write does not overtake an
 earlier one that still waits.
 
-Several workers: on PostgreSQL a delivery is locked from before it is sent until its receipt is committed, and whoever
-finds it locked leaves its action alone; a killed worker's lock goes with its connection. On SQLite the lease of the
-warehouse lets only one cycle run.
+Several workers: on PostgreSQL a delivery is locked from before its attempt begins until its outcome is committed, and
+whoever finds it locked leaves its action alone. The lock is the session's (an advisory one), because the beginning has
+to be committed while it is held; a killed worker's lock goes with its connection. On SQLite the lease of the warehouse
+lets only one cycle run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 
 import msgspec
 import structlog
@@ -36,6 +36,7 @@ from workflows.models import Action, Connection, Delivery, DeliveryState, Review
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
 LONGEST_DOUBT = timedelta(hours=24)
+LOCKED_FOR = 0x524B  # advisory locks are numbers that a whole database shares: these are deliveries'
 Clock = Callable[[], datetime]
 
 
@@ -90,15 +91,22 @@ def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: dat
 
 
 def _try(connector: Connector, delivery: Delivery, moment: datetime, as_of: datetime, result: DeliverResult) -> bool:
-    """Send one delivery, and note how it ended. False: what its action wants besides has to wait."""
-    claim, attempt = _begun(delivery, moment)
+    """Send one delivery, unless another worker does. False: what its action wants besides has to wait."""
+    with _locked(delivery) as is_ours:
+        if not is_ours:
+            result.waiting += 1
+            return False
+        attempt = _begun(delivery, moment)
+        return attempt is None or _attempted(connector, delivery, attempt, as_of, result)
+
+
+def _attempted(
+    connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult
+) -> bool:
+    """Send it, and note how that ended. False: what its action wants besides has to wait."""
     try:
-        if claim is Claim.OURS:
-            with _held(delivery) as claim:
-                if claim is Claim.OURS:
-                    _send(connector, delivery, attempt, as_of, result)
-        result.waiting += claim is Claim.BUSY
-        return claim is not Claim.BUSY
+        _send(connector, delivery, attempt, as_of, result)
+        return True
     except RegelkreisError as error:
         result.errors.append(f"{delivery.key}: {error}")
         if not isinstance(error, OutcomeUnknown) or isinstance(error, StillUnknown):
@@ -113,14 +121,6 @@ def _try(connector: Connector, delivery: Delivery, moment: datetime, as_of: date
         if is_outage:
             log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
         return False
-
-
-class Claim(Enum):
-    """Whose a waiting delivery is, once we try to lock it."""
-
-    OURS = "ours"
-    BUSY = "another worker is sending it"
-    DONE = "another worker has sent it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,34 +146,33 @@ class Attempt:
         delivery.begun_at = self.before
 
 
-def _begun(delivery: Delivery, moment: datetime) -> tuple[Claim, Attempt]:
-    """Commit that an attempt begins: whoever is killed from now on leaves that behind."""
+@contextmanager
+def _locked(delivery: Delivery) -> Iterator[bool]:
+    """Whether the delivery is this worker's alone while the block runs; several work on PostgreSQL only."""
+    if connection.vendor != "postgresql":
+        yield True
+        return
+    number = [(LOCKED_FOR << 48) + delivery.pk]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", number)
+        (is_ours,) = cursor.fetchone()
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", number)
+
+
+def _begun(delivery: Delivery, moment: datetime) -> Attempt | None:
+    """Commit that an attempt begins: whoever is killed from now on leaves that behind. None: it waits no more."""
     with transaction.atomic():
-        rows = Delivery.objects.filter(pk=delivery.pk)
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        row = rows.only("state", "begun_at").first()
-        if row is None:
-            return Claim.BUSY, Attempt(moment)
+        row = Delivery.objects.select_for_update().only("state", "begun_at").get(pk=delivery.pk)
         if row.state != DeliveryState.WAITING:
-            return Claim.DONE, Attempt(moment)
+            return None
         if delivery.verb != Verb.UPDATE:  # of these only what differs is ever sent, so it may be sent again
             Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
-    return Claim.OURS, Attempt(moment, row.begun_at)
-
-
-@contextmanager
-def _held(delivery: Delivery) -> Iterator[Claim]:
-    """Hold the delivery's row while the block runs, where the database can skip a row that somebody else holds.
-
-    Another worker that came in between finds the attempt begun and sends nothing: it is waited for.
-    """
-    if not connection.features.has_select_for_update_skip_locked:
-        yield Claim.OURS
-        return
-    with transaction.atomic():
-        row = Delivery.objects.select_for_update().only("state").get(pk=delivery.pk)
-        yield Claim.OURS if row.state == DeliveryState.WAITING else Claim.DONE
+    return Attempt(moment, row.begun_at)
 
 
 def _has_no_record(delivery: Delivery) -> bool:
