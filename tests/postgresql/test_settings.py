@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.command import regelkreis
 from tests.postgresql_server import PASSWORD, PostgresServer
-from tests.workflows.cli.test_startup import regelkreis
 
 
 def run(home: Path, address: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 
 @pytest.fixture(scope="session")

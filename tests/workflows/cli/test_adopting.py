@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 CONNECTIONS = """
 [connections.snow]
@@ -25,10 +25,9 @@ max_attempts = 1
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    assert regelkreis(tmp_path, "init").returncode == 0
-    (tmp_path / "regelkreis.toml").write_text(CONNECTIONS, encoding="utf-8")
-    return tmp_path
+def home(copied_home: Path) -> Path:
+    (copied_home / "regelkreis.toml").write_text(CONNECTIONS, encoding="utf-8")
+    return copied_home
 
 
 def refusal(home: Path, *arguments: str) -> str:

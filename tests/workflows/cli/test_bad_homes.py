@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 SECRET = "hunter2-of-the-platform"
 UNREADABLE = Path("/proc/self/mem")  # a file that nobody can read from its beginning, not even root
@@ -39,7 +39,7 @@ def connected(home: Path, url: str, *, password: str = "sandbox", more: str = ""
 
 def with_little_room(home: Path, most: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command where no file may grow beyond ``most`` bytes: to it that is a full disk."""
-    return regelkreis(home, *arguments, before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+    return regelkreis(home, *arguments, limits={resource.RLIMIT_FSIZE: most})
 
 
 def test_a_disk_that_fills_up_in_a_cycle_is_told_and_with_room_again_nothing_is_missing(

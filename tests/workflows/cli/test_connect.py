@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from tests.workflows.cli.test_startup import RUN, regelkreis
+from tests.command import RUN, regelkreis
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,8 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, sandbox: RunningSandbox) -> Path:
-    assert regelkreis(tmp_path, "init").returncode == 0
-    (tmp_path / "regelkreis.toml").write_text(
+def home(copied_home: Path, sandbox: RunningSandbox) -> Path:
+    (copied_home / "regelkreis.toml").write_text(
         f"""# by hand
 [connections.snow]
 platform = "servicenow"
@@ -48,7 +47,7 @@ password = "sandbox"
 """,
         encoding="utf-8",
     )
-    return tmp_path
+    return copied_home
 
 
 def text_of(home: Path) -> str:

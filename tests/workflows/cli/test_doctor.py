@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,8 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    assert regelkreis(tmp_path, "init").returncode == 0
-    return tmp_path
+def home(copied_home: Path) -> Path:
+    return copied_home
 
 
 def connected(home: Path, url: str, *, platform: str = "servicenow", user: str = "regelkreis", more: str = "") -> None:

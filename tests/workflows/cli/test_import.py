@@ -9,20 +9,19 @@ import pytest
 
 from connectors.sandbox.testing import running_sandbox
 from improvement.records import RecordKind
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 from workflows.warehouse import Warehouse
 
 CONTACTS = "at;kind;customer;country\n02.03.2026 10:00;review;Müller & Söhne;Schweiz\n"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    assert regelkreis(tmp_path, "init").returncode == 0
-    (tmp_path / "regelkreis.toml").write_text(
+def home(copied_home: Path) -> Path:
+    (copied_home / "regelkreis.toml").write_text(
         '[connections.jira]\nplatform = "jira"\nurl = "https://acme.atlassian.net"\nuser = "rk"\ntoken = "hunter22"\n'
     )
-    (tmp_path / "contacts.csv").write_bytes(CONTACTS.encode("utf-8-sig"))
-    return tmp_path
+    (copied_home / "contacts.csv").write_bytes(CONTACTS.encode("utf-8-sig"))
+    return copied_home
 
 
 def test_a_german_spreadsheet_twice_and_the_ledger_verifies(home: Path) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from connectors.sandbox.testing import running_sandbox
-from tests.workflows.cli.test_startup import RUN, regelkreis
+from tests.command import RUN, regelkreis
 
 
 def begun(home: Path) -> subprocess.Popen[str]:

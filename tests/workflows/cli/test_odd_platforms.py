@@ -11,8 +11,8 @@ import pytest
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World
+from tests.command import regelkreis
 from tests.connectors.servicenow.conftest import END, Person, a_ticket, a_world
-from tests.workflows.cli.test_startup import regelkreis
 
 STRANGE_TITLES = (
     "x" * 10_000,

@@ -13,7 +13,7 @@ import pytest
 from connectors.sandbox.generator import generate
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 
 def a_part_of(platform: str) -> World:
@@ -29,13 +29,12 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, sandbox: RunningSandbox) -> Path:
-    assert regelkreis(tmp_path, "init").returncode == 0
-    (tmp_path / "regelkreis.toml").write_text(
+def home(copied_home: Path, sandbox: RunningSandbox) -> Path:
+    (copied_home / "regelkreis.toml").write_text(
         f'[connections.acme]\nplatform = "jira"\nurl = "{sandbox.jira_dc_url}"\nuser = "regelkreis"\n', encoding="utf-8"
     )
-    (tmp_path / "secrets" / "connections__acme__password").write_text("sandbox")
-    return tmp_path
+    (copied_home / "secrets" / "connections__acme__password").write_text("sandbox")
+    return copied_home
 
 
 def reports(home: Path, *arguments: str) -> dict[str, dict[str, Any]]:

@@ -9,38 +9,20 @@ import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
 from improvement.errors import GuardRefused, InputError, ManyErrors, Place
+from tests.command import from_a_shell
 from workflows.cli import errors
 
-RUN = "import sys; sys.argv[0] = 'regelkreis'; from config.entry import main; main()"
 HEAVY = ("django", "ibis", "statsmodels", "scipy", "numpy", "pandas", "duckdb", "pyarrow", "pydantic", "requests")
 GROUPS = (
     *("init", "doctor", "connect", "pull", "cycle", "import", "sandbox", "serve", "demo"),
     *("rules", "metrics", "actions", "checks", "reviews", "evidence", "users", "secrets"),
 )
-
-
-def regelkreis(
-    home: Path, *arguments: str, before: Callable[[], None] | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process of its own, the way a shell does; ``before`` runs there first, to set limits."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**clean, "REGELKREIS_HOME": str(home), **environment},
-        cwd=Path(__file__).parents[3],
-        preexec_fn=before,
-    )
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -59,7 +41,7 @@ def test_help_takes_less_than_a_third_of_a_second(tmp_path: Path) -> None:
     used = []
     for _ in range(3):  # processor time: the machine may be busy with other things
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert regelkreis(tmp_path, "--help").returncode == 0
+        assert from_a_shell(tmp_path, "--help").returncode == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(used) <= 0.3
@@ -80,19 +62,19 @@ def test_every_group_explains_itself(group: str) -> None:
 
 
 def test_a_mistyped_command_ends_with_two(tmp_path: Path) -> None:
-    done = regelkreis(tmp_path, "actoins")
+    done = from_a_shell(tmp_path, "actoins")
     assert (done.returncode, "No such command" in done.stderr) == (2, True)
     assert "Traceback" not in done.stderr
 
 
 def test_a_missing_argument_ends_with_two(tmp_path: Path) -> None:
-    done = regelkreis(tmp_path, "actions", "show")
+    done = from_a_shell(tmp_path, "actions", "show")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
 def test_without_a_home_a_command_says_what_to_do(tmp_path: Path) -> None:
-    done = regelkreis(tmp_path / "nowhere", "actions", "list")
+    done = from_a_shell(tmp_path / "nowhere", "actions", "list")
     assert done.returncode == 2
     assert "regelkreis init" in done.stderr
     assert "Traceback" not in done.stderr
@@ -101,35 +83,35 @@ def test_without_a_home_a_command_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_is_told_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "regelkreis.toml").write_text('langauge = "de"\n')
-    done = regelkreis(tmp_path, "actions", "list")
+    done = from_a_shell(tmp_path, "actions", "list")
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path}/regelkreis.toml, langauge: This key is unknown. Did you mean language?\n"
 
 
 def test_init_makes_a_home_one_can_work_in_and_repeats_harmlessly(tmp_path: Path) -> None:
-    first = regelkreis(tmp_path / "home", "init")
+    first = from_a_shell(tmp_path / "home", "init")
     assert first.returncode == 0, first.stderr
-    again = regelkreis(tmp_path / "home", "init", "--json")
+    again = from_a_shell(tmp_path / "home", "init", "--json")
     assert json.loads(again.stdout) == {"home": str(tmp_path / "home"), "made": []}
-    listed = regelkreis(tmp_path / "home", "actions", "list", "--json")
+    listed = from_a_shell(tmp_path / "home", "actions", "list", "--json")
     assert json.loads(listed.stdout) == []
-    verified = regelkreis(tmp_path / "home", "evidence", "verify", "--json")
+    verified = from_a_shell(tmp_path / "home", "evidence", "verify", "--json")
     assert json.loads(verified.stdout)["ok"] is True
 
 
 def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
-    assert regelkreis(tmp_path, "init").returncode == 0
+    assert from_a_shell(tmp_path, "init").returncode == 0
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = regelkreis(tmp_path, "serve", "--port", str(port))
+        done = from_a_shell(tmp_path, "serve", "--port", str(port))
     assert done.returncode == 2
     assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in done.stderr
     assert "--port" in done.stderr
 
 
 def test_a_token_that_is_nobodys_is_refused(tmp_path: Path) -> None:
-    assert regelkreis(tmp_path, "init").returncode == 0
-    done = regelkreis(tmp_path, "users", "add", "olga", REGELKREIS_TOKEN="rk_wrong")
+    assert from_a_shell(tmp_path, "init").returncode == 0
+    done = from_a_shell(tmp_path, "users", "add", "olga", REGELKREIS_TOKEN="rk_wrong")
     assert done.returncode == 2
     assert "REGELKREIS_TOKEN is not valid" in done.stderr
 

@@ -22,7 +22,7 @@ import requests
 
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2025, 6, 30, 12, tzinfo=UTC)

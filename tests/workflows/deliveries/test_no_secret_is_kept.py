@@ -20,7 +20,7 @@ from connectors.sandbox.jira.oauth import CLIENT_ID, CLIENT_SECRET, CLOUD_ID
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sealing import Seal
 from connectors.tokens import TokenFile
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 from tests.workflows.deliveries.test_killed_delivery import Home
 
 pytestmark = pytest.mark.timeout(300)

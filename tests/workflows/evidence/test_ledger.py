@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from tests.command import regelkreis
 from tests.workflows.build import an_action, an_approver, an_owner, live
-from tests.workflows.cli.test_startup import regelkreis
 from workflows import access
 from workflows.evidence import ledger, verifying
 from workflows.models import Checkpoint, ErasableText, LedgerEntry, Plan

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.cli.test_startup import regelkreis
+from tests.command import regelkreis
 
 SETUP = """
 import django
