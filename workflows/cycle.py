@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 import structlog
@@ -210,9 +211,9 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
         ExitStack() as stack,
     ):
         loaded = []
-        for one, loading in _begin_loading(opened, warehouse, summary, stack):
+        for one, pulling in _load(opened, warehouse, summary, stack, told):
             with _reported(one, summary):
-                pulled = _load(one, loading, warehouse, summary, told)
+                pulled = _finish(pulling, summary)
                 counted = _countable(rules, pulled, summary)
                 evaluating = evaluate.Evaluating(warehouse, counted, one.name, as_of=as_of)
                 stack.enter_context(closing(evaluating))
@@ -255,14 +256,25 @@ def _reported(one: Connector, summary: CycleSummary) -> Iterator[None]:
 
 
 def _load(
-    one: Connector,
-    loading: pull.Loading,
-    warehouse: Warehouse,
-    summary: CycleSummary,
-    told: Progress,
-) -> pull.PullResult:
+    opened: list[Connector], warehouse: Warehouse, summary: CycleSummary, stack: ExitStack, told: Progress
+) -> list[tuple[Connector, pull.Pulling]]:
+    """Load all connections, and note down what was loaded: in turns, because it comes from all of them at once."""
     on_progress = told.records if told.is_shown else None
-    pulled = pull.pull(one, warehouse, as_of=summary.as_of, on_progress=on_progress, loading=loading)
+    begun = []
+    for one, loading in _begin_loading(opened, warehouse, summary, stack):
+        with _reported(one, summary):
+            pulling = pull.Pulling.begin(one, warehouse, as_of=summary.as_of, on_progress=on_progress, loading=loading)
+            begun.append((one, pulling))
+    for turn in zip_longest(*(pulling.kinds for _, pulling in begun)):
+        for (_, pulling), kind in zip(begun, turn, strict=True):
+            if kind is not None:
+                pulling.note_loaded(kind)
+    return begun
+
+
+def _finish(pulling: pull.Pulling, summary: CycleSummary) -> pull.PullResult:
+    one = pulling.connector
+    pulled = pulling.finish()
     summary.records += pulled.read
     summary.new += sum(report.new for report in pulled.reports)
     summary.new_tickets += sum(report.new for report in pulled.reports if report.kind == RecordKind.TICKET)

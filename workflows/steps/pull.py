@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from workflows.steps.lost_warehouse import begin_again_where_lost
 from workflows.steps.reading import Load, Loading, Reading, cursors_of, grouped, load_all, zones
 from workflows.warehouse import Warehouse
 
-__all__ = ["Loading", "Progress", "PullResult", "Reached", "Reading", "grouped", "pull", "zones"]
+__all__ = ["Loading", "Progress", "PullResult", "Pulling", "Reached", "Reading", "grouped", "pull", "zones"]
 
 log = structlog.get_logger()
 Progress = Callable[[Reached], None]
@@ -101,34 +101,12 @@ def pull(
     is_reconciled
         Look for everything that is gone or was rewritten now, also where it is not due.
     """
-    row = Connection.objects.get(name=connector.name)
+    pulling = Pulling.begin(connector, warehouse, as_of=as_of, on_progress=on_progress, loading=loading)
     if loading is None:
-        begin_again_where_lost(row, warehouse, connector.kinds())
-    begun = loading.begun[row.name] if loading is not None else datetime.now(UTC)
-    run = _Run(connector, warehouse, row, as_of, on_progress, cursors_of(row, connector.kinds()), begun)
-    result = PullResult(connection=connector.name)
-    never_read = [kind for kind, cursor in run.cursors.items() if cursor is None]
-    result.reports += [PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()]
-    if loading is not None:
-        for kind, report in zip(connector.kinds(), result.reports, strict=True):
-            with _reported(report):
-                run.note(kind, report, loading.loads(row.name, kind), run.cursors[kind])
-    else:
-        run.read_all(result.reports, since)
-    PullReport.objects.bulk_create(result.reports)
-    departures = Departures(
-        connector, warehouse, as_of, _schedule(row.name), is_counted=is_counted, is_forced=is_reconciled
-    )
-    run.look_for_departures(departures, result, never_read)
-    row.last_pull_as_of = as_of
-    row.last_error = "\n".join(result.errors)
-    with transaction.atomic():
-        row.save(update_fields=["reconciled", "last_pull_as_of", "last_error"])
-        for report in result.reports:
-            report.save()
-    if not result.errors:
-        hints.answer(row.name, as_of=as_of)
-    return result
+        pulling.read_all(since)
+    for kind in pulling.kinds if loading is not None else ():
+        pulling.note_loaded(kind)
+    return pulling.finish(is_counted=is_counted, is_reconciled=is_reconciled)
 
 
 @contextmanager
@@ -142,8 +120,11 @@ def _reported(report: PullReport) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class _Run:
-    """One pull of one connection under way."""
+class Pulling:
+    """One pull of one connection under way: begin it, note what was loaded kind by kind, finish it.
+
+    Several may be noted down in turns, so that nobody's loads wait for another connection's end.
+    """
 
     connector: Connector
     warehouse: Warehouse
@@ -152,11 +133,74 @@ class _Run:
     on_progress: Progress | None
     cursors: Mapping[RecordKind, Cursor | None]  # as they stood when it began
     begun: datetime  # by our clock, whatever the moment it is for
+    reports: Mapping[RecordKind, PullReport]
+    loading: Loading | None = None
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
     unreachable: str = ""  # why nobody was reached: then the other kinds are not tried
     _rejected: defaultdict[RecordKind, set[str]] | None = None
 
-    def read_all(self, reports: list[PullReport], since: datetime | None) -> None:
+    @classmethod
+    def begin(
+        cls,
+        connector: Connector,
+        warehouse: Warehouse,
+        *,
+        as_of: datetime,
+        on_progress: Progress | None = None,
+        loading: Loading | None = None,
+    ) -> Pulling:
+        """Fetch how far everything was read. See :func:`pull` for the parameters."""
+        row = Connection.objects.get(name=connector.name)
+        if loading is None:
+            begin_again_where_lost(row, warehouse, connector.kinds())
+        return cls(
+            connector,
+            warehouse,
+            row,
+            as_of,
+            on_progress,
+            cursors_of(row, connector.kinds()),
+            loading.begun[row.name] if loading is not None else datetime.now(UTC),
+            {kind: PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()},
+            loading,
+        )
+
+    @property
+    def kinds(self) -> Sequence[RecordKind]:
+        """In pull order."""
+        return tuple(self.reports)
+
+    def note_loaded(self, kind: RecordKind) -> None:
+        """Write down what the loading under way loads of a kind, up to its end; to be asked for in their order."""
+        assert self.loading is not None
+        with _reported(self.reports[kind]):
+            self.note(kind, self.reports[kind], self.loading.loads(self.row.name, kind), self.cursors[kind])
+
+    def finish(self, *, is_counted: bool = False, is_reconciled: bool = False) -> PullResult:
+        """Look for what is gone, keep the reports, and tell."""
+        result = PullResult(connection=self.row.name, reports=list(self.reports.values()))
+        PullReport.objects.bulk_create(result.reports)
+        self._look_for_departures(
+            Departures(
+                self.connector,
+                self.warehouse,
+                self.as_of,
+                _schedule(self.row.name),
+                is_counted=is_counted,
+                is_forced=is_reconciled,
+            )
+        )
+        self.row.last_pull_as_of = self.as_of
+        self.row.last_error = "\n".join(result.errors)
+        with transaction.atomic():
+            self.row.save(update_fields=["reconciled", "last_pull_as_of", "last_error"])
+            for report in result.reports:
+                report.save()
+        if not result.errors:
+            hints.answer(self.row.name, as_of=self.as_of)
+        return result
+
+    def read_all(self, since: datetime | None) -> None:
         """Read every kind from its cursor, or again from an earlier instant; long spans month by month."""
         saved = self.cursors
         starts = dict(saved)
@@ -170,8 +214,7 @@ class _Run:
                     self.totals[kind] = self.connector.count(kind, until=self.as_of)
         begins = [start.updated_at if start is not None else None for start in starts.values()]
         for until in spans(self.connector, begins, as_of=self.as_of):
-            for report in reports:
-                kind = RecordKind(report.kind)
+            for kind, report in self.reports.items():
                 start = starts[kind]
                 report.error = report.error or self.unreachable
                 if report.error or (start is not None and start.updated_at >= until and until < self.as_of):
@@ -202,10 +245,11 @@ class _Run:
         report.seconds += time.monotonic() - started
         return cursor
 
-    def look_for_departures(self, departures: Departures, result: PullResult, never_read: list[RecordKind]) -> None:
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _look_for_departures(self, departures: Departures) -> None:
         """What is gone from the platform, kind by kind; only of kinds that were read to their end."""
-        for report in result.reports:
-            kind = RecordKind(report.kind)
+        for kind, report in self.reports.items():
             if report.error:
                 continue
             started = time.monotonic()
@@ -214,7 +258,7 @@ class _Run:
             departed = departures.look(
                 kind,
                 looked,
-                is_new=kind in never_read,
+                is_new=self.cursors[kind] is None,
                 unreadable=sorted(self._unreadable(kind)),
                 read_again=lambda since, kind=kind, report=report: self._read_again(kind, report, since),  # type: ignore[misc]
             )
@@ -229,8 +273,6 @@ class _Run:
                     report.save()
                     self.row.save(update_fields=["reconciled"])
                     self._note_departures(kind, departed)
-
-    # --- inside -----------------------------------------------------------------------------------------------
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:
