@@ -1,14 +1,16 @@
 """Counts that are kept from one cycle to the next, and brought up to date by the rows that moved between them.
 
-They stand in the warehouse by the digest of the SQL that gave them, so what is counted otherwise (another rule, zone,
-choice about metrics, version) is counted afresh. What a pass finds now is what it found then, less what the rows that
-went or moved had added, plus what those that came or moved add: whole numbers, so nothing is left of either
-(improvement/metrics/signed.py). It costs what moved, not what stands.
+They stand in the warehouse by the digest of what they depend on beside records and moment: the SQL that gave them, the
+zones, the file's version, and how many weeks before the moment they end. So what is counted otherwise (another rule,
+zone, choice about metrics, version) is counted afresh, and so is what cannot be told from another pass. What a pass
+finds now is what it found then, less what the rows that went or moved had added, plus what those that came or moved
+add: whole numbers, so nothing is left of either (improvement/metrics/signed.py). It costs what moved, not what stands.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from improvement import weeks
 from improvement.metrics.signed import added, netted
 from workflows.warehouse import noting
 from workflows.warehouse.asking import rows_of
@@ -29,6 +32,7 @@ KEPT_WEEKS = 2  # what no cycle asked for this long is thrown away, and with it 
 MARK = ""  # the digest of what stands for counts that are about to be kept
 
 Count = Callable[[Pass, int], pa.Table]  # everything from a week on
+_Way = tuple[Moment, int]  # since when what is kept moved, and up to which week it is brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +49,42 @@ class KeptCells:
         """Look up what moved since, of one state of the file."""
         self._raw, self._connection, self._as_of = raw, connection, as_of
         salt = _salt(raw)
-        self._digests = {one.sql: hashlib.sha256((salt + one.sql).encode()).hexdigest() for one in passes}
+        by_digest: defaultdict[str, list[Pass]] = defaultdict(list)
+        for one in passes:
+            by_digest[self._digest(salt, one)].append(one)
+        self._digests = {id(of[0]): digest for digest, of in by_digest.items() if len(of) == 1}
         self._new: list[tuple[Pass, pa.Table]] = []
-        self._in_full: set[str] = set()
-        self._moved: dict[Moment, Moved] = {}
+        self._in_full: set[int] = set()
+        self._moved: dict[_Way, Moved] = {}
         with transaction(raw):
             kept = self._all_kept()
             if not kept:
                 self._mark()
             self._upto = noting.last(raw, connection)
-            self._kept = {
-                one.sql: found
-                for one in passes
-                if (found := kept.get(self._digests[one.sql])) is not None and self._is_usable(found, one)
-            }
-            for moment in dict.fromkeys(found.moment for found in self._kept.values()):
-                of_moment = [one for one in passes if one.sql in self._kept and self._kept[one.sql].moment == moment]
-                now = Moment(as_of, of_moment[0].last_week, self._upto)
-                self._moved[moment] = Moved(raw, connection, moment, now, of_moment)
+            self._kept: dict[int, _Kept] = {}
+            by_way: defaultdict[_Way, list[Pass]] = defaultdict(list)
+            for one in passes:
+                found = kept.get(self._digests[id(one)]) if id(one) in self._digests else None
+                if found is not None and self._is_usable(found, one):
+                    self._kept[id(one)] = found
+                    by_way[found.moment, one.last_week].append(one)
+            for (moment, last_week), of_way in by_way.items():
+                now = Moment(as_of, last_week, self._upto)
+                self._moved[moment, last_week] = Moved(raw, connection, moment, now, of_way)
 
     def found(self, one: Pass, count: Count) -> pa.Table:
         """What a pass finds: what is kept, brought up to date; counted in full where nothing is."""
-        kept = self._kept.get(one.sql)
+        kept = self._kept.get(id(one))
         if kept is None:
             found = netted(count(one, one.begins))
-            self._in_full.add(one.sql)
+            self._in_full.add(id(one))
         else:
             cells = _unpacked(kept.packed)
             if kept.first_week < one.begins:
                 cells = cells.filter(pc.greater_equal(cells["week"], one.first_week))
-            found = added(cells, self._moved[kept.moment].found(one))
-        self._new.append((one, found))
+            found = added(cells, self._moved[kept.moment, one.last_week].found(one))
+        if id(one) in self._digests:
+            self._new.append((one, found))
         return found
 
     def save(self) -> None:
@@ -85,18 +94,22 @@ class KeptCells:
             if not rows_of(self._raw, mine, {"connection": self._connection}):
                 return  # what was noted meanwhile was too much to go on with, and is forgotten
             is_quiet = noting.last(self._raw, self._connection) == self._upto
-            new = [(one, found) for one, found in self._new if is_quiet or one.sql not in self._in_full]
+            new = [(one, found) for one, found in self._new if is_quiet or id(one) not in self._in_full]
             if new:
                 self._write(new)
                 noting.trim(self._raw)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
+    def _digest(self, salt: str, one: Pass) -> str:
+        lag = weeks.week_of(self._as_of.date()) - one.last_week
+        return hashlib.sha256(f"{salt}{lag} {one.sql}".encode()).hexdigest()
+
     def _write(self, new: Sequence[tuple[Pass, pa.Table]]) -> None:
         rows = pa.table(
             {
                 "connection": [self._connection] * len(new),
-                "digest": [self._digests[one.sql] for one, _ in new],
+                "digest": [self._digests[id(one)] for one, _ in new],
                 "as_of": [self._as_of.isoformat()] * len(new),
                 "first_week": [one.begins for one, _ in new],
                 "last_week": [one.last_week for one, _ in new],

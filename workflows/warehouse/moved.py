@@ -65,7 +65,10 @@ class Moved:
     """
 
     def __init__(self, raw: Any, connection: str, before: Moment, now: Moment, passes: Sequence[Pass]) -> None:
-        """Look them up, for these passes. Do it in a transaction, so that all are of one state."""
+        """Look them up, for these passes, which all end with the later moment's week and differ in their SQL.
+
+        Do it in a transaction, so that all are of one state.
+        """
         self._raw, self._connection, self._before, self._now = raw, connection, before, now
         self._counted: dict[str, list[pa.Table]] = {}
         known = [

@@ -6,10 +6,12 @@ import random
 import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from improvement import weeks
 from improvement.metrics import metric_named, signed
+from improvement.metrics.signed import netted
 from improvement.records import RecordKind
 from tests.improvement.metrics.build import (
     CONNECTION,
@@ -39,6 +42,8 @@ from tests.improvement.metrics.test_against_slow import (
     tickets,
 )
 from workflows.warehouse import CellsAsked, Warehouse, Zones, noting
+from workflows.warehouse.kept import KeptCells
+from workflows.warehouse.passes import Pass
 
 METRICS = (
     *("incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve"),
@@ -70,7 +75,10 @@ def asked(as_of: datetime, connection: str = CONNECTION) -> list[CellsAsked]:
 
 def cycled(warehouse: Warehouse, as_of: datetime, connection: str = CONNECTION) -> int:
     """Evaluate as a cycle does, and hold it against counting everything; how many cells that were."""
-    questions = asked(as_of, connection)
+    return answered(warehouse, as_of, asked(as_of, connection))
+
+
+def answered(warehouse: Warehouse, as_of: datetime, questions: list[CellsAsked]) -> int:
     ahead = warehouse.cells_ahead(questions, as_of=as_of, kept_from=0)
     try:
         found = list(ahead)
@@ -248,6 +256,60 @@ def test_where_more_was_noted_than_is_worth_it_everything_is_counted(monkeypatch
             (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
             assert pc.sum(found["numerator"]).as_py() == some * (some + 1) / 2
             assert warehouse.arrow("FROM noted_tickets").num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((0, 0, 0), (0, 1, 2)),  # of those that ended together some end a week earlier now
+        ((0, 1, 2), (0, 0, 0)),
+        ((0, 1, 0), (1, 0, 1)),
+        ((0, 1, 2), (0, 1, 2)),
+    ],
+)
+def test_questions_that_end_in_different_weeks_do_not_count_each_others(
+    before: tuple[int, ...], after: tuple[int, ...]
+) -> None:
+    """The same metrics asked up to last week, and up to one or two weeks before."""
+    as_of, names = at("2026-06-15T06:00"), ("incident_count", "reopen_rate", "incident_count")
+    last = weeks.week_of(as_of.date()) - 1
+
+    def questions(lags: tuple[int, ...], week: int) -> list[CellsAsked]:
+        return [
+            CellsAsked(a_query(name, by), week - 12, week - lag)
+            for name, lag in zip(names, lags, strict=True)
+            for by in (("customer",), ("customer", "country"))
+        ]
+
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        opened = [at("2026-05-20") + timedelta(days=day) for day in range(36)]
+        some = [a_ticket(f"t{number}", opened_at=moment) for number, moment in enumerate(opened)]
+        load(warehouse, some, as_of, ZONES)
+        answered(warehouse, as_of, questions(before, last))
+        load(warehouse, [a_ticket("t9", opened_at=opened[9], customer="Bolt")], as_of + timedelta(days=1), ZONES)
+        assert answered(warehouse, as_of + timedelta(weeks=1), questions(after, last + 1)) > 0
+
+
+def test_passes_that_cannot_be_told_from_each_other_are_counted_in_full() -> None:
+    """Nothing asks so today. If something did, what is kept of one would be taken for the other's."""
+    as_of = at("2026-06-15T06:00")
+    last = weeks.week_of(as_of.date()) - 1
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, [a_ticket(f"t{n}", opened_at=at("2026-05-20")) for n in range(5)], as_of, ZONES)
+        (wide,) = warehouse.passes([CellsAsked(a_query("incident_count"), last - 20, last)], is_kept=True)
+        (narrow,) = warehouse.passes([CellsAsked(a_query("incident_count"), last - 2, last)], is_kept=True)
+        assert wide.sql == narrow.sql
+        for days in (0, 1):
+            count = partial(counted_in_full, warehouse, as_of + timedelta(days=days))
+            kept = KeptCells(warehouse._raw, CONNECTION, [wide, narrow], as_of=as_of + timedelta(days=days))
+            for one in (wide, narrow):
+                assert kept.found(one, count).equals(netted(count(one, one.begins)))
+            kept.save()
+            load(warehouse, [a_ticket("t5", opened_at=at("2026-06-09"))], as_of, ZONES)
+
+
+def counted_in_full(warehouse: Warehouse, as_of: datetime, one: Pass, first: int) -> pa.Table:
+    return warehouse._session.found(one, as_of, first, one.last_week)
 
 
 def test_a_country_in_another_zone_is_counted_afresh() -> None:
