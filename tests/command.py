@@ -18,9 +18,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
 RUN = "import sys; sys.argv[0] = 'regelkreis'; from config.entry import main; main()"
@@ -37,20 +38,51 @@ OURS = {"config", "connectors", "improvement", "workflows"}
 _MOST = 1 << 20  # bytes of one order
 
 
-def regelkreis(
-    home: Path, *arguments: str, limits: Mapping[int, int] | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command; ``limits`` are resource limits by their number, as ``RLIMIT_FSIZE``."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A command under way, and what it has written so far."""
+
+    pid: int
+    arguments: tuple[str, ...]
+    told: socket.socket
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def ended(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end; a code below zero is the signal that ended it."""
+        with self.told, self.out, self.err:
+            self.told.settimeout(LIMIT_S)
+            try:
+                code = int(self.told.recv(64))
+            except TimeoutError:
+                os.kill(self.pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(self.arguments, LIMIT_S) from None
+            self.out.seek(0)
+            self.err.seek(0)
+            return subprocess.CompletedProcess(
+                ["regelkreis", *self.arguments], code, self.out.read().decode(), self.err.read().decode()
+            )
+
+
+def begun(home: Path, *arguments: str, limits: Mapping[int, int] | None = None, **environment: str) -> Begun:
+    """Begin the command; ``limits`` are resource limits by their number, as ``RLIMIT_FSIZE``."""
     order = {
         "arguments": arguments,
         "environment": _environment(home, environment),
         "limits": list((limits or {}).items()),
     }
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = _prepared().run(order, out.fileno(), err.fileno())
-        for file in (out, err):
-            file.seek(0)
-        return subprocess.CompletedProcess(["regelkreis", *arguments], code, _text(out.read()), _text(err.read()))
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed at its end
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        _prepared().give(order, [out.fileno(), err.fileno(), theirs.fileno()])
+    return Begun(int(ours.recv(64)), arguments, ours, out, err)
+
+
+def regelkreis(
+    home: Path, *arguments: str, limits: Mapping[int, int] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return begun(home, *arguments, limits=limits, **environment).ended()
 
 
 def from_a_shell(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -71,10 +103,6 @@ def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
     return {**clean, "REGELKREIS_HOME": str(home), **more}
 
 
-def _text(written: bytes) -> str:
-    return written.decode().replace("\r\n", "\n")
-
-
 class Prepared:
     """The process with the libraries: takes orders from a socket, and ends when that closes, that is, with us."""
 
@@ -86,19 +114,10 @@ class Prepared:
             command = [sys.executable, "-c", FORKED, str(theirs.fileno())]
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()])
 
-    def run(self, order: Mapping[str, Any], out: int, err: int) -> int:
-        """The code with which a command ended that wrote into these files."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours:
-            with theirs, self._one_at_a_time:
-                socket.send_fds(self._orders, [json.dumps(order).encode()], [out, err, theirs.fileno()])
-            pid = int(ours.recv(64))
-            ours.settimeout(LIMIT_S)
-            try:
-                return int(ours.recv(64))
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(order["arguments"], LIMIT_S) from None
+    def give(self, order: Mapping[str, Any], files: list[int]) -> None:
+        """Have a command begun that writes into the first two files; of itself it tells through the third."""
+        with self._one_at_a_time:
+            socket.send_fds(self._orders, [json.dumps(order).encode()], files)
 
 
 @cache

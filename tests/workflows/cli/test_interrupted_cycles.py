@@ -5,32 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from connectors.sandbox.testing import running_sandbox
-from tests.command import RUN, regelkreis
+from tests.command import begun, regelkreis
 
 
-def begun(home: Path) -> subprocess.Popen[str]:
-    """A cycle under way, as a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, "cycle", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "REGELKREIS_HOME": str(home)},
-        cwd=Path(__file__).parents[3],
-    )
-
-
-def killed_after(home: Path, seconds: float) -> None:
-    running = begun(home)
+def killed_after(home: Path, seconds: float) -> int:
+    """The code of a cycle that was killed, or had ended before."""
+    running = begun(home, "cycle")
     time.sleep(seconds)
-    running.send_signal(signal.SIGKILL)
-    running.communicate(timeout=60)
+    with suppress(ProcessLookupError):
+        os.kill(running.pid, signal.SIGKILL)
+    return running.ended().returncode
 
 
 def test_killed_cycles_and_two_at_once_lose_and_repeat_nothing(tmp_path: Path) -> None:
@@ -40,12 +29,12 @@ def test_killed_cycles_and_two_at_once_lose_and_repeat_nothing(tmp_path: Path) -
             f'[connections.acme]\nplatform = "servicenow"\nurl = "{sandbox.servicenow_url}"\nuser = "regelkreis"\n'
             'password = "sandbox"\n'
         )
-        for seconds in (1.5, 3.0, 4.5):
-            killed_after(tmp_path, seconds)
-        both = [begun(tmp_path), begun(tmp_path)]
-        ended = [(one.communicate(timeout=120), one.returncode) for one in both]
-        assert [code for _, code in ended] == [0, 0], ended
-        summaries = [json.loads(out) for (out, _), _ in ended]
+        codes = [killed_after(tmp_path, seconds) for seconds in (0.7, 1.4, 2.1)]
+        assert codes[0] == -signal.SIGKILL, codes
+        both = [begun(tmp_path, "cycle", "--json") for _ in range(2)]
+        ended = [one.ended() for one in both]
+        assert [one.returncode for one in ended] == [0, 0], ended
+        summaries = [json.loads(one.stdout) for one in ended]
         assert [one["errors"] for one in summaries] == [[], []]
         pulled = json.loads(regelkreis(tmp_path, "pull", "--json").stdout)
         assert all(one["platform_count"] == one["warehouse_count"] for one in pulled)
