@@ -13,12 +13,12 @@ from improvement import charts, weeks
 from improvement.metrics import NONE
 from improvement.rules import Rule, Scope
 from improvement.rules.in_force import in_force
+from improvement.rules.tiling import window_ends
 from workflows.models import Finding, Point, ScopeChart
 from workflows.rules.counted_since import counted_since
 from workflows.rules.live import standing_rules
 
 DIMENSIONS = ("supplier", "country")
-SPAN_WEEKS = 12  # about a quarter: one window would be mostly chance
 LANGUAGES = ("en", "de")
 Targets = dict[str, list[dict[str, str | int]]]
 LEAST_SHOWN = 2  # fewer are no comparison
@@ -45,7 +45,9 @@ def render_all(*, as_of: datetime) -> int:
 
 
 def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
-    """One rule's share by supplier or country over the newest windows; None where fewer than two have records.
+    """One rule's share by supplier or country over the newest windows that count each week once.
+
+    None where there are no such windows, or fewer than two suppliers or countries have records.
 
     Values that an earlier version published of something else (another metric, filter or window) are not added to them.
     """
@@ -54,8 +56,10 @@ def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
     newest = Point.objects.filter(finding__rule_id=rule.id, week__gte=begin).aggregate(week=Max("week"))["week"]
     if newest is None:
         return None
-    ends = (newest - rule.window_weeks * place for place in range(max(1, SPAN_WEEKS // rule.window_weeks)))
+    ends = window_ends(newest, window_weeks=rule.window_weeks, every_weeks=rule.every_weeks)
     span = [week for week in ends if week >= begin]
+    if not span:
+        return None
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     found = Point.objects.filter(finding__rule_id=rule.id, week__in=span, denominator__gt=0)
     for scope, events, records in found.values_list("finding__scope", "numerator", "denominator"):

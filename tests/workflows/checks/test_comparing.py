@@ -93,6 +93,37 @@ def test_values_of_a_version_that_counted_something_else_are_not_added(rule: Rul
     assert data.first == weeks.monday(LAST - 7)
 
 
+@pytest.mark.parametrize(
+    ("window", "every", "ends"),
+    [
+        (4, 1, [0, 4, 8]),
+        (4, 2, [0, 4, 8]),
+        (4, 4, [0, 4, 8]),
+        (1, 1, list(range(12))),
+        (4, 3, []),  # there are values 0, 3, 6 … weeks ago: the windows of any two of them overlap or leave weeks out
+        (8, 3, [0]),  # one window is long enough
+    ],
+)
+def test_only_windows_that_lie_side_by_side_are_added_up(
+    tmp_path: Path, window: int, every: int, ends: list[int]
+) -> None:
+    spans = f"window: {window}w\n  every: {every}w\n  trigger: {{for: {every}w}}\n  clear: {{for: {every}w}}"
+    text = RULE.replace("window: 4w", spans)
+    (tmp_path / "sla.yaml").write_text(text, encoding="utf-8")
+    rule = load_pack([tmp_path]).rules[0]
+    for ago in range(0, 12, every):
+        for country in ("CH", "DE"):
+            publish("Acme", country, 10, 100, week=LAST - ago)
+    data = comparing.funnel_of(rule, "country")
+    if not ends:
+        assert data is None
+        return
+    assert data is not None
+    assert [unit.n for unit in data.units] == [100 * len(ends)] * 2
+    weeks_in = [week for ago in ends for week in range(LAST - ago - window + 1, LAST - ago + 1)]
+    assert sorted(weeks_in) == list(range(weeks.week_of(data.first), LAST + 1))  # each once, none left out
+
+
 def test_a_cycle_keeps_the_funnel_with_the_targets_in_force(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     for country, events in (("CH", 10), ("DE", 12), ("JP", 9)):
         publish("Acme", country, events, 100)

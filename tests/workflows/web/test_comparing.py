@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from improvement import charts
 from improvement.charts import Funnel, Unit
+from tests.improvement.rules.build import a_pack
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import NOW, Stage
-from workflows.models import ScopeChart
+from workflows.models import RuleVersion, ScopeChart
 
 pytestmark = pytest.mark.django_db
 DATA = Funnel(
@@ -116,3 +118,33 @@ def test_the_pages_are_for_signed_in_people(as_person: Visit) -> None:
     client = as_person("audrey")
     client.logout()
     assert client.get("/suppliers/").status_code == 302
+
+
+def test_a_rule_whose_windows_do_not_lie_side_by_side_says_why_it_has_no_funnel(
+    stage: Stage, as_person: Visit, tmp_path: Path
+) -> None:
+    row = RuleVersion.objects.get(rule_id="sla")
+    row.document = a_pack(tmp_path, RULE).rules[0].canonical()
+    row.save()
+    page = " ".join(as_person("audrey").get("/countries/").content.decode().split())
+    assert "No funnel: its values are over 4 weeks and come every 3 weeks" in page
+    assert "Nothing to compare yet" not in page
+    german = " ".join(as_person("audrey", language="de").get("/countries/").content.decode().split())
+    assert "Kein Trichter: Ihre Werte gelten für 4 Wochen und kommen alle 3 Wochen" in german
+    assert "No funnel" not in as_person("audrey").get("/suppliers/").content.decode()  # it does not look at them
+    assert "No funnel" not in as_person("olga").get("/countries/").content.decode()
+
+
+RULE = """
+apiVersion: regelkreis/v1
+kind: Rule
+metadata: {id: sla, title: Resolution SLA breached too often}
+spec:
+  metric: sla_breach_rate
+  by: [customer, country]
+  window: 4w
+  every: 3w
+  target: {max: 15%}
+  trigger: {for: 3w}
+  clear: {for: 3w}
+"""

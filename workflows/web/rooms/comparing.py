@@ -10,8 +10,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from improvement.metrics import metric_named
 from improvement.pdca import State
+from improvement.rules.tiling import window_ends
 from workflows.models import Action, Finding, RuleVersion, ScopeChart
+from workflows.web.rule_words import weeks
 from workflows.web.visibility import actions_for, sees_everything, signed_in
 from workflows.web.words import language
 
@@ -38,6 +41,7 @@ def _page(request: HttpRequest, dimension: str) -> HttpResponse:
         "dimension": dimension,
         "may_see": may_see,
         "funnels": _funnels(dimension, actions_for(person)) if may_see else [],
+        "without": _without(dimension) if may_see else [],
     }
     return render(request, "web/comparing.html", context)
 
@@ -64,6 +68,24 @@ def _funnels(dimension: str, actions: Iterable[Action]) -> list[dict[str, Any]]:
         }
         for rule_id, chart in found.items()
     ]
+
+
+def _without(dimension: str) -> list[dict[str, str]]:
+    """Live rules of a share by this dimension whose windows cannot lie side by side: their values are not added up."""
+    found = []
+    for version in RuleVersion.objects.filter(is_live=True).order_by("rule_id"):
+        spec = version.document["spec"]
+        if dimension not in spec.get("by", ()) or metric_named(spec["metric"]).family != "proportion":
+            continue
+        window, every = spec["window"], spec["every"]
+        if not window_ends(0, window_weeks=_number(window), every_weeks=_number(every)):
+            title = version.document["metadata"]["title"]
+            found.append({"rule_id": version.rule_id, "title": title, "window": weeks(window), "every": weeks(every)})
+    return found
+
+
+def _number(span: str) -> int:
+    return int(span.rstrip("w"))
 
 
 def _lines(
