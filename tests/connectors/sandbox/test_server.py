@@ -16,6 +16,8 @@ from connectors.sandbox.plugin import SandboxConfig
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from improvement.errors import ConnectionFailed
 
+pytestmark = pytest.mark.usefixtures("started_anew")
+
 
 def test_every_flavour_answers_at_the_root_of_its_port() -> None:
     with running_sandbox() as sandbox:

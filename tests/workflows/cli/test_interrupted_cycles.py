@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from connectors.sandbox.testing import running_sandbox
@@ -17,8 +15,7 @@ def killed_after(home: Path, seconds: float) -> int:
     """The code of a cycle that was killed, or had ended before."""
     running = begun(home, "cycle")
     time.sleep(seconds)
-    with suppress(ProcessLookupError):
-        os.kill(running.pid, signal.SIGKILL)
+    running.kill()
     return running.ended().returncode
 
 
