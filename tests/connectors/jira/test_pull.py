@@ -36,9 +36,26 @@ def by_id(pages: Any) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in rows(pages)}
 
 
-def test_tickets_are_what_the_world_says(connect: Connect, flavour: Flavour, now: datetime) -> None:
+Whole = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def read_whole() -> dict[Flavour, Whole]:
+    """What was read on a good day, for all stories of the file."""
+    return {}
+
+
+@pytest.fixture
+def whole(connect: Connect, flavour: Flavour, now: datetime, read_whole: dict[Flavour, Whole]) -> Whole:
+    """All tickets of the flavour, read on a good day."""
+    if flavour not in read_whole:
+        read_whole[flavour] = by_id(connect(flavour).pull(RecordKind.TICKET, None, until=now))
+    return read_whole[flavour]
+
+
+def test_tickets_are_what_the_world_says(whole: Whole, now: datetime) -> None:
     world = generate("jira", size="small")
-    tickets = sorted(rows(connect(flavour).pull(RecordKind.TICKET, None, until=now)), key=lambda row: int(row["id"]))
+    tickets = sorted(whole.values(), key=lambda row: int(row["id"]))
     seen = [ticket for ticket in world.tickets if ticket.events[0].at <= now.timestamp()]
     assert len(tickets) == len(seen)
     seen.sort(key=lambda ticket: (ticket.events[0].at, ticket.uid))
@@ -184,13 +201,12 @@ def test_a_minute_that_fills_many_pages_is_read_whole(
     ids=lambda fault: fault["kind"],
 )
 def test_a_bad_day_loses_nothing(
-    connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None], fault: dict[str, Any]
+    connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None], fault: dict[str, Any], whole: Whole
 ) -> None:
-    expected = by_id(connect(flavour).pull(RecordKind.TICKET, None, until=now))
     connector = connect(flavour)
     assert connector.site.me.account
     faults({"path": "/search", **fault})
-    assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == expected
+    assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == whole
 
 
 def test_a_search_without_end_is_given_up_with_reason(connect: Connect, now: datetime, sandbox: RunningSandbox) -> None:

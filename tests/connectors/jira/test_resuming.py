@@ -23,11 +23,32 @@ def kept(pages: list[Page]) -> dict[str, Any]:
     return {row["id"]: row for page in pages for row in page.batch.to_pylist()}
 
 
+Whole = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def read_whole() -> dict[Flavour, Whole]:
+    """What was read without interruption, for all stories of the file."""
+    return {}
+
+
+@pytest.fixture
+def whole(connect: Connect, flavour: Flavour, now: datetime, read_whole: dict[Flavour, Whole]) -> Whole:
+    """All tickets of the flavour, read without interruption."""
+    if flavour not in read_whole:
+        read_whole[flavour] = kept(list(connect(flavour).pull(RecordKind.TICKET, None, until=now)))
+    return read_whole[flavour]
+
+
 @pytest.mark.parametrize("killed_after", [1, 2, 5])
 def test_a_pull_goes_on_where_it_was_killed(
-    connect: Connect, flavour: Flavour, now: datetime, monkeypatch: pytest.MonkeyPatch, killed_after: int
+    connect: Connect,
+    flavour: Flavour,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_after: int,
+    whole: Whole,
 ) -> None:
-    whole = kept(list(connect(flavour).pull(RecordKind.TICKET, None, until=now)))
     monkeypatch.setattr(pull, "FLUSH_ROWS", 700)
     begun = connect(flavour, page_size=100).pull(RecordKind.TICKET, None, until=now)
     first = [next(begun) for _ in range(killed_after)]
@@ -43,8 +64,8 @@ def test_a_pull_that_fails_in_the_middle_loses_nothing(
     now: datetime,
     faults: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
+    whole: Whole,
 ) -> None:
-    whole = kept(list(connect(flavour).pull(RecordKind.TICKET, None, until=now)))
     monkeypatch.setattr(pull, "FLUSH_ROWS", 700)
     connector = connect(flavour, page_size=100, max_attempts=2)
     assert connector.site.me.account
