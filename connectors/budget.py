@@ -4,8 +4,10 @@ Atlassian's points (developer.atlassian.com, *Rate limiting*): 1 for a request a
 each account; 1 for a write, whatever it writes. All quotas begin anew at the top of each UTC hour. A search is counted
 as full pages, another list that tells no size as a hundred. On other platforms a request is a point.
 
-The count is kept in a file that all processes of a connection share under a lock. Where the budget is spent, a request
-waits until the hour ends, or, where that is longer than ``max_wait_s``, is not sent: :class:`BudgetSpent`.
+The count is kept in a file that all sessions and processes of a connection share under a lock; the settings give each
+connection one (:meth:`~connectors.config.ConnectionConfig.keeping_tokens`), and without one there is no budget to keep:
+each session would spend the whole of it. Where the budget is spent, a request waits until the hour ends, or, where that
+is longer than ``max_wait_s``, is not sent: :class:`BudgetSpent`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
 from connectors.config import ConnectionConfig
-from improvement.errors import ConnectionFailed, Place
+from improvement.errors import ConnectionFailed, Place, SettingsError
 
 log = structlog.get_logger("connectors.budget")
 _SEARCHES = re.compile(r"/search(/jql)?$")
@@ -50,21 +52,22 @@ class Spent(msgspec.Struct):
 
 
 class Budget:
-    """Points of one connection, hour by hour."""
+    """Points of one connection, hour by hour, counted in ``file``."""
 
     def __init__(
         self,
         config: ConnectionConfig,
+        file: Path,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
+        self._file = file
         self._limit = config.points_per_hour
         self._now = now
         self._sleep = sleep
         self._lock = Lock()
-        self._own = Spent()
 
     def take(self, points: int) -> None:
         """Count these points; wait for the next hour where they are no longer there. Raises :class:`BudgetSpent`."""
@@ -84,9 +87,7 @@ class Budget:
     def _taken(self, points: int) -> float:
         """0 where they are counted, else the seconds until the next hour."""
         with self._lock:
-            if self._config.points_file is None:
-                return self._count(self._own, points)
-            return self._count_in(self._config.points_file, points)
+            return self._count_in(self._file, points)
 
     def _count_in(self, file: Path, points: int) -> float:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -129,10 +130,17 @@ class Metered(HTTPAdapter):
 
 
 def adapter(config: ConnectionConfig, **options: Any) -> HTTPAdapter:
-    """What a session of this connection sends with."""
+    """What a session of this connection sends with; :class:`SettingsError` for a budget that is counted nowhere."""
     if not config.points_per_hour:
         return HTTPAdapter(**options)
-    return Metered(Budget(config), atlassian_points if config.platform == "jira" else _one, **options)
+    if config.points_file is None:
+        raise SettingsError(
+            f"The connection may spend {config.points_per_hour:,} points an hour, but names no file to count them in.",
+            where=Place(connection=config.name),
+            mend="Give it a points_file that all its processes share, or set hourly_points to 0 for no budget.",
+        )
+    price = atlassian_points if config.platform == "jira" else _one
+    return Metered(Budget(config, config.points_file), price, **options)
 
 
 def atlassian_points(request: PreparedRequest) -> int:

@@ -101,7 +101,7 @@ class ConnectionConfig(BaseModel):
     max_wait_s: float = Field(default=300.0, ge=0)  # the longest Retry-After, and all waits of one read together
     max_concurrency: int = Field(default=4, ge=1, le=8)
     hourly_points: int | None = Field(default=None, ge=0)  # our own budget (connectors.budget); 0: none
-    points_file: Path | None = None  # where all processes of the connection count them
+    points_file: Path | None = None  # where all its processes count them: a budget needs it, the settings give it
     overlap_s: int = Field(default=300, ge=0)
     reconcile_days: float = Field(default=7.0, gt=0)  # the platform's counts are held against ours this often
     list_days: float = Field(default=91.0, gt=0)  # all keys are listed this often, also where the counts agree

@@ -126,7 +126,13 @@ def a_jira(token_file: Path | None, **oauth: Any) -> Reader:
     parts = {"client_id": "id", "client_secret": "s3cret", "grant": "refresh_token", "refresh_token": "refresh-0"}
     parts["token_keys"] = KEY
     config = ConnectionConfig.model_validate(
-        {"name": "cloud", "platform": "jira", "url": JIRA, "oauth": {**parts, "token_file": token_file, **oauth}}
+        {
+            "name": "cloud",
+            "platform": "jira",
+            "url": JIRA,
+            "hourly_points": 0,
+            "oauth": {**parts, "token_file": token_file, **oauth},
+        }
     )
     return Reader(open_session(config), config, sleep=lambda _: None)
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
 
 
 @pytest.fixture
-def connect(sandbox: RunningSandbox) -> Iterator[Connect]:
+def connect(sandbox: RunningSandbox, tmp_path: Path) -> Iterator[Connect]:
     """Open connectors: ``connect(flavour, user="honolulu", page_size=7)``; they never wait between retries."""
     with ExitStack() as stack:
 
@@ -64,6 +65,7 @@ def connect(sandbox: RunningSandbox) -> Iterator[Connect]:
                     "url": at.urls[flavour],
                     "user": login,
                     "password": "sandbox",
+                    "points_file": tmp_path / "acme.points",
                     **settings,
                 }
             )

@@ -17,7 +17,7 @@ from connectors.config import ConnectionConfig
 from connectors.jira.connector import JiraConnector
 from connectors.sandbox.generator import generate
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from improvement.errors import ConnectionFailed, OutcomeUnknown
+from improvement.errors import ConnectionFailed, OutcomeUnknown, SettingsError
 from improvement.records import RecordKind, RecordRef
 
 from .conftest import Connect, Desk
@@ -40,8 +40,8 @@ class Hours:
 def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
     clock = Hours()
 
-    def counted(config: Any) -> budget.Budget:
-        return whole(config, now=clock, sleep=lambda seconds: None)
+    def counted(config: Any, file: Path) -> budget.Budget:
+        return whole(config, file, now=clock, sleep=lambda seconds: None)
 
     whole = budget.Budget
     monkeypatch.setattr(budget, "Budget", counted)
@@ -114,13 +114,25 @@ def test_without_a_budget_jira_refuses_and_says_until_when(limited: RunningSandb
 def test_processes_of_a_connection_share_what_is_spent(
     limited: RunningSandbox, connect: Connect, hours: Hours, tmp_path: Path
 ) -> None:
-    together = {"hourly_points": 400, "points_file": tmp_path / "tokens" / "acme.points"}
+    config = ConnectionConfig(
+        name="acme", platform="jira", url=limited.urls["jira_cloud"], user="regelkreis@example.com",
+        password="sandbox", hourly_points=400,
+    )  # fmt: skip
+    assert config.points_file is None
+    given = config.keeping_tokens(tmp_path / "tokens" / "acme.token", ()).points_file  # as the settings give it
+    together = {"hourly_points": 400, "points_file": given}
     connect("jira_cloud", at=limited, **together).site  # noqa: B018 - five requests
     other = connect("jira_cloud", at=limited, **together)
     with pytest.raises(BudgetSpent):
         other.reader.read("/rest/api/2/field", what="field")
     hours.now += timedelta(hours=1)
     assert other.reader.read("/rest/api/2/field", what="field").ok
+
+
+def test_a_budget_without_a_file_is_refused_because_each_session_would_spend_all_of_it(connect: Connect) -> None:
+    with pytest.raises(SettingsError, match="names no file to count them in"):
+        connect("jira_cloud", hourly_points=400, points_file=None)
+    connect("jira_cloud", hourly_points=0, points_file=None)
 
 
 def test_a_wait_that_is_short_enough_is_waited(monkeypatch: pytest.MonkeyPatch, a_budget: Any) -> None:
@@ -132,7 +144,7 @@ def test_a_wait_that_is_short_enough_is_waited(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.fixture
-def a_budget() -> Callable[..., tuple[budget.Budget, Hours, list[float]]]:
+def a_budget(tmp_path: Path) -> Callable[..., tuple[budget.Budget, Hours, list[float]]]:
     """Ten points an hour, with its clock and what it slept; sleeping turns the clock."""
 
     def made(**parts: Any) -> tuple[budget.Budget, Hours, list[float]]:
@@ -144,7 +156,7 @@ def a_budget() -> Callable[..., tuple[budget.Budget, Hours, list[float]]]:
 
         base = {"name": "acme", "platform": "jira", "url": "https://acme.example", "user": "rk", "password": "pw-1234"}
         config = ConnectionConfig(**{**base, "hourly_points": 10, **parts})  # type: ignore[arg-type]
-        return budget.Budget(config, now=hours, sleep=sleep), hours, slept
+        return budget.Budget(config, tmp_path / "acme.points", now=hours, sleep=sleep), hours, slept
 
     return made
 

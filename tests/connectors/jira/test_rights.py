@@ -34,6 +34,7 @@ def test_what_is_not_mapped_needs_no_right_and_oauth_needs_its_scopes() -> None:
             "platform": "jira",
             "url": "https://api.atlassian.com/ex/jira/1",
             "mapping": {"contact": {"is_enabled": False}},
+            "hourly_points": 0,
             "oauth": {"client_id": "i", "client_secret": "s", "grant": "refresh_token", "refresh_token": "r"},
         }
     )
