@@ -102,9 +102,11 @@ class Person:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[RunningSandbox]:
-    """The generated small world; faults set by a test are cleared after it."""
+    """The generated small world, which all files read and none may write to; faults are cleared after each test."""
     with running_sandbox(platforms=("servicenow",)) as running:
+        held = running.stats("servicenow")["records"]
         yield running
+        assert running.stats("servicenow")["records"] == held, "a test wrote to the world that all read"
 
 
 @pytest.fixture(autouse=True)
