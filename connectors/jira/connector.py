@@ -4,67 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
 
 from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
-from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.existing import Existing
-from connectors.http import Reader
 from connectors.jira import deletions, describing, discovery, existing, following, previewing, rights, waiting, writing
-from connectors.jira.client import BulkSession, open_client, tell_flavour
-from connectors.jira.plan import Plan, make_plan, mapping_of
-from connectors.jira.project import Project, ProjectInfo, find_project, read_project
-from connectors.jira.pull import ALONGSIDE, Puller
-from connectors.jira.site import Site, learn
+from connectors.jira.opened import Jira
+from connectors.jira.pull import ALONGSIDE
 from connectors.rights import Right
 from connectors.waiting import Wait
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
 
 
-class JiraConnector:
+class JiraConnector(Jira):
     """Reads issues, SLA cycles, ratings and contacts; writes improvement actions as issues of one project.
 
     Nothing is sent before the first call that needs an answer.
     """
 
     platform = "jira"
-
-    def __init__(self, config: ConnectionConfig) -> None:
-        self.name = config.name
-        self.config = config
-        self.mapping = mapping_of(config)
-        self.client = open_client(config)
-        self.reader = Reader(BulkSession(self.client), config)
-
-    @cached_property
-    def site(self) -> Site:
-        """What this Jira is and has."""
-        site = learn(self.reader, self.config)
-        tell_flavour(self.client, site.info.deployment_type, site.info.version_numbers)
-        return site
-
-    @cached_property
-    def _puller(self) -> Puller:
-        return Puller(self.reader, self.config, self.site, self._plan)
-
-    @cached_property
-    def _plan(self) -> Plan:
-        return make_plan(self.config, self.mapping, self.site)
-
-    @cached_property
-    def project(self) -> Project:
-        """The improvement project and what may be set in it."""
-        return find_project(self.reader, self.config, self.site, self._project_info)
-
-    @cached_property
-    def is_service_desk(self) -> bool:
-        """Whether the improvement project is one of Jira Service Management."""
-        return self._project_info.is_service_desk
-
-    @cached_property
-    def _project_info(self) -> ProjectInfo:
-        return read_project(self.reader, self.config)
 
     def describe(self) -> Capabilities:
         """Ask the platform what it is and what we may do. Reads only."""
@@ -88,11 +46,11 @@ class JiraConnector:
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """Stream what changed since ``cursor`` and not after ``until``, oldest first."""
-        return self._puller.pull(kind, cursor, until=until)
+        return self.puller.pull(kind, cursor, until=until)
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         """The platform's own count of issues created before ``until``; None for what is inside issues."""
-        return self._puller.count(kind, until=until)
+        return self.puller.count(kind, until=until)
 
     def inside_tickets(self) -> Sequence[RecordKind]:
         """SLA cycles and ratings are fields of an issue."""
@@ -104,19 +62,19 @@ class JiraConnector:
 
     def keys(self, kind: RecordKind) -> Keys | None:
         """The ids of all issues behind a kind; None for what is inside them."""
-        return deletions.keys(self.reader, self.config, self.site, self._plan, kind)
+        return deletions.keys(self.reader, self.config, self.site, self.plan, kind)
 
     def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
         """Those of these issues that Jira does not have any more, asked for one by one."""
-        return deletions.gone(self.reader, self.config, self._plan, kind, ids)
+        return deletions.gone(self.reader, self.config, self.plan, kind, ids)
 
     def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
         """Issues created in the span of which a clock was ever breached."""
-        return deletions.breaches(self.reader, self.site, self._plan, since=since, until=until)
+        return deletions.breaches(self.reader, self.site, self.plan, since=since, until=until)
 
     def waits(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
         """When issues were in a status that means on hold, by its name."""
-        return waiting.waits(self, self._plan.states, ticket_ids, self._puller.whole_history)
+        return waiting.waits(self, self.plan.states, ticket_ids, self.puller.whole_history)
 
     def traffic(self) -> tuple[int, int]:
         """Requests and retries of this connector's reader."""
@@ -140,7 +98,7 @@ class JiraConnector:
 
     def close(self) -> None:
         """Release the HTTP session and temporary files."""
-        puller = self.__dict__.get("_puller")
+        puller = self.__dict__.get("puller")
         if puller is not None:
             puller.close()
         self.reader.session.close()

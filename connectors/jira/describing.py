@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connectors.base import Capabilities, Finding
 from connectors.jira.moving import WANTED, platform_state
+from connectors.jira.opened import Jira
 from connectors.jira.plan import make_plan
 from connectors.jira.project import Project
 from connectors.jira.site import Site, ask
@@ -16,9 +17,6 @@ from connectors.jira.wire import StatusValue
 from connectors.jira.writing import MODE
 from improvement.errors import MappingError, RegelkreisError
 from improvement.records import RecordKind
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 RIGHTS = {
     "BROWSE_PROJECTS": "Browse Projects",
@@ -37,19 +35,19 @@ class _TypeStatuses(msgspec.Struct, frozen=True):
     statuses: list[StatusValue] = []
 
 
-def describe(connector: JiraConnector) -> Capabilities:
+def describe(jira: Jira) -> Capabilities:
     """Ask and report. Raises only where nothing can be said at all: unreachable, or credentials refused."""
-    site = connector.site
+    site = jira.site
     findings = [
         Finding(check="reachability", is_ok=True, detail=f"Jira {_flavour(site)} {site.info.version}"),
         Finding(check="credentials", is_ok=True, detail=f"signed in as {site.me.display_name} ({site.me.account})"),
         Finding(check="time zone", is_ok=True, detail=f"{site.zone.key}: searches by time are asked in it"),
-        _clock(site, connector.reader.now()),
-        *_mapping(connector, site),
-        *_visible(connector),
+        _clock(site, jira.reader.now()),
+        *_mapping(jira, site),
+        *_visible(jira),
     ]
-    project, problem = _project(connector)
-    rights = _rights(connector, project)
+    project, problem = _project(jira)
+    rights = _rights(jira, project)
     findings += rights
     lacking = [right.check for right in rights if not right.is_ok]
     if project is None:
@@ -62,7 +60,7 @@ def describe(connector: JiraConnector) -> Capabilities:
     else:
         modes = {MODE: "available"}
     if project is not None:
-        findings += _workflow(connector, project)
+        findings += _workflow(jira, project)
     findings.append(Finding(check="write-back", is_ok=modes[MODE] == "available", detail=f"{MODE}: {modes[MODE]}"))
     return Capabilities(
         platform="jira",
@@ -95,9 +93,9 @@ def _clock(site: Site, now: datetime) -> Finding:
     )
 
 
-def _mapping(connector: JiraConnector, site: Site) -> list[Finding]:
+def _mapping(jira: Jira, site: Site) -> list[Finding]:
     try:
-        plan = make_plan(connector.config, connector.mapping, site)
+        plan = make_plan(jira.config, jira.mapping, site)
     except MappingError as error:
         return [Finding(check="mapping", is_ok=False, detail=str(error), mend=error.mend)]
     found = [
@@ -107,7 +105,7 @@ def _mapping(connector: JiraConnector, site: Site) -> list[Finding]:
             detail=plan.where.get(kind, "nothing on this Jira to read it from"),
             mend="" if kind in plan.where else "Name the issue types or fields in the connection's mapping.",
         )
-        for kind in connector.kinds()
+        for kind in jira.mapping.kinds()
     ]
     for missing in dict.fromkeys(plan.missing):
         mend = "Map it to what it is called here, or leave that column empty."
@@ -115,12 +113,12 @@ def _mapping(connector: JiraConnector, site: Site) -> list[Finding]:
     return found
 
 
-def _visible(connector: JiraConnector) -> list[Finding]:
+def _visible(jira: Jira) -> list[Finding]:
     """How many tickets we see: Jira does not refuse what a user may not browse, it leaves it out."""
-    if RecordKind.TICKET not in connector.kinds():
+    if RecordKind.TICKET not in jira.mapping.kinds():
         return []
     try:
-        seen = connector.count(RecordKind.TICKET, until=connector.reader.now())
+        seen = jira.puller.count(RecordKind.TICKET, until=jira.reader.now())
     except MappingError:
         return []  # told already, with its remedy
     if seen:
@@ -135,19 +133,19 @@ def _visible(connector: JiraConnector) -> list[Finding]:
     ]
 
 
-def _project(connector: JiraConnector) -> tuple[Project | None, str]:
+def _project(jira: Jira) -> tuple[Project | None, str]:
     try:
-        return connector.project, ""
+        return jira.project, ""
     except RegelkreisError as error:
         return None, str(error)
 
 
-def _workflow(connector: JiraConnector, project: Project) -> list[Finding]:
+def _workflow(jira: Jira, project: Project) -> list[Finding]:
     """What the statuses of the improvement project are taken for, and which of our states none of them stands for."""
     shape = list[_TypeStatuses]
-    types: list[_TypeStatuses] = ask(connector.reader, f"/project/{project.key}/statuses", shape, what="workflow")
+    types: list[_TypeStatuses] = ask(jira.reader, f"/project/{project.key}/statuses", shape, what="workflow")
     statuses = next((kind.statuses for kind in types if kind.id == project.task.id), [])
-    taken = {status: platform_state(status, connector.config) for status in statuses}
+    taken = {status: platform_state(status, jira.config) for status in statuses}
     shown = ", ".join(f"{status.name} ({status.id}) = {state}" for status, state in taken.items())
     findings = [Finding(check=f"workflow of {project.key}", is_ok=True, detail=shown)]
     absent = sorted(set(WANTED.values()) - set(taken.values()))
@@ -163,12 +161,12 @@ def _workflow(connector: JiraConnector, project: Project) -> list[Finding]:
     return findings
 
 
-def _rights(connector: JiraConnector, project: Project | None) -> list[Finding]:
+def _rights(jira: Jira, project: Project | None) -> list[Finding]:
     """Our permissions in the improvement project."""
     if project is None:
         return []
     params = {"projectKey": project.key, "permissions": ",".join(RIGHTS)}
-    answer: dict[str, Any] = ask(connector.reader, "/mypermissions", dict[str, Any], params=params)
+    answer: dict[str, Any] = ask(jira.reader, "/mypermissions", dict[str, Any], params=params)
     held = answer.get("permissions") or {}
     return [
         Finding(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -16,15 +16,13 @@ from connectors.discovery.sampling import Candidate, SourceSample
 from connectors.discovery.words import LOOKED_FOR, fit, folded
 from connectors.jira.defaults import COMPUTED
 from connectors.jira.fields import FEEDBACK_TYPE, SLA_TYPE, FoundField, type_of
+from connectors.jira.opened import Jira
 from connectors.jira.paging import MAX_CLOUD_PAGE, count
 from connectors.jira.site import Site, ask
 from connectors.jira.wire import FieldInfo
 from connectors.mapping import SourceMap
 from improvement.errors import MappingError
 from improvement.records import RecordKind
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 DATA_CENTER_PAGE = 500
 MAX_REQUESTS = 3  # a source: politeness counts more than a larger sample
@@ -60,10 +58,10 @@ class _Found(msgspec.Struct, frozen=True, rename="camel"):
     total: int = 0
 
 
-def discover(connector: JiraConnector, *, sample: int) -> list[SourceSample]:
+def discover(jira: Jira, *, sample: int) -> list[SourceSample]:
     """A sample of every enabled source. What this Jira does not have is said, and stops nothing."""
-    asking = _Asking(connector, sample)
-    enabled = {name: source for name, source in connector.mapping.sources.items() if source.is_enabled}
+    asking = _Asking(jira, sample)
+    enabled = {name: source for name, source in jira.mapping.sources.items() if source.is_enabled}
     issues = {name: one for name, one in enabled.items() if one.kind in LOOKED_FOR and one.kind != RecordKind.OUTAGE}
     inside = {name: one for name, one in enabled.items() if one.kind in (RecordKind.SLA, RecordKind.SURVEY)}
     return [
@@ -73,9 +71,9 @@ def discover(connector: JiraConnector, *, sample: int) -> list[SourceSample]:
 
 
 class _Asking:
-    def __init__(self, connector: JiraConnector, sample: int) -> None:
-        self._reader = connector.reader
-        self._site: Site = connector.site
+    def __init__(self, jira: Jira, sample: int) -> None:
+        self._reader = jira.reader
+        self._site: Site = jira.site
         self._sample = sample
         self._tickets: list[dict[str, Any]] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -13,14 +13,12 @@ from connectors.answers import is_absent
 from connectors.existing import Existing, below
 from connectors.jira import tracing
 from connectors.jira.following import states
+from connectors.jira.opened import Jira
 from connectors.jira.project import COLUMNS
 from connectors.jira.shaping import as_text
 from connectors.jira.site import GATEWAY, ask, who_am_i
 from improvement.errors import ConnectionFailed, InputError, Place
 from improvement.records import ADOPTED_FIELDS, RecordRef
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 MODE = "jira"
 SHAPES = "Copy the address of the opened issue, like https://…/browse/CIP-7"
@@ -42,32 +40,30 @@ class _Issue(msgspec.Struct, frozen=True):
     properties: dict[str, Any] = {}
 
 
-def existing(connector: JiraConnector, url: str) -> Existing | None:
+def existing(jira: Jira, url: str) -> Existing | None:
     """See :meth:`connectors.existing.ReadsExisting.existing`."""
-    rest = below_site(connector, url)
+    rest = below_site(jira, url)
     if rest is None:
         return None
-    place = Place(connection=connector.name)
+    place = Place(connection=jira.name)
     key = key_in(rest)
     if key is None:
         raise InputError(f"{url} is not the address of one issue.", where=place, mend=SHAPES)
-    issue = _read(connector, key)
+    issue = _read(jira, key)
     if msgspec.convert(issue.fields["issuetype"], _Type).subtask:
         raise InputError(
             f"{issue.key} is a sub-task, a step of an improvement.", where=place, mend="Adopt its parent instead."
         )
-    address = connector.site.address(connector.config)
-    ref = RecordRef(
-        connection=connector.name, mode=MODE, id=issue.id, number=issue.key, url=f"{address}/browse/{issue.key}"
-    )
+    address = jira.site.address(jira.config)
+    ref = RecordRef(connection=jira.name, mode=MODE, id=issue.id, number=issue.key, url=f"{address}/browse/{issue.key}")
     return Existing(
         ref=ref,
         title=str(issue.fields.get("summary") or issue.key),
         opened_at=datetime.fromisoformat(issue.fields["created"]),
-        service=_text(connector, issue, "service"),
+        service=_text(jira, issue, "service"),
         mark=_mark(issue),
-        state=states(connector, [ref])[0],
-        standing={name: text for name in ADOPTED_FIELDS if (text := _text(connector, issue, name))},
+        state=states(jira, [ref])[0],
+        standing={name: text for name in ADOPTED_FIELDS if (text := _text(jira, issue, name))},
     )
 
 
@@ -82,24 +78,24 @@ def key_in(rest: str) -> str | None:
     return chosen.upper() if KEY.fullmatch(chosen) else None
 
 
-def below_site(connector: JiraConnector, url: str) -> str | None:
+def below_site(jira: Jira, url: str) -> str | None:
     """What comes after the site's root. Behind Atlassian's gateway only the site tells where people open it."""
-    root = connector.config.url
-    return below(url, connector.site.address(connector.config) if GATEWAY in root else root)
+    root = jira.config.url
+    return below(url, jira.site.address(jira.config) if GATEWAY in root else root)
 
 
-def _read(connector: JiraConnector, key: str) -> _Issue:
+def _read(jira: Jira, key: str) -> _Issue:
     """The issue of this key, also of one that was moved since: Jira answers with its new key."""
     params = {"fields": "*all,-comment", "properties": tracing.PROPERTY}
     try:
-        found: _Issue = ask(connector.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params=params)
+        found: _Issue = ask(jira.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params=params)
     except ConnectionFailed as error:
         if not is_absent(error):
             raise
-        who_am_i(connector.reader, connector.config)  # to an expired token every issue looks deleted
+        who_am_i(jira.reader, jira.config)  # to an expired token every issue looks deleted
         raise InputError(
             f"There is no issue {key}, or our user may not see it.",
-            where=Place(connection=connector.name),
+            where=Place(connection=jira.name),
             mend="Check the address, and that our user may browse its project.",
         ) from None
     return found
@@ -112,9 +108,9 @@ def _mark(issue: _Issue) -> str:
     return told or next((mark for label in labels if (mark := tracing.action_of(label))), "")
 
 
-def _text(connector: JiraConnector, issue: _Issue, ours: str) -> str | None:
+def _text(jira: Jira, issue: _Issue, ours: str) -> str | None:
     """What stands in the field that carries one of ours; None where this Jira has none, or it is empty."""
-    name, fields = (COLUMNS | connector.config.columns)[ours], connector.site.fields
+    name, fields = (COLUMNS | jira.config.columns)[ours], jira.site.fields
     if name not in fields:
         return None
     return as_text(issue.fields.get(fields.value_field(name, source="columns", used_for=ours).id)) or None

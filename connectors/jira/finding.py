@@ -8,17 +8,15 @@ counted up, so an issue that the index does not show yet is one of the few keys 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connectors.answers import is_absent
 from connectors.jira.issues import ActionIssue
+from connectors.jira.opened import Jira
 from connectors.jira.site import ask
 from improvement.errors import ConnectionFailed
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 LOOK_BACK = 20  # newest issues of the project among which a missing key may be one that is not indexed yet
 LOOK_AHEAD = 5  # keys in a row that do not exist: a creation that failed may use up a number
@@ -35,36 +33,36 @@ class _Found(msgspec.Struct, frozen=True):
     issues: list[Labelled] = []
 
 
-def find_labelled(connector: JiraConnector, label: str) -> Labelled | None:
+def find_labelled(jira: Jira, label: str) -> Labelled | None:
     """The oldest issue of the improvement project with this label, if any, indexed or not."""
-    project = connector.project.key
-    shown = _search(connector, f'project = "{project}" AND labels = "{label}" ORDER BY created ASC, key ASC', 2)
+    project = jira.project.key
+    shown = _search(jira, f'project = "{project}" AND labels = "{label}" ORDER BY created ASC, key ASC', 2)
     if shown:
         return shown[0]
-    newest = _search(connector, f'project = "{project}" ORDER BY key DESC', LOOK_BACK)
-    return _unindexed(connector, label, [number for issue in newest if (number := _number(issue.key)) is not None])
+    newest = _search(jira, f'project = "{project}" ORDER BY key DESC', LOOK_BACK)
+    return _unindexed(jira, label, [number for issue in newest if (number := _number(issue.key)) is not None])
 
 
-def find_subtask(connector: JiraConnector, parent: ActionIssue, label: str) -> Labelled | None:
+def find_subtask(jira: Jira, parent: ActionIssue, label: str) -> Labelled | None:
     """The sub-task with this label: by search, else among those the parent lists (which needs no index)."""
-    project = connector.project.key
-    shown = _search(connector, f'project = "{project}" AND labels = "{label}" ORDER BY created ASC, key ASC', 2)
+    project = jira.project.key
+    shown = _search(jira, f'project = "{project}" AND labels = "{label}" ORDER BY created ASC, key ASC', 2)
     if shown:
         return shown[0]
     keys = [str(one["key"]) for one in reversed(parent.fields.get("subtasks") or [])]
-    return next((found for key in keys[:LOOK_BACK] if (found := _if_labelled(connector, key, label))), None)
+    return next((found for key in keys[:LOOK_BACK] if (found := _if_labelled(jira, key, label))), None)
 
 
-def _unindexed(connector: JiraConnector, label: str, indexed: list[int]) -> Labelled | None:
+def _unindexed(jira: Jira, label: str, indexed: list[int]) -> Labelled | None:
     """Read the keys directly that the index does not show."""
-    prefix = connector.project.key
+    prefix = jira.project.key
     for number in _left_out(indexed):
-        found = _if_labelled(connector, f"{prefix}-{number}", label)
+        found = _if_labelled(jira, f"{prefix}-{number}", label)
         if found is not None:
             return found
     number, absent = max(indexed, default=0) + 1, 0
     while absent < LOOK_AHEAD:
-        labels = _labels(connector, f"{prefix}-{number}")
+        labels = _labels(jira, f"{prefix}-{number}")
         if labels is None:
             absent += 1
         elif label in labels.fields.labels:
@@ -89,15 +87,15 @@ class _Issue(msgspec.Struct, frozen=True):
     fields: _Labels = _Labels()
 
 
-def _if_labelled(connector: JiraConnector, key: str, label: str) -> Labelled | None:
-    found = _labels(connector, key)
+def _if_labelled(jira: Jira, key: str, label: str) -> Labelled | None:
+    found = _labels(jira, key)
     return Labelled(id=found.id, key=found.key) if found is not None and label in found.fields.labels else None
 
 
-def _labels(connector: JiraConnector, key: str) -> _Issue | None:
+def _labels(jira: Jira, key: str) -> _Issue | None:
     """The labels of an issue, from the database; None where no issue has this key (any more)."""
     try:
-        issue: _Issue = ask(connector.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params={"fields": "labels"})
+        issue: _Issue = ask(jira.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params={"fields": "labels"})
     except ConnectionFailed as error:
         if is_absent(error):
             return None
@@ -105,14 +103,14 @@ def _labels(connector: JiraConnector, key: str) -> _Issue | None:
     return issue
 
 
-def _search(connector: JiraConnector, jql: str, size: int) -> list[Labelled]:
+def _search(jira: Jira, jql: str, size: int) -> list[Labelled]:
     found: _Found
-    if connector.site.is_cloud:
+    if jira.site.is_cloud:
         body: dict[str, Any] = {"jql": jql, "fields": ["summary"], "maxResults": size}
-        found = ask(connector.reader, "/search/jql", _Found, what="find", json=body)
+        found = ask(jira.reader, "/search/jql", _Found, what="find", json=body)
     else:
         params = {"jql": jql, "fields": "summary", "maxResults": size}
-        found = ask(connector.reader, "/search", _Found, what="find", params=params)
+        found = ask(jira.reader, "/search", _Found, what="find", params=params)
     return found.issues
 
 

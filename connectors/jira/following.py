@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -13,14 +13,12 @@ from connectors.jira import plain
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, ProjectValue, comments_of, is_read_by_customers
 from connectors.jira.moving import is_success, platform_state
+from connectors.jira.opened import Jira
 from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
 from improvement.errors import ConnectionFailed
 from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 BATCH = 50  # Cloud reconciles at most fifty issues with its index
 
@@ -61,18 +59,18 @@ _FIELDS = ["project", "status", "summary", "assignee", "duedate", "resolution", 
 _TASK_FIELDS = ["status", "summary", "assignee", "duedate", "parent"]
 
 
-def states(connector: JiraConnector, refs: Sequence[RecordRef]) -> list[PlatformState]:
+def states(jira: Jira, refs: Sequence[RecordRef]) -> list[PlatformState]:
     """See :meth:`connectors.base.Connector.states`: one search per fifty issues, one more for their sub-tasks."""
     issues: dict[str, _Issue] = {}
     tasks: dict[str, list[PlatformTask]] = {}
     for batch in _batches([ref.id for ref in refs]):
-        found = _read(connector, batch)
+        found = _read(jira, batch)
         issues |= {issue.id: issue for issue in found}
         for issue in found:
             if issue.fields.subtasks:
-                tasks[issue.id] = _tasks(connector, issue)
+                tasks[issue.id] = _tasks(jira, issue)
     return [
-        _state(connector, ref, issues[ref.id], tuple(tasks.get(ref.id, ())))
+        _state(jira, ref, issues[ref.id], tuple(tasks.get(ref.id, ())))
         if ref.id in issues
         else PlatformState(
             ref=ref,
@@ -93,14 +91,14 @@ def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
         yield list(ids[start : start + BATCH])
 
 
-def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
+def _read(jira: Jira, ids: list[str]) -> list[_Issue]:
     """The issues of these ids that still exist.
 
     JQL refuses a list in which one does not, and an index that lags behind leaves a new one out: what a search does
     not bring is read by itself before it counts as gone.
     """
     try:
-        found = _search(connector, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
+        found = _search(jira, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
     except ConnectionFailed as error:
         if not isinstance(error, Declined) or error.status != 400:
             raise
@@ -109,41 +107,41 @@ def _read(connector: JiraConnector, ids: list[str]) -> list[_Issue]:
     for id in (id for id in ids if id not in shown):
         params = {"fields": ",".join(_FIELDS), "expand": "changelog"}
         try:
-            found.append(ask(connector.reader, f"/issue/{id}", _Issue, what="issue", params=params))
+            found.append(ask(jira.reader, f"/issue/{id}", _Issue, what="issue", params=params))
         except ConnectionFailed as error:
             if not is_absent(error):
                 raise
-            who_am_i(connector.reader, connector.config)  # to an expired token every issue looks deleted
+            who_am_i(jira.reader, jira.config)  # to an expired token every issue looks deleted
     return found
 
 
 def _search(
-    connector: JiraConnector, jql: str, reconciled: list[str], fields: list[str], *, expand: str = "", size: int = 100
+    jira: Jira, jql: str, reconciled: list[str], fields: list[str], *, expand: str = "", size: int = 100
 ) -> list[_Issue]:
     page: _Page
-    if connector.site.is_cloud:
+    if jira.site.is_cloud:
         body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": size}
         if expand:
             body["expand"] = expand
         if reconciled:
             body["reconcileIssues"] = [int(id) for id in reconciled]
-        page = ask(connector.reader, "/search/jql", _Page, what="follow", json=body)
+        page = ask(jira.reader, "/search/jql", _Page, what="follow", json=body)
     else:
         params = {"jql": jql, "fields": ",".join(fields), "maxResults": size, "expand": expand}
-        page = ask(connector.reader, "/search", _Page, what="follow", params=params)
+        page = ask(jira.reader, "/search", _Page, what="follow", params=params)
     return page.issues
 
 
-def _tasks(connector: JiraConnector, parent: _Issue) -> list[PlatformTask]:
+def _tasks(jira: Jira, parent: _Issue) -> list[PlatformTask]:
     """The sub-tasks of an issue; those the parent lists are read even where the index lags behind."""
     listed = [task.id for task in parent.fields.subtasks][:BATCH]
-    found = _search(connector, f"parent = {parent.id} ORDER BY key ASC", listed, _TASK_FIELDS)
+    found = _search(jira, f"parent = {parent.id} ORDER BY key ASC", listed, _TASK_FIELDS)
     return [
         PlatformTask(
             id=task.id,
             number=task.key,
             title=task.fields.summary,
-            is_done=platform_state(task.fields.status, connector.config) in ("closed", "cancelled"),
+            is_done=platform_state(task.fields.status, jira.config) in ("closed", "cancelled"),
             assignee=task.fields.assignee.account if task.fields.assignee is not None else None,
             due=_day(task.fields.duedate),
         )
@@ -151,24 +149,24 @@ def _tasks(connector: JiraConnector, parent: _Issue) -> list[PlatformTask]:
     ]
 
 
-def _state(connector: JiraConnector, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask, ...]) -> PlatformState:
+def _state(jira: Jira, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask, ...]) -> PlatformState:
     fields = issue.fields
     resolution = fields.resolution.name if fields.resolution is not None else None
     moved = _last_change(issue.changelog, "status")
     return PlatformState(
         ref=RecordRef(connection=ref.connection, mode=ref.mode, id=ref.id, number=issue.key, url=ref.url),
-        state=platform_state(fields.status, connector.config, resolution),
+        state=platform_state(fields.status, jira.config, resolution),
         state_changed_by=_author(moved),
         state_changed_at=datetime.fromisoformat(moved.created) if moved is not None else None,
         close_code=resolution,
-        is_closed_as_success=resolution is not None and is_success(resolution, connector.config),
+        is_closed_as_success=resolution is not None and is_success(resolution, jira.config),
         owner=fields.assignee.account if fields.assignee is not None else None,
         owner_changed_by=_author(_last_change(issue.changelog, "assignee")),
         due=_day(fields.duedate),
         due_changed_by=_author(_last_change(issue.changelog, "duedate")),
         tasks=tasks,
-        approvals=_approvals(connector, issue) if is_read_by_customers(connector, fields.project) else (),
-        comments=tuple(_comment(comment) for comment in _all_comments(connector, issue)),
+        approvals=_approvals(jira, issue) if is_read_by_customers(jira, fields.project) else (),
+        comments=tuple(_comment(comment) for comment in _all_comments(jira, issue)),
     )
 
 
@@ -182,10 +180,10 @@ def _author(entry: HistoryEntry | None) -> str | None:
     return entry.author.account if entry is not None and entry.author is not None else None
 
 
-def _all_comments(connector: JiraConnector, issue: _Issue) -> list[CommentValue]:
+def _all_comments(jira: Jira, issue: _Issue) -> list[CommentValue]:
     shown = issue.fields.comment
     if shown is None or shown.total > len(shown.comments):
-        return comments_of(connector, issue.id)
+        return comments_of(jira, issue.id)
     return shown.comments
 
 
@@ -199,10 +197,10 @@ def _comment(comment: CommentValue) -> PlatformComment:
     )
 
 
-def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApproval, ...]:
+def _approvals(jira: Jira, issue: _Issue) -> tuple[PlatformApproval, ...]:
     """Native approvals of a service-management request; a type without any answers with an empty list."""
     found: list[PlatformApproval] = []
-    for approval in _approval_rows(connector, issue):
+    for approval in _approval_rows(jira, issue):
         decided = (approval.get("completedDate") or {}).get("iso8601")
         for approver in approval.get("approvers") or ():
             person = msgspec.convert(approver.get("approver") or {}, UserValue)
@@ -218,13 +216,13 @@ def _approvals(connector: JiraConnector, issue: _Issue) -> tuple[PlatformApprova
     return tuple(found)
 
 
-def _approval_rows(connector: JiraConnector, issue: _Issue) -> list[dict[str, Any]]:
+def _approval_rows(jira: Jira, issue: _Issue) -> list[dict[str, Any]]:
     path = f"/rest/servicedeskapi/request/{issue.id}/approval"
     rows: list[dict[str, Any]] = []
     try:
         while True:
             params = {"start": len(rows), "limit": BATCH}
-            page: dict[str, Any] = ask(connector.reader, path, dict[str, Any], what="approvals", params=params)
+            page: dict[str, Any] = ask(jira.reader, path, dict[str, Any], what="approvals", params=params)
             rows += page.get("values", ())
             if page.get("isLastPage", True) or not page.get("values"):
                 return rows

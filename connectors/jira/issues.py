@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from connectors.jira.opened import Jira
 from connectors.jira.site import ask
 from connectors.jira.tracing import PROPERTY
 from connectors.jira.wire import UserValue
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 PAGE = 100
 SERVICE_DESK = "service_desk"
@@ -97,11 +95,11 @@ class ActionIssue(msgspec.Struct, frozen=True):
         )
 
 
-def read_action(connector: JiraConnector, id: str) -> ActionIssue:
+def read_action(jira: Jira, id: str) -> ActionIssue:
     """An improvement issue with its property and remote links; raises what the reader raises (404: gone)."""
     params = {"fields": "*all,-comment", "properties": PROPERTY}
-    raw: dict[str, Any] = ask(connector.reader, f"/issue/{id}", dict[str, Any], what="issue", params=params)
-    links = ask(connector.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links")
+    raw: dict[str, Any] = ask(jira.reader, f"/issue/{id}", dict[str, Any], what="issue", params=params)
+    links = ask(jira.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links")
     kept = (raw.get("properties") or {}).get(PROPERTY)
     return ActionIssue(
         id=str(raw["id"]),
@@ -112,28 +110,28 @@ def read_action(connector: JiraConnector, id: str) -> ActionIssue:
     )
 
 
-def is_read_by_customers(connector: JiraConnector, project: ProjectValue) -> bool:
+def is_read_by_customers(jira: Jira, project: ProjectValue) -> bool:
     """Whether an issue's project is a service desk: its comments are then internal, and it may carry approvals."""
-    if project.key in ("", connector.config.improvement_project):
-        return connector.is_service_desk
+    if project.key in ("", jira.config.improvement_project):
+        return jira.is_service_desk
     return project.project_type_key == SERVICE_DESK
 
 
-def notes_of(connector: JiraConnector, id: str) -> tuple[list[CommentValue], ProjectValue]:
+def notes_of(jira: Jira, id: str) -> tuple[list[CommentValue], ProjectValue]:
     """Every comment of an issue, and the project it is in now, which decides who reads a new one."""
     params = {"fields": "project,comment"}
-    shown: _NotedIssue = ask(connector.reader, f"/issue/{id}", _NotedIssue, what="comments", params=params)
+    shown: _NotedIssue = ask(jira.reader, f"/issue/{id}", _NotedIssue, what="comments", params=params)
     told = shown.fields.comment
     is_whole = told is not None and told.total <= len(told.comments)
-    return told.comments if told is not None and is_whole else comments_of(connector, id), shown.fields.project
+    return told.comments if told is not None and is_whole else comments_of(jira, id), shown.fields.project
 
 
-def comments_of(connector: JiraConnector, id: str) -> list[CommentValue]:
+def comments_of(jira: Jira, id: str) -> list[CommentValue]:
     """Every comment of an issue, oldest first."""
     found: list[CommentValue] = []
     while True:
         params = {"startAt": len(found), "maxResults": PAGE, "orderBy": "created"}
-        page: _Comments = ask(connector.reader, f"/issue/{id}/comment", _Comments, what="comments", params=params)
+        page: _Comments = ask(jira.reader, f"/issue/{id}/comment", _Comments, what="comments", params=params)
         found.extend(page.comments)
         if not page.comments or len(found) >= page.total:
             return found

@@ -6,7 +6,7 @@ overruled. Transition names are localised and differ per workflow, so only the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -14,6 +14,7 @@ from connectors.answers import Declined
 from connectors.config import ConnectionConfig
 from connectors.jira import tracing
 from connectors.jira.issues import ActionIssue, comments_of, is_read_by_customers, read_action
+from connectors.jira.opened import Jira
 from connectors.jira.project import Allowed, ScreenField
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped
@@ -21,9 +22,6 @@ from connectors.jira.site import ask
 from connectors.jira.wire import StatusValue
 from improvement.errors import PermissionMissing, WriteRefused
 from improvement.records import SUSTAINED_VERDICTS, Outbound, State
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 #: Name of a status of the improvement project → canonical platform state; others follow their category.
 PLATFORM_STATES: dict[str, str] = {
@@ -107,9 +105,7 @@ def is_success(resolution: str, config: ConnectionConfig) -> bool:
     return resolution.casefold() in ((said.casefold(),) if said is not None else SUCCESS)
 
 
-def follow_state(
-    connector: JiraConnector, sender: Sender, outbound: Outbound, issue: ActionIssue, form: Shaped
-) -> str | None:
+def follow_state(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIssue, form: Shaped) -> str | None:
     """Move the issue to where our state belongs, if a transition leads there and no person moved it meanwhile.
 
     Answers the last of our states that the issue followed, to be kept in its property.
@@ -119,16 +115,16 @@ def follow_state(
     if ours is None or str(ours) not in WANTED:
         return placed
     wanted = WANTED[str(ours)]
-    current = _stands(connector, issue)
+    current = _stands(jira, issue)
     if wanted == current:
         return str(ours)
     if current != WANTED.get(placed or "proposed", "new"):
         form.unwritten["state"] = f"a person moved the issue to {issue.fields['status'].get('name')}; it stays there"
         return placed
-    for way in _ways(connector, issue.id):
-        if platform_state(way.to, connector.config) != wanted:
+    for way in _ways(jira, issue.id):
+        if platform_state(way.to, jira.config) != wanted:
             continue
-        fields = _filled(way, wanted, outbound, connector.config)
+        fields = _filled(way, wanted, outbound, jira.config)
         if fields is None:
             continue
         try:
@@ -136,25 +132,25 @@ def follow_state(
         except (WriteRefused, PermissionMissing, Declined) as refused:
             if isinstance(refused, Declined) and refused.status != CONFLICT:
                 raise
-            if _stands(connector, read_action(connector, issue.id)) == wanted:  # somebody else moved it just now
+            if _stands(jira, read_action(jira, issue.id)) == wanted:  # somebody else moved it just now
                 return str(ours)
             if isinstance(refused, Declined):
                 raise  # the issue was changed while we moved it: read again at the next delivery
             form.unwritten["state"] = f"Jira refused the transition “{way.name}”: {refused.what}"
             return placed
         return str(ours)
-    _tell(connector, sender, outbound, issue, wanted, form)
+    _tell(jira, sender, outbound, issue, wanted, form)
     return placed
 
 
-def _ways(connector: JiraConnector, issue_id: str) -> list[_Way]:
+def _ways(jira: Jira, issue_id: str) -> list[_Way]:
     params = {"expand": "transitions.fields"}
-    found: _Ways = ask(connector.reader, f"/issue/{issue_id}/transitions", _Ways, what="transitions", params=params)
+    found: _Ways = ask(jira.reader, f"/issue/{issue_id}/transitions", _Ways, what="transitions", params=params)
     return found.transitions
 
 
-def _stands(connector: JiraConnector, issue: ActionIssue) -> str:
-    return platform_state(msgspec.convert(issue.fields["status"], StatusValue), connector.config, _resolution(issue))
+def _stands(jira: Jira, issue: ActionIssue) -> str:
+    return platform_state(msgspec.convert(issue.fields["status"], StatusValue), jira.config, _resolution(issue))
 
 
 def _filled(way: _Way, wanted: str, outbound: Outbound, config: ConnectionConfig) -> dict[str, Any] | None:
@@ -187,19 +183,17 @@ def _resolution(issue: ActionIssue) -> str | None:
     return (issue.fields.get("resolution") or {}).get("name")
 
 
-def _tell(
-    connector: JiraConnector, sender: Sender, outbound: Outbound, issue: ActionIssue, wanted: str, form: Shaped
-) -> None:
+def _tell(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIssue, wanted: str, form: Shaped) -> None:
     """No way leads there: say so in a comment, once per state, and on the receipt."""
     shown = wanted.replace("_", " ")
     form.unwritten["state"] = f"no transition that we may take leads to {shown}"
     key = f"{outbound.action_id}/state/{outbound.fields['state']}"
     mark = tracing.mark_of(key)
-    if any(mark in comment.body for comment in comments_of(connector, issue.id)):
+    if any(mark in comment.body for comment in comments_of(jira, issue.id)):
         return
     text = (
         f"{outbound.action_id} is now {outbound.fields['state']}. Regelkreis found no transition to {shown} that it "
         "may take, so this issue stays where it is. Please move it when it suits you."
     )
-    is_internal = is_read_by_customers(connector, issue.project)
+    is_internal = is_read_by_customers(jira, issue.project)
     sender.comment(issue.id, tracing.marked(text, key), is_internal=is_internal)

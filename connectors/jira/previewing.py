@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from connectors.jira import tracing, writing
+from connectors.jira.opened import Jira
 from connectors.jira.sending import Recorder
 from connectors.jira.shaping import shaped
 from improvement.records import Outbound, PreviewRequest, RecordRef, Verb
 
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
-
-def preview(connector: JiraConnector, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
+def preview(jira: Jira, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
     """See :meth:`connectors.base.Connector.preview`. Where the issue is still to be created its id is shown as NEW."""
-    recorder = Recorder(connector.config.url)
+    recorder = Recorder(jira.config.url)
     if ref is None and outbound.verb is not Verb.CREATE:
-        _onto_nothing(connector, recorder, outbound)
+        _onto_nothing(jira, recorder, outbound)
     else:
-        writing.apply(connector, recorder, outbound, ref)
+        writing.apply(jira, recorder, outbound, ref)
     return recorder.requests
 
 
-def _onto_nothing(connector: JiraConnector, recorder: Recorder, outbound: Outbound) -> None:
+def _onto_nothing(jira: Jira, recorder: Recorder, outbound: Outbound) -> None:
     """What would follow a create that has not happened yet."""
     new = "NEW"
     if outbound.verb is Verb.NOTE:
         body = tracing.marked(outbound.text or "", outbound.key)
-        recorder.comment(new, body, is_internal=connector.is_service_desk)
+        recorder.comment(new, body, is_internal=jira.is_service_desk)
     elif outbound.verb is Verb.ATTACH and outbound.file is not None:
         recorder.attach(new, outbound.file)
     elif outbound.verb is Verb.UPDATE:
-        recorder.edit(new, shaped(outbound, connector.project, connector.site).fields)
-    elif outbound.verb is Verb.TASK and connector.project.subtask is not None:
-        recorder.create(writing.task_fields(connector.project, connector.site, outbound, new))
+        recorder.edit(new, shaped(outbound, jira.project, jira.site).fields)
+    elif outbound.verb is Verb.TASK and jira.project.subtask is not None:
+        recorder.create(writing.task_fields(jira.project, jira.site, outbound, new))
     elif outbound.verb is Verb.LINK:
-        link_type = writing.link_type_of(connector)
+        link_type = writing.link_type_of(jira)
         if link_type is not None:
             for id in outbound.trigger_ids[: writing.MAX_TRIGGERS]:
                 recorder.link(writing.link_document(id, new, link_type))

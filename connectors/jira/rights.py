@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connectors.base import Finding
 from connectors.config import ConnectionConfig
+from connectors.jira.opened import Jira
 from connectors.jira.site import ask
 from connectors.mapping import PlatformMapping
 from connectors.rights import EVERYTHING, Operation, Right
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 USER, READ, WRITE = "read:jira-user", "read:jira-work", "write:jira-work"
 DESK = "read:servicedesk-request"
@@ -102,17 +100,17 @@ def rights(config: ConnectionConfig, mapping: PlatformMapping) -> Sequence[Right
     return found
 
 
-def ungranted(connector: JiraConnector) -> list[Finding]:
+def ungranted(jira: Jira) -> list[Finding]:
     """What the report does not look at: which projects we may browse, and whether we may name an issue's owner."""
-    seen, is_complete = _projects(connector)
+    seen, is_complete = _projects(jira)
     names = ", ".join(project.key for project in seen[:SHOWN])
     more = "" if is_complete and len(seen) <= SHOWN else " and more"
     found = [Finding(check="projects", is_ok=bool(seen), detail=f"we may browse {names or 'none'}{more}",
                      mend="" if seen else BROWSE)]  # fmt: skip
     if is_complete:
         known = {word.casefold() for project in seen for word in (project.id, project.key, project.name)}
-        found += [_unseen(name) for name in _named(connector.mapping) if name.casefold() not in known]
-    return [*found, *_assigning(connector)]
+        found += [_unseen(name) for name in _named(jira.mapping) if name.casefold() not in known]
+    return [*found, *_assigning(jira)]
 
 
 def _unseen(name: str) -> Finding:
@@ -124,12 +122,12 @@ def _unseen(name: str) -> Finding:
     )
 
 
-def _projects(connector: JiraConnector) -> tuple[list[_Project], bool]:
+def _projects(jira: Jira) -> tuple[list[_Project], bool]:
     """The projects we see, and whether these are all: Cloud pages them, and one page is enough for a report."""
-    if not connector.site.is_cloud:
-        everything: list[_Project] = ask(connector.reader, "/project", list[_Project], what="projects")
+    if not jira.site.is_cloud:
+        everything: list[_Project] = ask(jira.reader, "/project", list[_Project], what="projects")
         return everything, True
-    page: _Projects = ask(connector.reader, "/project/search", _Projects, what="projects", params={"maxResults": PAGE})
+    page: _Projects = ask(jira.reader, "/project/search", _Projects, what="projects", params={"maxResults": PAGE})
     return page.values, page.is_last
 
 
@@ -142,13 +140,13 @@ def _named(mapping: PlatformMapping) -> list[str]:
     return list(dict.fromkeys(word for word in found if word))
 
 
-def _assigning(connector: JiraConnector) -> list[Finding]:
+def _assigning(jira: Jira) -> list[Finding]:
     try:
-        project = connector.project
+        project = jira.project
     except RegelkreisError:
         return []  # told already, with its remedy
     params = {"projectKey": project.key, "permissions": "ASSIGN_ISSUES"}
-    answer: dict[str, Any] = ask(connector.reader, "/mypermissions", dict[str, Any], params=params)
+    answer: dict[str, Any] = ask(jira.reader, "/mypermissions", dict[str, Any], params=params)
     held = (answer.get("permissions") or {}).get("ASSIGN_ISSUES") or {}
     is_held = bool(held.get("havePermission"))
     detail = f"in project {project.key}" + ("" if is_held else ": issues stay unassigned")

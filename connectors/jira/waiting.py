@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connectors.answers import Declined, is_absent
 from connectors.jira.history import oldest_first
+from connectors.jira.opened import Jira
 from connectors.jira.site import ask, who_am_i
 from connectors.jira.wire import Changelog, HistoryEntry, StatusValue
 from connectors.waiting import Wait
 from improvement.errors import ConnectionFailed
-
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
 
 BATCH = 50
 ON_HOLD = "on_hold"
@@ -42,13 +40,13 @@ WholeHistory = Callable[[str], Sequence[HistoryEntry]]  # of an issue of which a
 
 
 def waits(
-    connector: JiraConnector, states: Mapping[str, str], ids: Sequence[str], whole_history: WholeHistory
+    jira: Jira, states: Mapping[str, str], ids: Sequence[str], whole_history: WholeHistory
 ) -> dict[str, tuple[Wait, ...]]:
     """See :meth:`connectors.waiting.TellsWaiting.waits`; ``states`` maps status ids to canonical states."""
-    who_am_i(connector.reader, connector.config)  # an expired token would silently show fewer issues
+    who_am_i(jira.reader, jira.config)  # an expired token would silently show fewer issues
     found: dict[str, tuple[Wait, ...]] = {}
     for start in range(0, len(ids), BATCH):
-        for issue in _issues(connector, ids[start : start + BATCH]):
+        for issue in _issues(jira, ids[start : start + BATCH]):
             if issue.changelog is None:
                 continue
             entries: Sequence[HistoryEntry] = issue.changelog.histories
@@ -70,12 +68,12 @@ def _spans(issue: _Issue, entries: Sequence[HistoryEntry], states: Mapping[str, 
             yield Wait(begin=_instant(begin), end=_instant(end) if end else None, why=name or "")
 
 
-def _issues(connector: JiraConnector, ids: Sequence[str]) -> list[_Issue]:
+def _issues(jira: Jira, ids: Sequence[str]) -> list[_Issue]:
     """The issues that still exist; JQL refuses a list in which one does not, so then they are read one by one."""
     page: _Page
-    jql, reader = f"id in ({', '.join(ids)})", connector.reader
+    jql, reader = f"id in ({', '.join(ids)})", jira.reader
     try:
-        if connector.site.is_cloud:
+        if jira.site.is_cloud:
             body = {"jql": jql, "fields": list(FIELDS), "maxResults": BATCH, "expand": "changelog"}
             page = ask(reader, "/search/jql", _Page, what="histories", json=body)
         else:
@@ -89,15 +87,15 @@ def _issues(connector: JiraConnector, ids: Sequence[str]) -> list[_Issue]:
     except Declined as error:
         if error.status != 400:
             raise
-        return list(_one_by_one(connector, ids))
+        return list(_one_by_one(jira, ids))
     return page.issues
 
 
-def _one_by_one(connector: JiraConnector, ids: Sequence[str]) -> Iterator[_Issue]:
+def _one_by_one(jira: Jira, ids: Sequence[str]) -> Iterator[_Issue]:
     for id in ids:
         asked = {"fields": ",".join(FIELDS), "expand": "changelog"}
         try:
-            issue: _Issue = ask(connector.reader, f"/issue/{id}", _Issue, what="history", params=asked)
+            issue: _Issue = ask(jira.reader, f"/issue/{id}", _Issue, what="history", params=asked)
         except ConnectionFailed as error:
             if not is_absent(error):
                 raise

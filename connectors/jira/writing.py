@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from connectors.answers import is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import moving, tracing
 from connectors.jira.finding import find_labelled, find_subtask
 from connectors.jira.issues import ActionIssue, is_read_by_customers, notes_of, read_action
+from connectors.jira.opened import Jira
 from connectors.jira.project import Project
 from connectors.jira.sending import FieldsRefused, LiveSender, Sender, WriteForbidden
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
@@ -24,9 +25,6 @@ from improvement.errors import (
 )
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 
-if TYPE_CHECKING:
-    from connectors.jira.connector import JiraConnector
-
 MODE = "jira"
 MAX_TRIGGERS = 10
 LINK_TYPE = "Relates"
@@ -35,15 +33,15 @@ INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"
 PLATFORM_WINS = frozenset({"owner", "due"})  # people enter these on the issue; we only fill them while empty
 
 
-def write(connector: JiraConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+def write(jira: Jira, outbound: Outbound, ref: RecordRef | None) -> Receipt:
     """See :meth:`connectors.base.Connector.write`."""
-    sender = LiveSender(connector.client, connector.config)
+    sender = LiveSender(jira.client, jira.config)
     try:
-        return apply(connector, sender, outbound, ref)
+        return apply(jira, sender, outbound, ref)
     except OutcomeUnknown:
         raise
     except WriteForbidden as error:
-        who_am_i(connector.reader, connector.config)  # taken for nobody, our credentials are at fault, and it waits
+        who_am_i(jira.reader, jira.config)  # taken for nobody, our credentials are at fault, and it waits
         raise WriteRefused(f"{error.what} ({outbound.key})", where=error.where, mend=error.mend) from None
     except ConnectionFailed as error:
         if sender.status == 0:
@@ -53,26 +51,26 @@ def write(connector: JiraConnector, outbound: Outbound, ref: RecordRef | None) -
         ) from None
 
 
-def apply(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+def apply(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None) -> Receipt:
     """One write through a sender (a live one, or one that only records)."""
-    connector.site  # noqa: B018 - tells the library which Jira it speaks to
+    jira.site  # noqa: B018 - tells the library which Jira it speaks to
     if outbound.verb is Verb.CREATE:
-        return _create(connector, sender, outbound)
+        return _create(jira, sender, outbound)
     if ref is None:
         raise WriteRefused(
             f"{outbound.key} belongs to a record that does not exist yet.",
-            where=Place(connection=connector.name),
+            where=Place(connection=jira.name),
             mend="Create the record first.",
         )
     table = {Verb.UPDATE: _update, Verb.NOTE: _note, Verb.ATTACH: _attach, Verb.TASK: _task, Verb.LINK: _link}
     try:
-        return table[outbound.verb](connector, sender, outbound, ref)
+        return table[outbound.verb](jira, sender, outbound, ref)
     except ConnectionFailed as error:
         if not is_absent(error):
             raise
         raise WriteRefused(
             f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
-            where=Place(connection=connector.name, record=ref.number),
+            where=Place(connection=jira.name, record=ref.number),
             mend="Restore it, or let our user see it.",
         ) from None
 
@@ -80,16 +78,16 @@ def apply(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
 # --- create ---------------------------------------------------------------------------------------------------
 
 
-def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Receipt:
-    project = connector.project
+def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
+    project = jira.project
     label = tracing.label_of(outbound.action_id)
-    form = shaped(outbound, project, connector.site)
-    found = find_labelled(connector, label)
+    form = shaped(outbound, project, jira.site)
+    found = find_labelled(jira, label)
     if found is None:
-        _refuse_what_may_be_there(connector, outbound, label)
-        _refuse_unknown_demands(connector)
+        _refuse_what_may_be_there(jira, outbound, label)
+        _refuse_unknown_demands(jira)
         labels = {"labels": [label, "regelkreis"]} if "labels" in project.screen else {}
-        _demand_labels(connector, labels)
+        _demand_labels(jira, labels)
         fields = {
             "project": {"id": project.id},
             "issuetype": {"id": project.task.id},
@@ -100,15 +98,15 @@ def _create(connector: JiraConnector, sender: Sender, outbound: Outbound) -> Rec
         id, key = created["id"], created["key"]
     else:
         id, key = found.id, found.key
-    url = f"{connector.site.address(connector.config)}/browse/{key}"
-    ref = RecordRef(connection=connector.name, mode=MODE, id=id, number=key, url=url)
+    url = f"{jira.site.address(jira.config)}/browse/{key}"
+    ref = RecordRef(connection=jira.name, mode=MODE, id=id, number=key, url=url)
     if not sender.is_live:
-        _leave_traces(connector, sender, outbound, ref, None, ours=frozenset())
+        _leave_traces(jira, sender, outbound, ref, None, ours=frozenset())
         return _receipt(sender, ref, was_found=found is not None)
-    issue = read_action(connector, id)
+    issue = read_action(jira, id)
     ours = frozenset(form.fields) if found is None else _already(form, issue)
     try:
-        _leave_traces(connector, sender, outbound, ref, issue, ours=ours)
+        _leave_traces(jira, sender, outbound, ref, issue, ours=ours)
     except RegelkreisError as error:
         form.unwritten["url"] = f"will follow with the next update: {error}"
     return _receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
@@ -147,38 +145,38 @@ def _as_far_as_taken(
     return send(left) if left else None
 
 
-def _refuse_what_may_be_there(connector: JiraConnector, outbound: Outbound, label: str) -> None:
+def _refuse_what_may_be_there(jira: Jira, outbound: Outbound, label: str) -> None:
     """An issue that an earlier attempt may have made, and that neither the index nor the newest keys show."""
-    if connector.site.is_cloud:
-        wait_until_settled(outbound, connector.name)
+    if jira.site.is_cloud:
+        wait_until_settled(outbound, jira.name)
         return
-    jql = f'project = "{connector.project.key}" AND labels = "{label}"'
-    never_send_again(outbound, connector.name, look_for=f"issues by the search `{jql}`")
+    jql = f'project = "{jira.project.key}" AND labels = "{label}"'
+    never_send_again(outbound, jira.name, look_for=f"issues by the search `{jql}`")
 
 
-def _refuse_unknown_demands(connector: JiraConnector) -> None:
-    demanded = connector.project.required()
+def _refuse_unknown_demands(jira: Jira) -> None:
+    demanded = jira.project.required()
     if demanded:
         names = ", ".join(f"“{one.name}” ({one.id})" for one in demanded)
         raise WriteRefused(
-            f"Project {connector.project.key} demands fields that we do not know: {names}.",
-            where=Place(connection=connector.name, field="improvement_project"),
+            f"Project {jira.project.key} demands fields that we do not know: {names}.",
+            where=Place(connection=jira.name, field="improvement_project"),
             mend="Make them optional for this issue type, give them a default, or map one of our fields to them.",
         )
 
 
-def _demand_labels(connector: JiraConnector, labels: dict[str, Any]) -> None:
+def _demand_labels(jira: Jira, labels: dict[str, Any]) -> None:
     """Without a label we could not find the issue again, and a second attempt would create it twice."""
     if not labels:
         raise WriteRefused(
-            f"Labels are not on the create screen of project {connector.project.key}.",
-            where=Place(connection=connector.name, field="improvement_project"),
+            f"Labels are not on the create screen of project {jira.project.key}.",
+            where=Place(connection=jira.name, field="improvement_project"),
             mend="Add the field Labels to the screen; it carries the id by which a record is found again.",
         )
 
 
 def _leave_traces(
-    connector: JiraConnector,
+    jira: Jira,
     sender: Sender,
     outbound: Outbound,
     ref: RecordRef,
@@ -204,15 +202,15 @@ def _leave_traces(
         sender.set_property(ref.id, tracing.PROPERTY, document)
     url = outbound.fields.get("url")
     if url is not None:
-        link = _remote_link(connector, outbound, str(url))
+        link = _remote_link(jira, outbound, str(url))
         if issue is None or not issue.has_remote_link(link):
             sender.remote_link(ref.id, link)
 
 
-def _remote_link(connector: JiraConnector, outbound: Outbound, url: str) -> dict[str, Any]:
+def _remote_link(jira: Jira, outbound: Outbound, url: str) -> dict[str, Any]:
     """The whole link, every time: Jira nulls what an update leaves out."""
     return {
-        "globalId": tracing.global_id(connector.name, outbound.action_id),
+        "globalId": tracing.global_id(jira.name, outbound.action_id),
         "application": {"type": "regelkreis", "name": "Regelkreis"},
         "relationship": "is measured by",
         "object": {"url": url, "title": f"{outbound.action_id} in Regelkreis", "summary": "Plan, looks and verdict"},
@@ -222,10 +220,10 @@ def _remote_link(connector: JiraConnector, outbound: Outbound, url: str) -> dict
 # --- update ---------------------------------------------------------------------------------------------------
 
 
-def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
-    form = shaped(outbound, connector.project, connector.site)
-    issue = read_action(connector, ref.id)
-    names = {field_id: name for name, field_id in connector.project.columns.items() if name != "hypothesis"}
+def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    form = shaped(outbound, jira.project, jira.site)
+    issue = read_action(jira, ref.id)
+    names = {field_id: name for name, field_id in jira.project.columns.items() if name != "hypothesis"}
     changed: dict[str, Any] = {}
     theirs: set[str] = set()
     for field_id, value in form.fields.items():
@@ -239,20 +237,20 @@ def _update(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
         elif value is not None or current is not None:
             changed[field_id] = value
     if changed:
-        _only_editable(connector, ref, changed, names, form)
+        _only_editable(jira, ref, changed, names, form)
     if changed and outbound.is_adopted:
         _say_before(sender, outbound, ref, issue, changed)
     if changed:
-        _as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, connector.project)
-    placed = moving.follow_state(connector, sender, outbound, issue, form)
+        _as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, jira.project)
+    placed = moving.follow_state(jira, sender, outbound, issue, form)
     if sender.is_live and changed:
-        issue = read_action(connector, ref.id)
+        issue = read_action(jira, ref.id)
     ours = frozenset(changed) & frozenset(form.fields)
     if outbound.is_adopted:  # there an equal value may be a person's all the same
         ours |= {name for name in form.fields if _was_intended(issue, name, issue.fields.get(name))}
     else:
         ours |= _already(form, issue)
-    _leave_traces(connector, sender, outbound, ref, issue, ours=ours, placed=placed)
+    _leave_traces(jira, sender, outbound, ref, issue, ours=ours, placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
     return _receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
@@ -272,11 +270,9 @@ def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:
     return about is not None and about == tracing.fingerprint(as_text(current))
 
 
-def _only_editable(
-    connector: JiraConnector, ref: RecordRef, changed: dict[str, Any], names: dict[str, str], form: Shaped
-) -> None:
+def _only_editable(jira: Jira, ref: RecordRef, changed: dict[str, Any], names: dict[str, str], form: Shaped) -> None:
     """Leave out what the edit screen does not hold (it may differ from the create screen): one field would stop all."""
-    screen: dict[str, Any] = ask(connector.reader, f"/issue/{ref.id}/editmeta", dict[str, Any], what="edit screen")
+    screen: dict[str, Any] = ask(jira.reader, f"/issue/{ref.id}/editmeta", dict[str, Any], what="edit screen")
     editable = screen.get("fields") or {}
     for field_id in sorted(set(changed) - set(editable)):
         del changed[field_id]
@@ -305,32 +301,30 @@ def _is_theirs(issue: ActionIssue, field_id: str, current: Any, *, is_always_the
 # --- notes, files, tasks, links -------------------------------------------------------------------------------
 
 
-def _note(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+def _note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     mark = tracing.mark_of(outbound.key)
-    comments, project = notes_of(connector, ref.id)
+    comments, project = notes_of(jira, ref.id)
     if any(mark in comment.body for comment in comments):
         return _receipt(sender, ref, was_found=True)
-    wait_until_settled(outbound, connector.name)
+    wait_until_settled(outbound, jira.name)
     body = tracing.marked(outbound.text or "", outbound.key)
-    sender.comment(ref.id, body, is_internal=is_read_by_customers(connector, project))
+    sender.comment(ref.id, body, is_internal=is_read_by_customers(jira, project))
     return _receipt(sender, ref, was_found=False)
 
 
-def _attach(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+def _attach(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     file = outbound.file
     if file is None:
         raise WriteRefused(f"{outbound.key} has no file.", mend="This is a defect of Regelkreis; please report it.")
-    issue = read_action(connector, ref.id)
+    issue = read_action(jira, ref.id)
     if any(known.filename == file.name and known.size == len(file.content) for known in issue.attachments):
         return _receipt(sender, ref, was_found=True)
-    wait_until_settled(outbound, connector.name)
+    wait_until_settled(outbound, jira.name)
     sender.attach(ref.id, file)
     receipt = _receipt(sender, ref, was_found=False)
     if not sender.is_live:
         return receipt
-    attached = next(
-        (known for known in read_action(connector, ref.id).attachments if known.filename == file.name), None
-    )
+    attached = next((known for known in read_action(jira, ref.id).attachments if known.filename == file.name), None)
     if attached is not None and attached.size == len(file.content):
         return receipt
     return _receipt(
@@ -338,20 +332,20 @@ def _attach(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: R
     )
 
 
-def _task(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
-    project = connector.project
+def _task(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    project = jira.project
     if project.subtask is None:
         reason = f"project {project.key} has no sub-tasks"
         return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
-    label, issue = tracing.task_label(outbound.key), read_action(connector, ref.id)
+    label, issue = tracing.task_label(outbound.key), read_action(jira, ref.id)
     if issue.project.id and issue.project.id != project.id:  # Jira keeps a sub-task in the project of its parent
         reason = f"{issue.key} is of project {issue.project.key}; steps are made below issues of {project.key} only"
         return _receipt(sender, ref, was_found=False, unwritten={"title": reason})
-    if find_subtask(connector, issue, label) is not None:
+    if find_subtask(jira, issue, label) is not None:
         return _receipt(sender, ref, was_found=True)
-    wait_until_settled(outbound, connector.name)
+    wait_until_settled(outbound, jira.name)
     form = Shaped()
-    created = _created(sender, task_fields(project, connector.site, outbound, ref.id), form, project)
+    created = _created(sender, task_fields(project, jira.site, outbound, ref.id), form, project)
     written = {"key": created["key"]}
     return _receipt(sender, ref, was_found=False, unwritten=form.unwritten, written=written)
 
@@ -375,11 +369,11 @@ def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str
     }
 
 
-def _link(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
-    issue = read_action(connector, ref.id)
+def _link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    issue = read_action(jira, ref.id)
     missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
     left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
-    link_type = link_type_of(connector) if missing else LINK_TYPE
+    link_type = link_type_of(jira) if missing else LINK_TYPE
     if link_type is None:
         return _receipt(sender, ref, was_found=False, unwritten={"triggers": "this Jira has no links between issues"})
     for id in missing:
@@ -390,10 +384,10 @@ def _link(connector: JiraConnector, sender: Sender, outbound: Outbound, ref: Rec
     return _receipt(sender, ref, was_found=not missing, unwritten=left)
 
 
-def link_type_of(connector: JiraConnector) -> str | None:
+def link_type_of(jira: Jira) -> str | None:
     """The name of the link type to use: *Relates*, else the first this Jira has; None where linking is off (404)."""
     try:
-        answer: dict[str, Any] = ask(connector.reader, "/issueLinkType", dict[str, Any], what="link types")
+        answer: dict[str, Any] = ask(jira.reader, "/issueLinkType", dict[str, Any], what="link types")
     except ConnectionFailed as error:
         if is_absent(error):
             return None
