@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import cast
 
@@ -50,10 +50,26 @@ def may_read_of(person: Person) -> Callable[[Mapping[str, str]], bool]:
     """
     if sees_everything(person):
         return lambda conditions: True
-    limits = [{key: value for key in LIMITING if (value := getattr(grant, key))} for grant in person.grants.all()]
+    limits = _granted(person)
     return lambda conditions: any(
         all(_fits(value, conditions.get(key, "*")) for key, value in limit.items()) for limit in limits
     )
+
+
+def may_count_for(person: Person) -> Callable[[Mapping[str, Sequence[str]]], bool]:
+    """Whether a rule with this ``where`` (key → exact values) may count anything that the person sees.
+
+    One that names only other customers, services or countries is what was agreed with these, and its title may say so.
+    """
+    if sees_everything(person):
+        return lambda where: True
+    limits = _granted(person)
+    return lambda where: any(all(value in where.get(key, (value,)) for key, value in limit.items()) for limit in limits)
+
+
+def _granted(person: Person) -> list[dict[str, str]]:
+    """What each grant is limited to, beside a connection: a rule counts on all."""
+    return [{key: value for key in LIMITING if (value := getattr(grant, key))} for grant in person.grants.all()]
 
 
 def _fits(value: str, pattern: str) -> bool:

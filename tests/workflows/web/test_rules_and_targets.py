@@ -12,7 +12,7 @@ from django.test import Client
 from tests.improvement.rules.build import a_pack
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import NOW, OPENED, TRIGGER, Stage
-from workflows.models import Finding, KeptFigures, RuleVersion
+from workflows.models import Action, Finding, KeptFigures, RuleVersion
 
 pytestmark = pytest.mark.django_db
 ACME = {"customer": "Acme", "country": "CH", "service": "Mail"}
@@ -148,6 +148,45 @@ def test_what_was_agreed_with_other_customers_is_not_shown(rule: RuleVersion, as
     assert "3 targets for some" in text(as_person("olga"), "/rules/")
     assert "at most 2.0 %" in text(as_person("audrey"), "/rules/sla/")
     assert "5 targets for some" in text(as_person("audrey"), "/rules/")
+
+
+def test_a_rule_for_one_customer_only_is_shown_to_whom_it_counts_for(
+    rule: RuleVersion, as_person: Visit, tmp_path: Path
+) -> None:
+    for customer in ("Acme", "Globex"):
+        own = RULE.replace("id: sla, title: Resolution", f"id: {customer.lower()}, title: Resolution at {customer}")
+        own = own.replace("where: {", f"where: {{customer: {customer}, ")
+        folder = tmp_path / customer
+        folder.mkdir()
+        RuleVersion.objects.create(
+            rule_id=customer.lower(), sha256="c" * 64, document=a_pack(folder, own).rules[0].canonical(),
+            mode="propose", applied_at=OPENED, applied_by="engine",
+        )  # fmt: skip
+    for name, seen, hidden in (("olga", "acme", "globex"), ("gustav", "globex", "acme")):
+        listed = text(as_person(name), "/rules/")
+        assert f'href="/rules/{seen}/"' in listed
+        assert 'href="/rules/sla/"' in listed  # for all customers
+        assert hidden not in listed.lower()
+        text(as_person(name), f"/rules/{seen}/")
+        text(as_person(name), f"/rules/{hidden}/", 404)
+        text(as_person(name), "/rules/sla/")
+    for name in ("audrey", "admin"):
+        for one in ("acme", "globex"):
+            assert f'href="/rules/{one}/"' in text(as_person(name), "/rules/")
+            text(as_person(name), f"/rules/{one}/")
+
+
+def test_a_rule_that_found_something_of_mine_stays_in_sight_when_it_turns_to_others(
+    rule: RuleVersion, as_person: Visit
+) -> None:
+    rule.document["spec"]["where"]["customer"] = ["Globex"]
+    rule.save()
+    assert 'href="/rules/sla/"' in text(as_person("olga"), "/rules/")
+    Finding.objects.filter(scope__customer="Acme").update(rule_id="another")
+    assert 'href="/rules/sla/"' in text(as_person("olga"), "/rules/")  # it opened her actions
+    Action.objects.filter(scope__customer="Acme").update(rule_id="another")
+    assert 'href="/rules/sla/"' not in text(as_person("olga"), "/rules/")
+    text(as_person("olga"), "/rules/sla/", 404)
 
 
 def test_an_action_leads_to_its_rule_and_an_unknown_rule_is_not_found(stage: Stage, as_person: Visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
@@ -14,7 +15,7 @@ from django.utils.functional import Promise
 from improvement.pdca import OPEN_STATES
 from workflows.models import Action, Evaluation, Finding, Person, Point, RuleVersion
 from workflows.web import rule_words
-from workflows.web.visibility import actions_for, findings_for, may_read_of, sees_everything, signed_in
+from workflows.web.visibility import actions_for, findings_for, may_count_for, may_read_of, sees_everything, signed_in
 
 ENGINE = "engine"
 FIRING, PENDING = "firing", "pending"  # states of a finding
@@ -48,11 +49,11 @@ class Firing:
 
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """Every live rule."""
+    """Every live rule that may count something the reader sees."""
     person = signed_in(request)
     states = _states(findings_for(person))
     opened = Counter(actions_for(person).filter(state__in=OPEN_STATES).values_list("rule_id", flat=True))
-    versions = RuleVersion.objects.filter(is_live=True).order_by("rule_id")
+    versions = _seen(person, RuleVersion.objects.filter(is_live=True).order_by("rule_id"))
     may_read = may_read_of(person)
     rules = [
         _listed(version, states.get(version.rule_id, Counter()), opened[version.rule_id], may_read)
@@ -68,7 +69,7 @@ def show(request: HttpRequest, rule_id: str) -> HttpResponse:
     """One rule in words, with what fires now."""
     person = signed_in(request)
     versions = list(RuleVersion.objects.filter(rule_id=rule_id).order_by("-is_live", "-applied_at", "-pk"))
-    if not versions:
+    if not versions or not _seen(person, versions[:1]):
         raise Http404
     version = versions[0]
     found = findings_for(person).filter(rule_id=rule_id)
@@ -90,10 +91,20 @@ def show(request: HttpRequest, rule_id: str) -> HttpResponse:
         "ended": actions.exclude(state__in=OPEN_STATES).count(),
         "applied_by": _who(version.applied_by),
         "earlier": [(one, _who(one.applied_by)) for one in versions[1:]],
-        "derived": RuleVersion.objects.filter(is_live=True, rule_id__startswith=f"{rule_id}@").order_by("rule_id"),
+        "derived": _seen(
+            person, RuleVersion.objects.filter(is_live=True, rule_id__startswith=f"{rule_id}@").order_by("rule_id")
+        ),
         "parent": rule_id.partition("@")[0] if "@" in rule_id else "",
     }
     return render(request, "web/rule.html", context)
+
+
+def _seen(person: Person, versions: Iterable[RuleVersion]) -> list[RuleVersion]:
+    """Those that may count something the person sees, or have found something there, or opened an action of theirs."""
+    may_count = may_count_for(person)
+    found = set(findings_for(person).values_list("rule_id", flat=True).distinct())
+    found |= set(actions_for(person).values_list("rule_id", flat=True))
+    return [one for one in versions if one.rule_id in found or may_count(one.document["spec"].get("where", {}))]
 
 
 def _states(findings: QuerySet[Finding]) -> dict[str, Counter[str]]:
