@@ -14,13 +14,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from improvement.weeks import DAY_S
+
 if TYPE_CHECKING:
     from improvement.calendar_steps import Steps
 
 Hours = tuple[tuple[int, int], ...]  # (from, to) in seconds of a local day, in order, none touching another
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY_S = 86_400
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2060, 12, 31)  # beyond them the wall clock counts
 CLOSED = "closed"
 FORM = f"write hours like 08:00-12:00, 13:00-17:00, or {CLOSED}"
@@ -52,7 +53,7 @@ class Calendar:
         """The look-up table over all days that calendars reach."""
         from improvement.calendar_steps import steps_of  # loads NumPy: not for every command that reads settings
 
-        return steps_of(self, FIRST_DAY, LAST_DAY)
+        return steps_of(self.on, self.zone, FIRST_DAY, LAST_DAY)
 
     def seconds(self, begin: datetime, end: datetime) -> int | None:
         """Business seconds between two instants (aware), none where the end comes first; None beyond the calendar."""

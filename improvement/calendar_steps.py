@@ -7,6 +7,7 @@ day.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,10 +15,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from improvement.business_time import DAY_S, Calendar
+from improvement.weeks import DAY_S, EPOCH
 
 Ints = npt.NDArray[np.int64]
-EPOCH = date(1970, 1, 1)
+HoursOn = Callable[[date], Sequence[tuple[int, int]]]  # of a local day: from, to in its seconds, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ class Steps:
         return int(self.base_s[number]) + min(instant_s, int(self.end_s[number]))
 
 
-def steps_of(calendar: Calendar, first: date, last: date) -> Steps:
-    """The steps of the UTC days from ``first`` to ``last``, both included."""
-    begins, ends = stretches(calendar, first, last)
+def steps_of(hours_on: HoursOn, zone: str, first: date, last: date) -> Steps:
+    """The steps of the UTC days from ``first`` to ``last``, both included, of what works these hours in this zone."""
+    begins, ends = stretches(hours_on, zone, first, last)
     days = np.arange((first - EPOCH).days, (last - EPOCH).days + 1, dtype=np.int64) * DAY_S
     inside = begins[(begins >= days[0]) & (begins < days[-1] + DAY_S)]
     begin = np.unique(np.concatenate([days, inside]))
@@ -56,16 +57,16 @@ def steps_of(calendar: Calendar, first: date, last: date) -> Steps:
     return Steps(begin // DAY_S, begin, until, ends[which], before[which] - begins[which])
 
 
-def stretches(calendar: Calendar, first: date, last: date) -> tuple[Ints, Ints]:
+def stretches(hours_on: HoursOn, zone: str, first: date, last: date) -> tuple[Ints, Ints]:
     """Begins and ends, in UTC seconds since 1970, of business time on the local days ``first`` to ``last``."""
     local = [
         ((day - EPOCH).days * DAY_S + begin, (day - EPOCH).days * DAY_S + end)
         for day in (first + timedelta(days=number) for number in range((last - first).days + 1))
-        for begin, end in calendar.on(day)
+        for begin, end in hours_on(day)
     ]
     begins, ends = np.array(local, dtype=np.int64).reshape(-1, 2).T
     parts = []
-    for since, until, offset in _offsets(calendar.zone, first, last):
+    for since, until, offset in _offsets(zone, first, last):
         low, high = since + offset, until + offset
         some = slice(np.searchsorted(ends, low, side="right"), np.searchsorted(begins, high, side="left"))
         parts.append(np.clip(np.stack([begins[some], ends[some]]), low, high) - offset)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from improvement.errors import InputError
 
 EPOCH = date(1970, 1, 1)
+DAY_S = 86_400
 _FIRST_MONDAY = date(1969, 12, 29)
 _LABEL = re.compile(r"^(\d{4})-W(\d{2})$")
 

@@ -8,8 +8,8 @@ from improvement.metrics.catalogue import OUTAGE_WHERE, Metric
 from improvement.metrics.cells import CellQuery, Tables, constant, dimension, dimensions, filtered, until, week_from
 from improvement.metrics.engine import ibis
 from improvement.records import RecordKind
+from improvement.weeks import DAY_S
 
-DAY_S = 86_400
 WEEK_MINUTES = 10_080
 
 

@@ -8,9 +8,9 @@ from improvement.metrics.catalogue import DEFAULT_TAU_H, SURVEY_WHERE, TICKET_WH
 from improvement.metrics.cells import CellQuery, Tables, filtered, rows, week_from, within
 from improvement.metrics.engine import ibis
 from improvement.metrics.hard import matured
+from improvement.weeks import DAY_S
 
 ONE = 1
-DAY_S = 86_400
 
 
 def response_rate(tables: Tables, query: CellQuery) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from improvement.business_time import DAY_S
 from improvement.metrics.cells import CellQuery, Tables
 from improvement.metrics.engine import ibis
+from improvement.weeks import DAY_S
 
 STEP = ("country", "day", "begin_s", "until_s", "end_s", "base_s")
 

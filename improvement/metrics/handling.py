@@ -8,9 +8,9 @@ from improvement.metrics.catalogue import TICKET_WHERE, Metric
 from improvement.metrics.cells import CellQuery, Tables, rows, week_from, within
 from improvement.metrics.engine import ibis
 from improvement.metrics.hard import incidents_of, tickets_of
+from improvement.weeks import DAY_S
 
 ONE = 1
-DAY_S = 86_400
 SAME = ("customer", "country", "service", "category")
 
 

@@ -54,7 +54,7 @@ def calendars(draw: Any) -> Calendar:
 def test_it_is_what_a_wall_clock_shows_minute_by_minute(calendar: Calendar, day: date, begin: int, length: int) -> None:
     since = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=begin)
     until = since + timedelta(minutes=length)
-    steps = steps_of(calendar, day - timedelta(days=3), day + timedelta(days=20))
+    steps = steps_of(calendar.on, calendar.zone, day - timedelta(days=3), day + timedelta(days=20))
     found = [steps.upto(int(instant.timestamp())) for instant in (since, until)]
     assert found[0] is not None
     assert found[1] is not None
