@@ -33,7 +33,7 @@ MEASURE: dict[str, Any] = {
 
 def a_part_of(platform: str) -> World:
     world = generate(platform, size="small")  # type: ignore[arg-type]
-    world.tickets, world.contacts = world.tickets[::4], []
+    world.tickets, world.contacts = world.tickets[::7], []
     return world
 
 

@@ -70,7 +70,7 @@ class Desk:
 @pytest.fixture(scope="module", params=FLAVOURS)
 def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     world = generate("jira", size="small")
-    world.tickets, world.contacts = world.tickets[::4], []
+    world.tickets, world.contacts = world.tickets[::16], []
     with running_sandbox(platforms=(request.param,), worlds={"jira": world}) as running:
         yield Desk(running, request.param)
 
