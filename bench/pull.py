@@ -100,6 +100,7 @@ def goals(found: dict[str, Any]) -> list[Goal]:
         large = found.get(f"{platform}.ours_1m")
         if large is not None:
             judged += [
+                Goal(f"{platform}: × {TITLES[peer]}, a million", large["per_second"] / other, times, is_aim=True),
                 Goal(f"{platform}: MB at a million tickets", large["peak_mb"], MAX_MB, is_most=True),
                 Goal(
                     f"{platform}: × the memory of 100 000", large["peak_mb"] / ours["peak_mb"], MAX_GROWTH, is_most=True
