@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from connectors.sandbox.testing import RunningSandbox
 from tests.command import regelkreis
+from tests.workflows.small_worlds import small_platforms
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(platforms=("servicenow", "jira_dc"), size="small") as running:
+    with small_platforms("servicenow", "jira_dc", every=8) as running:
         running.set_options("servicenow", denied={"auckland": ["task_sla:read", "sn_cim_register"]})
         yield running
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sandbox.testing import running_sandbox
 from improvement.records import RecordKind
 from tests.command import regelkreis
+from tests.workflows.small_worlds import small_platforms
 from workflows.warehouse import Warehouse
 
 CONTACTS = "at;kind;customer;country\n02.03.2026 10:00;review;Müller & Söhne;Schweiz\n"
@@ -47,7 +47,7 @@ def test_a_file_that_is_not_there(home: Path) -> None:
 
 
 def test_beside_a_platform_that_has_surveys_and_contacts_of_its_own(home: Path) -> None:
-    with running_sandbox(platforms=("servicenow",)) as sandbox:
+    with small_platforms("servicenow", every=8) as sandbox:
         (home / "regelkreis.toml").write_text(
             f'[connections.snow]\nplatform = "servicenow"\nurl = "{sandbox.servicenow_url}"\n'
             'user = "regelkreis"\npassword = "sandbox"\n'

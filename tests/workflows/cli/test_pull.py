@@ -10,21 +10,14 @@ from typing import Any
 
 import pytest
 
-from connectors.sandbox.generator import generate
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from connectors.sandbox.world import World
+from connectors.sandbox.testing import RunningSandbox
 from tests.command import regelkreis
-
-
-def a_part_of(platform: str) -> World:
-    world = generate(platform, size="small")  # type: ignore[arg-type]
-    world.tickets, world.contacts = world.tickets[::20], []
-    return world
+from tests.workflows.small_worlds import small_platforms
 
 
 @pytest.fixture
 def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(platforms=("jira_dc",), worlds={"jira": a_part_of("jira")}) as running:
+    with small_platforms("jira_dc", every=20) as running:
         yield running
 
 
