@@ -57,6 +57,7 @@ EntryType = Literal[
     "points.restated",
     "pull.departed",
     "pull.loaded",
+    "pull.rewound",
     "review.follow_up",
     "review.recorded",
     "rule.applied",
@@ -87,7 +88,12 @@ class By(StrEnum):
 SAYS: dict[EntryType, tuple[By, str]] = {
     "pull.loaded": (
         By.ENGINE,
-        "records were pulled: cursor from and to, their number and digest, how many were rejected",
+        "records were pulled: cursor from and to, their number and digest, how many were rejected, and the number of "
+        "that write into the warehouse (0: nothing was new)",
+    ),
+    "pull.rewound": (
+        By.ENGINE,
+        "the warehouse was new, or older than what had been read into it: the cursor from and to where it goes back",
     ),
     "pull.departed": (
         By.ENGINE,

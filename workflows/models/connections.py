@@ -31,6 +31,7 @@ class Connection(models.Model):
     restated_until = models.DateTimeField(null=True)  # later data up to here were held against the published reviews
     points_restated_until = models.DateTimeField(null=True)  # and up to here against the published points
     counted_by = models.JSONField(default=dict)  # how they were counted then (restating/counted_by.py)
+    last_write = models.BigIntegerField(default=0)  # into the warehouse, by its number (warehouse/numbering.py)
 
     hinted_at = models.DateTimeField(null=True)  # the platform said since the last pull that something changed there
 

@@ -45,6 +45,7 @@ class PullResult:
     connection: str
     reports: list[PullReport] = field(default_factory=list)
     problem: str = ""  # why the connection could not be opened at all
+    lost: str = ""  # what the warehouse had lost, and is read again
 
     @property
     def read(self) -> int:
@@ -63,8 +64,9 @@ class PullResult:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be found out about deletions, and what to do about it."""
-        return [f"{report.kind}: {line}" for report in self.reports for line in report.notes.splitlines()]
+        """What the warehouse had lost, what could not be found out about deletions, and what to do about it."""
+        lost = [self.lost] if self.lost else []
+        return lost + [f"{report.kind}: {line}" for report in self.reports for line in report.notes.splitlines()]
 
     @property
     def missing(self) -> frozenset[RecordKind]:
@@ -135,6 +137,7 @@ class Pulling:
     begun: datetime  # by our clock, whatever the moment it is for
     reports: Mapping[RecordKind, PullReport]
     loading: Loading | None = None
+    lost: str = ""
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
     unreachable: str = ""  # why nobody was reached: then the other kinds are not tried
     _rejected: defaultdict[RecordKind, set[str]] | None = None
@@ -152,7 +155,9 @@ class Pulling:
         """Fetch how far everything was read. See :func:`pull` for the parameters."""
         row = Connection.objects.get(name=connector.name)
         if loading is None:
-            begin_again_where_lost(row, warehouse, connector.kinds())
+            lost = begin_again_where_lost(row, warehouse, connector.kinds(), as_of)
+        else:
+            lost = loading.lost[row.name]
         return cls(
             connector,
             warehouse,
@@ -163,6 +168,7 @@ class Pulling:
             loading.begun[row.name] if loading is not None else datetime.now(UTC),
             {kind: PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()},
             loading,
+            lost,
         )
 
     @property
@@ -178,7 +184,7 @@ class Pulling:
 
     def finish(self, *, is_counted: bool = False, is_reconciled: bool = False) -> PullResult:
         """Look for what is gone, keep the reports, and tell."""
-        result = PullResult(connection=self.row.name, reports=list(self.reports.values()))
+        result = PullResult(connection=self.row.name, reports=list(self.reports.values()), lost=self.lost)
         PullReport.objects.bulk_create(result.reports)
         self._look_for_departures(
             Departures(
@@ -269,9 +275,10 @@ class Pulling:
             report.seconds += time.monotonic() - started
             self.row.reconciled[kind.value] = msgspec.to_builtins(looked)
             if departed.deleted or departed.revived:  # at once: nobody could find them a second time
+                self.row.last_write = self.warehouse.last_write(self.row.name)
                 with transaction.atomic():
                     report.save()
-                    self.row.save(update_fields=["reconciled"])
+                    self.row.save(update_fields=["reconciled", "last_write"])
                     self._note_departures(kind, departed)
 
     @contextmanager
@@ -306,7 +313,10 @@ class Pulling:
         if newest is not None:
             lag_s = (self.as_of - newest).total_seconds()
             report.lag_s = lag_s if report.lag_s is None else min(report.lag_s, lag_s)
+        write = self.warehouse.last_write(self.row.name) if loaded.left_out else loaded.report.write
         with transaction.atomic():
+            if write:
+                Connection.objects.filter(pk=self.row.pk, last_write__lt=write).update(last_write=write)
             if not keeps_cursor:
                 moved = PullCursor(
                     connection=self.row,
@@ -336,6 +346,7 @@ class Pulling:
                         "deleted": loaded.left_out,
                         "rejected": len(page.rejected),
                         "digest": loaded.report.digest_sha256,
+                        "write": write,
                     },
                 )
 

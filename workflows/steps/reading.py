@@ -47,7 +47,7 @@ class Reading:
         self.name = connector.name
         self.begun = datetime.now(UTC)
         row = Connection.objects.get(name=connector.name)
-        begin_again_where_lost(row, warehouse, connector.kinds())
+        self.lost = begin_again_where_lost(row, warehouse, connector.kinds(), as_of)
         cursors = cursors_of(row, connector.kinds())
         warehouse.use_zones(zones())  # here: two that load at once would both put them in place
         self.kinds = tuple(cursors)
@@ -71,6 +71,7 @@ class Loading:
 
     def __init__(self, readings: Sequence[Reading], warehouse: Warehouse, *, as_of: datetime) -> None:
         self.begun = {one.name: one.begun for one in readings}
+        self.lost = {one.name: one.lost for one in readings}  # what the warehouse had lost, '' nothing
         self._readings = readings
         self._told: defaultdict[str, deque[tuple[RecordKind, Told]]] = defaultdict(deque)  # not asked for yet
         self._loaded = Ahead(self._load(warehouse, as_of, zones()), depth=LOADS_AHEAD)

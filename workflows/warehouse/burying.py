@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from improvement.records import IMPORTED, RecordKind
-from workflows.warehouse import noting
+from workflows.warehouse import noting, numbering
 from workflows.warehouse.asking import number_of, rows_of, table_of
 from workflows.warehouse.loading import iso_text, key_text, registered
 from workflows.warehouse.local_days import refresh_lent
@@ -86,6 +86,7 @@ class Tombstones:
                 )
                 self._mark(part, f"{IS_BURIED} AND ticket_id IN (SELECT id FROM named) AND {went}", "NULL", values)
             self._mark(kind, back, "NULL", values)
+            numbering.move_on(self._raw, [connection])
             if kind is RecordKind.TICKET:
                 self._lend_again("id IN (SELECT id FROM named)", connection)
         return revived
@@ -130,6 +131,7 @@ class Tombstones:
                     {"connection": connection},
                 )
             self._mark(kind, gone, "$seen::TIMESTAMPTZ", values)
+            numbering.move_on(self._raw, [connection])
             if kind is RecordKind.TICKET:
                 refresh_lent(self._raw)
                 self._raw.execute("DROP TABLE temp.moved")

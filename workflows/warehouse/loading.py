@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
-from workflows.warehouse import noting
+from workflows.warehouse import noting, numbering
 from workflows.warehouse.asking import rows_of, table_of
 from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
 from workflows.warehouse.local_days import derive_all, lent_columns, local_columns, refresh_lent
@@ -56,7 +56,8 @@ class LoadReport:
     """What one load did, in records; ``read`` counts rows, of which some may be the same record twice.
 
     ``restated``: of the changed ones, those that had been counted as done, decided or answered. ``digest_sha256`` is
-    that of the batch's records in canonical order, whatever order they came in.
+    that of the batch's records in canonical order, whatever order they came in. ``write``: the number of this write of
+    the connection's records (numbering.py), 0 where nothing was written.
     """
 
     read: int
@@ -65,6 +66,7 @@ class LoadReport:
     unchanged: int
     restated: int
     digest_sha256: str
+    write: int = 0
 
 
 NOTHING = LoadReport(0, 0, 0, 0, 0, hashlib.sha256(b"").hexdigest())
@@ -87,16 +89,20 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> d
             raw.execute(f"CREATE OR REPLACE TEMP TABLE standing AS {_standing(kind)}")
         counted = _counted(raw)
         has_changes = any(one.changed for one in counted.values())
-        if has_changes or any(one.new for one in counted.values()):
+        written = [name for name, one in counted.items() if one.new or one.changed]
+        numbers: dict[str, int] = {}
+        if written:
             if kind is RecordKind.SLA:
                 number_clocks(raw)
             _write(raw, kind, seen_at, has_changes=has_changes)
+            numbers = numbering.move_on(raw, written)
         restated_records = restated(raw, kind) if has_changes else {}
     if batch.num_rows >= LARGE:
         raw.execute(DROPPED)
     read = {one["values"]: one["counts"] for one in pc.value_counts(batch["connection"]).to_pylist()}
     return {
-        name: replace(one, read=read[name], restated=restated_records.get(name, 0)) for name, one in counted.items()
+        name: replace(one, read=read[name], restated=restated_records.get(name, 0), write=numbers.get(name, 0))
+        for name, one in counted.items()
     }
 
 

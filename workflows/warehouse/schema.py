@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse.asking import rows_of
+from workflows.warehouse.numbering import NUMBERS
 
 TABLE_OF = {kind: f"{kind.value}s" for kind in RecordKind}
 DAYS: dict[RecordKind, dict[str, str]] = {  # local day column → the instant it is taken from
@@ -138,6 +139,7 @@ def is_current(raw: Any) -> bool:
     """Whether everything is of this version: created, and its derived columns computed."""
     raw.execute("CREATE TABLE IF NOT EXISTS meta (fingerprint VARCHAR)")
     raw.execute(f"CREATE TABLE IF NOT EXISTS kept_counts ({KEPT_COUNTS})")
+    raw.execute(f"CREATE TABLE IF NOT EXISTS {NUMBERS}")
     return rows_of(raw, "SELECT fingerprint FROM meta") == [(fingerprint(),)]
 
 

@@ -24,7 +24,7 @@ from improvement.evidence.rows import rows_sha256
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.metrics.options import DEFAULTS, MetricOptions
 from improvement.records import RecordKind
-from workflows.warehouse import business_hours, loading
+from workflows.warehouse import business_hours, loading, numbering
 from workflows.warehouse.asking import number_of, rows_of, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
@@ -253,6 +253,14 @@ class Warehouse:
         """Whether there is any record of a kind that was pulled from a connection, gone from there or not."""
         sql = f"SELECT 1 FROM {TABLE_OF[kind]} WHERE connection = ? AND {IS_PULLED} LIMIT 1"
         return bool(rows_of(self._raw, sql, [connection]))
+
+    def last_write(self, connection: str) -> int:
+        """The number of the last write of a connection's records; 0 where there was none."""
+        return numbering.last(self._raw, connection)
+
+    def go_on_from(self, connection: str, number: int) -> None:
+        """Let the next write of a connection's records have a number greater than this."""
+        numbering.go_on_from(self._raw, connection, number)
 
     def changes(self, connection: str, *, since: datetime) -> pa.Table:
         """What changed in fields that metrics read: ``kind, key, field, old, new, seen_at``, oldest first."""
