@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.workflows.beginnings import Beginnings
+
 RULE = """
 apiVersion: regelkreis/v1
 kind: Rule
@@ -41,6 +43,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iter
     (tmp_path / "rules" / "sla.yaml").write_text(RULE, encoding="utf-8")
     assert settings.REGELKREIS.home == tmp_path.resolve()
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def beginnings(tmp_path_factory: pytest.TempPathFactory) -> Beginnings:
+    """Beginnings that the stories of a file share."""
+    return Beginnings(tmp_path_factory.mktemp("beginnings"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -48,6 +49,13 @@ class MemoryPlatform(SaysNothingOfDepartures):
     def __post_init__(self) -> None:
         courses = tuple((service, tuple(sorted(course.items()))) for service, course in self.scopes.items())
         self._tables = _generated(self.name, self.weeks, self.per_week, courses)
+
+    def __deepcopy__(self, memo: object) -> MemoryPlatform:
+        """The same platform for another story: the records are shared, what was written to it is not."""
+        again = copy(self)
+        for name in ("effects", "requests", "state", "approvals", "owner", "unreadable"):
+            setattr(again, name, copy(getattr(self, name)))
+        return again
 
     def kinds(self) -> Sequence[RecordKind]:
         return (RecordKind.TICKET, RecordKind.SLA, RecordKind.OUTAGE)

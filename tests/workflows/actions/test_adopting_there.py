@@ -18,6 +18,7 @@ from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World
 from improvement.errors import GuardRefused
 from improvement.pdca import State
+from tests.workflows.beginnings import Beginnings
 from workflows import access, cycle
 from workflows.actions import adopting, commands, loop
 from workflows.evidence import verifying
@@ -151,7 +152,7 @@ def now(there: There) -> datetime:
 
 
 @pytest.fixture
-def olga(home: Path, settings: Any, there: There, now: datetime) -> Person:
+def olga(home: Path, settings: Any, there: There, now: datetime, beginnings: Beginnings) -> Person:
     """A service owner; the connection is configured, allowed to write, and pulled."""
     from config.settings import load
 
@@ -162,11 +163,17 @@ def olga(home: Path, settings: Any, there: There, now: datetime) -> Person:
         encoding="utf-8",
     )
     settings.REGELKREIS = load()
-    cycle.pull_all(as_of=now)
-    Connection.objects.filter(name="there").update(may_write=True, integration_account="regelkreis")
-    admin = access.local_admin()
-    person = access.add_person("olga", at=now, by=admin)
-    access.grant(person, Role.SERVICE_OWNER, at=now, by=admin)
+
+    def pulled() -> Person:
+        cycle.pull_all(as_of=now)
+        Connection.objects.filter(name="there").update(may_write=True, integration_account="regelkreis")
+        admin = access.local_admin()
+        person = access.add_person("olga", at=now, by=admin)
+        access.grant(person, Role.SERVICE_OWNER, at=now, by=admin)
+        return person
+
+    person = beginnings.begin(there.flavour, home, pulled)
+    settings.REGELKREIS = load()
     return person
 
 

@@ -13,6 +13,7 @@ import requests
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from tests.workflows.beginnings import Beginnings
 from workflows import access, cycle
 from workflows.actions import adopting, commands
 from workflows.models import Action, Connection, Person, Role
@@ -81,7 +82,7 @@ def now(desk: Desk) -> datetime:
 
 
 @pytest.fixture
-def olga(home: Any, settings: Any, desk: Desk, now: datetime) -> Person:
+def olga(home: Any, settings: Any, desk: Desk, now: datetime, beginnings: Beginnings) -> Person:
     """A service owner on a Jira whose improvements are requests; Petra, who approves there, is linked."""
     from config.settings import load
 
@@ -92,15 +93,21 @@ def olga(home: Any, settings: Any, desk: Desk, now: datetime) -> Person:
         encoding="utf-8",
     )
     settings.REGELKREIS = load()
-    cycle.pull_all(as_of=now)
-    Connection.objects.filter(name="acme").update(may_write=True, integration_account=desk.account("regelkreis"))
-    admin = access.local_admin()
-    people = {}
-    for name, role in (("olga", Role.SERVICE_OWNER), ("petra", Role.APPROVER)):
-        people[name] = access.add_person(name, at=now, by=admin)
-        access.grant(people[name], role, at=now, by=admin)
-    access.link_account(people["petra"], "acme", desk.account(APPROVER), at=now, by=admin)
-    return people["olga"]
+
+    def pulled() -> Person:
+        cycle.pull_all(as_of=now)
+        Connection.objects.filter(name="acme").update(may_write=True, integration_account=desk.account("regelkreis"))
+        admin = access.local_admin()
+        people = {}
+        for name, role in (("olga", Role.SERVICE_OWNER), ("petra", Role.APPROVER)):
+            people[name] = access.add_person(name, at=now, by=admin)
+            access.grant(people[name], role, at=now, by=admin)
+        access.link_account(people["petra"], "acme", desk.account(APPROVER), at=now, by=admin)
+        return people["olga"]
+
+    person = beginnings.begin(desk.flavour, home, pulled)
+    settings.REGELKREIS = load()
+    return person
 
 
 def handed_in(desk: Desk, olga: Person, now: datetime) -> tuple[Action, str]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError
 from improvement.records import SCHEMAS, RecordKind
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
@@ -26,17 +27,23 @@ COURSES = {"Mail": {0: 0.05, 50: 0.3, 58: 0.05, 74: 0.3}, "Quiet": {0: 0.05}}
 
 
 @pytest.fixture
-def platform(home: Path) -> MemoryPlatform:
-    a_person("olga", Role.SERVICE_OWNER)
-    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
-    return MemoryPlatform(scopes=COURSES)
+def platform(home: Path, monday: datetime, beginnings: Beginnings) -> MemoryPlatform:
+    """Six live cycles came by."""
+
+    def six_cycles() -> MemoryPlatform:
+        a_person("olga", Role.SERVICE_OWNER)
+        Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+        platform = MemoryPlatform(scopes=COURSES)
+        for week in range(6):
+            assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
+        return platform
+
+    return beginnings.begin("six cycles", home, six_cycles)
 
 
 @pytest.fixture
 def later(platform: MemoryPlatform, monday: datetime) -> datetime:
-    """Six live cycles, and the moment of the last."""
-    for week in range(6):
-        assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
+    """The moment of the last cycle."""
     return monday + timedelta(weeks=5)
 
 

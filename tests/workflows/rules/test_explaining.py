@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
@@ -25,14 +26,18 @@ OVERRIDES = (
 
 
 @pytest.fixture
-def evaluated(home: Path, monday: datetime) -> datetime:
+def evaluated(home: Path, monday: datetime, beginnings: Beginnings) -> datetime:
     """Two cycles over a platform whose Mail went bad; the moment of the second."""
-    (home / "rules" / "sla.yaml").write_text(RULE.replace("  trigger:", OVERRIDES + "  trigger:"), encoding="utf-8")
-    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
-    platform = MemoryPlatform(scopes={"Mail": {0: 0.05, 74: 0.26}, "Quiet": {0: 0.05}})
-    for week in range(2):
-        assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
-    return monday + timedelta(weeks=1)
+
+    def two_cycles() -> datetime:
+        (home / "rules" / "sla.yaml").write_text(RULE.replace("  trigger:", OVERRIDES + "  trigger:"), encoding="utf-8")
+        Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+        platform = MemoryPlatform(scopes={"Mail": {0: 0.05, 74: 0.26}, "Quiet": {0: 0.05}})
+        for week in range(2):
+            assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
+        return monday + timedelta(weeks=1)
+
+    return beginnings.begin("two cycles", home, two_cycles)
 
 
 def ran(*arguments: object) -> Result:
