@@ -33,6 +33,10 @@ class Ahead(Generic[T]):
         self._waiting.append(self._pool.submit(next, self._items, None))
         return item
 
+    def is_busy(self) -> bool:
+        """Whether the next item is still being computed, so that asking for it means waiting."""
+        return bool(self._waiting) and not self._waiting[0].done()
+
     def close(self) -> None:
         """Let go of what was not asked for, and of what the items hold."""
         self._pool.shutdown(cancel_futures=True)

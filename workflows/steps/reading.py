@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ T = TypeVar("T")
 PAGES_AHEAD = 2
 LOADS_AHEAD = 32  # they are small, and nobody should wait for whoever is noted down first
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
+WORTH_A_LOAD = 15_000  # rows that need not wait for more where nobody has more to give yet
 USUAL = tuple(RecordKind)  # the order in which a pull reads them
 
 KEPT = ("id", "updated_at")  # of a page that is loaded
@@ -57,6 +59,10 @@ class Reading:
     def pages(self, kind: RecordKind) -> Iterator[Page]:
         """The pages of one kind, or its error; to be asked for in the order of :attr:`kinds`."""
         return _of_kind(self._read, kind)
+
+    def is_busy(self) -> bool:
+        """Whether the next page is still being read."""
+        return self._read.is_busy()
 
     def close(self) -> None:
         """Stop reading."""
@@ -100,8 +106,10 @@ class Loading:
     def _load(self, warehouse: Warehouse, as_of: datetime, where: Zones) -> Iterator[tuple[str, RecordKind, Told]]:
         with warehouse.sibling() as own:
             for kind in dict.fromkeys(kind for one in self._readings for kind in one.kinds):
-                pages = {one.name: one.pages(kind) for one in self._readings if kind in one.kinds}
-                for name, told in load_all(own, pages, seen_at=as_of, where=where):
+                readings = {one.name: one for one in self._readings if kind in one.kinds}
+                pages = {name: one.pages(kind) for name, one in readings.items()}
+                is_busy = {name: one.is_busy for name, one in readings.items()}
+                for name, told in load_all(own, pages, seen_at=as_of, where=where, is_busy=is_busy):
                     yield name, kind, told
 
 
@@ -115,15 +123,21 @@ def grouped(readings: Sequence[Reading]) -> list[list[Reading]]:
 
 
 def load_all(
-    warehouse: Warehouse, pages: Mapping[str, Iterator[Page]], *, seen_at: datetime, where: Zones
+    warehouse: Warehouse,
+    pages: Mapping[str, Iterator[Page]],
+    *,
+    seen_at: datetime,
+    where: Zones,
+    is_busy: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Told]]:
     """Load the pages of one kind, small ones together, whosever they are; then how it ended, for each connection.
 
-    What was read before a failure is still loaded.
+    What was read before a failure is still loaded. ``is_busy``: whether a connection's next page is still being read;
+    meanwhile what is there and worth it is loaded.
     """
     ends: dict[str, RegelkreisError | None] = dict.fromkeys(pages)
     try:
-        for held in _gathered(pages, ends):
+        for held in _gathered(pages, ends, is_busy):
             for name, loaded in load_pages(warehouse, held, seen_at=seen_at, zones=where).items():
                 page = held[name]
                 yield name, (msgspec.structs.replace(page, batch=page.batch.select(KEPT)), loaded)
@@ -142,24 +156,37 @@ def cursors_of(row: Connection, kinds: Iterable[RecordKind]) -> dict[RecordKind,
 
 
 def _gathered(
-    pages: Mapping[str, Iterator[Page]], ends: dict[str, RegelkreisError | None]
+    pages: Mapping[str, Iterator[Page]],
+    ends: dict[str, RegelkreisError | None],
+    is_busy: Mapping[str, Callable[[], bool]],
 ) -> Iterator[dict[str, Page]]:
     """Small pages as one a connection, so that few loads do. Whoever fails on the way is noted in ``ends``."""
     held: defaultdict[str, list[Page]] = defaultdict(list)
     rows = 0
     for name, own in pages.items():
+        waits = is_busy.get(name, _never)
         try:
             for page in own:
                 if held and rows + page.batch.num_rows > LOAD_ROWS:
-                    yield {whose: _as_one(some) for whose, some in held.items()}
-                    held.clear()
-                    rows = 0
+                    yield _each_as_one(held)
+                    held, rows = defaultdict(list), 0
                 held[name].append(page)
                 rows += page.batch.num_rows
+                if rows >= WORTH_A_LOAD and waits():
+                    yield _each_as_one(held)
+                    held, rows = defaultdict(list), 0
         except RegelkreisError as error:
             ends[name] = error
     if held:
-        yield {whose: _as_one(some) for whose, some in held.items()}
+        yield _each_as_one(held)
+
+
+def _never() -> bool:
+    return False
+
+
+def _each_as_one(held: Mapping[str, list[Page]]) -> dict[str, Page]:
+    return {name: _as_one(pages) for name, pages in held.items()}
 
 
 def _delivered(

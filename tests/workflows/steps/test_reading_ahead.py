@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from improvement.errors import ConnectionFailed, RegelkreisError
 from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows.models import Connection, LedgerEntry, PullCursor, PullReport
-from workflows.steps import pull
+from workflows.steps import pull, reading
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +60,33 @@ def test_each_kind_gets_its_own_pages(platform: Pages, warehouse: Warehouse) -> 
     with closing(begun(platform, warehouse)) as loading:
         assert requests(loading, RecordKind.TICKET) == [0 + 1 + 2]  # small pages are loaded together
         assert requests(loading, RecordKind.SLA) == [0 + 1]
+
+
+class Thinks(Pages):
+    """Its second page of tickets takes until it is told to go on."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.go_on = Event()
+
+    def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
+        for page in super().pull(kind, cursor, until=until):
+            if page.requests == 1:
+                assert self.go_on.wait(timeout=20)
+            yield page
+
+
+def test_what_is_worth_a_load_does_not_wait_for_a_page_that_is_still_being_read(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Connection.objects.create(name="snow", platform="servicenow")
+    platform = Thinks()
+    monkeypatch.setattr(reading, "WORTH_A_LOAD", 0)
+    with closing(begun(platform, warehouse)) as loading:
+        loads = loading.loads("snow", RecordKind.TICKET)
+        assert next(loads)[0].requests == 0
+        platform.go_on.set()
+        assert sum(page.requests for page, _ in loads) == 1 + 2
 
 
 def test_an_error_comes_after_what_was_read_before_it_and_the_next_kind_goes_on(
