@@ -15,6 +15,7 @@ from django.db import transaction
 from improvement.errors import GuardRefused, InputError
 from improvement.records import SCHEMAS, RecordKind
 from improvement.review import json_schema
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
@@ -56,6 +57,20 @@ def an_action_that_is_live(platform: MemoryPlatform, monday: datetime) -> Action
     return commands.golive(olga, code, at=monday + timedelta(weeks=8), on=LIVE)
 
 
+Live = tuple[MemoryPlatform, Action]
+
+
+@pytest.fixture
+def live(home: Path, monday: datetime, beginnings: Beginnings) -> Live:
+    """The platform, and an action on it that is live."""
+
+    def made() -> Live:
+        platform = a_platform()
+        return platform, an_action_that_is_live(platform, monday)
+
+    return beginnings.begin("an action that is live", home, made)
+
+
 def test_a_table_that_no_metric_reads_stops_nothing(home: Path, monday: datetime) -> None:
     platform = a_platform()
     platform.unreadable = {RecordKind.OUTAGE}
@@ -86,9 +101,9 @@ def test_an_owner_that_nobody_is_is_told_every_cycle(home: Path, monday: datetim
     assert cycle.run_with([], as_of=monday).errors == []
 
 
-def test_cells_that_were_read_ahead_are_those_a_look_reads_itself(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    looks = list(an_action_that_is_live(platform, monday).looks.order_by("due_at"))
+def test_cells_that_were_read_ahead_are_those_a_look_reads_itself(live: Live) -> None:
+    platform, action = live
+    looks = list(action.looks.order_by("due_at"))
     ran(platform, looks[0].due_at - timedelta(days=1))
     warehouse_file = settings.REGELKREIS.warehouse
     with Warehouse.open(warehouse_file) as warehouse, closing(CellsAhead(warehouse, looks[:2])) as ahead:
@@ -99,9 +114,9 @@ def test_cells_that_were_read_ahead_are_those_a_look_reads_itself(home: Path, mo
             assert with_them.outcome.as_dict() == alone.outcome.as_dict()
 
 
-def test_a_look_whose_records_are_not_complete_waits(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    look = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]
+def test_a_look_whose_records_are_not_complete_waits(live: Live) -> None:
+    platform, action = live
+    look = action.looks.order_by("due_at")[0]
     platform.unreadable = {RecordKind.SLA}
     cycle.run_with([platform], as_of=look.due_at)
     look.refresh_from_db()
@@ -121,10 +136,9 @@ def test_a_look_whose_records_are_not_complete_waits(home: Path, monday: datetim
     ],
 )
 def test_a_look_refuses_a_row_that_says_otherwise_than_the_frozen_plan(
-    home: Path, monday: datetime, column: str, change: dict[str, object], named: str
+    live: Live, column: str, change: dict[str, object], named: str
 ) -> None:
-    platform = a_platform()
-    action = an_action_that_is_live(platform, monday)
+    platform, action = live
     Action.objects.filter(pk=action.pk).update(**{column: {**getattr(action, column), **change}})
     look = action.looks.order_by("due_at")[0]
     (error,) = cycle.run_with([platform], as_of=look.due_at + timedelta(days=1)).errors
@@ -133,9 +147,9 @@ def test_a_look_refuses_a_row_that_says_otherwise_than_the_frozen_plan(
     assert look.computed_at is None
 
 
-def test_a_look_computed_late_is_the_look_of_its_own_day(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    first = an_action_that_is_live(platform, monday).looks.order_by("due_at")[0]
+def test_a_look_computed_late_is_the_look_of_its_own_day(live: Live) -> None:
+    platform, action = live
+    first = action.looks.order_by("due_at")[0]
 
     def computed(at: datetime) -> tuple[str, float]:
         ran(platform, at)
@@ -159,9 +173,8 @@ def rewritten(platform: MemoryPlatform, at: datetime) -> None:
     platform._tables = {**platform._tables, RecordKind.SLA: repaired}  # not in place: other stories share the rest
 
 
-def test_later_data_that_change_a_published_review_are_an_addendum(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    action = an_action_that_is_live(platform, monday)
+def test_later_data_that_change_a_published_review_are_an_addendum(live: Live) -> None:
+    platform, action = live
     final = action.looks.get(kind="final")
     ran(platform, final.due_at + timedelta(days=1))
     published = reviewing.published(ReviewRecord.objects.get(kind="final"))
@@ -182,9 +195,8 @@ def test_later_data_that_change_a_published_review_are_an_addendum(home: Path, m
     assert verifying.verify().failures == []
 
 
-def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    action = an_action_that_is_live(platform, monday)
+def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(live: Live) -> None:
+    platform, action = live
     final = action.looks.get(kind="final")
     ran(platform, final.due_at + timedelta(days=1))
     for day in (8, 15):
@@ -203,10 +215,9 @@ def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(home: Path,
 
 
 def test_a_review_of_an_action_that_was_adjusted_and_has_no_new_go_live_yet_is_held_against_later_data(
-    home: Path, monday: datetime
+    live: Live,
 ) -> None:
-    platform = a_platform()
-    action = an_action_that_is_live(platform, monday)
+    platform, action = live
     final = action.looks.get(kind="final")
     ran(platform, final.due_at + timedelta(days=1))
     commands.decide(action.owner, action.code, "adjust", at=final.due_at + timedelta(days=2))
@@ -215,9 +226,8 @@ def test_a_review_of_an_action_that_was_adjusted_and_has_no_new_go_live_yet_is_h
     assert ReviewRecord.objects.get(kind="addendum").document["verdict"] == "worse"
 
 
-def test_a_change_that_a_person_marks_gates_the_verdict(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    action = an_action_that_is_live(platform, monday)
+def test_a_change_that_a_person_marks_gates_the_verdict(live: Live) -> None:
+    platform, action = live
     final = action.looks.get(kind="final")
     mark(action, "olga", at=final.due_at - timedelta(weeks=3))
     ran(platform, final.due_at + timedelta(days=1))
@@ -227,9 +237,8 @@ def test_a_change_that_a_person_marks_gates_the_verdict(home: Path, monday: date
     assert "People marked changes that went live meanwhile (CHG77)" in result["sentence"]
 
 
-def test_a_mark_made_after_the_look_makes_an_addendum_and_taken_back_another(home: Path, monday: datetime) -> None:
-    platform = a_platform()
-    action = an_action_that_is_live(platform, monday)
+def test_a_mark_made_after_the_look_makes_an_addendum_and_taken_back_another(live: Live) -> None:
+    platform, action = live
     final = action.looks.get(kind="final")
     ran(platform, final.due_at + timedelta(days=1))
     mark(action, "paul", at=final.due_at + timedelta(days=2))
