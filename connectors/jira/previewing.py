@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.jira import tracing, writing
+from connectors.jira import hanging, tracing, writing
 from connectors.jira.opened import Jira
 from connectors.jira.sending import Recorder
 from connectors.jira.shaping import shaped
@@ -30,9 +30,9 @@ def _onto_nothing(jira: Jira, recorder: Recorder, outbound: Outbound) -> None:
     elif outbound.verb is Verb.UPDATE:
         recorder.edit(new, shaped(outbound, jira.project, jira.site).fields)
     elif outbound.verb is Verb.TASK and jira.project.subtask is not None:
-        recorder.create(writing.task_fields(jira.project, jira.site, outbound, new))
+        recorder.create(hanging.task_fields(jira.project, jira.site, outbound, new))
     elif outbound.verb is Verb.LINK:
-        link_type = writing.link_type_of(jira)
+        link_type = hanging.link_type_of(jira)
         if link_type is not None:
-            for id in outbound.trigger_ids[: writing.MAX_TRIGGERS]:
-                recorder.link(writing.link_document(id, new, link_type))
+            for id in outbound.trigger_ids[: hanging.MAX_TRIGGERS]:
+                recorder.link(hanging.link_document(id, new, link_type))

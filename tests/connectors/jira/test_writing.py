@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.jira.sending import LiveSender
 from connectors.jira.tracing import unmarked
 from improvement.errors import MappingError, PermissionMissing, WriteRefused
 from improvement.records import RecordRef, State, Verb, Verdict
@@ -120,17 +121,35 @@ def test_a_long_text_does_not_burst_the_property(desk: Desk) -> None:
 
 def test_a_note_is_written_once_and_reads_without_its_mark(desk: Desk) -> None:
     ref = desk.create().ref
-    assert not desk.note(ref).was_found
+    receipt = desk.note(ref)
+    assert not receipt.was_found
+    assert unmarked(receipt.written["comment"]) == "Improved: 24.3 % → 16.1 %."
+    assert receipt.differences == {}
     assert desk.note(ref).was_found
     assert not desk.note(ref, "another", name="note/final-10").was_found
     bodies = [comment.body for comment in desk.claudia.comments(ref.id)]
     assert [unmarked(body) for body in bodies] == ["Improved: 24.3 % → 16.1 %.", "another"]
 
 
+def test_what_an_automation_makes_of_a_note_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = desk.create().ref
+    as_sent = LiveSender.comment
+
+    def rounded(self: LiveSender, issue_id: str, body: str, *, is_internal: bool) -> None:
+        as_sent(self, issue_id, body.replace("24.3 %", "24 %"), is_internal=is_internal)
+
+    monkeypatch.setattr(LiveSender, "comment", rounded)
+    receipt = desk.note(ref)
+    assert "24.3 % → 16.1 %" in receipt.differences["comment"].partition(", found ")[0]
+    assert "24 % → 16.1 %" in receipt.differences["comment"].partition(", found ")[2]
+
+
 def test_a_file_is_attached_once(desk: Desk) -> None:
     ref = desk.create().ref
     attach = desk.outbound(Verb.ATTACH, "attach/final", file=FILE)
-    assert not desk.connector.write(attach, ref).was_found
+    receipt = desk.connector.write(attach, ref)
+    assert (receipt.was_found, receipt.differences) == (False, {})
+    assert receipt.written == {FILE.name: f"{len(FILE.content)} bytes"}
     assert desk.connector.write(attach, ref).was_found
     (file,) = desk.seen(ref).fields.attachment
     assert (file.filename, file.size) == (FILE.name, len(FILE.content))
@@ -140,9 +159,14 @@ def test_a_task_becomes_a_sub_task_once(desk: Desk) -> None:
     ref = desk.create().ref
     fields = {"title": "Hire\nsomebody", "due": "2024-08-15", "owner": desk.account("claudia.braun")}
     task = desk.outbound(Verb.TASK, "task/1", fields=fields)
-    assert not desk.connector.write(task, ref).was_found
+    receipt = desk.connector.write(task, ref)
+    assert (receipt.was_found, receipt.differences) == (False, {})
     assert desk.connector.write(task, ref).was_found
     (found,) = desk.seen(ref).fields.subtasks
+    assert receipt.written == {
+        "key": found.key, "summary": "Hire somebody", "duedate": "2024-08-15",
+        "assignee": desk.account("claudia.braun"),
+    }  # fmt: skip
     assert found.fields.summary == "Hire somebody"
 
 
@@ -155,6 +179,8 @@ def test_at_most_ten_triggers_are_linked_and_each_once(desk: Desk) -> None:
     assert len(desk.seen(ref).fields.issuelinks) == 9  # one of the first ten does not exist
     assert set(receipt.unwritten) == {"trigger 999999999", *(f"trigger {id}" for id in ids[9:])}
     assert "404" in receipt.unwritten["trigger 999999999"]
+    assert receipt.written == dict.fromkeys((f"trigger {id}" for id in ids[:9]), "linked")
+    assert receipt.differences == {}
     desk.connector.write(link, ref)
     assert len(desk.seen(ref).fields.issuelinks) == 9
 

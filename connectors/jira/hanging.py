@@ -1,0 +1,168 @@
+"""What hangs on an improvement issue: notes, files, steps as sub-tasks, links to the tickets that triggered it.
+
+Each is looked for by its trace, sent once where it is missing, read back and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from connectors.answers import is_absent
+from connectors.doubt import wait_until_settled
+from connectors.jira import tracing
+from connectors.jira.finding import find_subtask
+from connectors.jira.issues import is_read_by_customers, notes_of, read_action
+from connectors.jira.opened import Jira
+from connectors.jira.project import Project
+from connectors.jira.receipts import created_as_taken, difference, receipt
+from connectors.jira.sending import Sender
+from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
+from connectors.jira.site import Site, ask
+from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
+from improvement.records import Outbound, Receipt, RecordRef
+
+MAX_TRIGGERS = 10
+LINK_TYPE = "Relates"
+STEP_FIELDS = ("summary", "assignee", "duedate")
+
+
+def note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    """A comment, internal where customers read them."""
+    mark = tracing.mark_of(outbound.key)
+    comments, project = notes_of(jira, ref.id)
+    if any(mark in comment.body for comment in comments):
+        return receipt(sender, ref, was_found=True)
+    wait_until_settled(outbound, jira.name)
+    body = tracing.marked(outbound.text or "", outbound.key)
+    sender.comment(ref.id, body, is_internal=is_read_by_customers(jira, project))
+    if not sender.is_live:
+        return receipt(sender, ref, was_found=False)
+    found = next((comment.body for comment in notes_of(jira, ref.id)[0] if mark in comment.body), None)
+    return _compared(sender, ref, {"comment": body}, {"comment": found})
+
+
+def attach(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    """A file, known again by its name and size."""
+    file = outbound.file
+    if file is None:
+        raise WriteRefused(f"{outbound.key} has no file.", mend="This is a defect of Regelkreis; please report it.")
+    issue = read_action(jira, ref.id)
+    if any(known.filename == file.name and known.size == len(file.content) for known in issue.attachments):
+        return receipt(sender, ref, was_found=True)
+    wait_until_settled(outbound, jira.name)
+    sender.attach(ref.id, file)
+    if not sender.is_live:
+        return receipt(sender, ref, was_found=False)
+    sizes = [known.size for known in read_action(jira, ref.id).attachments if known.filename == file.name]
+    found = len(file.content) if len(file.content) in sizes else next(iter(sizes), None)  # one name may stand twice
+    return _compared(sender, ref, {file.name: f"{len(file.content)} bytes"}, {file.name: found and f"{found} bytes"})
+
+
+def task(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    """A step of the plan as a sub-task."""
+    project = jira.project
+    if project.subtask is None:
+        reason = f"project {project.key} has no sub-tasks"
+        return receipt(sender, ref, was_found=False, unwritten={"title": reason})
+    label, issue = tracing.task_label(outbound.key), read_action(jira, ref.id)
+    if issue.project.id and issue.project.id != project.id:  # Jira keeps a sub-task in the project of its parent
+        reason = f"{issue.key} is of project {issue.project.key}; steps are made below issues of {project.key} only"
+        return receipt(sender, ref, was_found=False, unwritten={"title": reason})
+    if find_subtask(jira, issue, label) is not None:
+        return receipt(sender, ref, was_found=True)
+    wait_until_settled(outbound, jira.name)
+    form = Shaped()
+    fields = task_fields(project, jira.site, outbound, ref.id)
+    created = created_as_taken(sender, fields, form, project)
+    if not sender.is_live:
+        return receipt(sender, ref, was_found=False, unwritten=form.unwritten)
+    made = read_action(jira, created["id"])
+    told = {name: fields[name] for name in STEP_FIELDS if name in fields and name not in form.unwritten}
+    done = _compared(sender, ref, told, made.fields, unwritten=form.unwritten)
+    return msgspec.structs.replace(done, written={"key": made.key, **done.written})
+
+
+def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str) -> dict[str, Any]:
+    """The sub-task of one TASK write: title, assignee, due date, and the label it is found by."""
+    if project.subtask is None:
+        raise WriteRefused(
+            f"Project {project.key} has no sub-tasks.",
+            where=Place(field="improvement_project"),
+            mend="Add a sub-task type to its issue type scheme.",
+        )
+    form = shaped(outbound, project, site)
+    return {
+        "project": {"id": project.id},
+        "issuetype": {"id": project.subtask.id},
+        "parent": {"id": parent_id},
+        "labels": [tracing.task_label(outbound.key)],
+        "summary": one_line(str(outbound.fields.get("title") or outbound.text or outbound.key)),
+        **{name: value for name, value in form.fields.items() if name in STEP_FIELDS[1:] and value is not None},
+    }
+
+
+def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
+    """Links to the tickets that triggered the action, the first ten of them."""
+    issue = read_action(jira, ref.id)
+    missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
+    left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
+    link_type = link_type_of(jira) if missing else LINK_TYPE
+    if link_type is None:
+        return receipt(sender, ref, was_found=False, unwritten={"triggers": "this Jira has no links between issues"})
+    sent = []
+    for id in missing:
+        try:
+            sender.link(link_document(id, ref.id, link_type))
+        except (WriteRefused, PermissionMissing) as error:
+            left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
+        else:
+            sent.append(id)
+    if not sent or not sender.is_live:
+        return receipt(sender, ref, was_found=not missing, unwritten=left)
+    there = read_action(jira, ref.id).linked_ids
+    told = dict.fromkeys((f"trigger {id}" for id in sent), "linked")
+    found = {f"trigger {id}": "linked" for id in sent if id in there}
+    return _compared(sender, ref, told, found, unwritten=left)
+
+
+def link_type_of(jira: Jira) -> str | None:
+    """The name of the link type to use: *Relates*, else the first this Jira has; None where linking is off (404)."""
+    try:
+        answer: dict[str, Any] = ask(jira.reader, "/issueLinkType", dict[str, Any], what="link types")
+    except ConnectionFailed as error:
+        if is_absent(error):
+            return None
+        raise
+    names = [str(kind["name"]) for kind in answer.get("issueLinkTypes") or ()]
+    return LINK_TYPE if LINK_TYPE in names else names[0] if names else None
+
+
+def link_document(trigger_id: str, action_id: str, link_type: str) -> dict[str, Any]:
+    """The issue link between a triggering ticket and an improvement issue."""
+    return {"type": {"name": link_type}, "inwardIssue": {"id": trigger_id}, "outwardIssue": {"id": action_id}}
+
+
+def _compared(
+    sender: Sender,
+    ref: RecordRef,
+    sent: Mapping[str, Any],
+    found: Mapping[str, Any],
+    *,
+    unwritten: Mapping[str, str] = MappingProxyType({}),
+) -> Receipt:
+    """The receipt of what was sent, with what stands there now under the same names."""
+    there = {name: found.get(name) for name in sent}
+    return receipt(
+        sender,
+        ref,
+        was_found=False,
+        unwritten=dict(unwritten),
+        written={name: as_text(value) for name, value in there.items() if value is not None},
+        differences={
+            name: difference(sent[name], value) for name, value in there.items() if not same(sent[name], value)
+        },
+    )
