@@ -74,9 +74,9 @@ class OverrideRow:
     valid_to: str
 
 
-def facts(document: Document) -> list[Fact]:
-    """What the rule says, a thought a line; empty ones are left out."""
-    return [Fact(str(label), text) for label, text in _facts(document) if text]
+def facts(document: Document, may_read: MayRead) -> list[Fact]:
+    """What the rule says, a thought a line; empty ones are left out, and names that the reader may not know of."""
+    return [Fact(str(label), text) for label, text in _facts(document, may_read) if text]
 
 
 def overrides(document: Document, may_read: MayRead) -> list[OverrideRow]:
@@ -114,11 +114,11 @@ def dimension(name: str) -> str:
     return said(DIMENSIONS, name)
 
 
-def _facts(document: Document) -> Iterator[tuple[str, str]]:
+def _facts(document: Document, may_read: MayRead) -> Iterator[tuple[str, str]]:
     spec, action, check = document["spec"], document.get("action", {}), document.get("check", {})
     metric = spec["metric"]
     yield _("It watches"), said(words.METRICS, metric)
-    yield _("Of"), _where(spec.get("where", {}))
+    yield _("Of"), _where(spec.get("where", {}), may_read)
     yield _("For each"), " × ".join(map(dimension, spec.get("by", ()))) or _("all records in one series")
     if "window" in spec:
         every = _("a value every week") if spec["every"] == "1w" else _("a value every %(every)s")
@@ -169,10 +169,11 @@ def _then(spec: Document, action: Document, check: Document) -> str:
     return "; ".join(told)
 
 
-def _where(where: Mapping[str, Sequence[Any]]) -> str:
+def _where(where: Mapping[str, Sequence[Any]], may_read: MayRead) -> str:
     parts = []
     for key, values in where.items():
-        listed = ", ".join(said(VALUES, str(value)) for value in values)
+        known = [said(VALUES, str(value)) for value in values if may_read({key: str(value)})]
+        listed = ", ".join([*known, *([_("others")] if len(known) < len(values) else [])])
         parts.append(listed if key == "kind" else f"{said(KEYS, key)}: {listed}")
     return " · ".join(parts)
 

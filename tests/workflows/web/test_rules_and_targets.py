@@ -176,6 +176,14 @@ def test_a_rule_for_one_customer_only_is_shown_to_whom_it_counts_for(
             text(as_person(name), f"/rules/{one}/")
 
 
+def test_of_a_rule_for_some_customers_each_reads_only_who_is_theirs(rule: RuleVersion, as_person: Visit) -> None:
+    rule.document["spec"]["where"]["customer"] = ["Acme", "Globex"]
+    rule.save()
+    assert "customer: Acme, others" in text(as_person("olga"), "/rules/sla/")
+    assert "Kunde: Globex, andere" in text(as_person("gustav", language="de"), "/rules/sla/")
+    assert "customer: Acme, Globex" in text(as_person("audrey"), "/rules/sla/")
+
+
 def test_a_rule_that_found_something_of_mine_stays_in_sight_when_it_turns_to_others(
     rule: RuleVersion, as_person: Visit
 ) -> None:

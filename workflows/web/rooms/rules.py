@@ -80,7 +80,7 @@ def show(request: HttpRequest, rule_id: str) -> HttpResponse:
         "version": version,
         "document": document,
         "metric": spec["metric"],
-        "facts": rule_words.facts(document),
+        "facts": rule_words.facts(document, may_read_of(person)),
         "overrides": rule_words.overrides(document, may_read_of(person)),
         "mode": rule_words.MODES.get(version.mode),
         "states": _states(found).get(rule_id, Counter()),
