@@ -69,7 +69,7 @@ def init_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
     from workflows import access
     from workflows.models import Checkpoint
 
-    access.local_admin()
+    admin = access.local_admin()
     made += make_ledger_key(home(), has_checkpoints=Checkpoint.objects.exists())
     if as_json:
         typer.echo(json.dumps({"home": str(home()), "made": made}, ensure_ascii=False, indent=2))
@@ -77,6 +77,8 @@ def init_command(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
     for line in made or ["everything was there already"]:
         typer.echo(line)
     typer.echo(f"Ready: {home()}. Next: describe a connection in regelkreis.toml, then `regelkreis doctor`.")
+    if not admin.has_usable_password():
+        typer.echo(f"To sign in to the site as {admin.username}: `regelkreis users password {admin.username}`.")
 
 
 def _migrate() -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
 
 from improvement.errors import InputError, PermissionMissing
@@ -140,12 +141,43 @@ def holds(person: Person, role: Role, connection: str, scope: dict[str, str]) ->
     return person.is_active and any(grant.covers(connection, scope) for grant in person.grants.filter(role=role))
 
 
+def must_be_new(username: str) -> None:
+    """:class:`InputError` when there is such a user already."""
+    if Person.objects.filter(username=username).exists():
+        raise InputError(
+            f"The user “{username}” exists already.",
+            mend=f"Choose another name; `regelkreis users password {username}` sets their password.",
+        )
+
+
+def somebody_has_a_password() -> bool:
+    """Whether anybody at all can sign in to the site."""
+    active = Person.objects.filter(is_active=True).exclude(password="")
+    return active.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
+
+
+def set_password(person: Person, password: str, *, at: datetime, by: Person) -> None:
+    """Set or change the password for the site, and sign the person out everywhere; the entry holds nothing of it."""
+    must_be_let_in(person)
+    with transaction.atomic():
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        ledger.append("user.password", subject=person.uid, actor=by.uid, at=at, payload={})
+
+
+def must_be_let_in(person: Person) -> None:
+    """:class:`InputError` for somebody who is shut out."""
+    if not person.is_active:
+        raise InputError(
+            f"“{person.username}” is shut out.", mend=f"`regelkreis users enable {person.username}` lets them in again."
+        )
+
+
 def add_person(
     username: str, *, name: str = "", email: str = "", language: str = "en", at: datetime, by: Person
 ) -> Person:
     """Create a user; the entry holds the pseudonymous id only."""
-    if Person.objects.filter(username=username).exists():
-        raise InputError(f"The user “{username}” exists already.", mend="Choose another name.")
+    must_be_new(username)
     first, _, last = name.partition(" ")
     with transaction.atomic():
         person = Person.objects.create(
@@ -190,21 +222,34 @@ def revoke(person: Person, role: Role, *, at: datetime, by: Person) -> int:
     return count
 
 
-def disable(person: Person, *, at: datetime, by: Person) -> None:
-    """Shut a person out: no sign-in, no token. What they did stays theirs."""
+def disable(person: Person, *, at: datetime, by: Person) -> bool:
+    """Shut a person out: no sign-in, no token. What they did stays theirs; False: they were out already."""
     if person.is_local_admin:
         raise InputError("The local administrator stays.", mend="Somebody has to be able to let others in.")
+    if not person.is_active:
+        return False
     with transaction.atomic():
         person.is_active = False
         person.save(update_fields=["is_active"])
         tokens, _ = Token.objects.filter(person=person).delete()
         ledger.append("user.disabled", subject=person.uid, actor=by.uid, at=at, payload={"tokens": tokens})
+    return True
+
+
+def enable(person: Person, *, at: datetime, by: Person) -> bool:
+    """Let a person in again, with their password and roles as they were, but no token; False: they were not out."""
+    if person.is_active:
+        return False
+    with transaction.atomic():
+        person.is_active = True
+        person.save(update_fields=["is_active"])
+        ledger.append("user.enabled", subject=person.uid, actor=by.uid, at=at, payload={})
+    return True
 
 
 def new_token(person: Person, *, label: str, at: datetime, by: Person) -> str:
     """Make a personal token and return it; this is the only time it can be read."""
-    if not person.is_active:
-        raise InputError(f"“{person.username}” is disabled.", mend="Add a new user for them.")
+    must_be_let_in(person)
     secret = f"rk_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         Token.objects.create(person=person, digest=Token.digest_of(secret), label=label, created_at=at)

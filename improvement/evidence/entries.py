@@ -68,8 +68,10 @@ EntryType = Literal[
     "untreated.counted",
     "user.added",
     "user.disabled",
+    "user.enabled",
     "user.granted",
     "user.linked",
+    "user.password",
     "user.revoked",
     "verdict.overridden",
 ]
@@ -200,7 +202,9 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "user.granted": (By.ADMIN, "a role was given, with its limits"),
     "user.revoked": (By.ADMIN, "a role was taken away"),
     "user.linked": (By.ADMIN, "a platform's account is this user; the account sealed"),
-    "user.disabled": (By.ADMIN, "a user was shut out"),
+    "user.password": (By.ADMIN, "a user's password for the site was set or changed; nothing of it is in the log"),
+    "user.disabled": (By.ADMIN, "a user was shut out, and so many of their tokens revoked"),
+    "user.enabled": (By.ADMIN, "a user was let in again; revoked tokens stay revoked"),
     "token.made": (By.ADMIN, "a personal token was made; its label sealed"),
 }
 

@@ -13,14 +13,27 @@ def run(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8600,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
-    """Serve the web site."""
+    """Serve the web site until interrupted; prints where it is once it listens."""
     from workflows.cli.session import start
 
     start()
     _must_be_free(host, port)
     from workflows.web.server import serve
 
-    serve(host=host, port=port, workers=workers)
+    serve(host=host, port=port, workers=workers, told=_told(host, port))
+
+
+def _told(host: str, port: int) -> str:
+    """Where the site is, whose it is, who can sign in, and how to stop it."""
+    from django.conf import settings
+
+    from workflows import access
+
+    at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"The site of {settings.REGELKREIS.home} is at http://{at}/. Ctrl+C ends it."]
+    if not access.somebody_has_a_password():
+        lines.append("Nobody can sign in yet: `regelkreis users password admin` gives the administrator a password.")
+    return "\n".join(lines)
 
 
 def _must_be_free(host: str, port: int) -> None:

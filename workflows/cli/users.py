@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,12 +36,13 @@ def list_users(as_json: Json = False) -> None:
     from workflows.models import Person
 
     people = Person.objects.order_by("username").prefetch_related("grants", "identities")
-    columns = ["user", "id", "name", "roles", "accounts"]
+    columns = ["user", "id", "name", "state", "roles", "accounts"]
     rows = [
         (
             person.username,
             person.uid,
             str(person),
+            _state(person),
             [_limited(grant) for grant in person.grants.all()],
             [str(identity) for identity in person.identities.all()],
         )
@@ -49,7 +51,7 @@ def list_users(as_json: Json = False) -> None:
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        print_table("Users", columns, [(*row[:3], ", ".join(row[3]), ", ".join(row[4])) for row in rows])
+        print_table("Users", columns, [(*row[:4], ", ".join(row[4]), ", ".join(row[5])) for row in rows])
 
 
 @group.command()
@@ -63,14 +65,38 @@ def add(
     """Add a user."""
     admin = _admin()
     from workflows import access
+    from workflows.models import Person
 
-    password = _new_password(name, email) if ask_password else None
+    access.must_be_new(name)  # before anything is asked
+    password = _new_password(Person(username=name, email=email)) if ask_password else None
     person = access.add_person(name, name=full_name, email=email, at=moment(None), by=admin)
     if password is not None:
-        person.set_password(password)
-        person.save()
+        access.set_password(person, password, at=moment(None), by=admin)
     text = f"{name} was added as {person.uid}. Give them a role: `regelkreis users grant {name} --role …`."
     _answer(as_json, text, user=name, id=person.uid)
+
+
+@group.command()
+def password(
+    name: Name,
+    is_read: Annotated[
+        bool, typer.Option("--stdin", help="Read it from the first line of standard input; default: ask twice.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Set or change the password for the web site: an administrator anybody's, others their own."""
+    start()
+    from improvement.errors import PermissionMissing
+    from workflows import access
+    from workflows.models import Role
+
+    by = actor()
+    if not by.has_role(Role.ADMIN) and by.username != name:
+        raise PermissionMissing(f"{by.username} is no administrator.", mend="Ask one, or set your own.")
+    person = access.person_named(name)
+    access.must_be_let_in(person)
+    access.set_password(person, _new_password(person, is_read=is_read), at=moment(None), by=by)
+    _answer(as_json, f"{name} signs in to the site with the new password; it ended their sessions.", user=name)
 
 
 @group.command()
@@ -117,12 +143,24 @@ def revoke(
 
 @group.command()
 def disable(name: Name, as_json: Json = False) -> None:
-    """Shut somebody out: no sign-in, no token. What they did stays theirs."""
+    """Shut somebody out: no sign-in, and their tokens are revoked. What they did stays theirs."""
     admin = _admin()
     from workflows import access
 
-    access.disable(access.person_named(name), at=moment(None), by=admin)
-    _answer(as_json, f"{name} is shut out.", user=name)
+    is_new = access.disable(access.person_named(name), at=moment(None), by=admin)
+    text = f"{name} is shut out, and their tokens are revoked." if is_new else f"{name} was shut out already."
+    _answer(as_json, text, user=name)
+
+
+@group.command()
+def enable(name: Name, as_json: Json = False) -> None:
+    """Let somebody in again: password and roles are as they were, revoked tokens stay revoked."""
+    admin = _admin()
+    from workflows import access
+
+    is_new = access.enable(access.person_named(name), at=moment(None), by=admin)
+    text = f"{name} is let in again; make a new token with `regelkreis users token {name}`."
+    _answer(as_json, text if is_new else f"{name} was not shut out.", user=name)
 
 
 @group.command()
@@ -180,17 +218,26 @@ def _limited(grant: Grant) -> str:
     return f"{grant.role} ({limits})" if limits else str(grant.role)
 
 
-def _new_password(username: str, email: str) -> str:
-    """Ask twice for a password that is hard to guess."""
+def _state(person: Person) -> str:
+    """Whether somebody gets in."""
+    if not person.is_active:
+        return "shut out"
+    return "active" if person.password and person.has_usable_password() else "no password"
+
+
+def _new_password(person: Person, *, is_read: bool = False) -> str:
+    """A password that is hard to guess, asked twice or read from a pipe; never an argument, which others could see."""
     from django.contrib.auth.password_validation import validate_password
     from django.core.exceptions import ValidationError
 
     from improvement.errors import InputError
-    from workflows.models import Person
 
-    password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    if is_read:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     try:
-        validate_password(password, Person(username=username, email=email))
+        validate_password(password, person)
     except ValidationError as error:
         raise InputError("This password is too easy to guess.", mend=" ".join(error.messages)) from error
     return password

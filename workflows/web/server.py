@@ -21,8 +21,11 @@ class _Site(BaseApplication):  # type: ignore[misc]
         return get_wsgi_application()
 
 
-def serve(*, host: str, port: int, workers: int) -> None:
-    """Serve until interrupted. Threads, because pages wait for the database, not for the processor."""
+def serve(*, host: str, port: int, workers: int, told: str = "") -> None:
+    """Serve until interrupted; print ``told`` once it listens.
+
+    Threads, because pages wait for the database, not for the processor.
+    """
     options = {
         "bind": f"{host}:{port}",
         "workers": workers,
@@ -34,4 +37,6 @@ def serve(*, host: str, port: int, workers: int) -> None:
         "proc_name": "regelkreis",
         "control_socket_disable": True,
     }
+    if told:
+        options["when_ready"] = lambda server: print(told, flush=True)
     _Site(options).run()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from typer.testing import CliRunner, Result
 
 from improvement.errors import GuardRefused, InputError, PermissionMissing
@@ -16,15 +17,17 @@ from workflows.cli.main import build
 from workflows.models import Action, LedgerEntry, LookKind, Role
 
 pytestmark = pytest.mark.django_db
+SECRET = "a long walk in winter"
 AT = (OPENED + timedelta(weeks=30)).isoformat()
 
 
-def run(who: str, *arguments: str) -> Result:
+def run(who: str, *arguments: str, typed: str | None = None) -> Result:
     """One command with this person's token; refusals are raised."""
     admin = access.local_admin()
     person = access.person_named(who)
     token = access.new_token(person, label="test", at=OPENED, by=admin)
-    return CliRunner().invoke(build(), list(arguments), env={"REGELKREIS_TOKEN": token}, catch_exceptions=False)
+    given = {"REGELKREIS_TOKEN": token}
+    return CliRunner().invoke(build(), list(arguments), input=typed, env=given, catch_exceptions=False)
 
 
 def said(who: str, *arguments: str) -> Any:
@@ -120,6 +123,72 @@ def test_whoever_is_shut_out_does_nothing_any_more(action: Action) -> None:
     assert access.Accounts.of("snow").person("paul") is None
     kinds = {"user.revoked", "user.disabled"}
     assert {entry.type for entry in LedgerEntry.objects.filter(subject=paul.uid)} >= kinds
+
+
+def signs_in(name: str, password: str) -> bool:
+    return Client().login(username=name, password=password)
+
+
+def test_the_first_administrator_gets_a_password_and_signs_in(home: object) -> None:
+    admin = access.local_admin()
+    assert [(row["user"], row["state"]) for row in said("admin", "users", "list")] == [("admin", "no password")]
+    assert not access.somebody_has_a_password()
+    told = run("admin", "users", "password", "admin", typed=f"{SECRET}\n{SECRET}\n")
+    assert "admin signs in" in told.stdout
+    assert SECRET not in told.output
+    assert signs_in("admin", SECRET)
+    assert access.somebody_has_a_password()
+    assert said("admin", "users", "list")[0]["state"] == "active"
+    entry = LedgerEntry.objects.get(type="user.password", subject=admin.uid)
+    document = json.loads(bytes(entry.data))
+    assert (document["actor"], document["payload"]) == (admin.uid, {})
+
+
+def test_a_password_is_read_from_a_pipe_and_changed_by_whose_it_is_or_an_administrator(home: object) -> None:
+    a_person("ida", Role.VIEWER)
+    a_person("ben", Role.VIEWER)
+    run("admin", "users", "password", "ida", "--stdin", typed=f"{SECRET}\n")
+    browser = Client()
+    assert browser.login(username="ida", password=SECRET)
+    run("ida", "users", "password", "ida", "--stdin", typed="another long one\n")
+    assert signs_in("ida", "another long one")
+    assert not signs_in("ida", SECRET)
+    assert browser.get("/").status_code == 302  # that session ended
+    with pytest.raises(PermissionMissing, match="no administrator"):
+        run("ben", "users", "password", "ida", "--stdin", typed=f"{SECRET}\n")
+    with pytest.raises(InputError, match="too easy to guess"):
+        run("admin", "users", "password", "ida", "--stdin", typed="\n")
+    assert signs_in("ida", "another long one")
+
+
+def test_a_name_that_is_taken_is_refused_before_a_password_is_asked(home: object) -> None:
+    a_person("ida", Role.VIEWER)
+    with pytest.raises(InputError, match="users password ida"):
+        run("admin", "users", "add", "ida", "--password", typed="")  # nothing to read: asking would abort
+    run("admin", "users", "add", "ben", "--password", typed=f"{SECRET}\n{SECRET}\n")
+    assert signs_in("ben", SECRET)
+
+
+def test_who_is_shut_out_is_listed_so_and_may_be_let_in_again(home: object) -> None:
+    bob = a_person("bob", Role.VIEWER)
+    token = access.new_token(bob, label="old", at=OPENED, by=access.local_admin())
+    run("admin", "users", "password", "bob", "--stdin", typed=f"{SECRET}\n")
+    run("admin", "users", "disable", "bob")
+    assert "already" in run("admin", "users", "disable", "bob").stdout
+    assert {row["user"]: row["state"] for row in said("admin", "users", "list")}["bob"] == "shut out"
+    assert "shut out" in run("admin", "users", "list").stdout
+    assert not signs_in("bob", SECRET)
+    for arguments in (("token", "bob"), ("password", "bob", "--stdin")):
+        with pytest.raises(InputError, match="users enable bob"):
+            run("admin", "users", *arguments, typed=f"{SECRET}\n")
+    assert "users token bob" in run("admin", "users", "enable", "bob").stdout
+    assert "was not shut out" in run("admin", "users", "enable", "bob").stdout
+    assert {row["user"]: row["state"] for row in said("admin", "users", "list")}["bob"] == "active"
+    assert signs_in("bob", SECRET)
+    with pytest.raises(PermissionMissing, match="not valid"):
+        access.person_of_token(token)
+    types = [entry.type for entry in LedgerEntry.objects.filter(subject=bob.uid).order_by("index")]
+    assert types.count("user.disabled") == types.count("user.enabled") == 1
 
 
 def test_users_answer_in_json(home: object) -> None:

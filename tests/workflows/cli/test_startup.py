@@ -6,16 +6,20 @@ import errno
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import typer
 
 from improvement.errors import GuardRefused, InputError, ManyErrors, Place
-from tests.command import from_a_shell
+from tests.command import RUN, from_a_shell
+from tests.forking import ROOT
 from workflows.cli import errors
 
 HEAVY = ("django", "ibis", "statsmodels", "scipy", "numpy", "pandas", "duckdb", "pyarrow", "pydantic", "requests")
@@ -97,6 +101,27 @@ def test_init_makes_a_home_one_can_work_in_and_repeats_harmlessly(tmp_path: Path
     assert json.loads(listed.stdout) == []
     verified = from_a_shell(tmp_path / "home", "evidence", "verify", "--json")
     assert json.loads(verified.stdout)["ok"] is True
+
+
+def test_the_site_says_where_it_is_whose_it_is_and_how_to_stop_it(tmp_path: Path) -> None:
+    made = from_a_shell(tmp_path, "init")
+    assert "regelkreis users password admin" in made.stdout
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", RUN, "serve", "--port", str(port), "--workers", "1"]
+    environment = {**os.environ, "REGELKREIS_HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE) as serving:
+        assert serving.stdout is not None
+        too_late = threading.Timer(60, serving.kill)
+        too_late.start()
+        told = serving.stdout.readline(), serving.stdout.readline()
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
+            assert answer.status == 200
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(20) == 0
+        too_late.cancel()
+    assert told[0] == f"The site of {tmp_path} is at http://127.0.0.1:{port}/. Ctrl+C ends it.\n"
+    assert "users password admin" in told[1]
 
 
 def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
