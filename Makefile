@@ -22,7 +22,7 @@ demo: $(STAMP) ## the closed loop on two sandbox platforms, then the web site (S
 	@$(BIN)/regelkreis demo $(if $(filter no,$(SERVE)),--no-serve,) $(if $(JSON),--json-file "$(JSON)",)
 
 test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
 lint: $(STAMP) ## style, types, import floors
 	@$(BIN)/ruff check .

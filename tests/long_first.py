@@ -1,0 +1,56 @@
+"""The files that take longest come first, so that the last ones are short and no core waits for another.
+
+Loaded with `-p`, see pyproject.toml. It matters where whole files are dealt to several processes (`make test`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+#: In seconds on two cores these take from about two minutes down to about ten.
+LONG = (
+    "tests/e2e/test_demo.py",
+    "tests/workflows/warehouse/test_kept.py",
+    "tests/connectors/sandbox/test_served_truth.py",
+    "tests/workflows/warehouse/test_passes.py",
+    "tests/postgresql/test_loop.py",
+    "tests/packaging/test_wheel.py",
+    "tests/e2e/test_site.py",
+    "tests/workflows/deliveries/test_killed_delivery.py",
+    "tests/connectors/jira/test_pull.py",
+    "tests/workflows/cli/test_connect.py",
+    "tests/workflows/cli/test_bad_homes.py",
+    "tests/postgresql/test_several_processes.py",
+    "tests/workflows/cli/test_interrupted_cycles.py",
+    "tests/connectors/faults/test_matrix.py",
+    "tests/connectors/jira/test_exactly_once.py",
+    "tests/workflows/actions/test_loop.py",
+    "tests/workflows/rules/test_backtest_is_the_live_history.py",
+    "tests/workflows/rules/test_untreated_lines.py",
+    "tests/workflows/warehouse/test_by_hand.py",
+    "tests/workflows/steps/test_late_cycles.py",
+    "tests/workflows/steps/test_reading_ahead.py",
+    "tests/workflows/cli/test_doctor.py",
+    "tests/workflows/checks/test_exposures.py",
+    "tests/connectors/jira/test_writing.py",
+    "tests/connectors/jira/test_pull_properties.py",
+    "tests/connectors/servicenow/test_pull_properties.py",
+    "tests/connectors/sandbox/test_generator.py",
+    "tests/workflows/actions/test_any_order.py",
+    "tests/workflows/restating/test_backdated_reviews.py",
+    "tests/workflows/evidence/test_logged_state.py",
+    "tests/workflows/rules/test_starter_pack_on_the_world.py",
+    "tests/e2e/test_accessible.py",
+    "tests/config/test_security_board.py",
+)
+_ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by file; what is not long keeps its order."""
+    if gone := [name for name in LONG if not (_ROOT / name).exists()]:
+        raise pytest.UsageError(f"tests/long_first.py names files that are not there: {', '.join(gone)}")
+    place = {_ROOT / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
