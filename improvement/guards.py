@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from improvement.action import ActionFacts, Actor, Call, State
 from improvement.vocabulary import GOOD_VERDICTS, SUSTAINED_VERDICTS, Verdict
 
+GO_ON = "give a reason to go on nevertheless"
+
 
 def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
     """Owner, hypothesis, metric, goal, minimum effect, go-live, windows, controls and a detectable effect are there."""
@@ -45,7 +47,7 @@ def goal_is_detectable(facts: ActionFacts, call: Call) -> list[str]:
     if facts.goal < facts.detectable_effect:
         return [
             f"the goal ({_sized(facts.goal_text, facts.goal)}) is smaller than the smallest detectable effect "
-            f"({_sized(facts.detectable_text, facts.detectable_effect)}): give a reason to go on nevertheless"
+            f"({_sized(facts.detectable_text, facts.detectable_effect)}): {GO_ON}"
         ]
     return []
 

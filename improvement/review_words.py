@@ -92,14 +92,19 @@ def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> st
         lines.append(say("restated_targets", **_targets(document["restated_targets"])))
     if document.get("is_late"):
         lines.append(say("late"))
-    if kind == "final":
-        lines.append(say("decide" if verdict in GOOD_VERDICTS else "decide_not_good"))
-    elif kind == "sustain":
-        lines.append(say("acknowledge"))
+    if not document.get("held_at"):  # else it was done since
+        lines += [say(what) for what in _asked(kind, verdict)]
     if document.get("next_look_at"):
         lines.append(say("next_look", day=str(document["next_look_at"])[:10]))
     lines.append(say("proof", plan=str(document["plan_sha256"])[:12], verdict=verdict_sha256[:12]))
     return "\n".join(line for line in lines if line)
+
+
+def _asked(kind: str, verdict: str) -> list[str]:
+    """What a review asks of the owner."""
+    if kind == "final":
+        return ["decide" if verdict in GOOD_VERDICTS else "decide_not_good"]
+    return ["acknowledge"] if kind == "sustain" else []
 
 
 def _targets(restated: Sequence[Mapping[str, Any]]) -> dict[str, object]:

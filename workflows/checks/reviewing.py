@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.conf import settings
 
 from improvement.review import fold, plain_words
 from workflows.evidence.as_it_was import entries_at
-from workflows.models import Person, ReviewRecord
+from workflows.models import Person, ReviewEntry, ReviewRecord
 
 
 def published(record: ReviewRecord, known_at: datetime | None = None) -> dict[str, Any]:
@@ -18,11 +19,15 @@ def published(record: ReviewRecord, known_at: datetime | None = None) -> dict[st
 
     ``known_at``: only those that the log told by then.
     """
-    appended = record.entries.order_by("id") if known_at is None else entries_at(record, known_at)
     entries = [
-        {"kind": entry.kind, "at": entry.at.isoformat(), "actor": entry.actor, **entry.payload} for entry in appended
+        {"kind": entry.kind, "at": entry.at.isoformat(), "actor": entry.actor, **entry.payload}
+        for entry in _appended(record, known_at)
     ]
     return fold(record.document, record.verdict_sha256, entries)
+
+
+def _appended(record: ReviewRecord, known_at: datetime | None) -> Iterable[ReviewEntry]:
+    return record.entries.order_by("id") if known_at is None else entries_at(record, known_at)
 
 
 def json_bytes(record: ReviewRecord) -> bytes:
@@ -35,15 +40,24 @@ def note_text(record: ReviewRecord) -> str:
     return plain_words(record.document, language=settings.REGELKREIS.language)
 
 
+def shown_text(record: ReviewRecord, known_at: datetime | None = None) -> str:
+    """As :func:`note_text`, without asking for what was done since; ``known_at``: by then."""
+    return plain_words(published(record, known_at), language=settings.REGELKREIS.language)
+
+
 def appended_text(record: ReviewRecord, known_at: datetime | None = None) -> list[str]:
-    """What was appended to a review, a line each: decision, override, follow-ups, where it was written."""
+    """What was appended to a review, a line each: who acknowledged it, decision, override, follow-ups, receipts."""
     document = published(record, known_at)
     names = dict(Person.objects.values_list("uid", "username"))
 
     def who(uid: str) -> str:
         return names.get(uid, uid)
 
-    lines = []
+    lines = [
+        f"Acknowledged by {who(entry.actor)}, {entry.at:%Y-%m-%d}."
+        for entry in _appended(record, known_at)
+        if entry.kind == "acknowledgement"
+    ]
     if document["decision"] is not None:
         entry = document["decision"]
         lines.append(f"Decision: {entry['decision']}, by {who(entry['decided_by'])}, {entry['decided_at'][:10]}.")

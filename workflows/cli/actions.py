@@ -181,9 +181,12 @@ def submit(code: Code, as_of: AsOf = None, as_json: Json = False) -> None:
     """Hand the plan in for approval."""
     start()
     from workflows.actions import commands
+    from workflows.cli.mending import naming_options
     from workflows.cli.output import report
 
-    report(commands.submit(actor(), code, at=moment(as_of)), as_json)
+    with naming_options(code):
+        action = commands.submit(actor(), code, at=moment(as_of))
+    report(action, as_json)
 
 
 @group.command()

@@ -181,7 +181,7 @@ def show_review(
     if as_json:
         print_json(reviewing.published(review, known_at))
         return
-    print(reviewing.note_text(review))
+    print(reviewing.shown_text(review, known_at))
     for line in reviewing.appended_text(review, known_at):
         print(line)
 

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from improvement.errors import InputError, Place
 from improvement.pdca import Event
 from workflows.actions import marking
-from workflows.evidence.held import Held, Telling
+from workflows.evidence.held import Held, Telling, since
 from workflows.evidence.logged_state import EVIDENCE, LookKey, Told, ToldAction
 from workflows.models import (
     Action,
@@ -324,7 +324,7 @@ def _heard(held: Held, **about: Any) -> _Heard:
 def _heard_of(action: Action, at: datetime) -> _Heard:
     heard = _heard(Held.by(at), subject=action.code)
     if action.code not in heard.told.actions:
-        raise _too_early(f"{action.code} was opened on {action.opened_at:%Y-%m-%d %H:%M} UTC", at)
+        raise _too_early(action, at)
     return heard
 
 
@@ -392,9 +392,13 @@ class _Begun:
         return before[-1].computed_at if self._heard.is_computed(before[-1]) else None
 
 
-def _too_early(what: str, at: datetime) -> InputError:
+def _too_early(action: Action, at: datetime) -> InputError:
+    opened, known = action.opened_at, since(action.code, "action.opened")
+    told = f"{action.code} was opened on {opened:%Y-%m-%d %H:%M} UTC"
+    if known is not None and known > opened:  # something that was written before it names a later moment
+        told = f"The log knows {action.code} since {known:%Y-%m-%d %H:%M} UTC, dated back to {opened:%Y-%m-%d %H:%M}"
     return InputError(
-        f"{what}; at {at:%Y-%m-%d %H:%M} UTC there was nothing to show.",
+        f"{told}; at {at:%Y-%m-%d %H:%M} UTC there was nothing to show.",
         where=Place(field="--as-of"),
         mend="Name a later moment, or leave it out.",
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from improvement.evidence.entries import EntryType
 from workflows.evidence import ledger
 from workflows.models import LedgerEntry
 
@@ -47,6 +48,15 @@ class Held:
         rows = LedgerEntry.objects.filter(index__lt=self.size, **about).order_by("index")
         for index, data in rows.values_list("index", "data").iterator(chunk_size=2000):
             yield index, json.loads(bytes(data))
+
+
+def since(subject: str, kind: EntryType) -> datetime | None:
+    """Since when the log holds the first such entry, at the earliest: nothing is written before what it follows."""
+    first = LedgerEntry.objects.filter(subject=subject, type=kind).order_by("index").first()
+    if first is None:
+        return None
+    before = LedgerEntry.objects.filter(index__lte=first.index).values_list("data", flat=True)
+    return max(msgspec.json.decode(bytes(data), type=_Dated).at for data in before.iterator(chunk_size=2000))
 
 
 @dataclass(frozen=True, slots=True)

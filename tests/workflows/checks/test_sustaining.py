@@ -133,3 +133,15 @@ def test_every_review_says_when_the_next_look_falls_due(action: Action, olga: Pe
 def test_a_bad_sustaining_look_names_no_next_one(action: Action) -> None:
     _, review = looked(action, verdict="faded", kind=LookKind.SUSTAIN)
     assert review.document["next_look_at"] == ""
+
+
+def test_a_look_that_was_acknowledged_says_by_whom_and_asks_for_nothing_more(action: Action, olga: Person) -> None:
+    action, review = looked(action, kind=LookKind.SUSTAIN)
+    seen_at = OPENED + timedelta(weeks=23)
+    assert "the owner acknowledges this look" in reviewing.shown_text(review)
+    commands.acknowledge(olga, action.code, at=seen_at)
+    assert "Next:" not in reviewing.shown_text(review)
+    assert reviewing.appended_text(review) == [f"Acknowledged by olga, {seen_at:%Y-%m-%d}."]
+    before = seen_at - timedelta(days=1)
+    assert "the owner acknowledges this look" in reviewing.shown_text(review, before)
+    assert reviewing.appended_text(review, before) == []

@@ -104,8 +104,22 @@ def test_the_goal_is_refused_in_the_metrics_own_terms(home: object) -> None:
     action.measurement["detectable"] = {"link": 1.3, "text": "odds ratio 0.27"}
     action.save()
     run("olga", "actions", "plan", action.code, "--hypothesis", "A shift.", "--golive", "2025-09-15", "--as-of", AT)
-    with pytest.raises(GuardRefused, match=r"-10%.*odds ratio 0\.27.*give a reason"):
+    with pytest.raises(GuardRefused, match=r"-10%.*odds ratio 0\.27.*give a reason") as refused:
         run("olga", "actions", "submit", action.code, "--as-of", AT)
+    mend = f"regelkreis actions plan {action.code} --accept-detectable …"
+    assert str(refused.value).endswith(f"(`{mend}`)")
+    assert "--accept-detectable" not in "".join(refused.value.reasons)  # the web says it without the command line
+    run("olga", *mend.split()[1:-1], "It is the law.", "--as-of", AT)
+    assert said("olga", "actions", "submit", action.code, "--as-of", AT)["state"] == "planned"
+
+
+def test_a_plan_that_lacks_something_names_the_options_that_give_it(home: object) -> None:
+    action = an_action(an_owner(), goal="", min_effect="")
+    with pytest.raises(GuardRefused) as refused:
+        run("olga", "actions", "submit", action.code, "--as-of", AT)
+    for option in ("--hypothesis", "--goal", "--min-effect", "--golive"):
+        assert f"{option} …" in str(refused.value)
+    assert "--accept-detectable" not in str(refused.value)
 
 
 def test_whoever_is_shut_out_does_nothing_any_more(action: Action) -> None:

@@ -149,6 +149,19 @@ def test_before_it_was_opened_there_was_nothing(action: Action) -> None:
         as_it_was.action_at(action, before)
 
 
+def test_an_action_that_was_dated_back_says_since_when_the_log_knows_it() -> None:
+    """Commands of today and commands for the past mixed: what was opened for July is known since it was written."""
+    today, past = OPENED + timedelta(days=200), OPENED - timedelta(days=30)
+    a_person("nora", Role.VIEWER, at=today)
+    action = an_action(None, opened_at=past)
+    assert as_it_was.action_at(action, today).state == "proposed"
+    with pytest.raises(InputError) as refused:
+        as_it_was.action_at(action, OPENED)
+    assert f"knows {action.code} since {today:%Y-%m-%d %H:%M} UTC, dated back to {past:%Y-%m-%d %H:%M}" in str(
+        refused.value
+    )
+
+
 def test_a_look_whose_day_was_moved_since_says_no_day(action: Action) -> None:
     olga = gone_live(action)
     later = LIVE + timedelta(days=8)

@@ -7,8 +7,9 @@ from django.test import Client
 
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import NOW, TRIGGER, Stage, draw, miss, restate
+from workflows.actions import commands
 from workflows.models import ActionComment, Point, ReviewRecord
-from workflows.steps.review import record_restated_targets
+from workflows.steps.review import record_look, record_restated_targets
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +88,24 @@ def test_the_review_shows_the_verdict_above_the_decision_and_the_receipt(stage: 
     document = client.get(f"/reviews/{review.code}.json").json()
     assert document["verdict_sha256"] == review.verdict_sha256
     assert document["decision"]["decision"] == "stop"
+
+
+def test_a_sustaining_look_says_who_acknowledged_it_and_before_that_nobody_did(stage: Stage, as_person: Visit) -> None:
+    action, olga = stage.actions["improved"], stage.people["olga"]
+    final = action.looks.get(kind="final")
+    commands.decide(olga, action.code, "standardise", at=NOW)
+    look = action.looks.filter(kind="sustain").order_by("due_at").first()
+    assert look is not None
+    look.result, look.verdict, look.computed_at, look.data_as_of = final.result, final.verdict, look.due_at, look.due_at
+    look.save()
+    address = f"/reviews/{record_look(look, at=look.due_at).code}/"
+    assert "has not acknowledged it yet" in text(as_person("olga"), address)
+    assert "noch nicht zur Kenntnis genommen" in text(as_person("olga", language="de"), address)
+    commands.acknowledge(olga, action.code, at=look.due_at)
+    for language, word in (("en", "acknowledged"), ("de", "zur Kenntnis genommen")):
+        page = text(as_person("olga", language=language), address)
+        said = page.find(f"<b>{word}</b>")
+        assert 0 < said < page.find(f"<bdi>{olga}</bdi>", said)
 
 
 def test_a_missed_review_is_shown_as_missed(stage: Stage, as_person: Visit) -> None:
