@@ -13,8 +13,10 @@ import pytest
 LONG = (
     "tests/e2e/test_demo.py",
     "tests/workflows/warehouse/test_kept.py",
+    "tests/improvement/metrics/test_against_slow.py",
     "tests/connectors/sandbox/test_served_truth.py",
     "tests/workflows/warehouse/test_passes.py",
+    "tests/improvement/metrics/test_business_hours.py",
     "tests/postgresql/test_loop.py",
     "tests/packaging/test_wheel.py",
     "tests/e2e/test_site.py",
