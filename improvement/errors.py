@@ -80,7 +80,11 @@ class ConnectionFailed(RegelkreisError):
     """The platform could not be reached or did not answer sensibly."""
 
 
-class Unreachable(ConnectionFailed):
+class ShutOut(ConnectionFailed):
+    """Whatever is asked there next would end alike: asking again only costs time, or locks our user."""
+
+
+class Unreachable(ShutOut):
     """No connection to the platform could be made at all, although it was tried several times."""
 
 
@@ -92,7 +96,7 @@ class StillUnknown(OutcomeUnknown):
     """An earlier attempt is not found, nor known to have failed: nothing was sent this time, and the write waits."""
 
 
-class CredentialsRefused(ConnectionFailed):
+class CredentialsRefused(ShutOut):
     """The platform refused our user, password or token."""
 
 

@@ -219,11 +219,12 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
                 stack.enter_context(closing(evaluating))
                 checking = check.Checking(warehouse, one.name, as_of=as_of, missing=pulled.missing)
                 stack.enter_context(closing(checking))
-                loaded.append((one, counted, evaluating, checking))
-        for one, counted, evaluating, checking in loaded:
+                loaded.append((one, counted, evaluating, checking, pulled.is_shut_out))
+        for one, counted, evaluating, checking, is_shut_out in loaded:
             with _reported(one, summary):
                 _judge(one, counted, evaluating, warehouse, limits, summary, told)
-                _act(one, checking, summary, told)
+                if not is_shut_out:  # what people did is not known, and nothing can be sent
+                    _act(one, checking, summary, told)
         told.doing("")
     with summary.telling():
         ledger.sign_checkpoint(as_of)

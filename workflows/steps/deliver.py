@@ -27,7 +27,7 @@ import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
-from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, StillUnknown, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, ShutOut, StillUnknown, WriteRefused
 from improvement.records import PreviewRequest, Receipt, Verb
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
@@ -50,6 +50,7 @@ class DeliverResult:
     refused: int = 0
     waiting: int = 0
     is_write_off: bool = False
+    is_shut_out: bool = False  # nobody answered us, or our credentials were refused: nothing more was tried
     errors: list[str] = field(default_factory=list)
 
 
@@ -83,7 +84,7 @@ def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: dat
         return result
     blocked: set[int] = set()
     for delivery in queue:
-        if delivery.action_id in blocked or _has_no_record(delivery):
+        if result.is_shut_out or delivery.action_id in blocked or _has_no_record(delivery):
             result.waiting += 1
         elif not _try(connector, delivery, clock(), as_of, result):
             blocked.add(delivery.action_id)
@@ -118,6 +119,7 @@ def _attempted(
         is_outage = isinstance(error, ConnectionFailed)
         _postpone(delivery, str(error), as_of, is_outage=is_outage)
         result.waiting += 1
+        result.is_shut_out = isinstance(error, ShutOut)
         if is_outage:
             log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
         return False

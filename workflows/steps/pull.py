@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import transaction
 
 from connectors.base import Connector, Cursor, Page
-from improvement.errors import RegelkreisError, Unreachable
+from improvement.errors import RegelkreisError, ShutOut
 from improvement.records import RecordKind
 from workflows.evidence import ledger
 from workflows.hooks import hints
@@ -45,6 +45,7 @@ class PullResult:
     connection: str
     reports: list[PullReport] = field(default_factory=list)
     problem: str = ""  # why the connection could not be opened at all
+    is_shut_out: bool = False  # nobody answered us, or our credentials were refused
     lost: str = ""  # what the warehouse had lost, and is read again
 
     @property
@@ -112,13 +113,14 @@ def pull(
 
 
 @contextmanager
-def _reported(report: PullReport) -> Iterator[None]:
-    """One kind's failure stands in its report and does not stop the others."""
+def _reported(report: PullReport, *, is_told: bool = False) -> Iterator[None]:
+    """One kind's failure stands in its report and does not stop the others. ``is_told``: an earlier kind met it."""
     try:
         yield
     except RegelkreisError as error:
         report.error = str(error)
-        log.warning("pull.failed", connection=report.connection_id, kind=report.kind, error=str(error))
+        if not is_told:
+            log.warning("pull.failed", connection=report.connection_id, kind=report.kind, error=str(error))
 
 
 @dataclass(slots=True)
@@ -139,7 +141,7 @@ class Pulling:
     loading: Loading | None = None
     lost: str = ""
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
-    unreachable: str = ""  # why nobody was reached: then the other kinds are not tried
+    shut_out: str = ""  # why nobody lets us in: then nothing else is asked
     _rejected: defaultdict[RecordKind, set[str]] | None = None
 
     @classmethod
@@ -179,12 +181,12 @@ class Pulling:
     def note_loaded(self, kind: RecordKind) -> None:
         """Write down what the loading under way loads of a kind, up to its end; to be asked for in their order."""
         assert self.loading is not None
-        with _reported(self.reports[kind]):
+        with _reported(self.reports[kind], is_told=bool(self.shut_out)), self._noticing():
             self.note(kind, self.reports[kind], self.loading.loads(self.row.name, kind), self.cursors[kind])
 
     def finish(self, *, is_counted: bool = False, is_reconciled: bool = False) -> PullResult:
         """Look for what is gone, keep the reports, and tell."""
-        result = PullResult(connection=self.row.name, reports=list(self.reports.values()), lost=self.lost)
+        result = PullResult(self.row.name, list(self.reports.values()), lost=self.lost, is_shut_out=bool(self.shut_out))
         PullReport.objects.bulk_create(result.reports)
         self._look_for_departures(
             Departures(
@@ -216,13 +218,17 @@ class Pulling:
         is_again = {kind: saved[kind] is not None and starts[kind] is not saved[kind] for kind in saved}
         if self.on_progress is not None:
             for kind in (kind for kind in saved if saved[kind] is None):
-                with suppress(RegelkreisError):  # reading meets it too, and then it is reported
+                try:
                     self.totals[kind] = self.connector.count(kind, until=self.as_of)
+                except ShutOut:
+                    break
+                except RegelkreisError:
+                    continue  # reading meets it too, and then it is reported
         begins = [start.updated_at if start is not None else None for start in starts.values()]
         for until in spans(self.connector, begins, as_of=self.as_of):
             for kind, report in self.reports.items():
                 start = starts[kind]
-                report.error = report.error or self.unreachable
+                report.error = report.error or self.shut_out
                 if report.error or (start is not None and start.updated_at >= until and until < self.as_of):
                     continue
                 with _reported(report), self._noticing():
@@ -285,8 +291,8 @@ class Pulling:
     def _noticing(self) -> Iterator[None]:
         try:
             yield
-        except Unreachable as error:
-            self.unreachable = str(error)
+        except ShutOut as error:
+            self.shut_out = str(error)
             raise
 
     def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from connectors.ahead import Ahead
 from connectors.base import Connector, Cursor, Page
-from improvement.errors import RegelkreisError, Unreachable
+from improvement.errors import RegelkreisError, ShutOut
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
 from workflows.steps.departures import LoadedPage, load_pages
@@ -192,13 +192,13 @@ def _each_as_one(held: Mapping[str, list[Page]]) -> dict[str, Page]:
 def _delivered(
     connector: Connector, cursors: Mapping[RecordKind, Cursor | None], as_of: datetime
 ) -> Iterator[tuple[RecordKind, Page | RegelkreisError | None]]:
-    unreachable: Unreachable | None = None
+    shut_out: ShutOut | None = None
     for kind, cursor in cursors.items():
-        if unreachable is not None:  # it was tried long enough: the others would only wait as long again
-            yield kind, unreachable
+        if shut_out is not None:  # it was tried long enough: the others would only end alike
+            yield kind, shut_out
             continue
         for of_kind, item in _ended(kind, _asked(connector, kind, cursor, as_of)):
-            unreachable = item if isinstance(item, Unreachable) else None
+            shut_out = item if isinstance(item, ShutOut) else None
             yield of_kind, item
 
 
