@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflows.cli.session import AS_OF_HELP, moment, moment_of_work, start
+from workflows.cli.session import AS_OF_HELP, moment, moment_of_cycle, start
 
 if TYPE_CHECKING:
     from workflows.models import PullReport
@@ -113,7 +113,7 @@ def pull(
 ) -> None:
     """Pull what changed on the platforms into the warehouse, and bury what is gone from them."""
     start()
-    now = moment_of_work(as_of)
+    now = moment_of_cycle(as_of)
     if hinted:
         names = _hinted(names, now)
         if not names:
@@ -205,7 +205,7 @@ def cycle(
                 [(item["key"], item["method"], item["url"], item["body"]) for item in previews],
             )  # fmt: skip
         return
-    summary = cycles.run(as_of=moment_of_work(as_of), is_shown=not as_json)
+    summary = cycles.run(as_of=moment_of_cycle(as_of), is_shown=not as_json)
     if as_json:
         print_json(summary.as_dict())
     else:

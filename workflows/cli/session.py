@@ -72,6 +72,27 @@ def moment_of_work(text: str | None) -> datetime:
     return found
 
 
+def moment_of_cycle(text: str | None) -> datetime:
+    """As :func:`moment_of_work`, and not before what was pulled last: the loop goes one way.
+
+    A day is left for clocks that differ.
+    """
+    from django.db.models import Max
+
+    from workflows.models import Connection
+
+    found = moment_of_work(text)
+    last = Connection.objects.aggregate(last=Max("last_pull_as_of"))["last"]
+    if last is not None and found < last - timedelta(days=1):
+        raise InputError(
+            f"{found:%Y-%m-%d} is before the last pull, which was for {last:%Y-%m-%d %H:%M}Z: actions would be opened "
+            "and told by records that were not there yet.",
+            where=Place(field="--as-of"),
+            mend="Name that moment or a later one. What was known earlier is told by `--as-of` of `actions show` and others.",
+        )
+    return found
+
+
 def day(text: str, option: str = "--on") -> date:
     """A local date given on the command line, with ``option``."""
     try:
