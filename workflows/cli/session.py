@@ -88,7 +88,7 @@ def moment_of_cycle(text: str | None) -> datetime:
             f"{found:%Y-%m-%d} is before the last pull, which was for {last:%Y-%m-%d %H:%M}Z: actions would be opened "
             "and told by records that were not there yet.",
             where=Place(field="--as-of"),
-            mend="Name that moment or a later one. What was known earlier is told by `--as-of` of `actions show` and others.",
+            mend="Name that moment or a later one. What was known earlier is told by `--as-of` of `actions show`.",
         )
     return found
 
