@@ -23,7 +23,7 @@ class Made:
     """What a story had when it began."""
 
     rows: Rows
-    home: Path
+    home: Path | None
     value: Any
 
 
@@ -34,20 +34,20 @@ class Beginnings:
         self.folder = folder
         self.made: dict[str, Made] = {}
 
-    def begin(self, name: str, home: Path, make: Callable[[], T]) -> T:
-        """What ``make`` gives, in the state and the home that it leaves behind.
+    def begin(self, name: str, home: Path | None, make: Callable[[], T]) -> T:
+        """What ``make`` gives, in the state and the home (where it has one) that it leaves behind.
 
         It must be the same for every story: what else it depends on belongs into the name. The value is copied.
         """
         if name not in self.made:
             value = make()
-            kept = self.folder / str(len(self.made))
-            shutil.copytree(home, kept)
+            kept = shutil.copytree(home, self.folder / str(len(self.made))) if home else None
             self.made[name] = Made(_rows(), kept, deepcopy(value))
             return value
         made = self.made[name]
-        shutil.rmtree(home)
-        shutil.copytree(made.home, home)
+        if home and made.home:
+            shutil.rmtree(home)
+            shutil.copytree(made.home, home)
         _put_back(made.rows)
         value_again: T = deepcopy(made.value)
         return value_again

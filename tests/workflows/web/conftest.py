@@ -7,15 +7,16 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.web.stage import Stage, a_stage
 
 Visit = Callable[..., Client]
 
 
 @pytest.fixture
-def stage(db: None) -> Stage:
+def stage(db: None, beginnings: Beginnings) -> Stage:
     """People, actions in every phase, looks and reviews; no charts."""
-    return a_stage()
+    return beginnings.begin("stage", None, a_stage)
 
 
 @pytest.fixture
