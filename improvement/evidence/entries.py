@@ -39,6 +39,7 @@ EntryType = Literal[
     "delivery.receipt",
     "delivery.refused",
     "delivery.replayed",
+    "delivery.withdrawn",
     "finding.fired",
     "finding.resolved",
     "golive.corrected",
@@ -139,6 +140,10 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         "a write reached the platform: digest of the request, status, record, what differed when read back",
     ),
     "delivery.refused": (By.ENGINE, "the platform refused a write for good"),
+    "delivery.withdrawn": (
+        By.PEOPLE,
+        "a proposal was cancelled before anybody accepted it, and this write of it will not be sent: its key",
+    ),
     "owner.told": (By.ENGINE, "the effect of a closed action is gone, and its owner was told"),
     "action.evidence": (By.ENGINE, "a rule fired again while its action is open: digest and number of the rows"),
     "action.opened": (By.EITHER, "an action was opened: rule, scope, metric, trigger, owner"),

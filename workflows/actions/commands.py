@@ -50,6 +50,8 @@ def accept(actor: Person, code: str, *, at: datetime) -> Action:
     """Accept a proposal of a rule in mode *propose*: only then is anything written to the platform."""
     action = find(code)
     must_own(actor, action)
+    if State(action.state) is State.CANCELLED:
+        raise GuardRefused(f"{action.code} cannot be accepted", [f"it is {action.state}"])
     with transaction.atomic():
         action.is_accepted = True
         action.save(update_fields=["is_accepted"])

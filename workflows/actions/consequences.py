@@ -200,6 +200,11 @@ def _close(moving: Move) -> None:
     moving.action.closed_at = moving.at
 
 
+def _withdraw_unaccepted(moving: Move) -> None:
+    if not moving.action.is_accepted:  # nothing of it is on the platform, and nothing shall be
+        outbox.withdraw(moving.action, actor=moving.actor, at=moving.at)
+
+
 def _tell_slip(moving: Move) -> None:
     action = moving.action
     text = notes.note("go-live slipped", day=action.golive_planned, weeks=action.max_slip_weeks)
@@ -219,5 +224,5 @@ CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
     Event.LAST_SUSTAINING_LOOK: (_close, _schedule_half_yearly),
     Event.REAPPROVE: (_drop_looks, _draft_plan),
     Event.SLIP: (_draft_plan, _tell_slip),
-    Event.CANCEL: (_drop_looks, _close),
+    Event.CANCEL: (_drop_looks, _close, _withdraw_unaccepted),
 }

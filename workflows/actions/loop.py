@@ -164,8 +164,11 @@ def _take_over(action: Action, facts: ActionFacts) -> None:
 def queue_update(action: Action, at: datetime) -> None:
     """Queue the fields we keep current on the platform, unless they are what was queued last.
 
-    While the last update still waits it carries the new content itself, so an older one never follows a newer.
+    While the last update still waits it carries the new content itself, so an older one never follows a newer. Of a
+    proposal that was cancelled unaccepted nothing is ever written.
     """
+    if not action.is_accepted and State(action.state) is State.CANCELLED:
+        return
     fields = planning.outbound_fields(action)
     queued = action.deliveries.filter(verb__in=(Verb.CREATE.value, Verb.UPDATE.value))
     last = queued.order_by("-id").first()

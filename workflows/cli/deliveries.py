@@ -20,15 +20,17 @@ Keys = Annotated[list[str], typer.Argument(help="Dead letters, by the names that
 @group.command(name="list")
 def list_deliveries(
     dead: Annotated[bool, typer.Option("--dead", help="Only dead letters.")] = False,
+    over: Annotated[bool, typer.Option("--over", help="Only what will never be sent: discarded or withdrawn.")] = False,
     connection: Annotated[str, typer.Option("--connection", help="Only of this connection.")] = "",
     as_json: Json = False,
 ) -> None:
     """What waits and what is dead, oldest first, each with its reason."""
     start()
-    from workflows.cli.output import print_json, print_table
+    from workflows.cli.output import print_json, print_table, say
     from workflows.deliveries import dead_letters
 
-    found = dead_letters.undelivered(is_dead=dead, connection=connection)
+    states = [*(dead_letters.DEAD if dead else ()), *(dead_letters.OVER if over else ())]
+    found = dead_letters.undelivered(*states, connection=connection)
     if as_json:
         print_json([one.as_dict() for one in found])
         return
@@ -38,6 +40,8 @@ def list_deliveries(
         for one in found
     ]
     print_table("Not delivered", columns, rows)
+    if not states and (count := dead_letters.count_over(connection)):
+        say(f"{count} more will never be sent, discarded or withdrawn: `regelkreis deliveries list --over`")
 
 
 @group.command()

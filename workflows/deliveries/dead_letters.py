@@ -15,12 +15,15 @@ from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.records import Verb
+from workflows.deliveries.why_waiting import Waits
 from workflows.evidence import ledger
 from workflows.models import Delivery, DeliveryState, Person, Role
 
 MOST_SHOWN_KEYS = 5
-DEAD = frozenset({DeliveryState.DEAD.value})
-GIVEN_UP = frozenset({DeliveryState.DEAD.value, DeliveryState.DISCARDED.value})
+DEAD = (DeliveryState.DEAD,)
+UNDELIVERED = (DeliveryState.DEAD, DeliveryState.WAITING)
+OVER = (DeliveryState.DISCARDED, DeliveryState.WITHDRAWN)
+GIVEN_UP = (DeliveryState.DEAD, DeliveryState.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,18 @@ class Letter:
         }  # fmt: skip
 
 
-def undelivered(*, is_dead: bool = False, connection: str = "") -> list[Letter]:
-    """Every write that did not reach its platform, oldest first; ``is_dead``: only dead letters."""
-    wanted = [DeliveryState.DEAD] if is_dead else [DeliveryState.DEAD, DeliveryState.WAITING]
-    rows = Delivery.objects.filter(state__in=wanted).select_related("action").defer("outbound").order_by("id")
-    return [_letter(row) for row in (rows.filter(connection=connection) if connection else rows)]
+def undelivered(*states: DeliveryState, connection: str = "") -> list[Letter]:
+    """Every write in one of these states (default: what waits and what is dead), oldest first, each with its reason."""
+    rows = Delivery.objects.filter(state__in=states or UNDELIVERED).select_related("action").defer("outbound")
+    of_connection = rows.filter(connection=connection) if connection else rows
+    waits = Waits.now()
+    return [_letter(row, waits) for row in of_connection.order_by("id")]
+
+
+def count_over(connection: str = "") -> int:
+    """How many will never be sent: discarded, or withdrawn."""
+    rows = Delivery.objects.filter(state__in=OVER)
+    return (rows.filter(connection=connection) if connection else rows).count()
 
 
 def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
@@ -62,7 +72,7 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
         row.save(update_fields=["state", "attempts", "begun_at"])
         payload = {"key": key, "attempts": buried_after, "reason_sha256": ledger.sealed(reason.strip())}
         ledger.append("delivery.replayed", subject=row.action.code, actor=actor.uid, at=at, payload=payload)
-    return _letter(row)
+    return _letter(row, Waits.now())
 
 
 def discard(actor: Person, key: str, *, reason: str, at: datetime) -> list[Letter]:
@@ -81,10 +91,11 @@ def discard(actor: Person, key: str, *, reason: str, at: datetime) -> list[Lette
             one.save(update_fields=["state"])
             payload = {"key": one.key, "attempts": one.attempts, "reason_sha256": ledger.sealed(reason.strip())}
             ledger.append("delivery.discarded", subject=one.action.code, actor=actor.uid, at=at, payload=payload)
-    return [_letter(one) for one in gone]
+    waits = Waits.now()
+    return [_letter(one, waits) for one in gone]
 
 
-def _letter(row: Delivery) -> Letter:
+def _letter(row: Delivery, waits: Waits) -> Letter:
     return Letter(
         key=row.key,
         action=row.action.code,
@@ -93,7 +104,7 @@ def _letter(row: Delivery) -> Letter:
         state=row.state,
         attempts=row.attempts,
         queued_at=row.queued_at,
-        reason=row.last_error,
+        reason=waits.why(row),
     )
 
 
@@ -104,7 +115,7 @@ def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:
         raise InputError(missing, mend=mend)
 
 
-def _found(key: str, states: frozenset[str], refused: str) -> Delivery:
+def _found(key: str, states: tuple[DeliveryState, ...], refused: str) -> Delivery:
     """The delivery of this key, locked, in one of these states."""
     row = Delivery.objects.select_for_update().select_related("action").filter(key=key).first()
     if row is None:
@@ -115,7 +126,7 @@ def _found(key: str, states: frozenset[str], refused: str) -> Delivery:
 
 
 def _known() -> str:
-    keys = [letter.key for letter in undelivered(is_dead=True)]
+    keys = [letter.key for letter in undelivered(DeliveryState.DEAD)]
     if not keys:
         return "There is no dead letter."
     more = f" and {len(keys) - MOST_SHOWN_KEYS} more" if len(keys) > MOST_SHOWN_KEYS else ""

@@ -8,7 +8,8 @@ import msgspec
 from django.conf import settings
 
 from improvement.records import Outbound, RecordRef, Verb
-from workflows.models import Action, Delivery, ReviewRecord
+from workflows.evidence import ledger
+from workflows.models import Action, Delivery, DeliveryState, ReviewRecord
 
 
 def queue(action: Action, outbound: Outbound, *, at: datetime, review: ReviewRecord | None = None) -> Delivery:
@@ -24,10 +25,18 @@ def queue(action: Action, outbound: Outbound, *, at: datetime, review: ReviewRec
             "queued_at": at,
         },
     )
-    if not is_new and delivery.state == "waiting":
+    if not is_new and delivery.state == DeliveryState.WAITING:
         delivery.outbound = msgspec.json.encode(outbound)
         delivery.save(update_fields=["outbound"])
     return delivery
+
+
+def withdraw(action: Action, *, actor: str, at: datetime) -> None:
+    """Take back what waits to be written of an action that nobody wants there."""
+    for row in action.deliveries.filter(state=DeliveryState.WAITING).defer("outbound").order_by("id"):
+        row.state = DeliveryState.WITHDRAWN.value
+        row.save(update_fields=["state"])
+        ledger.append("delivery.withdrawn", subject=action.code, actor=actor, at=at, payload={"key": row.key})
 
 
 def content(delivery: Delivery) -> Outbound:

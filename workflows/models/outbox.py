@@ -14,6 +14,7 @@ class DeliveryState(models.TextChoices):
     SENT = "sent", "sent"
     DEAD = "dead", "dead letter"
     DISCARDED = "discarded", "discarded"
+    WITHDRAWN = "withdrawn", "withdrawn"  # of a proposal that was cancelled before anybody accepted it
 
 
 class Delivery(models.Model):

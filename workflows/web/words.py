@@ -130,6 +130,7 @@ DELIVERY_STATES: Words = {
     "sent": _("sent"),
     "dead": _("undeliverable"),
     "discarded": _("discarded"),
+    "withdrawn": _("withdrawn"),
 }
 VERBS: Words = {
     "create": _("record created"),

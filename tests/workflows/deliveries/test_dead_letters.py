@@ -12,7 +12,7 @@ from tests.workflows.build import OPENED, an_action, an_owner
 from tests.workflows.deliveries.test_deliver import Desk, raises, sent
 from workflows import access
 from workflows.deliveries import dead_letters, outbox
-from workflows.models import Action, LedgerEntry
+from workflows.models import Action, DeliveryState, LedgerEntry
 
 pytestmark = pytest.mark.django_db
 AT = OPENED + timedelta(days=9)
@@ -43,7 +43,7 @@ def dead(desk: Desk, action: Action) -> str:
 
 def test_what_was_refused_is_shown_with_its_reason_and_what_waits_for_it_too(dead: str) -> None:
     letters = {letter.key: letter for letter in dead_letters.undelivered()}
-    (only,) = dead_letters.undelivered(is_dead=True)
+    (only,) = dead_letters.undelivered(DeliveryState.DEAD)
     assert only == letters[dead]
     assert (only.state, "No robots" in only.reason) == ("dead", True)
     assert [letter.state for letter in letters.values()] == ["dead", "waiting"]
