@@ -6,11 +6,12 @@ import numpy as np
 
 from connectors.sandbox.arrivals import DAY_S, WEEK_S, opening_times, weekly_volumes
 from connectors.sandbox.incidents import CLOSES_AFTER_S, SERVICE_DESK
-from connectors.sandbox.scenario import ZONES, ScenarioScope, acting_services, scopes_of
+from connectors.sandbox.scenario import ZONES, ScenarioScope, Truth, acting_services, scopes_of
 from connectors.sandbox.titles import CHANGES, PROBLEMS, REQUESTS
 from connectors.sandbox.world import TicketEvent, WorldContact, WorldOutage, WorldTicket
 
 PER_WEEK = {"request": 1.8, "problem": 0.15, "change": 0.8}
+OF_FEW = 0.15  # of these in a scope that has few tickets at all
 FAILED_CHANGES = 0.045
 HIGH_RISK = 0.06
 CONTACT_EVERY_DAYS = {"review": 28, "call": 12, "visit": 91}
@@ -23,6 +24,8 @@ def requests_problems_changes(
     """The scope's other tickets; ``share`` scales their volume. High-risk changes spare services somebody acts on."""
     tickets: list[WorldTicket] = []
     may_be_high = scope.service not in acting_services(scope.platform)
+    if scope.truth is Truth.FEW:
+        share *= OF_FEW
     for kind, texts in (("request", REQUESTS), ("problem", PROBLEMS), ("change", CHANGES)):
         volumes = weekly_volumes(rng, PER_WEEK[kind] * share, weeks, phase=0.05)
         opened, _ = opening_times(rng, volumes, start=start, zone=ZONES[scope.country])

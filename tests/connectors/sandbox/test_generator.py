@@ -208,6 +208,9 @@ def test_volumes_are_as_declared(platform: Platform) -> None:
         mean = weekly(scope, HOURS).denominator.mean()
         low, high = (8, 10) if scope.truth is Truth.FEW else (40, 150)
         assert low <= mean <= high, scope.key
+        whose = (scope.customer, scope.country, scope.service)
+        tickets = sum((one.customer, one.country, one.service) == whose for one in world(platform).tickets)
+        assert low <= tickets / WEEKS <= high, scope.key  # of every kind
 
 
 @every_platform
