@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ import rfc8785
 from typer.testing import CliRunner
 
 from tests.workflows.actions.test_loop import BAD, a_platform, run
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked
-from tests.workflows.platform import MemoryPlatform
 from workflows.actions import commands
 from workflows.cli.main import build
 from workflows.evidence import pinning, verifying
@@ -24,14 +24,18 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def story(home: Path) -> Action:
+def story(home: Path, beginnings: Beginnings) -> Action:
     """An action from its opening to the decision, as two people and the engine lived it."""
-    action = live(an_action(an_owner()), an_approver())
-    for _ in range(2):
-        looked(action, kind=LookKind.LOOK)
-    action, _ = looked(action, verdict="no change")
-    assert action.owner is not None
-    return commands.decide(action.owner, action.code, "stop", at=OPENED + timedelta(weeks=30), reason="No use.")
+
+    def lived() -> Action:
+        action = live(an_action(an_owner()), an_approver())
+        for _ in range(2):
+            looked(action, kind=LookKind.LOOK)
+        action, _ = looked(action, verdict="no change")
+        assert action.owner is not None
+        return commands.decide(action.owner, action.code, "stop", at=OPENED + timedelta(weeks=30), reason="No use.")
+
+    return beginnings.begin("story", home, lived)
 
 
 def failures() -> list[str]:
@@ -114,11 +118,13 @@ def test_a_reason_that_was_erased_proves_nothing_against_the_state(story: Action
 
 
 @pytest.fixture
-def fired(home: Path, monday: object) -> Finding:
-    platform: MemoryPlatform = a_platform(Mail=BAD)
-    run(platform, monday, 1)  # type: ignore[arg-type]
-    assert failures() == []
-    return Finding.objects.get(state="firing")
+def fired(home: Path, monday: datetime, beginnings: Beginnings) -> Finding:
+    def evaluated() -> Finding:
+        run(a_platform(Mail=BAD), monday, 1)
+        assert failures() == []
+        return Finding.objects.get(state="firing")
+
+    return beginnings.begin("fired", home, evaluated)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from improvement.review import json_schema
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from tests.workflows.steps.test_late_cycles import a_platform, an_action_that_is_live, ran, rewritten
@@ -20,17 +21,30 @@ from workflows.models import Action, LedgerEntry, ReviewRecord
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def platform() -> MemoryPlatform:
-    return a_platform()
+Reviewed = tuple[MemoryPlatform, ReviewRecord]
 
 
 @pytest.fixture
-def final(home: Path, monday: datetime, platform: MemoryPlatform) -> ReviewRecord:
+def reviewed(home: Path, monday: datetime, beginnings: Beginnings) -> Reviewed:
     """An action that was opened in June, live in August, and whose final review is out."""
-    look = an_action_that_is_live(platform, monday).looks.get(kind="final")
-    ran(platform, look.due_at + timedelta(days=1))
-    return ReviewRecord.objects.get(kind="final")
+
+    def made() -> Reviewed:
+        platform = a_platform()
+        look = an_action_that_is_live(platform, monday).looks.get(kind="final")
+        ran(platform, look.due_at + timedelta(days=1))
+        return platform, ReviewRecord.objects.get(kind="final")
+
+    return beginnings.begin("reviewed", home, made)
+
+
+@pytest.fixture
+def platform(reviewed: Reviewed) -> MemoryPlatform:
+    return reviewed[0]
+
+
+@pytest.fixture
+def final(reviewed: Reviewed) -> ReviewRecord:
+    return reviewed[1]
 
 
 def dated_back(home: Path, *overrides: str) -> None:
