@@ -36,7 +36,8 @@ def prepared(desk: Desk, verb: str) -> tuple[Outbound, RecordRef | None]:
 def writes(desk: Desk, kind: str, times: int | None = 1) -> list[dict[str, Any]]:
     """Fault rules for every writing request; searches by POST are none."""
     path = r"/(issue|issueLink)(/\d+(/(comment|attachments|transitions|remotelink|properties/\w+))?)?$"
-    return [{"kind": kind, "method": method, "path": path, "times": times} for method in ("POST", "PUT")]
+    silence = {"seconds": 0.2} if kind == "stall" else {}
+    return [{"kind": kind, "method": method, "path": path, "times": times, **silence} for method in ("POST", "PUT")]
 
 
 def effects(desk: Desk, ref: RecordRef) -> dict[str, int]:
