@@ -1,4 +1,4 @@
-"""``python -m bench [--json FILE]``: pull rates, evaluation time and memory beside named peers, and the goals.
+"""``python -m bench [--json FILE]``: pull rates, evaluation and check times, memory, beside named peers; the goals.
 
 Some minutes on a quiet machine. Exit code 1 when a goal is missed; an aim only shows how far the way is.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import evaluation, pull
+from bench import evaluation, plans, pull
 from bench.goals import print_goals
 
 
@@ -29,7 +29,9 @@ def main() -> int:
     evaluated = evaluation.sizes()
     for table in evaluation.shown(evaluated):
         console.print(table)
-    judged = [*pull.goals(pulled), *evaluation.goals(evaluated)]
+    checked = plans.measure()
+    console.print(plans.shown(checked))
+    judged = [*pull.goals(pulled), *evaluation.goals(evaluated), *plans.goals(checked)]
     print_goals(console, judged)
     busy, cores = os.getloadavg()[1], os.cpu_count() or 1
     if busy > cores:
@@ -39,6 +41,7 @@ def main() -> int:
             "machine": {"python": platform.python_version(), "cores": cores, "load_average": round(busy, 1)},
             "pull": pulled,
             "evaluation": evaluated,
+            "plans": checked,
             "goals": [goal.as_dict() for goal in judged],
         }
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
