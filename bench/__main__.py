@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import evaluation, plans, pull
+from bench import demo, evaluation, plans, pull
 from bench.goals import print_goals
 
 
@@ -31,7 +31,9 @@ def main() -> int:
         console.print(table)
     checked = plans.measure()
     console.print(plans.shown(checked))
-    judged = [*pull.goals(pulled), *evaluation.goals(evaluated), *plans.goals(checked)]
+    played = demo.measure()
+    console.print(demo.shown(played))
+    judged = [*pull.goals(pulled), *evaluation.goals(evaluated), *plans.goals(checked), *demo.goals(played)]
     print_goals(console, judged)
     busy, cores = os.getloadavg()[1], os.cpu_count() or 1
     if busy > cores:
@@ -42,6 +44,7 @@ def main() -> int:
             "pull": pulled,
             "evaluation": evaluated,
             "plans": checked,
+            "demo": played,
             "goals": [goal.as_dict() for goal in judged],
         }
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
