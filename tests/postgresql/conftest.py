@@ -12,9 +12,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from config.databases import database
 from tests.postgresql_server import PostgresServer
-from tests.workflows.conftest import home, monday
+from tests.workflows.conftest import beginnings, home, monday
 
-__all__ = ["home", "monday"]
+__all__ = ["beginnings", "home", "monday"]
 
 
 @pytest.fixture(scope="package", autouse=True)

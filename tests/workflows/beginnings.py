@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.apps import apps
+from django.core.management.color import no_style
 from django.db import connection
 
 T = TypeVar("T")
@@ -71,3 +73,5 @@ def _put_back(rows: Rows) -> None:
             if missing:
                 marks = ", ".join(["%s"] * len(missing[0]))
                 cursor.executemany(f"INSERT INTO {connection.ops.quote_name(table)} VALUES ({marks})", missing)
+        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+            cursor.execute(statement)

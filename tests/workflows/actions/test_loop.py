@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from improvement.errors import GuardRefused, PermissionMissing
 from improvement.records import PlatformApproval, RecordKind
+from tests.workflows.beginnings import Beginnings
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, cycle
 from workflows.actions import commands
@@ -37,6 +39,17 @@ def a_person(name: str, role: Role, at: datetime) -> Person:
     return person
 
 
+@dataclass
+class Proposed:
+    """Who meets about an action, on which platform, and when."""
+
+    platform: MemoryPlatform
+    owner: Person
+    approver: Person
+    action: Action
+    at: datetime
+
+
 def run(platform: MemoryPlatform, first: datetime, weeks: int) -> datetime:
     """So many weekly cycles; returns the moment of the last."""
     for number in range(weeks):
@@ -44,6 +57,19 @@ def run(platform: MemoryPlatform, first: datetime, weeks: int) -> datetime:
         summary = cycle.run_with([platform], as_of=now)
         assert summary.errors == []
     return now
+
+
+@pytest.fixture
+def proposed(home: Path, monday: datetime, beginnings: Beginnings) -> Proposed:
+    """An owner, an approver, and the action that two cycles opened."""
+
+    def made() -> Proposed:
+        platform = a_platform(Mail=BAD)
+        owner, approver = a_person("olga", Role.SERVICE_OWNER, monday), a_person("paul", Role.APPROVER, monday)
+        at = run(platform, monday, 2)
+        return Proposed(platform, owner, approver, Action.objects.get(), at)
+
+    return beginnings.begin("proposed", home, made)
 
 
 def test_the_first_evaluation_opens_nothing_and_the_second_opens_one_action(home: Path, monday: datetime) -> None:
@@ -62,17 +88,14 @@ def test_the_first_evaluation_opens_nothing_and_the_second_opens_one_action(home
     assert all(ticket.startswith("Mail-") and clocks[ticket] for ticket in linked)
 
 
-def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(home: Path, monday: datetime) -> None:
-    platform = a_platform(Mail=BAD)
-    owner, approver = a_person("olga", Role.SERVICE_OWNER, monday), a_person("paul", Role.APPROVER, monday)
-    at = run(platform, monday, 2)
-    action = Action.objects.get()
+def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(proposed: Proposed) -> None:
+    platform, owner, action, at = proposed.platform, proposed.owner, proposed.action, proposed.at
     assert action.owner == owner
     commands.plan(owner, action.code, at=at, hypothesis="A second shift.", golive=date(2025, 8, 25))
     commands.submit(owner, action.code, at=at)
-    commands.approve(approver, action.code, at=at)
+    commands.approve(proposed.approver, action.code, at=at)
     commands.start(owner, action.code, at=at)
-    live = datetime(2025, 8, 25, 12, tzinfo=monday.tzinfo)
+    live = datetime(2025, 8, 25, 12, tzinfo=at.tzinfo)
     run(platform, at + timedelta(weeks=1), 7)
     commands.golive(owner, action.code, at=live, on=live.date(), ref="CHG1")
     run(platform, live + timedelta(weeks=1), 15)
@@ -95,12 +118,8 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(ho
     assert verifying.verify().is_ok
 
 
-def test_the_platforms_own_approval_freezes_the_plan(home: Path, monday: datetime) -> None:
-    platform = a_platform(Mail=BAD)
-    owner = a_person("olga", Role.SERVICE_OWNER, monday)
-    a_person("paul", Role.APPROVER, monday)
-    at = run(platform, monday, 2)
-    action = Action.objects.get()
+def test_the_platforms_own_approval_freezes_the_plan(proposed: Proposed) -> None:
+    platform, owner, action, at = proposed.platform, proposed.owner, proposed.action, proposed.at
     commands.plan(owner, action.code, at=at, hypothesis="A second shift.", golive=date(2025, 8, 25))
     commands.submit(owner, action.code, at=at)
     approval = PlatformApproval(id="a1", approver="paul", state="approved", at=at + timedelta(days=1))
@@ -111,11 +130,8 @@ def test_the_platforms_own_approval_freezes_the_plan(home: Path, monday: datetim
     assert (plan.approved_by.username, plan.approval_source, len(plan.sha256)) == ("paul", "snow:a1", 64)
 
 
-def test_the_owner_cannot_approve_and_a_missing_plan_is_refused_with_all_reasons(home: Path, monday: datetime) -> None:
-    platform = a_platform(Mail=BAD)
-    owner = a_person("olga", Role.SERVICE_OWNER, monday)
-    at = run(platform, monday, 2)
-    code = Action.objects.get().code
+def test_the_owner_cannot_approve_and_a_missing_plan_is_refused_with_all_reasons(proposed: Proposed) -> None:
+    owner, code, at = proposed.owner, proposed.action.code, proposed.at
     with pytest.raises(GuardRefused) as refused:
         commands.submit(owner, code, at=at)
     assert {"the hypothesis is missing", "the planned go-live is missing"} <= set(refused.value.reasons)
@@ -189,12 +205,10 @@ def test_with_write_off_nothing_is_sent(home: Path, monday: datetime) -> None:
     assert any(key.endswith("/create") for key in platform.requests)
 
 
-def test_a_record_closed_without_a_verdict_diverges_and_is_answered_once(home: Path, monday: datetime) -> None:
-    platform = a_platform(Mail=BAD)
-    run(platform, monday, 2)
-    action = Action.objects.get()
+def test_a_record_closed_without_a_verdict_diverges_and_is_answered_once(proposed: Proposed) -> None:
+    platform, action = proposed.platform, proposed.action
     platform.state[action.code] = "closed"
-    run(platform, monday + timedelta(weeks=2), 3)
+    run(platform, proposed.at + timedelta(weeks=1), 3)
     action.refresh_from_db()
     assert action.state == "proposed"
     assert "verdict" in action.diverged
@@ -202,14 +216,11 @@ def test_a_record_closed_without_a_verdict_diverges_and_is_answered_once(home: P
     assert len(notes) == 1
 
 
-def test_a_look_nobody_held_becomes_a_missed_record(home: Path, monday: datetime) -> None:
-    platform = a_platform(Mail=BAD)
-    owner, approver = a_person("olga", Role.SERVICE_OWNER, monday), a_person("paul", Role.APPROVER, monday)
-    at = run(platform, monday, 2)
-    code = Action.objects.get().code
+def test_a_look_nobody_held_becomes_a_missed_record(proposed: Proposed) -> None:
+    platform, owner, code, at = proposed.platform, proposed.owner, proposed.action.code, proposed.at
     commands.plan(owner, code, at=at, hypothesis="A second shift.", golive=date(2025, 8, 25))
     commands.submit(owner, code, at=at)
-    commands.approve(approver, code, at=at)
+    commands.approve(proposed.approver, code, at=at)
     commands.golive(owner, code, at=at + timedelta(weeks=8), on=date(2025, 8, 25))
     run(platform, at + timedelta(weeks=24), 2)
     missed = ReviewRecord.objects.filter(kind="missed").order_by("id")
