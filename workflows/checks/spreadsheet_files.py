@@ -89,7 +89,7 @@ def read_cells(path: Path) -> tuple[dict[str, Cells], list[str]]:
         try:
             scope, cell = _cell(complete(row, CELL_COLUMNS), line, has_decimal_comma=table.has_decimal_comma)
         except RegelkreisError as error:
-            cells.errors.append(placed(error, Place(file=str(path), line=line)))
+            cells.errors.append(placed(error, _place(row.get("action", ""), path, line)))
             continue
         cells.by_scope.setdefault(scope, []).append(cell)
     return found, table.remarks
@@ -109,8 +109,13 @@ def wrong_cells(plan: PlanRow, cells: Cells, path: Path) -> list[RegelkreisError
                 else _impossible(plan.metric, cell, has_strata=has_strata)
             )
             if why:
-                errors.append(InputError(why, where=Place(file=str(path), line=cell.line)))
+                errors.append(InputError(why, where=_place(plan.action, path, cell.line)))
     return errors
+
+
+def _place(action: str, path: Path, line: int) -> Place:
+    """A row of the cells, and whose plan is refused for it."""
+    return Place(file=str(path), line=line, field=f"{action} is refused" if action else None)
 
 
 def _impossible(metric: Metric, cell: Cell, *, has_strata: bool) -> str:

@@ -268,7 +268,19 @@ def test_a_bad_cell_refuses_its_plan_with_file_and_line(files: Files, row: str, 
     assert [found.plan.action for found in report.results] == expected
     (error,) = errors_of(report)
     assert said in error
-    assert error.startswith(f"{files.cells}:{len(some_cells()) + 2}: ")
+    refused = "" if row.startswith(",") else ", A-1 is refused"
+    assert error.startswith(f"{files.cells}:{len(some_cells()) + 2}{refused}: ")
+
+
+def test_each_refusal_over_cells_names_whose_plan_it_is(files: Files) -> None:
+    """Two plans of one file are refused for one row each: a week that stands twice, and no number."""
+    twice, wrong = f"A-2,mail,{monday(3)},5,100", f"A-3,mail,{monday(3)},five,100"
+    cells = [*some_cells(), *some_cells("A-2"), twice, *some_cells("A-3"), wrong]
+    report = files.compute([a_plan(), a_plan("A-2"), a_plan("A-3")], cells)
+    assert [found.plan.action for found in report.results] == ["A-1"]
+    first, second = errors_of(report)
+    assert first.startswith(f"{files.cells}:{cells.index(twice) + 2}, A-2 is refused: mail, {monday(3)} stands twice")
+    assert second.startswith(f"{files.cells}:{cells.index(wrong) + 2}, A-3 is refused: numerator is “five”")
 
 
 def test_an_event_without_volume_is_refused(files: Files) -> None:
@@ -364,7 +376,7 @@ def test_a_name_is_the_same_in_both_spellings_of_its_letters(files: Files) -> No
 def test_a_line_break_within_quotes_keeps_the_line_numbers_right(files: Files) -> None:
     cells = [row.replace("mail", '"ma\nil"') for row in some_cells(scopes=("mail",))]
     report = files.compute([a_plan(scope='"ma\nil"')], [*cells, f"A-1,chat,{monday(0)},x,100"])
-    assert errors_of(report)[0].startswith(f"{files.cells}:{2 * WEEKS + 2}: ")
+    assert errors_of(report)[0].startswith(f"{files.cells}:{2 * WEEKS + 2}, ")
 
 
 @pytest.mark.parametrize(
