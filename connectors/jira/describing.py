@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from connectors.base import Capabilities, Finding
+from connectors.clocks import UNTOLD, beside_ours
 from connectors.jira.moving import WANTED, platform_state
 from connectors.jira.opened import Jira
 from connectors.jira.plan import make_plan
@@ -42,7 +43,7 @@ def describe(jira: Jira) -> Capabilities:
         Finding(check="reachability", is_ok=True, detail=f"Jira {_flavour(site)} {site.info.version}"),
         Finding(check="credentials", is_ok=True, detail=f"signed in as {site.me.display_name} ({site.me.account})"),
         Finding(check="time zone", is_ok=True, detail=f"{site.zone.key}: searches by time are asked in it"),
-        _clock(site, jira.reader.now()),
+        _clock(site, jira.reader.now(), jira.config.url),
         *_mapping(jira, site),
         *_visible(jira),
     ]
@@ -80,17 +81,11 @@ def _flavour(site: Site) -> str:
     return "cloud" if site.is_cloud else "datacenter"
 
 
-def _clock(site: Site, now: datetime) -> Finding:
-    """The platform's clock beside ours: a sandbox stands in its own time, a real Jira should not."""
+def _clock(site: Site, now: datetime, address: str) -> Finding:
     if site.info.server_time is None:
-        return Finding(check="clock", is_ok=True, detail="the platform does not tell its time")
-    skew = (datetime.fromisoformat(site.info.server_time).astimezone(UTC) - now).total_seconds()
-    return Finding(
-        check="clock",
-        is_ok=abs(skew) <= MAX_SKEW_S,
-        detail=f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours",
-        mend="" if abs(skew) <= MAX_SKEW_S else "Set the clocks right, or give --as-of where the platform's is meant.",
-    )
+        return UNTOLD
+    theirs = datetime.fromisoformat(site.info.server_time)
+    return beside_ours(theirs, now, address=address, most_s=MAX_SKEW_S)
 
 
 def _mapping(jira: Jira, site: Site) -> list[Finding]:

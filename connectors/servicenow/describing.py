@@ -9,6 +9,7 @@ import requests
 
 from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
+from connectors.clocks import UNTOLD, beside_ours
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.servicenow.choices import questions
 from connectors.servicenow.columns import Columns
@@ -110,16 +111,9 @@ def _ourselves(instance: Instance) -> tuple[Row, requests.Response]:
 def _clock(response: requests.Response) -> Finding:
     date = response.headers.get("Date", "")
     if not date:
-        return Finding(check="clock", is_ok=True, detail="the platform does not tell its time")
-    skew = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
-    is_ok = abs(skew) <= CLOCK_SKEW_S
-    direction = "ahead of" if skew > 0 else "behind"
-    return Finding(
-        check="clock",
-        is_ok=is_ok,
-        detail=f"the platform is {abs(skew):.0f} s {direction} us",
-        mend="" if is_ok else "Set the clocks right: a pull is bounded by time.",
-    )
+        return UNTOLD
+    ours = datetime.now(UTC)
+    return beside_ours(parsedate_to_datetime(date), ours, address=response.url, most_s=CLOCK_SKEW_S)
 
 
 def _version(instance: Instance) -> str:

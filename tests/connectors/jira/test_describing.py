@@ -53,8 +53,12 @@ def test_describing_writes_nothing(desk: Desk) -> None:
     assert sum(rule["hits"] for rule in desk.running.control(desk.flavour, "GET", "faults")) == 0
 
 
-def test_a_clock_that_is_wrong_is_told(flavour: Flavour, connect: Connect) -> None:
-    assert "behind ours" in failing(connect(flavour).describe())["clock"]
+def test_the_clock_of_a_sandbox_is_remarked_and_does_not_fail(flavour: Flavour, connect: Connect) -> None:
+    found = connect(flavour).describe()
+    (clock,) = [item for item in found.findings if item.check == "clock"]
+    assert clock.is_ok
+    assert "days behind ours" in clock.detail
+    assert "regelkreis sandbox --now" in clock.detail
 
 
 def test_a_user_who_may_only_read_is_told_what_is_missing(flavour: Flavour, connect: Connect) -> None:
