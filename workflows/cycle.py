@@ -29,6 +29,7 @@ from workflows.steps import open as opening
 from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
+MOST_NAMED = 3  # rules that wait for the same, in one line
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class CycleSummary:
     new_tickets: int = 0
     rules: int = 0
     rules_removed: list[str] = field(default_factory=list)
+    rules_waiting: dict[str, list[str]] = field(default_factory=dict)  # by connection: those that lack records
     points: int = 0
     fired: list[str] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
@@ -287,12 +289,20 @@ def _finish(pulling: pull.Pulling, summary: CycleSummary) -> pull.PullResult:
 
 def _countable(rules: list[Rule], pulled: pull.PullResult, summary: CycleSummary) -> list[Rule]:
     """The rules whose records are complete. The others wait and catch up week by week when theirs are."""
-    waiting = [rule.id for rule in rules if rule.reads & pulled.missing]
+    waiting = sorted(rule.id for rule in rules if rule.reads & pulled.missing)
     if waiting:
+        summary.rules_waiting[pulled.connection] = waiting
         kinds = ", ".join(sorted(kind.value for kind in pulled.missing))
-        text = f"without all {kinds} records these rules wait: {', '.join(waiting)}."
-        summary.report(pulled.connection, [text])
+        summary.report(pulled.connection, [f"without all {kinds} records {_listed(waiting)}."])
     return [rule for rule in rules if rule.id not in waiting]
+
+
+def _listed(waiting: list[str]) -> str:
+    """Which rules wait; of many only how many there are, and which for example."""
+    if len(waiting) <= MOST_NAMED:
+        return f"these rules wait: {', '.join(waiting)}"
+    more = f"{len(waiting) - MOST_NAMED} more; `--json` names all"
+    return f"{len(waiting)} rules wait: {', '.join(waiting[:MOST_NAMED])} and {more}"
 
 
 def _judge(

@@ -65,9 +65,16 @@ class PullResult:
 
     @property
     def notes(self) -> list[str]:
-        """What the warehouse had lost, what could not be found out about deletions, and what to do about it."""
+        """What the warehouse had lost, what could not be found out about deletions, and what to do about it.
+
+        What several kinds met alike is said once, with all of them.
+        """
+        kinds: dict[str, list[str]] = {}
+        for report in self.reports:
+            for line in report.notes.splitlines():
+                kinds.setdefault(line, []).append(report.kind)
         lost = [self.lost] if self.lost else []
-        return lost + [f"{report.kind}: {line}" for report in self.reports for line in report.notes.splitlines()]
+        return lost + [f"{', '.join(met)}: {line}" for line, met in kinds.items()]
 
     @property
     def missing(self) -> frozenset[RecordKind]:

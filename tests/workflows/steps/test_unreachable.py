@@ -18,7 +18,7 @@ from tests.workflows.build import OPENED, an_action
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.deliveries import outbox
-from workflows.models import Connection
+from workflows.models import Connection, PullReport
 from workflows.steps import deliver, pull
 from workflows.warehouse import our_warehouse
 
@@ -63,6 +63,30 @@ def test_what_every_step_meets_alike_is_said_once_and_names_the_connection_once(
         "snow: without all outage, sla, ticket records these rules wait: sla."
     ]
     assert Connection.objects.get(name="snow").last_error == told
+
+
+def test_many_rules_that_wait_are_counted_in_one_line_and_named_in_the_document(home: Path, monday: datetime) -> None:
+    Connection.objects.create(name="snow", platform="servicenow", integration_account="regelkreis")
+    rule = (home / "rules" / "sla.yaml").read_text(encoding="utf-8")
+    names = [f"sla-{number}" for number in range(1, 6)]
+    for name in names:
+        text = rule.replace("id: sla,", f"id: {name},")
+        (home / "rules" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    summary = cycle.run_with([NobodyHome(scopes={"Mail": {0: 0.1}})], as_of=monday)
+    assert [error for error in summary.errors if "reached" not in error] == [
+        "snow: without all outage, sla, ticket records 6 rules wait: sla, sla-1, sla-2 and 3 more; `--json` names all."
+    ]
+    assert summary.as_dict()["rules_waiting"] == {"snow": ["sla", *names]}
+
+
+def test_what_several_kinds_met_alike_is_said_once_with_all_of_them() -> None:
+    kinds, said = ("ticket", "sla", "survey"), "Not looked for what is gone: there is no field “companny”."
+    reports = [PullReport(kind=kind, notes=said) for kind in kinds]
+    reports[1].notes += "\n12 more are asked for by the next pull."
+    assert pull.PullResult("snow", reports=reports).notes == [
+        f"ticket, sla, survey: {said}",
+        "sla: 12 more are asked for by the next pull.",
+    ]
 
 
 class WrongPassword(NobodyHome):
