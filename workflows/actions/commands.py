@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from improvement.check import Goal
@@ -210,8 +211,8 @@ def set_write(actor: Person, connection: str, is_on: bool, *, at: datetime) -> C
         raise PermissionMissing(f"{actor.username} is no administrator.", mend="Ask one to switch writing on.")
     row = Connection.objects.filter(name=connection).first()
     if row is None:
-        known = ", ".join(Connection.objects.values_list("name", flat=True))
-        raise InputError(f"There is no connection “{connection}”.", mend=f"Known: {known or 'none'}.")
+        known = ", ".join(sorted(settings.REGELKREIS.connections)) or "none"
+        raise InputError(f"There is no connection “{connection}”.", mend=f"Connections in regelkreis.toml: {known}.")
     with transaction.atomic():
         row.may_write = is_on
         row.save(update_fields=["may_write"])

@@ -92,12 +92,14 @@ def open_by_person(
     at: datetime,
 ) -> Action:
     """Open an action by hand, as a service owner of its scope; its trigger is the eight weeks before the opening."""
-    known = sorted(Connection.objects.values_list("name", flat=True))
-    if connection not in known:
+    configured = sorted(settings.REGELKREIS.connections)
+    if connection not in configured:
         raise InputError(
             f"There is no connection “{connection}”.",
-            mend=f"Known: {', '.join(known)}." if known else "Run `regelkreis pull` first: it reads them in.",
+            mend=f"Connections in regelkreis.toml: {', '.join(configured) or 'none'}.",
         )
+    if not Connection.objects.filter(name=connection).exists():
+        raise InputError(f"Nothing was read from {connection} yet.", mend=f"Run `regelkreis pull {connection}` first.")
     values = pairs(scope, "scope", DIMENSIONS)
     conditions = pairs(where, "where", metric_named(metric).where_keys) if where else {}
     action = _new_action(

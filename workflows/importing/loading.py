@@ -150,7 +150,8 @@ def _is_logged(entry: str, subject: str, sha256: str) -> bool:
 def _connection(name: str) -> Connection:
     configured = settings.REGELKREIS.connections
     if name not in configured:
-        raise InputError(f"There is no connection “{name}”.", mend=f"Known: {', '.join(sorted(configured)) or 'none'}.")
+        known = ", ".join(sorted(configured)) or "none"
+        raise InputError(f"There is no connection “{name}”.", mend=f"Connections in regelkreis.toml: {known}.")
     config = configured[name]
     row, _ = Connection.objects.get_or_create(
         name=name, defaults={"platform": config.platform, "integration_account": config.user or ""}

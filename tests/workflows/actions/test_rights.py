@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from improvement.errors import GuardRefused, PermissionMissing
+from improvement.errors import GuardRefused, InputError, PermissionMissing
 from tests.workflows.build import OPENED, a_connection, a_person, an_action, an_approver, an_owner, planned
 from workflows import access
 from workflows.actions import commands, opening
@@ -18,8 +19,9 @@ LATER = OPENED + timedelta(days=2)
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR, Role.APPROVER])
-def test_who_is_no_service_owner_of_the_scope_opens_nothing(home: Path, role: Role) -> None:
+def test_who_is_no_service_owner_of_the_scope_opens_nothing(home: Path, role: Role, settings: Any) -> None:
     a_connection()
+    settings.REGELKREIS = settings.REGELKREIS.model_copy(update={"connections": {"snow": object()}})
     person = a_person("alma", role)
     access.grant(person, Role.SERVICE_OWNER, at=OPENED, by=access.local_admin(), customer="Globex")
     with pytest.raises(PermissionMissing, match="alma is no service owner for customer=Acme"):
@@ -34,6 +36,25 @@ def test_who_is_no_service_owner_of_the_scope_opens_nothing(home: Path, role: Ro
             at=OPENED,
         )
     assert not Action.objects.exists()
+
+
+def test_a_connection_that_left_the_settings_is_none_to_open_an_action_on(home: Path, settings: Any) -> None:
+    olga = an_owner()
+    for name in ("snow", "gone"):
+        a_connection(name)
+
+    def opened_on(connection: str) -> None:
+        what = {"metric": "sla_breach_rate", "scope": "customer=Acme", "goal": "-30%", "title": "", "where": ""}
+        opening.open_by_person(olga, connection=connection, at=OPENED, **what)
+
+    settings.REGELKREIS = settings.REGELKREIS.model_copy(update={"connections": {"snow": object(), "new": object()}})
+    for name in ("nosuch", "gone"):
+        with pytest.raises(InputError, match=rf"no connection “{name}”\. Connections in regelkreis\.toml: new, snow\."):
+            opened_on(name)
+    with pytest.raises(InputError, match=r"Nothing was read from new yet\. Run `regelkreis pull new` first"):
+        opened_on("new")
+    with pytest.raises(InputError, match=r"Connections in regelkreis\.toml: new, snow\."):
+        commands.set_write(access.local_admin(), "nosuch", True, at=OPENED)
 
 
 def test_an_owner_whose_right_was_taken_away_does_nothing_any_more(home: Path) -> None:

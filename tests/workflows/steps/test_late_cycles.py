@@ -288,9 +288,13 @@ def test_a_changed_rule_is_another_version_and_open_actions_keep_theirs(home: Pa
     assert live.sha256 != before == Action.objects.get().rule_sha256
 
 
-def test_a_person_opens_one_action_per_scope_within_the_budget(home: Path, monday: datetime) -> None:
+def test_a_person_opens_one_action_per_scope_within_the_budget(
+    home: Path, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     platform = a_platform()
     ran(platform, monday)
+    configured = settings.REGELKREIS.model_copy(update={"connections": {"snow": object()}})
+    monkeypatch.setattr(settings, "REGELKREIS", configured)
     olga = a_person("olga", Role.SERVICE_OWNER)
 
     def opened(service: str, goal: str = "-30%") -> Action:
