@@ -9,6 +9,7 @@ import typer
 
 
 def run(
+    context: typer.Context,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the summary.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json-file", help="Write that object to a file as well.")] = None,
@@ -22,6 +23,13 @@ def run(
     from workflows.demo import stage
 
     stage.play(
-        home=home, is_served=not no_serve, as_json=as_json, json_file=json_file, replay=replay, seed=seed, port=port,
+        application=context.find_root().command,
+        home=home,
+        is_served=not no_serve,
+        as_json=as_json,
+        json_file=json_file,
+        replay=replay,
+        seed=seed,
+        port=port,
         weeks=weeks,
-    )  # fmt: skip
+    )

@@ -6,14 +6,11 @@ import contextlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from typer.main import get_command
-
 from workflows.cli.errors import run as run_application
-from workflows.cli.main import build
 from workflows.demo.people import Outcome
 
 TOKEN = "REGELKREIS_TOKEN"  # noqa: S105 - the name of a variable
@@ -24,18 +21,16 @@ DATED = ("actions", "rules")  # commands that act at a moment
 class CommandLine:
     """Runs ``regelkreis …`` in this process, as one person, at the demo's moment."""
 
+    application: Callable[..., Any]  # the whole command line
     tokens: Mapping[str, str]  # by user name
     now: datetime
-    _application: Callable[..., Any] = field(
-        default_factory=lambda: get_command(build())
-    )  # built once, not per command
 
     def run(self, username: str, *arguments: str) -> Outcome:
         """Run one command with this person's token; a refusal is an outcome, not an error."""
         printed = io.StringIO()
         moment = ["--as-of", self.now.isoformat()] if arguments[0] in DATED else []
         with _acting(self.tokens[username]), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            code = run_application(self._application, [*arguments, *moment])
+            code = run_application(self.application, [*arguments, *moment])
         return Outcome(is_ok=code == 0, text=printed.getvalue().strip())
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,8 +29,9 @@ STORY = frozenset(
 
 @dataclass(slots=True)
 class Show:
-    """What was asked of the demo."""
+    """What was asked of the demo. ``application``: the command line that its people use."""
 
+    application: Callable[..., Any]
     home: Path
     is_served: bool
     as_json: bool
@@ -72,7 +73,7 @@ def play(**asked: Any) -> None:
         else:
             from workflows.demo import year
 
-            summary = year.run(sandbox, weeks=show.weeks, is_shown=not show.is_quiet, started=started)
+            summary = year.run(sandbox, show.application, weeks=show.weeks, is_shown=not show.is_quiet, started=started)
         _finish(show, summary, until)  # while the sandbox still runs: the links to its records work
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -30,12 +31,14 @@ from workflows.warehouse import our_warehouse
 ADMIN = "admin"
 
 
-def run(sandbox: RunningSandbox, *, weeks: int, is_shown: bool, started: float) -> dict[str, Any]:
-    """Play the year and return what `demo --json` prints."""
+def run(
+    sandbox: RunningSandbox, application: Callable[..., Any], *, weeks: int, is_shown: bool, started: float
+) -> dict[str, Any]:
+    """Play the year and return what `demo --json` prints. ``application``: the command line that people use."""
     with transaction.atomic():
         tokens = _hire(FIRST_CYCLE)
     people = People(
-        commands=CommandLine(tokens=tokens, now=FIRST_CYCLE),
+        commands=CommandLine(application, tokens, now=FIRST_CYCLE),
         desks={
             "servicenow": ServiceNowDesk(sandbox.servicenow_url),
             "jira": JiraDesk(sandbox.jira_cloud_url),
