@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from improvement.action import ActionFacts, Actor, Call, State
-from improvement.vocabulary import GOOD_VERDICTS, SUSTAINED_VERDICTS, Verdict
+from improvement.vocabulary import GOOD_VERDICTS, NOTHING_DETECTABLE, SUSTAINED_VERDICTS, Verdict
 
 GO_ON = "give a reason to go on nevertheless"
 
@@ -44,6 +44,8 @@ def goal_is_detectable(facts: ActionFacts, call: Call) -> list[str]:
     """A goal smaller than the detectable effect needs a logged reason."""
     if facts.goal is None or facts.detectable_effect is None or facts.detectable_accepted_reason.strip():
         return []
+    if facts.detectable_text == NOTHING_DETECTABLE:
+        return [f"{NOTHING_DETECTABLE}, so neither is the goal ({_sized(facts.goal_text, facts.goal)}): {GO_ON}"]
     if facts.goal < facts.detectable_effect:
         return [
             f"the goal ({_sized(facts.goal_text, facts.goal)}) is smaller than the smallest detectable effect "

@@ -27,6 +27,9 @@ class State(StrEnum):
 ENDED_STATES = frozenset({State.CLOSED, State.CANCELLED})
 OPEN_STATES = frozenset(State) - ENDED_STATES
 
+#: What a plan says instead of a smallest detectable effect where nothing could be seen.
+NOTHING_DETECTABLE = "no effect of this kind is detectable with these numbers"
+
 
 class Verdict(StrEnum):
     """The eight verdicts."""

@@ -15,10 +15,12 @@ import numpy as np
 from improvement.check.bounds import bounds
 from improvement.check.fit import FitFailed, control_offset, fit, spread, with_half_event
 from improvement.check.model import CheckPlan, Series
+from improvement.vocabulary import NOTHING_DETECTABLE
 
 POWER_Z = 0.84  # 80 %
 LEAST_EVENTS = 0.5  # what a window without any event counts as, here as in the fit
 LARGEST = 50.0  # on the link scale: beyond every effect there is
+MOST_TOLD = -math.log(0.015)  # beyond it two digits would tell the ratio as 0.01 or 0.00
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +54,50 @@ def detectable(plan: CheckPlan, scope: Series, controls: Mapping[str, Series]) -
         found = fit(plan.family, cells, np.ones((weeks, 1)), control_offset(plan.family, pooled, reference.week))
     except FitFailed as error:
         return Detectable(None, f"cannot be told: {error.what}")
-    size = _smallest(plan, found.phi, found.rho, cells)
-    return Detectable(size, _text(plan, size), found.phi, found.rho)
+    volumes = _Volumes.of(plan, cells)
+    size = _smallest(plan, found.phi, found.rho, volumes)
+    text = _text(plan, size) if _is_possible(plan, volumes, size) else NOTHING_DETECTABLE
+    return Detectable(size, text, found.phi, found.rho)
 
 
-def _smallest(plan: CheckPlan, phi: float, rho: float, reference: Series) -> float:
+@dataclass(frozen=True, slots=True)
+class _Volumes:
+    """What the effect is told by: the rate before, the volume before and after, and over how many weeks."""
+
+    rate: float
+    before: float
+    after: float
+    weeks: int
+
+    @classmethod
+    def of(cls, plan: CheckPlan, reference: Series) -> _Volumes:
+        weeks, volume = len(reference.week), float(reference.denominator.sum())
+        return cls(float(reference.numerator.sum()) / volume, volume, volume / weeks * plan.looks[-1], weeks)
+
+
+def _smallest(plan: CheckPlan, phi: float, rho: float, volumes: _Volumes) -> float:
     """Where an effect is as large as its own error times (c + 0.84)."""
     from scipy.optimize import brentq
 
-    look, weeks = plan.looks[-1], len(reference.week)
-    volume = float(reference.denominator.sum())
-    rate = float(reference.numerator.sum()) / volume
-    before, after = volume, volume / weeks * look
+    look = plan.looks[-1]
     needed = bounds(plan.looks)[look] + POWER_Z
 
     def lacking(size: float) -> float:
-        reached = _reached(plan, rate, size)
-        variance = _variance(plan.family, rate, before) * spread(rho, weeks)
-        variance += _variance(plan.family, reached, after) * spread(rho, look)
+        reached = _reached(plan, volumes.rate, size)
+        variance = _variance(plan.family, volumes.rate, volumes.before) * spread(rho, volumes.weeks)
+        variance += _variance(plan.family, reached, volumes.after) * spread(rho, look)
         return needed * math.sqrt(phi * variance) - size
 
     return float(brentq(lacking, 0.0, _beyond(lacking)))
+
+
+def _is_possible(plan: CheckPlan, volumes: _Volumes, size: float) -> bool:
+    """Whether *after* can show so much at all: where not one event is left it still counts as half an event."""
+    if plan.family not in ("proportion", "count"):
+        return True
+    reached = _reached(plan, volumes.rate, size)
+    left = reached if plan.direction.sign < 0 or plan.family == "count" else 1 - reached
+    return left * volumes.after >= LEAST_EVENTS and size <= MOST_TOLD
 
 
 def _beyond(lacking: Callable[[float], float]) -> float:

@@ -37,7 +37,7 @@ def facts_of(action: Action) -> ActionFacts:
         hypothesis=action.hypothesis,
         metric=action.metric,
         goal_text=action.goal,
-        detectable_text=str(action.measurement.get("detectable", {}).get("text") or ""),
+        detectable_text=planning.detectable_text(action),
         goal=planning.goal_of(action),
         min_effect=planning.min_effect_of(action),
         detectable_effect=planning.detectable_of(action),

@@ -20,10 +20,12 @@ from improvement.metrics import Metric, metric_named
 from improvement.pdca import Event
 from improvement.records import ADOPTED_FIELDS
 from improvement.schedule import LOOKS
+from improvement.vocabulary import NOTHING_DETECTABLE
 from workflows import access
 from workflows.deliveries import notes, outbox
 from workflows.models import Action, Origin, Plan
 
+UNTELLABLE = (" 0.00", " 0.01")  # ratios of plans that were measured before these were told as none
 READING = {"platform", "mapping", "default_country"}  # what decides how records are read
 
 
@@ -69,6 +71,12 @@ def detectable_of(action: Action) -> float | None:
         return 0.0
     effect = action.measurement.get("detectable", {}).get("link")
     return float(effect) if effect is not None else None
+
+
+def detectable_text(action: Action) -> str:
+    """The smallest effect the check could show, in the metric's own terms; '' while nothing was measured."""
+    text = str(action.measurement.get("detectable", {}).get("text") or "")
+    return NOTHING_DETECTABLE if text.endswith(UNTELLABLE) else text
 
 
 def check_goal(action: Action) -> None:

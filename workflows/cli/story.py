@@ -114,7 +114,7 @@ def _plan(action: Action) -> list[tuple[Any, ...]]:
         ("hypothesis", action.hypothesis),
         ("goal", action.goal),
         ("smallest effect that counts", action.min_effect or planning.half(action.goal)),
-        ("smallest detectable effect", action.measurement.get("detectable", {}).get("text", "")),
+        ("smallest detectable effect", planning.detectable_text(action)),
         ("accepted nevertheless", action.detectable_accepted_reason),
         ("controls", f"{len(controls)}: {'; '.join(controls)}" if controls else "none"),
         ("planned go-live", action.golive_planned),

@@ -38,6 +38,11 @@ SENTENCES: tuple[str | Promise, ...] = (
         "the goal (%(goal)s) is smaller than the smallest detectable effect (%(effect)s): give a reason to go on "
         "nevertheless"
     ),
+    _("no effect of this kind is detectable with these numbers"),
+    _(
+        "no effect of this kind is detectable with these numbers, so neither is the goal (%(goal)s): give a reason to "
+        "go on nevertheless"
+    ),
     _("%(size)s on the link scale"),
     _("this plan version is approved already"),
     _("a person has to approve"),

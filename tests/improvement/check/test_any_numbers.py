@@ -86,6 +86,23 @@ def test_more_tickets_show_smaller_effects(volume: int, about: float) -> None:
     assert f"odds ratio {math.exp(-found.link):.2f}" == found.text
 
 
+@pytest.mark.parametrize(("before", "volume"), [(0.02, 4), (0.05, 4), (0.2, 1)])
+def test_where_even_no_event_at_all_would_not_show_nothing_is_detectable(before: float, volume: int) -> None:
+    found = detectable(a_plan(), a_scope(before=before, volume=volume), controls())
+    assert found.text == "no effect of this kind is detectable with these numbers"
+    assert found.link is not None
+    spared = looked(a_scope(before=before, after=1e-9, volume=volume), controls())
+    assert spared.verdict.value != "improved"  # the best there can be, and it does not show
+
+
+@pytest.mark.parametrize("volume", range(1, 30))
+def test_no_ratio_is_told_with_digits_that_do_not_tell_it(volume: int) -> None:
+    for before in (0.01, 0.1, 0.5):
+        assert not detectable(a_plan(), a_scope(before=before, volume=volume), controls()).text.endswith(
+            ("0.00", "0.01")
+        )
+
+
 def test_the_detectable_effect_is_found_in_four_of_five() -> None:
     """The formula against the check itself: effects of that size are significant in about 80 % of 60 actions."""
     size = detectable(a_plan(), a_scope(before=0.2, volume=80), controls()).link

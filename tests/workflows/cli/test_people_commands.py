@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 from typer.testing import CliRunner, Result
 
 from improvement.errors import GuardRefused, InputError, PermissionMissing
@@ -15,6 +16,7 @@ from tests.workflows.build import OPENED, a_person, an_action, an_approver, an_o
 from workflows import access
 from workflows.cli.main import build
 from workflows.models import Action, LedgerEntry, LookKind, Role
+from workflows.web.reasons import translated
 
 pytestmark = pytest.mark.django_db
 SECRET = "a long walk in winter"
@@ -111,6 +113,27 @@ def test_the_goal_is_refused_in_the_metrics_own_terms(home: object) -> None:
     assert "--accept-detectable" not in "".join(refused.value.reasons)  # the web says it without the command line
     run("olga", *mend.split()[1:-1], "It is the law.", "--as-of", AT)
     assert said("olga", "actions", "submit", action.code, "--as-of", AT)["state"] == "planned"
+
+
+@pytest.mark.parametrize("text", ["no effect of this kind is detectable with these numbers", "odds ratio 0.00"])
+def test_a_goal_that_nothing_could_show_is_refused_in_words_in_both_languages(home: object, text: str) -> None:
+    """Also in a plan that was measured when that was still written as a ratio of 0.00."""
+    olga = an_owner()
+    action = an_action(olga, goal="-50%")
+    action.measurement["detectable"] = {"link": 5.3, "text": text}
+    action.save()
+    assert "effect\tno effect of this kind is detectable" in run("olga", "actions", "show", action.code).stdout
+    run("olga", "actions", "plan", action.code, "--hypothesis", "A shift.", "--golive", "2025-09-15", "--as-of", AT)
+    with pytest.raises(GuardRefused, match=r"detectable with these numbers, so neither is the goal \(-50%") as refused:
+        run("olga", "actions", "submit", action.code, "--as-of", AT)
+    assert "--accept-detectable" in str(refused.value)
+    browser = Client()
+    browser.force_login(olga)
+    for language, said in (("en", "no effect of this kind is detectable"), ("de", "lässt sich keine solche Wirkung")):
+        browser.cookies["django_language"] = language
+        assert said in browser.get(f"/actions/{action.code}/").content.decode()
+        with translation.override(language):
+            assert said in translated(refused.value.reasons[0])
 
 
 def test_a_plan_that_lacks_something_names_the_options_that_give_it(home: object) -> None:

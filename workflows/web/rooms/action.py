@@ -14,7 +14,7 @@ from improvement.errors import InputError
 from improvement.metrics import metric_named
 from improvement.pdca import State
 from improvement.review_words import untreated_text
-from workflows.actions import marking
+from workflows.actions import marking, planning
 from workflows.models import (
     Action,
     Chart,
@@ -60,6 +60,7 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "finding": action.finding,
         "later_values": later_values(action),
         "adopted_on": _adopted_on(action),
+        "detectable": planning.detectable_text(action),
         "metric_sign": _sign(action),
         "charts": charts_of(action),
         "steps": _steps(action),
