@@ -59,6 +59,23 @@ class Sources:
         secret = self.secrets / "__".join(path)
         return Place(file=str(secret if secret.is_file() else self.file), field=".".join(path))
 
+    def only_speaking_of(self, connection: str) -> str:
+        """The secret file or variable that alone speaks of a connection; '' where the settings file describes it."""
+        if connection in _described(self.file):
+            return ""
+        begin = f"connections__{connection}__"
+        secrets = sorted(self.secrets.glob(f"{begin}*")) if self.secrets.is_dir() else []
+        if secrets:
+            return str(secrets[0])
+        variable = (self.prefix + begin).upper()
+        return next((f"environment {name}" for name in sorted(os.environ) if name.upper().startswith(variable)), "")
+
+
+def _described(file: Path) -> dict[str, object]:
+    """The connections of the settings file, which was read as TOML before."""
+    found = tomllib.loads(file.read_text(encoding="utf-8")).get("connections") if file.exists() else None
+    return found if isinstance(found, dict) else {}
+
 
 def checked_toml(sources: Sources) -> None:
     """Refuse a settings file that is no UTF-8 or no TOML, with line and column."""
@@ -111,7 +128,8 @@ def translated(error: ValidationError, sources: Sources) -> RegelkreisError:
         _explained(tuple(str(part) for part in problem["loc"]), str(problem["type"]), str(problem["msg"]), sources)
         for problem in error.errors(include_input=False, include_url=False)
     ]
-    return errors[0] if len(errors) == 1 else ManyErrors(errors)
+    unique = list({str(error): error for error in errors}.values())
+    return unique[0] if len(unique) == 1 else ManyErrors(unique)
 
 
 def unreadable(error: ValueError, sources: Sources) -> SettingsError:
@@ -127,6 +145,10 @@ def unreadable(error: ValueError, sources: Sources) -> SettingsError:
 
 def _explained(path: tuple[str, ...], kind: str, message: str, sources: Sources) -> RegelkreisError:
     where = sources.place(path)
+    if kind == "missing" and path[0] == "connections" and (alone := sources.only_speaking_of(path[1])):
+        what = f"This is for a connection “{path[1]}”, and {sources.file.name} describes none of that name."
+        mend = f"Describe it there under [connections.{path[1]}], or take this away."
+        return SettingsError(what, where=Place(file=alone), mend=mend)
     if kind == "extra_forbidden":
         return SettingsError("This key is unknown.", where=where, mend=_did_you_mean(path[-1], _keys_at(path, sources)))
     if kind == "string_pattern_mismatch" and path[-1] == "name":

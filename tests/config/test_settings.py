@@ -168,6 +168,31 @@ def test_a_misnamed_secret_file_is_named(home: Path) -> None:
     assert "Did you mean password?" in message
 
 
+def test_a_secret_of_a_connection_that_nobody_describes_is_named_with_its_mend(home: Path) -> None:
+    written(home, SNOW + 'password = "p"\n')
+    secret = home / "secrets" / "connections__dead__password"
+    secret.write_text("hidden")
+    assert str(refusal()) == (
+        f"{secret}: This is for a connection “dead”, and regelkreis.toml describes none of that name. "
+        "Describe it there under [connections.dead], or take this away."
+    )
+    secret.unlink()
+    assert set(load().connections) == {"snow"}
+
+
+def test_a_variable_of_a_connection_that_nobody_describes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGELKREIS_CONNECTIONS__DEAD__PASSWORD", "hidden")
+    message = str(refusal())
+    assert message.startswith("environment REGELKREIS_CONNECTIONS__DEAD__PASSWORD: This is for a connection “dead”")
+    assert "hidden" not in message
+
+
+def test_a_described_connection_that_lacks_a_key_is_told_of_in_the_settings_file(home: Path) -> None:
+    file = written(home, '[connections.snow]\nplatform = "servicenow"\n')
+    (home / "secrets" / "connections__snow__password").write_text("hidden")
+    assert str(refusal()) == f"{file}, connections.snow.url: This key is missing."
+
+
 def test_no_message_ever_shows_a_secret(home: Path) -> None:
     written(home, '[connections.snow]\nplatform = "jira"\nurl = "https://u:hunter2-long@a.b"\npassword = 12345678\n')
     assert "hunter2" not in str(refusal())
