@@ -7,8 +7,6 @@ from datetime import date, timedelta
 from improvement.action import ActionFacts, Actor, Call, State
 from improvement.vocabulary import GOOD_VERDICTS, NOTHING_DETECTABLE, SUSTAINED_VERDICTS, Verdict
 
-GO_ON = "give a reason to go on nevertheless"
-
 
 def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
     """Owner, hypothesis, metric, goal, minimum effect, go-live, windows, controls and a detectable effect are there."""
@@ -45,11 +43,14 @@ def goal_is_detectable(facts: ActionFacts, call: Call) -> list[str]:
     if facts.goal is None or facts.detectable_effect is None or facts.detectable_accepted_reason.strip():
         return []
     if facts.detectable_text == NOTHING_DETECTABLE:
-        return [f"{NOTHING_DETECTABLE}, so neither is the goal ({_sized(facts.goal_text, facts.goal)}): {GO_ON}"]
+        return [
+            "no effect of this kind is detectable with these numbers, so neither is the goal "
+            f"({_sized(facts.goal_text, facts.goal)}): give a reason to go on nevertheless"
+        ]
     if facts.goal < facts.detectable_effect:
         return [
             f"the goal ({_sized(facts.goal_text, facts.goal)}) is smaller than the smallest detectable effect "
-            f"({_sized(facts.detectable_text, facts.detectable_effect)}): {GO_ON}"
+            f"({_sized(facts.detectable_text, facts.detectable_effect)}): give a reason to go on nevertheless"
         ]
     return []
 
