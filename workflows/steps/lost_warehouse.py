@@ -31,6 +31,9 @@ def begin_again_where_lost(row: Connection, warehouse: Warehouse, kinds: Iterabl
     held = warehouse.last_write(row.name)
     if held < row.last_write:
         return _go_back(row, warehouse, held, as_of)
+    if held > row.last_write:  # a load that nobody noted down: from now on a file without it is an older one
+        row.last_write = held
+        row.save(update_fields=["last_write"])
     if held or any(warehouse.holds(kind, row.name) for kind in kinds):
         return ""
     if not PullReport.objects.filter(connection=row, new__gt=0).exists():

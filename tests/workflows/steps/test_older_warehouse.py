@@ -182,3 +182,27 @@ def test_a_file_from_before_writes_were_numbered_goes_on(desk: Desk, file: Path,
     Connection.objects.update(last_write=0)
     assert pulled(desk, file, MONDAY + 2 * WEEK).lost == ""
     assert PullCursor.objects.get(kind=TICKET.value).updated_at == MONDAY + 2 * WEEK
+
+
+def test_a_load_that_was_never_noted_is_missed_in_a_backup_of_before_it(
+    desk: Desk, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the file had committed: read again it changes nothing, so nothing else tells of it."""
+    weeks_of(desk, file, 2, tmp_path)
+    before = shutil.copy(file, tmp_path / "before.duckdb")
+    appears(desk, "t2", MONDAY + 2 * WEEK - timedelta(days=1))
+
+    def killed(*values: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pull.Pulling, "_note_load", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pulled(desk, file, MONDAY + 2 * WEEK)
+    del desk.clocks["t2"]  # its write is the only one that comes
+    pulled(desk, file, MONDAY + 2 * WEEK)
+    everything = held(file)
+    assert len(everything) == 3
+    shutil.copy(before, file)
+    assert "older than what was read into it" in pulled(desk, file, MONDAY + 3 * WEEK).lost
+    assert held(file) == everything
