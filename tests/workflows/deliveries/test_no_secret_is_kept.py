@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -164,7 +165,7 @@ def test_the_cycle_read_wrote_and_failed(ran: dict[str, Any]) -> None:
 
 def test_no_secret_is_in_the_state_or_the_ledger(ran: dict[str, Any], secrets: set[str]) -> None:
     (file,) = ran["folder"].glob("*.sqlite3")
-    with sqlite3.connect(file) as state:
+    with closing(sqlite3.connect(file)) as state:  # or it goes some time, and a file beside it with it
         dump = "\n".join(state.iterdump())
         blobs = b"".join(
             bytes(value) if isinstance(value, bytes) else str(value).encode()
