@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from improvement.check.fit import Fit, FitFailed, fit, inflation, spread, with_half_event
 from improvement.check.model import Family, Floats, Series
@@ -32,6 +31,8 @@ class Estimate:
     @property
     def p_value(self) -> float:
         """Two-sided, by t."""
+        from scipy.stats import t as student
+
         return float(2 * student.sf(abs(self.t), self.df))
 
     @property
@@ -41,6 +42,8 @@ class Estimate:
 
     def agrees_with(self, sign: int, alpha: float = ONE_SIDED) -> bool:
         """Same sign, one-sided at ``alpha``."""
+        from scipy.stats import t as student
+
         return sign * self.t > float(student.ppf(1 - alpha, self.df))
 
 

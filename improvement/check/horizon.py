@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
 
 from improvement.check.bounds import bounds
 from improvement.check.estimate import Estimate
@@ -28,6 +26,9 @@ def conclusive_by(request: Request, found: Estimate, se: float, goal: float) -> 
 
     Estimate, φ, ρ and weekly volume are taken to stay as they are; until the last planned look only those count.
     """
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
     now, limits, effect = request.planned_weeks, bounds(request.plan.looks), request.sign * found.delta
     last = request.plan.looks[-1]
     planned = [look for look in request.plan.looks if look > now]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
 
 from improvement.check.estimate import Data, indicators
 from improvement.check.fit import FitFailed, control_offset, inflation
@@ -16,6 +15,8 @@ BETTER_BY = 0.025  # after against confirmation, one-sided
 
 def is_recovered(request: Request, family: Family) -> bool:
     """Confirmation worse than the reference and *after* better than confirmation; false where confirmation is empty."""
+    from scipy.stats import t as student
+
     span = request.plan.windows.confirmation
     if span is None:
         return False
