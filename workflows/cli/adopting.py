@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.actions import AsOf, Code, Json, group
+from workflows.cli.actions import AsOf, Code, Json
+from workflows.cli.besides import group
 from workflows.cli.session import actor, moment, start
 
 __all__ = ["group"]

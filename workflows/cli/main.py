@@ -50,7 +50,7 @@ def build() -> typer.Typer:
     application.command(name="exposure")(exposure.run)
     application.add_typer(rules.group, name="rules")
     application.add_typer(metrics.group, name="metrics")
-    application.add_typer(adopting.group, name="actions")  # that of actions.py, with the commands of adopting.py
+    application.add_typer(adopting.group, name="actions")  # that of actions.py, with besides.py and adopting.py
     application.add_typer(checks.group, name="checks")
     application.add_typer(checks.reviews, name="reviews")
     application.add_typer(evidence.group, name="evidence")
