@@ -52,6 +52,7 @@ SESSION_SETTINGS = {"TimeZone": "'UTC'", "enable_progress_bar": "false"}  # the 
 MENDS = {  # what DuckDB says of a file it cannot open → what to do; the first that fits
     "Permission denied": "Give our user the right to read and write it.",
     "Is a directory": "Name a file in the setting `warehouse`.",
+    "WAL": "The .wal beside it is of another file: move it away. What it held is read again.",
     "not a valid DuckDB": "Correct the setting `warehouse`; if the file is damaged, move it away and pull again.",
     "": "Close other programs that have it open; if the file is damaged, move it away and pull again.",
 }

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from improvement.errors import RegelkreisError
 from tests.improvement.metrics.build import a_clock, a_ticket, at
 from tests.workflows.steps.test_pulling import MONDAY, SLA, TICKET, WEEK, Desk
 from workflows.models import Connection, LedgerEntry, PullCursor
@@ -205,4 +207,29 @@ def test_a_load_that_was_never_noted_is_missed_in_a_backup_of_before_it(
     assert len(everything) == 3
     shutil.copy(before, file)
     assert "older than what was read into it" in pulled(desk, file, MONDAY + 3 * WEEK).lost
+    assert held(file) == everything
+
+
+def test_a_journal_left_beside_a_file_from_a_backup_is_named_and_without_it_nothing_is_missing(
+    desk: Desk, file: Path, tmp_path: Path
+) -> None:
+    """As after a kill: what was committed last stands in the .wal only, and the backup's file is put beside it."""
+    backup = weeks_of(desk, file, 2, tmp_path)[1]
+    raw = duckdb.connect(file)
+    raw.execute("PRAGMA disable_checkpoint_on_shutdown")
+    raw.execute("DELETE FROM tickets")
+    raw.close()
+    journal = file.with_suffix(".duckdb.wal").rename(tmp_path / "kept.wal")
+    with opened(file) as warehouse:
+        warehouse._raw.execute("CHECKPOINT")
+    appears(desk, "t2", MONDAY + 2 * WEEK - timedelta(days=1))
+    pulled(desk, file, MONDAY + 2 * WEEK)
+    everything = held(file)
+    journal = journal.rename(file.with_suffix(".duckdb.wal"))
+    with pytest.raises(RegelkreisError, match=r"The \.wal beside it is of another file: move it away"):
+        held(file)
+
+    shutil.copy(backup, file)
+    journal.unlink()
+    pulled(desk, file, MONDAY + 3 * WEEK)
     assert held(file) == everything
