@@ -77,7 +77,7 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> d
     if batch.num_rows == 0:
         return {}
     schema = SCHEMAS[kind]
-    arrived = batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema]))
+    arrived = _without_nul(batch.select(schema.names).cast(pa.schema([item.with_nullable(True) for item in schema])))
     position = pa.array(np.arange(batch.num_rows, dtype=np.int64))
     with registered(raw, "arrived", arrived.append_column("position", position)):  # nobody waits for what is ours alone
         raw.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS {_incoming(kind, has_repeats=_has_repeats(batch))}")
@@ -136,6 +136,18 @@ def registered(raw: Any, name: str, table: pa.Table) -> Iterator[None]:
         yield
     finally:
         raw.unregister(name)
+
+
+def _without_nul(table: pa.Table) -> pa.Table:
+    """Texts without U+0000: nobody sees it, and a state in PostgreSQL refuses it, so one would stop every cycle."""
+    for place, item in enumerate(table.schema):
+        column = table.column(place)
+        # Of the bytes behind it, because that takes hardly any time.
+        if pa.types.is_string(item.type) and any(
+            (data := chunk.buffers()[2]) is not None and b"\0" in data.to_pybytes() for chunk in column.chunks
+        ):
+            table = table.set_column(place, item, pc.replace_substring(column, "\0", ""))
+    return table
 
 
 def _incoming(kind: RecordKind, *, has_repeats: bool) -> str:

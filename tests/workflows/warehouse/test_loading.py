@@ -248,3 +248,13 @@ def test_a_file_that_is_no_warehouse_says_so(tmp_path: Path) -> None:
     (tmp_path / "warehouse.duckdb").write_text("not a database at all, " * 1000)
     with pytest.raises(RegelkreisError, match="cannot be opened"), a_warehouse(tmp_path):
         pass
+
+
+def test_nul_characters_go_and_everything_else_of_a_text_stays(tmp_path: Path) -> None:
+    """PostgreSQL keeps no NUL: as a customer's name it would stop the cycles of all connections."""
+    text = "\U0001f4a5 \u202eשלום\u2028\x1f"
+    odd = a_ticket("odd", customer=f"\0{text}\0", title="\0")
+    with a_warehouse(tmp_path, a_ticket("plain", customer="Acme"), odd) as warehouse:
+        found = warehouse.arrow("SELECT id, customer, title FROM tickets ORDER BY id").to_pylist()
+        assert [(row["id"], row["customer"]) for row in found] == [("odd", text), ("plain", "Acme")]
+        assert found[0]["title"] == ""
