@@ -75,7 +75,8 @@ def moment_of_work(text: str | None) -> datetime:
 def moment_of_cycle(text: str | None) -> datetime:
     """As :func:`moment_of_work`, and not before what was pulled last: the loop goes one way.
 
-    A day is left for clocks that differ.
+    A day is left for clocks that differ. What was pulled for a moment that is still to come, by a clock that was wrong
+    or a mistyped year, shuts nobody out until then.
     """
     from django.db.models import Max
 
@@ -83,7 +84,7 @@ def moment_of_cycle(text: str | None) -> datetime:
 
     found = moment_of_work(text)
     last = Connection.objects.aggregate(last=Max("last_pull_as_of"))["last"]
-    if last is not None and found < last - timedelta(days=1):
+    if last is not None and found < min(last, datetime.now(UTC)) - timedelta(days=1):
         raise InputError(
             f"{found:%Y-%m-%d} is before the last pull, which was for {last:%Y-%m-%d %H:%M}Z: actions would be opened "
             "and told by records that were not there yet.",

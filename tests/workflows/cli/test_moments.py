@@ -36,3 +36,12 @@ def test_the_same_moment_again_a_clock_that_differs_and_every_later_one_are_fine
 def test_the_first_cycle_may_be_for_any_moment() -> None:
     Connection.objects.update(last_pull_as_of=None)
     assert moment_of_cycle("2020-01-01") == datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def test_a_pull_for_a_moment_to_come_shuts_nobody_out_until_then() -> None:
+    """As by a clock that was wrong for one night, or a mistyped year."""
+    now = datetime.now(UTC)
+    Connection.objects.filter(name="snow").update(last_pull_as_of=now + timedelta(days=300))
+    assert moment_of_cycle(None) >= now
+    with pytest.raises(InputError, match="is before the last pull"):
+        moment_of_cycle((now - timedelta(days=8)).isoformat())
