@@ -22,7 +22,7 @@ from improvement.records import RecordKind, RecordRef
 
 from .conftest import Connect, Desk
 
-POINTS = 900
+POINTS = 700
 MIDDAY = datetime(2026, 3, 2, 12, 10, tzinfo=UTC)
 
 
@@ -98,7 +98,7 @@ def test_our_own_budget_ends_before_jira_refuses_and_the_pull_goes_on_in_the_nex
         hours.now += timedelta(hours=1)
         limited.set_options("jira_cloud", hourly_points=POINTS)
     assert len(reasons) >= 2
-    assert "budget of 900 points for this hour is spent; the next begins at 13:00 UTC" in reasons[0]
+    assert f"budget of {POINTS} points for this hour is spent; the next begins at 13:00 UTC" in reasons[0]
     limited.set_options("jira_cloud", hourly_points=0)
     everything, _, _ = pulled(connect("jira_cloud", at=limited), None, now)
     assert found == set(everything)
