@@ -3,7 +3,8 @@
 Control API on each port (no authentication, loopback by default):
 
 ``GET /sandbox/clock``, ``POST /sandbox/clock {"now": ISO}``
-    The sandbox's present; it moves forward only.
+    The sandbox's present; it moves forward only. The answer comes at once; whoever asks next sees all of the new
+    present, and waits where it is not shown yet.
 ``GET|POST|DELETE /sandbox/faults``
     The fault rules in force (:mod:`connectors.sandbox.faults`); POST takes a list and replaces them.
 ``POST /sandbox/options {"name": value}``
@@ -16,6 +17,7 @@ Control API on each port (no authentication, loopback by default):
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
 import pickle
@@ -81,6 +83,7 @@ class _Port:
         self.faults = Faults(platform.error, platform.disturb)
         self.requests = 0
         self.advance_s = 0.0
+        self._shown_until = clock.now
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._around])
@@ -102,9 +105,11 @@ class _Port:
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/sandbox/"):
+            self.catch_up()
             return await handler(request)
         self.requests += 1
         try:
+            self.catch_up()
             return await self.faults.around(request, handler)
         except web.HTTPNotFound:
             return self.platform.error(404, "Requested URI does not represent any resource")
@@ -123,13 +128,20 @@ class _Port:
 
     async def _move_clock(self, request: web.Request) -> web.Response:
         try:
-            now = self.clock.move(parse_instant((await request.json())["now"]))
+            self.clock.move(parse_instant((await request.json())["now"]))
         except (ClockGoesBack, KeyError, TypeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        started = time.perf_counter()
-        self.platform.advance(now)
-        self.advance_s += time.perf_counter() - started
+        asyncio.get_running_loop().call_soon(self.catch_up)  # after the answer, without waiting for a question
         return await self._read_clock(request)
+
+    def catch_up(self) -> None:
+        """Show everything until the clock's present."""
+        if self._shown_until == self.clock.now:
+            return
+        started = time.perf_counter()
+        self.platform.advance(self.clock.now)
+        self._shown_until = self.clock.now
+        self.advance_s += time.perf_counter() - started
 
     async def _list_faults(self, _request: web.Request) -> web.Response:
         return web.json_response([msgspec.to_builtins(rule) for rule in self.faults.rules])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from improvement.metrics import CellQuery, Metric
 from improvement.pdca import Event
 from workflows.actions import planning
 from workflows.checks import comparing, measuring, record_charts
+from workflows.checks.drawing import Studio
 from workflows.checks.measuring import Measured
 from workflows.models import Action, Chart, Look, LookKind
 from workflows.warehouse import Warehouse, our_warehouse
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 Asked = tuple[CellQuery, int]  # the cells of a query up to a week
 BEFORE_AFTER, TRIGGER, STILL_OPEN, ANSWERS = "before-after", "trigger", "still-open", "answers"
 LANGUAGES = ("en", "de")
+CHARTS_EACH = 2 * len(LANGUAGES)  # of an action, mostly
 AFTER_WEEKS = 13
 
 
@@ -36,19 +38,20 @@ def render_all(*, as_of: datetime) -> int:
     logged and does not stop the others: charts explain, nothing depends on them.
     """
     drawn = 0
-    with our_warehouse() as warehouse:
-        for asked, same in _by_query(Action.objects.exclude(metric="").order_by("id"), as_of).items():
+    actions = Action.objects.exclude(metric="").order_by("id")
+    with our_warehouse() as warehouse, Studio(expected=CHARTS_EACH * len(actions)) as studio:
+        for asked, same in _by_query(actions, as_of).items():
             cells: Measured | None = None
             for action in same:
                 try:
                     cells = cells or _cells(asked, same, warehouse, as_of)
-                    drawn += render(action, warehouse, as_of=as_of, cells=cells)
+                    drawn += render(action, warehouse, studio, as_of=as_of, cells=cells)
                 except RegelkreisError as error:
-                    log.warning("charts.failed", action=action.code, error=str(error))
-    try:
-        comparing.render_all(as_of=as_of)
-    except RegelkreisError as error:
-        log.warning("charts.failed", action="", error=str(error))
+                    log.warning("charts.failed", whose=action.code, error=str(error))
+        try:
+            comparing.render_all(studio, as_of=as_of)
+        except RegelkreisError as error:
+            log.warning("charts.failed", whose="funnels", error=str(error))
     return drawn
 
 
@@ -59,7 +62,7 @@ def _by_query(actions: Iterable[Action], as_of: datetime) -> dict[Asked, list[Ac
         try:
             asked = (measuring.query_of(action), _last_week(action, as_of))
         except RegelkreisError as error:
-            log.warning("charts.failed", action=action.code, error=str(error))
+            log.warning("charts.failed", whose=action.code, error=str(error))
             continue
         found.setdefault(asked, []).append(action)
     return found
@@ -72,17 +75,19 @@ def _cells(asked: Asked, actions: Iterable[Action], warehouse: Warehouse, as_of:
     return measuring.read(warehouse, query, as_of=as_of, first_week=first, last_week=last)
 
 
-def render(action: Action, warehouse: Warehouse, *, as_of: datetime, cells: Measured | None = None) -> bool:
+def render(
+    action: Action, warehouse: Warehouse, studio: Studio, *, as_of: datetime, cells: Measured | None = None
+) -> bool:
     """Draw one action's charts from its cells, read here unless given; False where its scope has no data to draw."""
     metric, last = planning.metric_of(action), _last_week(action, as_of)
     found = cells or _cells((measuring.query_of(action), last), [action], warehouse, as_of)
-    if not draw(action, _points(action, metric, found, last), last=last, as_of=as_of):
+    if not draw(action, _points(action, metric, found, last), studio, last=last, as_of=as_of):
         return False
-    _draw_records(action, metric, warehouse, last=last, as_of=as_of)
+    _draw_records(action, metric, warehouse, studio, last=last, as_of=as_of)
     return True
 
 
-def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: datetime) -> bool:
+def draw(action: Action, points: list[charts.WeekPoint], studio: Studio, *, last: int, as_of: datetime) -> bool:
     """Draw an action's charts from its weekly values, which end with the week ``last``."""
     metric = planning.metric_of(action)
     if len(points) < 2:
@@ -91,11 +96,13 @@ def draw(action: Action, points: list[charts.WeekPoint], *, last: int, as_of: da
         (TRIGGER, _trigger_charts(action, metric, points)),
         (BEFORE_AFTER, _before_after_charts(action, metric, points, last)),
     ):
-        _keep(action, kind, specs, as_of)
+        _keep(action, kind, specs, studio, as_of)
     return True
 
 
-def _draw_records(action: Action, metric: Metric, warehouse: Warehouse, *, last: int, as_of: datetime) -> None:
+def _draw_records(
+    action: Action, metric: Metric, warehouse: Warehouse, studio: Studio, *, last: int, as_of: datetime
+) -> None:
     """The charts that need more than weekly values: what became of each ticket, and which score each answer gave."""
     windows = _windows(action)
     bands = _bands(windows, action, last) if windows is not None else []
@@ -104,11 +111,11 @@ def _draw_records(action: Action, metric: Metric, warehouse: Warehouse, *, last:
             action, warehouse, bands, is_improved=_is_improved(action), last=last, as_of=as_of
         )
         if open_data is not None:
-            _keep(action, STILL_OPEN, _still_open_charts(open_data), as_of)
+            _keep(action, STILL_OPEN, _still_open_charts(open_data), studio, as_of)
     if metric.id == record_charts.CSAT:
         answers = record_charts.answers(action, warehouse, bands, last=last, as_of=as_of)
         if answers is not None:
-            _keep(action, ANSWERS, _answers_charts(answers), as_of)
+            _keep(action, ANSWERS, _answers_charts(answers), studio, as_of)
 
 
 def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime) -> str | None:
@@ -126,23 +133,41 @@ def picture(action: Action, warehouse: Warehouse, *, last: int, as_of: datetime)
 Specs = Iterator[tuple[str, dict[str, object], str]]
 
 
-def _keep(action: Action, kind: str, specs: Specs, as_of: datetime) -> None:
-    """Store a chart in place of the one before it; where nothing is to be drawn, that one stays."""
-    rows = [row for language, spec, words in specs for row in _drawn(action, kind, language, spec, words, as_of)]
-    if rows:
+def _keep(action: Action, kind: str, specs: Specs, studio: Studio, as_of: datetime) -> None:
+    """Store a chart in place of the one before it; where nothing is to be drawn, that one stays.
+
+    The SVG of an unchanged spec is kept: drawing is what takes the time.
+    """
+    wanted = list(specs)
+    if not wanted:
+        return
+    before = {one.language: one for one in Chart.objects.filter(action=action, kind=kind, theme="light")}
+    kept = {
+        language: known.svg
+        for language, spec, _ in wanted
+        if (known := before.get(language)) is not None and known.spec == spec
+    }
+    missing = [(language, spec) for language, spec, _ in wanted if language not in kept]
+
+    def take(drawn: Sequence[str]) -> None:
+        svgs = kept | {language: svg for (language, _), svg in zip(missing, drawn, strict=True)}
+        rows = [
+            row
+            for language, spec, words in wanted
+            for row in _in_themes(action, kind, language, spec, svgs[language], words, as_of)
+        ]
         with transaction.atomic():
             Chart.objects.filter(action=action, kind=kind).delete()
             Chart.objects.bulk_create(rows)
 
+    studio.draw(action.code, [(spec, language) for language, spec in missing], take)
 
-def _drawn(
-    action: Action, kind: str, language: str, spec: dict[str, object], words: str, as_of: datetime
-) -> list[Chart]:
-    """The chart in every theme; the SVG of an unchanged spec is kept."""
-    known = Chart.objects.filter(action=action, kind=kind, theme="light", language=language).first()
-    svg = known.svg if known is not None and known.spec == spec else charts.svg(spec, language=language)
-    return [
-        Chart(
+
+def _in_themes(
+    action: Action, kind: str, language: str, spec: dict[str, object], svg: str, words: str, as_of: datetime
+) -> Iterator[Chart]:
+    for theme in charts.THEMES:
+        yield Chart(
             action=action,
             kind=kind,
             theme=theme,
@@ -152,8 +177,6 @@ def _drawn(
             alternative=words,
             as_of=as_of,
         )
-        for theme in charts.THEMES
-    ]
 
 
 def _first_week(action: Action) -> int:

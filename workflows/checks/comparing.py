@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from improvement.metrics import NONE
 from improvement.rules import Rule, Scope
 from improvement.rules.in_force import in_force
 from improvement.rules.tiling import window_ends
+from workflows.checks.drawing import Studio
 from workflows.models import Finding, Point, ScopeChart
 from workflows.rules.counted_since import counted_since
 from workflows.rules.live import standing_rules
@@ -24,7 +25,7 @@ Targets = dict[str, list[dict[str, str | int]]]
 LEAST_SHOWN = 2  # fewer are no comparison
 
 
-def render_all(*, as_of: datetime) -> int:
+def render_all(studio: Studio, *, as_of: datetime) -> int:
     """Draw the funnels of all live rules of a share by supplier or country; returns how many there are.
 
     What is compared are values the cycle published: numbers of events and records of whole windows that do not overlap,
@@ -37,7 +38,7 @@ def render_all(*, as_of: datetime) -> int:
         for dimension in DIMENSIONS
         if dimension in rule.key.by
     ]
-    drawn = [(rule.id, dimension) for rule, dimension in wanted if _render(rule, dimension, as_of=as_of)]
+    drawn = [(rule.id, dimension) for rule, dimension in wanted if _render(rule, dimension, studio, as_of=as_of)]
     for row in ScopeChart.objects.only("rule_id", "dimension"):
         if (row.rule_id, row.dimension) not in drawn:
             row.delete()
@@ -82,15 +83,38 @@ def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
     )
 
 
-def _render(rule: Rule, dimension: str, *, as_of: datetime) -> bool:
+def _render(rule: Rule, dimension: str, studio: Studio, *, as_of: datetime) -> bool:
+    """Have the funnel drawn; the SVG of an unchanged spec is kept."""
     data = funnel_of(rule, dimension)
     if data is None:
         return False
     targets = _targets(rule, dimension, data.as_of)
-    rows = [row for language in LANGUAGES for row in _drawn(rule, dimension, data, targets, language, as_of)]
-    with transaction.atomic():
-        ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension).delete()
-        ScopeChart.objects.bulk_create(rows)
+    specs = {language: _spec(rule, data, targets, language) for language in LANGUAGES}
+    before = ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension, theme="light")
+    kept = {one.language: one.svg for one in before if specs.get(one.language) == one.spec}
+    missing = [language for language in LANGUAGES if language not in kept]
+
+    def take(drawn: Sequence[str]) -> None:
+        svgs = kept | dict(zip(missing, drawn, strict=True))
+        rows = [
+            ScopeChart(
+                rule_id=rule.id,
+                dimension=dimension,
+                theme=theme,
+                language=language,
+                spec=charts.in_theme(spec, theme),
+                svg=charts.in_theme(svgs[language], theme),
+                alternative=charts.funnel_alternative(data, language=language),
+                as_of=as_of,
+            )
+            for language, spec in specs.items()
+            for theme in charts.THEMES
+        ]
+        with transaction.atomic():
+            ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension).delete()
+            ScopeChart.objects.bulk_create(rows)
+
+    studio.draw(f"rule {rule.id}", [(specs[language], language) for language in missing], take)
     return True
 
 
@@ -110,12 +134,9 @@ def _targets(rule: Rule, dimension: str, on: date) -> Targets:
     }
 
 
-def _drawn(
-    rule: Rule, dimension: str, data: charts.Funnel, targets: Targets, language: str, as_of: datetime
-) -> Iterator[ScopeChart]:
-    """The funnel in every theme; the SVG of an unchanged spec is kept."""
+def _spec(rule: Rule, data: charts.Funnel, targets: Targets, language: str) -> dict[str, object]:
+    """The chart, and what the page shows beside it."""
     spec = charts.funnel(data, language=language)
-    table = charts.funnel_table(data, language=language)
     spec["usermeta"] = {
         "first": data.first.isoformat(),
         "as_of": data.as_of.isoformat(),
@@ -123,18 +144,6 @@ def _drawn(
         "targets": targets,
         "derived_from": rule.derived_from or "",
         "has_limits": charts.limits_of(data) is not None,
-        **table.as_dict(),
+        **charts.funnel_table(data, language=language).as_dict(),
     }
-    known = ScopeChart.objects.filter(rule_id=rule.id, dimension=dimension, theme="light", language=language).first()
-    svg = known.svg if known is not None and known.spec == spec else charts.svg(spec, language=language)
-    for theme in charts.THEMES:
-        yield ScopeChart(
-            rule_id=rule.id,
-            dimension=dimension,
-            theme=theme,
-            language=language,
-            spec=charts.in_theme(spec, theme),
-            svg=charts.in_theme(svg, theme),
-            alternative=charts.funnel_alternative(data, language=language),
-            as_of=as_of,
-        )
+    return spec

@@ -20,7 +20,7 @@ from workflows.evidence import ledger
 from workflows.models import Action, Look, LookKind
 from workflows.steps.looking import CellsAhead, read_look
 from workflows.steps.restate import Restating
-from workflows.steps.review import record_look, record_missed
+from workflows.steps.review import ANNOUNCED, record_look, record_missed
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -145,8 +145,8 @@ def log_look(look: Look, *, at: datetime) -> None:
 
 
 def _picture(look: Look, warehouse: Warehouse, last: int) -> str | None:
-    """The chart that goes with a final verdict. It explains and decides nothing: without it the verdict stands."""
-    if look.kind != LookKind.FINAL:
+    """The chart that goes with a verdict. It explains and decides nothing: without it the verdict stands."""
+    if look.kind not in ANNOUNCED:
         return None
     from workflows.checks import charting  # loads the chart library: once an action, not once a cycle
 

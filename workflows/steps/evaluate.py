@@ -16,7 +16,6 @@ import structlog
 from django.conf import settings
 from django.db import connection as state
 from django.db import transaction
-from django.db.models import F
 
 from improvement import weeks
 from improvement.errors import RegelkreisError
@@ -217,8 +216,13 @@ def _remember(rule: Rule, connection: str, span: range, before: Evaluation | Non
     """That the rule was evaluated up to the last week of the span; ``before``: what was remembered until now."""
     if before is None:
         Evaluation.objects.create(rule_id=rule.id, connection=connection, first_week=span[0], last_week=span[-1])
-    else:
-        Evaluation.objects.filter(pk=before.pk).update(last_week=span[-1], count=F("count") + 1)
+        return
+    table = state.ops.quote_name(Evaluation._meta.db_table)
+    with state.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET last_week = %s, count = count + 1 WHERE id = %s",  # noqa: S608 (a name of our own)
+            (span[-1], before.pk),
+        )
 
 
 def _new_finding(rule: Rule, connection: str, point: Point) -> Finding:

@@ -34,7 +34,7 @@ def divided(days: float, *, most: int = 4, zone: str = "Europe/Zurich", begin: d
     return slices(search, until=begin + timedelta(days=days), site=Zoned(zone), most=most)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("days", "ways"), [(1, 1), (13, 1), (14, 2), (31, 4), (400, 4)])
+@pytest.mark.parametrize(("days", "ways"), [(1, 1), (3.9, 1), (4, 2), (7, 3), (31, 4), (400, 4)])
 def test_only_a_long_span_is_divided(days: float, ways: int) -> None:
     assert len(divided(days)) == ways
 

@@ -104,10 +104,7 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(pr
     review = ReviewRecord.objects.get(kind="final")
     assert review.document["results"]["goal_met"] is True
     assert f"{action.code}/note/final-1-13" in platform.effects
-    attached = [
-        write.file.media_type for key, write in platform.effects.items() if "/attach/final" in key and write.file
-    ]
-    assert attached == ["application/json", "image/svg+xml"]
+    assert attached(platform, "final") == ["application/json", "image/svg+xml"]
     told_early = [key for key in platform.effects if key.split("/", 1)[1].startswith(("note/look", "attach/look"))]
     assert (action.looks.filter(kind="look", verdict="improved").count() > 0, told_early) == (
         True,
@@ -115,7 +112,15 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(pr
     )  # before the last look
     commands.decide(owner, action.code, "standardise", at=live + timedelta(weeks=16), reason="It works.")
     assert commands.find(action.code).state == "sustaining"
+    run(platform, live + timedelta(weeks=17), 5)
+    assert ReviewRecord.objects.get(kind="sustain").document["look_no"] == 4
+    assert attached(platform, "sustain") == ["application/json", "image/svg+xml"]
     assert verifying.verify().is_ok
+
+
+def attached(platform: MemoryPlatform, look: str) -> list[str]:
+    """What kinds of files hang on the record for the looks of this kind."""
+    return [write.file.media_type for key, write in platform.effects.items() if f"/attach/{look}" in key and write.file]
 
 
 def test_the_platforms_own_approval_freezes_the_plan(proposed: Proposed) -> None:

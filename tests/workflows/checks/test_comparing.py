@@ -11,6 +11,7 @@ import pytest
 from improvement import charts, weeks
 from improvement.rules import Rule, load_pack
 from workflows.checks import comparing
+from workflows.checks.drawing import Studio
 from workflows.models import Finding, Point, ScopeChart
 from workflows.rules import live
 from workflows.rules.live import Standing
@@ -124,11 +125,17 @@ def test_only_windows_that_lie_side_by_side_are_added_up(
     assert sorted(weeks_in) == list(range(weeks.week_of(data.first), LAST + 1))  # each once, none left out
 
 
+def drawn_now() -> int:
+    """How many funnels the cycle draws, or leaves as they are."""
+    with Studio(expected=1) as studio:
+        return comparing.render_all(studio, as_of=NOW)
+
+
 def test_a_cycle_keeps_the_funnel_with_the_targets_in_force(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     for country, events in (("CH", 10), ("DE", 12), ("JP", 9)):
         publish("Acme", country, events, 100)
     monkeypatch.setattr(comparing, "standing_rules", lambda: Standing([rule], rule.limits, []))
-    assert comparing.render_all(as_of=NOW) == 1
+    assert drawn_now() == 1
     drawn = {(chart.dimension, chart.theme, chart.language) for chart in ScopeChart.objects.all()}
     assert drawn == {("country", theme, language) for theme in ("light", "dark") for language in ("en", "de")}
     told = ScopeChart.objects.filter(theme="light", language="en").get().spec["usermeta"]
@@ -152,14 +159,14 @@ def test_an_unchanged_funnel_is_not_drawn_again_and_one_of_a_dead_rule_goes(
     monkeypatch.setattr(comparing, "standing_rules", lambda: Standing(standing, rule.limits, []))
     for country, events in (("CH", 10), ("DE", 12), ("JP", 9)):
         publish("Acme", country, events, 100)
-    comparing.render_all(as_of=NOW)
-    comparing.render_all(as_of=NOW)
+    drawn_now()
+    drawn_now()
     assert rendered == ["en", "de"]
     publish("Globex", "CH", 50, 100)
-    comparing.render_all(as_of=NOW)
+    drawn_now()
     assert rendered == ["en", "de"] * 2
     standing.clear()
-    assert comparing.render_all(as_of=NOW) == 0
+    assert drawn_now() == 0
     assert not ScopeChart.objects.exists()
 
 
@@ -169,7 +176,7 @@ def test_a_name_from_a_platform_cannot_be_more_than_text(rule: Rule, monkeypatch
     for country, events in ((evil, 40), ("DE", 12), ("JP", 9)):
         publish("Acme", country, events, 100)
     monkeypatch.setattr(comparing, "standing_rules", lambda: Standing([rule], rule.limits, []))
-    comparing.render_all(as_of=NOW)
+    drawn_now()
     for chart in ScopeChart.objects.all():
         elements = list(ET.fromstring(chart.svg).iter())
         assert any(evil in (element.text or "") for element in elements)

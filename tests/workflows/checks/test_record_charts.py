@@ -15,6 +15,7 @@ from tests.improvement.metrics.build import CONNECTION, a_survey, a_ticket, a_wa
 from tests.improvement.metrics.test_business_hours import BUSINESS, CALENDARS
 from tests.workflows.build import GOLIVE, TRIGGER_ENDS, an_action
 from workflows.checks import charting, measuring, record_charts
+from workflows.checks.drawing import Studio
 from workflows.models import Action, Chart
 from workflows.warehouse import Calendars
 
@@ -150,8 +151,8 @@ def test_the_cycle_draws_and_keeps_them(tmp_path: Path, metric: str, kind: str, 
         for record in (a_solved(number, week, 10 + number), an_answer(number, week, 1.0 + number % 5))
     ]
     action = an_action_on(metric)
-    with a_warehouse(tmp_path, *records) as warehouse:
-        assert charting.render(action, warehouse, as_of=NOW)
+    with a_warehouse(tmp_path, *records) as warehouse, Studio(expected=1) as studio:
+        assert charting.render(action, warehouse, studio, as_of=NOW)
     drawn = Chart.objects.filter(action=action, kind=kind)
     assert {(chart.theme, chart.language) for chart in drawn} == {
         (theme, language) for theme in ("light", "dark") for language in ("en", "de")

@@ -18,6 +18,7 @@ from improvement.pdca import Event
 from workflows import access
 from workflows.actions import commands, loop, opening
 from workflows.checks import charting, measuring
+from workflows.checks.drawing import Studio
 from workflows.evidence import ledger
 from workflows.models import (
     Action,
@@ -310,7 +311,8 @@ def draw(action: Action) -> None:
         WeekPoint(weeks.monday(int(week)), 100 * float(up / down), int(down))
         for week, up, down in zip(series.week, series.numerator, series.denominator, strict=True)
     ]
-    assert charting.draw(action, points, last=LAST_WEEK, as_of=NOW)
+    with Studio(expected=1) as studio:
+        assert charting.draw(action, points, studio, last=LAST_WEEK, as_of=NOW)
 
 
 def _weeks_at(after: float) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from improvement import charts
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import NOW, Stage, draw
 from workflows.checks import charting
+from workflows.checks.drawing import Studio
 from workflows.models import Chart
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,8 @@ def test_the_legend_says_which_limits_the_chart_has(stage: Stage, as_person: Vis
 
 
 def test_without_data_there_is_no_chart_and_no_error(stage: Stage) -> None:
-    assert charting.draw(stage.actions["proposed"], [], last=2900, as_of=NOW) is False
+    with Studio(expected=1) as studio:
+        assert charting.draw(stage.actions["proposed"], [], studio, last=2900, as_of=NOW) is False
     assert not Chart.objects.filter(action=stage.actions["proposed"]).exists()
 
 
