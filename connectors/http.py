@@ -8,6 +8,7 @@ outbox decides about a second attempt. No secret appears in an error or a log li
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 GATEWAY_TIMEOUT = 504
 TIMEOUT_TEXTS = ("maximum execution time exceeded", "transaction cancelled")
 USER_AGENT = "regelkreis/0.1"
+NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # the escape itself, not one of a backslash before a u0000
 
 
 class BearerAuth(AuthBase):
@@ -224,6 +226,12 @@ def is_unsent(error: RequestException) -> bool:
     return isinstance(reason, NewConnectionError)
 
 
+def _drop_nul(response: Response) -> None:
+    """Take U+0000 out of JSON texts: nobody sees it, and a state in PostgreSQL refuses it, wherever it would stand."""
+    if rb"\u0000" in response.content:
+        response._content = NUL.sub(rb"\1", response.content)
+
+
 class _Again(Exception):
     def __init__(self, error: ConnectionFailed, wait_s: float | None) -> None:
         super().__init__(str(error))
@@ -296,6 +304,7 @@ class _Call:
                 kind=_kind_of(error),
             )
             raise _Again(failed, None) from None
+        _drop_nul(response)
         reader.is_down = False
         longest_s = min(LONGEST_BREATHER_S, config.max_wait_s)
         reader.pause_s = breather_s(response, reader.now(), longest_s=longest_s) if response.ok else 0.0

@@ -248,10 +248,11 @@ async def _cut_connection(
 
 
 async def _error_in_200(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Part of the result and an error beside it, as a transaction over its quota answers."""
-    answer = msgspec.json.decode(_body(await handler(request)))
+    """Part of the result and an error beside it, as a transaction over its quota answers; of a bare list the error."""
+    found = msgspec.json.decode(_body(await handler(request)))
+    answer = found if isinstance(found, dict) else {}
     for name in ("result", "issues"):
-        if isinstance(answer, dict) and isinstance(answer.get(name), list):
+        if isinstance(answer.get(name), list):
             answer[name] = answer[name][: len(answer[name]) // 2]
     error = {"error": {"message": CANCELLED, "detail": "Transaction cancelled"}, "status": "failure"}
     return web.Response(body=msgspec.json.encode({**answer, **error}), content_type="application/json")

@@ -52,6 +52,13 @@ def test_a_read_waits_as_long_as_the_platform_asks() -> None:
 
 
 @responses.activate
+def test_what_a_state_in_postgresql_would_refuse_is_left_out_and_nothing_else() -> None:
+    body = r'{"a": "x\u0000y\u0000", "b": "\\u0000", "c": "\\\u0000!", "\u0000d": "\u00001"}'
+    responses.get(f"{URL}/x", body=body)
+    assert Patience().read().json() == {"a": "xy", "b": r"\u0000", "c": "\\!", "d": "1"}
+
+
+@responses.activate
 def test_a_wait_that_is_too_long_ends_at_once_and_says_so() -> None:
     patience = Patience(max_wait_s=60)
     responses.get(f"{URL}/x", status=429, headers={"Retry-After": "3600"})

@@ -177,7 +177,7 @@ def _connection(name: str, platform: str, url: str, user: str) -> str:
     return (
         f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
         "# The demo's cycles are weekly and its year is short; where a cycle runs daily, leave both out.\n"
-        "reconcile_days = 28\n"
+        "reconcile_days = 91\n"
         "list_days = 371\n"
     )
 

@@ -81,6 +81,12 @@ class Site:
         }
 
 
+def test_where_a_bare_list_is_asked_for_only_the_error_comes(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    sandbox.set_faults(flavour, {"kind": "error_in_200"})
+    fields = Site(sandbox, flavour).send("GET", "/field")
+    assert (fields.status_code, set(fields.json())) == (200, {"error", "status"})
+
+
 def test_a_page_token_is_repeated_or_expires(sandbox: RunningSandbox) -> None:
     site = Site(sandbox, "jira_cloud")
     token = site.search(INCIDENTS, maxResults=10).json()["nextPageToken"]
