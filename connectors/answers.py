@@ -88,8 +88,11 @@ def platform_message(response: Response, config: ConnectionConfig) -> str:
 
 
 def redacted(text: object, config: ConnectionConfig) -> str:
-    """The text without the connection's secrets, in whatever form HTTP carries them, nor any token held since."""
-    plain = str(text)
+    """The text without the connection's secrets, in whatever form HTTP carries them, nor any token held since.
+
+    And without U+0000, which a platform may quote from a record and a state in PostgreSQL refuses.
+    """
+    plain = str(text).replace("\0", "")
     for secret in (*config.secret_forms(), *SEEN):
         if len(secret) >= SHORTEST_SECRET:
             plain = plain.replace(secret, "•••")

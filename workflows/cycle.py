@@ -221,15 +221,12 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
                 stack.enter_context(closing(evaluating))
                 checking = check.Checking(warehouse, one.name, as_of=as_of, missing=pulled.missing)
                 stack.enter_context(closing(checking))
-                following = None
-                if not pulled.is_shut_out:  # else what people did is not known, and nothing can be sent
-                    following = stack.enter_context(closing(follow.Following(one, as_of=as_of)))
-                loaded.append((one, counted, evaluating, checking, following))
-        for one, counted, evaluating, checking, following in loaded:
+                loaded.append((one, counted, evaluating, checking, pulled.is_shut_out))
+        for one, counted, evaluating, checking, is_shut_out in loaded:
             with _reported(one, summary):
                 _judge(one, counted, evaluating, warehouse, limits, summary, told)
-                if following is not None:
-                    _act(one, following, checking, summary, told)
+                if not is_shut_out:  # what people did is not known, and nothing can be sent
+                    _act(one, checking, summary, told)
         told.doing("")
     with summary.telling():
         ledger.sign_checkpoint(as_of)
@@ -330,13 +327,11 @@ def _judge(
     summary.queued |= {f"{one.name}: {key}": reason for key, reason in found.queued.items()}
 
 
-def _act(
-    one: Connector, following: follow.Following, checking: check.Checking, summary: CycleSummary, told: Progress
-) -> None:
+def _act(one: Connector, checking: check.Checking, summary: CycleSummary, told: Progress) -> None:
     """What people did comes home, looks that are due are computed, what is to be written is sent."""
     as_of = summary.as_of
     told.doing(f"{one.name}: following what people changed")
-    followed = following.finish()
+    followed = follow.follow(one, as_of=as_of)
     summary.moved += followed.moved
     summary.diverged += followed.diverged
     summary.unknown_owners += followed.unknown_owners

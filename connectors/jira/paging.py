@@ -36,7 +36,7 @@ SMALLEST_PAGE = 10
 ATTEMPTS_AT_SMALLEST = 3
 LOWER = "Lower page_size, or run again later; the pull goes on from its cursor."
 PAGES_AHEAD = 16
-SLICE = timedelta(days=2)  # a search over less is not divided
+SLICE = timedelta(days=2)  # no slice is shorter
 
 
 class _Updated(msgspec.Struct, frozen=True, gc=False):

@@ -25,14 +25,18 @@ class SandboxClock:
         """The present in epoch seconds."""
         return int(self._now.timestamp())
 
-    def move(self, to: datetime) -> datetime:
-        """Move forward and answer the new present. Raises :class:`ClockGoesBack`."""
+    def ahead(self, to: datetime) -> datetime:
+        """The instant it would move to. Raises :class:`ClockGoesBack`."""
         target = _whole(to)
         if target < self._now:
             stands, asked = self._now.isoformat(), target.isoformat()
             raise ClockGoesBack(f"The clock stands at {stands} and cannot go back to {asked}.")
-        self._now = target
         return target
+
+    def move(self, to: datetime) -> datetime:
+        """Move forward and answer the new present. Raises :class:`ClockGoesBack`."""
+        self._now = self.ahead(to)
+        return self._now
 
 
 def parse_instant(text: str) -> datetime:

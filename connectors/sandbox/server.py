@@ -23,6 +23,7 @@ import logging
 import pickle
 import resource
 import time
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -83,7 +84,8 @@ class _Port:
         self.faults = Faults(platform.error, platform.disturb)
         self.requests = 0
         self.advance_s = 0.0
-        self._shown_until = clock.now
+        self._due: datetime | None = None  # where the clock was sent, until it is there
+        self._broken: Exception | None = None
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._around])
@@ -104,12 +106,12 @@ class _Port:
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith("/sandbox/"):
-            self.catch_up()
-            return await handler(request)
-        self.requests += 1
+        is_control = request.path.startswith("/sandbox/")
+        self.requests += not is_control
         try:
             self.catch_up()
+            if is_control:
+                return await handler(request)
             return await self.faults.around(request, handler)
         except web.HTTPNotFound:
             return self.platform.error(404, "Requested URI does not represent any resource")
@@ -124,23 +126,29 @@ class _Port:
             return self.platform.error(500, "Internal Server Error")
 
     async def _read_clock(self, _request: web.Request) -> web.Response:
-        return web.json_response({"now": self.clock.now.isoformat().replace("+00:00", "Z")})
+        return _told(self.clock.now)
 
     async def _move_clock(self, request: web.Request) -> web.Response:
         try:
-            self.clock.move(parse_instant((await request.json())["now"]))
+            self._due = self.clock.ahead(parse_instant((await request.json())["now"]))
         except (ClockGoesBack, KeyError, TypeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         asyncio.get_running_loop().call_soon(self.catch_up)  # after the answer, without waiting for a question
-        return await self._read_clock(request)
+        return _told(self._due)
 
     def catch_up(self) -> None:
-        """Show everything until the clock's present."""
-        if self._shown_until == self.clock.now:
+        """Let the clock and what it shows arrive where it was sent. What fails here is told to all who ask after it."""
+        if self._broken is not None:
+            raise self._broken
+        if self._due is None:
             return
+        now, self._due = self.clock.move(self._due), None
         started = time.perf_counter()
-        self.platform.advance(self.clock.now)
-        self._shown_until = self.clock.now
+        try:
+            self.platform.advance(now)
+        except Exception as error:
+            self._broken = error  # half of it is shown: nothing may be shown twice
+            raise
         self.advance_s += time.perf_counter() - started
 
     async def _list_faults(self, _request: web.Request) -> web.Response:
@@ -181,6 +189,10 @@ class _Port:
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
         }
         return web.json_response({**own, **self.platform.stats()})
+
+
+def _told(now: datetime) -> web.Response:
+    return web.json_response({"now": now.isoformat().replace("+00:00", "Z")})
 
 
 class Boot:

@@ -69,4 +69,5 @@ def _message(item: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(error, dict):
         return ""
-    return ": ".join(str(error[name]) for name in ("message", "detail") if error.get(name))
+    said = ": ".join(str(error[name]) for name in ("message", "detail") if error.get(name))
+    return said.replace("\0", "")

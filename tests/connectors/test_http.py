@@ -54,8 +54,12 @@ def test_a_read_waits_as_long_as_the_platform_asks() -> None:
 @responses.activate
 def test_what_a_state_in_postgresql_would_refuse_is_left_out_and_nothing_else() -> None:
     body = r'{"a": "x\u0000y\u0000", "b": "\\u0000", "c": "\\\u0000!", "\u0000d": "\u00001"}'
-    responses.get(f"{URL}/x", body=body)
+    responses.get(f"{URL}/x", body=body, content_type="application/json;charset=UTF-8")
     assert Patience().read().json() == {"a": "xy", "b": r"\u0000", "c": "\\!", "d": "1"}
+
+
+def test_nor_is_it_quoted_in_an_error() -> None:
+    assert redacted("the value 'x\0y' is invalid", a_config()) == "the value 'xy' is invalid"
 
 
 @responses.activate

@@ -32,14 +32,14 @@ AFTER_WEEKS = 13
 
 
 def render_all(*, as_of: datetime) -> int:
-    """Draw every action's charts and the funnels, in both themes and languages; returns how many actions were drawn.
+    """Draw every action's charts and the funnels, in both themes and languages; returns how many actions have charts.
 
     A chart whose data did not change is left as it is: rendering is what takes the time. One that cannot be drawn is
     logged and does not stop the others: charts explain, nothing depends on them.
     """
     drawn = 0
     actions = Action.objects.exclude(metric="").order_by("id")
-    with our_warehouse() as warehouse, Studio(expected=CHARTS_EACH * len(actions)) as studio:
+    with Studio(expected=CHARTS_EACH * len(actions)) as studio, our_warehouse() as warehouse:
         for asked, same in _by_query(actions, as_of).items():
             cells: Measured | None = None
             for action in same:

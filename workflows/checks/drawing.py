@@ -13,7 +13,8 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import Empty, SimpleQueue
+from pathlib import Path
+from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 WORTH_PROCESSES = 24  # charts; starting others takes as long as drawing about so many
 MOST_PROCESSES = 4  # each takes 150 MB
 MOST_BEGUN = 64  # groups that wait to be handed over
+MOST_TRIED = 2  # processes that one chart may end before it is taken for one that cannot be drawn
+ROOT = Path(__file__).resolve().parents[2]
 
 Asked = tuple[dict[str, Any], str]  # a spec, and the language of its numbers and months
 Take = Callable[[Sequence[str]], None]
@@ -39,14 +42,14 @@ class Studio:
     """
 
     def __init__(self, *, expected: int) -> None:
-        self._processes: SimpleQueue[_Process] = SimpleQueue()  # those that have nothing to draw
-        self._threads: ThreadPoolExecutor | None = None
+        self._idle: LifoQueue[_Process] = LifoQueue()  # whoever has drawn before has the library at hand
         self._begun: deque[tuple[str, list[Future[str]], Take]] = deque()
-        if expected >= WORTH_PROCESSES:
-            many = min(MOST_PROCESSES, os.cpu_count() or 1)
-            self._threads = ThreadPoolExecutor(max_workers=many, thread_name_prefix="drawing")
-            for _ in range(many):
-                self._processes.put(_Process())
+        many = min(MOST_PROCESSES, _processors()) if expected >= WORTH_PROCESSES else 0
+        self._threads: ThreadPoolExecutor | None = None
+        if many > 1 and (started := _started(many)):
+            self._threads = ThreadPoolExecutor(max_workers=len(started), thread_name_prefix="drawing")
+            for process in started:
+                self._idle.put(process)
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +61,8 @@ class Studio:
         finally:
             if self._threads is not None:
                 self._threads.shutdown(cancel_futures=True)
-            while not self._processes.empty():
-                self._processes.get().close()
+            while not self._idle.empty():
+                self._idle.get().close()
 
     def draw(self, whose: str, asked: Sequence[Asked], take: Take) -> None:
         """Have these drawn; ``take`` gets their SVGs. ``whose`` names them in the log."""
@@ -77,46 +80,72 @@ class Studio:
 
     def _svg(self, spec: dict[str, Any], language: str) -> str:
         """Drawn by a process that has nothing to draw, or here where all are gone."""
-        while True:
+        if self._threads is None:
+            return charts.svg(spec, language=language)
+        line = json.dumps({"spec": spec, "language": language}).encode()
+        for _ in range(MOST_TRIED):
             try:
-                process = self._processes.get_nowait()
+                process = self._idle.get_nowait()
             except Empty:
                 return charts.svg(spec, language=language)
             try:
-                drawn = process.svg(spec, language)
-            except (OSError, ValueError) as error:  # it was killed
+                answer = process.ask(line)
+            except (OSError, ValueError) as error:
                 process.close()
                 log.warning("charts.process_gone", error=f"{type(error).__name__}: {error}")
-            except RegelkreisError:
-                self._processes.put(process)
-                raise
-            else:
-                self._processes.put(process)
-                return drawn
+                continue
+            self._idle.put(process)
+            if "svg" in answer:
+                return answer["svg"]
+            raise RegelkreisError(answer["what"], mend=answer["mend"])
+        raise RegelkreisError(
+            "A chart cannot be drawn: the processes that tried have ended.",
+            mend="Everything else goes on without it; if memory was short, the next cycle draws it.",
+        )
 
 
 class _Process:
     """Another process that draws, one chart after the other."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", "improvement.charts.process"]
-        self._running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
+        search = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        self._running = subprocess.Popen(
+            [sys.executable, "-P", "-m", "workflows.checks.drawing_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": search},
+            process_group=0,  # Ctrl+C is for whoever asks; without them its input ends, and so does it
+        )
 
-    def svg(self, spec: dict[str, Any], language: str) -> str:
-        """As :func:`improvement.charts.svg`; :class:`OSError` or :class:`ValueError` where the process is gone."""
+    def ask(self, line: bytes) -> dict[str, str]:
+        """What it answers to a line; :class:`OSError` or :class:`ValueError` where it is gone."""
         asks, answers = self._running.stdin, self._running.stdout
         assert asks is not None
         assert answers is not None
-        asks.write(json.dumps({"spec": spec, "language": language}).encode() + b"\n")
+        asks.write(line + b"\n")
         asks.flush()
         answer: dict[str, str] = json.loads(answers.readline())
-        if "svg" not in answer:
-            raise RegelkreisError(answer["what"], mend=answer["mend"])
-        return answer["svg"]
+        return answer
 
     def close(self) -> None:
         """It ends, because its input does."""
         self._running.communicate()
+
+
+def _started(many: int) -> list[_Process]:
+    """So many processes, or as many as the system lets us start."""
+    started: list[_Process] = []
+    try:
+        while len(started) < many:
+            started.append(_Process())
+    except OSError as error:
+        log.warning("charts.process_gone", error=f"{type(error).__name__}: {error}")
+    return started
+
+
+def _processors() -> int:
+    """How many processors we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _at_once(svg: Callable[..., str], *asked: Any) -> Future[str]:

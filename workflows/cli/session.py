@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,19 +17,17 @@ AS_OF_HELP = "Act as if it were this moment (ISO 8601, UTC if it has no zone). D
 KNOWN_AT_HELP = "Show what was known at this moment (ISO 8601, UTC if it has no zone). Default: now."
 MOMENT_MEND = "Write it like 2026-03-02T06:00Z."
 DAY_MEND = "Write it like 2026-03-02."
-RARELY = (20_000, 20, 50)  # how often garbage is looked for: rows and pages are many objects and hardly any of it
+SELDOM = (20_000, 20, 50)  # how often garbage is looked for: rows and pages are many objects and hardly any of it
 
 
 def start() -> None:
     """Start Django, once, with the database at its present schema."""
-    import gc
-
     import django
     from django.apps import apps
 
     if not apps.ready:
         django.setup()
-        gc.set_threshold(*RARELY)
+        gc.set_threshold(*SELDOM)
         _must_be_migrated()
 
 

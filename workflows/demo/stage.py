@@ -176,7 +176,8 @@ def _configure(show: Show, sandbox: Any) -> None:
 def _connection(name: str, platform: str, url: str, user: str) -> str:
     return (
         f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
-        "# The demo's cycles are weekly and its year is short; where a cycle runs daily, leave both out.\n"
+        "# The demo's cycles are weekly and its year is short: everything is counted once a quarter and never listed.\n"
+        "# Where a cycle runs daily, leave both out.\n"
         "reconcile_days = 91\n"
         "list_days = 371\n"
     )
@@ -191,7 +192,8 @@ service = "assignment_group.name"
 def _start(show: Show) -> None:
     """What a person does first: `regelkreis init`, and rules that may open actions by themselves."""
     command = [sys.executable, "-c", "from config.entry import main; main()", "init"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as init:  # noqa: S603 - our own program
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as init:  # noqa: S603 - our own program
         for name in NEEDED:
             importlib.import_module(name)
         _, said = init.communicate()

@@ -148,7 +148,7 @@ def _picture(look: Look, warehouse: Warehouse, last: int) -> str | None:
     """The chart that goes with a verdict. It explains and decides nothing: without it the verdict stands."""
     if look.kind not in ANNOUNCED:
         return None
-    from workflows.checks import charting  # loads the chart library: once an action, not once a cycle
+    from workflows.checks import charting  # loads the chart library, which most cycles do without
 
     try:
         return charting.picture(look.action, warehouse, last=last, as_of=look.due_at)

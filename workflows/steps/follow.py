@@ -7,19 +7,16 @@ side is forced. Our own integration user never counts as a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from connectors.ahead import Ahead
 from connectors.base import Connector
 from improvement.errors import GuardRefused
 from improvement.pdca import BY_EVENT, Event
-from improvement.records import UNKNOWN_STATE, PlatformState, RecordRef, Verb
+from improvement.records import UNKNOWN_STATE, PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access
 from workflows.actions import loop
@@ -66,11 +63,6 @@ ENDED_THERE = ("closed", "cancelled")
 UNKNOWN_THERE = "the meaning of its state there: an administrator says it in the connection's statuses"
 REOPENED = "a new action: what is closed here stays closed"
 FOLLOWED_AFTER_CLOSING = timedelta(weeks=26)
-#: What says whether a record is followed, and where it is.
-ASKED_BY = (
-    *("state", "closed_at", "diverged_causes", "connection"),
-    *("platform_state", "platform_mode", "platform_id", "platform_number", "platform_url"),
-)
 OWNERS_ONLY = frozenset({Event.SUBMIT, Event.REAPPROVE})  # the platform's word alone does not do
 
 #: What is missing where an event is not possible from where the action stands.
@@ -90,42 +82,18 @@ CLOSING_NEEDS = {
 }
 
 
-class Following:
-    """What people changed on a connection's records, asked for in another thread from now on. Close it.
-
-    Begin it when nothing else asks this connector until it is finished: its sessions serve one thread at a time.
-    """
-
-    def __init__(self, connector: Connector, *, as_of: datetime) -> None:
-        self._connection, self._as_of = connector.name, as_of
-        actions = [action for action in _recorded(connector.name).only(*ASKED_BY) if _is_followed(action, as_of)]
-        self._refs = {action.pk: ref for action in actions if (ref := outbox.reference(action)) is not None}
-        self._told = Ahead(_asked(connector, list(self._refs.values())), depth=1)
-
-    def finish(self) -> FollowResult:
-        """Apply what the platform told. Raises what the platform, asked, raised."""
-        result = FollowResult(connection=self._connection)
-        states = dict(zip(self._refs, next(self._told), strict=True))
-        run = _Run(self._as_of, access.Accounts.of(self._connection), _with_waiting_update(self._connection), result)
-        for action in _with_records(self._connection).filter(pk__in=states):  # as they are by now
-            result.read += 1
-            with transaction.atomic():
-                _follow_one(action, states[action.pk], run)
-        return result
-
-    def close(self) -> None:
-        """Let go of what was not taken."""
-        self._told.close()
-
-
 def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     """Read every action's record on this connection and apply what people changed."""
-    with closing(Following(connector, as_of=as_of)) as following:
-        return following.finish()
-
-
-def _asked(connector: Connector, refs: Sequence[RecordRef]) -> Iterator[Sequence[PlatformState]]:
-    yield connector.states(refs)
+    result = FollowResult(connection=connector.name)
+    actions = [action for action in _with_records(connector.name) if _is_followed(action, as_of)]
+    refs = [ref for action in actions if (ref := outbox.reference(action)) is not None]
+    states = connector.states(refs)
+    run = _Run(as_of, access.Accounts.of(connector.name), _with_waiting_update(connector.name), result)
+    for action, found in zip(actions, states, strict=True):
+        result.read += 1
+        with transaction.atomic():
+            _follow_one(action, found, run)
+    return result
 
 
 def take(action: Action, found: PlatformState, *, as_of: datetime) -> FollowResult:
@@ -148,11 +116,8 @@ class _Run:
 def _with_records(connection: str) -> QuerySet[Action]:
     """The actions that have a record on a connection, with what is compared with it."""
     ids_only = Prefetch("comments", queryset=ActionComment.objects.only("action_id", "platform_id"))
-    return _recorded(connection).select_related("owner").prefetch_related("tasks", ids_only)
-
-
-def _recorded(connection: str) -> QuerySet[Action]:
-    return Action.objects.filter(connection=connection).exclude(platform_id="").order_by("id")
+    found = Action.objects.filter(connection=connection).exclude(platform_id="").order_by("id")
+    return found.select_related("owner").prefetch_related("tasks", ids_only)
 
 
 def _with_waiting_update(connection: str) -> frozenset[int]:

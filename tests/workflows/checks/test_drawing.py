@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from workflows.checks import drawing
 from workflows.checks.drawing import WORTH_PROCESSES, Studio
 
 FEW, MANY = 1, WORTH_PROCESSES
+BROKEN = ({"mark": {"type": "no such mark"}, "encoding": {}}, "en")
 
 
 def a_chart(value: float) -> tuple[dict[str, Any], str]:
@@ -26,64 +29,107 @@ def a_chart(value: float) -> tuple[dict[str, Any], str]:
     return {"data": {"values": values}, "mark": "bar", "encoding": encoding}, "de"
 
 
-def drawn(expected: int, *groups: Sequence[tuple[dict[str, Any], str]]) -> list[tuple[str, list[str]]]:
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_processors", lambda: 2)
+
+
+def drawn(
+    expected: int, *groups: Sequence[tuple[dict[str, Any], str]]
+) -> tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]:
+    """What was handed over, by whom it was asked for; and what was logged, about whom."""
     taken: list[tuple[str, list[str]]] = []
-    with Studio(expected=expected) as studio:
+    with structlog.testing.capture_logs() as told, Studio(expected=expected) as studio:
         for number, group in enumerate(groups):
             studio.draw(f"ACT-{number}", group, lambda svgs, number=number: taken.append((f"ACT-{number}", list(svgs))))
-    return taken
+    return taken, [(line["event"], line.get("whose", "")) for line in told]
 
 
 def test_other_processes_draw_what_this_one_would() -> None:
     groups = [[a_chart(1.5), a_chart(2.5)], [a_chart(3.5)]]
     here, there = drawn(FEW, *groups), drawn(MANY, *groups)
     assert here == there
-    assert [name for name, _ in here] == ["ACT-0", "ACT-1"]
-    assert len({svg for _, svgs in here for svg in svgs}) == 3
-    assert "1,5" in here[0][1][0]  # in the language's numbers
+    taken, told = there
+    assert told == []
+    assert [name for name, _ in taken] == ["ACT-0", "ACT-1"]
+    assert len({svg for _, svgs in taken for svg in svgs}) == 3
+    assert "1,5" in taken[0][1][0]  # in the language's numbers
+
+
+def test_a_process_answers_line_by_line_until_its_input_ends() -> None:
+    asked = (a_chart(1.5), BROKEN, a_chart(2.5))
+    lines = [json.dumps({"spec": spec, "language": language}) for spec, language in asked]
+    command = [sys.executable, "-m", "workflows.checks.drawing_process"]
+    done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
+    first, second, third = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["svg"].startswith("<svg")
+    assert third["svg"] != first["svg"]
+    assert "cannot be drawn" in second["what"]
 
 
 @pytest.mark.parametrize("expected", [FEW, MANY])
 def test_what_cannot_be_drawn_is_told_and_the_others_are_drawn(expected: int) -> None:
-    broken = ({"mark": {"type": "no such mark"}, "encoding": {}}, "en")
-    with structlog.testing.capture_logs() as told:
-        assert [name for name, _ in drawn(expected, [broken], [a_chart(1)])] == ["ACT-1"]
-    assert [(line["event"], line["whose"]) for line in told] == [("charts.failed", "ACT-0")]
+    taken, told = drawn(expected, [BROKEN], [a_chart(1)])
+    assert [name for name, _ in taken] == ["ACT-1"]
+    assert told == [("charts.failed", "ACT-0")]
 
 
 def test_when_its_processes_are_killed_the_rest_is_drawn_here() -> None:
     taken: list[Sequence[str]] = []
-    with Studio(expected=MANY) as studio:
-        studio.draw("ACT-1", [a_chart(1)], taken.append)
+    with structlog.testing.capture_logs() as told, Studio(expected=MANY) as studio:
         for child in drawing_for(os.getpid()):
             os.kill(child, signal.SIGKILL)
         studio.draw("ACT-2", [a_chart(2)], taken.append)
-        studio.draw("ACT-3", [a_chart(3)], taken.append)
-    assert [len(svgs) for svgs in taken] == [1, 1, 1]
+        studio.draw("ACT-3", [a_chart(3), a_chart(4)], taken.append)
+    gone = [line for line in told if line["event"] == "charts.process_gone"]
+    failed = [line for line in told if line["event"] == "charts.failed"]
+    assert len(gone) == 2
+    assert len(failed) + len(taken) == 2  # one chart that met both of them may be taken for their end
+    assert [len(svgs) for svgs in taken][-1] == 2
 
 
+def test_a_chart_that_ends_whoever_draws_it_is_left_out_and_not_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that runs out, for example: this process has a cycle to finish."""
+    deadly = ({"mark": "bar"}, "no such language")  # nobody foresaw it: a process that meets it ends
+    taken, told = drawn(MANY, [deadly])
+    assert taken == []
+    assert told == [("charts.process_gone", "")] * 2 + [("charts.failed", "ACT-0")]
+
+
+def test_where_no_process_can_be_started_everything_is_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(drawing.subprocess, "Popen", refuse)  # type: ignore[attr-defined]
+    taken, told = drawn(MANY, [a_chart(1)])
+    assert [name for name, _ in taken] == ["ACT-0"]
+    assert told == [("charts.process_gone", "")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to look for processes in")
 def test_its_processes_leave_with_whoever_asked(tmp_path: Path) -> None:
     script = tmp_path / "asks.py"
     script.write_text(
         textwrap.dedent(
             """
             import time
-            from workflows.checks.drawing import Studio
-            with Studio(expected=1000) as studio:
+            from workflows.checks import drawing
+            drawing._processors = lambda: 2
+            with drawing.Studio(expected=1000) as studio:
                 studio.draw("ACT-1", [({"data": {"values": []}, "mark": "bar"}, "en")] * 2, print)
                 print("begun", flush=True)
                 time.sleep(60)
             """
         )
     )
-    asking = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    assert asking.stdout is not None
-    assert asking.stdout.readline() == "begun\n"
-    helping = drawing_for(asking.pid)
-    assert helping
-    asking.kill()
-    asking.wait()
-    asking.stdout.close()
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as asking:
+        try:
+            assert asking.stdout is not None
+            assert asking.stdout.readline() == "begun\n"
+            helping = drawing_for(asking.pid)
+        finally:
+            asking.kill()
+    assert len(helping) == 2
     deadline = time.monotonic() + 30
     while any(is_there(pid) for pid in helping) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -94,7 +140,7 @@ def drawing_for(pid: int) -> list[int]:
     """The processes that draw for another one."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
-    return [one for one in children if b"improvement.charts.process" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return [one for one in children if is_there(one) and "drawing_process" in Path(f"/proc/{one}/cmdline").read_text()]
 
 
 def is_there(pid: int) -> bool:

@@ -7,7 +7,6 @@ cannot be drawn.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 
 from improvement.charts.rendering import svg
@@ -16,15 +15,17 @@ from improvement.errors import RegelkreisError
 
 def main() -> None:
     """Answer line by line."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever asks; without them our input ends
     for line in sys.stdin.buffer:
-        asked = json.loads(line)
-        try:
-            answer = {"svg": svg(asked["spec"], language=asked["language"])}
-        except RegelkreisError as error:
-            answer = {"what": error.what, "mend": error.mend}
-        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        sys.stdout.buffer.write(json.dumps(_answer(line)).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def _answer(line: bytes) -> dict[str, str]:
+    asked = json.loads(line)
+    try:
+        return {"svg": svg(asked["spec"], language=asked["language"])}
+    except RegelkreisError as error:
+        return {"what": error.what, "mend": error.mend}
 
 
 if __name__ == "__main__":
