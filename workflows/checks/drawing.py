@@ -44,12 +44,8 @@ class Studio:
     def __init__(self, *, expected: int) -> None:
         self._idle: LifoQueue[_Process] = LifoQueue()  # whoever has drawn before has the library at hand
         self._begun: deque[tuple[str, list[Future[str]], Take]] = deque()
-        many = min(MOST_PROCESSES, _processors()) if expected >= WORTH_PROCESSES else 0
         self._threads: ThreadPoolExecutor | None = None
-        if many > 1 and (started := _started(many)):
-            self._threads = ThreadPoolExecutor(max_workers=len(started), thread_name_prefix="drawing")
-            for process in started:
-                self._idle.put(process)
+        self._to_start = min(MOST_PROCESSES, _processors()) if expected >= WORTH_PROCESSES else 0
 
     def __enter__(self) -> Self:
         return self
@@ -66,10 +62,19 @@ class Studio:
 
     def draw(self, whose: str, asked: Sequence[Asked], take: Take) -> None:
         """Have these drawn; ``take`` gets their SVGs. ``whose`` names them in the log."""
+        if asked and self._to_start > 1:  # now: in a quiet week nothing is drawn
+            self._start()
         begin = _at_once if self._threads is None else self._threads.submit
         self._begun.append((whose, [begin(self._svg, *one) for one in asked], take))
         while len(self._begun) > (MOST_BEGUN if self._threads is not None else 0):
             self._hand_over()
+
+    def _start(self) -> None:
+        started, self._to_start = _started(self._to_start), 0
+        if started:
+            self._threads = ThreadPoolExecutor(max_workers=len(started), thread_name_prefix="drawing")
+        for process in started:
+            self._idle.put(process)
 
     def _hand_over(self) -> None:
         whose, begun, take = self._begun.popleft()
