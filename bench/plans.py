@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.children import worked_s
 from bench.goals import Goal, print_goals
 from bench.worlds import AFTER_WEEKS, Metric, Variant, World, make
 from improvement import weeks
@@ -46,7 +46,7 @@ def measure() -> dict[str, Any]:
         rows = _write(plans, cells)
         command = [sys.executable, "-c", "from config.entry import main; main()", "checks", "compute"]
         command += ["--plans", str(plans), "--cells", str(cells), "--json"]
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), worked_s()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         seconds = time.perf_counter() - begin
     results = json.loads(done.stdout)
@@ -54,7 +54,7 @@ def measure() -> dict[str, Any]:
         "plans": len(results),
         "cells": rows,
         "seconds": round(seconds, 2),
-        "cpu_seconds": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, 2),
+        "cpu_seconds": round(worked_s() - before, 2),
         "ms_per_check": round(seconds / len(results) * 1000, 1),
         "verdicts": dict(Counter(one["verdict"] for one in results).most_common()),
     }
