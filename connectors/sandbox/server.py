@@ -130,8 +130,13 @@ class _Port:
 
     async def _move_clock(self, request: web.Request) -> web.Response:
         try:
-            self._due = self.clock.ahead(parse_instant((await request.json())["now"]))
-        except (ClockGoesBack, KeyError, TypeError, ValueError) as error:
+            asked = parse_instant((await request.json())["now"])
+        except (KeyError, TypeError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        self.catch_up()  # somebody else may have sent it on while this question was read
+        try:
+            self._due = self.clock.ahead(asked)
+        except ClockGoesBack as error:
             return web.json_response({"error": str(error)}, status=400)
         asyncio.get_running_loop().call_soon(self.catch_up)  # after the answer, without waiting for a question
         return _told(self._due)

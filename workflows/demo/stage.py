@@ -176,7 +176,8 @@ def _configure(show: Show, sandbox: Any) -> None:
 def _connection(name: str, platform: str, url: str, user: str) -> str:
     return (
         f'[connections.{name}]\nplatform = "{platform}"\nurl = "{url}"\nuser = "{user}"\n'
-        "# The demo's cycles are weekly and its year is short: everything is counted once a quarter and never listed.\n"
+        "# The demo's cycles are weekly and its year is short: records are counted once a quarter,\n"
+        "# and listed only where counts differ.\n"
         "# Where a cycle runs daily, leave both out.\n"
         "reconcile_days = 91\n"
         "list_days = 371\n"

@@ -218,7 +218,7 @@ def _remember(rule: Rule, connection: str, span: range, before: Evaluation | Non
         Evaluation.objects.create(rule_id=rule.id, connection=connection, first_week=span[0], last_week=span[-1])
         return
     table = state.ops.quote_name(Evaluation._meta.db_table)
-    with state.cursor() as cursor:  # as in _save: a tenth of the time, once a rule
+    with state.cursor() as cursor:  # as in _save: Django would compose it anew for every rule
         cursor.execute(
             f"UPDATE {table} SET last_week = %s, count = count + 1 WHERE id = %s",  # noqa: S608 (a name of our own)
             (span[-1], before.pk),

@@ -42,13 +42,13 @@ class Slow:
         return web.json_response({"error": message}, status=status)
 
     def disturb(self, table: str, records: int) -> None:
-        raise NotImplementedError
+        raise AssertionError("no story asks for this")
 
     def happen(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        raise NotImplementedError
+        raise AssertionError("no story asks for this")
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        raise AssertionError("no story asks for this")
 
 
 def asked(platform: Slow, story: Callable[[Any], Awaitable[None]]) -> None:
