@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+import msgspec
+
 from connectors.base import Connector, Page
 from improvement.records import (
     OUTBOUND_FIELDS,
@@ -30,6 +32,7 @@ from improvement.records import (
     Verb,
 )
 
+OURS, ANOTHERS = "k7m2qd4x", "zzzzzzzz"  # installations
 FILE = OutboundFile(name="review-0123456789ab.json", media_type="application/json", content=b'{"verdict":"improved"}')
 
 
@@ -189,6 +192,19 @@ class Conformance(ABC):
         for name in ("note/10", "note/1"):
             assert not self.connect().write(_outbound(action, Verb.NOTE, name, text=name), ref).was_found
 
+    def test_another_installation_has_records_and_notes_of_its_own(self) -> None:
+        """Its action has the same number: neither is taken for the other's, and each finds its own again."""
+        if not self.may_write:
+            return
+        action = _action()
+        create = _outbound(action, Verb.CREATE, "create", fields=_fields(action))
+        ours, theirs = self._twice(create, None).ref, self._twice(_of_another(create), None).ref
+        assert ours.id != theirs.id
+        note = _outbound(action, Verb.NOTE, "note/final", text="Improved.")
+        for write, ref in ((note, ours), (_of_another(note), theirs), (_of_another(note), ours)):
+            self._twice(write, ref)
+        assert self.connect().write(create, None).ref.id == ours.id
+
     def test_records_are_followed_in_the_order_asked_for_and_missing_ones_are_told(self) -> None:
         """Nobody has touched them yet: they are new, without tasks and without anybody's comments."""
         if not self.may_write:
@@ -228,7 +244,11 @@ def _action() -> str:
 
 
 def _outbound(action: str, verb: Verb, name: str, **parts: Any) -> Outbound:
-    return Outbound(verb=verb, key=f"{action}/{name}", action_id=action, **parts)
+    return Outbound(verb=verb, key=f"{action}/{name}", action_id=action, installation=OURS, **parts)
+
+
+def _of_another(outbound: Outbound) -> Outbound:
+    return msgspec.structs.replace(outbound, installation=ANOTHERS)
 
 
 def _fields(action: str) -> dict[str, str | int | float | None]:

@@ -17,7 +17,8 @@ class Existing(msgspec.Struct, frozen=True, kw_only=True):
     """An improvement record that we did not create, as it stands.
 
     ``service`` is its name as tickets carry it. ``mark``: the id of the action whose trace it carries, like ``ACT-7``,
-    or ''. ``standing``: what stands in the fields that we would keep current, by our names.
+    or ''; ``installation``: whose action that is, '' where the trace does not tell. ``standing``: what stands in the
+    fields that we would keep current, by our names.
     """
 
     ref: RecordRef
@@ -25,6 +26,7 @@ class Existing(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime | None
     service: str | None
     mark: str
+    installation: str = ""
     state: PlatformState
     standing: dict[str, str] = {}
 

@@ -212,7 +212,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One write to a platform in our own words; the connector translates it.
 
     ``key`` is unique per intended effect (``ACT-7/note/final-1``): a connector searches for its trace before it
-    writes, so that sending twice has the effect of sending once. ``fields`` uses the names of
+    writes, so that sending twice has the effect of sending once. Keys are those of one ``installation``: another one has
+    an ACT-7 of its own, so a trace names both. ``fields`` uses the names of
     :data:`OUTBOUND_FIELDS`; values are text, number, ISO date or None.
     """
 
@@ -225,6 +226,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     trigger_ids: tuple[str, ...] = ()  # platform ids of triggering tickets (LINK)
     is_adopted: bool = False  # people made the record: what they put in any field stays, also in what we measure
     unanswered_s: float | None = None  # so long ago it was sent without an answer that says whether it took effect
+    installation: str = ""  # the identity of whose write it is, told when it is sent
+    may_stand_unnamed: bool = False  # a version whose traces named no installation may have made it already
 
 
 OUTBOUND_FIELDS: tuple[str, ...] = (

@@ -17,6 +17,7 @@ from connectors.jira.opened import Jira
 from connectors.jira.project import COLUMNS
 from connectors.jira.shaping import as_text
 from connectors.jira.site import GATEWAY, ask, who_am_i
+from connectors.marks import Mark
 from improvement.errors import ConnectionFailed, InputError, Place
 from improvement.records import ADOPTED_FIELDS, RecordRef
 
@@ -54,14 +55,15 @@ def existing(jira: Jira, url: str) -> Existing | None:
         raise InputError(
             f"{issue.key} is a sub-task, a step of an improvement.", where=place, mend="Adopt its parent instead."
         )
-    address = jira.site.address(jira.config)
+    address, mark = jira.site.address(jira.config), _mark(issue)
     ref = RecordRef(connection=jira.name, mode=MODE, id=issue.id, number=issue.key, url=f"{address}/browse/{issue.key}")
     return Existing(
         ref=ref,
         title=str(issue.fields.get("summary") or issue.key),
         opened_at=datetime.fromisoformat(issue.fields["created"]),
         service=_text(jira, issue, "service"),
-        mark=_mark(issue),
+        mark=mark.action,
+        installation=mark.installation,
         state=states(jira, [ref])[0],
         standing={name: text for name in ADOPTED_FIELDS if (text := _text(jira, issue, name))},
     )
@@ -101,11 +103,13 @@ def _read(jira: Jira, key: str) -> _Issue:
     return found
 
 
-def _mark(issue: _Issue) -> str:
+def _mark(issue: _Issue) -> Mark:
+    """By our property; where that does not tell everything, by the label it was made with."""
     kept = issue.properties.get(tracing.PROPERTY)
-    told = str(kept.get("id") or "") if isinstance(kept, dict) else ""
-    labels = [str(label) for label in issue.fields.get("labels") or ()]
-    return told or next((mark for label in labels if (mark := tracing.action_of(label))), "")
+    kept = kept if isinstance(kept, dict) else {}
+    labelled = tracing.mark_in(str(label) for label in issue.fields.get("labels") or ())
+    told = Mark(str(kept.get("id") or ""), str(kept.get("installation") or ""))
+    return told if told.action and (told.installation or told.action != labelled.action) else labelled
 
 
 def _text(jira: Jira, issue: _Issue, ours: str) -> str | None:

@@ -7,7 +7,7 @@ counted up, so an issue that the index does not show yet is one of the few keys 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -33,40 +33,48 @@ class _Found(msgspec.Struct, frozen=True):
     issues: list[Labelled] = []
 
 
-def find_labelled(jira: Jira, label: str) -> Labelled | None:
-    """The oldest issue of the improvement project with this label, if any, indexed or not."""
+def find_labelled(jira: Jira, labels: Sequence[str]) -> Labelled | None:
+    """The oldest issue of the improvement project with one of these labels, if any, indexed or not."""
     project = jira.project.key
-    shown = _search(jira, f'project = "{project}" AND labels = "{label}" ORDER BY created ASC, key ASC', 2)
+    shown = _search(jira, f"{labelled_in(project, labels)} ORDER BY created ASC, key ASC", 2)
     if shown:
         return shown[0]
     newest = _search(jira, f'project = "{project}" ORDER BY key DESC', LOOK_BACK)
-    return _unindexed(jira, label, [number for issue in newest if (number := _number(issue.key)) is not None])
+    return _unindexed(jira, labels, [number for issue in newest if (number := _number(issue.key)) is not None])
 
 
-def find_subtask(jira: Jira, parent: ActionIssue, label: str) -> Labelled | None:
-    """The sub-task with this label: by search, else among those the parent lists (which needs no index)."""
-    project = jira.project.key
-    shown = _search(jira, f'project = "{project}" AND labels = "{label}" ORDER BY created ASC, key ASC', 2)
+def find_subtask(jira: Jira, parent: ActionIssue, labels: Sequence[str]) -> Labelled | None:
+    """The sub-task with one of these labels: the first by search, any among those the parent lists (without index).
+
+    The others are of earlier versions, and tell nothing of the installation: below another parent they are not ours.
+    """
+    shown = _search(jira, f"{labelled_in(jira.project.key, labels[:1])} ORDER BY created ASC, key ASC", 2)
     if shown:
         return shown[0]
     keys = [str(one["key"]) for one in reversed(parent.fields.get("subtasks") or [])]
-    return next((found for key in keys[:LOOK_BACK] if (found := _if_labelled(jira, key, label))), None)
+    return next((found for key in keys[:LOOK_BACK] if (found := _if_labelled(jira, key, labels))), None)
 
 
-def _unindexed(jira: Jira, label: str, indexed: list[int]) -> Labelled | None:
+def labelled_in(project: str, labels: Sequence[str]) -> str:
+    """The search for what carries one of these labels, as people can enter it too."""
+    wanted = ", ".join(f'"{label}"' for label in labels)
+    return f'project = "{project}" AND labels ' + (f"= {wanted}" if len(labels) == 1 else f"in ({wanted})")
+
+
+def _unindexed(jira: Jira, labels: Sequence[str], indexed: list[int]) -> Labelled | None:
     """Read the keys directly that the index does not show."""
     prefix = jira.project.key
     for number in _left_out(indexed):
-        found = _if_labelled(jira, f"{prefix}-{number}", label)
+        found = _if_labelled(jira, f"{prefix}-{number}", labels)
         if found is not None:
             return found
     number, absent = max(indexed, default=0) + 1, 0
     while absent < LOOK_AHEAD:
-        labels = _labels(jira, f"{prefix}-{number}")
-        if labels is None:
+        issue = _labels(jira, f"{prefix}-{number}")
+        if issue is None:
             absent += 1
-        elif label in labels.fields.labels:
-            return Labelled(id=labels.id, key=labels.key)
+        elif issue.carries(labels):
+            return Labelled(id=issue.id, key=issue.key)
         else:
             absent = 0
         number += 1
@@ -86,10 +94,13 @@ class _Issue(msgspec.Struct, frozen=True):
     key: str
     fields: _Labels = _Labels()
 
+    def carries(self, labels: Sequence[str]) -> bool:
+        return any(label in self.fields.labels for label in labels)
 
-def _if_labelled(jira: Jira, key: str, label: str) -> Labelled | None:
+
+def _if_labelled(jira: Jira, key: str, labels: Sequence[str]) -> Labelled | None:
     found = _labels(jira, key)
-    return Labelled(id=found.id, key=found.key) if found is not None and label in found.fields.labels else None
+    return Labelled(id=found.id, key=found.key) if found is not None and found.carries(labels) else None
 
 
 def _labels(jira: Jira, key: str) -> _Issue | None:

@@ -32,16 +32,16 @@ STEP_FIELDS = ("summary", "assignee", "duedate")
 
 def note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     """A comment, internal where customers read them."""
-    mark = tracing.mark_of(outbound.key)
+    marks = tracing.marks_of(outbound)
     comments, project = notes_of(jira, ref.id)
-    if any(mark in comment.body for comment in comments):
+    if any(mark in comment.body for comment in comments for mark in marks):
         return receipt(sender, ref, was_found=True)
     wait_until_settled(outbound, jira.name)
-    body = tracing.marked(outbound.text or "", outbound.key)
+    body = tracing.marked(outbound.text or "", marks[0])
     sender.comment(ref.id, body, is_internal=is_read_by_customers(jira, project))
     if not sender.is_live:
         return receipt(sender, ref, was_found=False)
-    found = next((comment.body for comment in notes_of(jira, ref.id)[0] if mark in comment.body), None)
+    found = next((comment.body for comment in notes_of(jira, ref.id)[0] if marks[0] in comment.body), None)
     return _compared(sender, ref, {"comment": body}, {"comment": found})
 
 
@@ -68,11 +68,11 @@ def task(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     if project.subtask is None:
         reason = f"project {project.key} has no sub-tasks"
         return receipt(sender, ref, was_found=False, unwritten={"title": reason})
-    label, issue = tracing.task_label(outbound.key), read_action(jira, ref.id)
+    issue = read_action(jira, ref.id)
     if issue.project.id and issue.project.id != project.id:  # Jira keeps a sub-task in the project of its parent
         reason = f"{issue.key} is of project {issue.project.key}; steps are made below issues of {project.key} only"
         return receipt(sender, ref, was_found=False, unwritten={"title": reason})
-    if find_subtask(jira, issue, label) is not None:
+    if find_subtask(jira, issue, tracing.task_labels(outbound)) is not None:
         return receipt(sender, ref, was_found=True)
     wait_until_settled(outbound, jira.name)
     form = Shaped()
@@ -99,7 +99,7 @@ def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str
         "project": {"id": project.id},
         "issuetype": {"id": project.subtask.id},
         "parent": {"id": parent_id},
-        "labels": [tracing.task_label(outbound.key)],
+        "labels": [tracing.task_labels(outbound)[0]],
         "summary": one_line(str(outbound.fields.get("title") or outbound.text or outbound.key)),
         **{name: value for name, value in form.fields.items() if name in STEP_FIELDS[1:] and value is not None},
     }

@@ -188,12 +188,13 @@ def _tell(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIssue, wa
     shown = wanted.replace("_", " ")
     form.unwritten["state"] = f"no transition that we may take leads to {shown}"
     key = f"{outbound.action_id}/state/{outbound.fields['state']}"
-    mark = tracing.mark_of(key)
-    if any(mark in comment.body for comment in comments_of(jira, issue.id)):
+    # The issue is ours, so a comment that an earlier version left on it is ours too, however it is marked.
+    marks = tracing.marks_of(msgspec.structs.replace(outbound, key=key, may_stand_unnamed=True))
+    if any(mark in comment.body for comment in comments_of(jira, issue.id) for mark in marks):
         return
     text = (
         f"{outbound.action_id} is now {outbound.fields['state']}. Regelkreis found no transition to {shown} that it "
         "may take, so this issue stays where it is. Please move it when it suits you."
     )
     is_internal = is_read_by_customers(jira, issue.project)
-    sender.comment(issue.id, tracing.marked(text, key), is_internal=is_internal)
+    sender.comment(issue.id, tracing.marked(text, marks[0]), is_internal=is_internal)

@@ -23,7 +23,7 @@ def _onto_nothing(jira: Jira, recorder: Recorder, outbound: Outbound) -> None:
     """What would follow a create that has not happened yet."""
     new = "NEW"
     if outbound.verb is Verb.NOTE:
-        body = tracing.marked(outbound.text or "", outbound.key)
+        body = tracing.marked(outbound.text or "", tracing.marks_of(outbound)[0])
         recorder.comment(new, body, is_internal=jira.is_service_desk)
     elif outbound.verb is Verb.ATTACH and outbound.file is not None:
         recorder.attach(new, outbound.file)

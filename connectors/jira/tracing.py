@@ -1,13 +1,17 @@
 """The traces our writes leave, by which a second attempt finds what the first one did.
 
-At create: a label made of the action's id, the only thing every Jira can search for. On comments: a mark in the
-text. On files: their name, which carries a digest. On the issue: the entity property ``regelkreis``.
+At create: a label made of the installation and the action's id, the only thing every Jira can search for. On comments:
+a mark in the text. On files: their name, which carries a digest. On the issue: the entity property ``regelkreis``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable
+
+from connectors.marks import NOBODYS, Mark, looked_for, named, read
+from improvement.records import Outbound
 
 PROPERTY = "regelkreis"
 MAX_PROPERTY = 32_768
@@ -16,30 +20,31 @@ _MARK = re.compile(r"\n*\{color:#[fF]{6}\}rk:[0-9a-f]{16}\{color\}\s*$")
 _NOT_FOR_LABELS = re.compile(r"[^a-z0-9_.-]+")
 
 
-def label_of(action_id: str) -> str:
-    """``ACT-7`` → ``rk-act-7``."""
-    return f"rk-{_NOT_FOR_LABELS.sub('-', action_id.lower())}"
+def labels_of(outbound: Outbound) -> tuple[str, ...]:
+    """The labels that an action's issue may carry: the one it is made with, then that of an earlier version."""
+    return _each(outbound, lambda name: _label(name, outbound.action_id))
 
 
-def action_of(label: str) -> str:
-    """``rk-act-7`` → ``ACT-7``; '' for every other label."""
-    is_ours = label.startswith("rk-") and not label.startswith("rk-task-")
-    return label.removeprefix("rk-").upper() if is_ours else ""
+def task_labels(outbound: Outbound) -> tuple[str, ...]:
+    """The same of a step's sub-task, by the key of its delivery."""
+    return _each(outbound, lambda name: f"rk-{named(name, 'task')}-{_digest(name, outbound.key)}")
 
 
-def task_label(key: str) -> str:
-    """The label of a task, by the key of its delivery."""
-    return f"rk-task-{_digest(key)}"
+def mark_in(labels: Iterable[str]) -> Mark:
+    """``rk-k7m2qd4x-act-7`` among an issue's labels → whose record it is; ``rk-act-7`` is of an earlier version."""
+    found = (read(label.removeprefix("rk-")) for label in labels if label.startswith("rk-"))
+    of_actions = (mark for mark in found if not mark.action.startswith("task-"))
+    return next((Mark(mark.action.upper(), mark.installation) for mark in of_actions), NOBODYS)
 
 
-def mark_of(key: str) -> str:
-    """What is looked for in comments before one is added."""
-    return f"rk:{_digest(key)}"
+def marks_of(outbound: Outbound) -> tuple[str, ...]:
+    """What is looked for in comments before one is added; the first is what it gets."""
+    return _each(outbound, lambda name: f"rk:{_digest(name, outbound.key)}")
 
 
-def marked(text: str, key: str) -> str:
+def marked(text: str, mark: str) -> str:
     """A comment's text with its mark: white on white at the end, readable by us in every version of the API."""
-    return f"{text.rstrip()}\n\n{{color:#FFFFFF}}{mark_of(key)}{{color}}"
+    return f"{text.rstrip()}\n\n{{color:#FFFFFF}}{mark}{{color}}"
 
 
 def unmarked(text: str) -> str:
@@ -47,9 +52,12 @@ def unmarked(text: str) -> str:
     return _MARK.sub("", text)
 
 
-def global_id(connection: str, action_id: str) -> str:
-    """The remote link's id: the same link is updated in place, never added twice (at most 255 characters)."""
-    return f"regelkreis={connection}&action={action_id}"[:255]
+def global_id(installation: str, connection: str, action_id: str) -> str:
+    """The remote link's id: the same link is updated in place, never added twice (at most 255 characters).
+
+    Without an installation it is that of earlier versions.
+    """
+    return f"regelkreis={named(installation, connection, between='/')}&action={action_id}"[:255]
 
 
 def kept_entry(value: object) -> object:
@@ -62,5 +70,14 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
+def _each(outbound: Outbound, trace: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(trace(installation) for installation in looked_for(outbound))
+
+
+def _label(installation: str, action_id: str) -> str:
+    """``rk-k7m2qd4x-act-7``."""
+    return f"rk-{named(installation, _NOT_FOR_LABELS.sub('-', action_id.lower()))}"
+
+
+def _digest(installation: str, key: str) -> str:
+    return hashlib.sha256(named(installation, key, between="/").encode()).hexdigest()[:16]

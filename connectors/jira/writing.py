@@ -10,7 +10,7 @@ from typing import Any
 from connectors.answers import is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
-from connectors.jira.finding import find_labelled
+from connectors.jira.finding import find_labelled, labelled_in
 from connectors.jira.issues import ActionIssue, read_action
 from connectors.jira.opened import Jira
 from connectors.jira.receipts import as_far_as_taken, created_as_taken, receipt
@@ -83,13 +83,13 @@ def apply(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None)
 
 def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
     project = jira.project
-    label = tracing.label_of(outbound.action_id)
+    traces = tracing.labels_of(outbound)
     form = shaped(outbound, project, jira.site)
-    found = find_labelled(jira, label)
+    found = find_labelled(jira, traces)
     if found is None:
-        _refuse_what_may_be_there(jira, outbound, label)
+        _refuse_what_may_be_there(jira, outbound, traces)
         _refuse_unknown_demands(jira)
-        labels = {"labels": [label, "regelkreis"]} if "labels" in project.screen else {}
+        labels = {"labels": [traces[0], "regelkreis"]} if "labels" in project.screen else {}
         _demand_labels(jira, labels)
         fields = {
             "project": {"id": project.id},
@@ -115,12 +115,12 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
     return receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
 
 
-def _refuse_what_may_be_there(jira: Jira, outbound: Outbound, label: str) -> None:
+def _refuse_what_may_be_there(jira: Jira, outbound: Outbound, traces: tuple[str, ...]) -> None:
     """An issue that an earlier attempt may have made, and that neither the index nor the newest keys show."""
     if jira.site.is_cloud:
         wait_until_settled(outbound, jira.name)
         return
-    jql = f'project = "{jira.project.key}" AND labels = "{label}"'
+    jql = labelled_in(jira.project.key, traces)
     never_send_again(outbound, jira.name, look_for=f"issues by the search `{jql}`")
 
 
@@ -161,7 +161,7 @@ def _leave_traces(
     if issue is not None:
         written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
     document = {
-        "id": outbound.action_id,
+        **_whose(outbound),
         "state": tracing.kept_entry(outbound.fields.get("state") or before.get("state")),
         "placed": placed or before.get("placed"),
         "verdict": tracing.kept_entry(outbound.fields.get("verdict") or before.get("verdict")),
@@ -172,15 +172,23 @@ def _leave_traces(
         sender.set_property(ref.id, tracing.PROPERTY, document)
     url = outbound.fields.get("url")
     if url is not None:
-        link = _remote_link(jira, outbound, str(url))
+        link = _remote_link(jira, outbound, str(url), issue)
         if issue is None or not issue.has_remote_link(link):
             sender.remote_link(ref.id, link)
 
 
-def _remote_link(jira: Jira, outbound: Outbound, url: str) -> dict[str, Any]:
-    """The whole link, every time: Jira nulls what an update leaves out."""
+def _whose(outbound: Outbound) -> dict[str, str]:
+    """How the property names us."""
+    told = {"id": outbound.action_id, "installation": outbound.installation}
+    return {name: value for name, value in told.items() if value}
+
+
+def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue | None) -> dict[str, Any]:
+    """The whole link, every time: Jira nulls what an update leaves out. One of an earlier version keeps its id."""
+    ids = [tracing.global_id(name, jira.name, outbound.action_id) for name in ("", outbound.installation)]
+    is_of_before = issue is not None and any(known.get("globalId") == ids[0] for known in issue.remote_links)
     return {
-        "globalId": tracing.global_id(jira.name, outbound.action_id),
+        "globalId": ids[0] if is_of_before else ids[1],
         "application": {"type": "regelkreis", "name": "Regelkreis"},
         "relationship": "is measured by",
         "object": {"url": url, "title": f"{outbound.action_id} in Regelkreis", "summary": "Plan, looks and verdict"},
@@ -231,7 +239,7 @@ def _say_before(
 ) -> None:
     """Note on an adopted issue what is about to be written: killed after that, we still know it for ours."""
     about = {name: tracing.fingerprint(as_text(value)) for name, value in changed.items()}
-    sender.set_property(ref.id, tracing.PROPERTY, {**issue.kept, "id": outbound.action_id, "about": about})
+    sender.set_property(ref.id, tracing.PROPERTY, {**issue.kept, **_whose(outbound), "about": about})
 
 
 def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:

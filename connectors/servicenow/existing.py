@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote
 
 from connectors.existing import Existing, below
+from connectors.marks import NOBODYS, Mark
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.following import Follower
 from connectors.servicenow.records import Mode, mode_named
 from connectors.servicenow.tables import Instance, Row, instant, literal
-from connectors.servicenow.traces import action_of
+from connectors.servicenow.traces import mark_in, mark_in_note
 from connectors.servicenow.writing import record_ref
 from improvement.errors import InputError, Place
 from improvement.records import ADOPTED_FIELDS
@@ -51,12 +52,14 @@ def existing(instance: Instance, url: str) -> Existing | None:
     columns = Columns(instance, mode)
     row = _row(instance, mode, columns, address)
     ref = record_ref(instance.config, mode, row["sys_id"], row.get("number", ""))
+    mark = _mark(instance, row)
     return Existing(
         ref=ref,
         title=row.get("short_description") or ref.number,
         opened_at=instant(row.get("opened_at", "")) or instant(row.get("sys_created_on", "")),
         service=_service(columns, row),
-        mark=action_of(row.get("correlation_id", "")),
+        mark=mark.action,
+        installation=mark.installation,
         state=Follower(instance).states([ref])[0],
         standing=_standing(columns, row),
     )
@@ -132,6 +135,17 @@ def _row(instance: Instance, mode: Mode, columns: Columns, address: Address) -> 
         where=Place(connection=instance.config.name),
         mend="Check the address, and that the integration user may read the record.",
     )
+
+
+def _mark(instance: Instance, row: Row) -> Mark:
+    """By what it was made with; one that people made tells it by the notes of whoever adopted it."""
+    made_by = mark_in(row.get("correlation_id", ""))
+    if made_by.action:
+        return made_by
+    query = f"element_id={row['sys_id']}^element=work_notes^valueLIKE[rk ^ORDERBYsys_created_on"
+    notes = instance.rows("sys_journal_field", query, ("element_id", "element", "value"))
+    ours = (note for note in notes if (note["element_id"], note["element"]) == (row["sys_id"], "work_notes"))
+    return next((mark for note in ours if (mark := mark_in_note(note["value"])).action), NOBODYS)
 
 
 def _service_path(columns: Columns) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from connectors.marks import NOBODYS, Mark, looked_for, named, read
 from connectors.servicenow.records import Mode
 from connectors.servicenow.tables import Instance, Row, literal
 from improvement.errors import PermissionMissing, Place, WriteRefused
@@ -11,21 +12,29 @@ from improvement.records import Outbound, OutboundFile
 
 PREFIX = "rk-"
 _KEY = re.compile(r"\[rk [^\]\s]+\]")
+_LAST_LINE = re.compile(r"\n\[rk (?P<key>[^\]\s]+)\]\s*$")
 
 
-def correlation(key: str) -> str:
-    """What stands in ``correlation_id`` of a record or task of ours."""
-    return f"{PREFIX}{key}"
+def correlation(installation: str, key: str) -> str:
+    """What stands in ``correlation_id`` of a record or task of ours: ``rk-k7m2qd4x-ACT-7``."""
+    return f"{PREFIX}{named(installation, key)}"
 
 
-def action_of(correlation_id: str) -> str:
-    """The id of the action whose record carries this ``correlation_id``; '' where it is none of ours."""
-    return correlation_id.removeprefix(PREFIX) if correlation_id.startswith(PREFIX) else ""
+def mark_in(correlation_id: str) -> Mark:
+    """Whose record carries this ``correlation_id``; ``rk-ACT-7`` is of an earlier version."""
+    return read(correlation_id.removeprefix(PREFIX)) if correlation_id.startswith(PREFIX) else NOBODYS
 
 
-def marker(key: str) -> str:
-    """The last line of a note of ours."""
-    return f"[rk {key}]"
+def marker(installation: str, key: str) -> str:
+    """The last line of a note of ours: ``[rk k7m2qd4x/ACT-7/note/opened]``."""
+    return f"[rk {named(installation, key, between='/')}]"
+
+
+def mark_in_note(text: str) -> Mark:
+    """Whose note ends with such a line."""
+    found = _LAST_LINE.search(text)
+    told = read(found["key"]) if found is not None else NOBODYS
+    return Mark(told.action.partition("/")[0], told.installation)
 
 
 def is_ours(text: str) -> bool:
@@ -40,12 +49,15 @@ class Traces:
         self.instance = instance
         self.mode = mode
 
-    def record(self, action_id: str) -> Row | None:
+    def record(self, outbound: Outbound) -> Row | None:
         """The improvement record of an action: the oldest that carries its correlation id.
 
         Raises :class:`WriteRefused` where there is one that we may not see: a second would be a duplicate.
         """
-        wanted = correlation(action_id)
+        wanted = (correlation(installation, outbound.action_id) for installation in looked_for(outbound))
+        return next((row for one in wanted if (row := self._correlated(one, outbound.action_id)) is not None), None)
+
+    def _correlated(self, wanted: str, action_id: str) -> Row | None:
         query = f"correlation_id={literal(wanted)}"
         found = self._first(self.mode.table, f"{query}^ORDERBYsys_created_on", ("number",), correlation_id=wanted)
         if found is None and self._counted(self.mode.table, query):
@@ -56,21 +68,31 @@ class Traces:
             )
         return found
 
-    def note(self, record: str, key: str) -> Row | None:
+    def note(self, record: str, outbound: Outbound) -> Row | None:
         """Our note on a record."""
-        query = f"element_id={record}^valueLIKE{literal(marker(key))}"
+        markers = (marker(installation, outbound.key) for installation in looked_for(outbound))
+        return next((row for one in markers if (row := self._noted(record, one)) is not None), None)
+
+    def _noted(self, record: str, last_line: str) -> Row | None:
+        query = f"element_id={record}^valueLIKE{literal(last_line)}"
         row = self._first("sys_journal_field", query, ("value",), element_id=record)
-        return row if row is not None and marker(key) in row["value"] else None
+        return row if row is not None and last_line in row["value"] else None
 
     def attachment(self, record: str, file: OutboundFile) -> Row | None:
         """A file of ours: its name carries the digest of its content."""
         query = f"table_sys_id={record}^file_name={literal(file.name)}"
         return self._first("sys_attachment", query, ("size_bytes",), table_sys_id=record, file_name=file.name)
 
-    def task(self, table: str, key: str) -> Row | None:
-        """A task of ours."""
-        wanted = correlation(key)
-        return self._first(table, f"correlation_id={literal(wanted)}", ("number",), correlation_id=wanted)
+    def task(self, table: str, record: str, outbound: Outbound) -> Row | None:
+        """A task of ours; one whose trace names no installation is ours only below this record."""
+        for installation in looked_for(outbound):
+            proof = {"correlation_id": correlation(installation, outbound.key)}
+            proof |= {} if installation else {self.mode.task_parent: record}
+            query = "^".join(f"{name}={literal(value)}" for name, value in proof.items())
+            row = self._first(table, query, ("number",), **proof)
+            if row is not None:
+                return row
+        return None
 
     def linked(self, table: str, record: str) -> set[str]:
         """The tickets already linked to a record."""

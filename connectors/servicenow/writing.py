@@ -106,9 +106,10 @@ class Writer:
         fields = {**dict(self.mode.creation), **outbound.fields}
         body, unwritten = self.columns.body(fields)
         unwritten = {name: why for name, why in unwritten.items() if name in outbound.fields}
-        body |= {"correlation_id": correlation(outbound.action_id), "correlation_display": "Regelkreis"}
+        trace = correlation(outbound.installation, outbound.action_id)
+        body |= {"correlation_id": trace, "correlation_display": "Regelkreis"}
         request = Request("POST", f"/table/{self.mode.table}", body)
-        row = self.traces.record(outbound.action_id)
+        row = self.traces.record(outbound)
         return Intent(request, unwritten, row is not None, body, self._ref(row) if row is not None else None)
 
     def _update(self, outbound: Outbound, ref: RecordRef) -> Intent:
@@ -136,9 +137,9 @@ class Writer:
 
     def _note(self, outbound: Outbound, ref: RecordRef) -> Intent:
         plain = _CODE.sub(r"[\1code ]", outbound.text or "")  # a journal shows what stands in [code] as HTML
-        text = f"{plain}\n{marker(outbound.key)}"
+        text = f"{plain}\n{marker(outbound.installation, outbound.key)}"
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", {"work_notes": text})
-        return Intent(request, is_there=self.traces.note(ref.id, outbound.key) is not None)
+        return Intent(request, is_there=self.traces.note(ref.id, outbound) is not None)
 
     def _attach(self, outbound: Outbound, ref: RecordRef) -> Intent:
         if outbound.file is None:
@@ -153,8 +154,8 @@ class Writer:
             return Intent(None, {"task": f"mode {self.mode.name} has no tasks here"})
         body, unwritten = Columns(self.instance, Mode("task", table, TASK_COLUMNS, ())).body(outbound.fields)
         sent = dict(body)
-        body |= {self.mode.task_parent: ref.id, "correlation_id": correlation(outbound.key)}
-        is_there = self.traces.task(table, outbound.key) is not None
+        body |= {self.mode.task_parent: ref.id, "correlation_id": correlation(outbound.installation, outbound.key)}
+        is_there = self.traces.task(table, ref.id, outbound) is not None
         return Intent(Request("POST", f"/table/{table}", body), unwritten, is_there, sent)
 
     def _link(self, outbound: Outbound, ref: RecordRef) -> Intent:
@@ -192,9 +193,9 @@ class Writer:
         if outbound.verb in (Verb.CREATE, Verb.UPDATE):
             return self._compared(ref, intent.sent_columns)
         if outbound.verb is Verb.NOTE:
-            if self.traces.note(ref.id, outbound.key) is None:
+            if self.traces.note(ref.id, outbound) is None:
                 return {}, {"work_notes": "sent, but not found in the journal"}
-            return {"work_notes": marker(outbound.key)}, {}
+            return {"work_notes": marker(outbound.installation, outbound.key)}, {}
         if outbound.verb is Verb.ATTACH and outbound.file is not None:
             row = self.traces.attachment(ref.id, outbound.file) or {}
             size = row.get("size_bytes", "")

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from connectors.base import Capabilities, Cursor, Finding, Keys, Page, Rejected, SaysNothingOfDepartures
 from connectors.config import ConnectionConfig
+from connectors.marks import named
 from improvement.errors import ConnectionFailed, Place, WriteRefused
 from improvement.records import (
     OUTBOUND_FIELDS,
@@ -140,7 +141,7 @@ class TicketDesk(SaysNothingOfDepartures):
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Search the trace of an earlier attempt first, then write once, then read back and compare."""
         actions = self._actions()
-        id = ref.id if ref is not None else outbound.action_id
+        id = ref.id if ref is not None else self._id(outbound)
         target = RecordRef(connection=self.name, mode="desk", id=id, number=id, url=f"{self.config.url}/{id}")
         if ref is not None and id not in actions:
             raise WriteRefused(f"{id} is gone ({outbound.key}).", where=Place(connection=self.name), mend="Restore it.")
@@ -151,7 +152,7 @@ class TicketDesk(SaysNothingOfDepartures):
         record["fields"] |= body.get("fields", {})
         record["notes"] += body.get("notes", [])
         record["files"] |= body.get("files", {})
-        record["keys"].append(outbound.key)
+        record["keys"].append(self._trace(outbound))
         (self.folder / "actions.json").write_text(json.dumps(actions), encoding="utf-8")
         read_back = self._actions()[id]["fields"]
         sent = body.get("fields", {})
@@ -167,7 +168,7 @@ class TicketDesk(SaysNothingOfDepartures):
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         """What ``write`` would send; nothing where it is there already."""
-        id = ref.id if ref is not None else outbound.action_id
+        id = ref.id if ref is not None else self._id(outbound)
         if self._is_there(outbound, self._actions().get(id)):
             return []
         body = json.dumps(self._body(outbound), ensure_ascii=False)
@@ -176,7 +177,7 @@ class TicketDesk(SaysNothingOfDepartures):
     def _body(self, outbound: Outbound) -> dict[str, Any]:
         """A write as the desk keeps it."""
         if outbound.verb is Verb.NOTE:
-            return {"notes": [{"key": outbound.key, "author": USER, "text": outbound.text or ""}]}
+            return {"notes": [{"key": self._trace(outbound), "author": USER, "text": outbound.text or ""}]}
         if outbound.verb is Verb.ATTACH and outbound.file is not None:
             return {"files": {outbound.file.name: len(outbound.file.content)}}
         values = {COLUMNS[name]: value for name, value in outbound.fields.items() if name in COLUMNS}
@@ -188,7 +189,14 @@ class TicketDesk(SaysNothingOfDepartures):
             return False
         if outbound.verb is Verb.UPDATE:
             return bool(self._body(outbound)["fields"].items() <= record["fields"].items())
-        return outbound.key in record["keys"]
+        return self._trace(outbound) in record["keys"]
+
+    def _trace(self, outbound: Outbound) -> str:
+        """Another installation has an ACT-7 of its own: whose write it is belongs to its trace."""
+        return named(outbound.installation, outbound.key)
+
+    def _id(self, outbound: Outbound) -> str:
+        return named(outbound.installation, outbound.action_id)
 
     # --- following --------------------------------------------------------------------------------------------
 

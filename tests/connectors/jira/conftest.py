@@ -26,6 +26,7 @@ HOUR = 3600
 FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
 Connect = Callable[..., JiraConnector]
 FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b'{"verdict":"improved"}')
+OURS = "k7m2qd4x"  # this installation
 _numbers = itertools.count(1)
 
 
@@ -214,7 +215,12 @@ class Desk:
 
     def outbound(self, verb: Verb, name: str, **parts: Any) -> Outbound:
         """A write of this action."""
-        return Outbound(verb=verb, key=f"{self.action}/{name}", action_id=self.action, **parts)
+        return Outbound(verb=verb, key=f"{self.action}/{name}", action_id=self.action, installation=OURS, **parts)
+
+    @property
+    def label(self) -> str:
+        """By which the action's issue is found again."""
+        return f"rk-{OURS}-{self.action.lower()}"
 
     @property
     def creation(self) -> Outbound:
@@ -239,7 +245,7 @@ class Desk:
 
     def labelled(self) -> list[str]:
         """Keys of the issues that carry the action's label."""
-        query = f'labels = "rk-{self.action.lower()}"'
+        query = f'labels = "{self.label}"'
         return [issue.key for issue in self.claudia.search_issues(query)]
 
     def state(self, ref: RecordRef) -> PlatformState:

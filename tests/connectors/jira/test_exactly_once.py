@@ -171,7 +171,7 @@ def test_deleted_issues_leave_gaps_that_cost_little(desk: Desk) -> None:
         desk.claudia.create_issue(fields=task).delete()
     assert desk.connector.project.key == "CIP"
     before = desk.connector.reader.requests
-    assert finding.find_labelled(desk.connector, "rk-nowhere") is None
+    assert finding.find_labelled(desk.connector, ["rk-nowhere"]) is None
     assert desk.connector.reader.requests - before <= 2 + finding.LOOK_BACK + finding.LOOK_AHEAD
     assert desk.create().ref.id == desk.create().ref.id
 
@@ -204,7 +204,7 @@ def test_a_data_center_is_never_sent_a_creation_twice_and_says_where_to_look(des
     if desk.flavour == "jira_cloud":
         assert not desk.connector.write(told(write, LONG_AGO), None).was_found
         return
-    with pytest.raises(StillUnknown, match=f'labels = "rk-{desk.action.lower()}"') as caught:
+    with pytest.raises(StillUnknown, match=f'labels = "{desk.label}"') as caught:
         desk.connector.write(told(write, LONG_AGO), None)
     assert f"replay {desk.action}/create" in caught.value.mend
     assert issues(desk) == before

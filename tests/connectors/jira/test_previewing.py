@@ -20,7 +20,7 @@ def test_a_creation_is_shown_with_everything_that_follows_it(desk: Desk) -> None
         ("POST", f"{base}/issue/NEW/remotelink"),
     ]
     fields = json.loads(shown[0].body)["fields"]
-    assert fields["labels"] == [f"rk-{desk.action.lower()}", "regelkreis"]
+    assert fields["labels"] == [desk.label, "regelkreis"]
     assert fields["issuetype"] == {"id": "10002"}
     assert all("sandbox" not in request.body for request in shown)
     assert desk.labelled() == []

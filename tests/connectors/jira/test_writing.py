@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.jira.sending import LiveSender
@@ -11,7 +12,7 @@ from connectors.jira.tracing import unmarked
 from improvement.errors import MappingError, PermissionMissing, WriteRefused
 from improvement.records import RecordRef, State, Verb, Verdict
 
-from .conftest import FILE, Desk
+from .conftest import FILE, OURS, Desk
 
 
 def test_an_issue_is_created_with_label_property_and_link_to_our_page(desk: Desk) -> None:
@@ -19,7 +20,7 @@ def test_an_issue_is_created_with_label_property_and_link_to_our_page(desk: Desk
     issue = desk.seen(receipt.ref)
     assert (receipt.status, receipt.was_found, receipt.ref.mode) == (201, False, "jira")
     assert (issue.fields.issuetype.name, issue.fields.status.name) == ("Task", "To Do")
-    assert set(issue.fields.labels) == {f"rk-{desk.action.lower()}", "regelkreis"}
+    assert set(issue.fields.labels) == {desk.label, "regelkreis"}
     assert issue.fields.summary == "Fewer breaches at Acme"
     assert issue.fields.description == "SLA breach rate 24.3 %\n\nHypothesis: A second engineer at night"
     assert issue.fields.assignee.displayName == "Claudia Braun"
@@ -27,12 +28,29 @@ def test_an_issue_is_created_with_label_property_and_link_to_our_page(desk: Desk
     assert (issue.fields.customfield_10020, issue.fields.customfield_10021) == ("24.3 %", "17 %")
     kept = issue.raw["properties"]["regelkreis"]
     assert (kept["id"], kept["state"], kept["url"]) == (desk.action, "proposed", desk.fields["url"])
+    assert kept["installation"] == OURS
     (link,) = desk.claudia.remote_links(issue)
     assert link.object.url == desk.fields["url"]
-    assert desk.action in link.globalId
+    assert (OURS in link.globalId, desk.action in link.globalId) == (True, True)
     assert receipt.differences == {}
     assert receipt.written["customfield_10020"] == "24.3 %"
     assert receipt.ref.url == f"{desk.running.urls[desk.flavour]}/browse/{receipt.ref.number}"
+
+
+def test_an_issue_of_a_version_before_keeps_its_one_link_and_tells_whose_it_is(desk: Desk) -> None:
+    """That version named no installation, neither in the link's id nor in the property."""
+    create, update = (
+        desk.creation,
+        desk.outbound(Verb.UPDATE, "update/1", fields={**desk.fields, "url": "https://rk/2"}),
+    )
+    ref = desk.connector.write(msgspec.structs.replace(create, installation=""), None).ref
+    (before,) = desk.claudia.remote_links(ref.id)
+    assert OURS not in before.globalId
+    for _ in range(2):
+        desk.connector.write(update, ref)
+    (link,) = desk.claudia.remote_links(ref.id)
+    assert (link.globalId, link.object.url) == (before.globalId, "https://rk/2")
+    assert desk.seen(ref).raw["properties"]["regelkreis"]["installation"] == OURS
 
 
 def test_the_issue_is_known_by_its_id_because_a_key_may_change(desk: Desk) -> None:

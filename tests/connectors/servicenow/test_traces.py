@@ -12,7 +12,7 @@ from connectors.config import ConnectionConfig
 from connectors.servicenow.records import CIM
 from connectors.servicenow.tables import Instance
 from connectors.servicenow.traces import Traces
-from improvement.records import OutboundFile
+from improvement.records import Outbound, OutboundFile, Verb
 
 URL = "https://acme.service-now.com"
 FOREIGN: dict[str, Any] = {
@@ -27,6 +27,7 @@ FOREIGN: dict[str, Any] = {
     "source_id": "a" * 32,
 }
 RECORD = "c" * 32
+CREATE = Outbound(verb=Verb.CREATE, key="ACT-7/create", action_id="ACT-7", installation="k7m2qd4x")
 FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b"{}")
 
 
@@ -44,9 +45,9 @@ def traces() -> Iterator[Traces]:
 
 
 def test_a_foreign_row_is_never_taken_for_ours(traces: Traces) -> None:
-    assert traces.record("ACT-7") is None
-    assert traces.note(RECORD, "ACT-7/note/1") is None
+    assert traces.record(CREATE) is None
+    assert traces.note(RECORD, CREATE) is None
     assert traces.attachment(RECORD, FILE) is None
-    assert traces.task("sn_cim_task", "ACT-7/task/1") is None
+    assert traces.task("sn_cim_task", RECORD, CREATE) is None
     assert traces.linked("sn_cim_inbound_m2m", RECORD) == set()
     assert traces.current(RECORD, ["short_description"]) is None

@@ -15,6 +15,8 @@ from improvement.records import Outbound, OutboundFile, RecordRef, Verb
 
 from .conftest import Connect, Person, a_ticket, a_world
 
+OURS = "k7m2qd4x"  # this installation
+TRACE = f"rk-{OURS}-ACT-7"
 FIELDS: dict[str, Any] = {
     "title": "Fewer breaches at Acme",
     "description": "SLA breach rate 24.3 %",
@@ -36,7 +38,7 @@ Serve = Callable[..., RunningSandbox]
 
 
 def outbound(verb: Verb, name: str, **parts: Any) -> Outbound:
-    return Outbound(verb=verb, key=f"ACT-7/{name}", action_id="ACT-7", **parts)
+    return Outbound(verb=verb, key=f"ACT-7/{name}", action_id="ACT-7", installation=OURS, **parts)
 
 
 CREATE = outbound(Verb.CREATE, "create", fields=FIELDS)
@@ -60,7 +62,7 @@ def test_a_record_is_created_in_new_with_every_column_that_resolves(
     (row,) = admin.find("sn_cim_register", f"number={receipt.ref.number}")
     assert (receipt.status, receipt.was_found, receipt.ref.mode) == (201, False, "cim")
     assert row["state"] == "1"  # New: never written
-    assert row["correlation_id"] == "rk-ACT-7"
+    assert row["correlation_id"] == TRACE
     assert row["short_description"] == FIELDS["title"]
     assert row["business_justification"] == FIELDS["hypothesis"]
     assert (row["base_value"], row["target_value"]) == ("24.3", "17")
@@ -80,7 +82,7 @@ def test_a_second_create_finds_the_first(running: RunningSandbox, connect: Conne
     assert second.was_found
     assert second.status == 0
     assert second.ref == first.ref
-    assert len(admin.find("sn_cim_register", "correlation_id=rk-ACT-7")) == 1
+    assert len(admin.find("sn_cim_register", f"correlation_id={TRACE}")) == 1
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "cut_body", "error_in_200"])
@@ -152,7 +154,7 @@ def test_a_note_carries_its_marker_and_is_written_once(
     assert not connector.write(longer, ref).was_found  # final-1 is no prefix of it
     texts = [row["value"] for row in admin.find("sys_journal_field", f"element_id={ref.id}^ORDERBYsys_created_on")]
     assert len(texts) == 2
-    assert f"{NOTE.text}\n[rk ACT-7/note/final-1]" in texts
+    assert f"{NOTE.text}\n[rk {OURS}/ACT-7/note/final-1]" in texts
 
 
 def test_a_file_is_attached_once_with_its_content(running: RunningSandbox, connect: Connect) -> None:
@@ -238,7 +240,7 @@ def test_a_dry_run_shows_the_request_and_sends_nothing(
     (request,) = connector.preview(CREATE, None)
     assert request.method == "POST"
     assert request.url == f"{running.servicenow_url}/api/now/table/sn_cim_register"
-    assert '"correlation_id": "rk-ACT-7"' in request.body
+    assert f'"correlation_id": "{TRACE}"' in request.body
     assert "sandbox" not in request.body
     assert connector.preview(NOTE, None)[0].method == "PATCH"
     assert admin.find("sn_cim_register", "") == []
@@ -322,7 +324,7 @@ def test_a_record_that_exists_but_is_hidden_from_us_is_not_made_twice(serve: Ser
         connector.write(CREATE, None)
     assert "read the records it creates" in caught.value.mend
     admin = Person(running.servicenow_url, "admin")
-    assert len(admin.find("sn_cim_register", "correlation_id=rk-ACT-7")) == 1
+    assert len(admin.find("sn_cim_register", f"correlation_id={TRACE}")) == 1
 
 
 def test_a_bad_moment_does_not_move_new_records_to_another_table(
@@ -334,7 +336,7 @@ def test_a_bad_moment_does_not_move_new_records_to_another_table(
     with pytest.raises(ConnectionFailed, match="answered 503"):
         connect(running, max_attempts=2).write(CREATE, None)
     running.set_faults("servicenow")
-    assert admin.find("problem", "correlation_id=rk-ACT-7") == []
+    assert admin.find("problem", f"correlation_id={TRACE}") == []
     assert connect(running).write(CREATE, None).ref.mode == "cim"
 
 
