@@ -228,7 +228,11 @@ def is_unsent(error: RequestException) -> bool:
 
 def _drop_nul(response: Response) -> None:
     """Take U+0000 out of JSON texts: nobody sees it, and a state in PostgreSQL refuses it, wherever it would stand."""
-    if rb"\u0000" in response.content and "json" in response.headers.get("Content-Type", "json"):
+    content = response.content
+    first = content.find(b"\\")  # most pages have none: one byte is found ten times as fast as six
+    if first < 0 or content.find(rb"\u0000", first) < 0:
+        return
+    if "json" in response.headers.get("Content-Type", "json"):
         response._content = NUL.sub(rb"\1", response.content)
 
 

@@ -11,23 +11,13 @@ import msgspec
 
 from connectors.base import Rejected
 from connectors.jira.columns import Columns
-from connectors.jira.history import UNTOLD, Story, story
+from connectors.jira.history import UNTOLD, Entry, Histories, Story
 from connectors.jira.plan import ClockPlan, Filler, Plan, UnreadableError
-from connectors.jira.wire import (
-    Changelog,
-    Cycle,
-    HistoryEntry,
-    Instant,
-    IssueHead,
-    Millis,
-    RawPage,
-    SlaValue,
-    page_type,
-)
+from connectors.jira.wire import Changelog, Cycle, IssueHead, RawChangelog, RawPage, SlaValue, page_type
 from improvement.records import RecordKind
 
 _Clock = tuple[Any, SlaValue, Cycle, str]  # issue, SLA field, cycle, stage
-HistoryReader = Callable[[str], Sequence[HistoryEntry]]  # issue id → all its history
+HistoryReader = Callable[[str], Sequence[Entry]]  # issue id → all its history
 
 
 class Harvest:
@@ -45,25 +35,36 @@ class Harvest:
         self._whole_history = whole_history
         self._main = next(iter(self.columns))
         self.needs_history = plan.needs_history and RecordKind.TICKET in self.columns
-        self._page = page_type(self.fields(), has_changelog=self.needs_history)
-        self._decoder = msgspec.json.Decoder(self._page)
+        self._histories = Histories(plan.states, plan.group_field)
+        self._cancelled = frozenset(id for id, state in plan.states.items() if state == "cancelled")
+        self._decoder = msgspec.json.Decoder(page_type(self.fields(), RawChangelog if self.needs_history else None))
 
     def fields(self) -> list[tuple[str, Any]]:
         """The fields to ask for with the types to decode."""
         return list(self.plan.decoded.items())
 
-    def decode(self, body: bytes) -> list[Any]:
-        """The issues of a page; those that do not have the expected shape are set aside as rejected."""
+    def add(self, body: bytes) -> None:
+        """Add the rows of a page; issues that do not have the expected shape are set aside as rejected."""
         try:
-            page: Any = self._decoder.decode(body)
+            issues = _once_each(self._decoder.decode(body).issues)
+            stories = self._stories(issues)
         except msgspec.ValidationError:
-            return self._decode_patiently(body)
-        return list(page.issues)
+            issues = _once_each(self._readable(body))
+            stories = self._stories(issues)
+        for kind in (RecordKind.TICKET, RecordKind.CONTACT):
+            if kind in self.columns:
+                self._typed_rows(kind, issues, stories)
+        if RecordKind.SLA in self.columns:
+            self._clock_rows(issues)
+        if RecordKind.SURVEY in self.columns and self.plan.rating is not None:
+            self._survey_rows(issues)
 
-    def _decode_patiently(self, body: bytes) -> list[Any]:
+    def _readable(self, body: bytes) -> list[Any]:
+        """The issues of a page that can be read, each decoded for itself and to its end."""
         raw = msgspec.json.decode(body, type=RawPage)
+        page = page_type(self.fields(), Changelog if self.needs_history else None)
+        issue_type = msgspec.structs.fields(page)[0].type.__args__[0]
         readable = []
-        issue_type = msgspec.structs.fields(self._page)[0].type.__args__[0]
         for issue in raw.issues:
             try:
                 readable.append(msgspec.json.decode(issue, type=issue_type))
@@ -74,31 +75,19 @@ class Harvest:
                 self.rejected.append(Rejected(kind=self._main, id=head.id, field=field, reason=reason))
         return readable
 
-    def take(self, issues: Sequence[Any]) -> None:
-        """Add the rows of these issues, a column at a time."""
-        issues = list({issue.id: issue for issue in issues}.values())
-        stories = self._stories(issues)
-        for kind in (RecordKind.TICKET, RecordKind.CONTACT):
-            if kind in self.columns:
-                self._typed_rows(kind, issues, stories)
-        if RecordKind.SLA in self.columns:
-            self._clock_rows(issues)
-        if RecordKind.SURVEY in self.columns and self.plan.rating is not None:
-            self._survey_rows(issues)
-
     # --- issues of a type -------------------------------------------------------------------------------------
 
     def _stories(self, issues: Sequence[Any]) -> list[Story]:
         if not self.needs_history:
             return [UNTOLD] * len(issues)
-        states, group = self.plan.states, self.plan.group_field
-        return [story(entries, states, group) if (entries := self._history(issue)) else UNTOLD for issue in issues]
+        story = self._histories.story
+        return [story(entries) if (entries := self._history(issue)) else UNTOLD for issue in issues]
 
-    def _history(self, issue: Any) -> Sequence[HistoryEntry]:
-        changelog: Changelog | None = issue.changelog
+    def _history(self, issue: Any) -> Sequence[Entry]:
+        changelog: RawChangelog | Changelog | None = issue.changelog
         if changelog is None:
             return ()
-        entries: Sequence[HistoryEntry] = changelog.histories
+        entries: Sequence[Entry] = changelog.histories
         return self._whole_history(issue.id) if changelog.total > len(entries) else entries
 
     def _typed_rows(self, kind: RecordKind, issues: Sequence[Any], stories: Sequence[Story]) -> None:
@@ -138,11 +127,11 @@ class Harvest:
 
     def _clock_rows(self, issues: Sequence[Any]) -> None:
         self.columns[RecordKind.SLA].begin([issue.id for issue in issues])
+        fields = [issue.fields for issue in issues]
         for clock in self.plan.clocks:
-            value_of = attrgetter(clock.field_id)
             found: list[_Clock] = []
-            for issue in issues:
-                value: SlaValue | None = value_of(issue.fields)
+            value: SlaValue | None
+            for issue, value in zip(issues, map(attrgetter(clock.field_id), fields), strict=True):
                 if value is None:
                     continue
                 if value.completed_cycles:
@@ -159,7 +148,7 @@ class Harvest:
     def _cancelled_ms(self, fields: Any) -> int:
         """When a cancelled issue was cancelled (its clocks stopped then without having been met), else −1."""
         status = fields.status
-        if status is None or self.plan.states.get(status.id) != "cancelled" or not fields.resolutiondate:
+        if status is None or status.id not in self._cancelled or not fields.resolutiondate:
             return -1
         return int(datetime.fromisoformat(fields.resolutiondate).timestamp() * 1000)
 
@@ -169,7 +158,7 @@ class Harvest:
         ids = [issue.id for issue, _, _, _ in found]
         fields, untold = [issue.fields for issue, _, _, _ in found], [UNTOLD] * len(found)
         cycles = [cycle for _, _, cycle, _ in found]
-        starts = [_ms(cycle.start_time) for cycle in cycles]
+        starts = [at.epoch_millis if (at := cycle.start_time) is not None else None for cycle in cycles]
         sla_ids = [value.id or clock.field_id for _, value, _, _ in found]
         self.columns[RecordKind.SLA].extend(
             ids,
@@ -184,10 +173,12 @@ class Harvest:
                 "stage": [stage for _, _, _, stage in found],
                 "is_breached": [cycle.breached for cycle in cycles],
                 "start_at": starts,
-                "end_at": [_ms(cycle.stop_time) for cycle in cycles],
-                "breach_at": [_ms(cycle.breach_time) for cycle in cycles],
-                "goal_s": [_seconds(cycle.goal_duration) for cycle in cycles],
-                "elapsed_s": [_seconds(cycle.elapsed_time) for cycle in cycles],
+                "end_at": [at.epoch_millis if (at := cycle.stop_time) is not None else None for cycle in cycles],
+                "breach_at": [at.epoch_millis if (at := cycle.breach_time) is not None else None for cycle in cycles],
+                "goal_s": [it.millis // 1000 if (it := cycle.goal_duration) is not None else None for cycle in cycles],
+                "elapsed_s": [
+                    it.millis // 1000 if (it := cycle.elapsed_time) is not None else None for cycle in cycles
+                ],
                 "updated_at": [issue.fields.updated for issue, _, _, _ in found],
             },
         )
@@ -214,9 +205,6 @@ class Harvest:
             columns.extend(ids, {**own, **values})
 
 
-def _ms(at: Instant | None) -> int | None:
-    return at.epoch_millis if at is not None else None
-
-
-def _seconds(span: Millis | None) -> int | None:
-    return span.millis // 1000 if span is not None else None
+def _once_each(issues: Sequence[Any]) -> list[Any]:
+    """The same issues without those that come again further on."""
+    return list({issue.id: issue for issue in issues}.values())

@@ -113,7 +113,7 @@ class Puller:
         reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC))
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
-            harvest.take(harvest.decode(delivered.body))
+            harvest.add(delivered.body)
             taken += delivered.count
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, until))

@@ -123,6 +123,21 @@ class Changelog(msgspec.Struct, frozen=True, gc=False):
     histories: list[HistoryEntry] = []
 
 
+class RawEntry(msgspec.Struct, frozen=True, gc=False):
+    """One change of an issue whose items stay undecoded, because most of them came before."""
+
+    id: str = "0"
+    created: str = ""
+    items: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class RawChangelog(msgspec.Struct, frozen=True, gc=False):
+    """As :class:`Changelog`, of such changes."""
+
+    total: int = 0
+    histories: list[RawEntry] = []
+
+
 class ChangelogPage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A page of ``GET /issue/{id}/changelog``."""
 
@@ -162,14 +177,14 @@ class IssueHead(msgspec.Struct, frozen=True):
     key: str = ""
 
 
-def page_type(fields: list[tuple[str, Any]], *, has_changelog: bool) -> type[msgspec.Struct]:
-    """The struct of a search page whose issues carry these fields as (field id, type)."""
+def page_type(fields: list[tuple[str, Any]], changelog: type[msgspec.Struct] | None) -> type[msgspec.Struct]:
+    """The struct of a search page whose issues carry these fields as (field id, type), and their history or none."""
     values = msgspec.defstruct(
         "Fields", [(field_id, kind | None, None) for field_id, kind in fields], frozen=True, gc=False
     )
     members: list[Any] = [("id", str), ("key", str), ("fields", values)]
-    if has_changelog:
-        members.append(("changelog", Changelog | None, None))
+    if changelog is not None:
+        members.append(("changelog", changelog | None, None))
     issue = msgspec.defstruct("Issue", members, frozen=True, gc=False)
     return msgspec.defstruct(
         "Page",
