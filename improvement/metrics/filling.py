@@ -8,16 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from improvement.metrics.catalogue import Fill, Metric
 from improvement.metrics.cells import CellQuery
-
-MOST_CODES = 2**62  # combinations that one whole number can tell apart
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from improvement.metrics.coded import Coded, Floats, Ints, Scopes, coded, floats, ints
 
 
 def complete(metric: Metric, query: CellQuery, found: pa.Table, *, first_week: int, last_week: int) -> pa.Table:
@@ -27,59 +22,64 @@ def complete(metric: Metric, query: CellQuery, found: pa.Table, *, first_week: i
     that the same data give the same bytes. ``found`` may hold the week before the first one: all that happened
     earlier, which tells from when on a scope exists and at which level it starts.
     """
-    cells = _FILLS[metric.fill](query, found, first_week, last_week)
-    cells = cells.select(_columns(query))
-    if query.stratum is None:
-        return cells
-    return cells.sort_by([(key, "ascending") for key in (*query.by, "week", "stratum")]).combine_chunks()
+    return completed(metric, query, found, first_week=first_week, last_week=last_week).table()
 
 
-def _columns(query: CellQuery) -> list[str]:
-    return [*query.by, "week", "numerator", "denominator", "n", *query.keys[len(query.by) :]]
+def completed(metric: Metric, query: CellQuery, found: pa.Table, *, first_week: int, last_week: int) -> Coded:
+    """The same in numbers."""
+    if metric.fill is Fill.SINCE_LAST:
+        return _since_last(query, found, first_week, last_week)
+    return filled(metric, Coded.of(found, query.by, query.keys), first_week=first_week, last_week=last_week)
+
+
+def filled(metric: Metric, found: Coded, *, first_week: int, last_week: int) -> Coded:
+    """What was found in numbers, with the weeks that are missing; not of a metric that tells days since the last."""
+    return _FILLS[metric.fill](found, first_week, last_week)
 
 
 # Each fill gives the cells sorted by series and week.
 
 
-def _as_found(query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> pa.Table:
-    scopes, scope = _codes(found, list(query.keys))
-    week = _ints(found["week"])
+def _as_found(found: Coded, first_week: int, last_week: int) -> Coded:
+    scope, week = found.scope, found.week
+    is_later = (scope[1:] > scope[:-1]) | ((scope[1:] == scope[:-1]) & (week[1:] >= week[:-1]))
+    if is_later.all():
+        return found
     order = np.lexsort((week, scope))
-    numerator, denominator = (_floats(found[name], 0.0)[order] for name in ("numerator", "denominator"))
-    n = _ints(found["n"])[order]
-    return _table(query, scopes.take(pa.array(scope[order])), week[order], numerator, denominator, n)
+    sums = (column[order] for column in (found.numerator, found.denominator, found.n))
+    return Coded(found.by, found.scopes, scope[order], week[order], *sums)
 
 
-def _with_zeros(query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> pa.Table:
+def _with_zeros(found: Coded, first_week: int, last_week: int) -> Coded:
     """A count: from the week a scope first had a ticket on, each week is one of exposure."""
-    spine = _Spine.of(query, found, first_week, last_week)
-    n = spine.placed(found["n"])
-    numerator = spine.placed(found["numerator"])
-    return spine.table(query, numerator, np.ones(len(numerator)), n)
+    spine = _Spine.of(found, first_week, last_week)
+    n = spine.placed(found.n)
+    numerator = spine.placed(found.numerator)
+    return spine.cells(numerator, np.ones(len(numerator)), n)
 
 
-def _running(query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> pa.Table:
+def _running(found: Coded, first_week: int, last_week: int) -> Coded:
     """A level: the sum of all changes up to each week's end."""
-    spine = _Spine.of(query, found, first_week, last_week)
-    level = spine.running_sums(spine.placed(found["numerator"]))
-    return spine.table(query, level, np.ones(len(level)), np.maximum(level, 0))
+    spine = _Spine.of(found, first_week, last_week)
+    level = spine.running_sums(spine.placed(found.numerator))
+    return spine.cells(level, np.ones(len(level)), np.maximum(level, 0))
 
 
-def _since_last(query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> pa.Table:
+def _since_last(query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> Coded:
     """Days from each account's last contact to each week's Sunday, summed over the accounts known by then.
 
     ``found`` has a row per account and week: ``numerator`` the last day of contact, ``denominator`` the first day a
     ticket was opened (either may be missing). An account without any contact so far counts from its first ticket.
     """
-    _, account = _codes(found, [*query.keys, "account"])
-    scopes, scope = _codes(found, list(query.keys))
+    _, account = coded(found, [*query.keys, "account"])
+    scopes, scope = coded(found, query.keys)
     width = max(last_week - first_week + 2, 1)
-    week = _ints(found["week"]) - (first_week - 1)
+    week = ints(found["week"]) - (first_week - 1)
     inside = (week >= 0) & (week < width)
     shape = (int(account.max()) + 1 if len(account) else 0, width)
     contact, start = np.full(shape, -np.inf), np.full(shape, np.inf)
-    np.maximum.at(contact, (account[inside], week[inside]), _floats(found["numerator"], -np.inf)[inside])
-    np.minimum.at(start, (account[inside], week[inside]), _floats(found["denominator"], np.inf)[inside])
+    np.maximum.at(contact, (account[inside], week[inside]), floats(found["numerator"], -np.inf)[inside])
+    np.minimum.at(start, (account[inside], week[inside]), floats(found["denominator"], np.inf)[inside])
     contact = np.maximum.accumulate(contact, axis=1)
     start = np.minimum.accumulate(start, axis=1)
     last = np.where(np.isfinite(contact), contact, start)
@@ -88,31 +88,32 @@ def _since_last(query: CellQuery, found: pa.Table, first_week: int, last_week: i
     gap = np.where(is_known, sundays - np.where(is_known, last, 0.0), 0.0)
     scope_of = np.zeros(shape[0], dtype=np.int64)
     scope_of[account] = scope
-    days, accounts = np.zeros((scopes.num_rows, width)), np.zeros((scopes.num_rows, width))
+    days, accounts = np.zeros((len(scopes), width)), np.zeros((len(scopes), width))
     np.add.at(days, scope_of, gap)
     np.add.at(accounts, scope_of, is_known.astype(np.float64))
     row, column = np.nonzero(accounts[:, 1:])
     shown = accounts[row, column + 1]
-    return _table(query, scopes.take(pa.array(row)), column + first_week, days[row, column + 1], shown, shown)
+    n = shown.astype(np.int64)
+    return Coded(query.by, scopes, row, column + first_week, days[row, column + 1], shown, n)
 
 
 _FILLS = {
     Fill.ABSENT: _as_found,
     Fill.ZERO: _with_zeros,
     Fill.RUNNING_SUM: _running,
-    Fill.SINCE_LAST: _since_last,
     Fill.AT_END: _as_found,
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Spine:
     """Every series' consecutive weeks, from its first one (at the earliest the week before the window) to the last.
 
     The series lie one after the other; ``offset`` is where each begins, ``start`` its first week.
     """
 
-    scopes: pa.Table
+    by: tuple[str, ...]
+    scopes: Scopes
     start: Ints
     length: Ints
     offset: Ints
@@ -120,20 +121,19 @@ class _Spine:
     first_week: int
 
     @classmethod
-    def of(cls, query: CellQuery, found: pa.Table, first_week: int, last_week: int) -> _Spine:
+    def of(cls, found: Coded, first_week: int, last_week: int) -> _Spine:
         """The spine of these cells."""
-        scopes, scope = _codes(found, list(query.keys))
-        week = _ints(found["week"])
-        start = np.full(scopes.num_rows, np.iinfo(np.int64).max)
-        np.minimum.at(start, scope, week)
+        start = np.full(len(found.scopes), np.iinfo(np.int64).max)
+        np.minimum.at(start, found.scope, found.week)
         length = np.maximum(last_week + 1 - start, 0)
         offset = np.cumsum(length) - length
-        return cls(scopes, start, length, offset, offset[scope] + week - start[scope], first_week)
+        position = offset[found.scope] + found.week - start[found.scope]
+        return cls(found.by, found.scopes, start, length, offset, position, first_week)
 
-    def placed(self, values: pa.ChunkedArray) -> Floats:
+    def placed(self, values: Floats | Ints) -> Floats:
         """Values at their weeks, zero elsewhere."""
         column = np.zeros(int(self.length.sum()))
-        np.add.at(column, self.position, _floats(values, 0.0))
+        np.add.at(column, self.position, values)
         return column
 
     def running_sums(self, changes: Floats) -> Floats:
@@ -145,49 +145,10 @@ class _Spine:
         sums: Floats = total - np.repeat(before, self.length)
         return sums
 
-    def table(self, query: CellQuery, numerator: Floats, denominator: Floats, n: Floats) -> pa.Table:
+    def cells(self, numerator: Floats, denominator: Floats, n: Floats) -> Coded:
         """The weeks of the window as cells."""
         series = np.repeat(np.arange(len(self.length)), self.length)
         week = np.arange(len(series)) - np.repeat(self.offset, self.length) + np.repeat(self.start, self.length)
-        keep = week >= self.first_week
-        scopes = self.scopes.take(pa.array(series[keep]))
-        return _table(query, scopes, week[keep], numerator[keep], denominator[keep], n[keep])
-
-
-def _table(
-    query: CellQuery, scopes: pa.Table, week: Ints, numerator: Floats, denominator: Floats, n: Floats | Ints
-) -> pa.Table:
-    columns = {key: scopes[key] for key in query.keys}
-    columns["week"] = pa.array(week.astype(np.int64))
-    columns["numerator"] = pa.array(numerator.astype(np.float64))
-    columns["denominator"] = pa.array(denominator.astype(np.float64))
-    columns["n"] = pa.array(n.astype(np.int64))
-    return pa.table(columns)
-
-
-def _codes(table: pa.Table, keys: list[str]) -> tuple[pa.Table, Ints]:
-    """The distinct combinations of these columns, sorted, and each row's number among them."""
-    combined, width = np.zeros(table.num_rows, dtype=np.int64), 1
-    for key in keys:
-        encoded = pc.dictionary_encode(table[key].combine_chunks())
-        values = encoded.dictionary
-        rank = np.empty(max(len(values), 1), dtype=np.int64)
-        rank[pc.array_sort_indices(values).to_numpy()] = np.arange(len(values))
-        if width * len(rank) >= MOST_CODES:
-            kept, combined = np.unique(combined, return_inverse=True)
-            width = len(kept)
-        combined = combined * len(rank) + rank[encoded.indices.to_numpy(zero_copy_only=False)]
-        width *= len(rank)
-    _, first, code = np.unique(combined, return_index=True, return_inverse=True)
-    distinct = table.select(keys).take(pa.array(first)) if keys else pa.table({"": pa.nulls(len(first))})
-    return distinct, code.astype(np.int64)
-
-
-def _ints(column: pa.ChunkedArray) -> Ints:
-    values: Ints = column.to_numpy().astype(np.int64)
-    return values
-
-
-def _floats(column: pa.ChunkedArray, missing: float) -> Floats:
-    values: Floats = pc.fill_null(pc.cast(column, pa.float64()), missing).to_numpy()
-    return values
+        keep = np.flatnonzero(week >= self.first_week)
+        sums = numerator[keep], denominator[keep], n[keep].astype(np.int64)
+        return Coded(self.by, self.scopes, series[keep], week[keep], *sums)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from improvement.rules.cells import Cells
 from improvement.rules.checking import CheckReport, check_paths
-from improvement.rules.evaluation import Point, Reason, points
+from improvement.rules.evaluation import points
 from improvement.rules.explaining import Explanation, explain
 from improvement.rules.findings import FindingMemory, FindingState, advance, fold
 from improvement.rules.flow_down import endangers
+from improvement.rules.judging import Point, Reason
 from improvement.rules.loading import RulePack, load_pack, rule_from_document
 from improvement.rules.opening import Candidate, Choice, Proposal, Waiting, choose, priority
 from improvement.rules.queries import Query, plan_queries

@@ -9,15 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from improvement.metrics.coded import Coded, Floats, Ints, Scopes, coded
 from improvement.rules.scope import NONE, Scope
 
-Floats = npt.NDArray[np.float64]
+_InOrder = tuple[tuple[Scope, ...], Ints, dict[Scope, int]]
+_KNOWN: WeakKeyDictionary[Scopes, _InOrder] = WeakKeyDictionary()  # queries counted together share their scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +47,38 @@ class Cells:
     _row_of: dict[Scope, int] = field(repr=False)
 
     @classmethod
-    def of(cls, cells: pa.Table | Cells, by: tuple[str, ...]) -> Cells:
-        """Dense arrays of a table of cells, scopes sorted by key; strata are summed."""
+    def of(cls, cells: pa.Table | Coded | Cells, by: tuple[str, ...]) -> Cells:
+        """Dense arrays of cells, scopes sorted by key; strata are summed."""
         if isinstance(cells, Cells):
             return cells
-        table = cells.combine_chunks()
-        if table.num_rows == 0:
+        if not cells.num_rows:
             empty = np.zeros((0, 1))
             return cls(by, (), 0, empty, empty, empty, empty, {})
-        row, scopes = _scope_rows(table, by)
+        if isinstance(cells, Coded) and not cells.has_strata:
+            sums = (np.nan_to_num(column) for column in (cells.numerator, cells.denominator))
+            return cls._dense(by, cells.scopes, cells.scope, cells.week, *sums, cells.n)
+        table = cells.table() if isinstance(cells, Coded) else cells.combine_chunks()
+        texts = pa.table({name: _texts(table[name]) for name in by})
+        scopes, scope = coded(texts, by) if by else (Scopes((), ((),)), np.zeros(table.num_rows, dtype=np.int64))
         week = table["week"].to_numpy().astype(np.int64)
+        sums = (_floats(table[name]) for name in ("numerator", "denominator", "n"))
+        return cls._dense(by, scopes, scope, week, *sums)
+
+    @classmethod
+    def _dense(
+        cls, by: tuple[str, ...], of: Scopes, scope: Ints, week: Ints, numerator: Floats, denominator: Floats, n: Any
+    ) -> Cells:
+        scopes, rank, row_of = _in_order(by, of)
         first_week = int(week.min())
         width = int(week.max()) - first_week + 1
-        flat = row * width + (week - first_week)
+        flat = rank[scope] * width + (week - first_week)
         shape = (len(scopes), width)
 
         def dense(weights: Floats | None) -> Floats:
             return np.bincount(flat, weights=weights, minlength=shape[0] * width).astype(np.float64).reshape(shape)
 
-        numerator, denominator, n = (dense(_floats(table[name])) for name in ("numerator", "denominator", "n"))
-        row_of = {scope: position for position, scope in enumerate(scopes)}
-        return cls(by, scopes, first_week, numerator, denominator, n, dense(None), row_of)
+        sums = (dense(weights) for weights in (numerator, denominator, n, None))
+        return cls(by, scopes, first_week, *sums, row_of)
 
     @property
     def last_week(self) -> int:
@@ -132,27 +146,16 @@ def _values(numerator: Floats, denominator: Floats, n: Floats) -> WindowValues:
     return WindowValues(value, numerator, denominator, n)
 
 
-def _scope_rows(table: pa.Table, by: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], tuple[Scope, ...]]:
-    """Each cell's row, and the scopes of the rows in the order of their keys."""
-    combined = np.zeros(table.num_rows, dtype=np.int64)
-    dictionaries: list[list[str]] = []
-    for name in by:
-        encoded = _texts(table[name]).dictionary_encode()
-        values = encoded.dictionary.to_pylist()
-        combined = combined * len(values) + encoded.indices.to_numpy(zero_copy_only=False)
-        dictionaries.append(values)
-    codes, inverse = np.unique(combined, return_inverse=True)
-    scopes = []
-    for code in codes.tolist():
-        values = []
-        for dictionary in reversed(dictionaries):
-            code, position = divmod(code, len(dictionary))
-            values.append(dictionary[position])
-        scopes.append(_scope(by, tuple(reversed(values))))
-    order = sorted(range(len(scopes)), key=lambda position: scopes[position][1])
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[inverse], tuple(scopes[position][0] for position in order)
+def _in_order(by: tuple[str, ...], scopes: Scopes) -> _InOrder:
+    """The scopes in the order of their keys, the place of each as it stands among them, and each scope's place."""
+    if scopes not in _KNOWN:
+        found = [_scope(by, one) for one in scopes.values]
+        order = sorted(range(len(found)), key=lambda position: found[position][1])
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        sorted_scopes = tuple(found[position][0] for position in order)
+        _KNOWN[scopes] = sorted_scopes, rank, {scope: position for position, scope in enumerate(sorted_scopes)}
+    return _KNOWN[scopes]
 
 
 @lru_cache(maxsize=20_000)

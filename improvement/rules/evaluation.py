@@ -7,62 +7,29 @@ Cells are ``by…, week, numerator, denominator, n[, stratum]`` (improvement/met
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from improvement import weeks
-from improvement.rules.cells import Cells, Floats
+from improvement.metrics.coded import Coded, Floats
+from improvement.rules.cells import Cells
+from improvement.rules.judging import Point, Seen, judged
 from improvement.rules.rule import Condition, Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
-from improvement.rules.targets import ResolvedTarget, Targets
+from improvement.rules.targets import Targets
 
+AnyCells = pa.Table | Coded | Cells
 MIN_OWN_SHARE = 0.5  # of the reference weeks must hold data before a scope can be worse than its own past
-
-
-class Reason:
-    """Why a point says nothing, or less than its value suggests."""
-
-    FEW = "too few samples"
-    NO_ROWS = "no rows in the window"
-    SHORT_PAST = "own past too short"
-    WHILE_UNKNOWN = "while: the other metric has too few samples"
-    WHILE_BROKEN = "while: the other metric does not hold"
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One value of one rule and scope, for the window ``first_week … week`` (inclusive).
-
-    ``week`` is the window's last week: the evaluated week, less the weeks a restricted time needs to be known.
-    ``is_breaching`` is None where the value does not count; ``reason`` says why. ``size`` is how far the value lies
-    beyond its target, as a share of the target (negative: inside).
-    """
-
-    rule_id: str
-    connection: str
-    scope: Scope
-    week: int
-    first_week: int
-    value: float | None
-    numerator: float
-    denominator: float
-    n: int
-    target: ResolvedTarget
-    is_breaching: bool | None
-    is_clear: bool | None
-    reason: str = ""
-    size: float | None = None
 
 
 def points(
     rule: Rule,
-    cells: pa.Table | Cells,
+    cells: AnyCells,
     *,
     connection: str,
     week: int,
-    companions: Mapping[SeriesKey, pa.Table | Cells] | None = None,
+    companions: Mapping[SeriesKey, AnyCells] | None = None,
     also: Iterable[Scope] = (),
 ) -> list[Point]:
     """The rule's points when ``week`` is the last complete one, sorted by scope; none in weeks it does not look.
@@ -86,79 +53,27 @@ def points(
     own = _OwnPast(block, rule, first)
     holds = _conditions(rule, block, week, companions or {})
     on = weeks.sunday(last)
-    value, numerator, denominator, n = (
-        column.tolist() for column in (found.value, found.numerator, found.denominator, found.n)
-    )
-    judge = _Judge(rule, connection, first, last)
     targets = Targets(rule, on, own.of)
-    result = []
-    for row in rows.tolist():
-        scope = block.scopes[row]
-        target = targets.of(scope, row)
-        result.append(judge.point(scope, target, holds[row], value[row], numerator[row], denominator[row], int(n[row])))
-    silent = set(also).difference(point.scope for point in result)
-    targets = Targets(rule, on, lambda reference, row: None)
-    for scope in silent:
-        result.append(judge.point(scope, targets.of(scope, -1), True, float("nan"), 0.0, 0.0, 0))
+    places = rows.tolist()
+    result = judged(
+        rule,
+        connection,
+        (first, last),
+        [block.scopes[row] for row in places],
+        Seen(
+            targets.of_all(block.scopes, places),
+            None if holds is None else [holds[row] for row in places],
+            *(column[rows] for column in (found.value, found.numerator, found.denominator, found.n)),
+        ),
+    )
+    silent = list(set(also).difference(point.scope for point in result))
     if silent:
+        targets = Targets(rule, on, lambda reference, row: None)
+        nothing = np.zeros(len(silent))
+        seen = Seen(targets.of_all(silent, range(len(silent))), None, nothing * np.nan, nothing, nothing, nothing)
+        result += judged(rule, connection, (first, last), silent, seen)
         result.sort(key=lambda point: point.scope.key)
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Compares the values of one window with their targets."""
-
-    rule: Rule
-    connection: str
-    first: int
-    last: int
-
-    def point(
-        self,
-        scope: Scope,
-        target: ResolvedTarget,
-        holds: bool | None,
-        value: float,
-        numerator: float,
-        denominator: float,
-        n: int,
-    ) -> Point:
-        """One point; a value of NaN means that nothing was counted."""
-        is_known = value == value
-        is_breaching, is_clear, reason = self._verdict(target, holds, value, n)
-        return Point(
-            self.rule.id,
-            self.connection,
-            scope,
-            self.last,
-            self.first,
-            value if is_known else None,
-            numerator,
-            denominator,
-            n,
-            target,
-            is_breaching,
-            is_clear,
-            reason,
-            target.distance(value) if is_known else None,
-        )
-
-    def _verdict(
-        self, target: ResolvedTarget, holds: bool | None, value: float, n: int
-    ) -> tuple[bool | None, bool | None, str]:
-        """(is breaching, is clear, why not), both None where the value does not count."""
-        if value != value:
-            return None, None, Reason.NO_ROWS
-        if n < self.rule.min_samples:
-            return None, None, Reason.FEW
-        if target.value is None:
-            return None, None, Reason.SHORT_PAST
-        if holds is None:
-            return None, None, Reason.WHILE_UNKNOWN
-        if not holds:
-            return False, True, Reason.WHILE_BROKEN
-        return target.is_broken_by(value), target.is_cleared_by(value), ""
 
 
 class _OwnPast:
@@ -184,18 +99,18 @@ class _OwnPast:
 
 
 def _conditions(
-    rule: Rule, block: Cells, week: int, companions: Mapping[SeriesKey, pa.Table | Cells]
-) -> list[bool | None]:
-    """Per scope whether every *while* holds; None where one cannot be told."""
+    rule: Rule, block: Cells, week: int, companions: Mapping[SeriesKey, AnyCells]
+) -> list[bool | None] | None:
+    """Per scope whether every *while* holds, None where one cannot be told; None of a rule without any."""
     if not rule.conditions:
-        return [True] * len(block.scopes)
+        return None
     state = np.ones(len(block.scopes))  # 1 holds, 0 does not, NaN unknown
     for condition in rule.conditions:
         state = state * _condition(rule, condition, block, week, companions.get(condition.key))
     return [None if held != held else bool(held) for held in state.tolist()]
 
 
-def _condition(rule: Rule, condition: Condition, block: Cells, week: int, cells: pa.Table | Cells | None) -> Floats:
+def _condition(rule: Rule, condition: Condition, block: Cells, week: int, cells: AnyCells | None) -> Floats:
     held = np.full(len(block.scopes), np.nan)
     if cells is None:
         return held

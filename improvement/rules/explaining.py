@@ -12,8 +12,9 @@ import pyarrow as pa
 from improvement import weeks
 from improvement.metrics import Metric, metric_named
 from improvement.rules.cells import Cells
-from improvement.rules.evaluation import Point, points
+from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, advance
+from improvement.rules.judging import Point
 from improvement.rules.rule import Condition, Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
 from improvement.rules.targets import winner

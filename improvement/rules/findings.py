@@ -12,7 +12,7 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from improvement.rules.evaluation import Point
+from improvement.rules.judging import Point
 from improvement.rules.rule import Rule
 
 BREAKS_A_RUN = 2  # values without enough samples in a row

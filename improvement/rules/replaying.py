@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from improvement.rules.cells import Cells
-from improvement.rules.evaluation import Point, points
+from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, FindingState, advance
+from improvement.rules.judging import Point
 from improvement.rules.opening import Candidate, Proposal, choose
 from improvement.rules.rule import Limits, Rule, SeriesKey
 from improvement.rules.scope import Scope

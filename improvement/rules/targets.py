@@ -6,7 +6,7 @@ still equal are refused when the rule is loaded, so there is always one winner.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,26 +31,6 @@ class ResolvedTarget:
     is_upper: bool
     own: float | None = None  # the scope's own past value, for worse_than_own
 
-    def is_broken_by(self, value: float) -> bool | None:
-        """Whether the value lies beyond the limit; exactly on it is kept."""
-        if self.value is None:
-            return None
-        return value > self.value if self.is_upper else value < self.value
-
-    def is_cleared_by(self, value: float) -> bool | None:
-        """Whether the value lies inside the limit for resolving."""
-        if self.clear is None:
-            return None
-        return value <= self.clear if self.is_upper else value >= self.clear
-
-    def distance(self, value: float) -> float | None:
-        """How far beyond the limit, as a share of it (of the value where the limit is 0); negative inside."""
-        if self.value is None:
-            return None
-        beyond = value - self.value if self.is_upper else self.value - value
-        scale = abs(self.value) or abs(value)
-        return beyond / scale if scale else 0.0
-
 
 def winner(rule: Rule, scope: Scope, on: date) -> tuple[Target, str]:
     """The target in force for the scope on this day, and where it comes from."""
@@ -73,14 +53,23 @@ class Targets:
         self._rule, self._on, self._own = rule, on, own
         self._made: dict[str, ResolvedTarget] = {}  # by where they come from
 
+    def of_all(self, scopes: Sequence[Scope], rows: Iterable[int]) -> ResolvedTarget | list[ResolvedTarget]:
+        """The winning targets of the scopes in these rows; one where it is the same for all."""
+        if self._rule.overrides or self._rule.target.kind is TargetKind.WORSE_THAN_OWN:
+            return [self.of(scopes[row], row) for row in rows]
+        return self._as_made(self._rule.target, "target")
+
     def of(self, scope: Scope, row: int) -> ResolvedTarget:
         """The winning target of a scope; ``row`` is what :data:`OwnValue` is asked for."""
         rule = self._rule
         target, source = winner(rule, scope, self._on) if rule.overrides else (rule.target, "target")
         if target.kind is TargetKind.WORSE_THAN_OWN:
             return _against_own(rule, target, source, self._own(target.reference_weeks, row))
+        return self._as_made(target, source)
+
+    def _as_made(self, target: Target, source: str) -> ResolvedTarget:
         if source not in self._made:
-            limit = _clear_limit(rule, target)
+            limit = _clear_limit(self._rule, target)
             is_upper = target.kind is TargetKind.MAX
             self._made[source] = ResolvedTarget(target.kind.value, target.value, source, limit, is_upper)
         return self._made[source]

@@ -11,9 +11,10 @@ import pyarrow as pa
 from improvement import weeks
 from improvement.errors import Place
 from improvement.rules.documents import ExpectPart, GivenPart, RuleTestDocument, TestPart
-from improvement.rules.evaluation import Point, points
+from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, FindingState, advance
 from improvement.rules.given import given_cells
+from improvement.rules.judging import Point
 from improvement.rules.opening import Candidate, choose
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import Rule, SeriesKey
