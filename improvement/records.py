@@ -212,7 +212,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """One write to a platform in our own words; the connector translates it.
 
     ``key`` is unique per intended effect (``ACT-7/note/final-1``): a connector searches for its trace before it
-    writes, so that sending twice has the effect of sending once. Keys are those of one ``installation``: another one has
+    writes, so that sending twice has the effect of sending once. Keys are those of one ``installation``: another has
     an ACT-7 of its own, so a trace names both. ``fields`` uses the names of
     :data:`OUTBOUND_FIELDS`; values are text, number, ISO date or None.
     """

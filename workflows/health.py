@@ -29,7 +29,7 @@ from improvement.errors import (
 from improvement.evidence.checkpoint import load_key
 from workflows import cycle
 from workflows.hooks import hints
-from workflows.models import Connection, RejectedRecord
+from workflows.models import Connection, RejectedRecord, our_installation
 from workflows.rules.live import why_unreadable
 from workflows.warehouse import Warehouse
 from workflows.warehouse.lease import WarehouseInUse
@@ -219,6 +219,7 @@ def _home() -> Iterator[HealthLine]:
     key = config.ledger_key
     yield HealthLine("", "home", config.home.is_dir(), str(config.home), "Run `regelkreis init`.")
     yield HealthLine("", "state", True, _state())
+    yield HealthLine("", "installation", True, f"{our_installation()}, as its records on platforms are marked")
     yield _warehouse()
     yield _ledger_key(key)
     secret = (key, config.secret_key, config.token_key_file, config.home / "secrets", config.home / "regelkreis.toml")
@@ -233,7 +234,7 @@ def _warehouse() -> HealthLine:
     if not file.exists():
         return HealthLine("", "warehouse", True, f"{file} is made by the first pull")
     try:
-        with Warehouse.open(file, wait_s=0):
+        with Warehouse.open(file, wait_s=0, installation=our_installation()):
             return HealthLine("", "warehouse", True, str(file))
     except WarehouseInUse as error:
         return HealthLine("", "warehouse", True, f"{file}: {error.what}")

@@ -28,7 +28,7 @@ from workflows.actions.rights import find, must_hold, must_own
 from workflows.checks import measuring
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
-from workflows.models import Action, Origin, Person, Role
+from workflows.models import Action, Origin, Person, Role, our_installation
 from workflows.steps import follow
 from workflows.warehouse import Warehouse, our_warehouse
 
@@ -154,14 +154,21 @@ def _why_not(found: Existing) -> list[str]:
         how = "was adopted as" if known.origin == Origin.ADOPTED else "is the record of"
         reasons.append(f"it {how} {known.code} already ({known.state})")
     elif found.mark:
-        reasons.append(
-            f"it carries the mark of {found.mark}: another Regelkreis keeps it, or a delivery that still waits made it"
-        )
+        reasons.append(_whose(found))
     if found.state.is_missing:
         reasons.append("its record is no longer on the platform, or hidden from us")
     elif found.state.state in ENDED_THERE:
         reasons.append(f"it is {found.state.state} there; only what is open can be taken into the loop")
     return reasons
+
+
+def _whose(found: Existing) -> str:
+    """Why a record with a mark is not free: two who keep it would write against each other."""
+    if found.installation == our_installation():
+        return f"it carries our own mark of {found.mark}: a delivery that still waits made it"
+    if found.installation:
+        return f"it carries the mark of {found.mark} of another installation ({found.installation}), which keeps it"
+    return f"it carries the mark of {found.mark}: another installation keeps it, or a delivery that still waits made it"
 
 
 def _refuse(action: Action, found: Existing, reasons: list[str]) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from improvement.records import Outbound, RecordRef, Verb
 from workflows.evidence import ledger
-from workflows.models import Action, Delivery, DeliveryState, ReviewRecord
+from workflows.models import Action, Delivery, DeliveryState, ReviewRecord, our_installation
 
 
 def queue(action: Action, outbound: Outbound, *, at: datetime, review: ReviewRecord | None = None) -> Delivery:
@@ -40,8 +40,10 @@ def withdraw(action: Action, *, actor: str, at: datetime) -> None:
 
 
 def content(delivery: Delivery) -> Outbound:
-    """The write a delivery asks for."""
-    return msgspec.json.decode(bytes(delivery.outbound), type=Outbound)
+    """The write a delivery asks for, in the name of this installation."""
+    write = msgspec.json.decode(bytes(delivery.outbound), type=Outbound)
+    names = {"installation": our_installation(), "may_stand_unnamed": delivery.may_stand_unnamed}
+    return msgspec.structs.replace(write, **names)
 
 
 def reference(action: Action) -> RecordRef | None:

@@ -6,6 +6,7 @@ from workflows.models.actions import Action, ActionComment, ActionTask, Chart, M
 from workflows.models.comparisons import ScopeChart
 from workflows.models.connections import Connection, Hint, PullCursor, PullReport, RejectedRecord
 from workflows.models.findings import Evaluation, Finding, Point, RuleVersion, UntreatedLine
+from workflows.models.installation import Installation, our_installation
 from workflows.models.kept import KeptFigures
 from workflows.models.ledger import Checkpoint, ErasableText, LedgerEntry, LedgerHead
 from workflows.models.outbox import Delivery, DeliveryState
@@ -28,6 +29,7 @@ __all__ = [
     "Grant",
     "Hint",
     "Identity",
+    "Installation",
     "KeptFigures",
     "LedgerEntry",
     "LedgerHead",
@@ -50,4 +52,5 @@ __all__ = [
     "Token",
     "Transition",
     "UntreatedLine",
+    "our_installation",
 ]

@@ -35,8 +35,11 @@ __all__ = [
 @contextmanager
 def our_warehouse() -> Iterator[Warehouse]:
     """The warehouse of this installation, opened with the memory, threads and business calendars of its settings."""
+    from workflows.models import our_installation  # the state: whoever opens a file by its path needs none
+
     ours = settings.REGELKREIS
     memory, threads = ours.warehouse_memory, ours.warehouse_threads
-    with Warehouse.open(ours.warehouse, memory_limit=memory, threads=threads) as warehouse:
+    whose = our_installation()
+    with Warehouse.open(ours.warehouse, memory_limit=memory, threads=threads, installation=whose) as warehouse:
         warehouse.use_calendars(Calendars(ours.calendars_sha256, ours.business_calendars))
         yield warehouse

@@ -24,7 +24,7 @@ from improvement.evidence.rows import rows_sha256
 from improvement.metrics import CellQuery, Metric, Tables
 from improvement.metrics.options import DEFAULTS, MetricOptions
 from improvement.records import RecordKind
-from workflows.warehouse import business_hours, loading, numbering
+from workflows.warehouse import belonging, business_hours, loading, numbering
 from workflows.warehouse.asking import number_of, rows_of, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
@@ -93,9 +93,17 @@ class Warehouse:
     @classmethod
     @contextmanager
     def open(
-        cls, path: Path, *, wait_s: float = 60, memory_limit: str = MEMORY_LIMIT, threads: int = THREADS
+        cls,
+        path: Path,
+        *,
+        wait_s: float = 60,
+        memory_limit: str = MEMORY_LIMIT,
+        threads: int = THREADS,
+        installation: str = "",
     ) -> Iterator[Warehouse]:
         """Open the file under its lease; wait up to ``wait_s`` seconds for whoever holds it.
+
+        ``installation`` is ours: a file of another one is refused (belonging.py). Without it nobody asks whose it is.
 
         ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file. ``threads`` count one
         query. Whoever has it open already gets what is open.
@@ -109,6 +117,8 @@ class Warehouse:
             backend = _connected(path, memory_limit, threads)
             try:
                 warehouse = cls(backend, backend.con)
+                if installation:
+                    belonging.claim(backend.con, path, installation)
                 if not is_current(backend.con):
                     with transaction(backend.con):
                         create(backend.con)

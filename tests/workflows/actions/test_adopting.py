@@ -25,7 +25,7 @@ from workflows.actions import adopting, commands, loop
 from workflows.checks import reviewing
 from workflows.cli.story import story_of
 from workflows.evidence import verifying
-from workflows.models import Action, LedgerEntry, LookKind, Person, Role
+from workflows.models import Action, LedgerEntry, LookKind, Person, Role, our_installation
 from workflows.steps import follow
 from workflows.steps.pull import pull
 from workflows.warehouse import Warehouse
@@ -218,8 +218,15 @@ def test_everything_that_forbids_it_is_told_at_once(desk: Desk, adopted: Callabl
 
 def test_a_record_with_the_mark_of_an_action_is_not_taken_from_it(desk: Desk, adopted: Callable[..., Action]) -> None:
     desk.record["mark"] = "ACT-12"
-    (reason,) = reasons_of(adopted)
-    assert reason.startswith("it carries the mark of ACT-12")
+    marked_by = {
+        our_installation(): "it carries our own mark of ACT-12: a delivery that still waits made it",
+        "abcdefgh": "it carries the mark of ACT-12 of another installation (abcdefgh), which keeps it",
+        "": "it carries the mark of ACT-12: another installation keeps it, or a delivery that still waits made it",
+    }
+    for installation, told in marked_by.items():
+        desk.record["installation"] = installation
+        assert reasons_of(adopted) == [told]
+    assert not Action.objects.exists()
 
 
 def test_two_people_at_once_make_one_action(adopted: Callable[..., Action], monkeypatch: pytest.MonkeyPatch) -> None:

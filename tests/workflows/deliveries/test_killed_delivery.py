@@ -141,7 +141,7 @@ class Desk:
 
     def _of_jira(self) -> dict[str, int]:
         wanted = "description,comment,attachment,subtasks,issuelinks"
-        records = self.issues("labels = rk-act-1", wanted)
+        records = self.issues("labels = regelkreis", wanted)
         fields = self.get(f"/rest/api/2/issue/{records[0]['id']}", fields=wanted)["fields"]
         return {
             "records": len(records),

@@ -15,7 +15,7 @@ from improvement.records import Outbound, Verb
 from tests.workflows.build import OPENED, a_person, an_action, an_owner
 from tests.workflows.deliveries.test_deliver import Hours
 from workflows.deliveries import dead_letters, outbox
-from workflows.models import Action, Delivery, DeliveryState, Role
+from workflows.models import Action, Delivery, DeliveryState, Role, our_installation
 from workflows.steps import deliver
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_one_that_never_arrived_is_made_once_a_person_has_looked(
     clock.pass_by(hours=2)
     assert deliver.deliver(connector, as_of=OPENED, clock=clock).refused == 1
     (letter,) = dead_letters.undelivered(DeliveryState.DEAD)
-    assert 'labels = "rk-act-1"' in letter.reason
+    assert f'labels = "rk-{our_installation()}-act-1"' in letter.reason
     dead_letters.replay(a_person("root", Role.ADMIN), key, reason="It is not there.", at=OPENED)
     assert deliver.deliver(connector, as_of=OPENED, clock=clock).sent == 1
     assert issues(jira) == 1
