@@ -1,0 +1,16 @@
+"""On PostgreSQL a state of the version before is brought up to this one in the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.postgresql_server import PostgresServer
+from tests.workflows.deliveries.test_updating import MAY_STAND_UNNAMED, updated
+
+
+def test_what_may_have_been_written_already_is_looked_for_as_it_was_marked_then(
+    tmp_path: Path, postgresql_server: PostgresServer
+) -> None:
+    found = updated(tmp_path, REGELKREIS_DATABASE=postgresql_server.new_database())
+    assert found["flagged"] == MAY_STAND_UNNAMED
+    assert found["ours"] == found["identity"]
