@@ -83,7 +83,7 @@ def measure(warehouse: Any) -> dict[str, Any]:
                 busy[name].append(time.process_time() - worked)
             if name == "kept":
                 kept = tables
-    different = sum(not one.equals(other) for one, other in zip(kept, tables, strict=True))
+    different = sum(not one.table().equals(other.table()) for one, other in zip(kept, tables, strict=True))
     return {
         "changed_tickets": changed,
         "loading_s": round(loading, 2),

@@ -67,6 +67,13 @@ class Coded:
         sums = (floats(found[name], 0.0) for name in ("numerator", "denominator"))
         return cls(tuple(by), scopes, scope, ints(found["week"]), *sums, ints(found["n"]))
 
+    def and_also(self, other: Coded) -> Coded:
+        """Both one after the other, by the same keys."""
+        scopes, mine, theirs = of_both(self.scopes, other.scopes)
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("week", "numerator", "denominator", "n"))
+        scope = np.concatenate([mine[self.scope], theirs[other.scope]])
+        return Coded(self.by, scopes, scope, *(np.concatenate(pair) for pair in pairs))
+
     @property
     def has_strata(self) -> bool:
         """Whether several rows of a week may be of one scope."""
@@ -77,16 +84,18 @@ class Coded:
         """How many cells."""
         return len(self.scope)
 
+    def uncoded(self) -> pa.Table:
+        """A row each, in their order: ``by…[, stratum], week, numerator, denominator, n``."""
+        place = pa.array(self.scope)
+        columns = {key: self.scopes.table[key].take(place) for key in self.scopes.keys}
+        for name in ("week", "numerator", "denominator", "n"):
+            columns[name] = pa.array(getattr(self, name))
+        return pa.table(columns)
+
     def table(self) -> pa.Table:
         """The columns ``by…, week, numerator, denominator, n[, stratum]``; strata sorted within their week."""
-        keys = self.scopes.keys
-        place = pa.array(self.scope)
-        columns = {key: self.scopes.table[key].take(place) for key in keys}
-        columns["week"] = pa.array(self.week)
-        columns["numerator"] = pa.array(self.numerator)
-        columns["denominator"] = pa.array(self.denominator)
-        columns["n"] = pa.array(self.n)
-        found = pa.table(columns).select([*self.by, "week", "numerator", "denominator", "n", *keys[len(self.by) :]])
+        strata = self.scopes.keys[len(self.by) :]
+        found = self.uncoded().select([*self.by, "week", "numerator", "denominator", "n", *strata])
         if not self.has_strata:
             return found
         return found.sort_by([(key, "ascending") for key in (*self.by, "week", "stratum")]).combine_chunks()
@@ -94,21 +103,55 @@ class Coded:
 
 def coded(table: pa.Table, keys: Sequence[str]) -> tuple[Scopes, Ints]:
     """The distinct combinations of these columns, sorted, and each row's number among them."""
-    combined, width = np.zeros(table.num_rows, dtype=np.int64), 1
-    for key in keys:
-        encoded = pc.dictionary_encode(table[key].combine_chunks())
-        values = encoded.dictionary
-        rank = np.empty(max(len(values), 1), dtype=np.int64)
-        rank[pc.array_sort_indices(values).to_numpy()] = np.arange(len(values))
-        if width * len(rank) >= MOST_CODES:
-            kept, combined = np.unique(combined, return_inverse=True)
+    return combined(keys, [ranked(table[key]) for key in keys], table.num_rows)
+
+
+def combined(keys: Sequence[str], columns: Sequence[tuple[Ints, pa.Array]], rows: int) -> tuple[Scopes, Ints]:
+    """The same of columns as :func:`ranked` gives them."""
+    codes, width = np.zeros(rows, dtype=np.int64), 1
+    for code, values in columns:
+        if width * max(len(values), 1) >= MOST_CODES:
+            kept, codes = numbered(codes, width)
             width = len(kept)
-        combined = combined * len(rank) + rank[encoded.indices.to_numpy(zero_copy_only=False)]
-        width *= len(rank)
-    _, first, code = np.unique(combined, return_index=True, return_inverse=True)
-    names = list(keys)
-    distinct = table.select(names).take(pa.array(first)) if names else pa.table({"": pa.nulls(len(first))})
-    return Scopes(keys, distinct), code.astype(np.int64)
+        codes = codes * len(values) + code
+        width *= max(len(values), 1)
+    distinct, codes = numbered(codes, width)
+    one_of = np.zeros(len(distinct), dtype=np.int64)
+    one_of[codes] = np.arange(rows)  # any row of each
+    texts = {key: values.take(pa.array(code[one_of])) for key, (code, values) in zip(keys, columns, strict=True)}
+    return Scopes(keys, pa.table(texts or {"": pa.nulls(len(distinct))})), codes
+
+
+def of_both(one: Scopes, other: Scopes) -> tuple[Scopes, Ints, Ints]:
+    """The scopes of both, and the place of the one's and of the other's among them."""
+    place = {values: number for number, values in enumerate(one.values)}
+    mine, found = np.arange(len(place)), one
+    new = [values for values in other.values if values not in place]
+    if new:
+        found = Scopes(one.keys, tuple(sorted([*one.values, *new])))
+        place = {values: number for number, values in enumerate(found.values)}
+        mine = np.array([place[values] for values in one.values], dtype=np.int64)
+    return found, mine, np.array([place[values] for values in other.values], dtype=np.int64)
+
+
+def ranked(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """A column as numbers, and the values they stand for, sorted."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    order = pc.array_sort_indices(encoded.dictionary)
+    rank = np.empty(max(len(order), 1), dtype=np.int64)
+    rank[order.to_numpy()] = np.arange(len(order))
+    return rank[encoded.indices.to_numpy(zero_copy_only=False)], encoded.dictionary.take(order)
+
+
+def numbered(codes: Ints, width: int) -> tuple[Ints, Ints]:
+    """The distinct ones of codes below ``width``, sorted, and each code's number among them."""
+    if width > max(4 * len(codes), 1024):
+        distinct, number = np.unique(codes, return_inverse=True)
+        return distinct, number.astype(np.int64, copy=False)
+    is_there = np.zeros(width, dtype=np.bool_)
+    is_there[codes] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[codes]
 
 
 def ints(column: pa.ChunkedArray) -> Ints:

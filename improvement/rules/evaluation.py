@@ -41,7 +41,7 @@ def points(
     companions
         Cells of the metrics its ``while`` names, by key. One that is missing counts as *no samples*.
     also
-        Scopes to report even without any cell, so that a finding whose scope fell silent becomes *no data*.
+        Distinct scopes to report even without any cell, so that a finding whose scope fell silent becomes *no data*.
     """
     if week % rule.every_weeks:
         return []
@@ -49,7 +49,8 @@ def points(
     last = week - rule.lag_weeks
     first = last - rule.window_weeks + 1
     found = block.window(first, last, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
-    rows = np.flatnonzero(block.weeks_active(first - rule.reference_weeks, last, is_count=rule.is_count))
+    is_active = block.weeks_active(first - rule.reference_weeks, last, is_count=rule.is_count) > 0
+    rows = np.flatnonzero(is_active)
     own = _OwnPast(block, rule, first)
     holds = _conditions(rule, block, week, companions or {})
     on = weeks.sunday(last)
@@ -66,7 +67,7 @@ def points(
             *(column[rows] for column in (found.value, found.numerator, found.denominator, found.n)),
         ),
     )
-    silent = list(set(also).difference(point.scope for point in result))
+    silent = [scope for scope in also if (row := block.row_of(scope)) is None or not is_active[row]]
     if silent:
         targets = Targets(rule, on, lambda reference, row: None)
         nothing = np.zeros(len(silent))

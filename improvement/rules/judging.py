@@ -30,7 +30,7 @@ COUNTS, NO_ROWS, FEW, SHORT_PAST, UNKNOWN, BROKEN = range(6)
 _REASONS = ("", Reason.NO_ROWS, Reason.FEW, Reason.SHORT_PAST, Reason.WHILE_UNKNOWN, Reason.WHILE_BROKEN)
 
 
-class Point(msgspec.Struct, frozen=True):
+class Point(msgspec.Struct, frozen=True, gc=False):  # it holds nothing that could hold it
     """One value of one rule and scope, for the window ``first_week … week`` (inclusive).
 
     ``week`` is the window's last week: the evaluated week, less the weeks a restricted time needs to be known.

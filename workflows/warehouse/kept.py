@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from improvement import weeks
-from improvement.metrics.signed import added, netted
+from improvement.metrics.counts import Counts
+from improvement.metrics.signed import Signed
 from workflows.warehouse import noting
 from workflows.warehouse.asking import rows_of
 from workflows.warehouse.moved import Moment, Moved
@@ -53,7 +53,7 @@ class KeptCells:
         for one in passes:
             by_digest[self._digest(salt, one)].append(one)
         self._digests = {id(of[0]): digest for digest, of in by_digest.items() if len(of) == 1}
-        self._new: list[tuple[Pass, pa.Table]] = []
+        self._new: list[tuple[Pass, Counts]] = []
         self._in_full: set[int] = set()
         self._moved: dict[_Way, Moved] = {}
         with transaction(raw):
@@ -72,20 +72,20 @@ class KeptCells:
                 now = Moment(as_of, last_week, self._upto)
                 self._moved[moment, last_week] = Moved(raw, connection, moment, now, of_way)
 
-    def found(self, one: Pass, count: Count) -> pa.Table:
+    def found(self, one: Pass, signed: Signed, count: Count) -> Counts:
         """What a pass finds: what is kept, brought up to date; counted in full where nothing is."""
         kept = self._kept.get(id(one))
         if kept is None:
-            found = netted(count(one, one.begins))
+            found = Counts.of(count(one, one.begins), signed)
             self._in_full.add(id(one))
         else:
-            cells = _unpacked(kept.packed)
+            counts = Counts.unpacked(kept.packed, signed.keys)
             if kept.first_week < one.begins:
-                cells = cells.filter(pc.greater_equal(cells["week"], one.first_week))
-            found = added(cells, self._moved[kept.moment, one.last_week].found(one))
+                counts = counts.since(one.first_week)
+            found = self._moved[kept.moment, one.last_week].brought(one, counts)
         if id(one) in self._digests:
             self._new.append((one, found))
-        return found
+        return found.counting()
 
     def save(self) -> None:
         """Keep what was found, in one transaction; not what was counted in full while records were written."""
@@ -93,11 +93,10 @@ class KeptCells:
             mine = "SELECT 1 FROM kept_counts WHERE connection = $connection LIMIT 1"
             if not rows_of(self._raw, mine, {"connection": self._connection}):
                 return  # what was noted meanwhile was too much to go on with, and is forgotten
-            is_quiet = noting.last(self._raw, self._connection) == self._upto
+            is_quiet = not self._in_full or noting.last(self._raw, self._connection) == self._upto
             new = [(one, found) for one, found in self._new if is_quiet or id(one) not in self._in_full]
             if new:
                 self._write(new)
-                noting.trim(self._raw)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -105,7 +104,7 @@ class KeptCells:
         lag = weeks.week_of(self._as_of.date()) - one.last_week
         return hashlib.sha256(f"{salt}{lag} {one.sql}".encode()).hexdigest()
 
-    def _write(self, new: Sequence[tuple[Pass, pa.Table]]) -> None:
+    def _write(self, new: Sequence[tuple[Pass, Counts]]) -> None:
         rows = pa.table(
             {
                 "connection": [self._connection] * len(new),
@@ -114,7 +113,7 @@ class KeptCells:
                 "first_week": [one.begins for one, _ in new],
                 "last_week": [one.last_week for one, _ in new],
                 "upto": pa.array([self._upto] * len(new), pa.int64()),
-                "cells": pa.array([_packed(found) for _, found in new], pa.binary()),
+                "cells": pa.array([found.packed() for _, found in new], pa.binary()),
             }
         )
         self._raw.register("kept_now", rows)
@@ -172,20 +171,3 @@ def _salt(raw: Any) -> str:
     """What counts depend on beside records and SQL."""
     zones = rows_of(raw, "SELECT country, zone FROM zones ORDER BY ALL")
     return f"{fingerprint()}{zones!r}"
-
-
-def _packed(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    columns = [
-        column.dictionary_encode() if pa.types.is_string(column.type) else column for column in table.itercolumns()
-    ]
-    packed = pa.table(columns, names=table.column_names).unify_dictionaries().combine_chunks()
-    with pa.ipc.new_stream(sink, packed.schema) as writer:
-        writer.write_table(packed)
-    return bytes(sink.getvalue())
-
-
-def _unpacked(cells: bytes) -> pa.Table:
-    found = pa.ipc.open_stream(cells).read_all()
-    plain = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in found.schema]
-    return found.cast(pa.schema(plain))

@@ -1,29 +1,31 @@
 """What passes find in the rows by which counts of one moment differ from those of a later one.
 
 These are the rows that were noted since (noting.py), counted as of the earlier moment; and those that time moves
-(timed.py), taken away as of the earlier moment and added as of the later one.
+(timed.py), taken away as of the earlier moment and added as of the later one. What only counts once it is old enough
+is kept by the span of hours in which it will (improvement/metrics/counts.py): of these rows only those are looked up
+that are of the span the later moment stands in.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; values are bound)
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Counting, Rows, Signed
+from improvement.metrics.counts import Counting, Counts
+from improvement.metrics.signed import AT, PREFIX, SIGN, SPAN_S, TO, Rows, Signed
 from improvement.records import RecordKind
-from workflows.warehouse.asking import table_of
+from workflows.warehouse.asking import tables_of
 from workflows.warehouse.noting import columns, notes_of
 from workflows.warehouse.passes import Pass, on_connection
 from workflows.warehouse.schema import DAYS, TABLE_OF, VIEWS
-from workflows.warehouse.timed import Offsets, Timed
+from workflows.warehouse.timed import Timed
 
 EPOCH, ANY_ZONE = datetime.fromtimestamp(0, UTC), timedelta(hours=16)  # no zone was ever further from UTC
 _ROWS: dict[tuple[Signed, ...], tuple[str, tuple[dict[str | None, str], ...]]] = {}  # compiled, for any connection
@@ -67,88 +69,89 @@ class Moved:
     def __init__(self, raw: Any, connection: str, before: Moment, now: Moment, passes: Sequence[Pass]) -> None:
         """Look them up, for these passes, which all end with the later moment's week and differ in their SQL.
 
-        Do it in a transaction, so that all are of one state.
+        Do it while nobody writes (transactions.py), so that all are of one state.
         """
-        self._raw, self._connection, self._before, self._now = raw, connection, before, now
-        self._counted: dict[str, list[pa.Table]] = {}
+        self._connection, self._before, self._now = connection, before, now
+        self._counted: dict[str, Counts] = {}
         known = [
             _Known(one, one.signed, timed)
             for one in passes
             if one.signed is not None and (timed := Timed.of(one.sql)) is not None
         ]
-        for kind in dict.fromkeys(one.timed.kind for one in known):
-            self._count(kind, [one for one in known if one.timed.kind is kind])
+        by_kind: defaultdict[RecordKind, list[_Known]] = defaultdict(list)
+        for one in known:
+            by_kind[one.timed.kind].append(one)
+        groups = list(by_kind.items())
+        for place, rows in tables_of(raw, [self._text(kind, of_kind) for kind, of_kind in groups]):
+            of_kind = groups[place][1]
+            counting, (_, names) = Counting(rows), _rows_sql(of_kind)
+            for one, own in zip(of_kind, names, strict=True):
+                self._counted[one.asked.sql] = counting.net(one.signed, own).since(one.asked.begins)
 
-    def found(self, one: Pass) -> list[pa.Table]:
-        """What a pass finds in them: to be added to what it found before."""
-        return self._counted[one.sql]
+    def brought(self, one: Pass, kept: Counts) -> Counts:
+        """What a pass found at the earlier moment, as it is at the later one."""
+        counts = kept.plus(self._counted[one.sql])
+        matures = one.signed.matures if one.signed is not None else None
+        return counts.matured(self._span(matures[1])) if matures is not None else counts
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _count(self, kind: RecordKind, known: Sequence[_Known]) -> None:
+    def _text(self, kind: RecordKind, known: Sequence[_Known]) -> str:
+        """SQL: the rows of one kind that any of these passes counts, with all that they compute of them."""
         sql, names = _rows_sql(known)
-        own = dict(zip(known, names, strict=True))
-        soon = self._soon(kind, known)
-        groups = [(list(known), self._rows(kind, soon, [], has_notes=True))]
-        for offsets in dict.fromkeys(one.timed.offsets for one in known if one.timed.offsets):
-            maturing = [one for one in known if one.timed.offsets == offsets]
-            groups.append((maturing, self._rows(kind, self._late(known, offsets), soon, has_notes=False)))
-        for some, rows in groups:
-            read = sorted({name for one in some for name in own[one].values()})
-            first_day = min(one.asked.begins for one in some) * 7 - 3
-            text = sql.replace(f'"{PREFIX}{TABLE_OF[kind]}"', f"({rows})")
-            text = text.replace("GETVARIABLE('first_day')", f"{first_day}::BIGINT")
-            is_counted = " OR ".join(sorted({own[one][None] for one in some}))
-            counting = Counting(table_of(self._raw, f"SELECT {', '.join(read)} FROM ({text}) WHERE {is_counted}"))
-            for one in some:
-                net = counting.net(one.signed, own[one])
-                net = net.filter(pc.greater_equal(net["week"], one.asked.begins))
-                self._counted.setdefault(one.asked.sql, []).append(net)
+        read = sorted({name for of in names for name in of.values()})
+        is_counted = " OR ".join(sorted({str(of[None]) for of in names}))
+        first_day = min(one.asked.begins for one in known) * 7 - 3
+        text = sql.replace(f'"{PREFIX}{TABLE_OF[kind]}"', f"({self._rows(kind, self._moving(kind, known))})")
+        text = text.replace("GETVARIABLE('first_day')", f"{first_day}::BIGINT")
+        return f"SELECT {', '.join(read)} FROM ({text}) WHERE {is_counted}"
 
-    def _rows(self, kind: RecordKind, met: Sequence[str], but_not: Sequence[str], *, has_notes: bool) -> str:
-        """SQL: signed rows as passes read them: those that meet a condition at both moments, and what was noted."""
+    def _rows(self, kind: RecordKind, moving: Sequence[str]) -> str:
+        """SQL: signed rows as passes read them: those that time moves at both moments, and what was noted."""
         table, own = TABLE_OF[kind], ", ".join(f'"{column}"' for column in columns(kind))
-        sides = ((-1, self._before), (1, self._now))
-        moments = ", ".join(f"({sign}, {one.at}, {one.last_day})" for sign, one in sides)
-        unless = f" AND NOT {self._among(table, but_not)}" if but_not else ""
-        rows = [
-            f"SELECT {own}, {SIGN}, {AT}, {TO} FROM (FROM {table} WHERE {self._among(table, met)}{unless}), "
-            f"(VALUES {moments}) AS s({SIGN}, {AT}, {TO})"
-        ]
-        if has_notes:
-            before = self._before
-            rows.append(
-                f"SELECT {own}, {SIGN}, {before.at} AS {AT}, {before.last_day} AS {TO} FROM {notes_of(kind)} "
-                f"WHERE connection = {self._name} AND no > {before.upto} AND no <= {self._now.upto}"
-            )
-        return VIEWS[f"live_{table}"].replace(f" FROM {table} ", f" FROM ({' UNION ALL '.join(rows)}) AS {table} ")
+        before, now = self._before, self._now
+        moments = ", ".join(f"({sign}, {one.at}, {one.last_day})" for sign, one in ((-1, before), (1, now)))
+        rows = (
+            f"SELECT {own}, {SIGN}, {AT}, {TO} FROM (FROM {table} WHERE {self._among(table, moving)}), "
+            f"(VALUES {moments}) AS s({SIGN}, {AT}, {TO}) UNION ALL "
+            f"SELECT {own}, {SIGN}, {before.at} AS {AT}, {before.last_day} AS {TO} FROM {notes_of(kind)} "
+            f"WHERE connection = {self._name} AND no > {before.upto} AND no <= {now.upto}"
+        )
+        return VIEWS[f"live_{table}"].replace(f" FROM {table} ", f" FROM ({rows}) AS {table} ")
 
-    def _soon(self, kind: RecordKind, known: Sequence[_Known]) -> list[str]:
-        """Conditions: an instant came between the moments, or its day is one of those that were added.
+    def _moving(self, kind: RecordKind, known: Sequence[_Known]) -> list[str]:
+        """Conditions: an instant came between the moments, or its day is one of those that were added, or it came to
+        be old enough in the span that the later moment stands in.
 
-        Each instant by itself, so that scans skip what lies outside; with its day in any zone, which halves the scans
-        for a few records more. Whoever is the same at both moments is taken away and added again.
+        Each instant by itself, so that scans skip what lies outside. Whoever is the same at both moments is taken away
+        and added again.
         """
-        spans = {
-            name: [self._before.as_of, self._now.as_of]
-            for one in known
-            for name, late in one.timed.instants
-            if not late
-        }
-        if self._before.last_week < self._now.last_week:
-            begin, end = (EPOCH + timedelta(days=one.last_day + 1) for one in (self._before, self._now))
-            for name in {DAYS[kind][day] for one in known for day in one.timed.days}:
-                since, until = spans.get(name, [begin, end])
-                spans[name] = [min(since, begin - ANY_ZONE), max(until, end + ANY_ZONE)]
-        return [_between(name, since, until) for name, (since, until) in sorted(spans.items())]
+        before, now = self._before, self._now
+        pairs = {pair for one in known for pair in one.timed.instants}
+        days = {DAYS[kind][day]: day for one in known for day in one.timed.days}
+        met = []
+        for name in sorted({name for name, _ in pairs} | set(days)):
+            ages = sorted(age for instant, age in pairs if instant == name)
+            met += [_between(name, self._span_begins(age), now.as_of - timedelta(seconds=age)) for age in ages if age]
+            begins, is_met = [], []
+            if 0 in ages:
+                begins.append(before.as_of)
+                is_met.append(f'"{name}" > {before.at}')
+            if name in days and before.last_week < now.last_week:
+                begins.append(EPOCH + timedelta(days=before.last_day + 1) - ANY_ZONE)
+                is_met.append(f'"{days[name]}" > {before.last_day}')
+            if begins:  # what is later than both moments is the same at both
+                met.append(f'"{name}" > {_instant(min(begins))} AND ({" OR ".join(is_met)})')
+        return met
 
-    def _late(self, known: Sequence[_Known], offsets: Offsets) -> list[str]:
-        """Conditions: an instant came to be so long ago between the moments."""
-        instants = {pair for one in known for pair in one.timed.instants if pair[1] in offsets}
-        return [
-            _between(name, *(one.as_of - timedelta(seconds=seconds) for one in (self._before, self._now)))
-            for name, seconds in sorted(instants)
-        ]
+    def _span(self, age: int) -> int:
+        """The number of the span of what is so old now."""
+        return int((self._now.as_of - EPOCH - timedelta(seconds=age)).total_seconds() // SPAN_S)
+
+    def _span_begins(self, age: int) -> datetime:
+        """The last instant before it, or what was so old at the earlier moment."""
+        begins = EPOCH + timedelta(seconds=self._span(age) * SPAN_S) - timedelta(microseconds=1)
+        return max(begins, self._before.as_of - timedelta(seconds=age))
 
     @property
     def _name(self) -> str:

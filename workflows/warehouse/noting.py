@@ -2,7 +2,7 @@
 
 Beside each table that shared passes read stands one of the same columns: a row that went (``sign`` −1, as it was) and
 one that came (+1, as it is), numbered in the order in which they were written, in the transaction that wrote them. It
-is kept only while counts are (kept.py), and thrown away up to where all of them are.
+is kept only while counts are (kept.py), and thrown away up to where all of them are, once there is much of it.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; values are bound)
@@ -53,9 +53,14 @@ def note(raw: Any, kind: RecordKind, sign: int, rows: str, values: Mapping[str, 
         return
     table, named = notes_of(kind), ", ".join(f'"{name}"' for name in columns(kind))
     raw.execute(f"INSERT INTO {table} BY NAME SELECT {named}, {sign} AS sign FROM ({rows})", values)
-    noted, all_of_them = (number_of(raw, f"SELECT count(*) FROM {name}") for name in (table, TABLE_OF[kind]))
-    if noted > max(LEAST, MOST * all_of_them):
-        forget(raw)
+    if _number(raw, table) > LEAST:
+        trim(raw)
+        if _number(raw, table) > max(LEAST, MOST * _number(raw, TABLE_OF[kind])):
+            forget(raw)
+
+
+def _number(raw: Any, table: str) -> int:
+    return number_of(raw, f"SELECT count(*) FROM {table}")
 
 
 def last(raw: Any, connection: str) -> int:

@@ -16,8 +16,11 @@ import pyarrow as pa
 
 from improvement import metrics
 from improvement.metrics import CellQuery, Tables
+from improvement.metrics.coded import Coded
+from improvement.metrics.counts import Counts
+from improvement.metrics.filling import completed, filled
 from improvement.metrics.sharing import LEVELS, part_of, plain, shared
-from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Signed, counted_signed, part_signed
+from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Signed, Whole, counted_signed
 from workflows.warehouse.timed import KIND_OF, Timed
 
 EARLIEST = 0  # the week of the first day there is
@@ -61,6 +64,11 @@ class Pass:
     signed: Signed | None = field(default=None, repr=False)
 
     @property
+    def told(self) -> tuple[Whole, ...]:
+        """How each member's cells are told from counts of signed rows; none of a pass that counts others."""
+        return self.signed.told if self.signed is not None else ()
+
+    @property
     def connection(self) -> str:
         """Whose records it counts."""
         return self.members[0].asked.query.connection
@@ -91,27 +99,30 @@ class Answers:
 
     def __init__(self, passes: Sequence[Pass]) -> None:
         self._missing = Counter(member.place for one in passes for member in one.members)
-        self._found: dict[int, list[pa.Table]] = {}
-        self._cells: dict[int, pa.Table] = {}
+        self._parts: dict[int, Coded] = {}  # of queries of which more is to come
+        self._cells: dict[int, Coded] = {}
 
-    def add(self, one: Pass, found: pa.Table) -> None:
+    def add(self, one: Pass, found: pa.Table | Counts) -> None:
         """What a pass found."""
         for number, member in enumerate(one.members):
             query, first, last = member.asked.query, member.asked.first_week, member.asked.last_week
-            metric, own = metrics.metric_of(query), found
-            if one.signed is not None:
-                own = part_signed(found, one.signed.told[number], metric, query.keys, first)
-            elif one.is_shared:
-                own = part_of(found, number, metric, query.keys, first)
-            parts = self._found.setdefault(member.place, [])
-            parts.append(own)
+            metric = metrics.metric_of(query)
+            if isinstance(found, pa.Table) and not one.is_shared:
+                self._cells[member.place] = completed(metric, query, found, first_week=first, last_week=last)
+                continue
+            if isinstance(found, Counts):
+                part = found.part(one.told[number], metric, query.by, first)
+            else:
+                part = Coded.of(part_of(found, number, metric, query.keys, first), query.by, query.keys)
+            before = self._parts.pop(member.place, None)
+            part = before.and_also(part) if before is not None else part
             self._missing[member.place] -= 1
-            if not self._missing[member.place]:
-                whole = pa.concat_tables(parts) if len(parts) > 1 else own
-                self._cells[member.place] = metrics.complete(metric, query, whole, first_week=first, last_week=last)
-                del self._found[member.place]
+            if self._missing[member.place]:
+                self._parts[member.place] = part
+            else:
+                self._cells[member.place] = filled(metric, part, first_week=first, last_week=last)
 
-    def take(self, place: int) -> pa.Table | None:
+    def take(self, place: int) -> Coded | None:
         """The cells of one query, once they are complete."""
         return self._cells.pop(place, None)
 
@@ -195,9 +206,15 @@ def _signed_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> tupl
         table, _ = _shared_by(members[0].asked.query, tables)[members[0].part]
         signed = counted_signed([(query, metrics.metric_of(query), part) for query, part in of_any], tables(), table)
         text = str(ibis.to_sql(signed.expression, dialect="duckdb", pretty=False)) if signed is not None else ""
-        _SIGNED[of_any] = (text, signed if text and Timed.of(text) is not None else None)
+        _SIGNED[of_any] = (text, signed if signed is not None and _is_told(text, signed) else None)
     text, signed = _SIGNED[of_any]
     return on_connection(text, members[0].asked.query.connection), signed
+
+
+def _is_told(text: str, signed: Signed) -> bool:
+    """Whether its SQL says how time moves what it counts."""
+    timed = Timed.of(text)
+    return timed is not None and timed.ages == ({signed.matures} if signed.matures else set())
 
 
 def _of_any(members: Sequence[Member]) -> tuple[tuple[CellQuery, int], ...]:

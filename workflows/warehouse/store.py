@@ -22,10 +22,11 @@ from improvement import metrics
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.rows import rows_sha256
 from improvement.metrics import CellQuery, Metric, Tables
+from improvement.metrics.coded import Coded
 from improvement.metrics.options import DEFAULTS, MetricOptions
 from improvement.records import RecordKind
 from workflows.warehouse import belonging, business_hours, loading, numbering
-from workflows.warehouse.asking import number_of, rows_of, table_of
+from workflows.warehouse.asking import number_of, rows_of, set_up, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
 from workflows.warehouse.kept import KeptCells
@@ -48,7 +49,6 @@ from workflows.warehouse.transactions import transaction
 
 MEMORY_LIMIT = "96MB"
 THREADS = 2
-SESSION_SETTINGS = {"TimeZone": "'UTC'", "enable_progress_bar": "false"}  # the others hold for the whole file
 MENDS = {  # what DuckDB says of a file it cannot open → what to do; the first that fits
     "Permission denied": "Give our user the right to read and write it.",
     "Is a directory": "Name a file in the setting `warehouse`.",
@@ -211,8 +211,8 @@ class Warehouse:
         as_of: datetime,
         shared_from: float = SHARED_FROM,
         kept_from: float = math.inf,
-    ) -> Ahead[pa.Table]:
-        """The same for many queries, computed in one other thread while this one goes on, loading other connections.
+    ) -> Ahead[Coded]:
+        """The same for many queries in numbers, computed in one other thread while this one loads other connections.
 
         Each sees what is committed when its turn comes. Close it before the warehouse closes. In a file of at least
         ``kept_from`` tickets what was counted the last time is brought up to date by what moved since (kept.py).
@@ -286,7 +286,7 @@ class Warehouse:
     def _tickets(self) -> int:
         return number_of(self._raw, "SELECT count(*) FROM tickets")
 
-    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[pa.Table]:
+    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[Coded]:
         """The cells of all that is asked, in its order."""
         answers, turn = Answers(passes), 0
         with self.sibling() as other:
@@ -300,7 +300,7 @@ class Warehouse:
                 kept[name] = KeptCells(other._raw, name, of_name, as_of=as_of)
             for one in passes:
                 if one.signed:
-                    answers.add(one, kept[one.connection].found(one, count))
+                    answers.add(one, kept[one.connection].found(one, one.signed, count))
                 else:
                     answers.add(one, count(one, one.first_week))
                 while (cells := answers.take(turn)) is not None:
@@ -327,8 +327,7 @@ class _Session:
     def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._variables: dict[str, str] = {}  # as they are set now
-        for name, value in SESSION_SETTINGS.items():
-            raw.execute(f"SET {name} = {value}")
+        set_up(raw)
 
     def found(self, one: Pass, as_of: datetime, first_week: int, last_week: int) -> pa.Table:
         self.set(as_of, first_week, last_week)

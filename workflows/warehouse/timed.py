@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from improvement.metrics.signed import AT, PREFIX, TO
 from improvement.records import RecordKind
@@ -19,7 +20,6 @@ from workflows.warehouse.schema import TABLE_OF
 _BY_AT = re.compile(rf'"(\w+)" <= (?:"t\d+"\."{AT}"|\("t\d+"\."{AT}" - INTERVAL \'(\d+)\' SECOND\))')
 _BY_TO = re.compile(rf'"(\w+)" <= "t\d+"\."{TO}"')
 KIND_OF = {TABLE_OF[kind]: kind for kind in NOTED}
-Offsets = frozenset[int]  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Timed:
     days: frozenset[str]
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def of(cls, sql: str) -> Timed | None:
         """Read from a statement over signed rows; None where it does more than compare with the moment."""
         found, days = _BY_AT.findall(sql), _BY_TO.findall(sql)
@@ -41,6 +42,6 @@ class Timed:
         return cls(KIND_OF[table], instants, frozenset(days))
 
     @property
-    def offsets(self) -> Offsets:
-        """The τ it compares with."""
-        return frozenset(seconds for _, seconds in self.instants if seconds)
+    def ages(self) -> set[tuple[str, int]]:
+        """The instants that must be so long ago."""
+        return {(name, seconds) for name, seconds in self.instants if seconds}

@@ -180,5 +180,5 @@ def test_beside_metrics_that_share_a_pass_it_is_counted_by_itself(tmp_path: Path
         warehouse.use_calendars(of(CALENDARS))
         ahead = warehouse.cells_ahead([CellsAsked(query, week, week) for query in wanted], as_of=AS_OF)
         with closing(ahead):
-            found = [cells["numerator"].to_pylist() for cells in ahead]
+            found = [cells.numerator.tolist() for cells in ahead]
     assert found == [[2.0], [1.0], [0.0]]

@@ -58,7 +58,7 @@ def alone(warehouse: Warehouse, asked: list[CellsAsked]) -> list[Any]:
 def shared(warehouse: Warehouse, asked: list[CellsAsked]) -> list[Any]:
     ahead = warehouse.cells_ahead(asked, as_of=AS_OF, shared_from=0)
     try:
-        return list(ahead)
+        return [cells.table() for cells in ahead]
     finally:
         ahead.close()
 
