@@ -107,7 +107,8 @@ class Histories:
                     is_closed = False
             elif field == self._watched and (item.from_ or item.from_string) and (item.to or item.to_string):
                 reassigned += 1
-        return _Meaning(reopened, reassigned, is_closed) if reopened or reassigned or is_closed is not None else _NOTHING
+        found = _Meaning(reopened, reassigned, is_closed)
+        return _NOTHING if found == _NOTHING else found
 
 
 def oldest_first(entries: Sequence[E]) -> Sequence[E]:
