@@ -7,9 +7,13 @@ ticket, agreement and start that it must be a copy of: one that ended at the sam
 ended later. A row that ended later than all that stand (or runs beside an ended one) is a further clock.
 """
 
+# ruff: noqa: S608 (the SQL is made of our own names)
+
 from __future__ import annotations
 
 from typing import Any
+
+from workflows.warehouse.asking import rows_of
 
 STANDING_CLOCKS = (
     # The rows that stand for the same tickets: few, so that what follows costs nothing.
@@ -45,23 +49,30 @@ STANDING_CLOCKS = (
     FROM incoming i LEFT JOIN taken USING (position) LEFT JOIN near w ON w.was_row = taken.was_row""",
 )
 
+#: A clock's place where no other shares its start: almost always.
+ALONE = "CAST(CASE WHEN {clock}.stage = 'cancelled' THEN -1 ELSE 1 END AS BIGINT)"
+
+_TOGETHER = "connection, ticket_id, sla_id, start_at, is_cancelled"
+# Every clock that came, and those that stand beside it.
+_CLOCKS = """WITH clocks AS (
+        SELECT i.position, s.was_row, i.connection, i.ticket_id, i.sla_id, i.start_at, i.end_at, i.id, i.n,
+               i.stage = 'cancelled' AS is_cancelled FROM incoming i JOIN standing s USING (position)
+        UNION ALL
+        SELECT NULL, was_row, connection, ticket_id, sla_id, start_at, end_at, id, n, is_cancelled FROM near
+        WHERE NOT was_gone AND was_row NOT IN (SELECT was_row FROM standing WHERE was_row IS NOT NULL)
+    )"""
+
 
 def number_clocks(raw: Any) -> None:
-    """Give every clock that came, and those beside it, its place among the clocks that share its start."""
+    """Give every clock that came as if ALONE, and those beside it, its place among those that share its start."""
+    some = f"{_CLOCKS} SELECT 1 FROM clocks GROUP BY {_TOGETHER} HAVING count(*) > 1 OR max(abs(n)) > 1 LIMIT 1"
+    if not rows_of(raw, some):
+        return
     raw.execute(
-        """CREATE OR REPLACE TEMP TABLE ordered AS
-        WITH clocks AS (
-            SELECT i.position, s.was_row, i.connection, i.ticket_id, i.sla_id, i.start_at, i.end_at, i.id,
-                   i.stage = 'cancelled' AS is_cancelled FROM incoming i JOIN standing s USING (position)
-            UNION ALL
-            SELECT NULL, was_row, connection, ticket_id, sla_id, start_at, end_at, id, is_cancelled FROM near
-            WHERE NOT was_gone AND was_row NOT IN (SELECT was_row FROM standing WHERE was_row IS NOT NULL)
-        )
+        f"""CREATE OR REPLACE TEMP TABLE ordered AS {_CLOCKS}
         SELECT position, was_row, (CASE WHEN is_cancelled THEN -1 ELSE 1 END) * row_number() OVER (
-            PARTITION BY connection, ticket_id, sla_id, start_at, is_cancelled ORDER BY end_at NULLS LAST, id) AS n
+            PARTITION BY {_TOGETHER} ORDER BY end_at NULLS LAST, id) AS n
         FROM clocks"""
     )
-    raw.execute(
-        "CREATE OR REPLACE TEMP TABLE incoming AS SELECT i.*, o.n FROM incoming i JOIN ordered o USING (position)"
-    )
+    raw.execute("UPDATE incoming SET n = o.n FROM ordered o WHERE o.position = incoming.position AND o.n <> incoming.n")
     raw.execute("UPDATE slas SET n = o.n FROM ordered o WHERE o.was_row = slas.rowid AND o.n <> slas.n")

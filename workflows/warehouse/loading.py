@@ -25,7 +25,7 @@ from improvement.errors import SettingsError
 from improvement.records import SCHEMAS, RecordKind
 from workflows.warehouse import noting, numbering
 from workflows.warehouse.asking import rows_of, table_of
-from workflows.warehouse.clocks import STANDING_CLOCKS, number_clocks
+from workflows.warehouse.clocks import ALONE, STANDING_CLOCKS, number_clocks
 from workflows.warehouse.local_days import derive_all, lent_columns, local_columns, refresh_lent
 from workflows.warehouse.restating import restated
 from workflows.warehouse.schema import BORROWERS, LENDING, READ_BY_METRICS, TABLE_OF, derived, forget_mark
@@ -165,6 +165,7 @@ def _incoming(kind: RecordKind, *, has_repeats: bool) -> str:
         ("", "", own) if kind not in BORROWERS else (_TICKETS, _ITS_TICKET, f"coalesce({own}, t.country)")
     )
     more = "".join(f", {sql} AS {name}" for name, sql in derived(kind, "a.").items())
+    more += f", {ALONE.format(clock='a')} AS n" if kind is RecordKind.SLA else ""
     days = ", ".join(f"{sql} AS {name}" for name, sql in local_columns(kind, "zone").items())
     return (
         f"WITH came AS MATERIALIZED ({latest}){beside}, zoned AS ("
