@@ -34,7 +34,9 @@ class Scopes:
         """Each scope's values, in the order of the keys."""
         if not self.keys:
             return ((),) * self.table.num_rows
-        return tuple(zip(*(self.table[key].to_pylist() for key in self.keys), strict=True))
+        columns: list[list[str]] = [self.table[key].to_pylist() for key in self.keys]
+        values: tuple[tuple[str, ...], ...] = tuple(zip(*columns, strict=True))
+        return values
 
     @cached_property
     def table(self) -> pa.Table:
@@ -64,8 +66,8 @@ class Coded:
     def of(cls, found: pa.Table, by: Sequence[str], keys: Sequence[str]) -> Coded:
         """Cells that were counted; nothing counts as nought."""
         scopes, scope = coded(found, keys)
-        sums = (floats(found[name], 0.0) for name in ("numerator", "denominator"))
-        return cls(tuple(by), scopes, scope, ints(found["week"]), *sums, ints(found["n"]))
+        numerator, denominator = floats(found["numerator"], 0.0), floats(found["denominator"], 0.0)
+        return cls(tuple(by), scopes, scope, ints(found["week"]), numerator, denominator, ints(found["n"]))
 
     def and_also(self, other: Coded) -> Coded:
         """Both one after the other, by the same keys."""

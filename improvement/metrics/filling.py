@@ -46,8 +46,8 @@ def _as_found(found: Coded, first_week: int, last_week: int) -> Coded:
     if is_later.all():
         return found
     order = np.lexsort((week, scope))
-    sums = (column[order] for column in (found.numerator, found.denominator, found.n))
-    return Coded(found.by, found.scopes, scope[order], week[order], *sums)
+    numerator, denominator, n = found.numerator[order], found.denominator[order], found.n[order]
+    return Coded(found.by, found.scopes, scope[order], week[order], numerator, denominator, n)
 
 
 def _with_zeros(found: Coded, first_week: int, last_week: int) -> Coded:

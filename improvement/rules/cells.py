@@ -55,18 +55,18 @@ class Cells:
             empty = np.zeros((0, 1))
             return cls(by, (), 0, empty, empty, empty, empty, {})
         if isinstance(cells, Coded) and not cells.has_strata:
-            sums = (np.nan_to_num(column) for column in (cells.numerator, cells.denominator))
-            return cls._dense(by, cells.scopes, cells.scope, cells.week, *sums, cells.n)
+            numerator, denominator = np.nan_to_num(cells.numerator), np.nan_to_num(cells.denominator)
+            return cls._dense(by, cells.scopes, cells.scope, cells.week, (numerator, denominator, cells.n))
         table = cells.table() if isinstance(cells, Coded) else cells.combine_chunks()
         texts = pa.table({name: _texts(table[name]) for name in by})
         scopes, scope = coded(texts, by) if by else (Scopes((), ((),)), np.zeros(table.num_rows, dtype=np.int64))
         week = table["week"].to_numpy().astype(np.int64)
-        sums = (_floats(table[name]) for name in ("numerator", "denominator", "n"))
-        return cls._dense(by, scopes, scope, week, *sums)
+        sums = (_floats(table["numerator"]), _floats(table["denominator"]), _floats(table["n"]))
+        return cls._dense(by, scopes, scope, week, sums)
 
     @classmethod
     def _dense(
-        cls, by: tuple[str, ...], of: Scopes, scope: Ints, week: Ints, numerator: Floats, denominator: Floats, n: Any
+        cls, by: tuple[str, ...], of: Scopes, scope: Ints, week: Ints, sums: tuple[Floats, Floats, Floats | Ints]
     ) -> Cells:
         scopes, rank, row_of = _in_order(by, of)
         first_week = int(week.min())
@@ -74,11 +74,12 @@ class Cells:
         flat = rank[scope] * width + (week - first_week)
         shape = (len(scopes), width)
 
-        def dense(weights: Floats | None) -> Floats:
-            return np.bincount(flat, weights=weights, minlength=shape[0] * width).astype(np.float64).reshape(shape)
+        def dense(weights: Floats | Ints | None) -> Floats:
+            found = np.bincount(flat, weights=weights, minlength=shape[0] * width)
+            return found.astype(np.float64, copy=False).reshape(shape)
 
-        sums = (dense(weights) for weights in (numerator, denominator, n, None))
-        return cls(by, scopes, first_week, *sums, row_of)
+        numerator, denominator, n = map(dense, sums)
+        return cls(by, scopes, first_week, numerator, denominator, n, dense(None), row_of)
 
     @property
     def last_week(self) -> int:

@@ -7,6 +7,7 @@ Cells are ``by…, week, numerator, denominator, n[, stratum]`` (improvement/met
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from improvement.rules.rule import Condition, Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
 from improvement.rules.targets import Targets
 
-AnyCells = pa.Table | Coded | Cells
+AnyCells: TypeAlias = pa.Table | Coded | Cells
 MIN_OWN_SHARE = 0.5  # of the reference weeks must hold data before a scope can be worse than its own past
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from improvement import weeks
 from improvement.metrics import coded, metric_named
 from improvement.metrics.counts import Counts
-from improvement.records import RecordKind
+from improvement.records import RecordKind, Ticket
 from tests.improvement.metrics.build import (
     CONNECTION,
     ZONES,
@@ -116,7 +116,9 @@ steps = st.lists(
         st.lists(clocks(), max_size=8),
         st.lists(surveys(), max_size=8),
         st.lists(contacts(), max_size=2),
-        st.sampled_from([0, 3, 7, 7, 7, 14]),
+        st.sampled_from([0, 0, 3, 7, 7, 7, 14]),
+        st.sampled_from([0, 0, 35, 5 * 60, 6 * 60, 17 * 60 + 1]),
+        st.lists(st.sampled_from([-7 * 3600, -6 * 3600, -1, 0, 1, 3600, 6 * 3600]), max_size=4),
     ),
     min_size=2,
     max_size=6,
@@ -130,13 +132,18 @@ steps = st.lists(
 )
 def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) -> None:
     """A story of weeks on two platforms: records come, change, move, go and come back, so do zones; cycles run twice,
-    are late, break off, look back.
+    are late, break off, look back. Some records are just about to be, or have just become, as old as a metric asks.
     """
     as_of, zones = START + timedelta(days=53, hours=6), ZONES
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        for what, some_tickets, some_clocks, some_surveys, some_contacts, days in story:
-            records = [*some_tickets, *some_clocks, *some_surveys, *some_contacts]
-            as_of += timedelta(days=days)
+        for what, some_tickets, some_clocks, some_surveys, some_contacts, days, minutes, edges in story:
+            as_of += timedelta(days=days, minutes=minutes)
+            records = [
+                *aged(some_tickets, as_of, edges),
+                *some_clocks,
+                *aged(some_surveys, as_of, edges),
+                *some_contacts,
+            ]
             if what == "late":  # what was seen earlier is loaded after a cycle counted without it
                 cycled(warehouse, as_of)
                 load(warehouse, records, as_of - timedelta(days=2), zones)
@@ -164,6 +171,15 @@ def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) 
             cycled(warehouse, as_of, OTHER)
 
 
+def aged(records: list[Any], as_of: datetime, edges: list[int]) -> list[Any]:
+    """The first of them opened or sent so many seconds after what is old enough now."""
+    found = list(records)
+    for place, (one, edge) in enumerate(zip(records, edges, strict=False)):
+        hours, name = (336, "opened_at") if isinstance(one, Ticket) else (168, "sent_at")
+        found[place] = msgspec.structs.replace(one, **{name: as_of - timedelta(hours=hours, seconds=-edge)})
+    return found
+
+
 @pytest.mark.parametrize("most", [coded.MOST_CODES, 30])
 def test_weeks_of_cycles_find_the_same_cells(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records appear week by week; every third of the newest changes, and is another customer's."""
@@ -173,7 +189,7 @@ def test_weeks_of_cycles_find_the_same_cells(most: int, monkeypatch: pytest.Monk
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
         rows, loaded = 0, []
         for week in range(5, 11):
-            as_of = START + timedelta(weeks=week)
+            as_of = START + timedelta(weeks=week, hours=5 * week)
             new = [one for one in everything if one not in loaded and began(one) <= as_of]
             again = [
                 msgspec.structs.replace(
@@ -209,6 +225,54 @@ def test_only_records_that_moved_are_read_again() -> None:
         found = cells.table()
         counted = found.filter(pc.greater(found["n"], 0)).select(["customer", "numerator"]).to_pylist()
         assert counted == [{"customer": "Acme", "numerator": 99.0}, {"customer": "Bolt", "numerator": 1.0}]
+
+
+def test_what_grows_old_enough_is_counted_without_looking_it_up() -> None:
+    """Tickets of three weeks, hour by hour: a week later those of another week are old enough, and none of them is
+    read but those of the hours in which the cycle stands.
+    """
+    as_of, opened_at = at("2026-06-15T06:30"), at("2026-05-25")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("time_to_resolve", tau_h=336), last - 9, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        hours = range(21 * 24)
+        load(
+            warehouse,
+            [
+                a_ticket(f"t{hour}", opened_at=opened_at + timedelta(hours=hour), resolved_at=None, state="in_progress")
+                for hour in hours
+            ],
+            as_of,
+            ZONES,
+        )
+        (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+        assert found.n.sum() == 7 * 24 + 7  # opened until 06:30 of the first of June
+        now = as_of + timedelta(weeks=1)
+        standing = warehouse.arrow(f"SELECT count(*) AS n FROM tickets WHERE {BOUNDARY}")["n"][0].as_py()
+        warehouse._raw.execute(f"DELETE FROM tickets WHERE NOT ({BOUNDARY})")  # behind its back
+        (found,) = warehouse.cells_ahead([replace(question[0], last_week=last + 1)], as_of=now, kept_from=0)
+        assert found.n.sum() == 14 * 24 + 7
+        assert standing == 6
+
+
+BOUNDARY = "opened_at >= TIMESTAMPTZ '2026-06-08 06:00+00' AND opened_at < TIMESTAMPTZ '2026-06-08 12:00+00'"
+
+
+def test_notes_that_all_counts_have_taken_in_are_thrown_away_once_there_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, [a_ticket(f"t{number}", opened_at=opened_at) for number in range(200)], as_of, ZONES)
+        list(warehouse.cells_ahead(question, as_of=as_of, kept_from=0))
+        monkeypatch.setattr(noting, "LEAST", 10)
+        for number in range(12):
+            load(warehouse, [a_ticket(f"n{number}-{some}", opened_at=opened_at) for some in range(4)], as_of, ZONES)
+            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            assert found.numerator.sum() == 200 + 4 * (number + 1)
+            assert 4 <= warehouse.arrow("FROM noted_tickets").num_rows <= 10
 
 
 def test_a_cycle_that_breaks_off_leaves_the_next_one_what_it_needs() -> None:
