@@ -182,18 +182,18 @@ def aged(records: list[Any], as_of: datetime, edges: list[int]) -> list[Any]:
 
 @pytest.mark.parametrize("most", [coded.MOST_CODES, 30])
 def test_weeks_of_cycles_find_the_same_cells(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records appear week by week; every third of the newest changes, and is another customer's."""
+    """Records appear twice a week, some with what will be; every third of the newest changes, and is another's."""
     monkeypatch.setattr(coded, "MOST_CODES", most)
     chosen = random.Random(5)
     everything = [record for maker, number in CROWD[:3] for record in crowd(chosen, maker, number)]
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
         rows, loaded = 0, []
-        for week in range(5, 11):
-            as_of = START + timedelta(weeks=week, hours=5 * week)
+        for half in range(10, 21):
+            as_of = START + timedelta(hours=89 * half)  # half a week, and five hours later each time
             new = [one for one in everything if one not in loaded and began(one) <= as_of]
             again = [
                 msgspec.structs.replace(
-                    one, reopen_count=1 + one.reopen_count, priority=1 + week % 4, customer=["Acme", "Bolt"][week % 2]
+                    one, reopen_count=1 + one.reopen_count, priority=1 + half % 4, customer=["Acme", "Bolt"][half % 2]
                 )
                 for one in loaded[-40::3]
                 if hasattr(one, "reopen_count")
