@@ -29,6 +29,7 @@ class Counted:
     late_weeks: int = 0
 
 
+GAP = "contact_gap"
 COUNTED = {
     "csat": Counted(csat_mean, is_survey=True),
     "nps": Counted(nps, is_survey=True),
@@ -44,7 +45,7 @@ def mood_index(tables: Tables, query: CellQuery) -> Any:
 
     Both are null where the part is missing.
     """
-    known = _united([_valued(tables, query, part) for part in query.options.mood])
+    known = _united(_valued(tables, query))
     wide = known.group_by([*query.keys, "week"]).agg(
         **{part.name: known.value.max(where=known.part == part.name) for part in query.options.mood}
     )
@@ -64,9 +65,15 @@ def _united(tables: list[Any]) -> Any:
     return tables[0].union(*tables[1:]) if len(tables) > 1 else tables[0]
 
 
-def _valued(tables: Tables, query: CellQuery, part: MoodPart) -> Any:
-    value = _gap(tables, query) if part.name == "contact_gap" else _trailing(tables, query, COUNTED[part.name])
-    return value.select(*query.keys, "week", part=ibis.literal(part.name), value=value.value)
+def _valued(tables: Tables, query: CellQuery) -> list[Any]:
+    """The parts' values at each week's end: ``keys…, week, part, value``."""
+    found = []
+    if summed := [part.name for part in query.options.mood if part.name in COUNTED]:
+        found.append(_trailing(tables, query, summed))
+    if any(part.name == GAP for part in query.options.mood):
+        value = _gap(tables, query)
+        found.append(value.select(*query.keys, "week", part=ibis.literal(GAP), value=value.value))
+    return found
 
 
 def _scored(wide: Any, query: CellQuery, part: MoodPart) -> Any:
@@ -81,23 +88,40 @@ def _scored(wide: Any, query: CellQuery, part: MoodPart) -> Any:
     )
 
 
-def _trailing(tables: Tables, query: CellQuery, counted: Counted) -> Any:
-    """A part's value at each week's end: what its rows sum to over the weeks before."""
+def _trailing(tables: Tables, query: CellQuery, parts: list[str]) -> Any:
+    """What the parts' rows sum to over the weeks before each week's end: all in one, which is planned in half the time.
+
+    ``week`` is the one in which rows are known, ``least`` the rows that a value needs.
+    """
     span = query.options.mood_weeks
-    earlier = replace(tables, first_day=tables.first_day - 7 * (span - 1 + counted.late_weeks))
-    table = counted.rows(earlier, replace(query, tau_h=None))
-    weekly = table.group_by([*query.keys, "week"]).agg(
+    of_parts = []
+    for name in parts:
+        counted = COUNTED[name]
+        earlier = replace(tables, first_day=tables.first_day - 7 * (span - 1 + counted.late_weeks))
+        table = counted.rows(earlier, replace(query, tau_h=None))
+        of_parts.append(
+            table.select(
+                *query.keys,
+                part=ibis.literal(name),
+                least=ibis.literal(query.options.mood_answers if counted.is_survey else 1, "int64"),
+                week=table.week + counted.late_weeks,
+                numerator=table.numerator.cast("float64"),
+                denominator=table.denominator,
+            )
+        )
+    keys = [*query.keys, "part", "least"]
+    table = _united(of_parts)
+    weekly = table.group_by([*keys, "week"]).agg(
         numerator=total(table.numerator), denominator=total(table.denominator), n=table.count()
     )
-    first = weekly.week + counted.late_weeks
-    weekly = weekly.select(*query.keys, "numerator", "denominator", "n", week=ibis.range(first, first + span).unnest())
+    weeks = ibis.range(weekly.week, weekly.week + span).unnest()
+    weekly = weekly.select(*keys, "numerator", "denominator", "n", week=weeks)
     weekly = weekly.filter(weekly.week >= tables.first_week, weekly.week <= tables.last_week)
-    sums = weekly.group_by([*query.keys, "week"]).agg(
+    sums = weekly.group_by([*keys, "week"]).agg(
         numerator=total(weekly.numerator), denominator=total(weekly.denominator), n=weekly.n.sum()
     )
-    least = query.options.mood_answers if counted.is_survey else 1
-    sums = sums.filter(sums.n >= least, sums.denominator > 0)
-    return sums.select(*query.keys, "week", value=sums.numerator / sums.denominator)
+    sums = sums.filter(sums.n >= sums.least, sums.denominator > 0)
+    return sums.select(*query.keys, "week", "part", value=sums.numerator / sums.denominator)
 
 
 def _gap(tables: Tables, query: CellQuery) -> Any:
