@@ -104,7 +104,7 @@ class Loading:
             self._told[whose].append((kind, told))
 
     def _load(self, warehouse: Warehouse, as_of: datetime, where: Zones) -> Iterator[tuple[str, RecordKind, Told]]:
-        with warehouse.sibling() as own:
+        with warehouse.sibling() as own, own.on_one_thread():
             for kind in dict.fromkeys(kind for one in self._readings for kind in one.kinds):
                 readings = {one.name: one for one in self._readings if kind in one.kinds}
                 pages = {name: one.pages(kind) for name, one in readings.items()}

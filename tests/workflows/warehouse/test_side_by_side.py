@@ -35,3 +35,14 @@ def test_what_is_replaced_side_by_side_stands_once(tmp_path: Path) -> None:
         {"connection": "jira", "rows": TICKETS, "ids": TICKETS},
         {"connection": "snow", "rows": TICKETS, "ids": TICKETS},
     ]
+
+
+def test_loads_take_one_thread_and_give_the_others_back(tmp_path: Path) -> None:
+    def threads(warehouse: Warehouse) -> int:
+        found: int = warehouse.arrow("SELECT current_setting('threads') AS n")["n"][0].as_py()
+        return found
+
+    with Warehouse.open(tmp_path / "warehouse.duckdb", threads=3) as warehouse, warehouse.sibling() as own:
+        with own.on_one_thread():
+            assert threads(warehouse) == 1
+        assert threads(warehouse) == 3
