@@ -103,7 +103,8 @@ def _acted_on(connection: str) -> dict[int, _ActedOn]:
 def _candidate(
     finding: Finding, rule: Rule, acted_on: _ActedOn, owners: access.Owners, *, evaluated: dict[str, int], week: int
 ) -> Candidate:
-    owner = owners.of(finding.connection, finding.scope, rule.owner)
+    is_free = not acted_on.is_open  # else nobody is asked whose it would be
+    owner = owners.of(finding.connection, finding.scope, rule.owner) if is_free else None
     return Candidate(
         rule=rule,
         connection=finding.connection,
@@ -113,7 +114,7 @@ def _candidate(
         n=finding.n,
         owner=owner.username if owner else None,
         is_first_evaluation=evaluated.get(rule.id, 0) < 2,
-        has_open_action=acted_on.is_open,
+        has_open_action=not is_free,
         closed_week=weeks.week_of(acted_on.closed_at.date()) if acted_on.closed_at is not None else None,
     )
 

@@ -17,6 +17,7 @@ import msgspec
 import pyarrow.compute as pc
 import structlog
 from django.conf import settings
+from django.db import connection as state
 from django.db import transaction
 
 from connectors.base import Connector, Cursor, Page
@@ -33,6 +34,12 @@ from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
 Progress = Callable[[Reached], None]
+# In SQL of our own, because every load says these: Django would compose them anew each time.
+WROTE = f"UPDATE {Connection._meta.db_table} SET last_write = %s WHERE name = %s AND last_write < %s"  # noqa: S608
+MOVED = (
+    f"INSERT INTO {PullCursor._meta.db_table} (connection_id, kind, updated_at, tiebreak) VALUES (%s, %s, %s, %s) "  # noqa: S608
+    "ON CONFLICT (connection_id, kind) DO UPDATE SET updated_at = excluded.updated_at, tiebreak = excluded.tiebreak"
+)
 
 
 @dataclass(slots=True)
@@ -292,21 +299,13 @@ class Pulling:
             report.lag_s = lag_s if report.lag_s is None else min(report.lag_s, lag_s)
         write = self.warehouse.last_write(self.row.name) if loaded.left_out else loaded.report.write
         with transaction.atomic():
-            if write:
-                Connection.objects.filter(pk=self.row.pk, last_write__lt=write).update(last_write=write)
-            if not keeps_cursor:
-                moved = PullCursor(
-                    connection=self.row,
-                    kind=kind.value,
-                    updated_at=min(page.cursor.updated_at, self.begun),  # what is to come was not read yet
-                    tiebreak=page.cursor.tiebreak,
-                )
-                PullCursor.objects.bulk_create(
-                    [moved],
-                    update_conflicts=True,
-                    unique_fields=["connection", "kind"],
-                    update_fields=["updated_at", "tiebreak"],
-                )
+            with state.cursor() as sql:
+                if write:
+                    sql.execute(WROTE, (write, self.row.pk, write))
+                if not keeps_cursor:
+                    until = min(page.cursor.updated_at, self.begun)  # what is to come was not read yet
+                    moved = state.ops.adapt_datetimefield_value(until)
+                    sql.execute(MOVED, (self.row.pk, kind.value, moved, page.cursor.tiebreak))
             self._keep_rejected(kind, page)
             if loaded.report.new or loaded.report.changed or loaded.left_out or page.rejected:
                 ledger.append(
