@@ -23,7 +23,7 @@ from improvement.metrics.engine import ibis
 from improvement.metrics.sharing import Columns, among, plain
 
 SIGN, AT, TO = "sign", "counted_at", "counted_to"
-DUE, SPAN_S = "due", 6 * 3600  # when a row will count; a span of hours is a number: seconds since 1970 by so many
+DUE, SPAN_S = "due", 4 * 3600  # when a row will count; a span of hours is a number: seconds since 1970 by so many
 PREFIX = "signed_"  # of the names under which a pass knows its rows
 
 
