@@ -7,14 +7,16 @@ priority or are reopened. Loading them is no part of the time.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from bench.rules_asked import hundred
-from bench.rules_evaluating import counted, judged, queries_of, rules
+from bench.rules_evaluating import judged, queries_of, rules
 from bench.rules_world import AS_OF, LAST_WEEK
 
 NEW, RESOLVED, EDITED = 8_000, 1_000, 1_000
+KEPT, SHARED = {"kept_from": 0}, {"shared_from": 0}
 TURNS, EVERY = 10, 3  # of which every third counts in full, too
 NOW = AS_OF + timedelta(weeks=1)
 DONE = f"TIMESTAMPTZ '{(AS_OF + timedelta(days=2)).isoformat()}'"
@@ -60,7 +62,9 @@ def measure(warehouse: Any) -> dict[str, Any]:
     """Keep what a cycle counted, change tickets, and time the next cycle."""
     some = rules(hundred())
     found = queries_of(some)
-    _kept(warehouse, [one for _, one in found], AS_OF)
+    first = warehouse.cells_ahead([one for _, one in found], as_of=AS_OF, **KEPT)
+    list(first)
+    first.close()
     raw = warehouse._raw
     changed, loading = change(warehouse)
     before = ("kept_counts", "noted_tickets", "noted_slas", "noted_surveys")
@@ -70,7 +74,6 @@ def measure(warehouse: Any) -> dict[str, Any]:
     due = [
         (query, type(one)(one.query, week - query.weeks_needed + 1, week)) for query, one in found
     ]  # one week's values
-    cells = [one for _, one in due]
     times: dict[str, list[float]] = {"kept": [], "full": []}
     found_by: dict[str, list[Any]] = {}
     busy: dict[str, list[float]] = {"kept": [], "full": []}  # seconds of all processors
@@ -80,12 +83,10 @@ def measure(warehouse: Any) -> dict[str, Any]:
             raw.execute(f"INSERT INTO {name} FROM temp.before_{name}")
         for name in times if turn % EVERY == 0 else ("kept",):
             begin, worked = time.perf_counter(), time.process_time()
-            tables = _kept(warehouse, cells, NOW) if name == "kept" else counted(warehouse, cells, as_of=NOW)
-            judged(due, tables, range(week, week + 1))
+            found_by[name] = _cycle(warehouse, due, week, KEPT if name == "kept" else SHARED)
             if turn:  # the first warms up
                 times[name].append(time.perf_counter() - begin)
                 busy[name].append(time.process_time() - worked)
-            found_by[name] = tables
     different = sum(
         not one.table().equals(other.table()) for one, other in zip(found_by["kept"], found_by["full"], strict=True)
     )
@@ -100,9 +101,17 @@ def measure(warehouse: Any) -> dict[str, Any]:
     }
 
 
-def _kept(warehouse: Any, cells: list[Any], as_of: Any) -> list[Any]:
-    ahead = warehouse.cells_ahead(cells, as_of=as_of, kept_from=0)
+def _cycle(warehouse: Any, due: list[tuple[Any, Any]], week: int, how: dict[str, float]) -> list[Any]:
+    """Judge what is counted as it comes in, as a cycle does; what was counted."""
+    ahead, taken = warehouse.cells_ahead([one for _, one in due], as_of=NOW, **how), []
+
+    def as_it_comes() -> Iterator[Any]:
+        for cells in ahead:
+            taken.append(cells)
+            yield cells
+
     try:
-        return list(ahead)
+        judged(due, as_it_comes(), range(week, week + 1))
     finally:
         ahead.close()
+    return taken

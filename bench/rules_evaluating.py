@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bench.rules_asked import EVALUATED, Asked, hundred
@@ -36,16 +35,16 @@ def queries_of(some: Sequence[Any]) -> list[tuple[Any, Any]]:
     return found
 
 
-def counted(warehouse: Any, asked: Sequence[Any], *, is_shared: bool = True, as_of: datetime = AS_OF) -> list[Any]:
+def counted(warehouse: Any, asked: Sequence[Any], *, is_shared: bool = True) -> list[Any]:
     """The cells, in the way a cycle counts them."""
-    ahead = warehouse.cells_ahead(asked, as_of=as_of, shared_from=0 if is_shared else math.inf)
+    ahead = warehouse.cells_ahead(asked, as_of=AS_OF, shared_from=0 if is_shared else math.inf)
     try:
         return list(ahead)
     finally:
         ahead.close()
 
 
-def judged(found: Sequence[tuple[Any, Any]], tables: Sequence[Any], weeks: range) -> list[Any]:
+def judged(found: Sequence[tuple[Any, Any]], tables: Iterable[Any], weeks: range) -> list[Any]:
     """Every point of every rule in these weeks."""
     from improvement.rules import Cells, points
 
