@@ -29,6 +29,7 @@ from workflows.warehouse.schema import fingerprint
 from workflows.warehouse.transactions import transaction
 
 KEPT_WEEKS = 2  # what no cycle asked for this long is thrown away, and with it what was noted for it
+PACKED = "msgpack"  # how they are written down: what stands otherwise is of a version before, and not asked for
 MARK = ""  # the digest of what stands for counts that are about to be kept
 
 Count = Callable[[Pass, int], pa.Table]  # everything from a week on
@@ -170,4 +171,4 @@ class KeptCells:
 def _salt(raw: Any) -> str:
     """What counts depend on beside records and SQL."""
     zones = rows_of(raw, "SELECT country, zone FROM zones ORDER BY ALL")
-    return f"{fingerprint()}{zones!r}"
+    return f"{fingerprint()}{zones!r}{PACKED}"

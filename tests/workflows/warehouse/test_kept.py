@@ -41,7 +41,7 @@ from tests.improvement.metrics.test_against_slow import (
     surveys,
     tickets,
 )
-from workflows.warehouse import CellsAsked, Warehouse, Zones, noting
+from workflows.warehouse import CellsAsked, Warehouse, Zones, kept, noting
 from workflows.warehouse.kept import KeptCells
 from workflows.warehouse.passes import Pass
 
@@ -367,17 +367,30 @@ def test_passes_that_cannot_be_told_from_each_other_are_counted_in_full() -> Non
         assert wide.sql == narrow.sql
         for days in (0, 1):
             count = partial(counted_in_full, warehouse, as_of + timedelta(days=days))
-            kept = KeptCells(warehouse._raw, CONNECTION, [wide, narrow], as_of=as_of + timedelta(days=days))
+            cells = KeptCells(warehouse._raw, CONNECTION, [wide, narrow], as_of=as_of + timedelta(days=days))
             for one in (wide, narrow):
                 assert one.signed is not None
                 fresh = Counts.of(count(one, one.begins), one.signed)
-                assert kept.found(one, one.signed, count).packed() == fresh.packed()
-            kept.save()
+                assert cells.found(one, one.signed, count).packed() == fresh.packed()
+            cells.save()
             load(warehouse, [a_ticket("t5", opened_at=at("2026-06-09"))], as_of, ZONES)
 
 
 def counted_in_full(warehouse: Warehouse, as_of: datetime, one: Pass, first: int) -> pa.Table:
     return warehouse._session.found(one, as_of, first, one.last_week)
+
+
+def test_what_another_version_wrote_down_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for number, version in enumerate(("an older one", kept.PACKED), start=1):
+            load(warehouse, [a_ticket(f"t{number}", opened_at=opened_at)], as_of, ZONES)
+            monkeypatch.setattr(kept, "PACKED", version)
+            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            assert found.numerator.sum() == number
+            warehouse._raw.execute("UPDATE kept_counts SET cells = 'written otherwise'::BLOB")
 
 
 def test_a_country_in_another_zone_is_counted_afresh() -> None:
