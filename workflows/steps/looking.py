@@ -19,7 +19,7 @@ from improvement.metrics import CellQuery, query_beside, scope_rows
 from workflows.actions import marking, planning
 from workflows.checks import measuring, past_firings
 from workflows.models import Action, Look, LookKind
-from workflows.warehouse import Warehouse, digest_of
+from workflows.warehouse import Warehouse
 
 DEPTH = 8  # looks whose cells are read in advance: most cycles compute one or two
 SAID = ("reason", "goal_met", "effect_text", "interval_text")  # what a reading states in words and rounded figures
@@ -119,18 +119,8 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
         past_firings=past_firings.standing(action, at=known_at),
         beside=_beside(warehouse, asked.query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
-    return Reading(outcome, _inputs(found.sha256, look), last)
-
-
-def reads_the_same(warehouse: Warehouse, look: Look, inputs_sha256: str, *, known_at: datetime) -> bool:
-    """Whether a look that was read before is read in the same cells now: a third of the work of reading it again."""
-    cells = _asked(look, _plan_of(look), known_at).read(warehouse)
-    return _inputs(digest_of(cells), look) == inputs_sha256
-
-
-def _inputs(cells_sha256: str, look: Look) -> str:
-    """The digest of what a look was found in: the cells, and the plan that says how they are read."""
-    return sha256_hex(cells_sha256.encode() + digest(look.plan.sha256).encode())
+    inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
+    return Reading(outcome, inputs, last)
 
 
 def _asked(look: Look, plan: CheckPlan, known_at: datetime) -> Asked:

@@ -3,8 +3,7 @@ addendum says so.
 
 A published review never changes, and neither does the action: people decided on what was known then. Reading a look
 again costs as much as reading it once, so only those are read again whose weeks were touched: by records that are new,
-changed in a field their metric reads, or gone, or by marks that people made since. Where only records were touched and
-the cells are what they were, the check is not computed once more.
+changed in a field their metric reads, or gone, or by marks that people made since.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; values are bound)
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
@@ -28,7 +27,7 @@ from improvement.metrics import Metric, metric_named
 from workflows.actions import marking
 from workflows.models import Connection, Look, LookKind, MarkedChange, ReviewRecord
 from workflows.restating import counted_by
-from workflows.steps.looking import changes, read_look, reads_the_same
+from workflows.steps.looking import changes, read_look
 from workflows.steps.review import record_addendum
 from workflows.warehouse import Warehouse
 from workflows.warehouse.schema import BORROWERS, LENDING, TABLE_OF
@@ -129,21 +128,6 @@ CHANGED = Reads(
 Touched = dict[int, Counter[str]]  # local day → what happened to how many records that count on it
 
 
-@dataclass(frozen=True, slots=True)
-class Causes:
-    """Why a look is read again: what happened to how many records that it counts, and what else may speak otherwise."""
-
-    counted: Counter[str] = field(default_factory=Counter)
-    beside: Counter[str] = field(default_factory=Counter)
-
-    def __bool__(self) -> bool:
-        return bool(self.counted or self.beside)
-
-    def told(self) -> dict[str, int]:
-        """For the addendum."""
-        return dict(sorted((self.counted + self.beside).items()))
-
-
 class Restating:
     """The published reviews of one connection, held against later data.
 
@@ -174,10 +158,10 @@ class Restating:
             reads = reads_of(metric_named(look.action.metric))
             if reads is None:
                 continue
-            causes = Causes(beside=Counter({"read for the first time": 1}))
+            causes = Counter({"read for the first time": 1})
             if since is not None:
                 causes = _causes(look, seen[reads], seen[CHANGED], marks)
-                causes.beside.update(counted_by.causes(metric_named(look.action.metric), otherwise))
+                causes.update(counted_by.causes(metric_named(look.action.metric), otherwise))
             if not causes:
                 continue
             try:
@@ -287,35 +271,32 @@ def _of_changed(table: str, by: str, key: str, columns: str, only: str) -> str:
     return f"SELECT {columns} FROM late c JOIN {table} t ON t.{by} = hash($connection, {key}) WHERE {only}"
 
 
-def _causes(look: Look, counted: Touched, changed: Touched, marks: list[MarkedChange]) -> Causes:
+def _causes(look: Look, counted: Touched, changed: Touched, marks: list[MarkedChange]) -> Counter[str]:
     """What happened, since, to records that count in the weeks a look reads, and to changes in *after*."""
     first = weeks.day_of(weeks.monday(int(look.action.trigger["from_week"]) - LONG_WEEKS))
-    found = Causes()
+    found: Counter[str] = Counter()
     due = weeks.day_of(look.due_at.date())
     is_near = any(first <= day < due for day in (*counted, *changed))  # only then the whole result is fetched
     if is_near and look.result is not None:
         after = look.result["windows"]["after"]
         live, last = (weeks.day_of(date.fromisoformat(after[name])) for name in ("first_day", "last_day"))
-        for begin, days, causes in ((first, counted, found.counted), (live, changed, found.beside)):
+        for begin, days in ((first, counted), (live, changed)):
             for day, what in days.items():
                 if begin <= day <= last:
-                    causes.update(what)
+                    found += what
     marked = sum(marking.holds_for(mark, look.action) for mark in marks)
-    found.beside.update({"marked change": marked} if marked else {})
-    return found
+    return found + Counter({"marked change": marked})
 
 
-def _read_again(warehouse: Warehouse, look: Look, causes: Causes, *, as_of: datetime) -> list[str]:
+def _read_again(warehouse: Warehouse, look: Look, causes: Counter[str], *, as_of: datetime) -> list[str]:
     """Read a look with what is known now; where it says something else than was said last, record that."""
     published = look.reviews.filter(kind=look.kind).first()
     if published is None:
         return []
+    reading = read_look(warehouse, look, known_at=as_of)
     addenda = ReviewRecord.objects.filter(action=look.action, document__addendum_to=published.code)
     last = addenda.order_by("-id").first() or published
-    if not causes.beside and reads_the_same(warehouse, look, last.document.get("inputs_sha256", ""), known_at=as_of):
-        return []
-    reading = read_look(warehouse, look, known_at=as_of)
     if not changes(last.document, reading.outcome):
         return []
-    record = record_addendum(published, reading, causes=causes.told(), known_at=as_of, at=as_of)
+    record = record_addendum(published, reading, causes=dict(sorted(causes.items())), known_at=as_of, at=as_of)
     return [f"{record.code} to {published.code} of {look.action.code}: {reading.outcome.verdict.value}"]

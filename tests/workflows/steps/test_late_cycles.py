@@ -24,8 +24,7 @@ from workflows.actions import commands, opening
 from workflows.checks import reviewing
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry, Person, ReviewRecord, Role, RuleVersion
-from workflows.steps import restate
-from workflows.steps.looking import CellsAhead, read_look, reads_the_same
+from workflows.steps.looking import CellsAhead, read_look
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -164,13 +163,12 @@ def test_a_look_computed_late_is_the_look_of_its_own_day(live: Live) -> None:
     assert computed(first.due_at + timedelta(weeks=7)) == punctual
 
 
-def rewritten(platform: MemoryPlatform, at: datetime, *, later: timedelta | None = None) -> None:
-    """What an SLA repair does: clocks of Mail since September were breached after all, or only ended ``later``."""
+def rewritten(platform: MemoryPlatform, at: datetime) -> None:
+    """What an SLA repair does: clocks of Mail since September were breached after all."""
     rows = platform._tables[RecordKind.SLA].to_pylist()
     for row in rows:
         if row["ticket_id"].startswith("Mail-") and int(row["ticket_id"].split("-")[1]) >= 86:
-            row["updated_at"] = at
-            row |= {"is_breached": True} if later is None else {"end_at": row["end_at"] + later}
+            row |= {"is_breached": True, "updated_at": at}
     repaired = pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.SLA])
     platform._tables = {**platform._tables, RecordKind.SLA: repaired}  # not in place: other stories share the rest
 
@@ -195,28 +193,6 @@ def test_later_data_that_change_a_published_review_are_an_addendum(live: Live) -
     ran(platform, second.due_at + timedelta(days=1))
     assert ReviewRecord.objects.filter(kind="addendum").count() == 1  # nothing changed since
     assert verifying.verify().failures == []
-
-
-def test_of_records_that_count_as_before_nothing_is_computed_again(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    platform, action = live
-    final = action.looks.get(kind="final")
-    ran(platform, final.due_at + timedelta(days=1))
-    asked: list[bool] = []
-
-    def same(*one: object, known_at: datetime) -> bool:
-        asked.append(reads_the_same(*one, known_at=known_at))  # type: ignore[arg-type]
-        return asked[-1]
-
-    monkeypatch.setattr(restate, "reads_the_same", same)
-    rewritten(platform, final.due_at + timedelta(days=4), later=timedelta(seconds=1))
-    with monkeypatch.context() as nobody:
-        nobody.delattr(restate, "read_look")
-        ran(platform, final.due_at + timedelta(days=8))
-    assert asked == [True]
-    rewritten(platform, final.due_at + timedelta(days=11))
-    ran(platform, final.due_at + timedelta(days=15))
-    assert asked == [True, False]
-    assert ReviewRecord.objects.get(kind="addendum").document["verdict"] == "worse"
 
 
 def test_an_addendum_comes_with_the_next_cycle_and_says_what_changed(live: Live) -> None:
