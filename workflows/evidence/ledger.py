@@ -86,6 +86,8 @@ def _locked_head() -> tuple[int, list[str]]:
 
 def hold() -> None:
     """Keep the ledger ours until the transaction ends; waits for whoever has it. For effects that must not overtake."""
+    if not connection.in_atomic_block:  # it would be let go at once
+        raise transaction.TransactionManagementError("The ledger is held within a transaction only.")
     _locked_head()
 
 

@@ -55,8 +55,9 @@ ALONE = "CAST(CASE WHEN {clock}.stage = 'cancelled' THEN -1 ELSE 1 END AS BIGINT
 _TOGETHER = "connection, ticket_id, sla_id, start_at, is_cancelled"
 # Every clock that came, and those that stand beside it.
 _CLOCKS = """WITH clocks AS (
-        SELECT i.position, s.was_row, i.connection, i.ticket_id, i.sla_id, i.start_at, i.end_at, i.id, i.n,
-               i.stage = 'cancelled' AS is_cancelled FROM incoming i JOIN standing s USING (position)
+        SELECT i.position, s.was_row, i.connection, i.ticket_id, i.sla_id, i.start_at, i.end_at, i.id, w.n AS was_n,
+               i.stage = 'cancelled' AS is_cancelled
+        FROM incoming i JOIN standing s USING (position) LEFT JOIN near w ON w.was_row = s.was_row
         UNION ALL
         SELECT NULL, was_row, connection, ticket_id, sla_id, start_at, end_at, id, n, is_cancelled FROM near
         WHERE NOT was_gone AND was_row NOT IN (SELECT was_row FROM standing WHERE was_row IS NOT NULL)
@@ -65,7 +66,7 @@ _CLOCKS = """WITH clocks AS (
 
 def number_clocks(raw: Any) -> None:
     """Give every clock that came as if ALONE, and those beside it, its place among those that share its start."""
-    some = f"{_CLOCKS} SELECT 1 FROM clocks GROUP BY {_TOGETHER} HAVING count(*) > 1 OR max(abs(n)) > 1 LIMIT 1"
+    some = f"{_CLOCKS} SELECT 1 FROM clocks GROUP BY {_TOGETHER} HAVING count(*) > 1 OR max(abs(was_n)) > 1 LIMIT 1"
     if not rows_of(raw, some):
         return
     raw.execute(

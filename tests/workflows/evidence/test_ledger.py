@@ -145,3 +145,11 @@ def test_people_are_in_the_log_by_their_id_only(home: object) -> None:
     assert {entry["subject"] for entry in log} == {person.uid}
     for text in ("ida", "Ida", "Muster", "example.com", "laptop"):
         assert text not in json.dumps(log)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_holds_the_ledger_outside_a_transaction() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        ledger.hold()
+    with transaction.atomic():
+        ledger.hold()

@@ -80,9 +80,10 @@ def test_a_clock_that_turns_out_to_be_earlier_moves_the_others_on(tmp_path: Path
         assert clocks(warehouse) == [("b", "completed", 1), ("a", "completed", 2)]
 
 
-def test_a_clock_that_is_left_alone_with_its_start_is_the_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [[], [a_clock("b", end_at=TEN)]], ids=["alone", "with the other as it was"])
+def test_a_clock_that_is_left_alone_with_its_start_is_the_first(tmp_path: Path, beside: list[SlaRecord]) -> None:
     with a_warehouse(tmp_path, a_ticket(), a_clock("a", end_at=NINE), a_clock("b", end_at=TEN)) as warehouse:
-        load(warehouse, a_clock("a", start_at=at("2026-03-02T08:30"), end_at=NINE))  # a retroactive start
+        load(warehouse, a_clock("a", start_at=at("2026-03-02T08:30"), end_at=NINE), *beside)  # a retroactive start
         assert clocks(warehouse) == [("b", "completed", 1), ("a", "completed", 1)]
 
 
