@@ -12,15 +12,20 @@ from dataclasses import dataclass
 
 from improvement.records import Outbound
 
-_MARK = re.compile(r"(?:(?P<installation>[a-z2-7]{8})(?P<between>[-/]))?(?P<rest>.*)", re.DOTALL)
+_MARK = re.compile(r"(?:(?P<installation>[a-z2-7]{8})[-/])?(?P<key>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Whose record it is: the id of the action, and of the installation; '' where the trace names none."""
+    """Whose trace it is: the key that its write was made under, and the installation; '' where it names none."""
 
-    action: str = ""
+    key: str = ""
     installation: str = ""
+
+    @property
+    def action(self) -> str:
+        """The id of the action, with which every key begins: ``ACT-7`` of ``ACT-7/note/final``."""
+        return self.key.partition("/")[0]
 
 
 NOBODYS = Mark()
@@ -35,10 +40,14 @@ def read(text: str) -> Mark:
     """What :func:`named` made, or what comes after it in the trace."""
     found = _MARK.fullmatch(text)
     assert found is not None  # it takes every text
-    return Mark(found["rest"], found["installation"] or "")
+    return Mark(found["key"], found["installation"] or "")
 
 
 def looked_for(outbound: Outbound) -> tuple[str, ...]:
-    """The installations under whose name an earlier attempt may have left its trace, our own first."""
-    is_new = outbound.installation and outbound.may_stand_unnamed
-    return (outbound.installation, "") if is_new else (outbound.installation,)
+    """The installations under whose name an earlier attempt may have left its trace, our own first.
+
+    '' is a version that named none, where one may have begun the write.
+    """
+    ours = outbound.installation
+    is_of_before = bool(ours) and outbound.may_stand_unnamed
+    return (ours, "") if is_of_before else (ours,)

@@ -44,11 +44,12 @@ def find_labelled(jira: Jira, labels: Sequence[str]) -> Labelled | None:
 
 
 def find_subtask(jira: Jira, parent: ActionIssue, labels: Sequence[str]) -> Labelled | None:
-    """The sub-task with one of these labels: the first by search, any among those the parent lists (without index).
+    """The sub-task with one of these labels: by search, else among the newest that the parent lists (without index).
 
-    The others are of earlier versions, and tell nothing of the installation: below another parent they are not ours.
+    The first label is ours wherever its issue stands. The others are of earlier versions, and tell nothing of the
+    installation: below another parent they are not ours.
     """
-    shown = _search(jira, f"{labelled_in(jira.project.key, labels[:1])} ORDER BY created ASC, key ASC", 2)
+    shown = _search(jira, f"{_steps(jira.project.key, parent.id, labels)} ORDER BY created ASC, key ASC", 2)
     if shown:
         return shown[0]
     keys = [str(one["key"]) for one in reversed(parent.fields.get("subtasks") or [])]
@@ -59,6 +60,11 @@ def labelled_in(project: str, labels: Sequence[str]) -> str:
     """The search for what carries one of these labels, as people can enter it too."""
     wanted = ", ".join(f'"{label}"' for label in labels)
     return f'project = "{project}" AND labels ' + (f"= {wanted}" if len(labels) == 1 else f"in ({wanted})")
+
+
+def _steps(project: str, parent_id: str, labels: Sequence[str]) -> str:
+    anywhere = labelled_in(project, labels[:1])
+    return " OR ".join((anywhere, *(f'parent = {parent_id} AND labels = "{label}"' for label in labels[1:])))
 
 
 def _unindexed(jira: Jira, labels: Sequence[str], indexed: list[int]) -> Labelled | None:

@@ -33,8 +33,8 @@ def task_labels(outbound: Outbound) -> tuple[str, ...]:
 def mark_in(labels: Iterable[str]) -> Mark:
     """``rk-k7m2qd4x-act-7`` among an issue's labels → whose record it is; ``rk-act-7`` is of an earlier version."""
     found = (read(label.removeprefix("rk-")) for label in labels if label.startswith("rk-"))
-    of_actions = (mark for mark in found if not mark.action.startswith("task-"))
-    return next((Mark(mark.action.upper(), mark.installation) for mark in of_actions), NOBODYS)
+    of_actions = (mark for mark in found if not mark.key.startswith("task-"))
+    return next((Mark(mark.key.upper(), mark.installation) for mark in of_actions), NOBODYS)
 
 
 def marks_of(outbound: Outbound) -> tuple[str, ...]:

@@ -33,8 +33,7 @@ def marker(installation: str, key: str) -> str:
 def mark_in_note(text: str) -> Mark:
     """Whose note ends with such a line."""
     found = _LAST_LINE.search(text)
-    told = read(found["key"]) if found is not None else NOBODYS
-    return Mark(told.action.partition("/")[0], told.installation)
+    return read(found["key"]) if found is not None else NOBODYS
 
 
 def is_ours(text: str) -> bool:

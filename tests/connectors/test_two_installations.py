@@ -15,7 +15,8 @@ import requests
 
 from connectors.config import ConnectionConfig
 from connectors.existing import Existing, ReadsExisting
-from connectors.marks import Mark, named, read
+from connectors.jira.finding import LOOK_BACK
+from connectors.marks import Mark, looked_for, named, read
 from connectors.registry import connector
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import FLAVOURS, Flavour
@@ -165,6 +166,15 @@ def test_what_a_version_before_may_have_begun_is_found_by_its_own_trace(platform
     assert (len(platform.notes(made)), platform.steps(made)) == (1, 1)
 
 
+def test_a_step_of_a_version_before_is_found_however_many_came_after_it(platform: Platform) -> None:
+    made = platform.create(BEFORE).ref
+    steps = LOOK_BACK + 2  # more than are read one by one below an issue of Jira
+    for number in range(1, steps + 1):
+        platform.write(BEFORE, Verb.TASK, f"playbook/{number}", made, fields={"title": f"Step {number}"})
+    again = platform.write(PRODUCTION, Verb.TASK, "playbook/1", made, begun=True, fields={"title": "Step 1"})
+    assert (again.was_found, platform.steps(made)) == (True, steps)
+
+
 def test_a_step_of_a_version_before_below_another_record_is_not_ours(platform: Platform) -> None:
     theirs = platform.create(BEFORE).ref
     platform.write(BEFORE, Verb.TASK, "playbook/1", theirs, fields={"title": "Hire"})
@@ -204,6 +214,7 @@ def test_a_dry_run_shows_the_trace_that_names_us(platform: Platform) -> None:
     [
         ("k7m2qd4x-ACT-7", Mark("ACT-7", "k7m2qd4x")),
         ("k7m2qd4x/ACT-7/note/final", Mark("ACT-7/note/final", "k7m2qd4x")),
+        ("k7m2qd4x-ACT-7/playbook/1", Mark("ACT-7/playbook/1", "k7m2qd4x")),
         ("ACT-7", Mark("ACT-7")),
         ("act-1234567", Mark("act-1234567")),
         ("", Mark()),
@@ -217,3 +228,26 @@ def test_a_trace_tells_whose_it_is(text: str, mark: Mark) -> None:
 @pytest.mark.parametrize("between", ["-", "/"])
 def test_a_trace_is_read_as_it_was_made(between: str) -> None:
     assert read(named("k7m2qd4x", "ACT-7", between=between)) == Mark("ACT-7", "k7m2qd4x")
+
+
+def test_every_key_tells_the_action_it_is_of() -> None:
+    assert {Mark(key).action for key in ("ACT-7", "ACT-7/note/final", "ACT-7/playbook/1")} == {"ACT-7"}
+    assert Mark().action == ""
+
+
+@pytest.mark.parametrize(
+    ("who", "begun", "names"),
+    [
+        (PRODUCTION, False, (PRODUCTION,)),
+        (PRODUCTION, True, (PRODUCTION, BEFORE)),
+        (BEFORE, False, (BEFORE,)),
+        (BEFORE, True, (BEFORE,)),  # once, not twice
+    ],
+)
+def test_what_an_earlier_version_may_have_begun_is_looked_for_under_both_names(
+    who: str, begun: bool, names: tuple[str, ...]
+) -> None:
+    write = Outbound(
+        verb=Verb.NOTE, key="ACT-7/note/final", action_id="ACT-7", installation=who, may_stand_unnamed=begun
+    )
+    assert looked_for(write) == names
