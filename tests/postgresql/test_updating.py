@@ -8,7 +8,7 @@ from tests.postgresql_server import PostgresServer
 from tests.workflows.deliveries.test_updating import MAY_STAND_UNNAMED, updated
 
 
-def test_what_may_have_been_written_already_is_looked_for_as_it_was_marked_then(
+def test_all_that_is_not_known_to_be_sent_is_looked_for_as_it_was_marked_then(
     tmp_path: Path, postgresql_server: PostgresServer
 ) -> None:
     found = updated(tmp_path, REGELKREIS_DATABASE=postgresql_server.new_database())

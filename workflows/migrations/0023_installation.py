@@ -1,4 +1,4 @@
-"""Traces on platforms name the installation. What may have been written before it did is looked for as it was then."""
+"""Traces on platforms name the installation. What is not known to be sent is looked for as versions before marked it."""
 
 from django.db import migrations, models
 
@@ -10,11 +10,14 @@ def name_it(apps, schema_editor):
 
 
 def remember_what_may_stand(apps, schema_editor):
-    """Attempts whose outcome is unknown, or was when a person let them be sent again; and what has a receipt."""
-    unsent = apps.get_model("workflows", "Delivery").objects.exclude(state="sent").exclude(verb="update")
-    was_begun = models.Q(begun_at__isnull=False) | models.Q(receipt__isnull=False)
-    was_replayed = models.Q(state="waiting", attempts=0) & ~models.Q(last_error="")
-    unsent.filter(was_begun | was_replayed).update(may_stand_unnamed=True)
+    """Everything unsent: a row does not tell whether an attempt was ever made.
+
+    A person may have let it be sent again, which takes the doubt off it; and a state restored from a backup knows
+    nothing of what was sent since. Updates leave no trace: of these only what differs is sent.
+    """
+    apps.get_model("workflows", "Delivery").objects.exclude(state="sent").exclude(verb="update").update(
+        may_stand_unnamed=True
+    )
 
 
 class Migration(migrations.Migration):

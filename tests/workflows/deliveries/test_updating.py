@@ -1,4 +1,4 @@
-"""A state of a version whose traces named no installation is brought up to this one: what was under way is found then.
+"""A state of a version whose traces named no installation is brought up to this one: what it had written is found.
 
 Each story is a process with a state of its own, so that the database is really migrated.
 """
@@ -37,7 +37,7 @@ action = before.get_model("workflows", "Action").objects.create(
 def delivery(key, **more):
     given = {"verb": "create", "state": "waiting", "connection": "there", "outbound": b"{}", "queued_at": now}
     before.get_model("workflows", "Delivery").objects.create(action=action, key=key, **{**given, **more})
-delivery("never begun")
+delivery("never begun")  # in this state: it may be a backup, and sent since
 delivery("refused before it was sent", attempts=3, last_error="The platform is down.")
 delivery("killed", begun_at=now)
 delivery("in doubt, a note", verb="note", begun_at=now, attempts=1, last_error="No answer.")
@@ -45,6 +45,8 @@ delivery("dead in doubt", state="dead", begun_at=now, attempts=1, last_error="No
 delivery("dead, refused", state="dead", attempts=1, last_error="Forbidden.")
 delivery("discarded in doubt", state="discarded", begun_at=now, attempts=1, last_error="Not found within a day.")
 delivery("sent again by a person", last_error="Not found within a day.")
+delivery("sent again by a person, then not let in", attempts=1, last_error="Our credentials are refused.")
+delivery("of a proposal that was cancelled", state="withdrawn")
 delivery("made, and newer content came", attempts=1, receipt={"status": 201})
 delivery("changes only what differs", verb="update", begun_at=now)
 delivery("sent", state="sent", sent_at=now, attempts=1, receipt={"status": 201})
@@ -59,11 +61,16 @@ print(json.dumps({"flagged": flagged, "identity": one.identity, "ours": our_inst
 """
 MAY_STAND_UNNAMED = [
     "dead in doubt",
+    "dead, refused",
     "discarded in doubt",
     "in doubt, a note",
     "killed",
     "made, and newer content came",
+    "never begun",
+    "of a proposal that was cancelled",
+    "refused before it was sent",
     "sent again by a person",
+    "sent again by a person, then not let in",
 ]
 
 
@@ -79,7 +86,7 @@ def updated(home: Path, **environment: str) -> dict[str, Any]:
     return found
 
 
-def test_only_what_may_have_been_written_already_is_looked_for_as_it_was_marked_then(tmp_path: Path) -> None:
+def test_all_that_is_not_known_to_be_sent_is_looked_for_as_it_was_marked_then(tmp_path: Path) -> None:
     found = updated(tmp_path)
     assert found["flagged"] == MAY_STAND_UNNAMED
     assert re.fullmatch(r"[a-z2-7]{8}", found["identity"])
