@@ -1,4 +1,4 @@
-"""Traces on platforms name the installation. What is not known to be sent is looked for as versions before marked it."""
+"""Traces on platforms name the installation. What is not known to be sent is looked for under its old trace too."""
 
 from django.db import migrations, models
 
@@ -15,9 +15,8 @@ def remember_what_may_stand(apps, schema_editor):
     A person may have let it be sent again, which takes the doubt off it; and a state restored from a backup knows
     nothing of what was sent since. Updates leave no trace: of these only what differs is sent.
     """
-    apps.get_model("workflows", "Delivery").objects.exclude(state="sent").exclude(verb="update").update(
-        may_stand_unnamed=True
-    )
+    unsent = apps.get_model("workflows", "Delivery").objects.exclude(state="sent").exclude(verb="update")
+    unsent.update(may_stand_unnamed=True)
 
 
 class Migration(migrations.Migration):

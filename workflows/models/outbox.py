@@ -30,7 +30,7 @@ class Delivery(models.Model):
     attempts = models.IntegerField(default=0)
     queued_at = models.DateTimeField()
     begun_at = models.DateTimeField(null=True)  # by the wall clock: an attempt whose outcome is not known (any more)
-    may_stand_unnamed = models.BooleanField(default=False)  # made, maybe, by a version whose traces named no installation
+    may_stand_unnamed = models.BooleanField(default=False)  # perhaps by a version whose traces named nobody
     sent_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     receipt = models.JSONField(null=True)
