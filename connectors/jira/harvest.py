@@ -46,11 +46,12 @@ class Harvest:
     def add(self, body: bytes) -> None:
         """Add the rows of a page; issues that do not have the expected shape are set aside as rejected."""
         try:
-            issues = _once_each(self._decoder.decode(body).issues)
+            issues = self._decoder.decode(body).issues
             stories = self._stories(issues)
         except msgspec.ValidationError:
-            issues = _once_each(self._readable(body))
+            issues = self._readable(body)
             stories = self._stories(issues)
+        issues, stories = _once_each(issues, stories)
         for kind in (RecordKind.TICKET, RecordKind.CONTACT):
             if kind in self.columns:
                 self._typed_rows(kind, issues, stories)
@@ -205,6 +206,9 @@ class Harvest:
             columns.extend(ids, {**own, **values})
 
 
-def _once_each(issues: Sequence[Any]) -> list[Any]:
-    """The same issues without those that come again further on."""
-    return list({issue.id: issue for issue in issues}.values())
+def _once_each(issues: Sequence[Any], stories: Sequence[Story]) -> tuple[Sequence[Any], Sequence[Story]]:
+    """The same issues without those that come again further on, each with its story."""
+    last = {issue.id: place for place, issue in enumerate(issues)}
+    if len(last) == len(issues):
+        return issues, stories
+    return [issues[place] for place in last.values()], [stories[place] for place in last.values()]
