@@ -33,7 +33,7 @@ class Scopes:
     def values(self) -> tuple[tuple[str, ...], ...]:
         """Each scope's values, in the order of the keys."""
         if not self.keys:
-            return ((),) * self.table.num_rows
+            return tuple(() for _ in range(self.table.num_rows))
         columns: list[list[str]] = [self.table[key].to_pylist() for key in self.keys]
         values: tuple[tuple[str, ...], ...] = tuple(zip(*columns, strict=True))
         return values
