@@ -219,13 +219,27 @@ def _home() -> Iterator[HealthLine]:
     key = config.ledger_key
     yield HealthLine("", "home", config.home.is_dir(), str(config.home), "Run `regelkreis init`.")
     yield HealthLine("", "state", True, _state())
-    yield HealthLine("", "installation", True, f"{our_installation()}, as its records on platforms are marked")
-    yield _warehouse()
+    ours = _installation()
+    yield ours
+    yield _warehouse() if ours.is_ok else _unopened_warehouse()
     yield _ledger_key(key)
     secret = (key, config.secret_key, config.token_key_file, config.home / "secrets", config.home / "regelkreis.toml")
     for file in secret:
         if file.exists():
             yield _privacy(file)
+
+
+def _installation() -> HealthLine:
+    try:
+        return HealthLine("", "installation", True, f"{our_installation()}, as its records on platforms are marked")
+    except RegelkreisError as error:
+        return HealthLine("", "installation", False, error.what, error.mend)
+
+
+def _unopened_warehouse() -> HealthLine:
+    """It may be another's: nobody looks into it before that is known."""
+    detail = f"{settings.REGELKREIS.warehouse} is not looked at before the installation is known"
+    return HealthLine("", "warehouse", False, detail)
 
 
 def _warehouse() -> HealthLine:

@@ -41,6 +41,14 @@ def _within() -> Path:
     return Path(settings.REGELKREIS.rules)
 
 
+def _whose() -> str:
+    """Which installation this is."""
+    start()
+    from workflows.models import our_installation
+
+    return our_installation()
+
+
 def _source(paths: list[Path] | None) -> Source:
     """The rules a command looks at: those of the files named, else the live ones."""
     from workflows.rules import sources
@@ -55,7 +63,7 @@ def check(paths: Paths = None, as_json: Json = False) -> None:
     from workflows.cli.output import print_json, say
     from workflows.rules.checking import against_records
 
-    report, untold = against_records(check_paths(_paths(paths), within=_within()))
+    report, untold = against_records(check_paths(_paths(paths), within=_within()), whose=_whose)
     if untold:
         say(untold)
     if as_json:

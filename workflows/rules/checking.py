@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import Error as StateError
 
 from improvement.errors import RegelkreisError
 from improvement.rules import CheckReport
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
 WAIT_S = 2.0
 
 
-def against_records(report: CheckReport) -> tuple[CheckReport, str]:
-    """The report with what the warehouse does not know, and a sentence where it could not be asked."""
+def against_records(report: CheckReport, *, whose: Callable[[], str]) -> tuple[CheckReport, str]:
+    """The report with what the warehouse does not know, and a sentence where it could not be asked.
+
+    ``whose`` asks the state which installation this is: only where there is something to compare.
+    """
     path = settings.REGELKREIS.warehouse
     if not _names_values(report) or not path.is_file():
         return report, ""
     from workflows.warehouse import Warehouse  # it takes a second to load
 
     try:
-        with Warehouse.open(path, wait_s=WAIT_S) as warehouse:
+        with Warehouse.open(path, wait_s=WAIT_S, installation=whose()) as warehouse:
             known = {name: set(_values(warehouse, name)) for name in NAMED}
-    except RegelkreisError as error:
-        return report, f"Customers, countries … were not compared with the records: {error.what}"
+    except (RegelkreisError, StateError) as error:
+        why = error.what if isinstance(error, RegelkreisError) else "The state's database does not answer."
+        return report, f"Customers, countries … were not compared with the records: {why}"
     return replace(report, warnings=(*report.warnings, *unknown_values(report.rules, known))), ""
 
 

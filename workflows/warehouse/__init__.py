@@ -41,5 +41,6 @@ def our_warehouse() -> Iterator[Warehouse]:
     memory, threads = ours.warehouse_memory, ours.warehouse_threads
     whose = our_installation()
     with Warehouse.open(ours.warehouse, memory_limit=memory, threads=threads, installation=whose) as warehouse:
+        warehouse.claim(whose)
         warehouse.use_calendars(Calendars(ours.calendars_sha256, ours.business_calendars))
         yield warehouse

@@ -6,22 +6,34 @@ from pathlib import Path
 from typing import Any
 
 from improvement.errors import Place, RegelkreisError
-from workflows.warehouse.asking import rows_of
+from workflows.warehouse.asking import number_of, rows_of
 
 
 class OfAnotherInstallation(RegelkreisError):
     """The file says that it is another installation's: what it holds is theirs, and ours may not be in it."""
 
 
-def claim(raw: Any, path: Path, installation: str) -> None:
-    """Make a file that names nobody ours, new or of an earlier version; refuse that of another installation."""
-    raw.execute("CREATE TABLE IF NOT EXISTS belongs_to (installation VARCHAR)")
-    named = rows_of(raw, "SELECT installation FROM belongs_to")
-    if not named:
-        raw.execute("INSERT INTO belongs_to VALUES (?)", [installation])
-    elif named[0][0] != installation:
+def refuse_anothers(raw: Any, path: Path, installation: str) -> None:
+    """Refuse the file of another installation; nothing is written into it."""
+    named = _named(raw)
+    if named not in ("", installation):
         raise OfAnotherInstallation(
-            f"The warehouse is that of another installation ({named[0][0]}); this one is {installation}.",
+            f"The warehouse is that of another installation ({named}); this one is {installation}.",
             where=Place(file=str(path)),
             mend="Name our own file in the setting `warehouse`, or move this one away: then everything is read again.",
         )
+
+
+def claim(raw: Any, installation: str) -> None:
+    """Make a file that names nobody ours: a new one, or one of an earlier version."""
+    if not _named(raw):
+        raw.execute("CREATE TABLE IF NOT EXISTS belongs_to (installation VARCHAR)")
+        raw.execute("INSERT INTO belongs_to VALUES (?)", [installation])
+
+
+def _named(raw: Any) -> str:
+    """The installation that the file names, or ''."""
+    if not number_of(raw, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'belongs_to'"):
+        return ""
+    rows = rows_of(raw, "SELECT installation FROM belongs_to")
+    return str(rows[0][0]) if rows else ""

@@ -90,6 +90,7 @@ class Warehouse:
         self._session = _Session(raw)
         self._zones: Zones | None = None  # as they are known to be in place
         self._threads = THREADS
+        self._claimed_by = ""
 
     @classmethod
     @contextmanager
@@ -104,7 +105,8 @@ class Warehouse:
     ) -> Iterator[Warehouse]:
         """Open the file under its lease; wait up to ``wait_s`` seconds for whoever holds it.
 
-        ``installation`` is ours: a file of another one is refused (belonging.py). Without it nobody asks whose it is.
+        ``installation`` is ours: a file of another one is refused (belonging.py), and one that names nobody stays so
+        until :meth:`claim`. Without it nobody asks whose it is.
 
         ``memory_limit`` is that of DuckDB's buffers; what does not fit spills beside the file. ``threads`` count one
         query. Whoever has it open already gets what is open.
@@ -120,7 +122,7 @@ class Warehouse:
                 warehouse = cls(backend, backend.con)
                 warehouse._threads = threads
                 if installation:
-                    belonging.claim(backend.con, path, installation)
+                    belonging.refuse_anothers(backend.con, path, installation)
                 if not is_current(backend.con):
                     with transaction(backend.con):
                         create(backend.con)
@@ -145,6 +147,12 @@ class Warehouse:
             raw.close()
 
     # --- writing ----------------------------------------------------------------------------------------------
+
+    def claim(self, installation: str) -> None:
+        """Make a file that names nobody this installation's. Whoever only looks at a file leaves it as it is."""
+        if self._claimed_by != installation:
+            belonging.claim(self._raw, installation)
+            self._claimed_by = installation
 
     @contextmanager
     def on_one_thread(self) -> Iterator[None]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox
 from tests.command import regelkreis
 from tests.workflows.small_worlds import small_platforms
+from workflows.warehouse import Warehouse
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +171,26 @@ def test_credentials_that_travel_in_the_clear_are_told(home: Path) -> None:
     connected(home, "http://acme.example.invalid")
     lines = diagnosis(home, code=1)
     assert lines["encryption"]["mend"] == "Write https:// in the connection's url."
+
+
+def test_a_state_that_lost_its_identity_is_told_and_everything_else_is_looked_at(home: Path) -> None:
+    connected(home, "http://acme.example.invalid")
+    file = home / "warehouse.duckdb"
+    file.write_bytes(b"whatever it is: nobody opens it")
+    with closing(sqlite3.connect(home / "state.sqlite3")) as state, state:
+        state.execute("DELETE FROM workflows_installation")
+    lines = diagnosis(home, code=1)
+    assert {"installation", "warehouse", "encryption"} <= failing(lines)
+    assert lines["installation"]["detail"] == "The state does not say which installation it is of."
+    assert "Restore the table workflows_installation" in lines["installation"]["mend"]
+    assert lines["warehouse"]["detail"] == f"{file} is not looked at before the installation is known"
+    assert (lines["ledger key"]["is_ok"], lines["rules"]["is_ok"]) == (True, True)
+
+
+def test_a_warehouse_that_names_nobody_does_not_become_ours_by_being_looked_at(home: Path) -> None:
+    connected(home, "http://acme.example.invalid")
+    with Warehouse.open(home / "warehouse.duckdb"):  # as a version left it that named nobody
+        pass
+    assert diagnosis(home, code=1)["warehouse"]["is_ok"]
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as raw:
+        assert raw.execute("SELECT * FROM duckdb_tables() WHERE table_name = 'belongs_to'").fetchall() == []

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError, RegelkreisError
 from improvement.rules import load_pack
+from tests.command import regelkreis
+from tests.improvement.metrics.build import a_ticket, load
 from workflows.cli.main import build
 from workflows.rules import drafts
+from workflows.warehouse import Warehouse
 
 RULE = """\
 apiVersion: regelkreis/v1
@@ -191,3 +196,55 @@ def test_what_is_wrong_with_a_new_rule_is_told_at_its_option(rules: Path) -> Non
         assert str(refused).startswith(f"{option}: "), str(refused)
         assert "regelkreis-rule-" not in str(refused)
     assert not (rules / "again-open.yaml").exists()
+
+
+# --- `rules check` beside the records -------------------------------------------------------------------------
+
+AT = datetime(2026, 6, 2, tzinfo=UTC)
+NOBODY, ANOTHER = "", "abcdefgh"
+
+
+def a_warehouse(home: Path, installation: str = NOBODY) -> Path:
+    """One that knows a single customer, Acme; of the installation that is named."""
+    file = home / "warehouse.duckdb"
+    with Warehouse.open(file) as warehouse:
+        if installation:
+            warehouse.claim(installation)
+        load(warehouse, a_ticket("t1", customer="Acme", opened_at=AT, created_at=AT, updated_at=AT), seen_at=AT)
+    return file
+
+
+def misspelt(home: Path) -> Path:
+    path = home / "rules" / "sla.yaml"
+    path.write_text(RULE.replace("by: [customer]", "by: [customer]\n  where: {customer: [Acmee]}"), encoding="utf-8")
+    return path
+
+
+def test_a_name_that_no_record_has_is_warned_of_and_the_file_stays_nobodys(copied_home: Path) -> None:
+    file, path = a_warehouse(copied_home), misspelt(copied_home)
+    for paths in ((), (str(path),)):
+        checked = regelkreis(copied_home, "rules", "check", *paths)
+        assert (checked.returncode, "Acmee" in checked.stdout) == (0, True), checked.stdout + checked.stderr
+    with duckdb.connect(str(file), read_only=True) as raw:
+        assert raw.execute("SELECT * FROM duckdb_tables() WHERE table_name = 'belongs_to'").fetchall() == []
+
+
+def test_rules_are_not_compared_with_the_records_of_another_installation(copied_home: Path) -> None:
+    file, path = a_warehouse(copied_home, ANOTHER), misspelt(copied_home)
+    with duckdb.connect(str(file)) as raw:
+        raw.execute("DELETE FROM meta")  # of an earlier version, which would be brought up to this one
+    before = file.read_bytes()
+    for paths in ((), (str(path),)):
+        checked = regelkreis(copied_home, "rules", "check", *paths)
+        told = " ".join(checked.stderr.split())
+        assert (checked.returncode, "Acmee" in checked.stdout) == (0, False), checked.stdout + checked.stderr
+        assert "were not compared with the records: The warehouse is that of another installation (abcdefgh)" in told
+    assert file.read_bytes() == before
+
+
+def test_files_are_checked_where_the_state_does_not_answer(copied_home: Path) -> None:
+    a_warehouse(copied_home)
+    nowhere = "postgresql://rk:secret@127.0.0.1:9/rk"
+    checked = regelkreis(copied_home, "rules", "check", str(misspelt(copied_home)), REGELKREIS_DATABASE=nowhere)
+    assert (checked.returncode, "1 rules" in checked.stdout) == (0, True), checked.stdout + checked.stderr
+    assert "were not compared with the records: The state's database does not answer." in checked.stderr

@@ -20,6 +20,8 @@ AT = datetime(2025, 6, 2, tzinfo=UTC)
 def filled(file: Path, installation: str, *names: str) -> Path:
     """A file with some tickets of one connection, written by an installation; '' is a version that named none."""
     with Warehouse.open(file, installation=installation) as warehouse:
+        if installation:
+            warehouse.claim(installation)
         for name in names:  # a write each
             load(warehouse, a_ticket(name, opened_at=AT, created_at=AT, updated_at=AT), seen_at=AT)
     return file
@@ -55,11 +57,33 @@ def test_nothing_is_written_into_a_file_that_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_of_an_earlier_version_is_taken_over_once_without_a_word(tmp_path: Path) -> None:
     file = filled(tmp_path / "warehouse.duckdb", "", "t1", "t2")
-    with duckdb.connect(str(file)) as raw:
-        raw.execute("DROP TABLE IF EXISTS belongs_to")
+    with Warehouse.open(file, installation=OURS) as warehouse:
+        warehouse.claim(OURS)
     assert held(file, OURS) == ["t1", "t2"]
     with pytest.raises(OfAnotherInstallation), Warehouse.open(file, installation=THEIRS):
         pass
+
+
+def test_whoever_only_looks_at_a_file_that_names_nobody_leaves_it_so(tmp_path: Path) -> None:
+    file = filled(tmp_path / "warehouse.duckdb", "", "t1")
+    assert held(file, OURS) == held(file, THEIRS) == ["t1"]
+
+
+def test_what_a_killed_claim_left_names_nobody(tmp_path: Path) -> None:
+    file = filled(tmp_path / "warehouse.duckdb", "", "t1")
+    with duckdb.connect(str(file)) as raw:
+        raw.execute("CREATE TABLE belongs_to (installation VARCHAR)")
+    filled(file, OURS)
+    with pytest.raises(OfAnotherInstallation), Warehouse.open(file, installation=THEIRS):
+        pass
+
+
+def test_a_file_is_claimed_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    file = filled(tmp_path / "warehouse.duckdb", OURS)
+    for _ in range(2):
+        filled(file, OURS)
+    with duckdb.connect(str(file), read_only=True) as raw:
+        assert raw.execute("SELECT installation FROM belongs_to").fetchall() == [(OURS,)]
 
 
 def test_a_copy_of_our_own_file_is_ours(tmp_path: Path) -> None:
