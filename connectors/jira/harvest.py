@@ -45,8 +45,11 @@ class Harvest:
 
     def add(self, body: bytes) -> None:
         """Add the rows of a page; issues that do not have the expected shape are set aside as rejected."""
+        issues: Sequence[Any]
+        stories: Sequence[Story]
         try:
-            issues = self._decoder.decode(body).issues
+            page: Any = self._decoder.decode(body)
+            issues = page.issues
             stories = self._stories(issues)
         except msgspec.ValidationError:
             issues = self._readable(body)
