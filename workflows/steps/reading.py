@@ -24,6 +24,7 @@ from workflows.warehouse import Warehouse, Zones
 T = TypeVar("T")
 
 PAGES_AHEAD = 2
+FEW_AHEAD = 16  # of who has little to tell, mostly all: then no load waits for what comes after it
 LOADS_AHEAD = 32  # they are small, and nobody should wait for whoever is noted down first
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 WORTH_A_LOAD = 15_000  # rows that need not wait for more where nobody has more to give yet
@@ -54,7 +55,8 @@ class Reading:
         warehouse.use_zones(zones())  # here: two that load at once would both put them in place
         self.kinds = tuple(cursors)
         self.is_catching_up = any(one is not None for one in cursors.values())
-        self._read = Ahead(_delivered(connector, cursors, as_of), depth=PAGES_AHEAD)
+        depth = FEW_AHEAD if self.is_catching_up else PAGES_AHEAD
+        self._read = Ahead(_delivered(connector, cursors, as_of), depth=depth)
 
     def pages(self, kind: RecordKind) -> Iterator[Page]:
         """The pages of one kind, or its error; to be asked for in the order of :attr:`kinds`."""
