@@ -31,7 +31,8 @@ WALL_CLOCKS: dict[RecordKind, dict[str, str]] = {  # what the local clock showed
     RecordKind.OUTAGE: {"begin_wall_s": "begin_at"},
 }
 _DONE_AT = "CASE WHEN {0}state NOT IN ('new', 'in_progress', 'on_hold') THEN coalesce({0}resolved_at, {0}closed_at) END"
-_SECONDS = "greatest((epoch_us({0}) - epoch_us({1})) // 1000000, 0)"
+# Not greatest(…, 0), which takes an instant that is missing for no time at all.
+_SECONDS = "CASE WHEN {0} > {1} THEN (epoch_us({0}) - epoch_us({1})) // 1000000 WHEN {0} <= {1} THEN 0 END"
 _KEY_HASH = {"key_hash": ("UBIGINT", "hash({0}connection, {0}id)")}  # keys as numbers: a tenth of the time to find one
 _TICKET_HASH = {"ticket_hash": ("UBIGINT", "hash({0}connection, {0}ticket_id)")}
 DERIVED: dict[RecordKind, dict[str, tuple[str, str]]] = {  # column → SQL type, SQL over columns prefixed {0}

@@ -133,6 +133,11 @@ def test_the_response_clock_falls_back_to_the_wall_clock(tmp_path: Path) -> None
     assert values(tmp_path, a_query("time_to_respond"), a_ticket(), *clocks) == [("Acme", 0, 2.5, 2.0)]
 
 
+def test_a_response_clock_whose_start_nobody_knows_took_no_known_time(tmp_path: Path) -> None:
+    clock = a_clock("s1", target="response", start_at=None, end_at=at("2026-03-02T09:00"), elapsed_s=None)
+    assert values(tmp_path, a_query("time_to_respond"), a_ticket(), clock) == []
+
+
 def test_reopened_tickets_of_those_resolved(tmp_path: Path) -> None:
     done = {"resolved_at": at("2026-03-05"), "state": "resolved"}
     tickets = [a_ticket("1", reopen_count=2, **done), a_ticket("2", **done), a_ticket("3", reopen_count=1)]
