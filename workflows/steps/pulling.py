@@ -209,7 +209,7 @@ class Pulling:
                 report.error = report.error or self.shut_out
                 if report.error or (start is not None and start.updated_at >= until and until < self.as_of):
                     continue
-                with _reported(report), self._noticing(), self.warehouse.on_one_thread():
+                with _reported(report), self._noticing():
                     loads = self._loads(kind, start, until)
                     starts[kind] = self.note(kind, report, loads, start, keeps_cursor=is_again[kind], until=until)
 

@@ -106,7 +106,7 @@ class Loading:
             self._told[whose].append((kind, told))
 
     def _load(self, warehouse: Warehouse, as_of: datetime, where: Zones) -> Iterator[tuple[str, RecordKind, Told]]:
-        with warehouse.sibling() as own, own.on_one_thread():
+        with warehouse.sibling() as own:
             for kind in dict.fromkeys(kind for one in self._readings for kind in one.kinds):
                 readings = {one.name: one for one in self._readings if kind in one.kinds}
                 pages = {name: one.pages(kind) for name, one in readings.items()}

@@ -45,6 +45,7 @@ from workflows.warehouse.passes import (
     together,
 )
 from workflows.warehouse.schema import TABLE_OF, create, is_current
+from workflows.warehouse.threads import Threads
 from workflows.warehouse.transactions import transaction
 
 MEMORY_LIMIT = "96MB"
@@ -89,7 +90,7 @@ class Warehouse:
         self._raw = raw
         self._session = _Session(raw)
         self._zones: Zones | None = None  # as they are known to be in place
-        self._threads = THREADS
+        self._threads = Threads(THREADS)
         self._claimed_by = ""
 
     @classmethod
@@ -120,7 +121,7 @@ class Warehouse:
             backend = _connected(path, memory_limit, threads)
             try:
                 warehouse = cls(backend, backend.con)
-                warehouse._threads = threads
+                warehouse._threads = Threads(threads)
                 if installation:
                     belonging.refuse_anothers(backend.con, path, installation)
                 if not is_current(backend.con):
@@ -154,19 +155,6 @@ class Warehouse:
             belonging.claim(self._raw, installation)
             self._claimed_by = installation
 
-    @contextmanager
-    def on_one_thread(self) -> Iterator[None]:
-        """For loads: none is large enough for two threads, whose waiting for each other costs a quarter of its time.
-
-        It holds for everybody who has the file open, and harms nobody: those who ask meanwhile share the processors
-        with the load anyway.
-        """
-        self._raw.execute("SET threads = 1")
-        try:
-            yield
-        finally:
-            self._raw.execute(f"SET threads = {self._threads}")
-
     def load(self, kind: RecordKind, batch: pa.Table, *, seen_at: datetime, zones: Zones) -> LoadReport:
         """Upsert a batch of one connection's records by their natural key; see :meth:`load_together`."""
         reports = self.load_together(kind, batch, seen_at=seen_at, zones=zones)
@@ -185,7 +173,8 @@ class Warehouse:
         """
         if zones != self._zones:
             self.use_zones(zones)
-        return loading.load(self._raw, kind, batch, seen_at=seen_at)
+        with self._threads.one(self._raw):
+            return loading.load(self._raw, kind, batch, seen_at=seen_at)
 
     def use_calendars(self, calendars: Calendars) -> None:
         """Put the business calendars in place; queries that count business time look them up from now on."""

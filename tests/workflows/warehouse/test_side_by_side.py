@@ -5,9 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from improvement.records import RecordKind
 from tests.improvement.metrics.build import LATER, ZONES, a_ticket, arrow
-from workflows.warehouse import Warehouse
+from workflows.warehouse import Warehouse, loading
+from workflows.warehouse.loading import LoadReport
 
 TICKETS, LOADS = 3_000, 25
 
@@ -37,12 +40,26 @@ def test_what_is_replaced_side_by_side_stands_once(tmp_path: Path) -> None:
     ]
 
 
-def test_loads_take_one_thread_and_give_the_others_back(tmp_path: Path) -> None:
-    def threads(warehouse: Warehouse) -> int:
-        found: int = warehouse.arrow("SELECT current_setting('threads') AS n")["n"][0].as_py()
-        return found
+def threads(warehouse: Warehouse) -> int:
+    found: int = warehouse.arrow("SELECT current_setting('threads') AS n")["n"][0].as_py()
+    return found
 
-    with Warehouse.open(tmp_path / "warehouse.duckdb", threads=3) as warehouse, warehouse.sibling() as own:
-        with own.on_one_thread():
-            assert threads(warehouse) == 1
+
+def test_while_anybody_loads_a_query_takes_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = arrow(RecordKind.TICKET, [a_ticket("t1")])
+    seen: list[int] = []
+    with Warehouse.open(tmp_path / "warehouse.duckdb", threads=3) as warehouse, warehouse.sibling() as other:
+
+        def load(raw: object, *what: object, **more: object) -> dict[str, LoadReport]:
+            seen.append(threads(warehouse))
+            if len(seen) == 1:  # another one begins and ends while this one is under way
+                other.load(RecordKind.TICKET, batch, seen_at=LATER, zones=ZONES)
+                seen.append(threads(warehouse))
+                raise ValueError("broken off")
+            return {}
+
+        monkeypatch.setattr(loading, "load", load)
+        with pytest.raises(ValueError, match="broken off"):
+            warehouse.load(RecordKind.TICKET, batch, seen_at=LATER, zones=ZONES)
+        assert seen == [1, 1, 1]
         assert threads(warehouse) == 3
