@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics.catalogue import OUTAGE_WHERE, Metric
-from improvement.metrics.cells import CellQuery, Tables, constant, dimension, dimensions, filtered, until, week_from
+from improvement.metrics.cells import (
+    CellQuery,
+    Tables,
+    constant,
+    dimension,
+    dimensions,
+    filtered,
+    until,
+    week_from,
+    whole_seconds,
+)
 from improvement.metrics.engine import ibis
 from improvement.records import RecordKind
 from improvement.weeks import DAY_S
@@ -45,8 +55,8 @@ def _weeks(tables: Tables, query: CellQuery, outages: Any) -> Any:
 
 def _lost(tables: Tables, query: CellQuery, outages: Any) -> Any:
     """What each outage adds to the minutes lost, week by week of the local clock."""
-    begin = outages.begin_at.epoch_seconds()
-    end = ibis.least(ibis.coalesce(outages.end_at, tables.as_of), tables.as_of).epoch_seconds()
+    begin = whole_seconds(outages.begin_at)
+    end = whole_seconds(ibis.least(ibis.coalesce(outages.end_at, tables.as_of), tables.as_of))
     table = outages.select(
         **dimensions(outages, query),
         used=_name(outages),

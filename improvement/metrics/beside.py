@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics.catalogue import DEFAULT_TAU_H, SURVEY_WHERE, TICKET_WHERE, Metric
-from improvement.metrics.cells import CellQuery, Tables, filtered, rows, week_from, within
+from improvement.metrics.cells import CellQuery, Tables, filtered, rows, week_from, whole_seconds, within
 from improvement.metrics.engine import ibis
 from improvement.metrics.hard import matured
 from improvement.weeks import DAY_S
@@ -31,10 +31,10 @@ def _response_rate(tables: Tables, query: CellQuery, kind: str) -> Any:
     """
     table = filtered(tables.surveys, query)
     table = table.filter(table.survey_kind == kind, table.sent_at.notnull())
-    day = table.sent_at.epoch_seconds() // DAY_S
+    day = whole_seconds(table.sent_at) // DAY_S
     table = within(table, tables, day, table.sent_at)
     is_answered = (table.score.notnull() & (table.answered_at <= tables.as_of)).fill_null(False)
-    week = week_from(table.sent_at.epoch_seconds() // DAY_S)
+    week = week_from(whole_seconds(table.sent_at) // DAY_S)
     return rows(table, query, week=week, numerator=is_answered.cast("int64"), denominator=ONE)
 
 

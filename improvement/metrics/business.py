@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from improvement.metrics.cells import CellQuery, Tables
+from improvement.metrics.cells import CellQuery, Tables, whole_seconds
 from improvement.metrics.engine import ibis
 from improvement.weeks import DAY_S
 
@@ -21,7 +21,7 @@ def with_elapsed(table: Any, tables: Tables, query: CellQuery, begin: Any, wall_
 
     It is ``wall_s`` itself where the row's country has no calendar, or its calendar does not reach.
     """
-    timed = table.mutate(begins_s=_whole(begin), wall_s=wall_s.cast("int64"))
+    timed = table.mutate(begins_s=whole_seconds(begin), wall_s=wall_s.cast("int64"))
     timed = timed.mutate(ends_s=timed.begins_s + timed.wall_s)
     steps = tables.calendar_steps()
     steps = steps.filter(steps.calendars == query.options.calendars)
@@ -50,8 +50,3 @@ def _looked_up(table: Any, steps: Any, side: str) -> Any:
     # Of no step: what `least` makes of nothing differs between engines.
     known = ibis.cases((found[of["base_s"]].notnull(), upto), else_=ibis.null("int64"))
     return found.select(*table.columns, **{f"{side}_upto": known})
-
-
-def _whole(instant: Any) -> Any:
-    """Whole seconds since 1970; some engines give fractions, whatever Ibis says of the type."""
-    return instant.epoch_seconds().cast("float64").floor().cast("int64")

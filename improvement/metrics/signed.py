@@ -18,7 +18,7 @@ from operator import and_
 from typing import Any
 
 from improvement.metrics.catalogue import Metric
-from improvement.metrics.cells import CellQuery, Tables, whole
+from improvement.metrics.cells import CellQuery, Tables, whole, whole_seconds
 from improvement.metrics.engine import ibis
 from improvement.metrics.sharing import Columns, among, plain
 
@@ -81,7 +81,7 @@ def counted_signed(queries: Sequence[tuple[CellQuery, Metric, int]], tables: Tab
     if matures is not None:
         instant = table[matures[0]]
         common = [one for one in common if one is not ages[0]] + [instant.notnull()]
-        span = instant.epoch_seconds().cast("int64") // SPAN_S
+        span = whole_seconds(instant) // SPAN_S
         columns.named[DUE] = ibis.ifelse(ages[0], ibis.literal(0, "int64"), span)
     sums: dict[tuple[str | None, str | None], str] = {}
     told = []

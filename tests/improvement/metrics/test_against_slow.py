@@ -46,7 +46,12 @@ WHERE: dict[str, list[dict[str, Any]]] = {
     "mood_index": [{"country": ["CH", "US", "MX"]}],
 }
 
-moments = st.none() | st.integers(0, 70 * 86_400).map(lambda seconds: START + timedelta(seconds=seconds))
+days_and_seconds = st.integers(0, 70 * 86_400) | st.integers(1, 70).map(lambda day: day * 86_400 - 1)
+moments = st.none() | st.builds(  # whole seconds and fractions, some the last of a UTC day
+    lambda seconds, ms: START + timedelta(seconds=seconds, milliseconds=ms),
+    days_and_seconds,
+    st.sampled_from([0, 0, 300, 500, 700, 999]),
+)
 customers = st.sampled_from(["Acme", "Bolt", None])
 countries = st.sampled_from(["CH", "US", "MX", "NZ", "DE", None])
 services = st.sampled_from(["Mail", None])
@@ -180,11 +185,11 @@ def crowd(chosen: random.Random, maker: Any, number: int) -> list[Any]:
 
 
 def moment(chosen: random.Random) -> datetime:
-    return START + timedelta(seconds=chosen.randrange(60 * 86_400))
+    return START + timedelta(milliseconds=chosen.randrange(60 * 86_400_000))
 
 
 def later(chosen: random.Random, begin: datetime, days: int) -> datetime:
-    return begin + timedelta(seconds=chosen.randrange(days * 86_400))
+    return begin + timedelta(milliseconds=chosen.randrange(days * 86_400_000))
 
 
 def scope(chosen: random.Random) -> dict[str, Any]:

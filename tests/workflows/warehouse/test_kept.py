@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from improvement import weeks
 from improvement.metrics import coded, metric_named
 from improvement.metrics.counts import Counts
+from improvement.metrics.signed import SPAN_S
 from improvement.records import RecordKind, Ticket
+from improvement.weeks import DAY_S
 from tests.improvement.metrics.build import (
     CONNECTION,
     ZONES,
@@ -58,6 +60,7 @@ PRIORITY = {"incident_count": {"priority": [1, 2]}, "sla_breach_rate": {"sla_tar
 OTHER_ZONES = Zones({**ZONES.by_country, "CH": "Asia/Tokyo", "DE": "America/New_York"})
 WIDE = 11  # weeks
 OTHER = "elsewhere"  # another platform
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = (RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY)
 
 
@@ -109,6 +112,10 @@ def load(warehouse: Warehouse, records: list[Any], seen_at: datetime, zones: Zon
             warehouse.load(kind, arrow(kind, mine), seen_at=seen_at, zones=zones)
 
 
+seconds = st.sampled_from([-1, -0.7, -0.3, 0, 0.3, 0.7, 1])
+edges = st.tuples(  # from when: this moment or one of the hours by which what matures is kept; and how far from it
+    st.booleans(), st.sampled_from([-7 * DAY_S, -4 * 3600, 0, 3600, 4 * 3600, 7 * DAY_S]), seconds
+)
 steps = st.lists(
     st.tuples(
         st.sampled_from(["load", "load", "load", "bury", "revive", "zones", "twice", "late", "broken", "back"]),
@@ -118,7 +125,7 @@ steps = st.lists(
         st.lists(contacts(), max_size=2),
         st.sampled_from([0, 0, 3, 7, 7, 7, 14]),
         st.sampled_from([0, 0, 35, 5 * 60, 6 * 60, 17 * 60 + 1]),
-        st.lists(st.sampled_from([-5 * 3600, -4 * 3600, -1, 0, 1, 3600, 4 * 3600]), max_size=4),
+        st.lists(edges, max_size=4),
     ),
     min_size=2,
     max_size=6,
@@ -171,12 +178,15 @@ def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) 
             cycled(warehouse, as_of, OTHER)
 
 
-def aged(records: list[Any], as_of: datetime, edges: list[int]) -> list[Any]:
-    """The first of them opened or sent so many seconds after what is old enough now."""
+def aged(records: list[Any], as_of: datetime, edges: list[tuple[bool, int, float]]) -> list[Any]:
+    """The first of them opened or sent so many seconds after what is old enough now, or after its four hours began."""
     found = list(records)
-    for place, (one, edge) in enumerate(zip(records, edges, strict=False)):
+    for place, (one, (is_of_span, later_s, edge_s)) in enumerate(zip(records, edges, strict=False)):
         hours, name = (336, "opened_at") if isinstance(one, Ticket) else (168, "sent_at")
-        found[place] = msgspec.structs.replace(one, **{name: as_of - timedelta(hours=hours, seconds=-edge)})
+        moment = as_of - timedelta(hours=hours)
+        if is_of_span:
+            moment -= (moment - EPOCH) % timedelta(seconds=SPAN_S)
+        found[place] = msgspec.structs.replace(one, **{name: moment + timedelta(seconds=later_s + edge_s)})
     return found
 
 
@@ -253,6 +263,29 @@ def test_what_grows_old_enough_is_counted_without_looking_it_up() -> None:
         (found,) = warehouse.cells_ahead([replace(question[0], last_week=last + 1)], as_of=now, kept_from=0)
         assert found.n.sum() == 14 * 24 + 7
         assert standing == 4
+
+
+@pytest.mark.parametrize("fraction", [-700, -500, -300, -1, 0, 1, 300, 500, 700])
+@pytest.mark.parametrize(
+    ("name", "tau_h", "days"), [("time_to_resolve", 336, (-1, 6, 7, 8)), ("survey_response_rate", None, (-1, 1, 2, 3))]
+)
+def test_what_matures_in_the_last_second_of_its_four_hours_counts_from_then_on(
+    name: str, tau_h: float | None, days: tuple[int, ...], fraction: int
+) -> None:
+    """So many milliseconds from 04:00; the third cycle, at 06:30, is the first in which it is old enough."""
+    as_of = at("2026-06-15T06:30")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query(name, tau_h=tau_h), last - 9, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        edge = timedelta(milliseconds=fraction)
+        ticket = a_ticket("t1", opened_at=at("2026-06-08T04:00") + edge, resolved_at=None, state="in_progress")
+        survey = a_survey("s1", ticket_id=None, sent_at=at("2026-06-10T04:00") + edge, answered_at=None, score=None)
+        load(warehouse, [ticket, survey], as_of - timedelta(hours=4), ZONES)
+        for day, count in zip(days, (0, 0, 1, 1), strict=True):
+            now = as_of + timedelta(days=day)
+            asked_now = [replace(one, last_week=weeks.week_of(now.date()) - 1) for one in question]
+            ahead = warehouse.cells_ahead(asked_now, as_of=now, kept_from=0)
+            assert sum(int(cells.n.sum()) for cells in ahead) == count, now
 
 
 BOUNDARY = "opened_at >= TIMESTAMPTZ '2026-06-08 04:00+00' AND opened_at < TIMESTAMPTZ '2026-06-08 08:00+00'"
