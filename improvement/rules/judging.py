@@ -150,7 +150,9 @@ class _Limits:
         """How far beyond the limit, as a share of it (of the value where the limit is 0); negative inside."""
         beyond = np.where(self.is_upper, value - self.limit, self.limit - value)
         scale = np.where(self.limit != 0, np.abs(self.limit), np.abs(value))
-        size: Floats = np.divide(beyond, scale, out=np.zeros(len(value)), where=scale > 0)
+        size: Floats = np.zeros(len(value))
+        with np.errstate(over="ignore"):  # of a limit next to nothing: as far as can be
+            np.divide(beyond, scale, out=size, where=scale > 0)
         return size
 
 
