@@ -48,7 +48,7 @@ class _Issue(msgspec.Struct, frozen=True):
     id: str
     key: str
     fields: _Fields
-    changelog: Changelog | None = None
+    changelog: Changelog[HistoryEntry] | None = None
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -170,7 +170,7 @@ def _state(jira: Jira, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask,
     )
 
 
-def _last_change(changelog: Changelog | None, field: str) -> HistoryEntry | None:
+def _last_change(changelog: Changelog[HistoryEntry] | None, field: str) -> HistoryEntry | None:
     entries = oldest_first(changelog.histories) if changelog is not None else ()
     changes = [entry for entry in entries if any((item.field_id or item.field) == field for item in entry.items)]
     return changes[-1] if changes else None

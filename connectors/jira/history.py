@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
-from connectors.jira.wire import HistoryEntry, HistoryItem, RawEntry
+from connectors.jira.wire import E, HistoryEntry, HistoryItem, RawEntry
 
 ENDED = frozenset({"resolved", "closed", "cancelled"})
 FINAL = frozenset({"closed", "cancelled"})
 MOST_KEPT = 10_000  # changes whose meaning is remembered
 LONGEST_KEPT = 1_000  # bytes: what is longer quotes somebody's text, and does not come again
-
-Entry = HistoryEntry | RawEntry
-E = TypeVar("E", HistoryEntry, RawEntry, Entry)
 
 
 @dataclass(slots=True)
@@ -64,15 +61,14 @@ class Histories:
         self._watched = group_field or "assignee"
         self._known: dict[bytes, _Meaning] = {}
 
-    def story(self, entries: Sequence[Entry]) -> Story:
+    def story(self, entries: Sequence[RawEntry]) -> Story:
         """Read a history, whose entries may be in either order.
 
-        Raises :class:`msgspec.ValidationError` where an undecoded entry does not have the expected shape.
+        Raises :class:`msgspec.ValidationError` where an entry does not have the expected shape.
         """
         told = Story()
         for entry in oldest_first(entries):
-            items = entry.items
-            found = self._known_meaning(items) if isinstance(items, msgspec.Raw) else self._meaning(items)
+            found = self._known_meaning(entry.items)
             if found is not _NOTHING:
                 told.reopened += found.reopened
                 told.reassigned += found.reassigned
@@ -118,5 +114,5 @@ def oldest_first(entries: Sequence[E]) -> Sequence[E]:
     return entries[::-1]
 
 
-def _order(entry: Entry) -> tuple[int, str]:
+def _order(entry: HistoryEntry | RawEntry) -> tuple[int, str]:
     return (len(entry.id), entry.id)

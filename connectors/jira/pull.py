@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, Generic
 
 import msgspec
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan
 from connectors.jira.site import Site, ask, who_am_i
 from connectors.jira.spool import Spool
-from connectors.jira.wire import Changelog, ChangelogPage, HistoryEntry
+from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawEntry
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
@@ -25,8 +26,8 @@ MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 
 
-class _History(msgspec.Struct):
-    changelog: Changelog
+class _History(msgspec.Struct, Generic[E]):
+    changelog: Changelog[E]
 
 
 class Puller:
@@ -186,7 +187,7 @@ class Puller:
         return None
 
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
-        return Harvest(self._plan, kinds, connection=self._config.name, whole_history=self.whole_history)
+        return Harvest(self._plan, kinds, connection=self._config.name, whole_history=self._undecoded_history)
 
     def _page_size(self) -> int:
         if self._site.is_cloud:
@@ -195,15 +196,23 @@ class Puller:
 
     def whole_history(self, issue_id: str) -> Sequence[HistoryEntry]:
         """All of an issue's history, where a search showed only its newest part."""
+        return self._history(issue_id, HistoryEntry)
+
+    def _undecoded_history(self, issue_id: str) -> Sequence[RawEntry]:
+        return self._history(issue_id, RawEntry)
+
+    def _history(self, issue_id: str, entry: type[E]) -> list[E]:
         path = f"/issue/{issue_id}"
+        shape: Any
         if not self._site.is_cloud:
-            params = {"fields": "updated", "expand": "changelog"}
-            shown: _History = ask(self._reader, path, _History, what="history", params=params)
+            shape, params = _History[entry], {"fields": "updated", "expand": "changelog"}  # type: ignore[valid-type]
+            shown: _History[E] = ask(self._reader, path, shape, what="history", params=params)
             return shown.changelog.histories
-        entries: list[HistoryEntry] = []
+        shape = ChangelogPage[entry]  # type: ignore[valid-type]
+        entries: list[E] = []
         while True:
             asked = {"startAt": len(entries), "maxResults": 100}
-            page: ChangelogPage = ask(self._reader, f"{path}/changelog", ChangelogPage, what="history", params=asked)
+            page: ChangelogPage[E] = ask(self._reader, f"{path}/changelog", shape, what="history", params=asked)
             entries.extend(page.values)
             if page.is_last or not page.values:
                 return entries

@@ -29,7 +29,7 @@ class _Fields(msgspec.Struct, frozen=True):
 class _Issue(msgspec.Struct, frozen=True):
     id: str
     fields: _Fields
-    changelog: Changelog | None = None
+    changelog: Changelog[HistoryEntry] | None = None
 
 
 class _Page(msgspec.Struct, frozen=True):

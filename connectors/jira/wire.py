@@ -5,7 +5,7 @@ Unknown members are ignored and missing ones are None, so that a new Jira releas
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -116,13 +116,6 @@ class HistoryEntry(msgspec.Struct, frozen=True, gc=False):
     author: UserValue | None = None
 
 
-class Changelog(msgspec.Struct, frozen=True, gc=False):
-    """The history as search and issue show it: possibly only a part of ``total``."""
-
-    total: int = 0
-    histories: list[HistoryEntry] = []
-
-
 class RawEntry(msgspec.Struct, frozen=True, gc=False):
     """One change of an issue whose items stay undecoded, because most of them came before."""
 
@@ -131,17 +124,20 @@ class RawEntry(msgspec.Struct, frozen=True, gc=False):
     items: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-class RawChangelog(msgspec.Struct, frozen=True, gc=False):
-    """As :class:`Changelog`, of such changes."""
+E = TypeVar("E", HistoryEntry, RawEntry)
+
+
+class Changelog(msgspec.Struct, Generic[E], frozen=True, gc=False):
+    """The history as search and issue show it: possibly only a part of ``total``."""
 
     total: int = 0
-    histories: list[RawEntry] = []
+    histories: list[E] = []
 
 
-class ChangelogPage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class ChangelogPage(msgspec.Struct, Generic[E], frozen=True, gc=False, rename="camel"):
     """A page of ``GET /issue/{id}/changelog``."""
 
-    values: list[HistoryEntry] = []
+    values: list[E] = []
     is_last: bool = True
 
 
@@ -174,18 +170,21 @@ class IssueHead(msgspec.Struct, frozen=True):
     """What identifies an issue, whatever its fields."""
 
     id: str = ""
-    key: str = ""
 
 
-def page_type(fields: list[tuple[str, Any]], changelog: type[msgspec.Struct] | None) -> type[msgspec.Struct]:
-    """The struct of a search page whose issues carry these fields as (field id, type), and their history or none."""
+def issue_type(fields: list[tuple[str, Any]], changelog: Any) -> type[msgspec.Struct]:
+    """The struct of an issue that carries these fields as (field id, type), and its history or none."""
     values = msgspec.defstruct(
         "Fields", [(field_id, kind | None, None) for field_id, kind in fields], frozen=True, gc=False
     )
     members: list[Any] = [("id", str), ("key", str), ("fields", values)]
     if changelog is not None:
         members.append(("changelog", changelog | None, None))
-    issue = msgspec.defstruct("Issue", members, frozen=True, gc=False)
+    return msgspec.defstruct("Issue", members, frozen=True, gc=False)
+
+
+def page_type(issue: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The struct of a search page of such issues."""
     return msgspec.defstruct(
         "Page",
         [("issues", list[issue], msgspec.field(default_factory=list))],  # type: ignore[valid-type]
