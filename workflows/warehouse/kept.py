@@ -28,7 +28,7 @@ from workflows.warehouse.passes import Pass
 from workflows.warehouse.schema import fingerprint
 from workflows.warehouse.transactions import transaction
 
-KEPT_WEEKS = 2  # what no cycle asked for this long is thrown away, and with it what was noted for it
+KEPT_WEEKS = 2  # what no cycle asked for this long goes when any connection keeps counts; its notes are trimmed then
 PACKED = "msgpack"  # how they are written down: what stands otherwise is of a version before, and not asked for
 MARK = ""  # the digest of what stands for counts that are about to be kept
 
@@ -120,8 +120,8 @@ class KeptCells:
         self._raw.register("kept_now", rows)
         try:
             self._raw.execute(
-                "DELETE FROM kept_counts WHERE connection = $connection AND (digest IN (SELECT digest FROM kept_now) "
-                "OR digest = $mark OR as_of < $old::TIMESTAMPTZ)",
+                "DELETE FROM kept_counts WHERE as_of < $old::TIMESTAMPTZ OR (connection = $connection "
+                "AND (digest IN (SELECT digest FROM kept_now) OR digest = $mark))",
                 {
                     "connection": self._connection,
                     "mark": MARK,

@@ -133,16 +133,22 @@ steps = st.lists(
 
 
 @pytest.mark.timeout(400)
-@given(steps)
+@given(steps, st.sampled_from([noting.LEAST, 20, 4]))
 @settings(
     max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
 )
-def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any]) -> None:
+def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any], least: int) -> None:
     """A story of weeks on two platforms: records come, change, move, go and come back, so do zones; cycles run twice,
     are late, break off, look back. Some records are just about to be, or have just become, as old as a metric asks.
+    What was noted is trimmed and forgotten seldom, or all the time.
     """
     as_of, zones = START + timedelta(days=53, hours=6), ZONES
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        tempfile.TemporaryDirectory() as folder,
+        a_warehouse(Path(folder)) as warehouse,
+    ):
+        patched.setattr(noting, "LEAST", least)
         for what, some_tickets, some_clocks, some_surveys, some_contacts, days, minutes, edges in story:
             as_of += timedelta(days=days, minutes=minutes)
             records = [
@@ -306,6 +312,30 @@ def test_notes_that_all_counts_have_taken_in_are_thrown_away_once_there_are_many
             (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
             assert found.numerator.sum() == 200 + 4 * (number + 1)
             assert 4 <= warehouse.arrow("FROM noted_tickets").num_rows <= 10
+
+
+def test_what_is_kept_of_a_connection_that_is_not_evaluated_any_more_goes_with_its_notes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two platforms; the cycles of the one end, its records still come."""
+    monkeypatch.setattr(noting, "LEAST", 10)
+    monkeypatch.setattr(noting, "MOST", 100)  # nothing is forgotten as a whole
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    mine = CellsAsked(a_query("incident_count"), last - 20, last)
+    others = replace(mine, query=replace(mine.query, connection=OTHER))
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for week in range(5):
+            now = as_of + timedelta(weeks=week)
+            new = [a_ticket(f"{week}-{some}", opened_at=opened_at) for some in range(8)]
+            load(warehouse, new, now, ZONES)
+            load(warehouse, [msgspec.structs.replace(one, connection=OTHER) for one in new], now, ZONES)
+            for question in (mine, others) if week == 0 else (mine,):
+                answered(warehouse, now, [replace(question, last_week=last + week)])
+            kept_of = warehouse.arrow("SELECT DISTINCT connection FROM kept_counts")["connection"].to_pylist()
+            assert sorted(kept_of) == (sorted([CONNECTION, OTHER]) if week <= 2 else [CONNECTION])
+        assert warehouse.arrow("FROM noted_tickets").num_rows <= 16  # those of the last load
+        assert answered(warehouse, now, [replace(others, last_week=last + 4)]) > 0
 
 
 def test_a_cycle_that_breaks_off_leaves_the_next_one_what_it_needs() -> None:
