@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import responses
 
 from connectors.base import Cursor, Page
 from connectors.jira import pull
@@ -276,3 +278,36 @@ def test_a_long_history_is_read_to_its_beginning(
     until = noon + timedelta(hours=8)
     (row,) = rows(connect(flavour, at=serve([ticket], now=until)).pull(RecordKind.TICKET, None, until=until))
     assert row["reopen_count"] == 130
+
+
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+@pytest.mark.parametrize(
+    ("items", "rejected"),
+    [
+        ([{"field": "summary", "fieldId": "summary"}], []),
+        ([{"field": 5}], [("changelog.items[0].field", "Expected `str`, got `int`")]),
+    ],
+)
+def test_in_a_long_history_only_what_is_used_has_to_be_readable_and_the_pull_goes_on(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    items: list[dict[str, Any]],
+    rejected: list[tuple[str, str]],
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    long, short = an_incident(1, noon, resolved_after_h=None), an_incident(2, noon)
+    long.events += [TicketEvent(long.opened + 60 * n, {"state": ("resolved", "new")[n % 2]}) for n in range(1, 260)]
+    until = noon + timedelta(hours=8)
+    running = serve([long, short], now=until)
+    told = {"id": "1", "created": "2026-03-02T12:00:00.000+0000", "items": items, "author": {"displayName": 5}}
+    with responses.RequestsMock() as mocked:
+        mocked.get(
+            re.compile(rf"{running.urls[flavour]}/rest/api/\d/issue/\d+/changelog"),
+            json={"values": [told], "isLast": True},
+        )
+        mocked.add_passthru(running.urls[flavour])
+        pages = list(connect(flavour, at=running).pull(RecordKind.TICKET, None, until=until))
+    assert [(one.field, one.reason) for page in pages for one in page.rejected] == rejected
+    assert sum(page.batch.num_rows for page in pages) == 2 - len(rejected)
