@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from connectors.base import Rejected
 from connectors.jira.columns import Columns
 from connectors.jira.history import UNTOLD
 from connectors.jira.plan import ClockPlan, Plan
 from connectors.jira.wire import Cycle, SlaValue
+from improvement.records import RecordKind
 
 _Clock = tuple[Any, SlaValue, Cycle, str]  # issue, SLA field, cycle, stage
 
 
-def add_clock_rows(columns: Columns, plan: Plan, issues: Sequence[Any]) -> None:
-    """Add the rows of all clocks of these issues."""
+def add_clock_rows(columns: Columns, plan: Plan, issues: Sequence[Any]) -> list[Rejected]:
+    """Add the rows of all clocks of these issues; returns the clocks that cannot be read."""
     columns.begin([issue.id for issue in issues])
     cancelled = frozenset(id for id, state in plan.states.items() if state == "cancelled")
+    rejected = []
     for clock in plan.clocks:
-        found = list(_cycles(clock, issues, cancelled))
+        found: list[_Clock] = []
+        value_of = attrgetter(clock.field_id)
+        for issue in issues:
+            value: SlaValue | None = value_of(issue.fields)
+            if value is None:
+                continue
+            try:
+                found += _cycles(issue, value, cancelled)
+            except (ValueError, OverflowError) as error:
+                columns.lacks_row_of([issue.id])
+                id = f"{issue.id}:{value.id or clock.field_id}"
+                rejected.append(Rejected(kind=RecordKind.SLA, id=id, field="resolutiondate", reason=str(error)))
         if found:
             _extend(columns, clock, found)
+    return rejected
 
 
-def _cycles(clock: ClockPlan, issues: Sequence[Any], cancelled: frozenset[str]) -> Iterator[_Clock]:
-    value_of = attrgetter(clock.field_id)
-    for issue in issues:
-        value: SlaValue | None = value_of(issue.fields)
-        if value is None:
-            continue
-        if value.completed_cycles:
-            cancelled_ms = _cancelled_ms(issue.fields, cancelled)
-            for cycle in value.completed_cycles:
-                stop = cycle.stop_time
-                is_cancelled = stop is not None and abs(stop.epoch_millis - cancelled_ms) < 60_000
-                yield issue, value, cycle, "cancelled" if is_cancelled else "completed"
-        if value.ongoing_cycle is not None:
-            yield issue, value, value.ongoing_cycle, "paused" if value.ongoing_cycle.paused else "in_progress"
+def _cycles(issue: Any, value: SlaValue, cancelled: frozenset[str]) -> list[_Clock]:
+    """The cycles of one clock with their stages; ValueError: when its issue was cancelled cannot be read."""
+    found: list[_Clock] = []
+    if value.completed_cycles:
+        cancelled_ms = _cancelled_ms(issue.fields, cancelled)
+        for cycle in value.completed_cycles:
+            stop = cycle.stop_time
+            is_cancelled = stop is not None and abs(stop.epoch_millis - cancelled_ms) < 60_000
+            found.append((issue, value, cycle, "cancelled" if is_cancelled else "completed"))
+    if value.ongoing_cycle is not None:
+        stage = "paused" if value.ongoing_cycle.paused else "in_progress"
+        found.append((issue, value, value.ongoing_cycle, stage))
+    return found
 
 
 def _cancelled_ms(fields: Any, cancelled: frozenset[str]) -> int:

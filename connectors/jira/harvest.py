@@ -43,7 +43,7 @@ class Harvest:
             if kind in self.columns:
                 self._typed_rows(kind, issues, stories)
         if RecordKind.SLA in self.columns:
-            add_clock_rows(self.columns[RecordKind.SLA], self.plan, issues)
+            self.rejected += add_clock_rows(self.columns[RecordKind.SLA], self.plan, issues)
         if RecordKind.SURVEY in self.columns and self.plan.rating is not None:
             self._survey_rows(issues)
 

@@ -92,7 +92,7 @@ issue = st.fixed_dictionaries(
                 "status": st.sampled_from([{"id": id, "name": name} for id, name in NAMES.items()]),
                 "updated": st.integers(0, 59).map(lambda minute: f"2026-03-02T13:{minute:02d}:00.000+0000"),
                 "created": st.sampled_from(["2026-03-02T12:00:00.000+0000", "no time at all"]),
-                "resolutiondate": st.sampled_from([None, "2026-03-02T12:30:00.000+0100"]),
+                "resolutiondate": st.sampled_from([None, "2026-03-02T12:30:00.000+0100", "no time at all"]),
                 "summary": st.sampled_from(["Mail is down", "🚑", 7, ""]),
                 "priority": st.sampled_from([None, {"name": "High"}, {"name": "?"}]),
                 CLOCK: st.one_of(
@@ -194,6 +194,17 @@ def test_a_history_that_cannot_be_read_costs_its_own_issue_only_and_says_where()
         ("3", "changelog.items[0].field", "Expected `str`, got `int`"),
         ("4", "changelog.items", "Expected `array`, got `null`"),
     ]
+
+
+def test_a_clock_of_an_issue_cancelled_at_no_time_is_rejected_and_the_others_arrive() -> None:
+    clock = {"id": "31", "completedCycles": [cycle(1_700_000_000_000, 5_000, breached=False)]}
+    none: dict[str, Any] = {"total": 0, "histories": []}
+    cancelled = {"status": {"id": "5", "name": "Canceled"}, CLOCK: clock}
+    (_, (clocks, whole_of)), rejected, _ = harvested(
+        [[an_issue("1", none, resolutiondate="no time at all", **cancelled), an_issue("2", none, **cancelled)]]
+    )
+    assert [row["ticket_id"] for row in clocks] == whole_of == ["2"]
+    assert ("1:31", "resolutiondate") in [(one.id, one.field) for one in rejected]
 
 
 def test_text_that_is_no_utf8_costs_its_own_issue_only() -> None:

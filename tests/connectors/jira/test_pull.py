@@ -7,12 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 import responses
 
 from connectors.base import Cursor, Page
 from connectors.jira import pull
+from connectors.jira.wire import HistoryItem
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
@@ -278,6 +280,19 @@ def test_a_long_history_is_read_to_its_beginning(
     until = noon + timedelta(hours=8)
     (row,) = rows(connect(flavour, at=serve([ticket], now=until)).pull(RecordKind.TICKET, None, until=until))
     assert row["reopen_count"] == 130
+
+
+def test_a_whole_history_is_the_same_with_its_items_decoded_or_not(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    connector = connect(flavour, at=serve([an_incident(1, noon)], now=until))
+    (row,) = rows(connector.pull(RecordKind.TICKET, None, until=until))
+    decoded, raw = connector.puller.whole_history(row["id"]), connector.puller._undecoded_history(row["id"])
+    assert decoded
+    assert [(one.id, one.created) for one in decoded] == [(one.id, one.created) for one in raw]
+    assert [one.items for one in decoded] == [msgspec.json.decode(one.items, type=list[HistoryItem]) for one in raw]
 
 
 @pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
