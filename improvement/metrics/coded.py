@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from improvement.metrics.catalogue import NONE
+
 MOST_CODES = 2**62  # combinations that one whole number can tell apart
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -136,9 +138,18 @@ def of_both(one: Scopes, other: Scopes) -> tuple[Scopes, Ints, Ints]:
     return found, mine, np.array([place[values] for values in other.values], dtype=np.int64)
 
 
+def in_use(scopes: Scopes, scope: Ints) -> tuple[Scopes, Ints]:
+    """The scopes that rows are of, without all others, and each row's place among them."""
+    used, codes = numbered(scope, len(scopes))
+    if len(used) == len(scopes):
+        return scopes, scope
+    return Scopes(scopes.keys, tuple(scopes.values[place] for place in used)), codes
+
+
 def ranked(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """A column as numbers, and the values they stand for, sorted."""
-    encoded = pc.dictionary_encode(column.combine_chunks())
+    """A column of texts as numbers, and the values they stand for, sorted; a missing one is ``(none)``."""
+    texts = column.combine_chunks()
+    encoded = pc.dictionary_encode(pc.fill_null(texts, NONE) if texts.null_count else texts)
     encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
     order = pc.array_sort_indices(encoded.dictionary)
     rank = np.empty(max(len(order), 1), dtype=np.int64)

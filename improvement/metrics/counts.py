@@ -17,7 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from improvement.metrics.catalogue import Metric
-from improvement.metrics.coded import Coded, Floats, Ints, Scopes, coded, combined, ints, numbered, of_both, ranked
+from improvement.metrics.coded import (
+    Coded,
+    Floats,
+    Ints,
+    Scopes,
+    coded,
+    combined,
+    in_use,
+    ints,
+    numbered,
+    of_both,
+    ranked,
+)
 from improvement.metrics.sharing import LEVELS
 from improvement.metrics.signed import DUE, SIGN, Signed, Whole
 
@@ -38,7 +50,7 @@ class Counts:
         scopes, scope = coded(found, one.keys)
         due = ints(found[DUE]) if one.matures else np.zeros(found.num_rows, dtype=np.int64)
         sums = {name: _whole(found[name]) for name in one.sums.values()}
-        return cls(scopes, scope, ints(found["week"]), due, sums)._sorted()
+        return cls(scopes, scope, ints(found["week"]), due, sums)._sorted()._without_nought()
 
     def plus(self, other: Counts) -> Counts:
         """Both together."""
@@ -99,9 +111,10 @@ class Counts:
         )
 
     def packed(self) -> bytes:
-        """As it is kept."""
-        columns = {"": self.scope, "week": self.week, DUE: self.due, **self.sums}
-        return msgspec.msgpack.encode([self.scopes.values, {name: _small(column) for name, column in columns.items()}])
+        """As it is kept: with no scope in which nothing is counted any more."""
+        scopes, scope = in_use(self.scopes, self.scope)
+        columns = {"": scope, "week": self.week, DUE: self.due, **self.sums}
+        return msgspec.msgpack.encode([scopes.values, {name: _small(column) for name, column in columns.items()}])
 
     @classmethod
     def unpacked(cls, packed: bytes, keys: Sequence[str]) -> Counts:

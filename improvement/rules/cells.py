@@ -88,7 +88,8 @@ class Cells:
 
     def row_of(self, scope: Scope) -> int | None:
         """The row of a scope, or None where it has no cell."""
-        return self._row_of.get(scope)
+        row = self._row_of.get(scope)
+        return row if row is not None and self.rows[row].any() else None  # several queries may share their scopes
 
     def window(self, first: int, last: int, *, is_snapshot: bool = False, is_count: bool = False) -> WindowValues:
         """Values of the weeks ``first … last``; of a snapshot those of the last week alone.

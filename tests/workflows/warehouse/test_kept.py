@@ -439,6 +439,24 @@ def test_passes_that_cannot_be_told_from_each_other_are_counted_in_full() -> Non
             load(warehouse, [a_ticket("t5", opened_at=at("2026-06-09"))], as_of, ZONES)
 
 
+def test_names_that_nothing_is_counted_under_any_more_are_not_kept() -> None:
+    """Every week the customer gets another name. What is kept is, byte by byte, what a full count would keep."""
+    as_of = at("2026-06-15T06:00")
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for week, name in enumerate(("Acme", "Bolt", "Cask", "Dune", "Echo")):
+            now = as_of + timedelta(weeks=week)
+            some = [a_ticket(f"t{n}", customer=name, opened_at=at("2026-06-01") + timedelta(days=n)) for n in range(14)]
+            load(warehouse, [*some, a_clock(), a_survey(customer=name)], now, ZONES)
+            cycled(warehouse, now)
+            passes = [one for one in warehouse.passes(asked(now), is_kept=True) if one.signed is not None]
+            cells = KeptCells(warehouse._raw, CONNECTION, passes, as_of=now)
+            assert len(cells._kept) == len(passes) > 9
+            for one in passes:
+                fresh = Counts.of(counted_in_full(warehouse, now, one, one.begins), one.signed)
+                assert cells._kept[id(one)].packed == fresh.packed(), (week, one.sql)
+                assert all(values[0] in (name, "(none)") for values in Counts.unpacked(fresh.packed(), ()).scopes.values)
+
+
 def counted_in_full(warehouse: Warehouse, as_of: datetime, one: Pass, first: int) -> pa.Table:
     return warehouse._session.found(one, as_of, first, one.last_week)
 
