@@ -21,42 +21,38 @@ def add_clock_rows(columns: Columns, plan: Plan, issues: Sequence[Any]) -> list[
     """Add the rows of all clocks of these issues; returns the clocks that cannot be read."""
     columns.begin([issue.id for issue in issues])
     cancelled = frozenset(id for id, state in plan.states.items() if state == "cancelled")
-    rejected = []
+    rejected: list[Rejected] = []
     for clock in plan.clocks:
         found: list[_Clock] = []
-        value_of = attrgetter(clock.field_id)
-        for issue in issues:
-            value: SlaValue | None = value_of(issue.fields)
+        value: SlaValue | None
+        for issue, value in zip(issues, map(attrgetter(f"fields.{clock.field_id}"), issues), strict=True):
             if value is None:
                 continue
-            try:
-                found += _cycles(issue, value, cancelled)
-            except (ValueError, OverflowError) as error:
-                columns.lacks_row_of([issue.id])
-                id = f"{issue.id}:{value.id or clock.field_id}"
-                rejected.append(Rejected(kind=RecordKind.SLA, id=id, field="resolutiondate", reason=str(error)))
+            if value.completed_cycles:
+                try:
+                    cancelled_ms = _cancelled_ms(issue.fields, cancelled)
+                except (ValueError, OverflowError) as error:
+                    columns.lacks_row_of([issue.id])
+                    id = f"{issue.id}:{value.id or clock.field_id}"
+                    rejected.append(Rejected(kind=RecordKind.SLA, id=id, field="resolutiondate", reason=str(error)))
+                    continue
+                for cycle in value.completed_cycles:
+                    stop = cycle.stop_time
+                    is_cancelled = stop is not None and abs(stop.epoch_millis - cancelled_ms) < 60_000
+                    found.append((issue, value, cycle, "cancelled" if is_cancelled else "completed"))
+            if value.ongoing_cycle is not None:
+                stage = "paused" if value.ongoing_cycle.paused else "in_progress"
+                found.append((issue, value, value.ongoing_cycle, stage))
         if found:
             _extend(columns, clock, found)
     return rejected
 
 
-def _cycles(issue: Any, value: SlaValue, cancelled: frozenset[str]) -> list[_Clock]:
-    """The cycles of one clock with their stages; ValueError: when its issue was cancelled cannot be read."""
-    found: list[_Clock] = []
-    if value.completed_cycles:
-        cancelled_ms = _cancelled_ms(issue.fields, cancelled)
-        for cycle in value.completed_cycles:
-            stop = cycle.stop_time
-            is_cancelled = stop is not None and abs(stop.epoch_millis - cancelled_ms) < 60_000
-            found.append((issue, value, cycle, "cancelled" if is_cancelled else "completed"))
-    if value.ongoing_cycle is not None:
-        stage = "paused" if value.ongoing_cycle.paused else "in_progress"
-        found.append((issue, value, value.ongoing_cycle, stage))
-    return found
-
-
 def _cancelled_ms(fields: Any, cancelled: frozenset[str]) -> int:
-    """When a cancelled issue was cancelled (its clocks stopped then without having been met), else −1."""
+    """When a cancelled issue was cancelled (its clocks stopped then without having been met), else −1.
+
+    Raises ValueError or OverflowError where that time cannot be read.
+    """
     status = fields.status
     if status is None or status.id not in cancelled or not fields.resolutiondate:
         return -1
