@@ -19,37 +19,51 @@ from improvement.metrics.catalogue import NONE
 MOST_CODES = 2**62  # combinations that one whole number can tell apart
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_Values = tuple[tuple[str, ...], ...]
 
 
 class Scopes:
     """Distinct combinations of values, sorted column by column."""
 
-    def __init__(self, keys: Sequence[str], values: tuple[tuple[str, ...], ...] | pa.Table) -> None:
+    def __init__(
+        self, keys: Sequence[str], number: int, values: _Values | None = None, table: pa.Table | None = None
+    ) -> None:
+        """Ask :meth:`of_values` or :meth:`of_table`: the one form is made of the other when somebody wants it."""
         self.keys = tuple(keys)
-        if isinstance(values, pa.Table):
-            self.table = values
-        else:
-            self.values = values
+        self._number, self._values, self._table = number, values, table
+
+    @classmethod
+    def of_values(cls, keys: Sequence[str], values: _Values) -> Scopes:
+        """Each scope's values, in the order of the keys."""
+        return cls(keys, len(values), values=values)
+
+    @classmethod
+    def of_table(cls, keys: Sequence[str], table: pa.Table) -> Scopes:
+        """A column of texts for each key, a row for each scope; of no key one without a name."""
+        return cls(keys, table.num_rows, table=table)
 
     @cached_property
-    def values(self) -> tuple[tuple[str, ...], ...]:
+    def values(self) -> _Values:
         """Each scope's values, in the order of the keys."""
+        if self._values is not None:
+            return self._values
         if not self.keys:
-            return tuple(() for _ in range(self.table.num_rows))
+            return ((),) * self._number
         columns: list[list[str]] = [self.table[key].to_pylist() for key in self.keys]
-        values: tuple[tuple[str, ...], ...] = tuple(zip(*columns, strict=True))
-        return values
+        return tuple(zip(*columns, strict=True))
 
     @cached_property
     def table(self) -> pa.Table:
         """The values as columns; of no key one without a name."""
+        if self._table is not None:
+            return self._table
         if not self.keys:
-            return pa.table({"": pa.nulls(len(self.values))})
-        columns = zip(*self.values, strict=True) if self.values else [()] * len(self.keys)
+            return pa.table({"": pa.nulls(self._number)})
+        columns = zip(*self.values, strict=True) if self._number else [()] * len(self.keys)
         return pa.table({key: pa.array(column, pa.string()) for key, column in zip(self.keys, columns, strict=True)})
 
     def __len__(self) -> int:
-        return len(self.__dict__["values"]) if "values" in self.__dict__ else int(self.table.num_rows)
+        return self._number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +134,9 @@ def combined(keys: Sequence[str], columns: Sequence[tuple[Ints, pa.Array]], rows
         codes = codes * len(values) + code
         width *= max(len(values), 1)
     distinct, codes = numbered(codes, width)
-    one_of = np.zeros(len(distinct), dtype=np.int64)
-    one_of[codes] = np.arange(rows)  # any row of each
+    one_of = any_row_of(codes, len(distinct))
     texts = {key: values.take(pa.array(code[one_of])) for key, (code, values) in zip(keys, columns, strict=True)}
-    return Scopes(keys, pa.table(texts or {"": pa.nulls(len(distinct))})), codes
+    return Scopes.of_table(keys, pa.table(texts or {"": pa.nulls(len(distinct))})), codes
 
 
 def of_both(one: Scopes, other: Scopes) -> tuple[Scopes, Ints, Ints]:
@@ -132,7 +145,7 @@ def of_both(one: Scopes, other: Scopes) -> tuple[Scopes, Ints, Ints]:
     mine, found = np.arange(len(place)), one
     new = [values for values in other.values if values not in place]
     if new:
-        found = Scopes(one.keys, tuple(sorted([*one.values, *new])))
+        found = Scopes.of_values(one.keys, tuple(sorted([*one.values, *new])))
         place = {values: number for number, values in enumerate(found.values)}
         mine = np.array([place[values] for values in one.values], dtype=np.int64)
     return found, mine, np.array([place[values] for values in other.values], dtype=np.int64)
@@ -143,7 +156,7 @@ def in_use(scopes: Scopes, scope: Ints) -> tuple[Scopes, Ints]:
     used, codes = numbered(scope, len(scopes))
     if len(used) == len(scopes):
         return scopes, scope
-    return Scopes(scopes.keys, tuple(scopes.values[place] for place in used)), codes
+    return Scopes.of_values(scopes.keys, tuple(scopes.values[place] for place in used)), codes
 
 
 def ranked(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
@@ -167,9 +180,18 @@ def numbered(codes: Ints, width: int) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[codes]
 
 
+def any_row_of(codes: Ints, number: int) -> Ints:
+    """Of each of so many codes, which all occur, the place of one row that has it."""
+    found = np.zeros(number, dtype=np.int64)
+    found[codes] = np.arange(len(codes))
+    return found
+
+
 def ints(column: pa.ChunkedArray) -> Ints:
-    """A column of whole numbers."""
-    values: Ints = column.to_numpy().astype(np.int64, copy=False)
+    """A column of whole numbers; nothing, as a sum over no rows is, as 0."""
+    if column.null_count or not pa.types.is_int64(column.type):
+        column = pc.fill_null(pc.cast(column, pa.int64()), 0)
+    values: Ints = column.to_numpy()
     return values
 
 

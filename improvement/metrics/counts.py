@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import mul
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from improvement.metrics.catalogue import Metric
 from improvement.metrics.coded import (
@@ -23,15 +20,12 @@ from improvement.metrics.coded import (
     Ints,
     Scopes,
     coded,
-    combined,
     in_use,
     ints,
-    numbered,
     of_both,
-    ranked,
 )
 from improvement.metrics.sharing import LEVELS
-from improvement.metrics.signed import DUE, SIGN, Signed, Whole
+from improvement.metrics.signed import DUE, Signed, Whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +43,7 @@ class Counts:
         """What the statement of a pass found in rows that stand."""
         scopes, scope = coded(found, one.keys)
         due = ints(found[DUE]) if one.matures else np.zeros(found.num_rows, dtype=np.int64)
-        sums = {name: _whole(found[name]) for name in one.sums.values()}
+        sums = {name: ints(found[name]) for name in one.sums.values()}
         return cls(scopes, scope, ints(found["week"]), due, sums)._sorted()._without_nought()
 
     def plus(self, other: Counts) -> Counts:
@@ -121,7 +115,7 @@ class Counts:
         """What was kept."""
         values, columns = msgspec.msgpack.decode(packed, type=_Packed)
         read = {name: np.frombuffer(of, dtype=kind).astype(np.int64) for name, (kind, of) in columns.items()}
-        return cls(Scopes(keys, values), read.pop(""), read.pop("week"), read.pop(DUE), read)
+        return cls(Scopes.of_values(keys, values), read.pop(""), read.pop("week"), read.pop(DUE), read)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -155,75 +149,16 @@ class Counts:
 _Packed = tuple[tuple[tuple[str, ...], ...], dict[str, tuple[str, bytes]]]
 
 
-class Counting:
-    """Rows that were fetched, counted by one pass after the other. For as many as move, not for all that stand."""
-
-    def __init__(self, rows: pa.Table) -> None:
-        self._rows = rows
-        self._numbers: dict[str, Ints] = {}
-        self._ranked: dict[str, tuple[Ints, pa.Array]] = {}
-        self._products: dict[tuple[str, ...], Ints] = {}
-        self._scopes: dict[tuple[str, ...], tuple[Scopes, Ints]] = {}
-
-    def net(self, one: Signed, names: dict[str | None, str]) -> Counts:
-        """What a pass finds in them, what went taken away."""
-        is_counted = self._number(names[None]) != 0
-        scopes, scope = self._scope(one.keys, tuple(names[key] for key in one.keys))
-        week = self._number(names["week"])
-        if len(week):
-            week = np.where(is_counted, week, week[np.argmax(is_counted)])  # of the others any will do
-        due = self._number(names[DUE]) * is_counted if one.matures else np.zeros(len(week), dtype=np.int64)
-        width, code = _code(scope, week, due)
-        distinct, code = numbered(code, width)
-        has_moved = np.zeros(len(distinct), dtype=np.bool_)
-        sums = {}
-        for (met, column), name in one.sums.items():
-            sums[name] = np.zeros(len(distinct), dtype=np.int64)
-            np.add.at(sums[name], code, self._added(names, met, column))
-            has_moved |= sums[name] != 0
-        one_of = np.zeros(len(distinct), dtype=np.int64)
-        one_of[code] = np.arange(len(code))  # any row of each
-        rows = one_of[has_moved]
-        sums = {name: column[has_moved] for name, column in sums.items()}
-        return Counts(scopes, scope[rows], week[rows], due[rows], sums)
-
-    def _added(self, names: dict[str | None, str], met: str | None, column: str | None) -> Ints:
-        """What each row adds to a sum: the same in all passes that only group otherwise."""
-        factors = [names[SIGN], names[None], *(names[name] for name in (met, column) if name is not None)]
-        key = tuple(factors)
-        if key not in self._products:
-            self._products[key] = reduce(mul, (self._number(name) for name in factors))
-        return self._products[key]
-
-    def _number(self, name: str) -> Ints:
-        """A column of whole numbers or truths, nothing as 0."""
-        if name not in self._numbers:
-            column = self._rows[name].combine_chunks()
-            if column.null_count:
-                column = pc.fill_null(column, False if pa.types.is_boolean(column.type) else 0)
-            self._numbers[name] = column.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-        return self._numbers[name]
-
-    def _scope(self, keys: tuple[str, ...], names: tuple[str, ...]) -> tuple[Scopes, Ints]:
-        """The scopes of columns, and each row's."""
-        if names not in self._scopes:
-            for name in names:
-                if name not in self._ranked:
-                    self._ranked[name] = ranked(self._rows[name])
-            self._scopes[names] = combined(keys, [self._ranked[name] for name in names], self._rows.num_rows)
-        return self._scopes[names]
-
-
 def _keys(*some: Counts) -> tuple[Ints, ...]:
     """Each row's scope, week and span as one number, which sorts as they do."""
     ends = np.cumsum([len(one.scope) for one in some])[:-1]
     columns = ([getattr(one, name) for one in some] for name in ("scope", "week", "due"))
-    _, code = _code(*(np.concatenate(column) for column in columns))
+    _, code = code_of(*(np.concatenate(column) for column in columns))
     return tuple(np.split(code, ends))
 
 
-def _code(scope: Ints, week: Ints, due: Ints) -> tuple[int, Ints]:
-    """The same, and what they are below."""
+def code_of(scope: Ints, week: Ints, due: Ints) -> tuple[int, Ints]:
+    """Numbers that sort by scope, week and span, and what they are below."""
     if not len(scope):
         return 1, scope
     weeks, spans = week - week.min(), due
@@ -234,12 +169,6 @@ def _code(scope: Ints, week: Ints, due: Ints) -> tuple[int, Ints]:
         size = int(column.max()) + 1
         code, width = code * size + column, width * size
     return width, code
-
-
-def _whole(column: pa.ChunkedArray) -> Ints:
-    """A sum in whole numbers; over no rows it is nothing."""
-    values: Ints = pc.fill_null(pc.cast(column, pa.int64()), 0).to_numpy()
-    return values
 
 
 def _small(column: Ints) -> tuple[str, bytes]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from improvement.metrics.coded import Coded, Floats, Ints, Scopes, coded
+from improvement.metrics.coded import Coded, Floats, Ints, Scopes, coded, floats
 from improvement.rules.scope import NONE, Scope
 
 _InOrder = tuple[tuple[Scope, ...], Ints, dict[Scope, int]]
@@ -59,7 +59,9 @@ class Cells:
             return cls._dense(by, cells.scopes, cells.scope, cells.week, (numerator, denominator, cells.n))
         table = cells.table() if isinstance(cells, Coded) else cells.combine_chunks()
         texts = pa.table({name: _texts(table[name]) for name in by})
-        scopes, scope = coded(texts, by) if by else (Scopes((), ((),)), np.zeros(table.num_rows, dtype=np.int64))
+        scopes, scope = (
+            coded(texts, by) if by else (Scopes.of_values((), ((),)), np.zeros(table.num_rows, dtype=np.int64))
+        )
         week = table["week"].to_numpy().astype(np.int64)
         sums = (_floats(table["numerator"]), _floats(table["denominator"]), _floats(table["n"]))
         return cls._dense(by, scopes, scope, week, sums)
@@ -175,5 +177,5 @@ def _texts(column: Any) -> Any:
 
 
 def _floats(column: Any) -> Floats:
-    floats: Floats = np.nan_to_num(column.to_numpy().astype(np.float64))
-    return floats
+    found: Floats = np.nan_to_num(floats(column, 0.0))
+    return found

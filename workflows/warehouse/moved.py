@@ -18,7 +18,8 @@ from typing import Any
 
 import ibis
 
-from improvement.metrics.counts import Counting, Counts
+from improvement.metrics.counting import Counting
+from improvement.metrics.counts import Counts
 from improvement.metrics.signed import AT, PREFIX, SIGN, SPAN_S, TO, Rows, Signed
 from improvement.records import RecordKind
 from workflows.warehouse.asking import tables_of

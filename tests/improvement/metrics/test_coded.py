@@ -24,7 +24,7 @@ def test_a_missing_value_is_a_scope_of_its_own() -> None:
 
 
 def test_scopes_of_no_row_are_left_out_and_the_order_stays() -> None:
-    scopes = Scopes(("customer",), (("Acme",), ("Bolt",), ("Cask",), ("Dune",)))
+    scopes = Scopes.of_values(("customer",), (("Acme",), ("Bolt",), ("Cask",), ("Dune",)))
     found, scope = in_use(scopes, np.array([3, 1, 3]))
     assert found.values == (("Bolt",), ("Dune",))
     assert scope.tolist() == [1, 0, 1]
@@ -34,7 +34,7 @@ def test_scopes_of_no_row_are_left_out_and_the_order_stays() -> None:
 
 def test_a_scope_that_only_other_queries_count_in_has_no_row() -> None:
     """Queries that are counted together share their scopes."""
-    scopes = Scopes(("customer",), (("Acme",), ("Bolt",)))
+    scopes = Scopes.of_values(("customer",), (("Acme",), ("Bolt",)))
     one = np.ones(1)
     cells = Cells.of(
         Coded(("customer",), scopes, np.array([1]), np.array([2900]), one, one, np.ones(1, dtype=np.int64)),
