@@ -4,96 +4,30 @@ from __future__ import annotations
 
 import random
 import tempfile
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from improvement import weeks
-from improvement.metrics import coded, metric_named
+from improvement.metrics import coded
 from improvement.metrics.counts import Counts
 from improvement.metrics.signed import SPAN_S
 from improvement.records import RecordKind, Ticket
 from improvement.weeks import DAY_S
-from tests.improvement.metrics.build import (
-    CONNECTION,
-    ZONES,
-    a_clock,
-    a_query,
-    a_survey,
-    a_ticket,
-    a_warehouse,
-    arrow,
-    at,
-)
-from tests.improvement.metrics.test_against_slow import (
-    CROWD,
-    START,
-    clocks,
-    contacts,
-    crowd,
-    surveys,
-    tickets,
-)
-from workflows.warehouse import CellsAsked, Warehouse, Zones, kept, noting
+from tests.improvement.metrics.build import CONNECTION, ZONES, a_clock, a_query, a_survey, a_ticket, a_warehouse, at
+from tests.improvement.metrics.test_against_slow import CROWD, START, clocks, contacts, crowd, surveys, tickets
+from tests.workflows.warehouse.keeping import OTHER, OTHER_ZONES, answered, asked, counted_in_full, cycled, load
+from workflows.warehouse import CellsAsked, Warehouse, noting
 from workflows.warehouse.kept import KeptCells
-from workflows.warehouse.passes import Pass
 
-METRICS = (
-    *("incident_count", "major_incident_count", "sla_breach_rate", "time_to_respond", "time_to_resolve"),
-    *("reopen_rate", "reassignment_rate", "first_contact_resolution_rate", "change_failure_rate", "csat_mean"),
-    *("csat_low_share", "nps", "survey_response_rate", "backlog_open", "complaint_count"),
-)
-WAYS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("customer", "country"), {}),
-    (("supplier",), {"customer": ["Acme", "(none)"]}),
-)
-PRIORITY = {"incident_count": {"priority": [1, 2]}, "sla_breach_rate": {"sla_target": "resolution"}}
-OTHER_ZONES = Zones({**ZONES.by_country, "CH": "Asia/Tokyo", "DE": "America/New_York"})
-WIDE = 11  # weeks
-OTHER = "elsewhere"  # another platform
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = (RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY)
-
-
-def asked(as_of: datetime, connection: str = CONNECTION) -> list[CellsAsked]:
-    last = weeks.week_of(as_of.date()) - 1
-    found = []
-    for by, where in WAYS:
-        for number, name in enumerate(METRICS):
-            tau_h = metric_named(name).tau_h
-            for conditions in (where, *([PRIORITY[name]] if name in PRIORITY else [])):
-                query = replace(a_query(name, by, tau_h=tau_h, **conditions), connection=connection)
-                found.append(CellsAsked(query, last - WIDE + number % 2, last))
-    return found
-
-
-def cycled(warehouse: Warehouse, as_of: datetime, connection: str = CONNECTION) -> int:
-    """Evaluate as a cycle does, and hold it against counting everything; how many cells that were."""
-    return answered(warehouse, as_of, asked(as_of, connection))
-
-
-def answered(warehouse: Warehouse, as_of: datetime, questions: list[CellsAsked]) -> int:
-    ahead = warehouse.cells_ahead(questions, as_of=as_of, kept_from=0)
-    try:
-        found = list(ahead)
-    finally:
-        ahead.close()
-    rows = 0
-    for one, cells in zip(questions, found, strict=True):
-        fresh = warehouse.cells(one.query, as_of=as_of, first_week=one.first_week, last_week=one.last_week)
-        told = cells.table()
-        assert told.equals(fresh), (one, told.to_pylist(), fresh.to_pylist())
-        rows += cells.num_rows
-    return rows
 
 
 def broken_off(warehouse: Warehouse, as_of: datetime) -> None:
@@ -101,15 +35,6 @@ def broken_off(warehouse: Warehouse, as_of: datetime) -> None:
     ahead = warehouse.cells_ahead(asked(as_of)[:9], as_of=as_of, kept_from=0)
     next(ahead)
     ahead.close()
-
-
-def load(warehouse: Warehouse, records: list[Any], seen_at: datetime, zones: Zones) -> None:
-    from improvement.records import STRUCTS
-
-    for kind, struct in STRUCTS.items():
-        mine = [one for one in records if isinstance(one, struct)]
-        if mine:
-            warehouse.load(kind, arrow(kind, mine), seen_at=seen_at, zones=zones)
 
 
 seconds = st.sampled_from([-1, -0.7, -0.3, 0, 0.3, 0.7, 1])
@@ -225,119 +150,6 @@ def began(record: Any) -> datetime:
     return found or record.sent_at
 
 
-def test_only_records_that_moved_are_read_again() -> None:
-    """Of a hundred tickets one changes: the others could be lost meanwhile, and nobody would look."""
-    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
-    last = weeks.week_of(as_of.date()) - 1
-    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        crowd_of = [a_ticket(f"t{number}", opened_at=opened_at, customer="Acme") for number in range(100)]
-        load(warehouse, crowd_of, at("2026-06-10"), ZONES)
-        list(warehouse.cells_ahead(question, as_of=as_of, kept_from=0))
-        load(warehouse, [a_ticket("t1", opened_at=opened_at, customer="Bolt")], at("2026-06-20"), ZONES)
-        warehouse._raw.execute("DELETE FROM tickets")  # behind its back
-        later = [replace(question[0], last_week=last + 1)]
-        (cells,) = warehouse.cells_ahead(later, as_of=as_of + timedelta(weeks=1), kept_from=0)
-        found = cells.table()
-        counted = found.filter(pc.greater(found["n"], 0)).select(["customer", "numerator"]).to_pylist()
-        assert counted == [{"customer": "Acme", "numerator": 99.0}, {"customer": "Bolt", "numerator": 1.0}]
-
-
-def test_what_grows_old_enough_is_counted_without_looking_it_up() -> None:
-    """Tickets of three weeks, hour by hour: a week later those of another week are old enough, and none of them is
-    read but those of the hours in which the cycle stands.
-    """
-    as_of, opened_at = at("2026-06-15T06:30"), at("2026-05-25")
-    last = weeks.week_of(as_of.date()) - 1
-    question = [CellsAsked(a_query("time_to_resolve", tau_h=336), last - 9, last)]
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        hours = range(21 * 24)
-        load(
-            warehouse,
-            [
-                a_ticket(f"t{hour}", opened_at=opened_at + timedelta(hours=hour), resolved_at=None, state="in_progress")
-                for hour in hours
-            ],
-            as_of,
-            ZONES,
-        )
-        (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
-        assert found.n.sum() == 7 * 24 + 7  # opened until 06:30 of the first of June
-        now = as_of + timedelta(weeks=1)
-        standing = warehouse.arrow(f"SELECT count(*) AS n FROM tickets WHERE {BOUNDARY}")["n"][0].as_py()
-        warehouse._raw.execute(f"DELETE FROM tickets WHERE NOT ({BOUNDARY})")  # behind its back
-        (found,) = warehouse.cells_ahead([replace(question[0], last_week=last + 1)], as_of=now, kept_from=0)
-        assert found.n.sum() == 14 * 24 + 7
-        assert standing == 4
-
-
-@pytest.mark.parametrize("fraction", [-700, -500, -300, -1, 0, 1, 300, 500, 700])
-@pytest.mark.parametrize(
-    ("name", "tau_h", "days"), [("time_to_resolve", 336, (-1, 6, 7, 8)), ("survey_response_rate", None, (-1, 1, 2, 3))]
-)
-def test_what_matures_in_the_last_second_of_its_four_hours_counts_from_then_on(
-    name: str, tau_h: float | None, days: tuple[int, ...], fraction: int
-) -> None:
-    """So many milliseconds from 04:00; the third cycle, at 06:30, is the first in which it is old enough."""
-    as_of = at("2026-06-15T06:30")
-    last = weeks.week_of(as_of.date()) - 1
-    question = [CellsAsked(a_query(name, tau_h=tau_h), last - 9, last)]
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        edge = timedelta(milliseconds=fraction)
-        ticket = a_ticket("t1", opened_at=at("2026-06-08T04:00") + edge, resolved_at=None, state="in_progress")
-        survey = a_survey("s1", ticket_id=None, sent_at=at("2026-06-10T04:00") + edge, answered_at=None, score=None)
-        load(warehouse, [ticket, survey], as_of - timedelta(hours=4), ZONES)
-        for day, count in zip(days, (0, 0, 1, 1), strict=True):
-            now = as_of + timedelta(days=day)
-            asked_now = [replace(one, last_week=weeks.week_of(now.date()) - 1) for one in question]
-            ahead = warehouse.cells_ahead(asked_now, as_of=now, kept_from=0)
-            assert sum(int(cells.n.sum()) for cells in ahead) == count, now
-
-
-BOUNDARY = "opened_at >= TIMESTAMPTZ '2026-06-08 04:00+00' AND opened_at < TIMESTAMPTZ '2026-06-08 08:00+00'"
-
-
-def test_notes_that_all_counts_have_taken_in_are_thrown_away_once_there_are_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
-    last = weeks.week_of(as_of.date()) - 1
-    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        load(warehouse, [a_ticket(f"t{number}", opened_at=opened_at) for number in range(200)], as_of, ZONES)
-        list(warehouse.cells_ahead(question, as_of=as_of, kept_from=0))
-        monkeypatch.setattr(noting, "LEAST", 10)
-        for number in range(12):
-            load(warehouse, [a_ticket(f"n{number}-{some}", opened_at=opened_at) for some in range(4)], as_of, ZONES)
-            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
-            assert found.numerator.sum() == 200 + 4 * (number + 1)
-            assert 4 <= warehouse.arrow("FROM noted_tickets").num_rows <= 10
-
-
-def test_what_is_kept_of_a_connection_that_is_not_evaluated_any_more_goes_with_its_notes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Two platforms; the cycles of the one end, its records still come."""
-    monkeypatch.setattr(noting, "LEAST", 10)
-    monkeypatch.setattr(noting, "MOST", 100)  # nothing is forgotten as a whole
-    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
-    last = weeks.week_of(as_of.date()) - 1
-    mine = CellsAsked(a_query("incident_count"), last - 20, last)
-    others = replace(mine, query=replace(mine.query, connection=OTHER))
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        for week in range(5):
-            now = as_of + timedelta(weeks=week)
-            new = [a_ticket(f"{week}-{some}", opened_at=opened_at) for some in range(8)]
-            load(warehouse, new, now, ZONES)
-            load(warehouse, [msgspec.structs.replace(one, connection=OTHER) for one in new], now, ZONES)
-            for question in (mine, others) if week == 0 else (mine,):
-                answered(warehouse, now, [replace(question, last_week=last + week)])
-            kept_of = warehouse.arrow("SELECT DISTINCT connection FROM kept_counts")["connection"].to_pylist()
-            assert sorted(kept_of) == (sorted([CONNECTION, OTHER]) if week <= 2 else [CONNECTION])
-        assert warehouse.arrow("FROM noted_tickets").num_rows <= 16  # those of the last load
-        assert answered(warehouse, now, [replace(others, last_week=last + 4)]) > 0
-
-
 def test_a_cycle_that_breaks_off_leaves_the_next_one_what_it_needs() -> None:
     as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
     last = weeks.week_of(as_of.date()) - 1
@@ -372,19 +184,6 @@ def test_what_is_written_while_a_cycle_counts_is_counted_by_the_next_one_once(mo
         for _ in range(3):
             (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
             assert found.numerator.sum() == 2
-
-
-def test_where_more_was_noted_than_is_worth_it_everything_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noting, "LEAST", 3)
-    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
-    last = weeks.week_of(as_of.date()) - 1
-    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        for some in range(1, 6):
-            load(warehouse, [a_ticket(f"{some}-{n}", opened_at=opened_at) for n in range(some)], as_of, ZONES)
-            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
-            assert found.numerator.sum() == some * (some + 1) / 2
-            assert warehouse.arrow("FROM noted_tickets").num_rows <= 3
 
 
 @pytest.mark.parametrize(
@@ -437,42 +236,6 @@ def test_passes_that_cannot_be_told_from_each_other_are_counted_in_full() -> Non
                 assert cells.found(one, one.signed, count).packed() == fresh.packed()
             cells.save()
             load(warehouse, [a_ticket("t5", opened_at=at("2026-06-09"))], as_of, ZONES)
-
-
-def test_names_that_nothing_is_counted_under_any_more_are_not_kept() -> None:
-    """Every week the customer gets another name. What is kept is, byte by byte, what a full count would keep."""
-    as_of = at("2026-06-15T06:00")
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        for week, name in enumerate(("Acme", "Bolt", "Cask", "Dune", "Echo")):
-            now = as_of + timedelta(weeks=week)
-            some = [a_ticket(f"t{n}", customer=name, opened_at=at("2026-06-01") + timedelta(days=n)) for n in range(14)]
-            load(warehouse, [*some, a_clock(), a_survey(customer=name)], now, ZONES)
-            cycled(warehouse, now)
-            passes = [one for one in warehouse.passes(asked(now), is_kept=True) if one.signed is not None]
-            cells = KeptCells(warehouse._raw, CONNECTION, passes, as_of=now)
-            assert len(cells._kept) == len(passes) > 9
-            for one in passes:
-                fresh = Counts.of(counted_in_full(warehouse, now, one, one.begins), one.signed)
-                assert cells._kept[id(one)].packed == fresh.packed(), (week, one.sql)
-                names = {values[0] for values in Counts.unpacked(fresh.packed(), ()).scopes.values}
-                assert names <= {name, "(none)"}
-
-
-def counted_in_full(warehouse: Warehouse, as_of: datetime, one: Pass, first: int) -> pa.Table:
-    return warehouse._session.found(one, as_of, first, one.last_week)
-
-
-def test_what_another_version_wrote_down_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
-    last = weeks.week_of(as_of.date()) - 1
-    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
-    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
-        for number, version in enumerate(("an older one", kept.PACKED), start=1):
-            load(warehouse, [a_ticket(f"t{number}", opened_at=opened_at)], as_of, ZONES)
-            monkeypatch.setattr(kept, "PACKED", version)
-            (found,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
-            assert found.numerator.sum() == number
-            warehouse._raw.execute("UPDATE kept_counts SET cells = 'written otherwise'::BLOB")
 
 
 def test_a_country_in_another_zone_is_counted_afresh() -> None:
