@@ -85,12 +85,12 @@ class Pinned:
 class Warehouse:
     """An open warehouse. Use :meth:`open`."""
 
-    def __init__(self, backend: Any, raw: Any) -> None:
+    def __init__(self, backend: Any, raw: Any, threads: Threads) -> None:
         self._backend = backend
         self._raw = raw
         self._session = _Session(raw)
         self._zones: Zones | None = None  # as they are known to be in place
-        self._threads = Threads(THREADS)
+        self._threads = threads  # of the file, so shared by all siblings
         self._claimed_by = ""
 
     @classmethod
@@ -120,8 +120,7 @@ class Warehouse:
         with lease(path, wait_s):
             backend = _connected(path, memory_limit, threads)
             try:
-                warehouse = cls(backend, backend.con)
-                warehouse._threads = Threads(threads)
+                warehouse = cls(backend, backend.con, Threads(threads))
                 if installation:
                     belonging.refuse_anothers(backend.con, path, installation)
                 if not is_current(backend.con):
@@ -140,8 +139,8 @@ class Warehouse:
     def sibling(self) -> Iterator[Warehouse]:
         """The same file for a thread that loads, with a connection of its own."""
         raw = self._raw.cursor()
-        other = Warehouse(self._backend, raw)
-        other._zones, other._threads = self._zones, self._threads
+        other = Warehouse(self._backend, raw, self._threads)
+        other._zones = self._zones
         try:
             yield other
         finally:
