@@ -366,7 +366,7 @@ def sql_of(metric: Metric, *, options: MetricOptions = DEFAULTS, calendars: Cale
         query = CellQuery(metric.id, "CONNECTION", by=by, tau_h=metric.tau_h, options=options)
         return str(
             ibis.to_sql(
-                metrics.expression(query, Warehouse(backend, backend.con).tables()), dialect="duckdb", pretty=True
+                metrics.expression(query, Warehouse(backend, backend.con, Threads(1)).tables()), dialect="duckdb", pretty=True
             )
         )
     finally:
