@@ -364,11 +364,8 @@ def sql_of(metric: Metric, *, options: MetricOptions = DEFAULTS, calendars: Cale
         business_hours.use_calendars(backend.con, calendars or Calendars())
         by = ("customer", "country", "service")
         query = CellQuery(metric.id, "CONNECTION", by=by, tau_h=metric.tau_h, options=options)
-        return str(
-            ibis.to_sql(
-                metrics.expression(query, Warehouse(backend, backend.con, Threads(1)).tables()), dialect="duckdb", pretty=True
-            )
-        )
+        tables = Warehouse(backend, backend.con, Threads(1)).tables()
+        return str(ibis.to_sql(metrics.expression(query, tables), dialect="duckdb", pretty=True))
     finally:
         backend.disconnect()
 
