@@ -120,6 +120,8 @@ def _finish(show: Show, summary: dict[str, Any], until: datetime) -> None:
         _say(show, "\nCounting targets, breaches and minutes for the site …")
         cycle.keep_figures(as_of=until)
         _serve(show)
+    else:
+        _say(show, "Nothing is served, so the sandbox ends here; `make demo` keeps it, and then these links open.")
 
 
 def _serve(show: Show) -> None:
