@@ -22,6 +22,7 @@ from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawE
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
+MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 
@@ -44,7 +45,7 @@ class Puller:
         """See :meth:`connectors.base.Connector.pull`."""
         if kind not in self._plan.where:
             return
-        since = cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s)) if cursor else None
+        since = self._since(kind, cursor)
         spool = self._spool
         if spool is not None and spool.serves(kind, since, until):
             pages = self._from_spool(kind, spool, until)
@@ -70,6 +71,19 @@ class Puller:
             return None
         text = instants.after(until, self._site.zone)
         return paging.count(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
+
+    def _since(self, kind: RecordKind, cursor: Cursor | None) -> datetime | None:
+        """From when on to read; None, from the beginning, also where the cursor was left by another mapping.
+
+        One that names no mapping was made by hand or by an earlier version, and counts.
+        """
+        if cursor is None or (cursor.tiebreak.startswith(MAPPING) and cursor.tiebreak != self._mark(kind)):
+            return None
+        return cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
+
+    def _mark(self, kind: RecordKind) -> str:
+        """What the cursor remembers of the mapping it was read with."""
+        return MAPPING + self._plan.digests[kind]
 
     # --- searches ---------------------------------------------------------------------------------------------
 
@@ -111,19 +125,21 @@ class Puller:
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
-        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC))
+        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC), tiebreak=self._mark(kind))
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
             harvest.add(delivered.body)
             taken += delivered.count
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, until))
-                reached = Cursor(updated_at=at, tiebreak=delivered.last_id)
+                reached = Cursor(updated_at=at, tiebreak=self._mark(kind))
             if taken >= FLUSH_ROWS:
                 page, counted = self._page(harvest, kind, cursor or reached, until, spool, counted)
                 yield page
                 taken = 0
-        page, _ = self._page(harvest, kind, cursor or Cursor(updated_at=until), until, spool, counted)
+        page, _ = self._page(
+            harvest, kind, cursor or Cursor(updated_at=until, tiebreak=self._mark(kind)), until, spool, counted
+        )
         if page.batch.num_rows or page.rejected or cursor is None:
             yield page
 
@@ -159,12 +175,13 @@ class Puller:
         return page, now
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
-        reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC))
+        mark = self._mark(kind)
+        reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC), tiebreak=mark)
         for table, whole_of in spool.take(kind):
-            reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at)
+            reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at, tiebreak=mark)
             yield Page(kind=kind, batch=table, cursor=reached, whole_of=whole_of)
         empty = self._harvest((kind,)).columns[kind].finish(until)[0]
-        yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until), whole_of=spool.rowless(kind))
+        yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until, tiebreak=mark), whole_of=spool.rowless(kind))
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.
