@@ -40,6 +40,8 @@ def world(flavour: Flavour, until: datetime | None = None) -> World:
     last = made.tickets[-1].opened
     made.contacts = [contact for contact in made.contacts if contact.at <= last]
     made.outages = [outage for outage in made.outages if outage.begin <= last]
+    if made.outages:
+        made.outages[-1].kind = "degradation"  # beside the planned ones
     breached = [ticket for ticket in made.tickets if any(_runs_over(clock) for clock in ticket.slas)]
     for ticket in breached[-UNRESOLVED:]:
         _leave_unresolved(ticket)
