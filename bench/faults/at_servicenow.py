@@ -14,7 +14,7 @@ from improvement.records import RecordKind
 
 _PLACES = "company.name,location.country,business_service.name"
 _TASK = (
-    f"sys_id,number,short_description,priority,opened_at,resolved_at,closed_at,{_PLACES},vendor.name,category,"
+    f"sys_id,number,short_description,state,priority,opened_at,resolved_at,closed_at,{_PLACES},vendor.name,category,"
     "assignment_group.name,reopen_count,reassignment_count"
 )
 _MAJOR = "sys_id,major_incident_state"
@@ -24,28 +24,16 @@ _RESOLVED: dict[str, tuple[str, ...]] = {  # of a table: where the time of resol
     "problem": ("resolved_at", "closed_at"),
     "change_request": ("closed_at",),
 }
-_STATES: dict[str, dict[str, str]] = {  # of a table: what people read there → what it means; others are being worked on
-    "incident": {
-        "New": "new",
-        "On Hold": "on_hold",
-        "Resolved": "resolved",
-        "Closed": "closed",
-        "Canceled": "cancelled",
-    },
-    "sc_req_item": {"Open": "new", "Pending": "on_hold", "Closed Complete": "closed", "Closed Incomplete": "cancelled"},
-    "problem": {"New": "new", "Resolved": "resolved", "Closed": "closed"},
-    "change_request": {
-        "New": "new",
-        "Scheduled": "on_hold",
-        "Review": "resolved",
-        "Closed": "closed",
-        "Canceled": "cancelled",
-    },
+_STATES: dict[str, dict[str, str]] = {  # of a table: stored value → what it means; others are being worked on
+    "incident": {"1": "new", "3": "on_hold", "6": "resolved", "7": "closed", "8": "cancelled"},
+    "sc_req_item": {"1": "new", "-5": "on_hold", "3": "closed", "4": "cancelled"},
+    "problem": {"101": "new", "106": "resolved", "107": "closed"},
+    "change_request": {"-5": "new", "-2": "on_hold", "0": "resolved", "3": "closed", "4": "cancelled"},
 }
 _KINDS = {"incident": "incident", "sc_req_item": "request", "problem": "problem", "change_request": "change"}
 _RISKS = {"High": "high", "Moderate": "moderate", "Low": "low"}
 _OUTCOMES = {"Successful": True, "Successful with issues": True, "Unsuccessful": False}
-_TALKS = {"Service review": "review", "Phone": "call", "Walk-up": "visit", "Chat": "chat", "Email": "mail"}
+_TALKS = {"review": "review", "phone": "call", "walkup": "visit", "chat": "chat", "email": "mail"}  # others are calls
 _OUTAGES = {"Outage": "outage", "Degradation": "degradation", "Planned Outage": "planned"}
 _AGREEMENTS = {"SLA": "sla", "OLA": "ola", "Underpinning contract": "uc"}
 
@@ -68,12 +56,11 @@ class _Instance:
             RecordKind.CONTACT: Counter(
                 (
                     row["sys_id"],
-                    _TALKS[kinds[row["sys_id"]]],
+                    _TALKS.get(row["type"], "call"),
                     *_texts(row, "company.name", "location.country", "business_service.name"),
                     _at(row, "opened_at"),
                 )
-                for kinds in (self._shown("interaction", "type"),)
-                for row in self._rows("interaction", f"sys_id,opened_at,{_PLACES}")
+                for row in self._rows("interaction", f"sys_id,type,opened_at,{_PLACES}")
             ),
             RecordKind.OUTAGE: Counter(
                 (
@@ -89,7 +76,6 @@ class _Instance:
         }
 
     def _tickets(self, table: str) -> Iterator[Fact]:
-        states = self._shown(table, "state")
         is_change = table == "change_request"
         risks, outcomes = (self._shown(table, name) if is_change else {} for name in ("risk", "close_code"))
         major = {row["sys_id"]: row.get("major_incident_state") for row in self._rows(table, _MAJOR)}
@@ -103,7 +89,7 @@ class _Instance:
                 resolved,
                 *_texts(row, *_PLACES.split(","), "vendor.name", "category", "assignment_group.name"),
                 _KINDS[table],
-                _STATES[table].get(states[key], "in_progress"),
+                _STATES[table].get(row["state"], "in_progress"),
                 major[key] == "accepted",
                 _RISKS.get(risks.get(key, "")),
                 _OUTCOMES.get(outcomes.get(key, "")),
