@@ -17,7 +17,6 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from connectors.ahead import Ahead
 from improvement import metrics
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.rows import rows_sha256
@@ -37,6 +36,7 @@ from workflows.warehouse.passes import (
     ANY_CONNECTION,
     Answers,
     CellsAsked,
+    Counted,
     Member,
     Pass,
     by_themselves,
@@ -222,7 +222,7 @@ class Warehouse:
         as_of: datetime,
         shared_from: float = SHARED_FROM,
         kept_from: float = math.inf,
-    ) -> Ahead[Coded]:
+    ) -> Counted:
         """The same for many queries in numbers, computed in one other thread while this one loads other connections.
 
         Each sees what is committed when its turn comes. Close it before the warehouse closes. In a file of at least
@@ -231,7 +231,7 @@ class Warehouse:
         is_kept = self._tickets() >= kept_from
         # Compiled here: Ibis asks the connection of this thread.
         passes = self.passes(asked, shared_from=shared_from, is_kept=is_kept)
-        return Ahead(self._counted(passes, as_of), depth=len(asked) + 1)  # one more: to its end
+        return Counted(self._counted(passes, as_of), len(passes))
 
     def passes(
         self, asked: Sequence[CellsAsked], *, shared_from: float = SHARED_FROM, is_kept: bool = False
@@ -297,9 +297,9 @@ class Warehouse:
     def _tickets(self) -> int:
         return number_of(self._raw, "SELECT count(*) FROM tickets")
 
-    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[Coded]:
-        """The cells of all that is asked, in its order."""
-        answers, turn = Answers(passes), 0
+    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[list[Coded]]:
+        """The cells of all that is asked, in its order, as passes complete them."""
+        answers = Answers(passes)
         with self.sibling() as other:
             kept: dict[str, KeptCells] = {}
 
@@ -314,9 +314,8 @@ class Warehouse:
                     answers.add(one, kept[one.connection].found(one, one.signed, count))
                 else:
                     answers.add(one, count(one, one.first_week))
-                while (cells := answers.take(turn)) is not None:
-                    yield cells
-                    turn += 1
+                if complete := answers.take():
+                    yield complete
             for store in kept.values():
                 store.save()
 

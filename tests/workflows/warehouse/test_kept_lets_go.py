@@ -85,9 +85,9 @@ def test_names_that_nothing_is_counted_under_any_more_are_not_kept() -> None:
             cells = KeptCells(warehouse._raw, CONNECTION, passes, as_of=now)
             assert len(cells._kept) == len(passes) > 9
             for one in passes:
-                fresh = Counts.of(counted_in_full(warehouse, now, one, one.begins), one.signed)
+                fresh = one.cut(Counts.of(counted_in_full(warehouse, now, one, one.begins), one.signed))
                 assert cells._kept[id(one)].packed == fresh.packed(), (week, one.sql)
-                names = {values[0] for values in Counts.unpacked(fresh.packed(), ()).scopes.values}
+                names = {values[0] for values in Counts.unpacked(fresh.packed(), (), {}).scopes.values}
                 assert names <= {name, "(none)"}
 
 
