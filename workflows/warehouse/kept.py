@@ -7,6 +7,8 @@ finds now is what it found then, less what the rows that went or moved had added
 add: whole numbers, so nothing is left of either (improvement/metrics/signed.py). It costs what moved, not what stands.
 """
 
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
 from __future__ import annotations
 
 import hashlib
@@ -29,7 +31,7 @@ from workflows.warehouse.passes import Pass
 from workflows.warehouse.schema import fingerprint
 from workflows.warehouse.transactions import transaction
 
-KEPT_WEEKS = 2  # what no cycle asked for this long goes when any connection keeps counts; its notes are trimmed then
+KEPT_WEEKS = 2  # what no cycle asked for this long goes with the next cycle of any connection
 PACKED = (
     "msgpack, in blocks"  # how they are written down: what stands otherwise is of a version before, and not asked for
 )
@@ -122,13 +124,9 @@ class KeptCells:
         self._raw.register("kept_now", rows)
         try:
             self._raw.execute(
-                "DELETE FROM kept_counts WHERE as_of < $old::TIMESTAMPTZ OR (connection = $connection "
-                "AND (digest IN (SELECT digest FROM kept_now) OR digest = $mark))",
-                {
-                    "connection": self._connection,
-                    "mark": MARK,
-                    "old": (self._as_of - timedelta(weeks=KEPT_WEEKS)).isoformat(),
-                },
+                "DELETE FROM kept_counts WHERE connection = $connection "
+                "AND (digest IN (SELECT digest FROM kept_now) OR digest = $mark)",
+                {"connection": self._connection, "mark": MARK},
             )
             self._raw.execute(
                 "INSERT INTO kept_counts BY NAME SELECT * REPLACE (as_of::TIMESTAMPTZ AS as_of) FROM kept_now"
@@ -168,6 +166,17 @@ class KeptCells:
         """Whether it can be brought up to date: it begins no later, and is of no later moment."""
         moment = kept.moment
         return moment.as_of <= self._as_of and kept.first_week <= one.first_week and moment.last_week <= one.last_week
+
+
+def let_go(raw: Any, as_of: datetime) -> None:
+    """What no cycle asked for in some weeks goes, of any connection; with the last of it what was noted."""
+    old = {"old": (as_of - timedelta(weeks=KEPT_WEEKS)).isoformat()}
+    among = "FROM kept_counts WHERE as_of < $old::TIMESTAMPTZ"
+    if rows_of(raw, f"SELECT 1 {among} LIMIT 1", old):
+        with transaction(raw):
+            raw.execute(f"DELETE {among}", old)
+            if not noting.is_on(raw):
+                noting.clear(raw)
 
 
 def _salt(raw: Any) -> str:

@@ -28,7 +28,7 @@ from workflows.warehouse import belonging, business_hours, loading, numbering
 from workflows.warehouse.asking import number_of, rows_of, set_up, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
-from workflows.warehouse.kept import KeptCells
+from workflows.warehouse.kept import KeptCells, let_go
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import NOTHING, LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
@@ -228,6 +228,8 @@ class Warehouse:
         Each sees what is committed when its turn comes. Close it before the warehouse closes. In a file of at least
         ``kept_from`` tickets what was counted the last time is brought up to date by what moved since (kept.py).
         """
+        if kept_from < math.inf:
+            let_go(self._raw, as_of)
         is_kept = self._tickets() >= kept_from
         # Compiled here: Ibis asks the connection of this thread.
         passes = self.passes(asked, shared_from=shared_from, is_kept=is_kept)
