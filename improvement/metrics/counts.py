@@ -182,8 +182,8 @@ class Counts:
         return Counts(self.scopes, self.keys[:, order[begins]], self.names, sums)
 
     def _without_nought(self) -> Counts:
-        """Only rows that anything is counted in."""
-        return self._at(np.flatnonzero(self.sums[self._is_number()].any(axis=0)))
+        """Only rows that have any sum; of what is added or taken away the number may be nought, and another not."""
+        return self._at(np.flatnonzero(self.sums.any(axis=0)))
 
 
 _Packed = tuple[tuple[tuple[str, ...], ...], tuple[str, ...], tuple[tuple[str, tuple[int, int], bytes], ...]]

@@ -7,8 +7,6 @@ finds now is what it found then, less what the rows that went or moved had added
 add: whole numbers, so nothing is left of either (improvement/metrics/signed.py). It costs what moved, not what stands.
 """
 
-# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
-
 from __future__ import annotations
 
 import hashlib

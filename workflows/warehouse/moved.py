@@ -12,7 +12,7 @@ are of the span the later moment stands in.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +35,7 @@ from workflows.warehouse.schema import DAYS, IS_LIVE, SHOWN, TABLE_OF
 from workflows.warehouse.timed import Timed
 
 EPOCH, ANY_ZONE = datetime.fromtimestamp(0, UTC), timedelta(hours=16)  # no zone was ever further from UTC
+PIECE = 65_536  # rows that are counted at once
 IDENTITY = {  # SQL: the same for all notes of a record, in 64 bits; clocks of two tickets may have one id
     RecordKind.TICKET: "key_hash",
     RecordKind.SLA: "hash(key_hash, ticket_hash)",
@@ -108,21 +109,29 @@ class Moved:
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _count(self, known: Sequence[_Known], found: pa.Table) -> None:
-        """What each pass finds in rows of one kind."""
-        rows = _rows_of(known)
-        columns = {name: values_of(found[name]) for name in _fields(rows)}
-        sign = found[SIGN].to_numpy()
-        stood = _stood(found["identity"], found["no"].to_numpy(), sign)
+        """What each pass finds in rows of one kind, some at a time: all that is computed of them is held at once."""
+        stood = _stood(found["identity"], found["no"].to_numpy(), found[SIGN].to_numpy())
+        for begin in range(0, max(found.num_rows, 1), PIECE):
+            piece = slice(begin, begin + PIECE)
+            for one, counts in self._counted_in(known, found.slice(begin, PIECE), stood[piece]):
+                before = self._counted.get(one.sql)
+                self._counted[one.sql] = before.plus(counts) if before is not None else counts
+
+    def _counted_in(
+        self, known: Sequence[_Known], rows: pa.Table, stood: npt.NDArray[np.bool_]
+    ) -> Iterator[tuple[Pass, Counts]]:
+        computed = _rows_of(known)
+        columns = {name: values_of(rows[name]) for name in _fields(computed)}
         columns |= {
             "connection": Values(np.int64(0), None, (ANY_CONNECTION,)),
-            SIGN: Values(sign),
+            SIGN: Values(rows[SIGN].to_numpy()),
             AT: Values(np.where(stood, self._before.micros, self._now.micros)),
             TO: Values(np.where(stood, self._before.last_day, self._now.last_day)),
         }
         first_day = min(one.asked.begins for one in known) * 7 - 3
-        counting = Counting(len(sign), rows.program.run(columns, {"first_day": first_day}))
-        for one, places in zip(known, rows.places, strict=True):
-            self._counted[one.asked.sql] = one.asked.cut(counting.net(one.signed, places))
+        counting = Counting(len(stood), computed.program.run(columns, {"first_day": first_day}))
+        for one, places in zip(known, computed.places, strict=True):
+            yield one.asked, one.asked.cut(counting.net(one.signed, places))
 
     def _text(self, kind: RecordKind, known: Sequence[_Known]) -> str:
         """SQL: the rows of one kind that moved, with what these passes read of them.

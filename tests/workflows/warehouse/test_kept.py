@@ -24,7 +24,7 @@ from improvement.weeks import DAY_S
 from tests.improvement.metrics.build import CONNECTION, ZONES, a_clock, a_query, a_survey, a_ticket, a_warehouse, at
 from tests.improvement.metrics.test_against_slow import CROWD, START, clocks, contacts, crowd, surveys, tickets
 from tests.workflows.warehouse.keeping import OTHER, OTHER_ZONES, answered, asked, counted_in_full, cycled, load
-from workflows.warehouse import CellsAsked, Warehouse, noting, store
+from workflows.warehouse import CellsAsked, Warehouse, moved, noting, store
 from workflows.warehouse.kept import KeptCells
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +66,7 @@ steps = st.lists(
 def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any], least: int) -> None:
     """A story of weeks on two platforms: records come, change, move, go and come back, so do zones; cycles run twice,
     are late, break off, look back. Some records are just about to be, or have just become, as old as a metric asks.
-    What was noted is trimmed and forgotten seldom, or all the time.
+    What was noted is trimmed and forgotten seldom, or all the time, and counted at once or in pieces.
     """
     as_of, zones = START + timedelta(days=53, hours=6), ZONES
     with (
@@ -75,6 +75,7 @@ def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any], 
         a_warehouse(Path(folder)) as warehouse,
     ):
         patched.setattr(noting, "LEAST", least)
+        patched.setattr(moved, "PIECE", least)
         for what, some_tickets, some_clocks, some_surveys, some_contacts, days, minutes, edges in story:
             as_of += timedelta(days=days, minutes=minutes)
             records = [

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pytest
 
 from improvement import weeks
+from improvement.metrics.counts import Counts
 from tests.improvement.metrics.build import ZONES, a_clock, a_query, a_survey, a_ticket, a_warehouse, at
 from tests.workflows.warehouse.keeping import answered, load
-from workflows.warehouse import CellsAsked
+from workflows.warehouse import CellsAsked, moved
 
 BOUNDARY = "opened_at >= TIMESTAMPTZ '2026-06-08 04:00+00' AND opened_at < TIMESTAMPTZ '2026-06-08 08:00+00'"
 
@@ -88,8 +89,12 @@ def test_what_matures_in_the_last_second_of_its_four_hours_counts_from_then_on(
             assert sum(int(cells.n.sum()) for cells in ahead) == count, now
 
 
-def test_a_record_that_changed_twice_and_that_time_moves_too_is_counted_once() -> None:
+@pytest.mark.parametrize("piece", [1, 2, 65_536])
+def test_a_record_that_changed_twice_and_that_time_moves_too_is_counted_once(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What will be resolved between two cycles (the platform's clock is ahead) is known to both, and changes twice."""
+    monkeypatch.setattr(moved, "PIECE", piece)
     as_of, known = at("2026-06-15T06:00"), {"opened_at": at("2026-06-01"), "state": "resolved"}
     question = [
         CellsAsked(a_query("reopen_rate", by), 2946, weeks.week_of(as_of.date()))
@@ -132,3 +137,20 @@ def test_a_level_that_is_asked_further_back_is_counted_in_full() -> None:
             load(warehouse, new, as_of, ZONES)
             names = ("backlog_open", "incident_count")
             assert answered(warehouse, as_of, [CellsAsked(a_query(name), first, week) for name in names]) > 0
+
+
+def test_what_changes_in_a_level_s_past_without_coming_or_going_is_taken_over() -> None:
+    """An incident of months ago turns out to be a major one: as many incidents as before, one more of them major."""
+    as_of = at("2026-06-15T06:00")
+    week = weeks.week_of(as_of.date())
+    question = [CellsAsked(a_query("major_incident_count"), week - 2, week)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for is_major in (False, True, False, True):
+            load(warehouse, [a_ticket(opened_at=at("2026-02-02"), is_major=is_major)], as_of, ZONES)
+            (cells,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            (part,) = warehouse.passes(question, is_kept=True)
+            assert part.signed is not None
+            kept = warehouse.arrow("SELECT cells FROM kept_counts")["cells"][0].as_py()
+            counts = Counts.unpacked(kept, (), {})
+            assert counts.named(str(part.told[0].numerator)).tolist() == [int(is_major)]
+            assert cells.n.tolist() == [0, 0, 0]
