@@ -30,9 +30,7 @@ from workflows.warehouse.schema import fingerprint
 from workflows.warehouse.transactions import transaction
 
 KEPT_WEEKS = 2  # what no cycle asked for this long goes with the next cycle of any connection
-PACKED = (
-    "msgpack, in blocks"  # how they are written down: what stands otherwise is of a version before, and not asked for
-)
+PACKED = "blocks"  # how they are written down: what stands otherwise is of a version before, and not asked for
 MARK = ""  # the digest of what stands for counts that are about to be kept
 
 Count = Callable[[Pass, int], pa.Table]  # everything from a week on
