@@ -33,7 +33,7 @@ from config.databases import checked, secrets_of
 from config.metric_settings import MetricSettings
 from config.settings_errors import Sources, checked_environment, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
-from connectors.sealed_files import KEY, is_sealed, opened, text_of
+from connectors.sealed_files import KEY, secret_in, text_of
 from connectors.sealing import Seal, keys_in
 from improvement.business_time import Calendar
 from improvement.errors import Place, SettingsError
@@ -271,23 +271,34 @@ class _Secrets(SecretsSettingsSource):
         for file in sorted(self._folder.iterdir()):
             if not file.is_file() or file.name.startswith("."):
                 continue
-            node = found
             *parents, last = file.name.split("__")
+            if _is_set(self.current_state, (*parents, last)):
+                continue  # what nobody reads need not be opened
+            node = found
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[last] = opened(file, Seal(self._keys())) if is_sealed(file) else text_of(file)
+            node[last] = secret_in(file, self._seal)
         return found
 
-    def _keys(self) -> tuple[SecretStr, ...]:
-        """The keys in force; none where they have not the right form, which is told of the setting itself."""
+    def _seal(self) -> Seal:
+        """The keys in force."""
         file = self._folder / KEY
         given = self.current_state.get(KEY) or (text_of(file) if file.is_file() else self._tables.get(KEY))
         if not given:
-            return _keys_of_home()
+            return Seal(_keys_of_home())
         try:
-            return keys_in(str(given))
-        except ValueError:
-            return ()
+            return Seal(keys_in(str(given)))
+        except ValueError as error:
+            text = str(error)
+            raise SettingsError(text[:1].upper() + text[1:], where=Place(field=KEY)) from None
+
+
+def _is_set(values: Any, path: tuple[str, ...]) -> bool:
+    for name in path:
+        if not isinstance(values, Mapping) or name not in values:
+            return False
+        values = values[name]
+    return True
 
 
 def token_key_file() -> Path:

@@ -36,6 +36,13 @@ class Seal:
         """The plain form, by whichever key fits. Raises :class:`SettingsError` where there is none, or none fits."""
         from cryptography.fernet import InvalidToken
 
+        if not self._keys:
+            raise SettingsError(
+                "This is sealed, and there is no key to open it.",
+                where=where,
+                mend="Give the key it was sealed with: the home's token.key from your backup, or REGELKREIS_TOKEN_KEY. A "
+                "new key opens nothing that was sealed before.",
+            )
         try:
             return self._fernet(where).decrypt(sealed)
         except InvalidToken:
@@ -51,7 +58,7 @@ class Seal:
         """Raise :class:`SettingsError` where nothing could be sealed."""
         if not self._keys:
             raise SettingsError(
-                "There is no key to seal with, or to open what is sealed.",
+                "There is no key to seal with.",
                 where=where,
                 mend="Run `regelkreis init`, which makes token.key in the home, or set REGELKREIS_TOKEN_KEY.",
             )

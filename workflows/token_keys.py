@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import SecretStr
 
-from connectors.sealed_files import seal_again, seal_plain
+from connectors.sealed_files import Sealed, locked, plain_files, seal_again, seal_plain
 from connectors.sealing import Seal, new_key
 from connectors.tokens import TokenFile
-from improvement.errors import PermissionMissing
+from improvement.errors import PermissionMissing, Place, SettingsError
 from workflows.evidence import ledger
 from workflows.models import Person, Role
 
@@ -34,33 +34,62 @@ class Rotation:
 
 
 def rotate(actor: Person, *, at: datetime) -> Rotation:
-    """Seal every kept token with a new key (``token.key``), or with the first one given (``token_key``)."""
+    """Seal everything that is kept with a new key (``token.key``), or with the first one given (``token_key``).
+
+    Raises :class:`SettingsError` where a file could not be sealed; then the old key stays beside the new one.
+    """
     _must_be_admin(actor, "replace the key")
     config = settings.REGELKREIS
     is_ours = config.token_key is None
-    old = config.token_keys()
-    keys = (SecretStr(new_key()), *old) if is_ours else old
-    if is_ours:
-        _write(config.token_key_file, keys)
-    sealed = _seal_again(keys)
-    files = seal_again(config.home / "secrets", Seal(keys))
-    if is_ours:
-        _write(config.token_key_file, keys[:1])
+    with locked(config.token_key_file):
+        old = config.token_keys()
+        # Several of ours: whoever began before was stopped, and the first of them is the new one already.
+        keys = (SecretStr(new_key()), *old) if is_ours and len(old) < 2 else old
+        if is_ours:
+            _write(config.token_key_file, keys)
+        sealed = _seal_again(keys)
+        files = seal_again(config.home / "secrets", Seal(keys))
+        if files.left:
+            raise _left(files, config.home / "secrets")
+        if is_ours:
+            _write(config.token_key_file, keys[:1])
     with transaction.atomic():
-        payload = {"connections": list(sealed), "files": list(files), "key": "replaced" if is_ours else "given"}
+        payload = {"connections": list(sealed), "files": files.files, "key": "replaced" if is_ours else "given"}
         ledger.append("secrets.rotated", subject="tokens", actor=actor.uid, at=at, payload=payload)
-    return Rotation(sealed, files, is_ours)
+    return Rotation(sealed, tuple(files.files), is_ours)
 
 
 def seal_files(actor: Person, *, at: datetime) -> tuple[str, ...]:
-    """Seal the files of ``secrets/`` in their place; the names of those that were not sealed before."""
+    """Seal the files of ``secrets/`` in their place; the names of those that were not sealed before.
+
+    Raises :class:`SettingsError` for those that could not be, after all others were. The ledger is told first: whoever
+    is stopped in between tells it once more.
+    """
     _must_be_admin(actor, "seal them")
     config = settings.REGELKREIS
-    files = seal_plain(config.home / "secrets", Seal(config.token_keys()))
-    if files:
+    folder = config.home / "secrets"
+    with locked(config.token_key_file):
+        seal = Seal(config.token_keys())
+        files = plain_files(folder)
+        if not files:
+            return ()
+        seal.must_have_key(where=Place(file=str(folder)))
         with transaction.atomic():
-            ledger.append("secrets.sealed", subject="secrets", actor=actor.uid, at=at, payload={"files": list(files)})
-    return files
+            ledger.append("secrets.sealed", subject="secrets", actor=actor.uid, at=at, payload={"files": files})
+        done = seal_plain(folder, seal)
+    if done.left:
+        raise _left(done, folder)
+    return tuple(done.files)
+
+
+def _left(done: Sealed, folder: Path) -> SettingsError:
+    told = "; ".join(f"{name}: {why}" for name, why in done.left.items())
+    sealed = f" Sealed: {', '.join(done.files)}." if done.files else ""
+    return SettingsError(
+        f"{len(done.left)} could not be sealed ({told}).{sealed}",
+        where=Place(file=str(folder)),
+        mend="Run it as the owner of the folder. What a container platform mounts there, that platform guards.",
+    )
 
 
 def _must_be_admin(actor: Person, what: str) -> None:

@@ -269,10 +269,24 @@ def test_a_folder_that_cannot_be_written_keeps_its_secret(home: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("connectors.sealed_files.os.fsync", full)
-    with pytest.raises(SettingsError, match="No space left on device"):
-        seal_plain(home / "secrets", Seal(keys_in(new_key())))
+    done = seal_plain(home / "secrets", Seal(keys_in(new_key())))
+    assert (done.files, done.left) == ([], {"default_zone": "No space left on device"})
     assert [one.name for one in (home / "secrets").iterdir()] == ["default_zone"]
     assert file.read_text() == "Asia/Tokyo"
+
+
+def test_what_the_environment_says_instead_need_not_be_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "secrets" / "default_zone").write_text("\ufeffAsia/Tokyo\r\n")
+    assert load().default_zone == "Asia/Tokyo", "as an editor of Windows writes it"
+    seal_plain(home / "secrets", Seal(keys_in(new_key())))
+    with pytest.raises(SettingsError, match="there is no key to open it"):
+        load()
+    monkeypatch.setenv("REGELKREIS_DEFAULT_ZONE", "Europe/Paris")
+    assert load().default_zone == "Europe/Paris"
+    monkeypatch.delenv("REGELKREIS_DEFAULT_ZONE")
+    monkeypatch.setenv("REGELKREIS_TOKEN_KEY", "short")
+    with pytest.raises(SettingsError, match="has not the right form"):
+        load()
 
 
 def test_a_key_of_the_wrong_form_is_named_by_its_place_and_not_shown(

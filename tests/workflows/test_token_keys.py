@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from config.settings import load
+from connectors.sealed_files import Sealed, secret_in
 from connectors.sealing import Seal, keys_in, new_key
 from connectors.tokens import Token, TokenFile
 from improvement.errors import PermissionMissing, Place, SettingsError
@@ -113,7 +116,7 @@ def test_files_with_secrets_are_sealed_in_their_place(
     assert token_keys.seal_files(access.local_admin(), at=monday) == ()
     for file in folder.iterdir():
         assert file.read_text().startswith("regelkreis-sealed:")
-        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.stat().st_mode & 0o007 == 0
     now = load()
     assert now.connections["cloud"].hook_secrets == ("sixteen-letters-or-more",)
     assert now.database == "postgresql://rk:pass-word@db.acme.example/state"
@@ -136,6 +139,79 @@ def test_a_new_key_seals_files_again_and_plain_ones_stay_plain(home: Path, kept:
     with pytest.raises(SettingsError, match="sealed with another key") as caught:
         load()
     assert caught.value.where == Place(file=str(folder / "connections__cloud__hook_secret"))
+
+
+def test_many_at_once_seal_each_file_once(home: Path, kept: TokenFile, monday: datetime) -> None:
+    """Real processes: one that finds a file plain must not seal what another one sealed meanwhile."""
+    folder = home / "secrets"
+    folder.mkdir(exist_ok=True)
+    for number in range(40):
+        (folder / f"zones__x{number}").write_text(f"secret {number}")
+    code = (
+        "import sys; from pathlib import Path; from connectors.sealed_files import locked, seal_plain; "
+        "from connectors.sealing import Seal, keys_in; home = Path(sys.argv[1]); keys = home / 'token.key'\n"
+        "with locked(keys): seal_plain(home / 'secrets', Seal(keys_in(keys.read_text())))"
+    )
+    several = [subprocess.Popen([sys.executable, "-c", code, str(home)]) for _ in range(3)]
+    assert [one.wait(timeout=60) for one in several] == [0, 0, 0]
+    seal = Seal(keys_in((home / "token.key").read_text()))
+    for number in range(40):
+        assert secret_in(folder / f"zones__x{number}", lambda: seal) == f"secret {number}"
+
+
+def test_what_cannot_be_sealed_is_told_and_the_rest_is_sealed(
+    home: Path, kept: TokenFile, monday: datetime, tmp_path: Path
+) -> None:
+    folder = home / "secrets"
+    folder.mkdir(exist_ok=True)
+    (tmp_path / "elsewhere").write_text("plain")
+    (folder / "a").symlink_to(tmp_path / "elsewhere")
+    (folder / "b").write_text("plain too")
+    (folder / "b").chmod(0o644)
+    with pytest.raises(SettingsError, match=r"1 could not be sealed \(a: it is a link.*Sealed: b"):
+        token_keys.seal_files(access.local_admin(), at=monday)
+    assert (folder / "a").read_text() == "plain"
+    assert (folder / "b").read_text().startswith("regelkreis-sealed:")
+    assert (folder / "b").stat().st_mode & 0o777 == 0o640, "who could read it by its group still can"
+
+
+def test_a_rotation_that_was_stopped_goes_on_with_its_new_key(
+    home: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = home / "secrets"
+    folder.mkdir(exist_ok=True)
+    (folder / "default_zone").write_text("Asia/Tokyo")
+    token_keys.seal_files(access.local_admin(), at=monday)
+    with monkeypatch.context() as patched:
+        patched.setattr("connectors.sealed_files._replace", _full)
+        with pytest.raises(SettingsError, match="No space left"):
+            token_keys.rotate(access.local_admin(), at=monday)
+    both = keys_in((home / "token.key").read_text())
+    assert len(both) == 2
+    assert load().default_zone == "Asia/Tokyo"
+    token_keys.rotate(access.local_admin(), at=monday)
+    (left,) = keys_in((home / "token.key").read_text())
+    assert left == both[0]
+    assert load().default_zone == "Asia/Tokyo"
+
+
+def _full(file: Path, plain: str, seal: Seal, done: Sealed) -> None:
+    done.left[file.name] = "No space left on device"
+
+
+def test_the_ledger_knows_of_a_sealing_that_was_killed(
+    home: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "secrets").mkdir(exist_ok=True)
+    (home / "secrets" / "default_zone").write_text("Asia/Tokyo")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(token_keys, "seal_plain", killed)
+    with pytest.raises(KeyboardInterrupt):
+        token_keys.seal_files(access.local_admin(), at=monday)
+    assert LedgerEntry.objects.filter(type="secrets.sealed").count() == 1
 
 
 def test_without_a_key_nothing_is_sealed_and_what_is_sealed_says_so(
