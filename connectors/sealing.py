@@ -40,8 +40,8 @@ class Seal:
             raise SettingsError(
                 "This is sealed, and there is no key to open it.",
                 where=where,
-                mend="Give the key it was sealed with: the home's token.key from your backup, or REGELKREIS_TOKEN_KEY. A "
-                "new key opens nothing that was sealed before.",
+                mend="Give the key it was sealed with: token.key of the home, from your backup, or REGELKREIS_TOKEN_KEY. "
+                "A new key opens nothing that was sealed before.",
             )
         try:
             return self._fernet(where).decrypt(sealed)
