@@ -108,17 +108,18 @@ class Puller:
             until_text=instants.after(until, self._site.zone),
             page_size=self._page_size(),
             bound=until,
+            decoder=harvest.decoder,
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
         reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC))
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
-            harvest.add(delivered.body)
-            taken += delivered.count
+            harvest.add(delivered)
+            taken += len(delivered.issues)
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, until))
-                reached = Cursor(updated_at=at, tiebreak=delivered.last_id)
+                reached = Cursor(updated_at=at, tiebreak=delivered.issues[-1].id)
             if taken >= FLUSH_ROWS:
                 page, counted = self._page(harvest, kind, cursor or reached, until, spool, counted)
                 yield page
