@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.ahead import read_ahead
@@ -24,6 +25,7 @@ from improvement.records import RecordKind
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
+Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
 
 
 class _History(msgspec.Struct, Generic[E]):
@@ -42,16 +44,23 @@ class Puller:
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """See :meth:`connectors.base.Connector.pull`."""
+        return self.pull_with_others(kind, {kind: cursor}, until=until)
+
+    def pull_with_others(
+        self, kind: RecordKind, cursors: Mapping[RecordKind, Cursor | None], *, until: datetime
+    ) -> Iterator[Page]:
+        """See :meth:`connectors.along.BringsAlong.pull_with_others`."""
         if kind not in self._plan.where:
             return
-        since = cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s)) if cursor else None
+        cursor = cursors[kind]
+        since = self._since(cursor)
         spool = self._spool
         if spool is not None and spool.serves(kind, since, until):
             pages = self._from_spool(kind, spool, until)
         else:
             who_am_i(self._reader, self._config)  # an expired token would silently show fewer issues
             if kind is RecordKind.TICKET:
-                pages = self._with_others(since, until)
+                pages = self._with_others(since, until, cursors)
             else:
                 pages = self._search(kind, self._plan.where[kind], since, until)
         if since is not None and (late := self._changed_unnoticed(kind, since)):
@@ -73,21 +82,36 @@ class Puller:
 
     # --- searches ---------------------------------------------------------------------------------------------
 
-    def _with_others(self, since: datetime | None, until: datetime) -> Iterator[Page]:
-        """Tickets, with SLA rows and surveys kept aside for the pulls that follow."""
+    def _since(self, cursor: Cursor | None) -> datetime | None:
+        overlap = max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
+        return cursor.updated_at - overlap if cursor is not None else None
+
+    def _with_others(
+        self, since: datetime | None, until: datetime, cursors: Mapping[RecordKind, Cursor | None]
+    ) -> Iterator[Page]:
+        """Tickets with the SLA rows and surveys that are wanted along; others are kept aside for the pulls to come."""
         kinds = [kind for kind in ALONGSIDE if kind in self._plan.where]
         self.close()
         spool = self._spool = Spool(kinds, since=since, until=until)
+        wanted = {kind: cursors[kind] for kind in kinds if kind in cursors and spool.covers(self._since(cursors[kind]))}
         harvest = self._harvest((RecordKind.TICKET, *kinds))
-        yield from self._pages(
-            harvest, RecordKind.TICKET, self._plan.where[RecordKind.TICKET], since, until, None, spool
-        )
+        where = self._plan.where[RecordKind.TICKET]
+        for page, others in self._pages(harvest, RecordKind.TICKET, where, since, until, None):
+            along = []
+            for other, (table, whole_of) in others.items():
+                if other not in wanted:
+                    spool.add(other, table, whole_of)
+                elif len(whole_of) or table.num_rows:
+                    at = wanted[other] or page.cursor  # without a beginning nothing else is to be read
+                    along.append(Page(kind=other, batch=table, cursor=at, whole_of=whole_of))
+            yield msgspec.structs.replace(page, along=tuple(along))
         spool.seal()
 
     def _search(
         self, kind: RecordKind, where: str, since: datetime | None, until: datetime, *, cursor: Cursor | None = None
     ) -> Iterator[Page]:
-        yield from self._pages(self._harvest((kind,)), kind, where, since, until, cursor, None)
+        for page, _ in self._pages(self._harvest((kind,)), kind, where, since, until, cursor):
+            yield page
 
     def _pages(
         self,
@@ -97,9 +121,8 @@ class Puller:
         since: datetime | None,
         until: datetime,
         cursor: Cursor | None,
-        spool: Spool | None,
-    ) -> Iterator[Page]:
-        """Pages of about :data:`FLUSH_ROWS` issues; ``cursor`` given: the pages do not move it."""
+    ) -> Iterator[tuple[Page, Others]]:
+        """Pages of about :data:`FLUSH_ROWS` issues, with the others' rows; ``cursor`` given: pages do not move it."""
         search = paging.Search(
             where=where,
             fields=tuple(field_id for field_id, _ in harvest.fields()),
@@ -121,12 +144,12 @@ class Puller:
                 at = max(reached.updated_at, min(delivered.reached, until))
                 reached = Cursor(updated_at=at, tiebreak=delivered.issues[-1].id)
             if taken >= FLUSH_ROWS:
-                page, counted = self._page(harvest, kind, cursor or reached, until, spool, counted)
-                yield page
+                page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
+                yield page, others
                 taken = 0
-        page, _ = self._page(harvest, kind, cursor or Cursor(updated_at=until), until, spool, counted)
+        page, others, _ = self._page(harvest, kind, cursor or Cursor(updated_at=until), until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
-            yield page
+            yield page, others
 
     def _page(
         self,
@@ -134,19 +157,19 @@ class Puller:
         kind: RecordKind,
         cursor: Cursor,
         until: datetime,
-        spool: Spool | None,
         counted: tuple[int, int],
-    ) -> tuple[Page, tuple[int, int]]:
+    ) -> tuple[Page, Others, tuple[int, int]]:
         rejected: list[Rejected] = [*harvest.rejected]
         harvest.rejected.clear()
         batch = None
+        others: Others = {}
         for other, columns in harvest.columns.items():
             table, unreadable = columns.finish(until)
             rejected += unreadable
             if other is kind:
                 batch = table
-            elif spool is not None:
-                spool.add(other, table, columns.whole_of)
+            else:
+                others[other] = table, columns.whole_of
         now = (self._reader.requests, self._reader.retries)
         page = Page(
             kind=kind,
@@ -157,7 +180,7 @@ class Puller:
             retries=now[1] - counted[1],
             whole_of=harvest.columns[kind].whole_of if kind in ALONGSIDE else None,
         )
-        return page, now
+        return page, others, now
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
         reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC))
