@@ -23,6 +23,7 @@ from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawE
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
+MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
@@ -89,17 +90,22 @@ class Puller:
     def _with_others(
         self, since: datetime | None, until: datetime, cursors: Mapping[RecordKind, Cursor | None]
     ) -> Iterator[Page]:
-        """Tickets with the SLA rows and surveys that are wanted along; others are kept aside for the pulls to come."""
+        """Tickets with the SLA rows and surveys that are wanted along; others are kept aside for the pulls to come.
+
+        So is what comes after the first :data:`MOST_ALONG` tickets.
+        """
         kinds = [kind for kind in ALONGSIDE if kind in self._plan.where]
         self.close()
         spool = self._spool = Spool(kinds, since=since, until=until)
         wanted = {kind: cursors[kind] for kind in kinds if kind in cursors and spool.covers(self._since(cursors[kind]))}
         harvest = self._harvest((RecordKind.TICKET, *kinds))
         where = self._plan.where[RecordKind.TICKET]
+        tickets = 0
         for page, others in self._pages(harvest, RecordKind.TICKET, where, since, until, None):
             along = []
+            tickets += page.batch.num_rows
             for other, (table, whole_of) in others.items():
-                if other not in wanted:
+                if other not in wanted or tickets > MOST_ALONG:
                     spool.add(other, table, whole_of)
                 elif len(whole_of) or table.num_rows:
                     at = wanted[other] or page.cursor  # without a beginning nothing else is to be read

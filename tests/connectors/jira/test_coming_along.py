@@ -83,6 +83,27 @@ def test_each_page_brings_what_belongs_to_its_tickets_and_the_end_of_the_kind_as
         assert left(connector, kind, None, now) == ({}, 0)
 
 
+@pytest.mark.usefixtures("small_pages")
+def test_after_many_tickets_the_rest_waits_for_the_turn_of_its_kind(
+    connect: Connect,
+    flavour: Flavour,
+    now: datetime,
+    alone: Callable[[RecordKind], Rows],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pull, "MOST_ALONG", 1_500)
+    connector = connect(flavour, page_size=100)
+    pages = list(connector.pull_with_others(TICKET, wanting(None, SLA, SURVEY), until=now))
+    brought = [bool(page.along) for page in pages]
+    assert brought == sorted(brought, reverse=True)
+    assert set(brought) == {True, False}
+    for kind in (SLA, SURVEY):
+        rest, requests = left(connector, kind, None, now)
+        assert rest
+        assert kept(along(pages, kind)) | rest == alone(kind)
+        assert requests == 0
+
+
 def test_a_kind_that_is_not_wanted_along_is_kept_until_its_turn(
     connect: Connect, flavour: Flavour, now: datetime, alone: Callable[[RecordKind], Rows]
 ) -> None:
