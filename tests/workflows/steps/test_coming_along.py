@@ -218,12 +218,12 @@ def test_tickets_that_break_off_do_not_stop_the_clocks(desk: Desk, warehouse: Wa
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, refused: RecordKind) -> None:
-    """Let the warehouse take no records of a kind, from its second load on where that is SLA."""
+    """Let the warehouse refuse one load of a kind: the first of tickets, the second of SLA rows."""
     load, loaded = Warehouse.load_together, []
 
     def full(self: Warehouse, kind: RecordKind, *args: Any, **named: Any) -> Any:
         loaded.append(kind)
-        if kind is refused and loaded.count(kind) > (kind is SLA):
+        if kind is refused and loaded.count(kind) == (2 if kind is SLA else 1):
             raise RegelkreisError("The disk is full.")
         return load(self, kind, *args, **named)
 
