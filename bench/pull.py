@@ -12,8 +12,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.goals import Goal, print_goals
+from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import running_sandbox
 
 SMALL, LARGE = 100_000, 1_000_000
 ROUNDS = 3
+FLAVOURS: dict[str, Flavour] = {"servicenow": "servicenow", "jira": "jira_cloud"}
 TITLES = {
     "ours": "Regelkreis, end to end",
     "ours_1m": f"Regelkreis, end to end, {LARGE:,}",
@@ -53,15 +53,12 @@ MAX_MB, MAX_GROWTH = 600, 1.15
 def measure(*, is_quick: bool) -> dict[str, Any]:
     """Rates of every case at 100 000 tickets, and our own pull of a million."""
     found: dict[str, Any] = {}
-    with running_sandbox(platforms=("servicenow",), load_records=SMALL) as running:
-        found |= _in_turns("servicenow", running.servicenow_url)
-    with _jira_pages(SMALL) as url:
-        found |= _in_turns("jira", url)
-    if not is_quick:
-        with running_sandbox(platforms=("servicenow",), load_records=LARGE) as running:
-            found["servicenow.ours_1m"] = _run("servicenow.ours", running.servicenow_url, LARGE)
-        with _jira_pages(LARGE) as url:
-            found["jira.ours_1m"] = _run("jira.ours", url, LARGE)
+    for platform, flavour in FLAVOURS.items():
+        with running_sandbox(platforms=(flavour,), load_records=SMALL) as running:
+            found |= _in_turns(platform, running.urls[flavour])
+        if not is_quick:
+            with running_sandbox(platforms=(flavour,), load_records=LARGE) as running:
+                found[f"{platform}.ours_1m"] = _run(f"{platform}.ours", running.urls[flavour], LARGE)
     return found
 
 
@@ -145,18 +142,6 @@ def _run(name: str, url: str, count: int) -> dict[str, float]:
         answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     case: dict[str, float] = json.loads(answer.splitlines()[-1])
     return {**case, "per_second": round(case["records"] / case["seconds"], 1)}
-
-
-@contextmanager
-def _jira_pages(count: int) -> Iterator[str]:
-    with running_sandbox(platforms=("jira_cloud",)) as running:
-        command = [sys.executable, "-m", "bench.page_server", running.jira_cloud_url, str(count)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            try:
-                yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-            finally:
-                server.terminate()
 
 
 if __name__ == "__main__":

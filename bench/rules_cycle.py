@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bench.rules_asked import hundred
@@ -59,31 +59,24 @@ def change(warehouse: Any) -> tuple[int, float]:
 
 
 def measure(warehouse: Any) -> dict[str, Any]:
-    """Keep what a cycle counted, change tickets, and time the next cycle."""
+    """Keep what a cycle counted for the week before, change tickets, and time the next cycle."""
     some = rules(hundred())
     found = queries_of(some)
-    first = warehouse.cells_ahead([one for _, one in found], as_of=AS_OF, **KEPT)
-    list(first)
-    first.close()
+    _cycle(warehouse, _due(found, LAST_WEEK), LAST_WEEK, KEPT, as_of=AS_OF)
     raw = warehouse._raw
     changed, loading = change(warehouse)
-    before = ("kept_counts", "noted_tickets", "noted_slas", "noted_surveys")
-    for name in before:
-        raw.execute(f"CREATE OR REPLACE TEMP TABLE before_{name} AS FROM {name}")
+    raw.execute("CREATE OR REPLACE TEMP TABLE kept_before AS FROM kept_counts")  # a cycle changes nothing else
     week = LAST_WEEK + 1
-    due = [
-        (query, type(one)(one.query, week - query.weeks_needed + 1, week)) for query, one in found
-    ]  # one week's values
+    due = _due(found, week)
     times: dict[str, list[float]] = {"kept": [], "full": []}
     found_by: dict[str, list[Any]] = {}
     busy: dict[str, list[float]] = {"kept": [], "full": []}  # seconds of all processors
     for turn in range(TURNS):
-        for name in before:
-            raw.execute(f"DELETE FROM {name}")
-            raw.execute(f"INSERT INTO {name} FROM temp.before_{name}")
+        raw.execute("DELETE FROM kept_counts")
+        raw.execute("INSERT INTO kept_counts FROM temp.kept_before")
         for name in times if turn % EVERY == 0 else ("kept",):
             begin, worked = time.perf_counter(), time.process_time()
-            found_by[name] = _cycle(warehouse, due, week, KEPT if name == "kept" else SHARED)
+            found_by[name] = _cycle(warehouse, due, week, KEPT if name == "kept" else SHARED, as_of=NOW)
             if turn:  # the first warms up
                 times[name].append(time.perf_counter() - begin)
                 busy[name].append(time.process_time() - worked)
@@ -101,9 +94,16 @@ def measure(warehouse: Any) -> dict[str, Any]:
     }
 
 
-def _cycle(warehouse: Any, due: list[tuple[Any, Any]], week: int, how: dict[str, float]) -> list[Any]:
+def _due(found: list[tuple[Any, Any]], week: int) -> list[tuple[Any, Any]]:
+    """What a cycle asks for one week's values."""
+    return [(query, type(one)(one.query, week - query.weeks_needed + 1, week)) for query, one in found]
+
+
+def _cycle(
+    warehouse: Any, due: list[tuple[Any, Any]], week: int, how: dict[str, float], *, as_of: datetime
+) -> list[Any]:
     """Judge what is counted as it comes in, as a cycle does; what was counted."""
-    ahead, taken = warehouse.cells_ahead([one for _, one in due], as_of=NOW, **how), []
+    ahead, taken = warehouse.cells_ahead([one for _, one in due], as_of=as_of, **how), []
 
     def as_it_comes() -> Iterator[Any]:
         for cells in ahead:

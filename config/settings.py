@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -30,9 +31,10 @@ from config import calendar_settings
 from config.calendar_settings import CalendarSettings
 from config.databases import checked, secrets_of
 from config.metric_settings import MetricSettings
-from config.settings_errors import Sources, checked_environment, checked_secret, checked_toml, translated, unreadable
+from config.settings_errors import Sources, checked_environment, checked_toml, translated, unreadable
 from connectors.config import ConnectionConfig
-from connectors.sealing import keys_in
+from connectors.sealed_files import KEY, is_sealed, opened, text_of
+from connectors.sealing import Seal, keys_in
 from improvement.business_time import Calendar
 from improvement.errors import Place, SettingsError
 
@@ -63,10 +65,10 @@ class Settings(BaseSettings):
     ``exposure`` (numbers of users or assets) are paths, relative ones below the home; ``warehouse_memory`` is that of
     its buffers, ``warehouse_threads`` how many threads count one query. ``allow_own_approval`` lets an owner approve
     their own plan (small teams; each use is logged).
-    ``token_key`` seals what is kept of platforms' rotating tokens (several: newest first); without it the file
-    ``token.key`` of the home does. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and adds to the
-    defaults. ``metrics`` is what may be chosen about metrics, ``calendars`` maps countries to business hours and
-    holidays.
+    ``token_key`` seals what is kept of platforms' rotating tokens, and files of ``secrets/`` (several: newest first);
+    without it the file ``token.key`` of the home does. ``zones`` maps countries (ISO 3166-1 alpha-2) to IANA zones and
+    adds to the defaults. ``metrics`` is what may be chosen about metrics, ``calendars`` maps countries to business
+    hours and holidays.
     """
 
     model_config = SettingsConfigDict(
@@ -213,7 +215,7 @@ class Settings(BaseSettings):
     @property
     def token_key_file(self) -> Path:
         """The file with the keys that seal tokens, newest first, where ``token_key`` is not set."""
-        return self.home / "token.key"
+        return token_key_file()
 
     @property
     def calendars_sha256(self) -> str:
@@ -226,15 +228,7 @@ class Settings(BaseSettings):
 
     def token_keys(self) -> tuple[SecretStr, ...]:
         """The keys that seal tokens, newest first; none before ``regelkreis init``. :class:`SettingsError` if wrong."""
-        if self.token_key is not None:
-            return keys_in(self.token_key.get_secret_value())
-        if not self.token_key_file.exists():
-            return ()
-        try:
-            return keys_in(checked_secret(self.token_key_file))
-        except ValueError as error:
-            text = str(error)
-            raise SettingsError(text[:1].upper() + text[1:], where=Place(file=str(self.token_key_file))) from None
+        return keys_in(self.token_key.get_secret_value()) if self.token_key is not None else _keys_of_home()
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret text known to us, for redaction."""
@@ -256,19 +250,20 @@ class Settings(BaseSettings):
             init_settings,
             EnvSettingsSource(settings_cls, env_ignore_empty=True),
         ]
-        if secrets_folder().is_dir():
-            sources.append(_Secrets(settings_cls, secrets_folder()))
         file = config_file()
-        if file.exists():
-            sources.append(TomlConfigSettingsSource(settings_cls, file))
+        tables = TomlConfigSettingsSource(settings_cls, file) if file.exists() else None
+        if secrets_folder().is_dir():
+            sources.append(_Secrets(settings_cls, secrets_folder(), tables() if tables is not None else {}))
+        if tables is not None:
+            sources.append(tables)
         return tuple(sources)
 
 
 class _Secrets(SecretsSettingsSource):
-    """Files named like ``connections__snow__password``, as container platforms mount them."""
+    """Files named like ``connections__snow__password``, as container platforms mount them; sealed ones are opened."""
 
-    def __init__(self, settings_cls: type[BaseSettings], folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, settings_cls: type[BaseSettings], folder: Path, tables: Mapping[str, Any]) -> None:
+        self._folder, self._tables = folder, tables
         super().__init__(settings_cls, secrets_dir=folder)
 
     def __call__(self) -> dict[str, Any]:
@@ -280,8 +275,35 @@ class _Secrets(SecretsSettingsSource):
             *parents, last = file.name.split("__")
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[last] = checked_secret(file)
+            node[last] = opened(file, Seal(self._keys())) if is_sealed(file) else text_of(file)
         return found
+
+    def _keys(self) -> tuple[SecretStr, ...]:
+        """The keys in force; none where they have not the right form, which is told of the setting itself."""
+        file = self._folder / KEY
+        given = self.current_state.get(KEY) or (text_of(file) if file.is_file() else self._tables.get(KEY))
+        if not given:
+            return _keys_of_home()
+        try:
+            return keys_in(str(given))
+        except ValueError:
+            return ()
+
+
+def token_key_file() -> Path:
+    """The file with the keys of the home, newest first."""
+    return home() / "token.key"
+
+
+def _keys_of_home() -> tuple[SecretStr, ...]:
+    file = token_key_file()
+    if not file.exists():
+        return ()
+    try:
+        return keys_in(text_of(file))
+    except ValueError as error:
+        text = str(error)
+        raise SettingsError(text[:1].upper() + text[1:], where=Place(file=str(file))) from None
 
 
 def config_file() -> Path:

@@ -112,16 +112,6 @@ def checked_environment(sources: Sources) -> None:
             )
 
 
-def checked_secret(file: Path) -> str:
-    """The text of a secret file; its content is never shown."""
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (UnicodeDecodeError, OSError) as error:
-        raise SettingsError(
-            "This secret cannot be read as text.", where=Place(file=str(file)), mend="Write it as one line of UTF-8."
-        ) from error
-
-
 def translated(error: ValidationError, sources: Sources) -> RegelkreisError:
     """Everything a validation found, as one error or several. Values are left out: they may be secret."""
     errors = [

@@ -19,8 +19,9 @@ from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     """How far a pull of one record kind has come: everything updated before ``updated_at`` was read.
 
-    ``tiebreak`` is the platform id of the last record read at exactly ``updated_at`` (keyset paging), or whatever else
-    a connector needs to go on. A cursor without one, made by hand, means: from ``updated_at`` on.
+    ``tiebreak`` is whatever else a connector needs to go on: the platform id of the last record read at exactly
+    ``updated_at`` (keyset paging), a digest of the mapping, so that a changed one begins anew. A cursor without one,
+    made by hand, means: from ``updated_at`` on.
     """
 
     updated_at: datetime

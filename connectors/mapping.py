@@ -16,6 +16,7 @@ What is not said stays as the platform's default (:mod:`connectors.servicenow.de
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -175,6 +176,15 @@ def merged(default: PlatformMapping, overrides: Mapping[str, Any], *, connection
                 mend="See the mapping section of the how-to of this platform.",
             ) from error
     return PlatformMapping(sources=checked)
+
+
+def digest_of(sources: Iterable[SourceMap], *, default_country: str | None) -> str:
+    """What tells whether these sources are read as they were before; in which order they stand says nothing."""
+    found = list(sources)
+    said = sorted(source.model_dump_json() for source in found)
+    if default_country is not None and any("country" in SCHEMAS[source.kind].names for source in found):
+        said.append(default_country)
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
 
 
 def unknown_field(name: str, known: Iterable[str], *, connection: str, source: str, used_for: str) -> MappingError:

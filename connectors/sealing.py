@@ -43,15 +43,15 @@ class Seal:
                 "What is kept here was sealed with another key than those given, or the file is damaged.",
                 where=where,
                 mend="Give the key it was sealed with (`token_key`, or token.key in the home; the older one after "
-                "the newer one), or delete the file and grant access anew. A worker started before the key was "
-                "replaced must be started again.",
+                "the newer one), or delete the file and grant access, or write the secret, anew. A worker started "
+                "before the key was replaced must be started again.",
             ) from None
 
     def must_have_key(self, *, where: Place) -> None:
         """Raise :class:`SettingsError` where nothing could be sealed."""
         if not self._keys:
             raise SettingsError(
-                "There is no key to seal the platform's tokens with.",
+                "There is no key to seal with, or to open what is sealed.",
                 where=where,
                 mend="Run `regelkreis init`, which makes token.key in the home, or set REGELKREIS_TOKEN_KEY.",
             )

@@ -1,7 +1,7 @@
-"""Replace the key that seals platforms' rotating tokens, without granting access anew.
+"""Seal what lies in ``secrets/``, and replace the key that seals it and platforms' rotating tokens.
 
-The order makes it safe to stop anywhere: the new key is put before the old one, every kept token is sealed again,
-and only then the old key is dropped. At each moment every file can be opened with the keys that are there.
+The order makes it safe to stop anywhere: the new key is put before the old one, everything that is kept is sealed
+again, and only then the old key is dropped. At each moment every file can be opened with the keys that are there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import SecretStr
 
+from connectors.sealed_files import seal_again, seal_plain
 from connectors.sealing import Seal, new_key
 from connectors.tokens import TokenFile
 from improvement.errors import PermissionMissing
@@ -25,16 +26,16 @@ from workflows.models import Person, Role
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What was done: connections whose tokens were sealed again, and whether the key is ours to replace."""
+    """What was sealed again: connections' tokens, files of ``secrets/``; and whether the key is ours to replace."""
 
     connections: tuple[str, ...]
+    files: tuple[str, ...]
     is_key_new: bool
 
 
 def rotate(actor: Person, *, at: datetime) -> Rotation:
     """Seal every kept token with a new key (``token.key``), or with the first one given (``token_key``)."""
-    if not actor.has_role(Role.ADMIN):
-        raise PermissionMissing(f"{actor.username} is no administrator.", mend="Ask one to replace the key.")
+    _must_be_admin(actor, "replace the key")
     config = settings.REGELKREIS
     is_ours = config.token_key is None
     old = config.token_keys()
@@ -42,12 +43,29 @@ def rotate(actor: Person, *, at: datetime) -> Rotation:
     if is_ours:
         _write(config.token_key_file, keys)
     sealed = _seal_again(keys)
+    files = seal_again(config.home / "secrets", Seal(keys))
     if is_ours:
         _write(config.token_key_file, keys[:1])
     with transaction.atomic():
-        payload = {"connections": list(sealed), "key": "replaced" if is_ours else "given"}
+        payload = {"connections": list(sealed), "files": list(files), "key": "replaced" if is_ours else "given"}
         ledger.append("secrets.rotated", subject="tokens", actor=actor.uid, at=at, payload=payload)
-    return Rotation(sealed, is_ours)
+    return Rotation(sealed, files, is_ours)
+
+
+def seal_files(actor: Person, *, at: datetime) -> tuple[str, ...]:
+    """Seal the files of ``secrets/`` in their place; the names of those that were not sealed before."""
+    _must_be_admin(actor, "seal them")
+    config = settings.REGELKREIS
+    files = seal_plain(config.home / "secrets", Seal(config.token_keys()))
+    if files:
+        with transaction.atomic():
+            ledger.append("secrets.sealed", subject="secrets", actor=actor.uid, at=at, payload={"files": list(files)})
+    return files
+
+
+def _must_be_admin(actor: Person, what: str) -> None:
+    if not actor.has_role(Role.ADMIN):
+        raise PermissionMissing(f"{actor.username} is no administrator.", mend=f"Ask one to {what}.")
 
 
 def _seal_again(keys: tuple[SecretStr, ...]) -> tuple[str, ...]:

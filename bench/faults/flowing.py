@@ -10,14 +10,14 @@ from typing import Any
 
 import requests
 
-from bench.faults.places import asked, connected, serving, world
+from bench.faults.places import asked, connected, outbound, serving, world
 from bench.faults.traps import FlowTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.servicenow.cim import state_value
 from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import RegelkreisError
-from improvement.records import Outbound, PlatformState, RecordRef, Verb
+from improvement.records import PlatformState, RecordRef, Verb
 
 REGISTER, APPROVER = "sn_cim_register", "sysapproval_approver"
 _numbers = count(1)
@@ -64,8 +64,7 @@ class Flow:
 
     def note(self) -> None:
         """We write a note, which sets a rule off."""
-        key = f"{self.ref.number}/note/1"
-        self.connector.write(Outbound(verb=Verb.NOTE, key=key, action_id=self.ref.number, text="Improved."), self.ref)
+        self.connector.write(outbound(Verb.NOTE, self.ref.number, "note/1", text="Improved."), self.ref)
 
     def approvals(self) -> list[tuple[str, str]]:
         """Approver and answer of each row, by plain HTTP."""
@@ -109,7 +108,7 @@ def flow_cell(trap: FlowTrap, flavour: Flavour) -> str:
             next(person.username for person in people if role in person.roles) for role in ("owner", "approver")
         )
         action = f"ACT-{next(_numbers)}"
-        create = Outbound(verb=Verb.CREATE, key=f"{action}/create", action_id=action, fields={"title": "Fewer"})
+        create = outbound(Verb.CREATE, action, "create", fields={"title": "Fewer"})
         try:
             ref = connector.write(create, None).ref
             flow = Flow(running, flavour, connector, ref, owner, approver)

@@ -18,9 +18,11 @@ from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World, WorldSla, WorldTicket
 from connectors.servicenow.connector import ServiceNowConnector
+from improvement.records import Outbound, Verb
 
 CONNECTION = "acme"
 TICKETS = 420
+INSTALLATION = "k7m2qd4x"
 UNRESOLVED = 8
 PAGE = 40
 
@@ -38,6 +40,8 @@ def world(flavour: Flavour, until: datetime | None = None) -> World:
     last = made.tickets[-1].opened
     made.contacts = [contact for contact in made.contacts if contact.at <= last]
     made.outages = [outage for outage in made.outages if outage.begin <= last]
+    if made.outages:
+        made.outages[-1].kind = "degradation"  # beside the planned ones
     breached = [ticket for ticket in made.tickets if any(_runs_over(clock) for clock in ticket.slas)]
     for ticket in breached[-UNRESOLVED:]:
         _leave_unresolved(ticket)
@@ -104,3 +108,8 @@ def asked(running: RunningSandbox, flavour: Flavour, method: str, path: str, **o
         response = session.request(method, f"{running.urls[flavour]}{path}", timeout=60, **options)
     response.raise_for_status()
     return response.json()
+
+
+def outbound(verb: Verb, action: str, key: str, **parts: Any) -> Outbound:
+    """A write of an action's, as this installation makes it."""
+    return Outbound(verb=verb, key=f"{action}/{key}", action_id=action, installation=INSTALLATION, **parts)

@@ -103,13 +103,13 @@ def _look_while_trapped(
     running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, progress: Progress, now: datetime
 ) -> None:
     """A weekly look with the trap: it may stop, and it may find nothing, but nothing else may be taken for gone."""
-    known = holdings.of_warehouse(warehouse, flavour)
+    known = holdings.of_warehouse(warehouse)
     running.set_faults(flavour, *trap.while_listing)
     with suppress(RegelkreisError):  # told, and asked again by the next pull
         _pull(running, flavour, trap, warehouse, progress, now)
     running.set_faults(flavour)
     there = holdings.of_platform(running, flavour)
-    for kind, found in holdings.of_warehouse(warehouse, flavour).items():
+    for kind, found in holdings.of_warehouse(warehouse).items():
         before, now_there = ({fact[0] for fact in facts[kind]} for facts in (known, there))
         if lost := before & now_there - {fact[0] for fact in found}:
             raise Lost(f"{len(lost)} {kind.value}s that are there were taken for gone")
@@ -158,7 +158,7 @@ def _look(departures: Departures, kind: RecordKind, progress: Progress, now: dat
 
 def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, folder: Path) -> None:
     platform = holdings.of_platform(running, flavour, user=trap.user if trap.hides else "admin")
-    found = holdings.of_warehouse(warehouse, flavour)
+    found = holdings.of_warehouse(warehouse)
     for kind, expected in platform.items():
         _differ_by("platform", kind.value, expected, found[kind])
     with Warehouse.open(folder / "clean.duckdb") as clean:

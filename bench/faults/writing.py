@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bench.faults.places import asked, connected, serving
+from bench.faults.places import asked, connected, outbound, serving
 from bench.faults.traps import MoveTrap, WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
@@ -48,7 +48,7 @@ def move_cell(trap: MoveTrap, flavour: Flavour) -> str:
         action = f"ACT-{next(_numbers)}"
         ref = connector.write(_creation(action), None).ref
         running.set_options(flavour, **trap.options)
-        begin = Outbound(verb=Verb.UPDATE, key=f"{action}/begin", action_id=action, fields={"state": "doing"})
+        begin = outbound(Verb.UPDATE, action, "begin", fields={"state": "doing"})
         running.set_faults(flavour, *trap.rules)
         try:
             receipt = _until_received(connector, begin, ref, None)
@@ -77,16 +77,16 @@ def _effects(running: RunningSandbox, flavour: Flavour, connector: Connector, tr
     ref: RecordRef | None = None
     writes = (
         _creation(action),
-        Outbound(verb=Verb.NOTE, key=f"{action}/note/final", action_id=action, text="Improved."),
-        Outbound(verb=Verb.ATTACH, key=f"{action}/attach/final", action_id=action, file=FILE),
-        Outbound(verb=Verb.LINK, key=f"{action}/triggers", action_id=action, trigger_ids=_tickets(running, flavour)),
+        outbound(Verb.NOTE, action, "note/final", text="Improved."),
+        outbound(Verb.ATTACH, action, "attach/final", file=FILE),
+        outbound(Verb.LINK, action, "triggers", trigger_ids=_tickets(running, flavour)),
     )
-    for outbound in writes:
+    for write in writes:
         with _trapped(running, flavour, trap):
-            receipt = _until_received(connector, outbound, ref, partial(_records, running, flavour))
+            receipt = _until_received(connector, write, ref, partial(_records, running, flavour))
         ref = receipt.ref
         if receipt.differences:
-            return f"{outbound.verb} read back otherwise: {receipt.differences}"
+            return f"{write.verb} read back otherwise: {receipt.differences}"
     assert ref is not None
     found = _counted(running, flavour, ref)
     return "" if found == {"record": 1, "note": 1, "file": 1, "links": LINKED} else f"in effect: {found}"
@@ -143,7 +143,7 @@ def _creation(action: str) -> Outbound:
         "target": "17 %",
         "url": f"https://rk.example.com/actions/{action}/",
     }
-    return Outbound(verb=Verb.CREATE, key=f"{action}/create", action_id=action, fields=fields)
+    return outbound(Verb.CREATE, action, "create", fields=fields)
 
 
 def _tickets(running: RunningSandbox, flavour: Flavour) -> tuple[str, ...]:

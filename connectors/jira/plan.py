@@ -14,7 +14,7 @@ from connectors.jira.fields import FEEDBACK_TYPE, SLA_TYPE, FoundField, texts
 from connectors.jira.history import Story
 from connectors.jira.site import Site
 from connectors.jira.wire import StatusValue
-from connectors.mapping import FieldMap, PlatformMapping, SourceMap, merged, near_matches
+from connectors.mapping import FieldMap, PlatformMapping, SourceMap, digest_of, merged, near_matches
 from improvement.errors import MappingError, Place
 from improvement.records import SCHEMAS, RecordKind
 
@@ -53,6 +53,7 @@ class Plan:
 
     ``decoded`` lists every field to ask for with the type to decode it as. ``by_type`` holds, per kind and issue type
     id, the filler of each column. ``missing`` names what the default mapping expects and this Jira does not have.
+    ``digests`` tell, per kind, whether it is read as it was before.
     """
 
     decoded: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Plan:
     group_field: str | None = None
     needs_history: bool = False
     missing: list[str] = field(default_factory=list)
+    digests: dict[RecordKind, str] = field(default_factory=dict)
 
 
 def mapping_of(config: ConnectionConfig) -> PlatformMapping:
@@ -97,7 +99,13 @@ class _Planner:
             self._typed_issues(kind)
         self._clocks()
         self._surveys()
+        plan.digests = {kind: self._digest(kind) for kind in plan.where}
         return plan
+
+    def _digest(self, kind: RecordKind) -> str:
+        kinds = (kind, RecordKind.TICKET) if kind is RecordKind.SLA else (kind,)  # a cancelled ticket's clocks are, too
+        sources = [source for each in kinds for _, source in self._named(each)]
+        return digest_of(sources, default_country=self._config.default_country)
 
     # --- issues of a type -------------------------------------------------------------------------------------
 

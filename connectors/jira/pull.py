@@ -24,6 +24,7 @@ from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
+MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
@@ -54,7 +55,7 @@ class Puller:
         if kind not in self._plan.where:
             return
         cursor = cursors[kind]
-        since = self._since(cursor)
+        since = self._since(kind, cursor)
         spool = self._spool
         if spool is not None and spool.serves(kind, since, until):
             pages = self._from_spool(kind, spool, until)
@@ -81,11 +82,20 @@ class Puller:
         text = instants.after(until, self._site.zone)
         return paging.count(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
 
-    # --- searches ---------------------------------------------------------------------------------------------
+    def _since(self, kind: RecordKind, cursor: Cursor | None) -> datetime | None:
+        """From when on to read; None, from the beginning, also where the cursor was left by another mapping.
 
-    def _since(self, cursor: Cursor | None) -> datetime | None:
-        overlap = max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
-        return cursor.updated_at - overlap if cursor is not None else None
+        One that names no mapping was made by hand or by an earlier version, and counts.
+        """
+        if cursor is None or (cursor.tiebreak.startswith(MAPPING) and cursor.tiebreak != self._mark(kind)):
+            return None
+        return cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
+
+    def _mark(self, kind: RecordKind) -> str:
+        """What the cursor remembers of the mapping it was read with."""
+        return MAPPING + self._plan.digests[kind]
+
+    # --- searches ---------------------------------------------------------------------------------------------
 
     def _with_others(
         self, since: datetime | None, until: datetime, cursors: Mapping[RecordKind, Cursor | None]
@@ -97,7 +107,7 @@ class Puller:
         kinds = [kind for kind in ALONGSIDE if kind in self._plan.where]
         self.close()
         spool = self._spool = Spool(kinds, since=since, until=until)
-        wanted = {kind: cursors[kind] for kind in kinds if kind in cursors and spool.covers(self._since(cursors[kind]))}
+        begins = {kind: self._since(kind, cursors[kind]) for kind in kinds if kind in cursors}
         harvest = self._harvest((RecordKind.TICKET, *kinds))
         where = self._plan.where[RecordKind.TICKET]
         tickets = 0
@@ -105,10 +115,12 @@ class Puller:
             along = []
             tickets += page.batch.num_rows
             for other, (table, whole_of) in others.items():
-                if other not in wanted or tickets > MOST_ALONG:
+                if other not in begins or not spool.covers(begins[other]) or tickets > MOST_ALONG:
                     spool.add(other, table, whole_of)
                 elif len(whole_of) or table.num_rows:
-                    at = wanted[other] or page.cursor  # without a beginning nothing else is to be read
+                    at = cursors[other]
+                    if at is None or begins[other] is None:  # from the beginning on nothing else is to be read
+                        at = Cursor(updated_at=page.cursor.updated_at, tiebreak=self._mark(other))
                     along.append(Page(kind=other, batch=table, cursor=at, whole_of=whole_of))
             yield msgspec.structs.replace(page, along=tuple(along))
         spool.seal()
@@ -141,19 +153,20 @@ class Puller:
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
-        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC))
+        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC), tiebreak=self._mark(kind))
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
             harvest.add(delivered)
             taken += len(delivered.issues)
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, until))
-                reached = Cursor(updated_at=at, tiebreak=delivered.issues[-1].id)
+                reached = Cursor(updated_at=at, tiebreak=self._mark(kind))
             if taken >= FLUSH_ROWS:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
                 taken = 0
-        page, others, _ = self._page(harvest, kind, cursor or Cursor(updated_at=until), until, counted)
+        end = cursor or Cursor(updated_at=until, tiebreak=self._mark(kind))
+        page, others, _ = self._page(harvest, kind, end, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
             yield page, others
 
@@ -189,12 +202,13 @@ class Puller:
         return page, others, now
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
-        reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC))
+        mark = self._mark(kind)
+        reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC), tiebreak=mark)
         for table, whole_of in spool.take(kind):
-            reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at)
+            reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at, tiebreak=mark)
             yield Page(kind=kind, batch=table, cursor=reached, whole_of=whole_of)
         empty = self._harvest((kind,)).columns[kind].finish(until)[0]
-        yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until), whole_of=spool.rowless(kind))
+        yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until, tiebreak=mark), whole_of=spool.rowless(kind))
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.

@@ -6,12 +6,11 @@ field it does not know and then answers with the whole table.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from connectors.mapping import SourceMap, unknown_field
+from connectors.mapping import SourceMap, digest_of, unknown_field
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.rows import Shape
 from connectors.servicenow.tables import Instance
@@ -107,7 +106,7 @@ def _plan(instance: Instance, lookups: Lookups, source: SourceMap) -> Plan:
         source,
         Shape.of(raw),
         {name: tuple(found) for name, found in candidates.items()},
-        hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:12],
+        digest_of([source], default_country=instance.config.default_country),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +139,7 @@ def combined(keys: Sequence[str], columns: Sequence[tuple[Ints, pa.Array]], rows
     return Scopes.of_table(keys, pa.table(texts or {"": pa.nulls(len(distinct))})), codes
 
 
+@lru_cache(maxsize=16)  # what was counted together has the same scopes
 def of_both(one: Scopes, other: Scopes) -> tuple[Scopes, Ints, Ints]:
     """The scopes of both, and the place of the one's and of the other's among them."""
     place = {values: number for number, values in enumerate(one.values)}

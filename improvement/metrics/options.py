@@ -56,6 +56,10 @@ class MetricOptions:
     business: tuple[str, ...] = ()
     calendars: str = ""
 
+    def __hash__(self) -> int:
+        """Of what is short: every query is looked up by its options, too."""
+        return hash((self.repeat_days, self.mood_weeks, self.business, self.calendars))
+
     @property
     def mood_weight(self) -> float:
         """The weights of all parts together."""

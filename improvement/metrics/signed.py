@@ -19,6 +19,7 @@ from typing import Any
 
 from improvement.metrics.catalogue import Metric
 from improvement.metrics.cells import CellQuery, Tables, whole, whole_seconds
+from improvement.metrics.computing import Program
 from improvement.metrics.engine import ibis
 from improvement.metrics.sharing import Columns, among, plain
 
@@ -121,25 +122,30 @@ def _matures(condition: Any) -> tuple[str, int] | None:
     return (op.left.name, int(ago.right.value)) if is_moment and ago.right.dtype.unit.value == "s" else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """What several passes over one table compute of each row, in one query: each column once.
+    """What several passes over one table compute of each row, each column once.
 
-    ``names``: what a pass's columns are called in it; under None whether the pass counts the row at all.
+    ``places``: where a pass's columns are among what is computed; under None whether the pass counts the row at all.
     """
 
-    expression: Any
-    names: tuple[dict[str | None, str], ...]
+    program: Program
+    places: tuple[dict[str | None, int], ...]
 
     @classmethod
-    def of(cls, some: Sequence[Signed]) -> Rows:
-        """For these passes."""
-        columns = Columns({SIGN: some[0].table[SIGN]})
-        names = []
-        for one in some:
-            own: dict[str | None, str] = {name: columns.name_of(column) for name, column in one.columns.items()}
-            names.append({**own, None: columns.name_of(one.common)})
-        return cls(some[0].table.select(**columns.named), tuple(names))
+    def of(cls, some: Sequence[Signed]) -> Rows | None:
+        """For these passes; None where one asks for what arrays do not know."""
+        columns: list[tuple[int, str | None, Any]] = []
+        for number, one in enumerate(some):
+            columns += [(number, name, column) for name, column in one.columns.items()]
+            columns.append((number, None, one.common))
+        program = Program.of([column for *_, column in columns])
+        if program is None:
+            return None
+        places: tuple[dict[str | None, int], ...] = tuple({} for _ in some)
+        for (number, name, _), place in zip(columns, program.places, strict=True):
+            places[number][name] = place
+        return cls(program, places)
 
 
 def constant_of(column: Any) -> int | None:

@@ -55,7 +55,7 @@ class Cells:
             empty = np.zeros((0, 1))
             return cls(by, (), 0, empty, empty, empty, empty, {})
         if isinstance(cells, Coded) and not cells.has_strata:
-            numerator, denominator = np.nan_to_num(cells.numerator), np.nan_to_num(cells.denominator)
+            numerator, denominator = _finite(cells.numerator), _finite(cells.denominator)
             return cls._dense(by, cells.scopes, cells.scope, cells.week, (numerator, denominator, cells.n))
         table = cells.table() if isinstance(cells, Coded) else cells.combine_chunks()
         texts = pa.table({name: _texts(table[name]) for name in by})
@@ -177,5 +177,12 @@ def _texts(column: Any) -> Any:
 
 
 def _floats(column: Any) -> Floats:
-    found: Floats = np.nan_to_num(floats(column, 0.0))
+    return _finite(floats(column, 0.0))
+
+
+def _finite(column: Floats) -> Floats:
+    """Without what is no number; asking first takes a tenth of the time."""
+    if np.isfinite(column).all():
+        return column
+    found: Floats = np.nan_to_num(column)
     return found

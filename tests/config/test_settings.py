@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from connectors.sealing import new_key
+from connectors.sealed_files import seal_plain
+from connectors.sealing import Seal, keys_in, new_key
 from improvement.errors import ManyErrors, RegelkreisError, SettingsError
 
 SNOW = """
@@ -243,6 +244,35 @@ def test_a_key_from_the_environment_or_a_secret_file_counts_more_than_the_home(
     assert [key.get_secret_value() for key in load().token_keys()] == [old]
     monkeypatch.setenv("REGELKREIS_TOKEN_KEY", f"{newer},{old}")
     assert [key.get_secret_value() for key in load().token_keys()] == [newer, old]
+
+
+@pytest.mark.parametrize("place", ["environment", "secret file", "table", "home"])
+def test_a_sealed_file_is_opened_with_the_key_in_force(home: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    key = new_key()
+    (home / "secrets" / "default_zone").write_text("Asia/Tokyo")
+    seal_plain(home / "secrets", Seal(keys_in(key)))
+    others = {"home": home / "token.key", "secret file": home / "secrets" / "token_key"}
+    if place == "environment":
+        monkeypatch.setenv("REGELKREIS_TOKEN_KEY", f"{new_key()} {key}")
+    elif place == "table":
+        written(home, f'token_key = "{key}"\n')
+    else:
+        others[place].write_text(key)
+    assert load().default_zone == "Asia/Tokyo"
+
+
+def test_a_folder_that_cannot_be_written_keeps_its_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = home / "secrets" / "default_zone"
+    file.write_text("Asia/Tokyo")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("connectors.sealed_files.os.fsync", full)
+    with pytest.raises(SettingsError, match="No space left on device"):
+        seal_plain(home / "secrets", Seal(keys_in(new_key())))
+    assert [one.name for one in (home / "secrets").iterdir()] == ["default_zone"]
+    assert file.read_text() == "Asia/Tokyo"
 
 
 def test_a_key_of_the_wrong_form_is_named_by_its_place_and_not_shown(

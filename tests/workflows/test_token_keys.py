@@ -102,6 +102,69 @@ def test_only_an_administrator_replaces_it(home: Path, kept: TokenFile, monday: 
     assert (home / "token.key").read_bytes() == before
 
 
+def test_files_with_secrets_are_sealed_in_their_place(
+    home: Path, kept: TokenFile, monday: datetime, settings: Any
+) -> None:
+    folder = home / "secrets"
+    folder.mkdir(exist_ok=True)
+    (folder / "connections__cloud__hook_secret").write_text("sixteen-letters-or-more\n")
+    (folder / "database").write_text("postgresql://rk:pass-word@db.acme.example/state")
+    assert token_keys.seal_files(access.local_admin(), at=monday) == ("connections__cloud__hook_secret", "database")
+    assert token_keys.seal_files(access.local_admin(), at=monday) == ()
+    for file in folder.iterdir():
+        assert file.read_text().startswith("regelkreis-sealed:")
+        assert file.stat().st_mode & 0o777 == 0o600
+    now = load()
+    assert now.connections["cloud"].hook_secrets == ("sixteen-letters-or-more",)
+    assert now.database == "postgresql://rk:pass-word@db.acme.example/state"
+    assert "pass-word" in now.secrets()
+    (entry,) = LedgerEntry.objects.filter(type="secrets.sealed")
+    assert b'"files":["connections__cloud__hook_secret","database"]' in bytes(entry.data)
+
+
+def test_a_new_key_seals_files_again_and_plain_ones_stay_plain(home: Path, kept: TokenFile, monday: datetime) -> None:
+    folder = home / "secrets"
+    folder.mkdir(exist_ok=True)
+    (folder / "connections__cloud__hook_secret").write_text("sixteen-letters-1-or-more")
+    token_keys.seal_files(access.local_admin(), at=monday)
+    (folder / "default_zone").write_text("Asia/Tokyo")
+    old = (home / "token.key").read_text()
+    assert token_keys.rotate(access.local_admin(), at=monday).files == ("connections__cloud__hook_secret",)
+    assert load().connections["cloud"].hook_secrets == ("sixteen-letters-1-or-more",)
+    assert load().default_zone == (folder / "default_zone").read_text() == "Asia/Tokyo"
+    (home / "token.key").write_text(old)
+    with pytest.raises(SettingsError, match="sealed with another key") as caught:
+        load()
+    assert caught.value.where == Place(file=str(folder / "connections__cloud__hook_secret"))
+
+
+def test_without_a_key_nothing_is_sealed_and_what_is_sealed_says_so(
+    home: Path, monday: datetime, settings: Any
+) -> None:
+    folder = home / "secrets"
+    folder.mkdir(exist_ok=True)
+    file = folder / "default_zone"
+    file.write_text("Asia/Tokyo")
+    key = (home / "token.key").read_text()
+    (home / "token.key").unlink()
+    with pytest.raises(SettingsError, match="no key"):
+        token_keys.seal_files(access.local_admin(), at=monday)
+    assert file.read_text() == "Asia/Tokyo"
+    (home / "token.key").write_text(key)
+    token_keys.seal_files(access.local_admin(), at=monday)
+    (home / "token.key").unlink()
+    with pytest.raises(SettingsError, match="no key"):
+        load()
+
+
+def test_only_an_administrator_seals_files(home: Path, monday: datetime) -> None:
+    (home / "secrets").mkdir(exist_ok=True)
+    (home / "secrets" / "default_zone").write_text("Asia/Tokyo")
+    with pytest.raises(PermissionMissing):
+        token_keys.seal_files(a_person("vera"), at=monday)
+    assert (home / "secrets" / "default_zone").read_text() == "Asia/Tokyo"
+
+
 def test_a_seal_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"not sealed at all")
     with pytest.raises(SettingsError) as caught:

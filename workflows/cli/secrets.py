@@ -1,4 +1,4 @@
-"""`secrets`: the key that seals what is kept of platforms' tokens."""
+"""`secrets`: what lies sealed on disk, and the key that seals it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from workflows.cli.session import AS_OF_HELP, actor, moment, start
 
-group = typer.Typer(help="The key that seals platforms' tokens.", no_args_is_help=True)
+group = typer.Typer(help="What lies sealed on disk, and the key that seals it.", no_args_is_help=True)
 
 
 @group.command("new-key")
@@ -20,20 +20,41 @@ def new_key() -> None:
 
 
 @group.command()
+def seal(
+    as_of: Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Seal the files of secrets/ in their place, with the key of tokens; settings open them as they are read."""
+    start()
+    from workflows import token_keys
+    from workflows.cli.output import print_json, say
+
+    files = token_keys.seal_files(actor(), at=moment(as_of))
+    if as_json:
+        print_json({"files": files})
+        return
+    typer.echo(f"Sealed: {', '.join(files)}." if files else "There is no plain secret to seal.")
+    if files:
+        say("Without the key nobody reads them, not even you: keep it elsewhere, and what you sealed in your safe.")
+
+
+@group.command()
 def rotate(
     as_of: Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Seal every kept token with a new key; then start workers and web processes again."""
+    """Seal every kept token and sealed secret with a new key; then start workers and web processes again."""
     start()
     from workflows import token_keys
     from workflows.cli.output import print_json, say
 
     done = token_keys.rotate(actor(), at=moment(as_of))
     if as_json:
-        print_json({"connections": done.connections, "key": "replaced" if done.is_key_new else "given"})
+        key = "replaced" if done.is_key_new else "given"
+        print_json({"connections": done.connections, "files": done.files, "key": key})
         return
-    typer.echo(f"Sealed again: {', '.join(done.connections) or 'nothing, no token is kept'}.")
+    sealed = [*(f"token of {name}" for name in done.connections), *done.files]
+    typer.echo(f"Sealed again: {', '.join(sealed)}." if sealed else "Nothing is kept sealed.")
     if done.is_key_new:
         say("token.key holds the new key only: back it up. Start workers and web processes again.")
     else:

@@ -44,9 +44,8 @@ STANDING_CLOCKS = (
         (SELECT position, was_row FROM best
          QUALIFY row_number() OVER (PARTITION BY was_row ORDER BY is_same_end DESC, position) = 1)
     )
-    SELECT i.position, i.connection, i.id, i.row_hash, w.was_row, w.was_hash, w.was_first_seen,
-           coalesce(w.was_gone, false) AS was_gone
-    FROM incoming i LEFT JOIN taken USING (position) LEFT JOIN near w ON w.was_row = taken.was_row""",
+    SELECT taken.position, w.was_row, w.was_hash, w.was_first_seen, w.was_gone
+    FROM taken JOIN near w ON w.was_row = taken.was_row""",
 )
 
 #: A clock's place where no other shares its start: almost always.
@@ -57,10 +56,10 @@ _TOGETHER = "connection, ticket_id, sla_id, start_at, is_cancelled"
 _CLOCKS = """WITH clocks AS (
         SELECT i.position, s.was_row, i.connection, i.ticket_id, i.sla_id, i.start_at, i.end_at, i.id, w.n AS was_n,
                i.stage = 'cancelled' AS is_cancelled
-        FROM incoming i JOIN standing s USING (position) LEFT JOIN near w ON w.was_row = s.was_row
+        FROM incoming i LEFT JOIN standing s USING (position) LEFT JOIN near w ON w.was_row = s.was_row
         UNION ALL
         SELECT NULL, was_row, connection, ticket_id, sla_id, start_at, end_at, id, n, is_cancelled FROM near
-        WHERE NOT was_gone AND was_row NOT IN (SELECT was_row FROM standing WHERE was_row IS NOT NULL)
+        WHERE NOT was_gone AND was_row NOT IN (SELECT was_row FROM standing)
     )"""
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from improvement import weeks
+from improvement.metrics.coded import Scopes
 from improvement.metrics.counts import Counts
 from improvement.metrics.signed import Signed
 from workflows.warehouse import noting
@@ -28,8 +29,8 @@ from workflows.warehouse.passes import Pass
 from workflows.warehouse.schema import fingerprint
 from workflows.warehouse.transactions import transaction
 
-KEPT_WEEKS = 2  # what no cycle asked for this long goes when any connection keeps counts; its notes are trimmed then
-PACKED = "msgpack"  # how they are written down: what stands otherwise is of a version before, and not asked for
+KEPT_WEEKS = 2  # what no cycle asked for this long goes with the next cycle of any connection
+PACKED = "blocks"  # how they are written down: what stands otherwise is of a version before, and not asked for
 MARK = ""  # the digest of what stands for counts that are about to be kept
 
 Count = Callable[[Pass, int], pa.Table]  # everything from a week on
@@ -56,6 +57,7 @@ class KeptCells:
         self._digests = {id(of[0]): digest for digest, of in by_digest.items() if len(of) == 1}
         self._new: list[tuple[Pass, Counts]] = []
         self._in_full: set[int] = set()
+        self._scopes: dict[Any, Scopes] = {}
         self._moved: dict[_Way, Moved] = {}
         with transaction(raw):
             kept = self._all_kept()
@@ -77,12 +79,10 @@ class KeptCells:
         """What a pass finds: what is kept, brought up to date; counted in full where nothing is."""
         kept = self._kept.get(id(one))
         if kept is None:
-            found = Counts.of(count(one, one.begins), signed)
+            found = one.cut(Counts.of(count(one, one.begins), signed))
             self._in_full.add(id(one))
         else:
-            counts = Counts.unpacked(kept.packed, signed.keys)
-            if kept.first_week < one.begins:
-                counts = counts.since(one.first_week)
+            counts = one.cut(Counts.unpacked(kept.packed, signed.keys, self._scopes))
             found = self._moved[kept.moment, one.last_week].brought(one, counts)
         if id(one) in self._digests:
             self._new.append((one, found))
@@ -111,7 +111,7 @@ class KeptCells:
                 "connection": [self._connection] * len(new),
                 "digest": [self._digests[id(one)] for one, _ in new],
                 "as_of": [self._as_of.isoformat()] * len(new),
-                "first_week": [one.begins for one, _ in new],
+                "first_week": [one.first_week for one, _ in new],
                 "last_week": [one.last_week for one, _ in new],
                 "upto": pa.array([self._upto] * len(new), pa.int64()),
                 "cells": pa.array([found.packed() for _, found in new], pa.binary()),
@@ -120,13 +120,9 @@ class KeptCells:
         self._raw.register("kept_now", rows)
         try:
             self._raw.execute(
-                "DELETE FROM kept_counts WHERE as_of < $old::TIMESTAMPTZ OR (connection = $connection "
-                "AND (digest IN (SELECT digest FROM kept_now) OR digest = $mark))",
-                {
-                    "connection": self._connection,
-                    "mark": MARK,
-                    "old": (self._as_of - timedelta(weeks=KEPT_WEEKS)).isoformat(),
-                },
+                "DELETE FROM kept_counts WHERE connection = $connection "
+                "AND (digest IN (SELECT digest FROM kept_now) OR digest = $mark)",
+                {"connection": self._connection, "mark": MARK},
             )
             self._raw.execute(
                 "INSERT INTO kept_counts BY NAME SELECT * REPLACE (as_of::TIMESTAMPTZ AS as_of) FROM kept_now"
@@ -165,7 +161,18 @@ class KeptCells:
     def _is_usable(self, kept: _Kept, one: Pass) -> bool:
         """Whether it can be brought up to date: it begins no later, and is of no later moment."""
         moment = kept.moment
-        return moment.as_of <= self._as_of and kept.first_week <= one.begins and moment.last_week <= one.last_week
+        return moment.as_of <= self._as_of and kept.first_week <= one.first_week and moment.last_week <= one.last_week
+
+
+def let_go(raw: Any, as_of: datetime) -> None:
+    """What no cycle asked for in some weeks goes, of any connection; with the last of it what was noted."""
+    old = {"old": (as_of - timedelta(weeks=KEPT_WEEKS)).isoformat()}
+    among = "FROM kept_counts WHERE as_of < $old::TIMESTAMPTZ"
+    if rows_of(raw, f"SELECT 1 {among} LIMIT 1", old):
+        with transaction(raw):
+            raw.execute(f"DELETE {among}", old)
+            if not noting.is_on(raw):
+                noting.clear(raw)
 
 
 def _salt(raw: Any) -> str:

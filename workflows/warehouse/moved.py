@@ -1,9 +1,10 @@
 """What passes find in the rows by which counts of one moment differ from those of a later one.
 
-These are the rows that were noted since (noting.py), counted as of the earlier moment; and those that time moves
-(timed.py), taken away as of the earlier moment and added as of the later one. What only counts once it is old enough
-is kept by the span of hours in which it will (improvement/metrics/counts.py): of these rows only those are looked up
-that are of the span the later moment stands in.
+These are the records that were noted since (noting.py): each is taken away as it stood, as of the earlier moment, and
+added as it stands, as of the later one; what it was in between comes and goes as of the later one. And those that time
+alone moves (timed.py): taken away as of the one moment, added as of the other. What only counts once it is old enough
+is kept by the span of hours in which it will (improvement/metrics/counts.py): of these only those are looked up that
+are of the span the later moment stands in.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names; values are bound)
@@ -11,25 +12,36 @@ that are of the span the later moment stands in.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import ibis
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from improvement.metrics.coded import Ints
+from improvement.metrics.computing import Values, values_of
 from improvement.metrics.counting import Counting
 from improvement.metrics.counts import Counts
-from improvement.metrics.signed import AT, PREFIX, SIGN, SPAN_S, TO, Rows, Signed
+from improvement.metrics.signed import AT, SIGN, SPAN_S, TO, Rows, Signed
 from improvement.records import RecordKind
 from workflows.warehouse.asking import tables_of
-from workflows.warehouse.noting import columns, notes_of
-from workflows.warehouse.passes import Pass, on_connection
-from workflows.warehouse.schema import DAYS, TABLE_OF, VIEWS
+from workflows.warehouse.noting import notes_of
+from workflows.warehouse.passes import ANY_CONNECTION, Pass
+from workflows.warehouse.schema import DAYS, IS_LIVE, SHOWN, TABLE_OF
 from workflows.warehouse.timed import Timed
 
 EPOCH, ANY_ZONE = datetime.fromtimestamp(0, UTC), timedelta(hours=16)  # no zone was ever further from UTC
-_ROWS: dict[tuple[Signed, ...], tuple[str, tuple[dict[str | None, str], ...]]] = {}  # compiled, for any connection
+PIECE = 65_536  # rows that are counted at once
+IDENTITY = {  # SQL: the same for all notes of a record, in 64 bits; clocks of two tickets may have one id
+    RecordKind.TICKET: "key_hash",
+    RecordKind.SLA: "hash(key_hash, ticket_hash)",
+    RecordKind.SURVEY: "key_hash",
+}
+_ROWS: dict[tuple[Signed, ...], Rows] = {}  # made ready, for any connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,11 @@ class Moment:
     def at(self) -> str:
         """SQL: the instant."""
         return _instant(self.as_of)
+
+    @property
+    def micros(self) -> int:
+        """The instant in microseconds since 1970."""
+        return (self.as_of - EPOCH) // timedelta(microseconds=1)
 
     @property
     def last_day(self) -> int:
@@ -63,8 +80,8 @@ class _Known:
 class Moved:
     """The rows that moved between two moments, and what passes find in them.
 
-    They are fetched once a table, with all that any pass computes of a row, and counted here: thirty statements over a
-    few thousand rows would take longer to plan than all else that a cycle counts.
+    They are fetched once a table, with the columns that passes read, and counted here: thirty statements over a few
+    thousand rows would take longer to plan than all else that a cycle counts.
     """
 
     def __init__(self, raw: Any, connection: str, before: Moment, now: Moment, passes: Sequence[Pass]) -> None:
@@ -74,20 +91,14 @@ class Moved:
         """
         self._connection, self._before, self._now = connection, before, now
         self._counted: dict[str, Counts] = {}
-        known = [
-            _Known(one, one.signed, timed)
-            for one in passes
-            if one.signed is not None and (timed := Timed.of(one.sql)) is not None
-        ]
         by_kind: defaultdict[RecordKind, list[_Known]] = defaultdict(list)
-        for one in known:
-            by_kind[one.timed.kind].append(one)
+        for one in passes:
+            timed = Timed.of(one.sql)
+            if one.signed is not None and timed is not None:
+                by_kind[timed.kind].append(_Known(one, one.signed, timed))
         groups = list(by_kind.items())
-        for place, rows in tables_of(raw, [self._text(kind, of_kind) for kind, of_kind in groups]):
-            of_kind = groups[place][1]
-            counting, (_, names) = Counting(rows), _rows_sql(of_kind)
-            for one, own in zip(of_kind, names, strict=True):
-                self._counted[one.asked.sql] = counting.net(one.signed, own).since(one.asked.begins)
+        for place, rows in tables_of(raw, [self._text(kind, known) for kind, known in groups]):
+            self._count(groups[place][1], rows)
 
     def brought(self, one: Pass, kept: Counts) -> Counts:
         """What a pass found at the earlier moment, as it is at the later one."""
@@ -97,28 +108,51 @@ class Moved:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _text(self, kind: RecordKind, known: Sequence[_Known]) -> str:
-        """SQL: the rows of one kind that any of these passes counts, with all that they compute of them."""
-        sql, names = _rows_sql(known)
-        read = sorted({name for of in names for name in of.values()})
-        is_counted = " OR ".join(sorted({str(of[None]) for of in names}))
-        first_day = min(one.asked.begins for one in known) * 7 - 3
-        text = sql.replace(f'"{PREFIX}{TABLE_OF[kind]}"', f"({self._rows(kind, self._moving(kind, known))})")
-        text = text.replace("GETVARIABLE('first_day')", f"{first_day}::BIGINT")
-        return f"SELECT {', '.join(read)} FROM ({text}) WHERE {is_counted}"
+    def _count(self, known: Sequence[_Known], found: pa.Table) -> None:
+        """What each pass finds in rows of one kind, some at a time: all that is computed of them is held at once."""
+        stood = _stood(found["identity"], found["no"].to_numpy(), found[SIGN].to_numpy())
+        for begin in range(0, max(found.num_rows, 1), PIECE):
+            piece = slice(begin, begin + PIECE)
+            for one, counts in self._counted_in(known, found.slice(begin, PIECE), stood[piece]):
+                before = self._counted.get(one.sql)
+                self._counted[one.sql] = before.plus(counts) if before is not None else counts
 
-    def _rows(self, kind: RecordKind, moving: Sequence[str]) -> str:
-        """SQL: signed rows as passes read them: those that time moves at both moments, and what was noted."""
-        table, own = TABLE_OF[kind], ", ".join(f'"{column}"' for column in columns(kind))
-        before, now = self._before, self._now
-        moments = ", ".join(f"({sign}, {one.at}, {one.last_day})" for sign, one in ((-1, before), (1, now)))
-        rows = (
-            f"SELECT {own}, {SIGN}, {AT}, {TO} FROM (FROM {table} WHERE {self._among(table, moving)}), "
-            f"(VALUES {moments}) AS s({SIGN}, {AT}, {TO}) UNION ALL "
-            f"SELECT {own}, {SIGN}, {before.at} AS {AT}, {before.last_day} AS {TO} FROM {notes_of(kind)} "
-            f"WHERE connection = {self._name} AND no > {before.upto} AND no <= {now.upto}"
+    def _counted_in(
+        self, known: Sequence[_Known], rows: pa.Table, stood: npt.NDArray[np.bool_]
+    ) -> Iterator[tuple[Pass, Counts]]:
+        computed = _rows_of(known)
+        columns = {name: values_of(rows[name]) for name in _fields(computed)}
+        columns |= {
+            "connection": Values(np.int64(0), None, (ANY_CONNECTION,)),
+            SIGN: Values(rows[SIGN].to_numpy()),
+            AT: Values(np.where(stood, self._before.micros, self._now.micros)),
+            TO: Values(np.where(stood, self._before.last_day, self._now.last_day)),
+        }
+        first_day = min(one.asked.begins for one in known) * 7 - 3
+        counting = Counting(len(stood), computed.program.run(columns, {"first_day": first_day}))
+        for one, places in zip(known, computed.places, strict=True):
+            yield one.asked, one.asked.cut(counting.net(one.signed, places))
+
+    def _text(self, kind: RecordKind, known: Sequence[_Known]) -> str:
+        """SQL: the rows of one kind that moved, with what these passes read of them.
+
+        Those that were noted, and under number 0 those that time alone moves: as they stood, and as they stand.
+        """
+        columns = _shown(kind, _fields(_rows_of(known)))
+        table, whose, identity = TABLE_OF[kind], f"connection = {self._name}", f"{IDENTITY[kind]} AS identity"
+        noted = f"FROM {notes_of(kind)} WHERE {whose} AND no > {self._before.upto} AND no <= {self._now.upto}"
+        text = f"SELECT {columns}, {identity}, no, {SIGN} {noted} AND {IS_LIVE[kind]}"
+        moving = " UNION ALL ".join(
+            f"SELECT rowid AS place, {identity} FROM {table} WHERE {whose} AND {one}"
+            for one in self._moving(kind, known)
         )
-        return VIEWS[f"live_{table}"].replace(f" FROM {table} ", f" FROM ({rows}) AS {table} ")
+        if moving:
+            unnoted = f"SELECT place FROM ({moving}) ANTI JOIN (SELECT {identity} {noted}) USING (identity)"
+            text += (
+                f" UNION ALL SELECT {columns}, {identity}, 0, s.{SIGN} FROM {table}, (VALUES (-1), (1)) AS s({SIGN}) "
+                f"WHERE {table}.rowid IN ({unnoted}) AND {IS_LIVE[kind]}"
+            )
+        return text
 
     def _moving(self, kind: RecordKind, known: Sequence[_Known]) -> list[str]:
         """Conditions: an instant came between the moments, or its day is one of those that were added, or it came to
@@ -159,10 +193,6 @@ class Moved:
         """SQL: the connection."""
         return "'" + self._connection.replace("'", "''") + "'"
 
-    def _among(self, table: str, met: Sequence[str]) -> str:
-        parts = " UNION ".join(f"SELECT rowid FROM {table} WHERE connection = {self._name} AND {one}" for one in met)
-        return f"rowid IN ({parts})" if met else "false"
-
 
 def _instant(at: datetime) -> str:
     """SQL: an instant."""
@@ -174,11 +204,32 @@ def _between(name: str, since: datetime, until: datetime) -> str:
     return f'"{name}" > {_instant(since)} AND "{name}" <= {_instant(until)}'
 
 
-def _rows_sql(known: Sequence[_Known]) -> tuple[str, tuple[dict[str | None, str], ...]]:
-    """What passes compute of each row, as one statement; and what they call it."""
+def _shown(kind: RecordKind, names: Sequence[str]) -> str:
+    """SQL: columns of a table as passes read them."""
+    return ", ".join(f"{SHOWN.get(kind, {}).get(name, name)} AS {name}" for name in names)
+
+
+def _stood(identity: pa.ChunkedArray, no: Ints, sign: Ints) -> npt.NDArray[np.bool_]:
+    """Which rows say how a record stood at the earlier moment: the first of their record, where it goes."""
+    records = pc.dictionary_encode(identity.combine_chunks())
+    records = records.combine_chunks() if isinstance(records, pa.ChunkedArray) else records
+    record = records.indices.to_numpy()
+    first = np.full(len(records.dictionary), np.iinfo(np.int64).max)
+    np.minimum.at(first, record, no)
+    found: npt.NDArray[np.bool_] = (sign < 0) & (no == first[record])
+    return found
+
+
+def _fields(rows: Rows) -> list[str]:
+    """The columns of a table that are read for these."""
+    return sorted(rows.program.fields.keys() - {"connection", SIGN, AT, TO})
+
+
+def _rows_of(known: Sequence[_Known]) -> Rows:
+    """What passes compute of each row."""
     some = tuple(one.signed for one in known)
     if some not in _ROWS:
         rows = Rows.of(some)
-        _ROWS[some] = (str(ibis.to_sql(rows.expression, dialect="duckdb", pretty=False)), rows.names)
-    sql, names = _ROWS[some]
-    return on_connection(sql, known[0].asked.connection), names
+        assert rows is not None  # each by itself can be computed (passes.py)
+        _ROWS[some] = rows
+    return _ROWS[some]

@@ -82,5 +82,10 @@ def forget(raw: Any) -> None:
     """Keep nothing any more: what is counted next is counted in full."""
     if is_on(raw):
         raw.execute("DELETE FROM kept_counts")
-        for kind in NOTED:
-            raw.execute(f"DELETE FROM {notes_of(kind)}")
+        clear(raw)
+
+
+def clear(raw: Any) -> None:
+    """Throw away all notes."""
+    for kind in NOTED:
+        raw.execute(f"DELETE FROM {notes_of(kind)}")

@@ -8,19 +8,21 @@ times, so only a large file is counted so; see docs/decisions/025-shared-passes-
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import ibis
 import pyarrow as pa
 
+from connectors.ahead import Ahead
 from improvement import metrics
 from improvement.metrics import CellQuery, Tables
 from improvement.metrics.coded import Coded
 from improvement.metrics.counts import Counts
 from improvement.metrics.filling import completed, filled
 from improvement.metrics.sharing import LEVELS, part_of, plain, shared
-from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Signed, Whole, counted_signed
+from improvement.metrics.signed import AT, PREFIX, SIGN, TO, Rows, Signed, Whole, counted_signed
 from workflows.warehouse.timed import KIND_OF, Timed
 
 EARLIEST = 0  # the week of the first day there is
@@ -93,6 +95,10 @@ class Pass:
         """Whether all of the past is part of its first week."""
         return any(metrics.metric_of(one.asked.query).fill in LEVELS for one in self.members)
 
+    def cut(self, counts: Counts) -> Counts:
+        """What it tells: the weeks from its first one on, of a level with all that was before as one week."""
+        return counts.gathered(self.first_week) if self.is_level else counts.since(self.first_week)
+
 
 class Answers:
     """The cells of all that is asked, as one pass after the other comes in."""
@@ -101,6 +107,7 @@ class Answers:
         self._missing = Counter(member.place for one in passes for member in one.members)
         self._parts: dict[int, Coded] = {}  # of queries of which more is to come
         self._cells: dict[int, Coded] = {}
+        self._turn = 0  # the place of the query whose cells are to be taken next
 
     def add(self, one: Pass, found: pa.Table | Counts) -> None:
         """What a pass found."""
@@ -122,9 +129,35 @@ class Answers:
             else:
                 self._cells[member.place] = filled(metric, part, first_week=first, last_week=last)
 
-    def take(self, place: int) -> Coded | None:
-        """The cells of one query, once they are complete."""
-        return self._cells.pop(place, None)
+    def take(self) -> list[Coded]:
+        """The cells of the queries that come next, as far as they are complete."""
+        found = []
+        while self._turn in self._cells:
+            found.append(self._cells.pop(self._turn))
+            self._turn += 1
+        return found
+
+
+class Counted:
+    """The cells of all that is asked, in its order, while they are counted in one other thread. Close it.
+
+    What one pass completed comes over at once: to hand over a query's cells takes as long as to tell them.
+    """
+
+    def __init__(self, found: Iterator[list[Coded]], passes: int) -> None:
+        """So many passes give the cells as they complete them."""
+        self._ahead = Ahead(found, depth=passes + 1)  # one more: to its end
+        self._cells = chain.from_iterable(self._ahead)
+
+    def __iter__(self) -> Iterator[Coded]:
+        return self._cells
+
+    def __next__(self) -> Coded:
+        return next(self._cells)
+
+    def close(self) -> None:
+        """Let go of what was not taken."""
+        self._ahead.close()
 
 
 def by_themselves(asked: Sequence[CellsAsked], sql: Callable[[CellQuery], str]) -> list[Pass]:
@@ -212,9 +245,10 @@ def _signed_sql(members: Sequence[Member], tables: Callable[[], Tables]) -> tupl
 
 
 def _is_told(text: str, signed: Signed) -> bool:
-    """Whether its SQL says how time moves what it counts."""
+    """Whether its SQL says how time moves what it counts, and arrays know all that is computed of a row."""
     timed = Timed.of(text)
-    return timed is not None and timed.ages == ({signed.matures} if signed.matures else set())
+    is_told = timed is not None and timed.ages == ({signed.matures} if signed.matures else set())
+    return is_told and Rows.of([signed]) is not None
 
 
 def _of_any(members: Sequence[Member]) -> tuple[tuple[CellQuery, int], ...]:

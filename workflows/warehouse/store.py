@@ -17,7 +17,6 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from connectors.ahead import Ahead
 from improvement import metrics
 from improvement.errors import Place, RegelkreisError
 from improvement.evidence.rows import rows_sha256
@@ -29,7 +28,7 @@ from workflows.warehouse import belonging, business_hours, loading, numbering
 from workflows.warehouse.asking import number_of, rows_of, set_up, table_of
 from workflows.warehouse.burying import IS_PULLED, Tombstones
 from workflows.warehouse.business_hours import Calendars
-from workflows.warehouse.kept import KeptCells
+from workflows.warehouse.kept import KeptCells, let_go
 from workflows.warehouse.lease import lease
 from workflows.warehouse.loading import NOTHING, LoadReport, Zones
 from workflows.warehouse.local_days import derive_all
@@ -37,6 +36,7 @@ from workflows.warehouse.passes import (
     ANY_CONNECTION,
     Answers,
     CellsAsked,
+    Counted,
     Member,
     Pass,
     by_themselves,
@@ -222,16 +222,18 @@ class Warehouse:
         as_of: datetime,
         shared_from: float = SHARED_FROM,
         kept_from: float = math.inf,
-    ) -> Ahead[Coded]:
+    ) -> Counted:
         """The same for many queries in numbers, computed in one other thread while this one loads other connections.
 
         Each sees what is committed when its turn comes. Close it before the warehouse closes. In a file of at least
         ``kept_from`` tickets what was counted the last time is brought up to date by what moved since (kept.py).
         """
+        if kept_from < math.inf:
+            let_go(self._raw, as_of)
         is_kept = self._tickets() >= kept_from
         # Compiled here: Ibis asks the connection of this thread.
         passes = self.passes(asked, shared_from=shared_from, is_kept=is_kept)
-        return Ahead(self._counted(passes, as_of), depth=len(asked) + 1)  # one more: to its end
+        return Counted(self._counted(passes, as_of), len(passes))
 
     def passes(
         self, asked: Sequence[CellsAsked], *, shared_from: float = SHARED_FROM, is_kept: bool = False
@@ -297,9 +299,9 @@ class Warehouse:
     def _tickets(self) -> int:
         return number_of(self._raw, "SELECT count(*) FROM tickets")
 
-    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[Coded]:
-        """The cells of all that is asked, in its order."""
-        answers, turn = Answers(passes), 0
+    def _counted(self, passes: Sequence[Pass], as_of: datetime) -> Iterator[list[Coded]]:
+        """The cells of all that is asked, in its order, as passes complete them."""
+        answers = Answers(passes)
         with self.sibling() as other:
             kept: dict[str, KeptCells] = {}
 
@@ -314,9 +316,8 @@ class Warehouse:
                     answers.add(one, kept[one.connection].found(one, one.signed, count))
                 else:
                     answers.add(one, count(one, one.first_week))
-                while (cells := answers.take(turn)) is not None:
-                    yield cells
-                    turn += 1
+                if complete := answers.take():
+                    yield complete
             for store in kept.values():
                 store.save()
 

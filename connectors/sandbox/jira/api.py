@@ -8,18 +8,19 @@ from collections.abc import Mapping, Sequence
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, Desk, Upload
 from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.routes import matching
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.users import Accounts
 
 
 class JiraApi:
-    """Answers requests to one site under its public address ``base``."""
+    """Answers requests to one site under its public address ``base``; searches in load mode with ``loaded`` issues."""
 
-    def __init__(self, site: Site, base: str, users: Accounts) -> None:
+    def __init__(self, site: Site, base: str, users: Accounts, loaded: LoadedIssues | None = None) -> None:
         self.site = site
         self._users = users
-        self.desk = Desk(site, base.rstrip("/"))
+        self.desk = Desk(site, base.rstrip("/"), loaded)
 
     def handle(
         self,

@@ -15,6 +15,7 @@ from connectors.sandbox.jira.api import JiraApi
 from connectors.sandbox.jira.calls import Answer, ApiError, Upload
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.limits import Limits
+from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.oauth import CLOUD_ID, ConsentOffice
 from connectors.sandbox.jira.record_room import RecordRoom
 from connectors.sandbox.jira.site import Site
@@ -29,16 +30,18 @@ FLAVOURS: dict[str, Flavour] = {"jira_cloud": Flavour.CLOUD, "jira_dc": Flavour.
 
 def build(world: World, config: SandboxConfig, flavour: PortFlavour) -> JiraApp:
     """The Jira of one port."""
-    return JiraApp(world, FLAVOURS[flavour], now=first_clock(world, config))
+    loaded = LoadedIssues(config.load_records) if config.load_records else None
+    return JiraApp(world, FLAVOURS[flavour], now=first_clock(world, config), loaded=loaded)
 
 
 class JiraApp:
     """One Jira site behind aiohttp. Links in answers point to the address the request came in on."""
 
-    def __init__(self, world: World, flavour: Flavour, *, now: datetime) -> None:
+    def __init__(self, world: World, flavour: Flavour, *, now: datetime, loaded: LoadedIssues | None = None) -> None:
         users = accounts_of(world)
         self._users = Accounts(users)
         self.site = Site(world, flavour=flavour, accounts=[of_user(user) for user in users], now=int(now.timestamp()))
+        self._loaded = loaded
         self._apis: dict[str, JiraApi] = {}
         self._limits = Limits()
         self._consents = ConsentOffice(self._users)
@@ -66,7 +69,8 @@ class JiraApp:
         counted = Counter(f"{issue.project.key} {issue.type.name}" for issue in self.site.ordered())
         limits = {"points": self._limits.points, "refused": self._limits.refused}
         tokens = {"tokens_issued": self._consents.issued_count}
-        return {"issues": len(self.site), **dict(sorted(counted.items())), **limits, **tokens}
+        loaded = {"loaded": self._loaded.count} if self._loaded is not None else {}
+        return {"issues": len(self.site), **loaded, **dict(sorted(counted.items())), **limits, **tokens}
 
     def error(self, status: int, message: str) -> web.Response:
         """An error in Jira's format."""
@@ -134,7 +138,7 @@ class JiraApp:
     def _api(self, base: str) -> JiraApi:
         api = self._apis.get(base)
         if api is None:
-            api = self._apis[base] = JiraApi(self.site, base, self._users)
+            api = self._apis[base] = JiraApi(self.site, base, self._users, self._loaded)
         return api
 
 

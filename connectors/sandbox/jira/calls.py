@@ -12,6 +12,7 @@ import msgspec
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.catalogue import SERVICE_REQUEST
 from connectors.sandbox.jira.clauses import Asker
+from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.parts import Parts
 from connectors.sandbox.jira.render import Renderer
@@ -56,11 +57,12 @@ class Upload:
 
 
 class Desk:
-    """What answering needs besides the site: renderers per version and zone, and searches that go on."""
+    """What answering needs besides the site: renderers per version and zone, searches under way, load mode's issues."""
 
-    def __init__(self, site: Site, base: str) -> None:
+    def __init__(self, site: Site, base: str, loaded: LoadedIssues | None) -> None:
         self.site = site
         self.base = base
+        self.loaded = loaded
         self.searches: dict[str, Any] = {}
         self._parts: dict[str, Parts] = {}
         self._renderers: dict[tuple[str, str], Renderer] = {}

@@ -21,6 +21,7 @@ MAX_PAGE = 100
 MAX_ID_PAGE = 5_000
 MAX_DC_PAGE = 1_000
 KEPT_SEARCHES = 64
+_NO_TOKEN = "The provided next page token is invalid or expired."
 _ID_ONLY = frozenset({"id", "key"})
 _REMOVED = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
@@ -63,6 +64,9 @@ def search_jql(call: Call) -> Answer:
     is_light = set(asked.fields) <= _ID_ONLY and not asked.expand
     limit = MAX_ID_PAGE if is_light else MAX_PAGE
     size = min(asked.size if asked.size is not None and asked.size > 0 else 50, limit)
+    loaded = _loaded(call, asked.jql)
+    if loaded is not None:
+        return _loaded_by_token(call, asked, loaded, size, is_light)
     name, start, kept = _kept(call, asked)
     ids = kept.ids[start : start + size]
     issues = [issue for issue in map(call.site.by_id, ids) if issue is not None]
@@ -70,8 +74,7 @@ def search_jql(call: Call) -> Answer:
     texts = _issue_texts(call, issues, asked, is_light)
     if is_last:
         return _page('{"issues":[', texts, '],"isLast":true}')
-    token = base64.urlsafe_b64encode(f"{name}:{start + size}".encode()).decode().rstrip("=")
-    return _page('{"issues":[', texts, f'],"nextPageToken":"{token}","isLast":false}}')
+    return _page('{"issues":[', texts, f'],"nextPageToken":"{_token(name, start + size)}","isLast":false}}')
 
 
 def search(call: Call) -> Answer:
@@ -79,6 +82,9 @@ def search(call: Call) -> Answer:
     if call.site.flavour is Flavour.CLOUD:
         raise ApiError(410, _REMOVED)
     asked = _asked(call)
+    loaded = _loaded(call, asked.jql)
+    if loaded is not None:
+        return _loaded_by_offset(call, asked, loaded)
     hidden = call.site.lagging(frozenset())  # a node's index may lag behind another node's writes
     if asked.size == 0 and not hidden:
         total = _counted(call, asked.jql)
@@ -87,8 +93,7 @@ def search(call: Call) -> Answer:
     size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
     shown = found[asked.start : asked.start + size]
     issues = [issue for issue in map(call.site.by_id, shown) if issue is not None]
-    begin = f'{{"expand":"schema,names","startAt":{asked.start},"maxResults":{size},"total":{len(found)},"issues":['
-    return _page(begin, _issue_texts(call, issues, asked, False), "]}")
+    return _page(_offset_head(asked, size, len(found)), _issue_texts(call, issues, asked, False), "]}")
 
 
 def approximate_count(call: Call) -> Answer:
@@ -100,7 +105,85 @@ def approximate_count(call: Call) -> Answer:
         raise ApiError(
             400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
         )
-    return json_answer({"count": _counted(call, text)})
+    loaded = _loaded(call, text)
+    return json_answer({"count": _length(loaded) if loaded is not None else _counted(call, text)})
+
+
+# --- load mode ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A search that load mode answers: its query, and the first and last (exclusive) issue it finds."""
+
+    query: jql.Query
+    span: tuple[int, int]
+
+
+def _loaded(call: Call, text: str) -> _Loaded | None:
+    issues = call.desk.loaded
+    if issues is None:
+        return None
+    try:
+        query = jql.parse(text)
+        span = issues.span(query, call.asker)
+    except jql.JqlError as error:
+        raise ApiError(400, str(error)) from None
+    return _Loaded(query, span) if span is not None else None
+
+
+def _length(loaded: _Loaded) -> int:
+    return loaded.span[1] - loaded.span[0]
+
+
+def _loaded_by_token(call: Call, asked: Asked, loaded: _Loaded, size: int, is_light: bool) -> Answer:
+    digest = hashlib.sha256(asked.jql.encode()).hexdigest()[:16]
+    start = 0
+    if asked.token:
+        name, start = _told(asked.token)
+        if name != digest:
+            raise ApiError(400, _NO_TOKEN)
+    texts = _loaded_texts(call, asked, loaded, start, size, is_light)
+    if start + size >= _length(loaded):
+        return _page('{"issues":[', texts, '],"isLast":true}')
+    return _page('{"issues":[', texts, f'],"nextPageToken":"{_token(digest, start + size)}","isLast":false}}')
+
+
+def _loaded_by_offset(call: Call, asked: Asked, loaded: _Loaded) -> Answer:
+    size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
+    texts = _loaded_texts(call, asked, loaded, asked.start, size, False)
+    return _page(_offset_head(asked, size, _length(loaded)), texts, "]}")
+
+
+def _loaded_texts(call: Call, asked: Asked, loaded: _Loaded, start: int, size: int, is_light: bool) -> list[bytes]:
+    issues = call.desk.loaded
+    assert issues is not None
+    begin = min(loaded.span[0] + start, loaded.span[1])
+    span = (begin, min(begin + size, loaded.span[1]))
+    if is_light:
+        return issues.ids(span, with_key="key" in asked.fields)
+    with_changelog = "changelog" in asked.expand
+    fields = _fields(call, asked)
+    return issues.texts(loaded.query, call.asker, call.renderer, fields, with_changelog=with_changelog, span=span)
+
+
+# --- in common ------------------------------------------------------------------------------------------------
+
+
+def _offset_head(asked: Asked, size: int, total: int) -> str:
+    return f'{{"expand":"schema,names","startAt":{asked.start},"maxResults":{size},"total":{total},"issues":['
+
+
+def _token(name: str, start: int) -> str:
+    return base64.urlsafe_b64encode(f"{name}:{start}".encode()).decode().rstrip("=")
+
+
+def _told(token: str) -> tuple[str, int]:
+    try:
+        name, _, start = base64.urlsafe_b64decode(token + "==").decode().partition(":")
+        return name, int(start)
+    except ValueError:
+        raise ApiError(400, _NO_TOKEN) from None
 
 
 def _asked(call: Call) -> Asked:
@@ -147,14 +230,10 @@ def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
     digest = hashlib.sha256(asked.jql.encode()).hexdigest()
     searches: dict[str, KeptSearch] = call.desk.searches
     if asked.token:
-        try:
-            name, _, start = base64.urlsafe_b64decode(asked.token + "==").decode().partition(":")
-            kept = searches[name]
-            if kept.digest != digest:
-                raise KeyError(name)
-            return name, int(start), kept
-        except (KeyError, ValueError):
-            raise ApiError(400, "The provided next page token is invalid or expired.") from None
+        name, start = _told(asked.token)
+        if name not in searches or searches[name].digest != digest:
+            raise ApiError(400, _NO_TOKEN)
+        return name, start, searches[name]
     name = f"s{next(_names)}"
     hidden = call.site.lagging(frozenset(int(id) for id in asked.reconcile if id.isdigit()))
     kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql) if issue.id not in hidden])
@@ -198,17 +277,20 @@ def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
         raise ApiError(400, str(error)) from None
 
 
-def _page(begin: str, issues: list[str], end: str) -> Answer:
+def _page(begin: str, issues: list[bytes], end: str) -> Answer:
     """A page of issues, encoded one by one: half a megabyte of text is not copied more often than it must be."""
-    return Answer(200, b"".join((begin.encode(), b",".join([issue.encode() for issue in issues]), end.encode())))
+    return Answer(200, b"".join((begin.encode(), b",".join(issues), end.encode())))
 
 
-def _issue_texts(call: Call, issues: list[Issue], asked: Asked, is_light: bool) -> list[str]:
+def _issue_texts(call: Call, issues: list[Issue], asked: Asked, is_light: bool) -> list[bytes]:
     if is_light:
         if "key" in asked.fields:
-            return [f'{{"id":"{issue.id}","key":"{issue.key}"}}' for issue in issues]
-        return [f'{{"id":"{issue.id}"}}' for issue in issues]
-    fields = asked.fields or (() if call.site.flavour is Flavour.CLOUD else ("*navigable",))
+            return [f'{{"id":"{issue.id}","key":"{issue.key}"}}'.encode() for issue in issues]
+        return [f'{{"id":"{issue.id}"}}'.encode() for issue in issues]
+    fields, renderer = _fields(call, asked), call.renderer
     with_changelog = "changelog" in asked.expand
-    renderer = call.renderer
-    return [renderer.issue(issue, fields, with_changelog=with_changelog) for issue in issues]
+    return [renderer.issue(issue, fields, with_changelog=with_changelog).encode() for issue in issues]
+
+
+def _fields(call: Call, asked: Asked) -> tuple[str, ...]:
+    return asked.fields or (() if call.site.flavour is Flavour.CLOUD else ("*navigable",))

@@ -72,7 +72,7 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
         if not isinstance(part, Clause):
             rest.append(part)
             continue
-        bounds = _updated_bounds(part, asker)
+        bounds = updated_bounds(part, asker)
         if bounds is not None:
             low, high = bounds
             since = low if since is None else max(since, low) if low is not None else since
@@ -129,7 +129,7 @@ def _answered_since(clause: Clause, asker: Asker) -> int | None:
     return instant(clause.operands[0], asker, clause.field)
 
 
-def _updated_bounds(clause: Clause, asker: Asker) -> tuple[int | None, int | None] | None:
+def updated_bounds(clause: Clause, asker: Asker) -> tuple[int | None, int | None] | None:
     """[since, before) of a clause that bounds the update time, None for any other clause."""
     if clause.field.lower() not in ("updated", "updateddate") or clause.operator not in (">", ">=", "<", "<="):
         return None

@@ -116,6 +116,38 @@ def test_a_field_that_is_misread_every_time_turns_its_cell_red(monkeypatch: pyte
     assert "against platform" in pull_cell(pull_trap("no trap", "servicenow"), "servicenow")
 
 
+@pytest.mark.parametrize(
+    ("connector", "flavour", "kind", "column", "value"),
+    [
+        (ServiceNowConnector, "servicenow", RecordKind.TICKET, "state", "in_progress"),
+        (ServiceNowConnector, "servicenow", RecordKind.TICKET, "kind", "incident"),
+        (ServiceNowConnector, "servicenow", RecordKind.SLA, "supplier", "Nobody"),
+        (ServiceNowConnector, "servicenow", RecordKind.SURVEY, "scale_max", 10.0),
+        (ServiceNowConnector, "servicenow", RecordKind.OUTAGE, "kind", "planned"),
+        (JiraConnector, "jira_cloud", RecordKind.TICKET, "reopen_count", 0),
+        (JiraConnector, "jira_cloud", RecordKind.TICKET, "reassignment_count", 0),
+        (JiraConnector, "jira_dc", RecordKind.TICKET, "closed_at", None),
+        (JiraConnector, "jira_dc", RecordKind.TICKET, "is_successful", True),
+    ],
+)
+def test_a_column_that_is_always_the_same_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch, connector: Any, flavour: Flavour, kind: RecordKind, column: str, value: Any
+) -> None:
+    pull = connector.pull
+
+    def misread(self: Any, of_kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
+        for page in pull(self, of_kind, cursor, until=until):
+            if page.kind is kind:
+                place = page.batch.schema.get_field_index(column)
+                field = page.batch.schema.field(place)
+                same = pa.array([value] * page.batch.num_rows, field.type)
+                page = msgspec.structs.replace(page, batch=page.batch.set_column(place, field, same))
+            yield page
+
+    monkeypatch.setattr(connector, "pull", misread)
+    assert f"{kind.value} against platform" in pull_cell(pull_trap("no trap", flavour), flavour)
+
+
 def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
     write = ServiceNowConnector.write
 

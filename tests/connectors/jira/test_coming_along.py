@@ -76,7 +76,7 @@ def test_each_page_brings_what_belongs_to_its_tickets_and_the_end_of_the_kind_as
         for one in page.along:
             assert set(one.batch["ticket_id"].to_pylist()) <= ids
             assert ids >= set(one.whole_of.to_pylist())
-            assert one.cursor == page.cursor  # from the beginning on nothing else is to be read
+            assert one.cursor.updated_at == page.cursor.updated_at  # from the beginning on nothing else is to be read
     for kind in (SLA, SURVEY):
         assert kept(along(pages, kind)) == alone(kind)
         assert set(kept(pages)) == {id for one in along(pages, kind) for id in one.whole_of.to_pylist()}
@@ -122,7 +122,7 @@ def test_what_comes_along_does_not_move_a_cursor_that_stands(connect: Connect, f
     assert {one.cursor for page in pages for one in page.along} == {cursor}
     rest = list(connector.pull(SLA, cursor, until=now))
     assert kept(along(pages, SLA)) | kept(rest) == kept(list(connect(flavour).pull(SLA, cursor, until=now)))
-    assert rest[-1].cursor == Cursor(updated_at=now)
+    assert rest[-1].cursor.updated_at == now
 
 
 def test_a_kind_that_is_behind_the_tickets_is_searched_for_itself(
@@ -147,6 +147,18 @@ def test_a_pull_that_was_killed_goes_on_with_the_clocks_where_they_came_along(
     begun.close()
     rest = list(connect(flavour).pull(SLA, along(pages, SLA)[-1].cursor, until=now))
     assert kept(along(pages, SLA)) | kept(rest) == alone(SLA)
+    assert len(kept(rest)) < len(alone(SLA))
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_after_a_change_of_the_mapping_the_cursors_begin_anew_together(
+    connect: Connect, flavour: Flavour, now: datetime, alone: Callable[[RecordKind], Rows]
+) -> None:
+    before = Cursor(updated_at=now, tiebreak=f"{pull.MAPPING}of another day")
+    pages = list(connect(flavour, page_size=100).pull_with_others(TICKET, wanting(before, SLA), until=now))
+    assert kept(along(pages, SLA)) == alone(SLA)
+    assert [one.cursor.updated_at for one in along(pages, SLA)] == [page.cursor.updated_at for page in pages]
+    assert before not in [one.cursor for one in along(pages, SLA)]
 
 
 @pytest.mark.usefixtures("small_pages")

@@ -116,7 +116,7 @@ def test_a_second_pull_reads_only_what_changed(
     sandbox = serve(tickets, now=noon + timedelta(hours=20))
     connector = connect(flavour, at=sandbox)
     *_, last = connector.pull(RecordKind.TICKET, None, until=noon + timedelta(hours=20))
-    assert last.cursor == Cursor(updated_at=noon + timedelta(hours=20))
+    assert last.cursor.updated_at == noon + timedelta(hours=20)
     sandbox.set_clock(noon + timedelta(hours=40))
     changed = rows(connector.pull(RecordKind.TICKET, last.cursor, until=noon + timedelta(hours=40)))
     assert [(row["number"], row["state"]) for row in changed] == [("OPS-1", "resolved")]
@@ -326,3 +326,70 @@ def test_in_a_long_history_only_what_is_used_has_to_be_readable_and_the_pull_goe
         pages = list(connect(flavour, at=running).pull(RecordKind.TICKET, None, until=until))
     assert [(one.field, one.reason) for page in pages for one in page.rejected] == rejected
     assert sum(page.batch.num_rows for page in pages) == 2 - len(rejected)
+
+
+# --- a mapping that changes -------------------------------------------------------------------------------------
+
+
+def last_cursor(pages: Any) -> Cursor:
+    cursor: Cursor = list(pages)[-1].cursor
+    return cursor
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mapping": {"incident": {"fields": {"category": {"constant": "all"}}}}},
+        {"default_country": "FR"},
+    ],
+    ids=["a field", "the default country"],
+)
+def test_a_changed_mapping_reads_everything_anew(
+    connect: Connect, flavour: Flavour, now: datetime, change: dict[str, Any]
+) -> None:
+    before = connect(flavour)
+    cursor = last_cursor(before.pull(RecordKind.TICKET, None, until=now))
+    assert len(by_id(connect(flavour).pull(RecordKind.TICKET, cursor, until=now))) < 100, "the overlap"
+    changed = connect(flavour, **change)
+    again = by_id(changed.pull(RecordKind.TICKET, cursor, until=now))
+    fresh = by_id(connect(flavour, **change).pull(RecordKind.TICKET, None, until=now))
+    assert again == fresh
+    moved = last_cursor(changed.pull(RecordKind.TICKET, cursor, until=now))
+    assert len(by_id(connect(flavour, **change).pull(RecordKind.TICKET, moved, until=now))) < 100, "once only"
+
+
+def test_a_pull_of_a_changed_mapping_that_was_killed_goes_on_where_it_was(
+    connect: Connect, flavour: Flavour, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.jira.pull.FLUSH_ROWS", 500)
+    cursor = last_cursor(connect(flavour).pull(RecordKind.TICKET, None, until=now))
+    change = {"mapping": {"incident": {"fields": {"category": {"constant": "all"}}}}}
+    pages = connect(flavour, **change).pull(RecordKind.TICKET, cursor, until=now)
+    first = [next(pages), next(pages)]
+    pages.close()
+    rest = rows(connect(flavour, **change).pull(RecordKind.TICKET, first[-1].cursor, until=now))
+    everything = by_id(connect(flavour).pull(RecordKind.TICKET, None, until=now))
+    assert {row["id"] for page in first for row in page.batch.to_pylist()} | {row["id"] for row in rest} == set(
+        everything
+    )
+    assert len(rest) < len(everything)
+
+
+def test_clocks_are_read_anew_with_the_mapping_of_clocks_alone(
+    connect: Connect, flavour: Flavour, now: datetime
+) -> None:
+    before = connect(flavour)
+    tickets = last_cursor(before.pull(RecordKind.TICKET, None, until=now))
+    clocks = last_cursor(before.pull(RecordKind.SLA, None, until=now))
+    names = [name for name, source in before.mapping.sources.items() if source.kind is RecordKind.SLA]
+    mapping = {name: {"fields": {"agreement": {"constant": "underpinning"}}} for name in names}
+    changed = connect(flavour, mapping=mapping)
+    assert len(rows(changed.pull(RecordKind.TICKET, tickets, until=now))) < 100
+    again = rows(changed.pull(RecordKind.SLA, clocks, until=now))
+    assert {row["agreement"] for row in again} == {"underpinning"}
+    assert len({row["id"] for row in again}) > 1_000
+
+
+def test_a_cursor_of_an_earlier_version_counts(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    cursor = Cursor(updated_at=now - timedelta(hours=1), tiebreak="10042")
+    assert len(by_id(connect(flavour).pull(RecordKind.TICKET, cursor, until=now))) < 500

@@ -98,6 +98,18 @@ def test_a_changed_mapping_reads_its_table_anew(sandbox: RunningSandbox, connect
     assert sum(row["kind"] != "incident" for row in after.rows) < 20
 
 
+def test_another_default_country_reads_what_has_one_anew(sandbox: RunningSandbox, connect: Connect) -> None:
+    now = sandbox.clock()
+    mapping = {"incident": {"fields": {"country": {"fields": ["u_none"], "is_optional": True}}}}
+    before = pulled(connect(sandbox, mapping=mapping), TICKET, until=now)
+    after = pulled(connect(sandbox, mapping=mapping, default_country="CH"), TICKET, before.cursor, until=now)
+    incidents = [row for row in after.rows if row["kind"] == "incident"]
+    assert len(incidents) == sum(row["kind"] == "incident" for row in before.rows)
+    assert {row["country"] for row in incidents} == {"CH"}
+    clocks = pulled(connect(sandbox), SLA, until=now)
+    assert len(pulled(connect(sandbox, default_country="CH"), SLA, clocks.cursor, until=now).ids) < 100
+
+
 @pytest.mark.parametrize("user", ["honolulu", "auckland"])
 def test_times_do_not_depend_on_the_zone_of_our_user(
     sandbox: RunningSandbox, connect: Connect, user: str, clocks: pa.Table

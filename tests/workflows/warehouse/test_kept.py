@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from improvement.weeks import DAY_S
 from tests.improvement.metrics.build import CONNECTION, ZONES, a_clock, a_query, a_survey, a_ticket, a_warehouse, at
 from tests.improvement.metrics.test_against_slow import CROWD, START, clocks, contacts, crowd, surveys, tickets
 from tests.workflows.warehouse.keeping import OTHER, OTHER_ZONES, answered, asked, counted_in_full, cycled, load
-from workflows.warehouse import CellsAsked, Warehouse, noting
+from workflows.warehouse import CellsAsked, Warehouse, moved, noting, store
 from workflows.warehouse.kept import KeptCells
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,7 +66,7 @@ steps = st.lists(
 def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any], least: int) -> None:
     """A story of weeks on two platforms: records come, change, move, go and come back, so do zones; cycles run twice,
     are late, break off, look back. Some records are just about to be, or have just become, as old as a metric asks.
-    What was noted is trimmed and forgotten seldom, or all the time.
+    What was noted is trimmed and forgotten seldom, or all the time, and counted at once or in pieces.
     """
     as_of, zones = START + timedelta(days=53, hours=6), ZONES
     with (
@@ -74,6 +75,7 @@ def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any], 
         a_warehouse(Path(folder)) as warehouse,
     ):
         patched.setattr(noting, "LEAST", least)
+        patched.setattr(moved, "PIECE", least)
         for what, some_tickets, some_clocks, some_surveys, some_contacts, days, minutes, edges in story:
             as_of += timedelta(days=days, minutes=minutes)
             records = [
@@ -166,8 +168,6 @@ def test_a_cycle_that_breaks_off_leaves_the_next_one_what_it_needs() -> None:
 
 
 def test_what_is_written_while_a_cycle_counts_is_counted_by_the_next_one_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workflows.warehouse import store
-
     as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
     last = weeks.week_of(as_of.date()) - 1
     question = [CellsAsked(a_query("incident_count"), last - 20, last)]
@@ -218,6 +218,36 @@ def test_questions_that_end_in_different_weeks_do_not_count_each_others(
         assert answered(warehouse, as_of + timedelta(weeks=1), questions(after, last + 1)) > 0
 
 
+def test_rules_that_come_and_go_change_the_passes_and_what_is_kept_of_each_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another question shares the pass, so that its SQL is another; then it is withdrawn, and what was kept before it
+    came is brought up to date by all that moved meanwhile, without a full count.
+    """
+    as_of = at("2026-06-15T06:00")
+    last, by = weeks.week_of(as_of.date()) - 1, ("customer", "country")
+    names = (("incident_count",), ("incident_count", "major_incident_count"), ("incident_count",))
+    counted = Counter[str]()
+    whole = store._Session.found
+
+    def noted(self: Any, one: Any, *values: Any) -> Any:
+        counted[one.sql] += one.signed is not None
+        return whole(self, one, *values)
+
+    monkeypatch.setattr(store._Session, "found", noted)
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for day, of_day in enumerate(names):
+            some = [a_ticket(f"t{n}", customer=f"C{(n + day) % 3}", opened_at=at("2026-06-01")) for n in range(day, 9)]
+            load(warehouse, [*some, a_ticket(f"n{day}", opened_at=at("2026-06-08"))], as_of, ZONES)
+            now = as_of + timedelta(days=day)
+            questions = [CellsAsked(a_query(name, by, kind="incident"), last - 9, last) for name in of_day]
+            assert answered(warehouse, now, questions) > 0
+        one, other = warehouse.passes(questions, is_kept=True), names[1]
+        assert counted[one[0].sql] == 1
+        assert sum(counted.values()) == len(other)
+        assert warehouse.arrow("SELECT DISTINCT digest FROM kept_counts").num_rows == len(other)
+
+
 def test_passes_that_cannot_be_told_from_each_other_are_counted_in_full() -> None:
     """Nothing asks so today. If something did, what is kept of one would be taken for the other's."""
     as_of = at("2026-06-15T06:00")
@@ -232,7 +262,7 @@ def test_passes_that_cannot_be_told_from_each_other_are_counted_in_full() -> Non
             cells = KeptCells(warehouse._raw, CONNECTION, [wide, narrow], as_of=as_of + timedelta(days=days))
             for one in (wide, narrow):
                 assert one.signed is not None
-                fresh = Counts.of(count(one, one.begins), one.signed)
+                fresh = one.cut(Counts.of(count(one, one.begins), one.signed))
                 assert cells.found(one, one.signed, count).packed() == fresh.packed()
             cells.save()
             load(warehouse, [a_ticket("t5", opened_at=at("2026-06-09"))], as_of, ZONES)

@@ -59,6 +59,31 @@ def test_what_is_kept_of_a_connection_that_is_not_evaluated_any_more_goes_with_i
         assert answered(warehouse, now, [replace(others, last_week=last + 4)]) > 0
 
 
+def test_where_nothing_is_asked_any_more_nothing_is_kept_nor_noted() -> None:
+    """The last rule was withdrawn: cycles go on, records still come."""
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for week, number in enumerate((2, 2, 2, 0, 0)):
+            now = as_of + timedelta(weeks=week)
+            load(warehouse, [a_ticket(f"t{week}", opened_at=opened_at)], now, ZONES)
+            asked_now = [CellsAsked(a_query("incident_count"), last - 20, last)] if week == 0 else []
+            assert len(list(warehouse.cells_ahead(asked_now, as_of=now, kept_from=0))) == len(asked_now)
+            assert warehouse.arrow("FROM noted_tickets").num_rows == (week if number else 0)
+            assert bool(warehouse.arrow("FROM kept_counts").num_rows) == bool(number)
+
+
+def test_a_replay_lets_nothing_go() -> None:
+    as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
+    last = weeks.week_of(as_of.date()) - 1
+    question = [CellsAsked(a_query("incident_count"), last - 20, last)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, [a_ticket("t1", opened_at=opened_at)], as_of, ZONES)
+        list(warehouse.cells_ahead(question, as_of=as_of, kept_from=0))
+        list(warehouse.cells_ahead(question, as_of=as_of + timedelta(weeks=9)))
+        assert warehouse.arrow("FROM kept_counts").num_rows > 0
+
+
 def test_where_more_was_noted_than_is_worth_it_everything_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noting, "LEAST", 3)
     as_of, opened_at = at("2026-06-15T06:00"), at("2026-04-15")
@@ -85,9 +110,9 @@ def test_names_that_nothing_is_counted_under_any_more_are_not_kept() -> None:
             cells = KeptCells(warehouse._raw, CONNECTION, passes, as_of=now)
             assert len(cells._kept) == len(passes) > 9
             for one in passes:
-                fresh = Counts.of(counted_in_full(warehouse, now, one, one.begins), one.signed)
+                fresh = one.cut(Counts.of(counted_in_full(warehouse, now, one, one.begins), one.signed))
                 assert cells._kept[id(one)].packed == fresh.packed(), (week, one.sql)
-                names = {values[0] for values in Counts.unpacked(fresh.packed(), ()).scopes.values}
+                names = {values[0] for values in Counts.unpacked(fresh.packed(), (), {}).scopes.values}
                 assert names <= {name, "(none)"}
 
 

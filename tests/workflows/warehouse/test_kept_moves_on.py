@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pyarrow.compute as pc
 import pytest
 
 from improvement import weeks
-from tests.improvement.metrics.build import ZONES, a_query, a_survey, a_ticket, a_warehouse, at
-from tests.workflows.warehouse.keeping import load
-from workflows.warehouse import CellsAsked
+from improvement.metrics.counts import Counts
+from tests.improvement.metrics.build import ZONES, a_clock, a_query, a_survey, a_ticket, a_warehouse, at
+from tests.workflows.warehouse.keeping import answered, load
+from workflows.warehouse import CellsAsked, moved
 
 BOUNDARY = "opened_at >= TIMESTAMPTZ '2026-06-08 04:00+00' AND opened_at < TIMESTAMPTZ '2026-06-08 08:00+00'"
 
@@ -85,3 +87,70 @@ def test_what_matures_in_the_last_second_of_its_four_hours_counts_from_then_on(
             asked_now = [replace(one, last_week=weeks.week_of(now.date()) - 1) for one in question]
             ahead = warehouse.cells_ahead(asked_now, as_of=now, kept_from=0)
             assert sum(int(cells.n.sum()) for cells in ahead) == count, now
+
+
+@pytest.mark.parametrize("piece", [1, 2, 65_536])
+def test_a_record_that_changed_twice_and_that_time_moves_too_is_counted_once(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What will be resolved between two cycles (the platform's clock is ahead) is known to both, and changes twice."""
+    monkeypatch.setattr(moved, "PIECE", piece)
+    as_of, known = at("2026-06-15T06:00"), {"opened_at": at("2026-06-01"), "state": "resolved"}
+    question = [
+        CellsAsked(a_query("reopen_rate", by), 2946, weeks.week_of(as_of.date()))
+        for by in (("customer",), ("supplier",))
+    ]
+    tickets = [a_ticket(f"t{n}", resolved_at=as_of + timedelta(hours=n), **known) for n in range(4)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, tickets, as_of, ZONES)
+        answered(warehouse, as_of, question)
+        for changed in (tickets[:2], tickets[1:3], tickets[:3]):
+            now = as_of + timedelta(hours=1 + len(changed))
+            some = [msgspec.structs.replace(one, reopen_count=one.reopen_count + 1) for one in changed]
+            load(warehouse, [*some, a_ticket("t1", customer="Bolt", resolved_at=now, **known)], now, ZONES)
+            load(warehouse, some, now, ZONES)
+            assert answered(warehouse, now, question) > 0
+        assert answered(warehouse, as_of + timedelta(hours=5), question) > 0
+
+
+def test_clocks_of_two_tickets_that_have_one_id_move_each_by_itself() -> None:
+    """A clock that was given to another ticket: here it is noted, there it only ends later than the first cycle."""
+    as_of = at("2026-06-15T06:00")
+    week = weeks.week_of(as_of.date())
+    question = [CellsAsked(a_query("time_to_respond", ("customer",), tau_h=None), week - 9, week)]
+    clock = a_clock("k1", target="response", end_at=as_of + timedelta(minutes=30), elapsed_s=60)
+    there = msgspec.structs.replace(clock, ticket_id="t2", elapsed_s=120)
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, [a_ticket("t1"), a_ticket("t2", customer="Bolt"), clock], as_of, ZONES)
+        answered(warehouse, as_of, question)
+        load(warehouse, [there], as_of, ZONES)
+        assert answered(warehouse, as_of + timedelta(hours=1), question) == 2
+
+
+def test_a_level_that_is_asked_further_back_is_counted_in_full() -> None:
+    """Of what was before its first week it is kept how much, not when."""
+    as_of = at("2026-06-15T06:00")
+    week = weeks.week_of(as_of.date())
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for number, first in enumerate((week - 3, week - 20, week - 2, week - 9)):
+            new = [a_ticket(f"t{number}-{n}", opened_at=at("2026-02-02") + timedelta(weeks=n)) for n in range(17)]
+            load(warehouse, new, as_of, ZONES)
+            names = ("backlog_open", "incident_count")
+            assert answered(warehouse, as_of, [CellsAsked(a_query(name), first, week) for name in names]) > 0
+
+
+def test_what_changes_in_a_level_s_past_without_coming_or_going_is_taken_over() -> None:
+    """An incident of months ago turns out to be a major one: as many incidents as before, one more of them major."""
+    as_of = at("2026-06-15T06:00")
+    week = weeks.week_of(as_of.date())
+    question = [CellsAsked(a_query("major_incident_count"), week - 2, week)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        for is_major in (False, True, False, True):
+            load(warehouse, [a_ticket(opened_at=at("2026-02-02"), is_major=is_major)], as_of, ZONES)
+            (cells,) = warehouse.cells_ahead(question, as_of=as_of, kept_from=0)
+            (part,) = warehouse.passes(question, is_kept=True)
+            assert part.signed is not None
+            kept = warehouse.arrow("SELECT cells FROM kept_counts")["cells"][0].as_py()
+            counts = Counts.unpacked(kept, (), {})
+            assert counts.named(str(part.told[0].numerator)).tolist() == [int(is_major)]
+            assert cells.n.tolist() == [0, 0, 0]
