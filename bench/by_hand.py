@@ -157,6 +157,8 @@ def _reopened(row: _Issue) -> int:
 def _by_hand(
     pages: Callable[[], Iterator[list[Any]]], tables: Callable[[list[Any]], dict[str, pa.Table]], folder: Path
 ) -> Callable[[], int]:
+    pa.array([""])  # the first one imports pandas
+
     def run() -> int:
         database = duckdb.connect(folder / "by_hand.duckdb")
         waiting: list[Any] = []

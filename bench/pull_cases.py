@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import requests
 
 from bench.by_hand import jira_by_hand, servicenow_by_hand
@@ -62,6 +63,7 @@ def _ours(
     opened = connector(ConnectionConfig.model_validate({**config, "mapping": mapping}))
     Connection.objects.create(name="bench", platform=platform)
     opened.describe()
+    pa.array([""])  # the first one imports pandas
     file = folder / "ours.duckdb"
     with Warehouse.open(file):  # as `init` and a first cycle leave it
         pass

@@ -41,6 +41,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of canonical records (about 50 000 rows) and the cursor after it.
 
     ``whole_of``: ids of tickets whose records of this kind are all in the batch, so that others known of them are gone.
+    ``along``: pages of other kinds that came with this one, where they were asked for (:mod:`connectors.along`).
     """
 
     kind: RecordKind
@@ -50,6 +51,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     retries: int = 0
     whole_of: pa.Array | None = None
+    along: tuple[Page, ...] = ()
 
 
 class DeleteLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from connectors.base import Connector, Page
+from connectors.along import BringsAlong
+from connectors.base import Connector, Cursor, Page
 from improvement.records import (
     OUTBOUND_FIELDS,
     SCHEMAS,
@@ -91,6 +92,23 @@ class Conformance(ABC):
             for number, page in enumerate(pages, start=1):
                 rest = list(self.connect().pull(kind, page.cursor, until=self.until))
                 assert {**_by_id(pages[:number]), **_by_id(rest)} == whole
+
+    def test_what_comes_along_and_what_is_left_is_the_whole(self) -> None:
+        """For a connector that hands on what came along: with what its kind's pull delivers afterwards."""
+        one = self.connect()
+        if not isinstance(one, BringsAlong):
+            return
+        along: dict[RecordKind, list[Page]] = {kind: [] for kind in one.kinds()}
+        cursors: dict[RecordKind, Cursor | None] = dict.fromkeys(one.kinds())
+        while cursors:
+            kind = next(iter(cursors))
+            pages = list(one.pull_with_others(kind, cursors, until=self.until))
+            assert _by_id([*along[kind], *pages]) == _by_id(self._pulled(kind))
+            del cursors[kind]
+            for other in (other for page in pages for other in page.along):
+                assert other.kind in cursors
+                assert other.batch.schema == SCHEMAS[other.kind]
+                along[other.kind].append(other)
 
     def test_the_platforms_own_count_is_what_was_read_and_rejected(self) -> None:
         """Or the platform cannot say."""

@@ -14,6 +14,7 @@ from typing import Any
 from bench.faults import holdings
 from bench.faults.places import CONNECTION, connected, first_now, serving
 from bench.faults.traps import PullTrap
+from connectors.along import BringsAlong
 from connectors.base import Cursor, Page
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
@@ -124,30 +125,33 @@ def _pull(
 ) -> None:
     """What the step of the same name does: every kind from its cursor on, then what is gone or rewritten."""
     with connected(running, flavour, trap.user) as connector:
-        begun = set(progress.cursors)
-        for kind in connector.kinds():
-            _load(connector.pull(kind, progress.cursors.get(kind), until=now), kind, warehouse, progress, now)
+        begun = {kind: progress.cursors.get(kind) for kind in connector.kinds()}
+        for number, kind in enumerate(begun):
+            if isinstance(connector, BringsAlong):
+                pages = connector.pull_with_others(kind, dict(list(begun.items())[number:]), until=now)
+            else:
+                pages = connector.pull(kind, begun[kind], until=now)
+            _load(pages, warehouse, progress, now)
         departures = Departures(connector, warehouse, now)
         for kind in connector.kinds():
-            _look(departures, kind, progress, now, is_new=kind not in begun)
+            _look(departures, kind, progress, now, is_new=begun[kind] is None)
 
 
-def _load(
-    pages: Iterable[Page], kind: RecordKind, warehouse: Warehouse, progress: Progress | None, now: datetime
-) -> None:
-    """Load the pages of a kind; the cursors move on page by page, as they are kept."""
+def _load(pages: Iterable[Page], warehouse: Warehouse, progress: Progress | None, now: datetime) -> None:
+    """Load pages and what came along with them; the cursors move on page by page, as they are kept."""
     for page in pages:
         if page.rejected:
             raise Lost(f"{len(page.rejected)} rejected: {page.rejected[0].reason}")
         load_page(warehouse, page, CONNECTION, seen_at=now, zones=ZONES)
         if progress is not None:
-            progress.cursors[kind] = page.cursor
+            progress.cursors[page.kind] = page.cursor
+        _load(page.along, warehouse, progress, now)
 
 
 def _look(departures: Departures, kind: RecordKind, progress: Progress, now: datetime, *, is_new: bool) -> None:
     def read_again(since: datetime) -> None:
         pages = departures.connector.pull(kind, Cursor(updated_at=since), until=now)
-        _load(pages, kind, departures.warehouse, None, now)
+        _load(pages, departures.warehouse, None, now)
 
     departures.look(kind, progress.looked[kind], is_new=is_new, read_again=read_again)
 

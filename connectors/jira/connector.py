@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
@@ -47,6 +47,12 @@ class JiraConnector(Jira):
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """Stream what changed since ``cursor`` and not after ``until``, oldest first."""
         return self.puller.pull(kind, cursor, until=until)
+
+    def pull_with_others(
+        self, kind: RecordKind, cursors: Mapping[RecordKind, Cursor | None], *, until: datetime
+    ) -> Iterator[Page]:
+        """The same; with tickets their clocks and ratings, which come along in the same search."""
+        return self.puller.pull_with_others(kind, cursors, until=until)
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         """The platform's own count of issues created before ``until``; None for what is inside issues."""

@@ -1,4 +1,4 @@
-"""From a page's bytes to issues and the stories of their histories; what cannot be read is set aside with its reason.
+"""From a page to issues and the stories of their histories; what cannot be read is set aside with its reason.
 
 Whether an issue can be read depends on nothing but itself: a page with a bad one in it is decoded issue by issue into
 the same shapes, and a history is read only once every issue of the page is there.
@@ -13,8 +13,9 @@ import msgspec
 
 from connectors.base import Rejected
 from connectors.jira.history import UNTOLD, Histories, Story
+from connectors.jira.page import Delivered, page_decoder
 from connectors.jira.plan import Plan
-from connectors.jira.wire import Changelog, IssueHead, RawEntry, RawPage, issue_type, page_type
+from connectors.jira.wire import Changelog, IssueHead, RawEntry, RawPage, issue_type
 from improvement.records import RecordKind
 
 HistoryReader = Callable[[str], Sequence[RawEntry]]  # issue id → all its history
@@ -22,7 +23,7 @@ UNREADABLE = (msgspec.ValidationError, UnicodeDecodeError)
 
 
 class IssueReader:
-    """Decodes pages of issues with the fields a plan wants.
+    """Decodes pages of issues with the fields a plan wants, its ``decoder`` those in which every issue can be read.
 
     Parameters
     ----------
@@ -44,17 +45,11 @@ class IssueReader:
         self._histories = Histories(plan.states, plan.group_field)
         issue = issue_type(list(plan.decoded.items()), Changelog[RawEntry] if needs_history else None)
         self._issue = msgspec.json.Decoder(issue)
-        self._page = msgspec.json.Decoder(page_type(issue))
+        self.decoder = page_decoder(issue)
 
-    def read(self, body: bytes) -> tuple[Sequence[Any], Sequence[Story]]:
+    def read(self, page: Delivered) -> tuple[Sequence[Any], Sequence[Story]]:
         """The readable issues of a page, each once, as it came last, and the story of each."""
-        issues: Sequence[Any]
-        try:
-            page: Any = self._page.decode(body)
-            issues = page.issues
-        except UNREADABLE:
-            issues = self._one_by_one(body)
-        issues = _once_each(issues)
+        issues = _once_each(page.issues if page.undecoded is None else self._one_by_one(page.undecoded))
         return self._with_stories(issues) if self._needs_history else (issues, [UNTOLD] * len(issues))
 
     def _one_by_one(self, body: bytes) -> list[Any]:

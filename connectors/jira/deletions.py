@@ -113,7 +113,7 @@ def _ids_on_data_center(reader: Reader, site: Site, where: str) -> Iterator[str]
     """By slices of update time, as everything else there: offsets skip issues while others change."""
     search = paging.Search(where=where, fields=("updated",), page_size=DATA_CENTER_PAGE)
     for page in paging.pages(reader, site, search):
-        yield from page.ids()
+        yield from (issue.id for issue in page.issues)
 
 
 def _is_there(reader: Reader, plan: Plan, kind: RecordKind, id: str) -> bool:

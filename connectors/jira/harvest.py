@@ -11,6 +11,7 @@ from connectors.jira.clock_rows import add_clock_rows
 from connectors.jira.columns import Columns
 from connectors.jira.decoding import HistoryReader, IssueReader
 from connectors.jira.history import UNTOLD, Story
+from connectors.jira.page import Delivered
 from connectors.jira.plan import Filler, Plan, UnreadableError
 from improvement.records import RecordKind
 
@@ -18,7 +19,8 @@ from improvement.records import RecordKind
 class Harvest:
     """Rows of the wanted kinds, grown page by page.
 
-    ``whole_history`` reads the history of one issue where a search showed only a part of it.
+    Its search decodes pages with ``decoder``. ``whole_history`` reads the history of one issue where a search showed
+    only a part of it.
     """
 
     def __init__(
@@ -30,15 +32,16 @@ class Harvest:
         self._reader = IssueReader(
             plan, next(iter(self.columns)), needs_history=self.needs_history, whole_history=whole_history
         )
+        self.decoder = self._reader.decoder
         self.rejected = self._reader.rejected  # one list: issues as a whole, and rows of them
 
     def fields(self) -> list[tuple[str, Any]]:
         """The fields to ask for with the types to decode."""
         return list(self.plan.decoded.items())
 
-    def add(self, body: bytes) -> None:
+    def add(self, page: Delivered) -> None:
         """Add the rows of a page; issues that do not have the expected shape are set aside as rejected."""
-        issues, stories = self._reader.read(body)
+        issues, stories = self._reader.read(page)
         for kind in (RecordKind.TICKET, RecordKind.CONTACT):
             if kind in self.columns:
                 self._typed_rows(kind, issues, stories)

@@ -1,7 +1,7 @@
 """Reading a search to its end: by token on Cloud, by slices of update time on Data Center.
 
 Both deliver every issue at least once, oldest update first, whatever changes meanwhile; an issue that changes while
-we read may come twice. A page is delivered as it came, after a glance at what paging needs to know.
+we read may come twice. A page is decoded once, by the decoder of its search, which tells paging what it needs too.
 
 One search is read in its caller's own thread: making rows of a page takes a hundredth of the time in which a Jira
 answers, and a thread for it would do little more than hand Python's lock to and fro (a tenth of a pull's time, where
@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -25,7 +24,8 @@ from connectors.ahead import Ahead
 from connectors.answers import TooHeavy
 from connectors.http import Reader
 from connectors.jira.instants import floor, not_after
-from connectors.jira.site import API, Site, ask, decoded
+from connectors.jira.page import HEADS, Delivered, Seen, updated_at
+from connectors.jira.site import API, Site, ask, readable
 from improvement.errors import ConnectionFailed, Place
 
 log = structlog.get_logger("connectors.jira")
@@ -40,27 +40,6 @@ ATTEMPTS_AT_SMALLEST = 3
 LOWER = "Lower page_size, or run again later; the pull goes on from its cursor."
 PAGES_AHEAD = 16  # of all slices together
 SLICE = timedelta(days=2)  # no slice is shorter
-
-
-class _Updated(msgspec.Struct, frozen=True, gc=False):
-    updated: str
-
-
-class _Head(msgspec.Struct, frozen=True, gc=False):
-    id: str
-    fields: _Updated
-
-    @property
-    def updated(self) -> datetime:
-        return datetime.fromisoformat(self.fields.updated).astimezone(UTC)
-
-
-class _Glance(msgspec.Struct, frozen=True, rename="camel"):
-    issues: list[_Head] = []
-    next_page_token: str | None = None
-    is_last: bool | None = None
-    total: int | None = None
-    error: Any = None
 
 
 class _Id(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +76,7 @@ class Search:
     is_slice: bool = False  # others are read beside it: a page from before its begin or after its end is not its own
     until: datetime | None = None  # where a slice ends, if another follows
     bound: datetime | None = None  # what was updated from here on changed while we read: it stands in an old place
+    decoder: msgspec.json.Decoder[Any] = HEADS  # of its pages
 
     def jql(self, since: datetime | None, site: Site) -> str:
         """The whole query from an instant on."""
@@ -106,22 +86,6 @@ class Search:
         if self.until_text is not None:
             parts.append(f'updated < "{self.until_text}"')
         return " AND ".join(parts) + " ORDER BY updated ASC, key ASC"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """One page: its body, how many issues it holds, the last one's id, and up to which update time all was delivered
-    (None: the page does not tell, because each of its issues was changed since the search put it there).
-    """
-
-    body: bytes
-    count: int
-    last_id: str
-    reached: datetime | None
-
-    def ids(self) -> list[str]:
-        """The ids of its issues."""
-        return [issue.id for issue in msgspec.json.decode(self.body, type=LightPage).issues]
 
 
 def pages(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
@@ -229,7 +193,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         if token is not None:
             body["nextPageToken"] = token
         try:
-            page = _glance(reader, "/search/jql", json=body, earliest=earliest, latest=search.until)
+            seen = _page(reader, "/search/jql", search, json=body, earliest=earliest)
         except TooHeavy as error:
             size.halve(error)  # a token that belongs to the size it was given for is refused, and then begun anew
             continue
@@ -239,13 +203,13 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             reason = "the page token expired"
         else:
             size.fits()
-            if page.glance.issues:
-                delivered = page.delivered(search.bound)
+            if seen.issues:
+                delivered = seen.delivered(search.bound)
                 if delivered.reached is not None:
                     reached = delivered.reached if reached is None else max(reached, delivered.reached)
                 yield delivered
-            following = page.glance.next_page_token
-            if page.glance.is_last or not following:
+            following = seen.page.next_page_token
+            if seen.page.is_last or not following:
                 return
             if following not in used:
                 token = following
@@ -283,79 +247,55 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             params["expand"] = ",".join(search.expand)
         earliest = floor(since, site.zone) if since else None
         try:
-            page = _glance(reader, "/search", params=params, earliest=earliest, latest=search.until)
+            found = _page(reader, "/search", search, params=params, earliest=earliest)
         except TooHeavy as error:
             size.halve(error)
             continue
         size.fits()
-        issues = page.glance.issues
+        issues = found.issues
         ids = [issue.id for issue in issues]
         if start and seen.isdisjoint(ids[:OVERLAP]):
             start, restarts = 0, restarts + 1
             give_up(restarts, "issues change faster than they can be read", reader)
             continue
         if not seen.issuperset(ids):
-            yield page.delivered(search.bound)
-        if not issues or start + len(issues) >= (page.glance.total or 0):
+            yield found.delivered(search.bound)
+        if not issues or start + len(issues) >= (found.page.total or 0):
             return
-        following = floor(issues[-1].updated, site.zone)
+        following = floor(updated_at(issues[-1]), site.zone)
         if since is not None and following <= floor(since, site.zone):
             seen.update(ids)  # still the same slice; it is an hour where clocks are put back
             start += max(1, len(issues) - OVERLAP)
         else:
             since, query, start = following, search.jql(following, site), 0
-            seen = {issue.id for issue in issues if issue.updated >= following}
+            seen = {issue.id for issue in issues if updated_at(issue) >= following}
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A page and what paging saw of it."""
-
-    body: bytes
-    glance: _Glance
-
-    def delivered(self, bound: datetime | None) -> Delivered:
-        issues = self.glance.issues
-        return Delivered(body=self.body, count=len(issues), last_id=issues[-1].id, reached=_reached(issues, bound))
-
-
-def _reached(issues: Sequence[_Head], bound: datetime | None) -> datetime | None:
-    """Up to when everything was delivered with this page, by the issues that stand in their place.
-
-    An index that lags behind shows an issue in its old place with its new update time. Whoever went on from that time
-    would skip all between.
-    """
-    told = [at for at in (issue.updated for issue in issues) if bound is None or at < bound]
-    if not told:
-        return None
-    return told[-1] if all(one <= other for one, other in pairwise(told)) else min(told)
-
-
-def _glance(
+def _page(
     reader: Reader,
     path: str,
+    search: Search,
     *,
     params: Any = None,
     json: Any = None,
     earliest: datetime | None = None,
-    latest: datetime | None = None,
-) -> _Seen:
+) -> Seen:
     """Read one page; a damaged one, or one that answers another question, is asked for again."""
-    kept: list[_Seen] = []
+    kept: list[Seen] = []
 
     def check(response: requests.Response) -> None:
-        glance: _Glance = decoded(response.content, _Glance, reader.config, "search")
+        seen = readable(response.content, lambda body: Seen.of(body, search.decoder), reader.config, "search")
         wrong = ""
-        if glance.error is not None:
-            unusable = _unusable(reader, f"an error beside the issues: {glance.error}")
+        if seen.page.error is not None:
+            unusable = _unusable(reader, f"an error beside the issues: {seen.page.error}")
             raise TooHeavy(unusable.what, where=unusable.where, mend=LOWER)
-        if earliest is not None and glance.issues and glance.issues[0].updated < earliest:
+        if earliest is not None and seen.issues and updated_at(seen.issues[0]) < earliest:
             wrong = "the page of another query"
-        elif latest is not None and glance.issues and glance.issues[0].updated > latest:
+        elif search.until is not None and seen.issues and updated_at(seen.issues[0]) > search.until:
             wrong = "the page of another query, or its index lags behind"
         if wrong:
             raise _unusable(reader, wrong)
-        kept[:] = [_Seen(response.content, glance)]
+        kept[:] = [seen]
 
     reader.read_page(API + path, what="search", params=params, json=json, check=check)
     return kept[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.ahead import read_ahead
@@ -22,9 +23,11 @@ from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawE
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
+MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
+Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
 
 
 class _History(msgspec.Struct, Generic[E]):
@@ -43,8 +46,15 @@ class Puller:
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """See :meth:`connectors.base.Connector.pull`."""
+        return self.pull_with_others(kind, {kind: cursor}, until=until)
+
+    def pull_with_others(
+        self, kind: RecordKind, cursors: Mapping[RecordKind, Cursor | None], *, until: datetime
+    ) -> Iterator[Page]:
+        """See :meth:`connectors.along.BringsAlong.pull_with_others`."""
         if kind not in self._plan.where:
             return
+        cursor = cursors[kind]
         since = self._since(kind, cursor)
         spool = self._spool
         if spool is not None and spool.serves(kind, since, until):
@@ -52,7 +62,7 @@ class Puller:
         else:
             who_am_i(self._reader, self._config)  # an expired token would silently show fewer issues
             if kind is RecordKind.TICKET:
-                pages = self._with_others(since, until)
+                pages = self._with_others(since, until, cursors)
             else:
                 pages = self._search(kind, self._plan.where[kind], since, until)
         if since is not None and (late := self._changed_unnoticed(kind, since)):
@@ -87,21 +97,39 @@ class Puller:
 
     # --- searches ---------------------------------------------------------------------------------------------
 
-    def _with_others(self, since: datetime | None, until: datetime) -> Iterator[Page]:
-        """Tickets, with SLA rows and surveys kept aside for the pulls that follow."""
+    def _with_others(
+        self, since: datetime | None, until: datetime, cursors: Mapping[RecordKind, Cursor | None]
+    ) -> Iterator[Page]:
+        """Tickets with the SLA rows and surveys that are wanted along; others are kept aside for the pulls to come.
+
+        So is what comes after the first :data:`MOST_ALONG` tickets.
+        """
         kinds = [kind for kind in ALONGSIDE if kind in self._plan.where]
         self.close()
         spool = self._spool = Spool(kinds, since=since, until=until)
+        begins = {kind: self._since(kind, cursors[kind]) for kind in kinds if kind in cursors}
         harvest = self._harvest((RecordKind.TICKET, *kinds))
-        yield from self._pages(
-            harvest, RecordKind.TICKET, self._plan.where[RecordKind.TICKET], since, until, None, spool
-        )
+        where = self._plan.where[RecordKind.TICKET]
+        tickets = 0
+        for page, others in self._pages(harvest, RecordKind.TICKET, where, since, until, None):
+            along = []
+            tickets += page.batch.num_rows
+            for other, (table, whole_of) in others.items():
+                if other not in begins or not spool.covers(begins[other]) or tickets > MOST_ALONG:
+                    spool.add(other, table, whole_of)
+                elif len(whole_of) or table.num_rows:
+                    at = cursors[other]
+                    if at is None or begins[other] is None:  # from the beginning on nothing else is to be read
+                        at = Cursor(updated_at=page.cursor.updated_at, tiebreak=self._mark(other))
+                    along.append(Page(kind=other, batch=table, cursor=at, whole_of=whole_of))
+            yield msgspec.structs.replace(page, along=tuple(along))
         spool.seal()
 
     def _search(
         self, kind: RecordKind, where: str, since: datetime | None, until: datetime, *, cursor: Cursor | None = None
     ) -> Iterator[Page]:
-        yield from self._pages(self._harvest((kind,)), kind, where, since, until, cursor, None)
+        for page, _ in self._pages(self._harvest((kind,)), kind, where, since, until, cursor):
+            yield page
 
     def _pages(
         self,
@@ -111,9 +139,8 @@ class Puller:
         since: datetime | None,
         until: datetime,
         cursor: Cursor | None,
-        spool: Spool | None,
-    ) -> Iterator[Page]:
-        """Pages of about :data:`FLUSH_ROWS` issues; ``cursor`` given: the pages do not move it."""
+    ) -> Iterator[tuple[Page, Others]]:
+        """Pages of about :data:`FLUSH_ROWS` issues, with the others' rows; ``cursor`` given: pages do not move it."""
         search = paging.Search(
             where=where,
             fields=tuple(field_id for field_id, _ in harvest.fields()),
@@ -122,26 +149,26 @@ class Puller:
             until_text=instants.after(until, self._site.zone),
             page_size=self._page_size(),
             bound=until,
+            decoder=harvest.decoder,
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
         reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC), tiebreak=self._mark(kind))
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
-            harvest.add(delivered.body)
-            taken += delivered.count
+            harvest.add(delivered)
+            taken += len(delivered.issues)
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, until))
                 reached = Cursor(updated_at=at, tiebreak=self._mark(kind))
             if taken >= FLUSH_ROWS:
-                page, counted = self._page(harvest, kind, cursor or reached, until, spool, counted)
-                yield page
+                page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
+                yield page, others
                 taken = 0
-        page, _ = self._page(
-            harvest, kind, cursor or Cursor(updated_at=until, tiebreak=self._mark(kind)), until, spool, counted
-        )
+        end = cursor or Cursor(updated_at=until, tiebreak=self._mark(kind))
+        page, others, _ = self._page(harvest, kind, end, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
-            yield page
+            yield page, others
 
     def _page(
         self,
@@ -149,19 +176,19 @@ class Puller:
         kind: RecordKind,
         cursor: Cursor,
         until: datetime,
-        spool: Spool | None,
         counted: tuple[int, int],
-    ) -> tuple[Page, tuple[int, int]]:
+    ) -> tuple[Page, Others, tuple[int, int]]:
         rejected: list[Rejected] = [*harvest.rejected]
         harvest.rejected.clear()
         batch = None
+        others: Others = {}
         for other, columns in harvest.columns.items():
             table, unreadable = columns.finish(until)
             rejected += unreadable
             if other is kind:
                 batch = table
-            elif spool is not None:
-                spool.add(other, table, columns.whole_of)
+            else:
+                others[other] = table, columns.whole_of
         now = (self._reader.requests, self._reader.retries)
         page = Page(
             kind=kind,
@@ -172,7 +199,7 @@ class Puller:
             retries=now[1] - counted[1],
             whole_of=harvest.columns[kind].whole_of if kind in ALONGSIDE else None,
         )
-        return page, now
+        return page, others, now
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
         mark = self._mark(kind)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -18,6 +19,8 @@ from connectors.http import Reader
 from connectors.jira.fields import Fields
 from connectors.jira.wire import FieldInfo, StatusValue, TypeValue
 from improvement.errors import ConnectionFailed, CredentialsRefused, Place
+
+T = TypeVar("T")
 
 API = "/rest/api/2"
 GATEWAY = "/ex/jira/"  # https://api.atlassian.com/ex/jira/{cloudid}: where OAuth tokens are accepted
@@ -119,9 +122,10 @@ def ask(
     """
     what = what or path.strip("/")
     found: list[Any] = []
+    decode = partial(msgspec.json.decode, type=shape)
 
     def check(response: requests.Response) -> None:
-        found[:] = [decoded(response.content, shape, reader.config, what)]
+        found[:] = [readable(response.content, decode, reader.config, what)]
         if accept is not None:
             accept(found[0])
 
@@ -132,10 +136,10 @@ def ask(
     return found[0]
 
 
-def decoded(content: bytes, shape: Any, config: ConnectionConfig, what: str) -> Any:
-    """A JSON body as a struct; :class:`ConnectionFailed` where it is none (a login page, a cut body)."""
+def readable(content: bytes, decode: Callable[[bytes], T], config: ConnectionConfig, what: str) -> T:
+    """A JSON body decoded; :class:`ConnectionFailed` where it is none (a login page, a cut body)."""
     try:
-        return msgspec.json.decode(content, type=shape)
+        return decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConnectionFailed(
             f"{config.url} sent no readable answer ({what}): {error}",

@@ -173,20 +173,13 @@ class IssueHead(msgspec.Struct, frozen=True):
 
 
 def issue_type(fields: list[tuple[str, Any]], changelog: Any) -> type[msgspec.Struct]:
-    """The struct of an issue that carries these fields as (field id, type), and its history or none."""
-    values = msgspec.defstruct(
-        "Fields", [(field_id, kind | None, None) for field_id, kind in fields], frozen=True, gc=False
-    )
+    """The struct of an issue that carries these fields as (field id, type), and its history or none.
+
+    Only its update time must be there: paging goes by it.
+    """
+    optional = [(field_id, kind | None, None) for field_id, kind in fields if field_id != "updated"]
+    values = msgspec.defstruct("Fields", [("updated", str), *optional], frozen=True, gc=False)
     members: list[Any] = [("id", str), ("key", str), ("fields", values)]
     if changelog is not None:
         members.append(("changelog", changelog | None, None))
     return msgspec.defstruct("Issue", members, frozen=True, gc=False)
-
-
-def page_type(issue: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """The struct of a search page of such issues."""
-    return msgspec.defstruct(
-        "Page",
-        [("issues", list[issue], msgspec.field(default_factory=list))],  # type: ignore[valid-type]
-        frozen=True,
-    )

@@ -28,8 +28,9 @@ from workflows.hooks import hints
 from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
+from workflows.steps.loads import Load, Loads
 from workflows.steps.lost_warehouse import begin_again_where_lost
-from workflows.steps.reading import Load, Loading, cursors_of, load_all, zones
+from workflows.steps.reading import Loading, cursors_of, zones
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -121,6 +122,7 @@ class Pulling:
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
     shut_out: str = ""  # why nobody lets us in: then nothing else is asked
     _rejected: defaultdict[RecordKind, set[str]] | None = None
+    _noted: dict[RecordKind, Cursor | None] = field(default_factory=dict)  # how far, of what came along
 
     @classmethod
     def begin(
@@ -158,9 +160,10 @@ class Pulling:
 
     def note_loaded(self, kind: RecordKind) -> None:
         """Write down what the loading under way loads of a kind, up to its end; to be asked for in their order."""
-        assert self.loading is not None
-        with _reported(self.reports[kind], is_told=bool(self.shut_out)), self._noticing():
-            self.note(kind, self.reports[kind], self.loading.loads(self.row.name, kind), self.cursors[kind])
+        report = self.reports[kind]
+        if not report.error:  # else something of it that came along could not be noted: nothing after it counts
+            with _reported(report, is_told=bool(self.shut_out)), self._noticing():
+                self.note(kind, report, self._loaded(kind), self._noted.get(kind, self.cursors[kind]))
 
     def finish(self, *, is_counted: bool = False, is_reconciled: bool = False) -> PullResult:
         """Look for what is gone, keep the reports, and tell."""
@@ -273,9 +276,20 @@ class Pulling:
             self.shut_out = str(error)
             raise
 
+    def _loaded(self, kind: RecordKind) -> Iterator[Load]:
+        """What is loaded of a kind; what came along with it is noted at once, as its own kind's."""
+        assert self.loading is not None
+        for page, loaded in self.loading.loads(self.row.name, kind):
+            if page.kind is kind:
+                yield page, loaded
+            elif not (report := self.reports[page.kind]).error:
+                with _reported(report):
+                    start = self._noted.get(page.kind, self.cursors[page.kind])
+                    self._noted[page.kind] = self.note(page.kind, report, iter([(page, loaded)]), start)
+
     def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:
         pages = {self.row.name: self.connector.pull(kind, cursor, until=until)}
-        for _, told in load_all(self.warehouse, pages, seen_at=self.as_of, where=zones()):
+        for _, told in Loads(self.warehouse, seen_at=self.as_of, where=zones()).of(kind, pages):
             if isinstance(told, RegelkreisError):
                 raise told
             if told is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +84,19 @@ def test_a_connector_that_loses_a_page_turns_its_cell_red(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(ServiceNowConnector, "pull", careless)
     assert "missing" in pull_cell(pull_trap("no trap", "servicenow"), "servicenow")
+
+
+def test_a_connector_that_loses_what_came_along_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    pull_with_others = JiraConnector.pull_with_others
+
+    def careless(
+        self: JiraConnector, kind: RecordKind, cursors: Mapping[RecordKind, Cursor | None], *, until: datetime
+    ) -> Iterator[Page]:
+        for page in pull_with_others(self, kind, cursors, until=until):
+            yield msgspec.structs.replace(page, along=())
+
+    monkeypatch.setattr(JiraConnector, "pull_with_others", careless)
+    assert "missing" in pull_cell(pull_trap("no trap", "jira_cloud"), "jira_cloud")
 
 
 def test_a_field_that_is_misread_every_time_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:

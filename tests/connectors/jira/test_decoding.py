@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from connectors.config import ConnectionConfig
 from connectors.jira.fields import SLA_TYPE, Fields
 from connectors.jira.harvest import Harvest
+from connectors.jira.page import Delivered, Seen
 from connectors.jira.plan import Plan, make_plan, mapping_of
 from connectors.jira.site import Myself, ServerInfo, Site
 from connectors.jira.wire import FieldInfo, FieldSchema, RawEntry, StatusCategory, StatusValue, TypeValue
@@ -128,6 +129,11 @@ class Platform:
         return ODD_WHOLE if issue_id == "3" else WHOLE
 
 
+def delivered(harvest: Harvest, body: bytes) -> Delivered:
+    """A page as its search decodes it."""
+    return Seen.of(body, harvest.decoder).delivered(None)
+
+
 def a_harvest(platform: Platform) -> Harvest:
     kinds = (RecordKind.TICKET, RecordKind.SLA)
     return Harvest(PLAN, kinds, connection="acme", whole_history=platform.whole_history)
@@ -138,9 +144,10 @@ def harvested(pages: list[list[dict[str, Any]]], *, patiently: bool = False) -> 
     platform = Platform()
     harvest = a_harvest(platform)
     if patiently:
-        harvest._reader._page = Refusing()  # type: ignore[assignment]
+        harvest.decoder = Refusing()  # type: ignore[assignment]
     for page in pages:
-        harvest.add(msgspec.json.encode({"issues": page}))
+        if page:
+            harvest.add(delivered(harvest, msgspec.json.encode({"issues": page})))
     tables, rejected = [], [*harvest.rejected]
     for columns in harvest.columns.values():
         table, unreadable = columns.finish(LATE)
@@ -213,7 +220,7 @@ def test_text_that_is_no_utf8_costs_its_own_issue_only() -> None:
     titled = an_issue("1", {"total": 0, "histories": []}, summary="Grüße")
     told = an_issue("2", {"total": 1, "histories": [{"id": "1", "items": [{"field": "Grüße"}]}]})
     page = msgspec.json.encode({"issues": [titled, told, an_issue("4", {"total": 0, "histories": []})]})
-    harvest.add(page.replace("Grüße".encode(), "Grüße".encode("latin-1")))
+    harvest.add(delivered(harvest, page.replace("Grüße".encode(), "Grüße".encode("latin-1"))))
     assert [(one.id, one.field) for one in harvest.rejected] == [("1", ""), ("2", "changelog.items")]
     assert harvest.columns[RecordKind.TICKET].finish(LATE)[0]["id"].to_pylist() == ["4"]
 
@@ -231,5 +238,5 @@ def test_a_platform_that_fails_is_not_taken_for_an_issue_that_cannot_be_read() -
 
     harvest = Harvest(PLAN, (RecordKind.TICKET,), connection="acme", whole_history=failing)
     with pytest.raises(msgspec.ValidationError, match="no history"):
-        harvest.add(msgspec.json.encode({"issues": [an_issue("1", LONG)]}))
+        harvest.add(delivered(harvest, msgspec.json.encode({"issues": [an_issue("1", LONG)]})))
     assert harvest.rejected == []

@@ -17,7 +17,7 @@ from improvement.errors import ConnectionFailed, RegelkreisError
 from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows.models import Connection, LedgerEntry, PullCursor, PullReport
-from workflows.steps import pull, reading
+from workflows.steps import loads, pull
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -81,12 +81,12 @@ def test_what_is_worth_a_load_does_not_wait_for_a_page_that_is_still_being_read(
 ) -> None:
     Connection.objects.create(name="snow", platform="servicenow")
     platform = Thinks()
-    monkeypatch.setattr(reading, "WORTH_A_LOAD", 0)
+    monkeypatch.setattr(loads, "WORTH_A_LOAD", 0)
     with closing(begun(platform, warehouse)) as loading:
-        loads = loading.loads("snow", RecordKind.TICKET)
-        assert next(loads)[0].requests == 0
+        found = loading.loads("snow", RecordKind.TICKET)
+        assert next(found)[0].requests == 0
         platform.go_on.set()
-        assert sum(page.requests for page, _ in loads) == 1 + 2
+        assert sum(page.requests for page, _ in found) == 1 + 2
 
 
 def test_an_error_comes_after_what_was_read_before_it_and_the_next_kind_goes_on(
@@ -94,10 +94,10 @@ def test_an_error_comes_after_what_was_read_before_it_and_the_next_kind_goes_on(
 ) -> None:
     platform.is_failing = True
     with closing(begun(platform, warehouse)) as loading:
-        loads = loading.loads("snow", RecordKind.TICKET)
-        assert next(loads)[0].requests == 0 + 1 + 2
+        found = loading.loads("snow", RecordKind.TICKET)
+        assert next(found)[0].requests == 0 + 1 + 2
         with pytest.raises(ConnectionFailed, match="fell asleep"):
-            next(loads)
+            next(found)
         assert requests(loading, RecordKind.SLA) == [0 + 1]
 
 
