@@ -179,9 +179,9 @@ def merged(default: PlatformMapping, overrides: Mapping[str, Any], *, connection
 
 
 def digest_of(sources: Iterable[SourceMap], *, default_country: str | None) -> str:
-    """What tells whether these sources are read as they were before; in which order they stand says nothing."""
+    """What tells whether these sources, in this order, are read as they were before."""
     found = list(sources)
-    said = sorted(source.model_dump_json() for source in found)
+    said = [source.model_dump_json() for source in found]
     if default_country is not None and any("country" in SCHEMAS[source.kind].names for source in found):
         said.append(default_country)
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]

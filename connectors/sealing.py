@@ -40,7 +40,7 @@ class Seal:
             raise SettingsError(
                 "This is sealed, and there is no key to open it.",
                 where=where,
-                mend="Give the key it was sealed with: token.key of the home, from your backup, or REGELKREIS_TOKEN_KEY. "
+                mend="Give the key it was sealed with: token.key of a backup of the home, or REGELKREIS_TOKEN_KEY. "
                 "A new key opens nothing that was sealed before.",
             )
         try:

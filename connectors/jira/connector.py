@@ -10,7 +10,7 @@ from connectors.discovery import SourceSample
 from connectors.existing import Existing
 from connectors.jira import deletions, describing, discovery, existing, following, previewing, rights, waiting, writing
 from connectors.jira.opened import Jira
-from connectors.jira.pull import ALONGSIDE
+from connectors.jira.pull import ALONGSIDE, is_of, mark_of
 from connectors.rights import Right
 from connectors.waiting import Wait
 from improvement.records import Outbound, PlatformState, PreviewRequest, Receipt, RecordKind, RecordRef
@@ -43,6 +43,10 @@ class JiraConnector(Jira):
     def kinds(self) -> Sequence[RecordKind]:
         """Tickets, SLA rows, surveys and contacts, as far as they are mapped. Jira has no outages."""
         return self.mapping.kinds()
+
+    def resumes(self, kind: RecordKind, cursor: Cursor) -> bool:
+        """Whether a pull goes on from this cursor; not from one of another mapping. Asks nothing."""
+        return is_of(cursor, mark_of(self.config, self.mapping, kind))
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """Stream what changed since ``cursor`` and not after ``until``, oldest first."""

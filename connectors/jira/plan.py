@@ -53,7 +53,6 @@ class Plan:
 
     ``decoded`` lists every field to ask for with the type to decode it as. ``by_type`` holds, per kind and issue type
     id, the filler of each column. ``missing`` names what the default mapping expects and this Jira does not have.
-    ``digests`` tell, per kind, whether it is read as it was before.
     """
 
     decoded: dict[str, Any] = field(default_factory=dict)
@@ -67,12 +66,18 @@ class Plan:
     group_field: str | None = None
     needs_history: bool = False
     missing: list[str] = field(default_factory=list)
-    digests: dict[RecordKind, str] = field(default_factory=dict)
 
 
 def mapping_of(config: ConnectionConfig) -> PlatformMapping:
     """The default mapping with the connection's own laid over it."""
     return merged(DEFAULT_MAPPING, config.mapping, connection=config.name)
+
+
+def digest_of_kind(config: ConnectionConfig, mapping: PlatformMapping, kind: RecordKind) -> str:
+    """What tells whether a kind is read as it was before; of what is inside issues the tickets' sources, too."""
+    kinds = (RecordKind.TICKET, kind) if kind in (RecordKind.SLA, RecordKind.SURVEY) else (kind,)
+    sources = [source for each in kinds for source in mapping.of_kind(each)]
+    return digest_of(sources, default_country=config.default_country)
 
 
 def make_plan(config: ConnectionConfig, mapping: PlatformMapping, site: Site) -> Plan:
@@ -99,13 +104,7 @@ class _Planner:
             self._typed_issues(kind)
         self._clocks()
         self._surveys()
-        plan.digests = {kind: self._digest(kind) for kind in plan.where}
         return plan
-
-    def _digest(self, kind: RecordKind) -> str:
-        kinds = (kind, RecordKind.TICKET) if kind is RecordKind.SLA else (kind,)  # a cancelled ticket's clocks are, too
-        sources = [source for each in kinds for _, source in self._named(each)]
-        return digest_of(sources, default_country=self._config.default_country)
 
     # --- issues of a type -------------------------------------------------------------------------------------
 

@@ -16,10 +16,11 @@ from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira import instants, paging
 from connectors.jira.harvest import Harvest
-from connectors.jira.plan import Plan
+from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import Site, ask, who_am_i
 from connectors.jira.spool import Spool
 from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawEntry
+from connectors.mapping import PlatformMapping
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
@@ -28,6 +29,16 @@ MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read wit
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
+
+
+def mark_of(config: ConnectionConfig, mapping: PlatformMapping, kind: RecordKind) -> str:
+    """What a cursor remembers of the mapping it was left by."""
+    return MAPPING + digest_of_kind(config, mapping, kind)
+
+
+def is_of(cursor: Cursor, mark: str) -> bool:
+    """Whether this mapping left it; one that names none was made by hand or by an earlier version, and counts."""
+    return not cursor.tiebreak.startswith(MAPPING) or cursor.tiebreak == mark
 
 
 class _History(msgspec.Struct, Generic[E]):
@@ -43,6 +54,8 @@ class Puller:
         self._site = site
         self._plan = plan
         self._spool: Spool | None = None
+        mapping = mapping_of(config)
+        self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """See :meth:`connectors.base.Connector.pull`."""
@@ -83,17 +96,10 @@ class Puller:
         return paging.count(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
 
     def _since(self, kind: RecordKind, cursor: Cursor | None) -> datetime | None:
-        """From when on to read; None, from the beginning, also where the cursor was left by another mapping.
-
-        One that names no mapping was made by hand or by an earlier version, and counts.
-        """
-        if cursor is None or (cursor.tiebreak.startswith(MAPPING) and cursor.tiebreak != self._mark(kind)):
+        """From when on to read; None, from the beginning, also where the cursor was left by another mapping."""
+        if cursor is None or not is_of(cursor, self._marks[kind]):
             return None
         return cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
-
-    def _mark(self, kind: RecordKind) -> str:
-        """What the cursor remembers of the mapping it was read with."""
-        return MAPPING + self._plan.digests[kind]
 
     # --- searches ---------------------------------------------------------------------------------------------
 
@@ -120,7 +126,7 @@ class Puller:
                 elif len(whole_of) or table.num_rows:
                     at = cursors[other]
                     if at is None or begins[other] is None:  # from the beginning on nothing else is to be read
-                        at = Cursor(updated_at=page.cursor.updated_at, tiebreak=self._mark(other))
+                        at = Cursor(updated_at=page.cursor.updated_at, tiebreak=self._marks[other])
                     along.append(Page(kind=other, batch=table, cursor=at, whole_of=whole_of))
             yield msgspec.structs.replace(page, along=tuple(along))
         spool.seal()
@@ -153,19 +159,19 @@ class Puller:
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
-        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC), tiebreak=self._mark(kind))
+        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC), tiebreak=self._marks[kind])
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
             harvest.add(delivered)
             taken += len(delivered.issues)
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, until))
-                reached = Cursor(updated_at=at, tiebreak=self._mark(kind))
+                reached = Cursor(updated_at=at, tiebreak=self._marks[kind])
             if taken >= FLUSH_ROWS:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
                 taken = 0
-        end = cursor or Cursor(updated_at=until, tiebreak=self._mark(kind))
+        end = cursor or Cursor(updated_at=until, tiebreak=self._marks[kind])
         page, others, _ = self._page(harvest, kind, end, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
             yield page, others
@@ -202,7 +208,7 @@ class Puller:
         return page, others, now
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
-        mark = self._mark(kind)
+        mark = self._marks[kind]
         reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC), tiebreak=mark)
         for table, whole_of in spool.take(kind):
             reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at, tiebreak=mark)

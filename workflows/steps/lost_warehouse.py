@@ -48,7 +48,8 @@ def _go_back(row: Connection, warehouse: Warehouse, held: int, as_of: datetime) 
     with transaction.atomic():
         for cursor in PullCursor.objects.filter(connection=row).order_by("kind"):
             stood = _stood(f"{row.name}/{cursor.kind}", held)
-            reached = min(stood, cursor.updated_at) if stood is not None else None
+            reached = min(stood[0], cursor.updated_at) if stood is not None else None
+            tiebreak = stood[1] if stood is not None and reached == stood[0] else ""
             ledger.append(
                 "pull.rewound",
                 subject=f"{row.name}/{cursor.kind}",
@@ -57,13 +58,14 @@ def _go_back(row: Connection, warehouse: Warehouse, held: int, as_of: datetime) 
                 payload={
                     "cursor_from": cursor.updated_at.isoformat(),
                     "cursor_to": reached.isoformat() if reached is not None else "",
+                    "tiebreak": tiebreak,
                     "write": number,
                 },
             )
             if reached is None:
                 cursor.delete()
             else:
-                cursor.updated_at, cursor.tiebreak = reached, ""
+                cursor.updated_at, cursor.tiebreak = reached, tiebreak
                 cursor.save()
             told.append(f"{cursor.kind} from {f'{reached:%Y-%m-%d %H:%M} UTC' if reached else 'the beginning'}")
         if told:
@@ -78,15 +80,16 @@ def _go_back(row: Connection, warehouse: Warehouse, held: int, as_of: datetime) 
     return f"{why}, as after a restore; what is missing is read again: {', '.join(told)}"
 
 
-def _stood(subject: str, write: int) -> datetime | None:
-    """Where a kind's cursor stood when the warehouse was written to for the ``write``-th time; None: at its beginning.
+def _stood(subject: str, write: int) -> tuple[datetime, str] | None:
+    """Where a kind's cursor stood when the warehouse was written to for the ``write``-th time, and its tie-break, which
+    names the mapping ("" in entries of earlier versions); None: at its beginning.
 
     Of entries with the same number the later one counts: it is of the file that this one was copied from.
     """
-    newest, reached = 0, ""
+    newest, reached, tiebreak = 0, "", ""
     entries = LedgerEntry.objects.filter(subject=subject, type__in=("pull.loaded", "pull.rewound")).order_by("index")
     for data in entries.values_list("data", flat=True).iterator(chunk_size=2000):
         payload = json.loads(bytes(data))["payload"]
         if newest <= payload.get("write", 0) <= write and payload.get("write"):
-            newest, reached = payload["write"], payload["cursor_to"]
-    return datetime.fromisoformat(reached) if reached else None
+            newest, reached, tiebreak = payload["write"], payload["cursor_to"], payload.get("tiebreak", "")
+    return (datetime.fromisoformat(reached), tiebreak) if reached else None

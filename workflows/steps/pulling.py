@@ -146,7 +146,7 @@ class Pulling:
             row,
             as_of,
             on_progress,
-            cursors_of(row, connector.kinds()),
+            cursors_of(row, connector),
             loading.begun[row.name] if loading is not None else datetime.now(UTC),
             {kind: PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()},
             loading,
@@ -330,6 +330,7 @@ class Pulling:
                     payload={
                         "cursor_from": cursor.updated_at.isoformat() if cursor else "",
                         "cursor_to": page.cursor.updated_at.isoformat(),
+                        "tiebreak": page.cursor.tiebreak,
                         "read": loaded.report.read,
                         "new": loaded.report.new,
                         "changed": loaded.report.changed,

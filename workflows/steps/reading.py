@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.conf import settings
 
 from connectors.ahead import Ahead
-from connectors.along import BringsAlong
+from connectors.along import BringsAlong, Resumes
 from connectors.base import Connector, Cursor, Page
 from improvement.errors import RegelkreisError, ShutOut
 from improvement.records import RecordKind
@@ -43,7 +43,7 @@ class Reading:
         self.begun = datetime.now(UTC)
         row = Connection.objects.get(name=connector.name)
         self.lost = begin_again_where_lost(row, warehouse, connector.kinds(), as_of)
-        cursors = cursors_of(row, connector.kinds())
+        cursors = cursors_of(row, connector)
         warehouse.use_zones(zones())  # here: two that load at once would both put them in place
         self.kinds = tuple(cursors)
         self.is_catching_up = any(one is not None for one in cursors.values())
@@ -132,13 +132,16 @@ def grouped(readings: Sequence[Reading]) -> list[list[Reading]]:
     return [group for group in (alike, *([one] for one in readings if one not in alike)) if group]
 
 
-def cursors_of(row: Connection, kinds: Iterable[RecordKind]) -> dict[RecordKind, Cursor | None]:
-    """How far each kind was read; None where it never was."""
+def cursors_of(row: Connection, connector: Connector) -> dict[RecordKind, Cursor | None]:
+    """How far each kind was read; None where it never was, or must be read from its beginning again."""
     saved = {one.kind: one for one in PullCursor.objects.filter(connection=row)}
-    return {
-        kind: Cursor(updated_at=found.updated_at, tiebreak=found.tiebreak) if (found := saved.get(kind.value)) else None
-        for kind in kinds
-    }
+    cursors: dict[RecordKind, Cursor | None] = {}
+    for kind in connector.kinds():
+        found = saved.get(kind.value)
+        cursor = Cursor(updated_at=found.updated_at, tiebreak=found.tiebreak) if found is not None else None
+        is_over = cursor is not None and isinstance(connector, Resumes) and not connector.resumes(kind, cursor)
+        cursors[kind] = None if is_over else cursor
+    return cursors
 
 
 def _delivered(

@@ -24,7 +24,9 @@ APART_S = 7
 FIRST_ID = 1_000_000
 KEPT_SHAPES = 4
 _CHANGING = re.compile(r'(?<="id":")\d+(?=","self")|(?<="key":")[A-Z]+-\d+|(?<="updated":")[^"]+|(?<=/issue/)\d+')
-_NARROWING = frozenset({"project", "issuetype", "type", "created", "createddate", "updated", "updateddate"})
+_UPDATED = frozenset({"updated", "updateddate"})
+_NARROWING = frozenset({"project", "issuetype", "type", "created", "createddate"}) | _UPDATED
+_ORDERS: tuple[list[tuple[str, bool]], ...] = ([], [("updated", False)], [("updated", False), ("key", False)])
 _Template = tuple[bytes | int, ...]  # pieces of bytes; 0, 1, 2 stand for id, key, update time
 _Shape = tuple[Renderer, str, tuple[str, ...], bool]
 
@@ -45,11 +47,14 @@ class LoadedIssues:
         clauses = _clauses(query)
         if clauses is None or not any(clause.field.lower() in ("issuetype", "type") for clause in clauses):
             return None
-        if any(name.lower() == "updated" and is_descending for name, is_descending in query.order):
+        if [(name.lower(), is_descending) for name, is_descending in query.order] not in _ORDERS:
             return None
         begin, end = 0, self.count
         for clause in clauses:
-            low, high = searching.updated_bounds(clause, asker) or (None, None)
+            bounds = searching.updated_bounds(clause, asker)
+            if bounds is None and clause.field.lower() in _UPDATED:
+                return None
+            low, high = bounds or (None, None)
             begin = max(begin, _number(low)) if low is not None else begin
             end = min(end, _number(high)) if high is not None else end
         return (begin, max(begin, end)) if self._models_of(query, asker) else None

@@ -158,7 +158,7 @@ def _loaded_by_offset(call: Call, asked: Asked, loaded: _Loaded) -> Answer:
 def _loaded_texts(call: Call, asked: Asked, loaded: _Loaded, start: int, size: int, is_light: bool) -> list[bytes]:
     issues = call.desk.loaded
     assert issues is not None
-    begin = min(loaded.span[0] + start, loaded.span[1])
+    begin = min(loaded.span[0] + max(0, start), loaded.span[1])
     span = (begin, min(begin + size, loaded.span[1]))
     if is_light:
         return issues.ids(span, with_key="key" in asked.fields)

@@ -393,3 +393,30 @@ def test_clocks_are_read_anew_with_the_mapping_of_clocks_alone(
 def test_a_cursor_of_an_earlier_version_counts(connect: Connect, flavour: Flavour, now: datetime) -> None:
     cursor = Cursor(updated_at=now - timedelta(hours=1), tiebreak="10042")
     assert len(by_id(connect(flavour).pull(RecordKind.TICKET, cursor, until=now))) < 500
+
+
+def test_two_sources_of_one_type_are_read_anew_when_they_change_places(
+    connect: Connect, flavour: Flavour, now: datetime
+) -> None:
+    """The later one says how the type is read."""
+    other = {"kind": "ticket", "source": "Incident"}
+    one, two = (
+        {**other, "fields": {"kind": {"constant": "incident"}, "category": {"constant": name}}} for name in "ab"
+    )
+    first = connect(flavour, mapping={"one": one, "two": two})
+    cursor = last_cursor(first.pull(RecordKind.TICKET, None, until=now))
+    assert not connect(flavour, mapping={"two": two, "one": one}).resumes(RecordKind.TICKET, cursor)
+    assert connect(flavour, mapping={"one": one, "two": two}).resumes(RecordKind.TICKET, cursor)
+
+
+def test_surveys_are_searched_anew_with_the_mapping_of_tickets(
+    connect: Connect, flavour: Flavour, now: datetime
+) -> None:
+    """They are found by the tickets' condition: a wider one finds answers of old."""
+    narrow = connect(flavour, mapping={"incident": {"filter": "priority = 1"}})
+    list(narrow.pull(RecordKind.TICKET, None, until=now))
+    cursor = last_cursor(narrow.pull(RecordKind.SURVEY, None, until=now))
+    wide = connect(flavour)
+    assert not wide.resumes(RecordKind.SURVEY, cursor)
+    fresh = by_id(connect(flavour).pull(RecordKind.SURVEY, None, until=now))
+    assert by_id(wide.pull(RecordKind.SURVEY, cursor, until=now)) == fresh

@@ -138,12 +138,23 @@ def test_bounds_of_update_time_narrow_a_search_and_its_count() -> None:
                 auth=("admin@example.com", "sandbox"),
                 timeout=30,
             ).json()["count"]
-            for jql in (JQL, JQL + bounds, JQL + ' AND created < "2035-01-01"', f'{JQL} AND text ~ "printer"')
+            for jql in (
+                *(JQL, JQL + bounds, JQL + ' AND created < "2035-01-01"', f'{JQL} AND text ~ "printer"'),
+                f"{JQL} AND updated is EMPTY",
+            )
         }
+        newest = requests.post(
+            f"{url}/rest/api/3/search/jql",
+            json={"jql": f"{JQL} ORDER BY updated DESC", "fields": ["updated"]},
+            auth=("admin@example.com", "sandbox"),
+            timeout=30,
+        ).json()["issues"]
 
     updates = [issue["fields"]["updated"] for issue in found]
     assert (updates[0], updates[-1]) == ("2024-01-01T00:10:02.000+0000", "2024-01-01T00:29:59.000+0000")
     assert list(counted.values())[:3] == [1_000, len(found), 1_000]
+    assert counted[f"{JQL} AND updated is EMPTY"] == 0
+    assert newest[0]["fields"]["updated"] > newest[-1]["fields"]["updated"], "another order is that of the small site"
     assert 0 < counted[f'{JQL} AND text ~ "printer"'] < 1_000, "other conditions are those of the small site"
 
 
