@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 from bench.faults import holdings
 from bench.faults.places import CONNECTION, connected, first_now, serving
 from bench.faults.traps import PullTrap
-from connectors.base import Cursor, Page
+from connectors.base import Cursor, Page, ReadsByIds
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import RegelkreisError
@@ -41,7 +41,9 @@ class Progress:
     """What the state keeps between two pulls: how far each kind was read, and what was looked at when."""
 
     cursors: dict[RecordKind, Cursor] = field(default_factory=dict)
-    looked: dict[RecordKind, Looked] = field(default_factory=lambda: {kind: Looked() for kind in RecordKind})
+    looked: dict[RecordKind, Looked] = field(
+        default_factory=lambda: {kind: Looked(is_whole=True) for kind in RecordKind}
+    )
 
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
@@ -149,7 +151,15 @@ def _look(departures: Departures, kind: RecordKind, progress: Progress, now: dat
         pages = departures.connector.pull(kind, Cursor(updated_at=since), until=now)
         _load(pages, kind, departures.warehouse, None, now)
 
-    departures.look(kind, progress.looked[kind], is_new=is_new, read_again=read_again)
+    def read_by_ids(ids: Sequence[str]) -> int:
+        connector = departures.connector
+        assert isinstance(connector, ReadsByIds)
+        for one in (*(connector.inside_tickets() if kind is RecordKind.TICKET else ()), kind):
+            _load(connector.read_by_ids(one, ids, until=now), one, departures.warehouse, None, now)
+        return 0
+
+    looked = progress.looked[kind]
+    departures.look(kind, looked, is_new=is_new, read_again=read_again, read_by_ids=read_by_ids)
 
 
 def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, folder: Path) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pyarrow.compute as pc
 
 from connectors.ahead import read_ahead
+from connectors.answers import Declined
 from connectors.base import Cursor, Page, Rejected
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
@@ -23,6 +24,7 @@ from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
+IDS_PER_SEARCH = 100
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 
 
@@ -59,6 +61,14 @@ class Puller:
             yield from self._search(kind, late, None, until, cursor=cursor)
         yield from read_ahead(pages, depth=1)
 
+    def by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        """See :meth:`connectors.base.ReadsByIds.read_by_ids`."""
+        if not ids or kind not in self._plan.where:
+            return
+        who_am_i(self._reader, self._config)
+        for start in range(0, len(ids), IDS_PER_SEARCH):
+            yield from self._named(kind, ids[start : start + IDS_PER_SEARCH], until)
+
     def close(self) -> None:
         """Remove what nobody fetched."""
         if self._spool is not None:
@@ -88,6 +98,17 @@ class Puller:
         self, kind: RecordKind, where: str, since: datetime | None, until: datetime, *, cursor: Cursor | None = None
     ) -> Iterator[Page]:
         yield from self._pages(self._harvest((kind,)), kind, where, since, until, cursor, None)
+
+    def _named(self, kind: RecordKind, ids: Sequence[str], until: datetime) -> list[Page]:
+        """JQL refuses a list in which one issue does not exist: then each half is asked for by itself."""
+        where = f"{self._plan.where[kind]} AND id in ({', '.join(ids)})"
+        try:
+            return list(self._search(kind, where, None, until, cursor=Cursor(updated_at=until)))
+        except Declined as error:
+            if error.status != 400:
+                raise
+        middle = len(ids) // 2
+        return [page for half in (ids[:middle], ids[middle:]) if middle for page in self._named(kind, half, until)]
 
     def _pages(
         self,
