@@ -57,9 +57,11 @@ def of_warehouse(warehouse: Warehouse, flavour: Flavour) -> Facts:
     return found
 
 
-def of_platform(running: RunningSandbox, flavour: Flavour, *, user: str = "admin") -> Facts:
-    """What the platform shows a user."""
-    return _ServiceNow(running, user).facts() if flavour == "servicenow" else _jira(running, flavour)
+def of_platform(running: RunningSandbox, flavour: Flavour, *, user: str = "admin", within: str = "") -> Facts:
+    """What the platform shows a user; of incidents those within a filter."""
+    if flavour == "servicenow":
+        return _ServiceNow(running, user, within).facts()
+    return _jira(running, flavour, within)
 
 
 # --- ServiceNow -----------------------------------------------------------------------------------------------------
@@ -79,9 +81,10 @@ _AGREEMENTS = {"SLA": "sla", "OLA": "ola", "Underpinning contract": "uc"}
 
 
 class _ServiceNow:
-    def __init__(self, running: RunningSandbox, user: str) -> None:
+    def __init__(self, running: RunningSandbox, user: str, within: str) -> None:
         self.running = running
         self.user = user
+        self.within = within
 
     def facts(self) -> Facts:
         return {
@@ -106,7 +109,7 @@ class _ServiceNow:
         }
 
     def _tickets(self, table: str) -> Iterator[Fact]:
-        for row in self._rows(table, _TASK):
+        for row in self._rows(table, _TASK, self.within if table == "incident" else ""):
             resolved = next((at for name in _RESOLVED[table] if (at := _at(row, name)) is not None), None)
             yield (
                 *_texts(row, "sys_id", "number", "short_description"),
@@ -158,8 +161,8 @@ class _ServiceNow:
                 sum(given) / len(given) if given else None,
             )
 
-    def _rows(self, table: str, fields: str) -> list[Mapping[str, str]]:
-        params = {"sysparm_fields": fields, "sysparm_exclude_reference_link": "true"}
+    def _rows(self, table: str, fields: str, query: str = "") -> list[Mapping[str, str]]:
+        params = {"sysparm_fields": fields, "sysparm_exclude_reference_link": "true", "sysparm_query": query}
         with requests.Session() as session:
             session.trust_env = False
             session.auth = (self.user, "sandbox")
@@ -200,12 +203,13 @@ _GROUP, _KIND, _RATING, _RATED = (f"customfield_{number}" for number in (10015, 
 _PLAIN = ("summary", "priority", "created", "resolutiondate", "status")
 
 
-def _jira(running: RunningSandbox, flavour: Flavour) -> Facts:
+def _jira(running: RunningSandbox, flavour: Flavour, within: str) -> Facts:
     tickets: list[Fact] = []
     clocks: list[Fact] = []
     surveys: list[Fact] = []
     fields = (*_PLAIN, *_OPTIONS, _GROUP, _RATING, _RATED, *_CLOCKS)
     kinds = "issuetype in (Incident, 'Service Request', Problem, Change)"
+    kinds += f" AND (issuetype != Incident OR ({within}))" if within else ""
     for issue in _issues(running, flavour, kinds, fields):
         shown = issue["fields"]
         options = [_option(shown[name]) for name in _OPTIONS]

@@ -71,6 +71,8 @@ def _pulled_to_the_end(
         for event in trap.events:
             if event:
                 running.happen(flavour, **event)
+        if trap.later:
+            running.set_options(flavour, **trap.later)
     running.set_faults(flavour, *trap.rules)
     told = ""
     for _ in range(ATTEMPTS):
@@ -125,11 +127,11 @@ def _pull(
     now: datetime,
 ) -> None:
     """What the step of the same name does: every kind from its cursor on, then what is gone or rewritten."""
-    with connected(running, flavour, trap.user) as connector:
+    with connected(running, flavour, trap.user, within=trap.within) as connector:
         begun = set(progress.cursors)
         for kind in connector.kinds():
             _load(connector.pull(kind, progress.cursors.get(kind), until=now), kind, warehouse, progress, now)
-        departures = Departures(connector, warehouse, now)
+        departures = Departures(connector, warehouse, now, is_forced=trap.is_reconciled)
         for kind in connector.kinds():
             _look(departures, kind, progress, now, is_new=kind not in begun)
 
@@ -163,7 +165,8 @@ def _look(departures: Departures, kind: RecordKind, progress: Progress, now: dat
 
 
 def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, folder: Path) -> None:
-    platform = holdings.of_platform(running, flavour, user=trap.user if trap.hides else "admin")
+    user = trap.user if trap.hides else "admin"
+    platform = holdings.of_platform(running, flavour, user=user, within=trap.within)
     found = holdings.of_warehouse(warehouse, flavour)
     for kind, expected in platform.items():
         _differ_by("platform", kind.value, expected, found[kind])
