@@ -370,6 +370,7 @@ def test_the_slack_of_an_estimate_is_larger(reading: Story) -> None:
     tickets = [a_ticket(f"t{number}") for number in range(RECORDS, 3000)]
     reading.warehouse.load(TICKET, arrow(TICKET, tickets), seen_at=reading.now, zones=ZONES)
     reading.platform.there |= {f"secret{number}" for number in range(20)}
+    reading.looked.is_estimate = True
     assert reading.look().lacked == []
     reading.looked.is_estimate = False
     assert len(reading.look().lacked) == 20
