@@ -9,6 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from connectors.base import Connector, ReadsByIds
+from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows.warehouse import Warehouse
 
@@ -52,21 +53,24 @@ class Lacking:
         is_able = isinstance(self.connector, ReadsByIds)
         wanted = [*back, *(unknown if self.is_wanted else ())] if is_able else []
         asked = wanted[:MOST_READ]
-        unreadable = self.read_by_ids(asked) if asked else 0
+        unreadable, failure = 0, ""
+        try:
+            unreadable = self.read_by_ids(asked) if asked else 0
+        except RegelkreisError as error:  # what was revived or read until then must be told
+            failure = f"Not everything that is not here could be read: {error}"
         ids = stones.live(self.kind, name, asked[len(back) :])
-        left = len(wanted) - len(asked) if ids else 0
+        left = len(wanted) - max(len(asked), len(back)) if ids or back else 0  # where nothing came, nothing more will
         notes = [
-            self._of_returned(len(back), len(back[MOST_READ:] if is_able else back)) if back else "",
-            f"{len(ids):,} records that the platform has were not here: hidden from us until now, or missed. They were "
-            "read by their ids."
-            if ids
-            else "",
-            f"{left:,} more are read by the next pull." if left else "",
-            self._of_unread(len(unknown), is_able=is_able) if unknown else "",
+            self._of_returned(len(back), len(back) if failure or not is_able else len(back[MOST_READ:])),
+            _of_read(len(ids)),
+            failure or (f"{left:,} more are read by the next pull." if left else ""),
+            self._of_unread(len(unknown), is_able=is_able),
         ]
-        return Found(ids, unreadable, revived, bool(left), [note for note in notes if note])
+        return Found(ids, unreadable, revived, bool(left or failure), [note for note in notes if note])
 
     def _of_returned(self, count: int, unread: int) -> str:
+        if not count:
+            return ""
         told = f"{count:,} records that were taken for gone are there again"
         if not unread:
             return f"{told}, and were read anew."
@@ -75,9 +79,20 @@ class Lacking:
 
     def _of_unread(self, count: int, *, is_able: bool) -> str:
         """What to do about records that nobody reads by their ids; "" where there is nothing to do."""
+        if not count:
+            return ""
         told = f"The platform lists {count:,} records that are not here"
         if self.is_wanted is None and is_able:
             return f"{told}; `regelkreis pull {self.connector.name} --reconcile` reads them."
         if self.is_wanted is not False and not is_able:
             return f"{told}; `regelkreis pull {self.connector.name} --since DATE` reads those updated since then."
         return ""
+
+
+def _of_read(count: int) -> str:
+    if not count:
+        return ""
+    return (
+        f"{count:,} records that the platform has were not here: hidden from us until now, or missed. They were read "
+        "by their ids."
+    )

@@ -419,6 +419,42 @@ def test_what_comes_back_is_read_anew_where_that_can_be_done(reading: Story) -> 
     assert reading.read == ["t1"]
 
 
+def test_many_that_come_back_do_not_keep_others_from_being_read(
+    reading: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.steps.lacking.MOST_READ", 20)
+    away = {f"t{number}" for number in range(25)}
+    reading.platform.there -= away
+    reading.look()
+    reading.platform.there |= away | GRANTED
+    first = reading.look()
+    assert (first.revived, first.lacked, first.is_left) == (25, [], True)
+    assert "with their last values" in first.notes[0]
+    assert "30 more are read by the next pull" in first.notes[1]
+    assert len(reading.look().lacked) == 20
+    assert len(reading.look().lacked) == 10
+
+
+def test_a_failure_while_reading_is_told_and_the_next_pull_goes_on(
+    reading: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading.platform.there -= {"t1"}
+    reading.look()
+    reading.platform.there |= GRANTED | {"t1"}
+
+    def breaks(ids: Sequence[str]) -> int:
+        Story.read_by_ids(reading, ids[:11])
+        raise ConnectionFailed("The connection broke in the middle.", mend="Try again.")
+
+    monkeypatch.setattr(reading, "read_by_ids", breaks)
+    found = reading.look()
+    assert (found.revived, len(found.lacked)) == (1, 10)  # so that the ledger keeps it
+    assert "broke in the middle" in found.notes[-1]
+    monkeypatch.undo()
+    reading.now -= WEEK - timedelta(hours=1)  # not a week later: at once
+    assert len(reading.look().lacked) == 20
+
+
 def test_an_incomplete_list_buries_nothing_but_what_it_has_is_there(reading: Story) -> None:
     reading.platform.there |= GRANTED | {"hidden1", "hidden2"}
     reading.platform.hidden |= {"hidden1", "hidden2", "t1"}
