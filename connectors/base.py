@@ -6,7 +6,7 @@ outbox decides about a second attempt, and ``write`` searches for the trace of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
@@ -72,6 +72,23 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
     ids: pa.Array  # strings
     counted: int | None
     is_estimate: bool = False
+
+
+class Gone(list[str]):
+    """Ids of records that are gone. A plain list of them will do where a connector has no more to say.
+
+    Parameters
+    ----------
+    outside
+        Those of them that are there, and only match the condition of the mapping no longer.
+    undecided
+        How many were asked for too early to tell: they are to be asked for again.
+    """
+
+    def __init__(self, ids: Iterable[str] = (), *, outside: Sequence[str] = (), undecided: int = 0) -> None:
+        super().__init__(ids)
+        self.outside = tuple(outside)
+        self.undecided = undecided
 
 
 class BreachCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +163,8 @@ class Connector(Protocol):
     def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
         """Those of these ids that the platform, asked for each of them, no longer has as records of this kind.
 
-        What is merely hidden from us is not gone, as far as the platform lets us tell.
+        What is merely hidden from us is not gone, as far as the platform lets us tell. What is there and no longer
+        matches the condition of the mapping is: :class:`Gone` says so.
         """
         ...
 
@@ -181,6 +199,18 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Release the HTTP session."""
+        ...
+
+
+@runtime_checkable
+class ReadsByIds(Protocol):
+    """A connector that can read records by their ids. Optional: without it what was missed is told, not read."""
+
+    def read_by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        """Those of these records that are there, match the mapping and were not updated after ``until``.
+
+        Of a kind inside tickets: the parts of the tickets with these ids. Nobody goes on from the pages' cursors.
+        """
         ...
 
 

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from connectors.along import BringsAlong
-from connectors.base import Connector, Cursor, Page
+from connectors.base import Connector, Cursor, Page, ReadsByIds
 from improvement.records import (
     OUTBOUND_FIELDS,
     SCHEMAS,
@@ -143,6 +143,26 @@ class Conformance(ABC):
             never = ["0" * len(id) for id in there[:1]]
             assert one.gone(kind, [*there, *never]) == never
             assert one.gone(kind, []) == []
+
+    def test_records_read_by_their_ids_are_those_of_a_pull(self) -> None:
+        """Optional (:class:`connectors.base.ReadsByIds`): with their parts, and nothing of what is not there."""
+        one = self.connect()
+        if not isinstance(one, ReadsByIds):
+            return
+        tickets = sorted(_by_id(self._pulled(RecordKind.TICKET)))[:3] if RecordKind.TICKET in one.kinds() else []
+        for kind in one.kinds():
+            pulled = _by_id(self._pulled(kind))
+            if kind in one.inside_tickets():
+                asked, wanted = tickets, {id: row for id, row in pulled.items() if row["ticket_id"] in tickets}
+            else:
+                asked = sorted(pulled)[:3]
+                wanted = {id: pulled[id] for id in asked}
+            never = ["0" * len(id) for id in asked[:1]]
+            pages = list(one.read_by_ids(kind, [*asked, *never], until=self.until))
+            assert all(page.kind is kind for page in pages)
+            assert _by_id(pages) == wanted
+            assert _by_id(one.read_by_ids(kind, asked, until=self.until - timedelta(days=36_500))) == {}
+            assert list(one.read_by_ids(kind, [], until=self.until)) == []
 
     def test_a_log_of_deletions_names_ids_or_says_why_it_cannot(self) -> None:
         """Nothing that is there is named, unless it was restored; where we may not read it, how to mend it."""

@@ -49,13 +49,14 @@ _DONE, _FINAL = ("Resolved", "Closed", "Canceled"), ("Closed", "Canceled")
 _SHOWN_ON_CLOUD = 100  # changes of an issue
 
 
-def facts(running: RunningSandbox, flavour: Flavour) -> Facts:
-    """What it shows its administrator."""
+def facts(running: RunningSandbox, flavour: Flavour, within: str) -> Facts:
+    """What it shows its administrator; of incidents those within a filter."""
     tickets: list[Fact] = []
     clocks: list[Fact] = []
     surveys: list[Fact] = []
     fields = (*_PLAIN, *_OPTIONS, _GROUP, _MAJOR, _RISK, _OUTCOME, _RATING, _RATED, *_CLOCKS)
     kinds = "issuetype in (Incident, 'Service Request', Problem, Change)"
+    kinds += f" AND (issuetype != Incident OR ({within}))" if within else ""
     for issue in _issues(running, flavour, kinds, fields):
         shown = issue["fields"]
         places = [_option(shown[name]) for name in (_CUSTOMER, _COUNTRY, _SERVICE)]
@@ -89,6 +90,7 @@ def facts(running: RunningSandbox, flavour: Flavour) -> Facts:
         RecordKind.SLA: Counter(clocks),
         RecordKind.SURVEY: Counter(surveys),
         RecordKind.CONTACT: Counter(contacts),
+        RecordKind.OUTAGE: Counter(),
     }
 
 

@@ -38,15 +38,16 @@ _OUTAGES = {"Outage": "outage", "Degradation": "degradation", "Planned Outage": 
 _AGREEMENTS = {"SLA": "sla", "OLA": "ola", "Underpinning contract": "uc"}
 
 
-def facts(running: RunningSandbox, user: str) -> Facts:
-    """What it shows a user."""
-    return _Instance(running, user).facts()
+def facts(running: RunningSandbox, user: str, within: str) -> Facts:
+    """What it shows a user; of incidents those within a filter."""
+    return _Instance(running, user, within).facts()
 
 
 class _Instance:
-    def __init__(self, running: RunningSandbox, user: str) -> None:
+    def __init__(self, running: RunningSandbox, user: str, within: str) -> None:
         self.running = running
         self.user = user
+        self.within = within
 
     def facts(self) -> Facts:
         return {
@@ -79,7 +80,7 @@ class _Instance:
         is_change = table == "change_request"
         risks, outcomes = (self._shown(table, name) if is_change else {} for name in ("risk", "close_code"))
         major = {row["sys_id"]: row.get("major_incident_state") for row in self._rows(table, _MAJOR)}
-        for row in self._rows(table, _TASK):
+        for row in self._rows(table, _TASK, sysparm_query=self.within if table == "incident" else ""):
             key = row["sys_id"]
             resolved = next((at for name in _RESOLVED[table] if (at := _at(row, name)) is not None), None)
             yield (

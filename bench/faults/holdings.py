@@ -57,6 +57,8 @@ def of_warehouse(warehouse: Warehouse) -> Facts:
     return found
 
 
-def of_platform(running: RunningSandbox, flavour: Flavour, *, user: str = "admin") -> Facts:
-    """What the platform shows a user."""
-    return at_servicenow.facts(running, user) if flavour == "servicenow" else at_jira.facts(running, flavour)
+def of_platform(running: RunningSandbox, flavour: Flavour, *, user: str = "admin", within: str = "") -> Facts:
+    """What the platform shows a user; of incidents those within a filter."""
+    if flavour == "servicenow":
+        return at_servicenow.facts(running, user, within)
+    return at_jira.facts(running, flavour, within)

@@ -78,8 +78,10 @@ def serving(flavour: Flavour, until: datetime | None = None, **options: Any) -> 
 
 
 @contextmanager
-def connected(running: RunningSandbox, flavour: Flavour, user: str = "regelkreis") -> Iterator[Connector]:
-    """A connector with small pages that does not wait between attempts."""
+def connected(
+    running: RunningSandbox, flavour: Flavour, user: str = "regelkreis", *, within: str = ""
+) -> Iterator[Connector]:
+    """A connector with small pages that does not wait between attempts; ``within`` is its filter of incidents."""
     is_cloud = flavour == "jira_cloud"
     config = ConnectionConfig(
         name=CONNECTION,
@@ -89,6 +91,7 @@ def connected(running: RunningSandbox, flavour: Flavour, user: str = "regelkreis
         password="sandbox",
         page_size=PAGE,
         timeout_s=5,
+        mapping={"incident": {"filter": within}} if within else {},
     )
     connector: Connector = ServiceNowConnector(config) if flavour == "servicenow" else JiraConnector(config)
     reader = connector._instance.reader if isinstance(connector, ServiceNowConnector) else connector.reader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from bench.faults import holdings
 from bench.faults.places import CONNECTION, connected, first_now, serving
 from bench.faults.traps import PullTrap
 from connectors.along import BringsAlong
-from connectors.base import Cursor, Page
+from connectors.base import Cursor, Page, ReadsByIds
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import RegelkreisError
@@ -42,7 +42,9 @@ class Progress:
     """What the state keeps between two pulls: how far each kind was read, and what was looked at when."""
 
     cursors: dict[RecordKind, Cursor] = field(default_factory=dict)
-    looked: dict[RecordKind, Looked] = field(default_factory=lambda: {kind: Looked() for kind in RecordKind})
+    looked: dict[RecordKind, Looked] = field(
+        default_factory=lambda: {kind: Looked(is_whole=True) for kind in RecordKind}
+    )
 
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
@@ -70,6 +72,8 @@ def _pulled_to_the_end(
         for event in trap.events:
             if event:
                 running.happen(flavour, **event)
+        if trap.later:
+            running.set_options(flavour, **trap.later)
     running.set_faults(flavour, *trap.rules)
     told = ""
     for _ in range(ATTEMPTS):
@@ -124,7 +128,7 @@ def _pull(
     now: datetime,
 ) -> None:
     """What the step of the same name does: every kind from its cursor on, then what is gone or rewritten."""
-    with connected(running, flavour, trap.user) as connector:
+    with connected(running, flavour, trap.user, within=trap.within) as connector:
         begun = {kind: progress.cursors.get(kind) for kind in connector.kinds()}
         for number, kind in enumerate(begun):
             if isinstance(connector, BringsAlong):
@@ -132,7 +136,7 @@ def _pull(
             else:
                 pages = connector.pull(kind, begun[kind], until=now)
             _load(pages, warehouse, progress, now)
-        departures = Departures(connector, warehouse, now)
+        departures = Departures(connector, warehouse, now, is_forced=trap.is_reconciled)
         for kind in connector.kinds():
             _look(departures, kind, progress, now, is_new=begun[kind] is None)
 
@@ -153,11 +157,20 @@ def _look(departures: Departures, kind: RecordKind, progress: Progress, now: dat
         pages = departures.connector.pull(kind, Cursor(updated_at=since), until=now)
         _load(pages, departures.warehouse, None, now)
 
-    departures.look(kind, progress.looked[kind], is_new=is_new, read_again=read_again)
+    def read_by_ids(ids: Sequence[str]) -> int:
+        connector = departures.connector
+        assert isinstance(connector, ReadsByIds)
+        for one in (*(connector.inside_tickets() if kind is RecordKind.TICKET else ()), kind):
+            _load(connector.read_by_ids(one, ids, until=now), departures.warehouse, None, now)
+        return 0
+
+    looked = progress.looked[kind]
+    departures.look(kind, looked, is_new=is_new, read_again=read_again, read_by_ids=read_by_ids)
 
 
 def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehouse: Warehouse, folder: Path) -> None:
-    platform = holdings.of_platform(running, flavour, user=trap.user if trap.hides else "admin")
+    user = trap.user if trap.hides else "admin"
+    platform = holdings.of_platform(running, flavour, user=user, within=trap.within)
     found = holdings.of_warehouse(warehouse)
     for kind, expected in platform.items():
         _differ_by("platform", kind.value, expected, found[kind])

@@ -25,6 +25,8 @@ class PullTrap:
     ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
     ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can;
     ``while_listing`` act during that look, after which nothing may be missing that is there; the next one is without.
+    ``later`` are options from the events on; ``within`` is a filter of incidents in the mapping; ``is_reconciled``: a
+    person asks for a look at everything with each pull.
     """
 
     name: str
@@ -39,6 +41,9 @@ class PullTrap:
     while_listing: tuple[Rule, ...] = ()
     hides: str = ""  # the table of which some rows are hidden from the user
     until: datetime | None = None  # the moment of the first pull, where it matters
+    later: Mapping[str, Any] = field(default_factory=dict)
+    within: str = ""
+    is_reconciled: bool = False
 
 
 def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Rule:
@@ -164,6 +169,36 @@ PULL: tuple[PullTrap, ...] = (
         for name, on, rules in LISTING
     ),
     PullTrap("deletions", on=JIRA, events=({"kind": "delete", "count": 9},), leaves_no_trace=True),
+    PullTrap(
+        "rows hidden, then shown",
+        on=SERVICENOW,
+        events=({},),
+        options={"hidden_rows": {"regelkreis": {"incident": "priority=2"}}},
+        later={"hidden_rows": {}},
+        is_reconciled=True,
+    ),
+    PullTrap(
+        "issues hidden, then shown",
+        on=JIRA,
+        events=({},),
+        options={"hidden_priorities": ["2"]},
+        later={"hidden_priorities": []},
+        leaves_no_trace=True,
+    ),
+    PullTrap(
+        "changed out of the filter",
+        on=SERVICENOW,
+        events=({"kind": "caller_reply", "count": 5},),
+        within="state!=2",
+        is_reconciled=True,
+    ),
+    PullTrap(
+        "moved out of the filter",
+        on=JIRA,
+        events=({"kind": "move", "count": 30},),
+        within="project = OPS",
+        leaves_no_trace=True,
+    ),
     PullTrap("keys moved", on=JIRA, events=({"kind": "move", "count": 9},)),
     PullTrap("SLAs rebuilt, issues touched", on=JIRA, events=({"kind": "rebuild_slas", "count": 30, "touches": True},)),
     PullTrap(

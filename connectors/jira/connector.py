@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
+from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Gone, Keys, Page
 from connectors.discovery import SourceSample
 from connectors.existing import Existing
 from connectors.jira import deletions, describing, discovery, existing, following, previewing, rights, waiting, writing
@@ -74,9 +74,13 @@ class JiraConnector(Jira):
         """The ids of all issues behind a kind; None for what is inside them."""
         return deletions.keys(self.reader, self.config, self.site, self.plan, kind)
 
-    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
-        """Those of these issues that Jira does not have any more, asked for one by one."""
-        return deletions.gone(self.reader, self.config, self.plan, kind, ids)
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> Gone:
+        """Those of these issues that Jira does not have any more, or not as the mapping wants them."""
+        return deletions.gone(self.reader, self.config, self.site, self.plan, kind, ids)
+
+    def read_by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        """These issues, or what is inside them, by searches for their ids."""
+        return self.puller.by_ids(kind, ids, until=until)
 
     def breaches(self, *, since: datetime, until: datetime) -> BreachCount | None:
         """Issues created in the span of which a clock was ever breached."""

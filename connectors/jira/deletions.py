@@ -3,34 +3,40 @@
 Jira keeps no log of deletions that an integration user may read. A list of ids comes from the search index, which may
 lag or be rebuilt, so nothing is gone because a list leaves it out: each issue is asked for by its id, and that answer
 comes from the database. A moved issue has another key and the same id.
+
+Whether an issue that is there still matches the mapping only a search can say. It is believed of an issue that rested
+for some minutes and that the index holds with its last update.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from connectors.answers import is_absent
-from connectors.base import BreachCount, Keys
+from connectors.base import BreachCount, Gone, Keys
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira import instants, paging
 from connectors.jira.plan import Plan
-from connectors.jira.site import Site, ask, who_am_i
+from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.wire import TypeValue
 from improvement.errors import ConnectionFailed, Place
 from improvement.records import RecordKind
 
 CLOUD_PAGE = 5_000  # ids alone; any field more, and Cloud gives a hundred
 DATA_CENTER_PAGE = 1_000
+RECONCILED = 50  # issues of which Cloud, asked to, answers from the database
+INDEX_LAG = timedelta(minutes=10)  # what was updated later than so long ago may stand in the index as it was
 
 
 class _Fields(msgspec.Struct, frozen=True):
     issuetype: TypeValue | None = None
+    updated: str | None = None
 
 
 class _Issue(msgspec.Struct, frozen=True):
@@ -54,18 +60,26 @@ def keys(reader: Reader, config: ConnectionConfig, site: Site, plan: Plan, kind:
     return Keys(ids=pa.array(ids, pa.string()), counted=counted, is_estimate=site.is_cloud)
 
 
-def gone(reader: Reader, config: ConnectionConfig, plan: Plan, kind: RecordKind, ids: Sequence[str]) -> list[str]:
-    """Those of these issues that Jira does not have, or has as an issue of a type that is not mapped to this kind.
+def gone(
+    reader: Reader, config: ConnectionConfig, site: Site, plan: Plan, kind: RecordKind, ids: Sequence[str]
+) -> Gone:
+    """Those of these issues that Jira does not have, or has as issues that are not mapped to this kind any more.
 
     Jira answers 404 as well for what it hides, so an anonymous session would find everything gone: who we are is asked
     before and after.
     """
-    if not ids:
-        return []
+    if not ids or kind not in plan.where:
+        return Gone()
     who_am_i(reader, config)
-    found = [id for id in ids if not _is_there(reader, plan, kind, id)]
+    shown = {id: _shown(reader, id) for id in ids}
+    there = {id: issue.fields for id, issue in shown.items() if issue is not None}
+    types = plan.by_type.get(kind, {})
+    outside = {id for id, fields in there.items() if fields.issuetype is not None and fields.issuetype.id not in types}
+    left, undecided = _left(reader, site, plan.where[kind], {id: there[id] for id in there if id not in outside})
+    outside |= left
     who_am_i(reader, config)
-    return found
+    found = [id for id in ids if id not in there or id in outside]
+    return Gone(found, outside=[id for id in found if id in outside], undecided=undecided)
 
 
 def breaches(reader: Reader, site: Site, plan: Plan, *, since: datetime, until: datetime) -> BreachCount | None:
@@ -116,15 +130,61 @@ def _ids_on_data_center(reader: Reader, site: Site, where: str) -> Iterator[str]
         yield from (issue.id for issue in page.issues)
 
 
-def _is_there(reader: Reader, plan: Plan, kind: RecordKind, id: str) -> bool:
+def _shown(reader: Reader, id: str) -> _Issue | None:
+    """An issue as the database has it; None where it is not there, or hidden from us."""
+    params = {"fields": "issuetype,updated"}
     try:
-        issue: _Issue = ask(reader, f"/issue/{id}", _Issue, what=f"issue {id}", params={"fields": "issuetype"})
+        issue: _Issue = ask(reader, f"/issue/{id}", _Issue, what=f"issue {id}", params=params)
     except ConnectionFailed as error:
         if is_absent(error):
-            return False
+            return None
         raise
-    kept = issue.fields.issuetype
-    return kept is None or kept.id in plan.by_type.get(kind, {})
+    return issue
+
+
+def _left(reader: Reader, site: Site, where: str, there: dict[str, _Fields]) -> tuple[set[str], int]:
+    """Those of these issues that do not match a condition, and of how many it cannot be told yet."""
+    left, undecided = set[str](), 0
+    ids = list(there)
+    for start in range(0, len(ids), RECONCILED):
+        some = ids[start : start + RECONCILED]
+        others = set(some) - _found(reader, site, f"{where} AND id in ({', '.join(some)})", some)
+        if not others:
+            continue
+        resting = _resting(reader, site, {id: there[id] for id in some if id in others})
+        left |= resting
+        undecided += len(others - resting)
+    return left, undecided
+
+
+def _resting(reader: Reader, site: Site, issues: dict[str, _Fields]) -> set[str]:
+    """The issues that stand in the index with their last update, and had time to."""
+    info: ServerInfo = ask(reader, "/serverInfo", ServerInfo)
+    if info.server_time is None:
+        return set()
+    latest = datetime.fromisoformat(info.server_time) - INDEX_LAG
+    updated = {id: datetime.fromisoformat(fields.updated) for id, fields in issues.items() if fields.updated}
+    resting = {id: instants.not_after(at, site.zone) for id, at in updated.items() if at <= latest}
+    as_updated = " OR ".join(f'(id = {id} AND updated >= "{minute}")' for id, minute in resting.items())
+    return _found(reader, site, as_updated, list(resting)) if resting else set()
+
+
+def _found(reader: Reader, site: Site, jql: str, ids: Sequence[str]) -> set[str]:
+    """The ids of a search that can find these issues only."""
+
+    def accept(page: paging.LightPage) -> None:
+        if page.error is not None or not set(ids).issuperset(issue.id for issue in page.issues):
+            raise _incomplete(reader, "the answer carries an error, or is that of another search")
+
+    asked: dict[str, Any] = {"jql": jql, "maxResults": len(ids)}
+    page: paging.LightPage
+    if site.is_cloud:
+        body = asked | {"fields": ["id"], "reconcileIssues": [int(id) for id in ids]}
+        page = ask(reader, "/search/jql", paging.LightPage, what="search for ids", json=body, accept=accept)
+    else:
+        params = asked | {"fields": "id"}
+        page = ask(reader, "/search", paging.LightPage, what="search for ids", params=params, accept=accept)
+    return {issue.id for issue in page.issues}
 
 
 def _incomplete(reader: Reader, why: str) -> ConnectionFailed:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.ahead import read_ahead
+from connectors.answers import Declined
 from connectors.base import Cursor, Page, Rejected
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
@@ -27,6 +28,7 @@ FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between rea
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
+IDS_PER_SEARCH = 100
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
 
@@ -83,6 +85,14 @@ class Puller:
             yield from self._search(kind, late, None, until, cursor=cursor)
         yield from read_ahead(pages, depth=1)
 
+    def by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        """See :meth:`connectors.base.ReadsByIds.read_by_ids`."""
+        if not ids or kind not in self._plan.where:
+            return
+        who_am_i(self._reader, self._config)
+        for start in range(0, len(ids), IDS_PER_SEARCH):
+            yield from self._named(kind, ids[start : start + IDS_PER_SEARCH], until)
+
     def close(self) -> None:
         """Remove what nobody fetched."""
         if self._spool is not None:
@@ -136,6 +146,17 @@ class Puller:
     ) -> Iterator[Page]:
         for page, _ in self._pages(self._harvest((kind,)), kind, where, since, until, cursor):
             yield page
+
+    def _named(self, kind: RecordKind, ids: Sequence[str], until: datetime) -> list[Page]:
+        """JQL refuses a list in which one issue does not exist: then each half is asked for by itself."""
+        where = f"{self._plan.where[kind]} AND id in ({', '.join(ids)})"
+        try:
+            return list(self._search(kind, where, None, until, cursor=Cursor(updated_at=until)))
+        except Declined as error:
+            if error.status != 400:
+                raise
+        middle = len(ids) // 2
+        return [page for half in (ids[:middle], ids[middle:]) if middle for page in self._named(kind, half, until)]
 
     def _pages(
         self,

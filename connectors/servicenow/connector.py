@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Keys, Page
+from connectors.base import BreachCount, Capabilities, Cursor, DeleteLog, Finding, Gone, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.discovery import SourceSample
 from connectors.existing import Existing
@@ -20,7 +20,7 @@ from connectors.servicenow.existing import existing
 from connectors.servicenow.following import Follower
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.plan import Plan, learn, plans_of
-from connectors.servicenow.pull import pull
+from connectors.servicenow.pull import by_ids, pull
 from connectors.servicenow.records import Mode
 from connectors.servicenow.tables import Instance, stored
 from connectors.servicenow.writing import Writer
@@ -67,10 +67,13 @@ class ServiceNowConnector:
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """Stream what changed since the cursor, oldest first, source by source."""
-        if until != self._looked_up_until:  # reference tables are loaded once for all kinds of one pull
-            self._lookups.forget()
-            self._looked_up_until = until
+        self._look_up_until(until)
         yield from pull(self._instance, self._lookups, self._plans_of(kind), cursor, until=until)
+
+    def read_by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        """The rows with these sys_ids, source by source."""
+        self._look_up_until(until)
+        yield from by_ids(self._instance, self._lookups, self._plans_of(kind), ids, until=until)
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         """The instance's own count of the rows created until then, hidden ones included."""
@@ -89,7 +92,7 @@ class ServiceNowConnector:
         """All sys_ids of a kind, by a keyset of the primary key."""
         return self._deletions.keys(self._plans_of(kind))
 
-    def gone(self, kind: RecordKind, ids: Sequence[str]) -> list[str]:
+    def gone(self, kind: RecordKind, ids: Sequence[str]) -> Gone:
         """Those of these sys_ids that the instance counts no more in our tables and filters."""
         return self._deletions.gone(self._plans_of(kind), ids)
 
@@ -134,6 +137,12 @@ class ServiceNowConnector:
     def close(self) -> None:
         """Close the HTTP session."""
         self._instance.session.close()
+
+    def _look_up_until(self, until: datetime) -> None:
+        """Reference tables are loaded once for all kinds of one pull."""
+        if until != self._looked_up_until:
+            self._lookups.forget()
+            self._looked_up_until = until
 
     def _plans_of(self, kind: RecordKind) -> list[Plan]:
         if kind not in self._plans:

@@ -8,12 +8,13 @@ rest, and whatever either says, each record is asked for by its id before anybod
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.base import DeleteLog, Keys
+from connectors.base import DeleteLog, Gone, Keys
 from connectors.servicenow.paging import Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position, Rows, Shape
@@ -53,12 +54,14 @@ class Deletions:
         counted = min(before, self.count(plans, ""))
         return Keys(ids=pc.unique(pa.chunked_array(ids, pa.string())), counted=counted)
 
-    def gone(self, plans: Sequence[Plan], ids: Sequence[str]) -> list[str]:
+    def gone(self, plans: Sequence[Plan], ids: Sequence[str]) -> Gone:
         """Those that the platform itself counts no more; its counts include what is hidden from us."""
-        found: list[str] = []
-        for start in range(0, len(ids), IDS_PER_QUERY):
-            found += self._gone(plans, list(ids[start : start + IDS_PER_QUERY]))
-        return found
+        found = self._uncounted(plans, ids)
+        if not any(plan.source.filter for plan in plans):
+            return Gone(found)
+        unfiltered = [replace(plan, source=plan.source.model_copy(update={"filter": ""})) for plan in plans]
+        deleted = set(self._uncounted(unfiltered, found))
+        return Gone(found, outside=[id for id in found if id not in deleted])
 
     def count(self, plans: Iterable[Plan], condition: str) -> int:
         """How many rows of these plans meet a condition; the mapping's ``^NQ`` groups are repeated with it."""
@@ -68,6 +71,12 @@ class Deletions:
             query = "^NQ".join("^".join(part for part in (condition, group) if part) for group in groups)
             total += self._instance.count(plan.source.source, query)
         return total
+
+    def _uncounted(self, plans: Sequence[Plan], ids: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        for start in range(0, len(ids), IDS_PER_QUERY):
+            found += self._gone(plans, list(ids[start : start + IDS_PER_QUERY]))
+        return found
 
     def _gone(self, plans: Sequence[Plan], ids: list[str]) -> list[str]:
         left = self.count(plans, f"sys_idIN{','.join(ids)}")

@@ -10,14 +10,15 @@ import msgspec
 
 from connectors.ahead import read_ahead
 from connectors.base import Cursor, Page
+from connectors.config import ConnectionConfig
 from connectors.servicenow import overdue
 from connectors.servicenow.decoding import Batch
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
-from connectors.servicenow.surveys import Scores
-from connectors.servicenow.tables import STORED, Instance, instant, stored
+from connectors.servicenow.surveys import Scores, ScoresOfSome
+from connectors.servicenow.tables import IDS_PER_QUERY, STORED, Instance, instant, stored
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
@@ -43,8 +44,7 @@ def pull(
     """
     marks = _marks(cursor)
     meter = _Meter(instance)
-    config = instance.config
-    overlap = timedelta(seconds=config.overlap_s)
+    overlap = timedelta(seconds=instance.config.overlap_s)
     for plan in plans:
         pager = Pager(
             instance,
@@ -59,18 +59,63 @@ def pull(
         for batch, moves in chain(_marked(pager, plan, moves=True), _marked(standing, plan, moves=False)):
             if moves and batch.num_rows:
                 marks[plan.key] = _later(marks.get(plan.key), batch.position, plan)
-            table, rejected = batch.canonical(
-                lookups, scores, connection=config.name, default_country=config.default_country, until=until
+            yield _page(batch, instance.config, lookups, scores, meter, _cursor(marks, plans, until), until)
+
+
+def by_ids(
+    instance: Instance, lookups: Lookups, plans: Sequence[Plan], ids: Sequence[str], *, until: datetime
+) -> Iterator[Page]:
+    """The rows with these sys_ids that were not updated after ``until``, source by source."""
+    meter = _Meter(instance)
+    left = list(dict.fromkeys(ids))
+    for plan in plans:
+        batch = Batch(plan)
+        for narrowing in _named(plan, left):
+            pager = Pager(
+                instance, plan.source.source, plan.shape, after=BEGINNING, until=stored(until), narrowing=narrowing
             )
-            requests, retries = meter.since_last()
-            yield Page(
-                kind=plan.source.kind,
-                batch=table,
-                cursor=_cursor(marks, plans, until),
-                rejected=rejected,
-                requests=requests,
-                retries=retries,
-            )
+            for rows in pager:
+                batch.add(rows)
+        if not batch.num_rows:
+            continue
+        kind, last = plan.source.kind, stored(until)
+        scores = ScoresOfSome(instance, lookups, until=last) if kind is RecordKind.SURVEY else None
+        page = _page(batch, instance.config, lookups, scores, meter, Cursor(updated_at=until), until)
+        met = {*page.batch["id"].to_pylist(), *(one.id for one in page.rejected)}
+        left = [id for id in left if id not in met]
+        yield page
+
+
+def _named(plan: Plan, ids: Sequence[str]) -> Iterator[str]:
+    """The filter of a source for the rows with these sys_ids, in as many pieces as the length of an address takes."""
+    groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
+    each = max(1, IDS_PER_QUERY // len(groups))
+    for start in range(0, len(ids), each):
+        named = f"sys_idIN{','.join(ids[start : start + each])}"
+        yield "^NQ".join(f"{named}^{group}" if group else named for group in groups)
+
+
+def _page(
+    batch: Batch,
+    config: ConnectionConfig,
+    lookups: Lookups,
+    scores: Scores | None,
+    meter: _Meter,
+    cursor: Cursor,
+    until: datetime,
+) -> Page:
+    table, rejected = batch.canonical(
+        lookups, scores, connection=config.name, default_country=config.default_country, until=until
+    )
+    requests, retries = meter.since_last()
+    return Page(
+        kind=batch.plan.source.kind,
+        batch=table,
+        cursor=cursor,
+        rejected=rejected,
+        requests=requests,
+        retries=retries,
+    )
 
 
 def _standing_still(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import Pager
-from connectors.servicenow.rows import Position, Shape
+from connectors.servicenow.rows import Position, Rows, Shape
 from connectors.servicenow.tables import STORED, Instance
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
@@ -47,16 +48,7 @@ class Scores:
     def _answers(self, wanted: set[str], updated_on: pa.Array) -> Answers:
         answers: Answers = defaultdict(lambda: defaultdict(list))
         seen: set[str] = set()
-        span = pc.min_max(updated_on)
-        low, high = (datetime.strptime(span[end].as_py(), STORED) for end in ("min", "max"))  # noqa: DTZ007 - UTC both
-        pages = Pager(
-            self._instance,
-            RESULTS,
-            self._shape,
-            after=Position((low - AROUND).strftime(STORED)),
-            until=min((high + AROUND).strftime(STORED), self._until),
-        )
-        for page in pages:
+        for page in self._around(updated_on):
             for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
                 if survey in wanted:
                     seen.add(survey)
@@ -65,12 +57,31 @@ class Scores:
             self._add(answers, late["instance"], late["metric"], late["actual_value"])
         return answers
 
+    def _around(self, updated_on: pa.Array) -> Iterable[Rows]:
+        """The answers written around these times, whosever they are."""
+        span = pc.min_max(updated_on)
+        low, high = (datetime.strptime(span[end].as_py(), STORED) for end in ("min", "max"))  # noqa: DTZ007 - UTC both
+        return Pager(
+            self._instance,
+            RESULTS,
+            self._shape,
+            after=Position((low - AROUND).strftime(STORED)),
+            until=min((high + AROUND).strftime(STORED), self._until),
+        )
+
     def _add(self, answers: Answers, survey: str, metric: str, actual: str) -> None:
         value = _number(actual)
         row = self._lookups.row(METRICS, metric)
         low, high = _number(row.get("min", "")), _number(row.get("max", ""))
         if value is not None and value >= 0 and low is not None and high is not None and low < high:
             answers[survey][low, high].append(value)
+
+
+class ScoresOfSome(Scores):
+    """For surveys from any time: their answers are asked for by id, not with all that was answered in between."""
+
+    def _around(self, updated_on: pa.Array) -> Iterable[Rows]:
+        return ()
 
 
 def _best(by_scale: dict[Scale, list[float]] | None) -> tuple[float, float, float] | None:

@@ -101,7 +101,8 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     ),
     "pull.departed": (
         By.ENGINE,
-        "records are gone from the platform, or back: how many, how that was found, digest of the ids",
+        "records are gone from the platform, or back, or were there and not here (then they were read by their ids): "
+        "how many of each, how it was found what is gone, digests of the ids",
     ),
     "points.restated": (
         By.ENGINE,

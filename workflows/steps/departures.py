@@ -1,8 +1,10 @@
-"""Departures: what is gone from a platform becomes a tombstone, and clocks rewritten without a trace are read again.
+"""Departures: what is gone from a platform becomes a tombstone, what it has and we lack is read, and so are clocks
+that were rewritten without a trace.
 
 The cheap questions come first. A log of deletions is read at every pull. Once a week (``reconcile_days``) the
 platform's own count is held against ours, and its count of breached clocks too; only where they differ in a new way, or
-after ``list_days`` at the latest, all keys are listed, or the clocks of the last ``review_weeks`` read again.
+after ``list_days`` at the latest, all keys are listed, or the clocks of the last ``review_weeks`` read again. What is
+listed and not here is read by its id.
 
 Whatever names a record as gone, it is buried only when the platform, asked for that very record, no longer has it.
 A list that may be incomplete buries nothing and is told in the report with how to mend it. Knows no Django: the
@@ -19,9 +21,10 @@ from datetime import datetime, timedelta
 import msgspec
 import pyarrow as pa
 
-from connectors.base import Connector, Keys, Page
+from connectors.base import Connector, Gone, Keys, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
+from workflows.steps.lacking import Lacking, ReadByIds
 from workflows.warehouse import NOTHING, LoadReport, Warehouse, Zones
 
 EARLY = timedelta(hours=12)  # a weekly pull that begins a little before its hour is still the weekly one
@@ -29,6 +32,8 @@ LOG_BEFORE_FIRST = timedelta(days=28)  # how far back the log is read where noth
 MOST_ASKED = 2_000  # records asked for one by one in one pull; the rest waits for the next
 ESTIMATE_SLACK = 0.01  # an approximate count may be this much above a complete list …
 ESTIMATE_SLACK_ROWS = 5  # … or this many
+COUNT_SLACK = 0.001  # what was created while we read is counted, and not here yet
+GROWTH = 0.1  # what is hidden from us grows with all else: no reason to list everything every week
 MANY = 50  # records
 MOST_OF_ALL = 1 / 3  # of the records that stand; more are not buried without being told to
 
@@ -50,6 +55,8 @@ class Looked(msgspec.Struct, kw_only=True):
     log_until: datetime | None = None
     counted_at: datetime | None = None
     gap: int | None = None  # the platform's count minus ours, minus what is known to be unreadable
+    is_estimate: bool = False  # the platform's count, as the last list of keys said
+    is_whole: bool | None = None  # read from the beginning, or only since a day; None: nobody wrote it down
     listed_at: datetime | None = None
     read_again_at: datetime | None = None
     breach_gap: int | None = None
@@ -61,6 +68,8 @@ class Departed:
 
     deleted: int = 0
     revived: int = 0
+    lacked: list[str] = field(default_factory=list)  # ids of records that were listed, not here, and read
+    is_left: bool = False  # more of them are to be read by the next pull
     counted: int | None = None
     unreadable: int = 0  # records that are there, and are not here because they could not be read
     by: dict[str, int] = field(default_factory=dict)  # how it was found → how many
@@ -70,7 +79,12 @@ class Departed:
     @property
     def ids_sha256(self) -> str:
         """SHA-256 of the sorted ids, a line each."""
-        return hashlib.sha256("\n".join(sorted(self.ids)).encode()).hexdigest()
+        return _sha256(self.ids)
+
+    @property
+    def lacked_sha256(self) -> str:
+        """The same of the records that were not here."""
+        return _sha256(self.lacked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +138,26 @@ class Departures:
         *,
         is_new: bool,
         read_again: ReadAgain,
+        read_by_ids: ReadByIds,
         unreadable: Sequence[str] = (),
     ) -> Departed:
         """Everything that is due for one kind; ``looked`` moves on. ``is_new``: this pull began at the beginning.
 
-        ``unreadable``: ids of records that are there and could not be read. Raises nothing of the platform's: a
-        question that it does not answer is told, and asked again by the next pull.
+        ``unreadable``: ids of records that are there and could not be read. ``read_by_ids`` is called only where the
+        connector can. Raises nothing of the platform's: a question that it does not answer is told, and asked again
+        by the next pull.
         """
         standing = self.warehouse.tombstones.live(kind, self.connector.name, unreadable)
         departed = Departed(unreadable=len(unreadable) - len(standing))
+        is_wanted = looked.is_whole if looked.is_whole is not None else (True if self.is_forced else None)
+        lacking = Lacking(self.connector, self.warehouse, kind, read_by_ids, frozenset(unreadable), is_wanted)
         questions: list[Callable[[], None]]
         if kind in self.connector.inside_tickets():
             questions = [lambda: self._with_tickets(kind, departed)]
         else:
             questions = [
                 lambda: self._by_log(kind, looked, departed, is_new=is_new),
-                lambda: self._by_count(kind, looked, departed, is_new=is_new),
+                lambda: self._by_count(kind, looked, departed, is_new=is_new, lacking=lacking),
             ]
         if kind is RecordKind.SLA:
             questions.append(lambda: self._rewritten(looked, departed, read_again, is_new=is_new))
@@ -147,7 +165,7 @@ class Departures:
             try:
                 question()
             except RegelkreisError as error:
-                departed.notes.append(f"Not looked for everything that is gone: {error}")
+                departed.notes.append(f"Not looked for everything that is gone or not here: {error}")
         return departed
 
     # --- what is gone -----------------------------------------------------------------------------------------
@@ -176,51 +194,63 @@ class Departures:
         if len(named) <= MOST_ASKED:
             looked.log_until = self.as_of
 
-    def _by_count(self, kind: RecordKind, looked: Looked, departed: Departed, *, is_new: bool) -> None:
+    def _by_count(
+        self, kind: RecordKind, looked: Looked, departed: Departed, *, is_new: bool, lacking: Lacking
+    ) -> None:
         if not (self.is_counted or self._is_due(looked.counted_at, self.schedule.reconcile_days)):
             return
         departed.counted = self.connector.count(kind, until=self.as_of)
         gap = self._gap(kind, departed)
-        if is_new and (gap is None or gap >= 0):  # all there was has just been read
-            looked.listed_at, looked.gap = self.as_of, gap
-        elif self._must_list(looked, gap):
-            is_settled = self._by_list(kind, departed, is_first=looked.gap is None)
-            looked.listed_at = self.as_of
-            if is_settled:  # else the difference stays a reason to list again next time
-                looked.gap = self._gap(kind, departed)
-        looked.counted_at = self.as_of
+        is_more_there = _is_more_there(looked, gap, departed.counted)
+        if is_new and (gap is None or gap >= 0) and not (looked.is_whole and is_more_there):
+            looked.listed_at, looked.gap = self.as_of, gap  # all there was has just been read
+        elif is_more_there or self._must_list(looked, gap):
+            is_settled = self._by_list(kind, looked, departed, lacking)
+            looked.listed_at = None if departed.is_left else self.as_of
+            gap = self._gap(kind, departed)
+            # A difference that is not settled stays a reason to list again next time, unless hidden records made it.
+            if is_settled or (gap is not None and not departed.is_left and gap > (looked.gap or 0)):
+                looked.gap = gap
+        else:
+            self._tell_lacking(looked, gap, departed)
+        looked.counted_at = None if departed.is_left else self.as_of
 
     def _must_list(self, looked: Looked, gap: int | None) -> bool:
         """Whether the count says that more is gone than is known, or cannot say, or the last list is too old.
 
-        The known difference (records hidden from us) may grow without a list: what was created while we
-        read is not here yet. Anything gone makes it smaller.
+        Anything gone makes the known difference (records hidden from us) smaller.
         """
         is_more_gone = gap is None or looked.gap is None or gap < looked.gap
         return is_more_gone or self._is_due(looked.listed_at, self.schedule.list_days)
 
-    def _by_list(self, kind: RecordKind, departed: Departed, *, is_first: bool) -> bool:
-        """Bury what a list of all keys leaves out; False where something is left to be found out.
+    def _by_list(self, kind: RecordKind, looked: Looked, departed: Departed, lacking: Lacking) -> bool:
+        """Bury what a list of all keys leaves out, read what we lack; False where something is left to be found out.
 
         What is hidden from us at the first list is hidden for good: no reason to list everything every week.
         """
         keys = self.connector.keys(kind)
         if keys is None:
             return True
-        stones, name = self.warehouse.tombstones, self.connector.name
-        standing = stones.standing(kind, name)
-        refusal = _why_not(keys, standing)
+        looked.is_estimate = keys.is_estimate
+        standing = self.warehouse.tombstones.standing(kind, self.connector.name)
+        refusal = _why_not(keys, standing, self.connector.name)
         if refusal:
             departed.notes.append(f"{refusal} Nothing was taken for deleted.")
-            return is_first and bool(len(keys.ids))
-        back = stones.returned(kind, name, keys.ids)
-        departed.revived += stones.revive(kind, name, back, self.connector.inside_tickets(), seen_at=self.as_of)
-        if back:
-            departed.notes.append(
-                f"{len(back)} records that were taken for gone are there again, with their last values; "
-                f"`regelkreis pull {name} --since DATE` reads what changed meanwhile."
-            )
-        left_out = stones.unlisted(kind, name, keys.ids)
+            is_settled = looked.gap is None and bool(len(keys.ids))
+        else:
+            is_settled = self._bury_unlisted(kind, keys, standing, departed)
+        found = lacking.read(keys.ids, seen_at=self.as_of)
+        departed.revived += found.revived
+        departed.lacked += found.ids
+        departed.unreadable += found.unreadable
+        departed.is_left = found.is_left
+        departed.notes += found.notes
+        return is_settled and not found.is_left
+
+    def _bury_unlisted(self, kind: RecordKind, keys: Keys, standing: int, departed: Departed) -> bool:
+        """False where something is left to be found out."""
+        name = self.connector.name
+        left_out = self.warehouse.tombstones.unlisted(kind, name, keys.ids)
         if len(left_out) > max(MANY, standing * MOST_OF_ALL) and not self.is_forced:
             departed.notes.append(
                 f"The platform lists {len(keys.ids):,} keys, without {len(left_out):,} of our {standing:,} records: a "
@@ -228,25 +258,49 @@ class Departures:
                 f"If they are really gone, run `regelkreis pull {name} --reconcile`."
             )
             return False
-        self._bury_confirmed(kind, left_out[:MOST_ASKED], departed, "by the list of keys")
+        is_decided = self._bury_confirmed(kind, left_out[:MOST_ASKED], departed, "by the list of keys")
         if len(left_out) > MOST_ASKED:
             departed.notes.append(f"{len(left_out) - MOST_ASKED:,} more are asked for by the next pull.")
             return False
-        return True
+        return is_decided
 
-    def _bury_confirmed(self, kind: RecordKind, named: list[str], departed: Departed, found: str) -> None:
-        """Only what the platform no longer has when it is asked for that very record."""
-        if not named:
+    def _tell_lacking(self, looked: Looked, gap: int | None, departed: Departed) -> None:
+        """Say that the platform counts more than is here, unless a person wanted only what is younger."""
+        counted = departed.counted
+        if gap is None or counted is None or not looked.is_whole or gap <= _slack(looked, counted):
             return
+        departed.notes.append(
+            f"The platform counts {counted:,} records, {gap:,} of them are not here: hidden from us, as far as a list "
+            "of keys told. Let the integration user see every record of the mapped tables or projects, then run "
+            f"`regelkreis pull {self.connector.name} --reconcile`."
+        )
+
+    def _bury_confirmed(self, kind: RecordKind, named: list[str], departed: Departed, found: str) -> bool:
+        """Only what the platform no longer has when it is asked for that very record; False where it is too early."""
+        if not named:
+            return True
         gone = self.connector.gone(kind, named)
+        told = gone if isinstance(gone, Gone) else Gone(gone)
         count = self.warehouse.tombstones.bury(kind, self.connector.name, gone, seen_at=self.as_of)
-        self._add(departed, found, count)
+        self._add(departed, found, count - len(told.outside))
+        self._add(departed, "outside the filter", len(told.outside))
         departed.ids += gone
-        if len(gone) < len(named):
+        if told.outside:
             departed.notes.append(
-                f"{len(named) - len(gone):,} records are gone {found}, but there when asked for (restored, hidden from "
+                f"{len(told.outside):,} records are there, but no longer match the mapping (filter or type): they are "
+                "counted no more, and are back when they match again."
+            )
+        if told.undecided:
+            departed.notes.append(
+                f"{told.undecided:,} records seem to match the mapping no longer, but changed too recently to be sure: "
+                "they were kept, and are asked for again."
+            )
+        if kept := len(named) - len(gone) - told.undecided:
+            departed.notes.append(
+                f"{kept:,} records are gone {found}, but there when asked for (restored, hidden from "
                 "us, or a search index that lags): they were kept."
             )
+        return not told.undecided
 
     def _gap(self, kind: RecordKind, departed: Departed) -> int | None:
         if departed.counted is None:
@@ -286,7 +340,22 @@ class Departures:
             departed.by[found] = departed.by.get(found, 0) + count
 
 
-def _why_not(keys: Keys, standing: int) -> str:
+def _is_more_there(looked: Looked, gap: int | None, counted: int | None) -> bool:
+    """Whether the platform counts more than is here and known, beyond what may just have been created."""
+    if gap is None or counted is None:
+        return False
+    return gap > (looked.gap or 0) * (1 + GROWTH) + _slack(looked, counted)
+
+
+def _slack(looked: Looked, counted: int) -> float:
+    return max(ESTIMATE_SLACK_ROWS, counted * (ESTIMATE_SLACK if looked.is_estimate else COUNT_SLACK))
+
+
+def _sha256(ids: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+
+
+def _why_not(keys: Keys, standing: int, name: str) -> str:
     """Why a list of keys may be incomplete; "" where it is to be trusted."""
     listed = len(keys.ids)
     if not listed and standing:
@@ -300,7 +369,7 @@ def _why_not(keys: Keys, standing: int) -> str:
     if keys.counted - listed > slack:
         return (
             f"The platform counts {keys.counted:,} records and lists {listed:,} of them: the others are hidden from "
-            "us, or the list was cut short. Let the integration user see every record of the mapped tables, or read "
-            "the log of deletions."
+            "us, or the list was cut short. Let the integration user see every record of the mapped tables, then run "
+            f"`regelkreis pull {name} --reconcile`; or let it read the log of deletions."
         )
     return ""

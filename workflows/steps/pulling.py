@@ -6,6 +6,7 @@ reads the overlap again, and the upsert makes that free.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,12 +21,12 @@ from django.conf import settings
 from django.db import connection as state
 from django.db import transaction
 
-from connectors.base import Connector, Cursor, Page
+from connectors.base import Connector, Cursor, Page, ReadsByIds
 from improvement.errors import RegelkreisError, ShutOut
 from improvement.records import RecordKind
 from workflows.evidence import ledger
 from workflows.hooks import hints
-from workflows.models import Connection, PullCursor, PullReport, RejectedRecord
+from workflows.models import Connection, LedgerEntry, PullCursor, PullReport, RejectedRecord
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
 from workflows.steps.loads import Load, Loads
@@ -119,6 +120,7 @@ class Pulling:
     reports: Mapping[RecordKind, PullReport]
     loading: Loading | None = None
     lost: str = ""
+    since: datetime | None = None  # what was updated before is not read by whoever begins
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
     shut_out: str = ""  # why nobody lets us in: then nothing else is asked
     _rejected: defaultdict[RecordKind, set[str]] | None = None
@@ -191,6 +193,7 @@ class Pulling:
 
     def read_all(self, since: datetime | None) -> None:
         """Read every kind from its cursor, or again from an earlier instant; long spans month by month."""
+        self.since = since
         saved = self.cursors
         starts = dict(saved)
         for kind, cursor in saved.items():
@@ -248,10 +251,14 @@ class Pulling:
             started = time.monotonic()
             requests, retries = self.connector.traffic()
             looked = msgspec.convert(self.row.reconciled.get(kind.value, {}), Looked)
+            is_new = self.cursors[kind] is None
+            if looked.is_whole is None:
+                looked.is_whole = self.since is None if is_new else _began_at_the_beginning(self.row.name, kind)
             departed = departures.look(
                 kind,
                 looked,
-                is_new=self.cursors[kind] is None,
+                is_new=is_new,
+                read_by_ids=lambda ids, kind=kind: self._read_by_ids(kind, ids),  # type: ignore[misc]
                 unreadable=sorted(self._unreadable(kind)),
                 read_again=lambda since, kind=kind, report=report: self._read_again(kind, report, since),  # type: ignore[misc]
             )
@@ -261,7 +268,7 @@ class Pulling:
             report.retries += now[1] - retries
             report.seconds += time.monotonic() - started
             self.row.reconciled[kind.value] = msgspec.to_builtins(looked)
-            if departed.deleted or departed.revived:  # at once: nobody could find them a second time
+            if departed.deleted or departed.revived or departed.lacked:  # at once: nobody could find them a second time
                 self.row.last_write = self.warehouse.last_write(self.row.name)
                 with transaction.atomic():
                     report.save()
@@ -288,8 +295,10 @@ class Pulling:
                     self._noted[page.kind] = self.note(page.kind, report, iter([(page, loaded)]), start)
 
     def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:
-        pages = {self.row.name: self.connector.pull(kind, cursor, until=until)}
-        for _, told in Loads(self.warehouse, seen_at=self.as_of, where=zones()).of(kind, pages):
+        return self._loads_of(kind, self.connector.pull(kind, cursor, until=until))
+
+    def _loads_of(self, kind: RecordKind, pages: Iterator[Page]) -> Iterator[Load]:
+        for _, told in Loads(self.warehouse, seen_at=self.as_of, where=zones()).of(kind, {self.row.name: pages}):
             if isinstance(told, RegelkreisError):
                 raise told
             if told is not None:
@@ -368,6 +377,21 @@ class Pulling:
         start = Cursor(updated_at=since)
         self.note(kind, report, self._loads(kind, start, self.as_of), start, keeps_cursor=True)
 
+    def _read_by_ids(self, kind: RecordKind, ids: Sequence[str]) -> int:
+        """Read these records and what is inside them; no cursor moves. Returns how many could not be read.
+
+        A ticket comes last: whoever is killed in between still lacks it, and reads it with its parts once more.
+        """
+        assert isinstance(self.connector, ReadsByIds)
+        before = len(self._unreadable(kind))
+        inside = self.connector.inside_tickets() if kind is RecordKind.TICKET else ()
+        start = Cursor(updated_at=self.as_of)
+        for one in (*inside, kind):
+            pages = self.connector.read_by_ids(one, ids, until=self.as_of)
+            untold = (msgspec.structs.replace(page, requests=0, retries=0) for page in pages)  # told by the traffic
+            self.note(one, self.reports[one], self._loads_of(one, untold), start, keeps_cursor=True)
+        return len(self._unreadable(kind)) - before
+
     def _count(self, report: PullReport, kind: RecordKind, departed: Departed) -> None:
         report.deleted += departed.deleted
         report.notes = "\n".join(departed.notes)
@@ -386,8 +410,18 @@ class Pulling:
                 "found": departed.by,
                 "revived": departed.revived,
                 "ids_sha256": departed.ids_sha256,
+                "lacked": len(departed.lacked),
+                "lacked_sha256": departed.lacked_sha256,
             },
         )
+
+
+def _began_at_the_beginning(name: str, kind: RecordKind) -> bool | None:
+    """Whether a kind was once read from the beginning; None where the ledger does not tell."""
+    entry = LedgerEntry.objects.filter(subject=f"{name}/{kind.value}", type="pull.loaded").order_by("index").first()
+    if entry is None:
+        return None
+    return True if json.loads(bytes(entry.data))["payload"]["cursor_from"] == "" else None
 
 
 def _schedule(name: str) -> Schedule:

@@ -111,6 +111,14 @@ class Tombstones:
         """Platform ids of tombstones that a list of keys has."""
         return self._ids(kind, IS_BURIED, "id IN (SELECT id FROM named)", connection, keys)
 
+    def unknown(self, kind: RecordKind, connection: str, keys: pa.Array) -> list[str]:
+        """Which of a list of keys stand for no record here, not even a tombstone."""
+        here = f"SELECT id FROM {TABLE_OF[kind]} WHERE connection = $connection"
+        sql = f"SELECT DISTINCT id FROM named WHERE id NOT IN ({here}) ORDER BY id"
+        with registered(self._raw, "named", _table(keys)):
+            found: list[str] = table_of(self._raw, sql, {"connection": connection})["id"].to_pylist()
+        return found
+
     def breached(self, connection: str, of: Literal["rows", "tickets"], *, since: datetime, until: datetime) -> int:
         """How many breached clocks that began in a span are here, or tickets created in it that have one."""
         span = {"connection": connection, "since": since.isoformat(), "until": until.isoformat()}

@@ -24,6 +24,7 @@ class Account:
     may_write: bool = True
     is_app: bool = False
     is_approver: bool = False
+    is_admin: bool = False
 
     @property
     def account_id(self) -> str:
@@ -45,7 +46,15 @@ class Account:
 def of_user(user: users.Account) -> Account:
     """The Jira account of a sandbox user."""
     is_approver = "approver" in user.roles
-    return Account(user.username, user.name, user.email, user.time_zone, user.may_write, is_approver=is_approver)
+    return Account(
+        user.username,
+        user.name,
+        user.email,
+        user.time_zone,
+        user.may_write,
+        is_approver=is_approver,
+        is_admin=user.is_admin,
+    )
 
 
 class Directory:

@@ -82,6 +82,7 @@ class JiraApp:
         expired = [options.pop(name, False) for name in ("expire_tokens", "expire_refresh_tokens")]
         self._consents.expire(access=expired[0], refresh=expired[1])
         self.site.quirks = self.site.quirks.changed(options)
+        self.site.version += 1  # kept searches may answer otherwise now
         if "hourly_points" in options:
             self._limits.begin_anew()
 

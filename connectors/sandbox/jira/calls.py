@@ -166,8 +166,15 @@ class Call:
         return account
 
     def may_see(self, issue: Issue) -> bool:
-        """The anonymous see service requests only."""
-        return self.account is not None or issue.type is SERVICE_REQUEST
+        """The anonymous see service requests only, and only an administrator what issue security hides."""
+        if self.account is None:
+            return issue.type is SERVICE_REQUEST
+        return self.account.is_admin or issue.priority not in self.site.quirks.hidden_priorities
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether nothing is hidden from the caller."""
+        return self.account is not None and (self.account.is_admin or not self.site.quirks.hidden_priorities)
 
     def issue(self, id_or_key: str) -> Issue:
         """An issue by id or key; 404 when it does not exist or is hidden."""

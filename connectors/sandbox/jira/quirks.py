@@ -2,6 +2,8 @@
 
 ``index_lag``
     How many searches a new issue stays hidden for, unless they reconcile it.
+``hidden_priorities``
+    Ids of priorities whose issues nobody but an administrator sees (issue security).
 ``transition_names``
     Transition id → its name in the site's language.
 ``missing_transitions``
@@ -31,6 +33,7 @@ class Quirks:
     """The options in force."""
 
     index_lag: int = 0
+    hidden_priorities: Sequence[str] = ()
     transition_names: Mapping[str, str] = field(default_factory=dict)
     missing_transitions: Sequence[str] = ()
     demanded_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)

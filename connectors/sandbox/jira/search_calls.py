@@ -272,7 +272,7 @@ def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
     try:
         query = jql.parse(text)
         asker: Asker = call.asker
-        return answer(query, asker, is_visible=None if call.account is not None else call.may_see)
+        return answer(query, asker, is_visible=None if call.sees_all else call.may_see)
     except jql.JqlError as error:
         raise ApiError(400, str(error)) from None
 

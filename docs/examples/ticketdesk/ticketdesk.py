@@ -76,20 +76,13 @@ class TicketDesk(SaysNothingOfDepartures):
         due = sorted((moment(raw["updated"]), raw["id"], raw) for raw in self._tickets())
         due = [row for row in due if after < row[:2] and row[0] <= until]
         for start in range(0, len(due), PAGE):
-            rows, rejected = [], []
-            for updated, id, raw in due[start : start + PAGE]:
-                try:
-                    rows.append(self._ticket(raw, updated))
-                except ValueError as error:  # kept and shown, never dropped silently
-                    rejected.append(Rejected(kind=kind, id=id, field="opened", reason=str(error)))
-            last = due[start : start + PAGE][-1]
-            yield Page(
-                kind=kind,
-                batch=pa.Table.from_pylist(rows, schema=SCHEMAS[kind]),
-                cursor=Cursor(updated_at=last[0], tiebreak=last[1]),
-                rejected=tuple(rejected),
-                requests=1,
-            )
+            yield self._page(kind, due[start : start + PAGE])
+
+    def read_by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        """Optional: records that we missed, because nothing of them changed when they became visible."""
+        due = [(moment(raw["updated"]), raw["id"], raw) for raw in self._tickets() if raw["id"] in ids]
+        if due := [row for row in due if row[0] <= until]:
+            yield self._page(kind, due)
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         """The platform's own count."""
@@ -104,6 +97,21 @@ class TicketDesk(SaysNothingOfDepartures):
         """Asked for each: a real platform reads the record itself, because a list may be incomplete."""
         there = {raw["id"] for raw in self._tickets()}
         return [id for id in ids if id not in there]
+
+    def _page(self, kind: RecordKind, due: list[tuple[datetime, str, dict[str, Any]]]) -> Page:
+        rows, rejected = [], []
+        for updated, id, raw in due:
+            try:
+                rows.append(self._ticket(raw, updated))
+            except ValueError as error:  # kept and shown, never dropped silently
+                rejected.append(Rejected(kind=kind, id=id, field="opened", reason=str(error)))
+        return Page(
+            kind=kind,
+            batch=pa.Table.from_pylist(rows, schema=SCHEMAS[kind]),
+            cursor=Cursor(updated_at=due[-1][0], tiebreak=due[-1][1]),
+            rejected=tuple(rejected),
+            requests=1,
+        )
 
     def _tickets(self) -> list[dict[str, Any]]:
         try:

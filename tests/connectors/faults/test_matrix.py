@@ -20,6 +20,7 @@ from connectors.sandbox.plugin import Flavour
 from connectors.servicenow.connector import ServiceNowConnector
 from improvement.records import Outbound, PlatformState, Receipt, RecordKind, RecordRef
 from workflows.steps.departures import Departed, Departures
+from workflows.steps.lacking import Found, Lacking
 
 every_connector = pytest.mark.parametrize("flavour", EVERYWHERE)
 
@@ -175,6 +176,31 @@ def test_what_is_gone_or_rewritten_without_a_trace_is_found(name: str, flavour: 
 def test_a_pull_that_never_looks_for_what_is_gone_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Departures, "look", lambda *arguments, **options: Departed())
     assert "9 too many" in pull_cell(pull_trap("deletions, audited", "servicenow"), "servicenow")
+
+
+@pytest.mark.parametrize(
+    ("name", "flavour"), [("rows hidden, then shown", "servicenow"), ("issues hidden, then shown", "jira_dc")]
+)
+def test_a_pull_that_does_not_read_what_it_lacks_turns_its_cell_red(
+    name: str, flavour: Flavour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pull_cell(pull_trap(name, flavour), flavour) == ""
+    monkeypatch.setattr(Lacking, "read", lambda *arguments, **options: Found())
+    assert "missing" in pull_cell(pull_trap(name, flavour), flavour)
+
+
+def test_a_connector_that_only_asks_whether_an_issue_exists_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = pull_trap("moved out of the filter", "jira_cloud")
+    assert pull_cell(trap, "jira_cloud") == ""
+    monkeypatch.setattr("connectors.jira.deletions._left", lambda *arguments: (set(), 0))
+    assert "too many" in pull_cell(trap, "jira_cloud")
+
+
+def test_a_connector_that_keeps_what_left_the_filter_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = pull_trap("changed out of the filter", "servicenow")
+    assert pull_cell(trap, "servicenow") == ""
+    monkeypatch.setattr(ServiceNowConnector, "gone", lambda self, kind, ids: [])
+    assert "too many" in pull_cell(trap, "servicenow")
 
 
 def test_a_connector_that_takes_a_part_for_the_whole_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:

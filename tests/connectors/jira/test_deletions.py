@@ -112,6 +112,113 @@ def test_an_issue_of_a_type_that_is_not_read_is_gone_for_us(connect: Connect, fl
     assert connector.gone(CONTACT, [contact]) == []
 
 
+# --- what left the filter -------------------------------------------------------------------------------------------
+
+OURS = {name: {"filter": "project = OPS"} for name in ("incident", "request", "problem", "change")}
+LATER = timedelta(hours=1)
+
+
+def test_what_moved_out_of_the_filter_is_gone_once_it_rested(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    running = serve([an_incident(number, MONDAY) for number in range(6)], now=now)
+    connector = connect(flavour, at=running, mapping=OURS)
+    before = ids(connector, TICKET, now)
+    moved = sorted(running.happen(flavour, "move", count=2)["ids"])
+    (deleted,) = running.happen(flavour, "delete", count=1)["ids"]
+    fresh = connector.gone(TICKET, before)
+    assert (fresh, fresh.outside, fresh.undecided) == ([deleted], (), 2)
+    running.set_clock(now + LATER)
+    rested = connector.gone(TICKET, before)
+    assert sorted(rested) == sorted([*moved, deleted])
+    assert (sorted(rested.outside), rested.undecided) == (moved, 0)
+    assert sorted(connector.keys(TICKET).ids.to_pylist()) == sorted(set(before) - set(rested))
+    assert connect(flavour, at=running).gone(TICKET, before) == [deleted]  # without the filter
+
+
+def test_an_issue_whose_index_is_older_than_itself_is_not_gone(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The index is being rebuilt: no search finds it, neither by the filter nor by its last update."""
+    now = MONDAY + timedelta(days=1)
+    connector = connect(flavour, at=serve([an_incident(1, MONDAY)], now=now), mapping=OURS)
+    (there,) = ids(connector, TICKET, now)
+    monkeypatch.setattr(deletions, "_found", lambda reader, site, jql, ids: set())
+    found = connector.gone(TICKET, [there])
+    assert (found, found.undecided) == ([], 1)
+
+
+def test_the_answer_of_another_search_makes_nothing_gone(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    running = serve([an_incident(number, MONDAY) for number in range(5)], now=now)
+    connector = connect(flavour, at=running, mapping=OURS)
+    there = ids(connector, TICKET, now)
+    connector.gone(TICKET, there[:1])
+    running.set_faults(flavour, {"kind": "duplicate_page", "method": "GET", "path": r"/search"})
+    assert connector.gone(TICKET, there[1:]) == []
+
+
+# --- reading by ids -------------------------------------------------------------------------------------------------
+
+
+def test_issues_are_read_by_their_ids_with_what_is_inside_them(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    running = serve([an_incident(number, MONDAY) for number in range(7)], now=now)
+    connector = connect(flavour, at=running)
+    asked = ids(connector, TICKET, now)
+    for kind in (TICKET, SLA):
+        whole = [row for page in connector.pull(kind, None, until=now) for row in page.batch.to_pylist()]
+        found = [row for page in connector.read_by_ids(kind, asked, until=now) for row in page.batch.to_pylist()]
+        assert len(found) == 7
+        assert sorted(found, key=lambda row: str(row["id"])) == sorted(whole, key=lambda row: str(row["id"]))
+    (page,) = connector.read_by_ids(SLA, asked[:2], until=now)
+    assert sorted(page.whole_of.to_pylist()) == asked[:2]
+
+
+def test_what_was_deleted_since_it_was_listed_does_not_spoil_the_others(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    running = serve([an_incident(number, MONDAY) for number in range(9)], now=now)
+    connector = connect(flavour, at=running, mapping=OURS)
+    asked = ids(connector, TICKET, now)
+    gone = running.happen(flavour, "delete", count=2)["ids"]
+    moved = running.happen(flavour, "move", count=1)["ids"]
+    pages = connector.read_by_ids(TICKET, asked, until=now + LATER)
+    found = sorted(row["id"] for page in pages for row in page.batch.to_pylist())
+    assert found == sorted(set(asked) - {*gone, *moved})  # and nothing beyond the filter
+
+
+def test_what_issue_security_hides_is_not_listed_and_there_when_it_is_granted(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    tickets = [an_incident(number, MONDAY, priority=2 if number < 2 else 3) for number in range(5)]
+    running = serve(tickets, now=now)
+    connector = connect(flavour, at=running)
+    everything = ids(connector, TICKET, now)
+    running.set_options(flavour, hidden_priorities=["2"])
+    shown = sorted(connector.keys(TICKET).ids.to_pylist())
+    assert (len(shown), connector.count(TICKET, until=now)) == (3, 3)
+    running.set_options(flavour, hidden_priorities=[])
+    assert sorted(connector.keys(TICKET).ids.to_pylist()) == everything
+
+
+# --- parts and clocks -----------------------------------------------------------------------------------------------
+
+
 def test_a_page_says_of_which_issues_it_holds_every_clock(
     serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
 ) -> None:

@@ -178,10 +178,41 @@ def test_what_no_longer_fits_the_filter_is_gone(serve: Serve, connect: Connect) 
     running = three(serve)
     ids = pulled(connect(running), TICKET).ids
     narrowed = connect(running, mapping={"incident": {"filter": f"sys_id!={ids[0]}^NQsys_id=0"}})
-    assert narrowed.gone(TICKET, ids) == [ids[0]]
+    gone = narrowed.gone(TICKET, [*ids, "0" * 32])
+    assert (gone, gone.outside) == ([ids[0], "0" * 32], (ids[0],))  # the other never was
     keys = narrowed.keys(TICKET)
     assert keys is not None
     assert sorted(keys.ids.to_pylist()) == sorted(ids[1:])
+
+
+def test_rows_are_read_by_their_sys_ids_within_the_filter(
+    served: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.pull.IDS_PER_QUERY", 20)
+    now = served.clock()
+    connector = connect(served, page_size=15)
+    for kind in (TICKET, SLA, RecordKind.SURVEY):
+        whole = pulled(connector, kind, until=now).table.to_pylist()
+        asked = [row["id"] for row in whole][:70]
+        pages = list(connector.read_by_ids(kind, [*asked, "0" * 32], until=now))
+        found = {row["id"]: row for page in pages for row in page.batch.to_pylist()}
+        assert found == {row["id"]: row for row in whole[:70]}
+    incidents = pulled(connector, TICKET, until=now).table.to_pylist()
+    narrowed = connect(served, mapping={"incident": {"filter": "priority=3^NQpriority=4"}})
+    wanted = sorted(row["id"] for row in incidents if row["kind"] == "incident" and row["priority"] in (3, 4))
+    asked = [row["id"] for row in incidents if row["kind"] == "incident"]
+    shown = [id for page in narrowed.read_by_ids(TICKET, asked, until=now) for id in page.batch["id"].to_pylist()]
+    assert sorted(shown) == wanted
+
+
+def test_rows_read_by_their_sys_ids_are_not_newer_than_the_pull(serve: Serve, connect: Connect) -> None:
+    running = three(serve)
+    connector = connect(running)
+    ids = pulled(connector, TICKET).ids
+    running.set_clock(END + timedelta(days=1))
+    running.happen("servicenow", "mass_update", table="incident", count=1)
+    found = [id for page in connector.read_by_ids(TICKET, ids, until=END) for id in page.batch["id"].to_pylist()]
+    assert len(found) == len(ids) - 1
 
 
 def test_without_the_right_to_count_nothing_is_said_to_be_gone(serve: Serve, connect: Connect) -> None:

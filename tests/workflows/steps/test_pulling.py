@@ -246,6 +246,109 @@ def test_of_a_new_connection_since_reads_only_that(home: Path) -> None:
         assert desk.asked_from[0] == MONDAY
 
 
+@dataclass
+class OpenDesk(Desk):
+    """A desk that hides tickets as long as a story wants, and reads them by their ids."""
+
+    hidden: dict[str, Any] = field(default_factory=dict)
+    asked_for: list[tuple[RecordKind, int]] = field(default_factory=list)
+
+    def hide(self, *ids: str) -> None:
+        self.hidden |= {id: self.tickets.pop(id) for id in ids}
+
+    def show(self) -> None:
+        self.tickets |= self.hidden
+        self.hidden.clear()
+
+    def read_by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        self.asked_for.append((kind, len(ids)))
+        records = self.tickets if kind is TICKET else {one.ticket_id: one for one in self.clocks.values()}
+        batch = arrow(kind, [records[id] for id in ids])
+        whole_of = None if kind is TICKET else pa.array(ids, pa.string())
+        yield Page(kind=kind, batch=batch, cursor=Cursor(updated_at=until), requests=1, whole_of=whole_of)
+
+
+@pytest.fixture
+def opened(home: Path) -> Iterator[Loop]:
+    """Forty tickets, of which twenty are hidden from us; the first pull is done."""
+    Connection.objects.create(name="snow", platform="servicenow")
+    desk = OpenDesk(breached=0)
+    desk.put(*(f"t{n}" for n in range(40)), at=MONDAY - timedelta(hours=2))
+    clocks = {id: desk.clocks.pop(id) for id in [f"kt{n}" for n in range(20)]}
+    desk.hide(*(f"t{n}" for n in range(20)))
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        told = Loop(desk, warehouse)
+        told.pull()
+        desk.clocks |= clocks
+        yield told
+
+
+def test_what_is_granted_is_read_with_its_clocks_and_no_cursor_moves(opened: Loop) -> None:
+    cursor = PullCursor.objects.get(kind="ticket")
+    assert opened.warehouse.count(TICKET, "snow") == opened.warehouse.count(SLA, "snow") == 20
+    opened.desk.show()
+    opened.now = MONDAY + timedelta(hours=1)
+    result = opened.pull(is_counted=True)
+    assert opened.desk.asked_for == [(SLA, 20), (TICKET, 20)]  # type: ignore[attr-defined]
+    assert opened.warehouse.count(TICKET, "snow") == opened.warehouse.count(SLA, "snow") == 40
+    assert (opened.of(result).new, opened.of(result, SLA).new, result.deleted) == (20, 20, 0)
+    assert "20 records that the platform has were not here" in result.notes[-1]
+    assert PullCursor.objects.get(kind="ticket").updated_at == cursor.updated_at + timedelta(hours=1)  # the pull's own
+    (subject, payload), *others = entries("pull.departed")
+    assert (subject, others) == ("snow/ticket", [])
+    lacked = "\n".join(sorted(f"t{n}" for n in range(20)))
+    assert (payload["lacked"], payload["deleted"]) == (20, 0)
+    assert payload["lacked_sha256"] == hashlib.sha256(lacked.encode()).hexdigest()
+    assert verifying.verify().is_ok
+    opened.desk.asked_for.clear()  # type: ignore[attr-defined]
+    assert opened.pull().deleted == 0
+    assert opened.desk.asked_for == []  # type: ignore[attr-defined]
+
+
+def test_a_pull_that_is_killed_while_it_reads_by_ids_reads_the_rest_the_next_time(
+    opened: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.desk.show()
+
+    def killed(kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
+        yield from OpenDesk.read_by_ids(opened.desk, kind, ids, until=until)  # type: ignore[arg-type]
+        if kind is not SLA:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(opened.desk, "read_by_ids", killed)
+    with pytest.raises(KeyboardInterrupt):
+        opened.pull()
+    assert (opened.warehouse.count(TICKET, "snow"), opened.warehouse.count(SLA, "snow")) == (20, 40)
+    monkeypatch.undo()
+    opened.pull()
+    assert opened.warehouse.count(TICKET, "snow") == 40
+    lent = opened.warehouse.arrow("SELECT DISTINCT ticket_customer AS customer FROM slas").to_pylist()
+    assert lent == opened.warehouse.arrow("SELECT DISTINCT customer FROM tickets").to_pylist()
+
+
+def test_an_installation_of_before_knows_by_its_ledger_that_it_began_at_the_beginning(opened: Loop) -> None:
+    row = Connection.objects.get(name="snow")
+    for looked in row.reconciled.values():
+        del looked["is_whole"], looked["is_estimate"]
+    row.save()
+    opened.desk.show()
+    opened.pull()
+    assert opened.warehouse.count(TICKET, "snow") == 40
+
+
+def test_what_a_person_left_out_with_since_is_not_read_by_ids(home: Path) -> None:
+    Connection.objects.create(name="snow", platform="servicenow")
+    desk = OpenDesk(breached=0)
+    desk.put(*(f"old{n}" for n in range(20)), at=MONDAY - 9 * WEEK)
+    desk.put("young", at=MONDAY - timedelta(days=1))
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        loop = Loop(desk, warehouse)
+        for options in ({"since": MONDAY - WEEK}, {}, {"is_reconciled": True}):
+            assert [note for note in loop.pull(**options).notes if "log" not in note] == []  # type: ignore[arg-type]
+        assert warehouse.count(TICKET, "snow") == 1
+        assert desk.asked_for == []
+
+
 def test_reconciling_looks_at_everything_now(loop: Loop) -> None:
     loop.now = MONDAY + timedelta(hours=1)
     del loop.desk.tickets["t3"]
