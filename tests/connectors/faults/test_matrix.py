@@ -134,18 +134,18 @@ def test_a_field_that_is_misread_every_time_turns_its_cell_red(monkeypatch: pyte
 def test_a_column_that_is_always_the_same_turns_its_cell_red(
     monkeypatch: pytest.MonkeyPatch, connector: Any, flavour: Flavour, kind: RecordKind, column: str, value: Any
 ) -> None:
-    pull = connector.pull
+    def always(page: Page) -> Page:
+        if page.kind is not kind:
+            return page
+        place = page.batch.schema.get_field_index(column)
+        field = page.batch.schema.field(place)
+        same = pa.array([value] * page.batch.num_rows, field.type)
+        return msgspec.structs.replace(page, batch=page.batch.set_column(place, field, same))
 
-    def misread(self: Any, of_kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
-        for page in pull(self, of_kind, cursor, until=until):
-            if page.kind is kind:
-                place = page.batch.schema.get_field_index(column)
-                field = page.batch.schema.field(place)
-                same = pa.array([value] * page.batch.num_rows, field.type)
-                page = msgspec.structs.replace(page, batch=page.batch.set_column(place, field, same))
-            yield page
-
-    monkeypatch.setattr(connector, "pull", misread)
+    for name in ("pull", "pull_with_others"):
+        read = getattr(connector, name, None)
+        if read is not None:
+            monkeypatch.setattr(connector, name, lambda *a, read=read, **more: map(always, read(*a, **more)))
     assert f"{kind.value} against platform" in pull_cell(pull_trap("no trap", flavour), flavour)
 
 
