@@ -92,6 +92,7 @@ class ConnectionConfig(BaseModel):
     resolutions: dict[str, str] = Field(default_factory=dict)
     fallback_modes: tuple[FallbackMode, ...] = ("custom", "problem", "task_min")
     custom_table: str | None = None
+    pa_targets: bool = False  # ServiceNow: write base and target value also where Performance Analytics keeps them
 
     default_country: str | None = None
 

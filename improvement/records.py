@@ -261,6 +261,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     written: dict[str, str] = {}  # platform field → value as read back
     differences: dict[str, str] = {}  # platform field → "sent … , found …" where they differ
     unwritten: dict[str, str] = {}  # our field → why it has no place on this platform
+    replaced: dict[str, str] = {}  # platform field → the value of somebody else's that we were told to write over
 
 
 class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):

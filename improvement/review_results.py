@@ -99,6 +99,9 @@ class Results(_Numbers):
     concurrent_change_numbers: list[str] = []
     high_risk_change_numbers: Annotated[list[str], Field(description="Those of high risk: they gate.")] = []
     marked_change_numbers: Annotated[list[str], Field(description="Those a person marked: they gate.")] = []
+    read_otherwise: Annotated[
+        list[str], Field(description="Kinds of records whose mapping is no longer the one frozen with the plan: gate.")
+    ] = []
     exposure: Annotated[
         dict[str, float | int | str | list[str] | None],
         Field(description="Counts: what they are told per, like 1 000 users; empty: every week counts the same."),

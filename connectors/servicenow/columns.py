@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from connectors.servicenow.records import NEVER, NEVER_WRITTEN, NO_PLACE, Mode
+from connectors.servicenow.records import AUTOMATED, NEVER, NEVER_WRITTEN, NO_PLACE, Mode
 from connectors.servicenow.tables import Column, Instance, literal
 from improvement.records import OUTBOUND_FIELDS
 
@@ -66,6 +66,15 @@ class Columns:
     def field_of(self, element: str, names: Mapping[str, Value]) -> str:
         """Which of our fields a column carries."""
         return next((name for name in names if (column := self.column(name)) and column.element == element), element)
+
+    def by_indicator(self, method: str) -> dict[str, Column]:
+        """Columns that Performance Analytics fills in, by element, where a record's stored method says that it does."""
+        column = self.column("method")
+        label = self._choices_of(column.element).get(method, "") if column is not None and method else ""
+        if not any(word.casefold().startswith(AUTOMATED) for word in (method, label)):
+            return {}
+        filled = (self.column(name) for name in self.mode.by_indicator)
+        return {column.element: column for column in filled if column is not None}
 
     def _why(self, name: str) -> str:
         configured = self.instance.config.columns.get(name)

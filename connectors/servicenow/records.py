@@ -44,12 +44,17 @@ NEVER_WRITTEN = frozenset({"state", "approval", "active", "percent_complete", "p
 
 NO_PLACE = "this platform has no column for it"
 
+AUTOMATED = "automated"
+"""Success measurement method by which Performance Analytics fills in a record: its stored value, and how the usual
+label (*Automated: PA Indicator*) begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mode:
     """One way of keeping an improvement record.
 
-    ``roles``: the integration user needs one of them; ``creation``: fields a new record gets besides ours.
+    ``roles``: the integration user needs one of them; ``creation``: fields a new record gets besides ours;
+    ``by_indicator``: our fields that Performance Analytics fills in where the record is measured so.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Mode:
     task_parent: str = "parent"
     link_table: str | None = None
     creation: tuple[tuple[str, str], ...] = ()
+    by_indicator: tuple[str, ...] = ()
 
     @property
     def owner_columns(self) -> tuple[str, ...]:
@@ -76,6 +82,7 @@ CIM = Mode(
     "cim_register",
     "sn_cim_inbound_m2m",
     (("method", "Manual"),),
+    ("baseline", "target"),
 )
 PROBLEM = Mode(
     "problem",

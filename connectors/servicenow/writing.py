@@ -14,13 +14,14 @@ from connectors.servicenow import batching
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
 from connectors.servicenow.sending import FOR_GOOD, Request, Sent, send
-from connectors.servicenow.tables import Instance, texts
+from connectors.servicenow.tables import Column, Instance, texts
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
 
 NEW_RECORD = "NEW-RECORD"
 PEOPLES_OWN = "people made this record, and what stands there is kept"
+LEFT_TO_PA = "Performance Analytics measures this record, so it is left to it (pa_targets)"
 LINKED = "linked"
 LINK_COLUMNS = ("cim_register", "source_table", "source_id")
 _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
@@ -30,7 +31,8 @@ _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 class Intent:
     """What one write comes to: a request (None: nothing to send), and what has no place.
 
-    ``is_there``: an earlier attempt took effect. ``sent_columns`` are compared after a read-back.
+    ``is_there``: an earlier attempt took effect. ``sent_columns`` are compared after a read-back. ``replaced``: what
+    stands in columns of Performance Analytics that are overwritten.
     """
 
     request: Request | None
@@ -38,6 +40,7 @@ class Intent:
     is_there: bool = False
     sent_columns: dict[str, str] = field(default_factory=dict)
     found: RecordRef | None = None
+    replaced: dict[str, str] = field(default_factory=dict)
 
 
 class Writer:
@@ -74,6 +77,7 @@ class Writer:
             written=written,
             differences=differences,
             unwritten=intent.unwritten,
+            replaced=intent.replaced,
         )
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
@@ -115,7 +119,9 @@ class Writer:
     def _update(self, outbound: Outbound, ref: RecordRef) -> Intent:
         """Only what differs is sent; where a person changed a field on the platform last, the person wins."""
         body, unwritten = self.columns.body(outbound.fields)
-        current = self.traces.current(ref.id, list(body)) if body else {}
+        method = self.columns.column("method")
+        asked = [*body, *((method.element,) if method is not None else ())]
+        current = self.traces.current(ref.id, asked) if body else {}
         if current is None:
             raise WriteRefused(
                 f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
@@ -124,6 +130,11 @@ class Writer:
             )
         body = {name: value for name, value in body.items() if not same(value, current.get(name, ""))}
         theirs = {name: self.columns.field_of(name, outbound.fields) for name in body}
+        automated = self.columns.by_indicator(current.get(method.element, "") if method is not None else "")
+        if not self.instance.config.pa_targets:
+            for name in sorted(automated.keys() & body.keys()):
+                unwritten[theirs.pop(name)] = LEFT_TO_PA
+                del body[name]
         if outbound.is_adopted:
             kept = self._not_ours(ref, list(theirs), current)
         else:
@@ -132,8 +143,18 @@ class Writer:
         for name, why in kept.items():
             unwritten[theirs[name]] = why
             del body[name]
-        request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body) if body else None
-        return Intent(request, unwritten, sent_columns=body)
+        replaced = {name: current.get(name, "") for name in body if name in automated}
+        noted = self._telling(outbound, body, {automated[name]: old for name, old in replaced.items()})
+        request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body | noted) if body else None
+        return Intent(request, unwritten, sent_columns=body, replaced=replaced)
+
+    @staticmethod
+    def _telling(outbound: Outbound, body: Mapping[str, str], replaced: Mapping[Column, str]) -> dict[str, str]:
+        """A work note in the same request, so that the old values are kept also where its answer is lost."""
+        if not replaced:
+            return {}
+        lines = [f"{column.label}: {old or '–'} → {body[column.element]}" for column, old in replaced.items()]
+        return {"work_notes": "\n".join([*lines, marker(outbound.installation, outbound.key)])}
 
     def _note(self, outbound: Outbound, ref: RecordRef) -> Intent:
         plain = _CODE.sub(r"[\1code ]", outbound.text or "")  # a journal shows what stands in [code] as HTML

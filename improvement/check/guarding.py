@@ -39,6 +39,7 @@ def ask(request: Request, family: Family, data: Data, found: Estimate, critical:
             other_actions=request.other_actions,
             high_risk_changes=request.high_risk_changes,
             marked_changes=request.marked_changes,
+            read_otherwise=request.read_otherwise,
             other_changes=len(request.concurrent_changes),
             are_changes_known=request.are_changes_known,
         ),

@@ -23,6 +23,13 @@ NAMES = {
     7: "few controls",
     8: "alone",
 }
+KINDS = {
+    "ticket": ("tickets", "Tickets"),
+    "sla": ("SLA clocks", "SLA-Uhren"),
+    "survey": ("surveys", "Umfragen"),
+    "contact": ("contacts", "Kontakte"),
+    "outage": ("outages", "Ausfälle"),
+}
 KEPT = 0.5  # of δ: what the last weeks, or the estimate without controls, have to keep
 FEW = 3  # under so many controls their own spread cannot be told
 TRENDING_T, TRENDING_T_IF_LONG = 0.5, 1.0
@@ -247,10 +254,12 @@ def alone(
     other_actions: tuple[OtherAction, ...],
     high_risk_changes: tuple[str, ...],
     marked_changes: tuple[str, ...],
+    read_otherwise: tuple[str, ...],
     other_changes: int,
     are_changes_known: bool,
 ) -> GuardResult:
-    """No other action in the scope's records, no change of high risk or marked in *after*, no plan after go-live.
+    """No other action in the scope's records, no change of high risk or marked in *after*, no plan after go-live, and
+    records read as when the plan was frozen.
 
     Where nobody can know what else changed it fails by what is known, and else is not computed.
     """
@@ -275,6 +284,10 @@ def alone(
         numbers = _listed(marked_changes)
         reasons.append(f"people marked changes that went live meanwhile ({numbers})")
         reasons_de.append(f"Menschen vermerkten Changes, die währenddessen live gingen ({numbers})")
+    if read_otherwise:
+        english, german = other_reading(read_otherwise)
+        reasons.append(english)
+        reasons_de.append(german)
     if not reasons and not are_changes_known:
         return not_computed(8, "what else changed is not known here", "was sich sonst änderte, ist hier nicht bekannt")
     passed, passed_de = "no other change is known", "von anderen Änderungen ist nichts bekannt"
@@ -288,6 +301,17 @@ def alone(
         "; ".join(reasons_de) or passed_de,
         other_changes=other_changes,
         **({"other_actions": "; ".join(str(other) for other in other_actions)} if other_actions else {}),
+    )
+
+
+def other_reading(kinds: tuple[str, ...]) -> tuple[str, str]:
+    """That records are no longer read by the mapping frozen with the plan, in English and German."""
+    named, named_de = ((", ".join(KINDS[kind][side] for kind in kinds)) for side in (0, 1))
+    return (
+        f"the mapping of {named} was changed since the plan was frozen (any change of it counts), so what was counted "
+        "before may be something else than what is counted now",
+        f"die Zuordnung ({named_de}) wurde geändert, seit der Plan eingefroren wurde (jede Änderung zählt); vorher und "
+        "jetzt kann Verschiedenes gezählt sein",
     )
 
 

@@ -11,6 +11,7 @@ from improvement.check.bounds import ALPHA, bounds, quantile, two_sided
 from improvement.check.estimate import Data, Estimate, estimate, season
 from improvement.check.fit import FitFailed
 from improvement.check.guarding import Guarded
+from improvement.check.guards import other_reading
 from improvement.check.horizon import conclusive_by, look_date
 from improvement.check.least_data import lacking
 from improvement.check.model import CheckPlan, CheckResult, Family, OtherAction, PastFirings, Series
@@ -54,6 +55,7 @@ def compute_look(
     concurrent_changes: tuple[str, ...] = (),
     high_risk_changes: tuple[str, ...] = (),
     marked_changes: tuple[str, ...] = (),
+    read_otherwise: tuple[str, ...] = (),
     other_actions: tuple[OtherAction, ...] = (),
     are_changes_known: bool = True,
     beside: Series | None = None,
@@ -76,6 +78,8 @@ def compute_look(
     concurrent_changes
         The numbers of all other changes that went live in *after*; ``high_risk_changes`` and ``marked_changes``
         (those a person marked) are the ones that gate.
+    read_otherwise
+        The kinds of records that are read otherwise than when the plan was frozen; they gate.
     are_changes_known
         Whether anybody could know of other changes: a file of numbers tells of none, a scope without a service of few.
     other_actions
@@ -104,6 +108,7 @@ def compute_look(
         other_actions=other_actions,
         concurrent_changes=concurrent_changes,
         marked_changes=marked_changes,
+        read_otherwise=read_otherwise,
         are_changes_known=are_changes_known,
         beside=beside,
         past_firings=past_firings,
@@ -278,6 +283,8 @@ def _note_horizon(request: Request, first: Estimate, se: float, goal: float, fou
 
 def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
     plan = request.plan
+    if request.read_otherwise and "guards" not in found.numbers:  # else guard 8 says it
+        found.say(*other_reading(request.read_otherwise))
     row, reason = decide(found.outcome)
     is_provisional = request.kind == "look"
     sentence, sentence_de = words.sentences(
@@ -322,6 +329,7 @@ def _result(request: Request, found: Findings, sha256: str) -> CheckResult:
         concurrent_change_numbers=request.concurrent_changes,
         high_risk_change_numbers=request.high_risk_changes,
         marked_change_numbers=request.marked_changes,
+        read_otherwise=request.read_otherwise,
         exposure=facts.exposure(request),
         response_rate=facts.share_beside(request) if plan.family == "score" else {},
         open_share=facts.share_beside(request) if plan.family == "time" else {},

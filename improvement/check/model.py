@@ -13,7 +13,13 @@ from improvement.check.goals import Goal
 from improvement.schedule import LOOKS
 from improvement.vocabulary import Verdict
 
-LISTS = ("other_actions", "concurrent_change_numbers", "high_risk_change_numbers", "marked_change_numbers")
+LISTS = (
+    "other_actions",
+    "concurrent_change_numbers",
+    "high_risk_change_numbers",
+    "marked_change_numbers",
+    "read_otherwise",
+)
 Family = Literal["proportion", "count", "time", "score"]
 Floats = NDArray[np.float64]
 
@@ -195,7 +201,8 @@ class CheckResult:
     ``exposure`` is what a count is told per, with the mean number in the reference and *after*; empty: every week
     counts the same. ``naive`` holds the plain figures ``before`` and ``after``, and what they come to in ``unit``
     (``effect``); ``untreated`` those of :class:`PastFirings`, empty where nobody counted them.
-    ``other_actions`` are those that guard 8 fails for, like ``ACT-3: country=CH,customer=Acme``.
+    ``other_actions`` are those that guard 8 fails for, like ``ACT-3: country=CH,customer=Acme``; so are the kinds of
+    records in ``read_otherwise``, whose mapping is no longer the one frozen with the plan.
     ``response_rate`` (scores) and ``open_share`` (times: tickets still open at τ) are shares by window, None where
     unknown; empty for other metrics.
     """
@@ -248,6 +255,7 @@ class CheckResult:
     concurrent_change_numbers: tuple[str, ...] = ()
     high_risk_change_numbers: tuple[str, ...] = ()
     marked_change_numbers: tuple[str, ...] = ()
+    read_otherwise: tuple[str, ...] = ()
     exposure: dict[str, Any] = field(default_factory=dict)
     response_rate: dict[str, float | None] = field(default_factory=dict)
     open_share: dict[str, float | None] = field(default_factory=dict)

@@ -48,6 +48,7 @@ class Request:
     other_actions: tuple[OtherAction, ...] = ()
     concurrent_changes: tuple[str, ...] = ()
     marked_changes: tuple[str, ...] = ()
+    read_otherwise: tuple[str, ...] = ()
     are_changes_known: bool = True
     beside: Series | None = None
     past_firings: PastFirings | None = None

@@ -106,8 +106,8 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     ),
     "points.restated": (
         By.ENGINE,
-        "later data, or another way of counting, say something else of published values: how many, their digest, the "
-        "causes, and the open actions and published reviews of their scopes",
+        "later data, or another way of reading or counting them, say something else of published values: how many, "
+        "their digest, the causes, and the open actions and published reviews of their scopes",
     ),
     "rule.applied": (
         By.EITHER,
@@ -139,7 +139,8 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     ),
     "delivery.receipt": (
         By.ENGINE,
-        "a write reached the platform: digest of the request, status, record, what differed when read back",
+        "a write reached the platform: digest of the request, status, record, what differed when read back, and values "
+        "of a Performance Analytics indicator that were replaced",
     ),
     "delivery.refused": (By.ENGINE, "the platform refused a write for good"),
     "delivery.withdrawn": (
@@ -192,7 +193,11 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "action.agrees": (By.PLATFORM, "both sides agree again"),
     "delivery.discarded": (By.ADMIN, "a dead letter is given up, and what waited for it: its key, and why, sealed"),
     "delivery.replayed": (By.ADMIN, "a dead letter is sent again: its key, and what was mended, sealed"),
-    "connection.write": (By.ADMIN, "writing to a platform was switched on or off"),
+    "connection.write": (
+        By.ADMIN,
+        "writing to a platform was switched on or off; `second_person`: *waived* where whoever switched it on wrote "
+        "rules that write through it, *unknown* where files made rules live and nobody said who wrote them",
+    ),
     "connection.mapped": (By.ADMIN, "a proposed mapping was taken over: its digest"),
     "minutes.ordered": (
         By.ADMIN,

@@ -19,6 +19,7 @@ from workflows.actions.rights import find, must_be_able_to_own, must_hold, must_
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Person, Role
+from workflows.rules import writers
 
 __all__ = [
     "accept",
@@ -206,7 +207,10 @@ def assign(actor: Person, code: str, owner: Person, *, at: datetime) -> Action:
 
 
 def set_write(actor: Person, connection: str, is_on: bool, *, at: datetime) -> Connection:
-    """Switch writing to a platform on or off; a ledger entry either way."""
+    """Switch writing to a platform on or off; a ledger entry either way.
+
+    On by an administrator who wrote none of the rules that write through it, unless a small team waives that.
+    """
     if not actor.has_role(Role.ADMIN):
         raise PermissionMissing(f"{actor.username} is no administrator.", mend="Ask one to switch writing on.")
     row = Connection.objects.filter(name=connection).first()
@@ -214,12 +218,28 @@ def set_write(actor: Person, connection: str, is_on: bool, *, at: datetime) -> C
         known = ", ".join(sorted(settings.REGELKREIS.connections)) or "none"
         raise InputError(f"There is no connection “{connection}”.", mend=f"Connections in regelkreis.toml: {known}.")
     with transaction.atomic():
+        ledger.hold()  # nobody applies rules meanwhile
+        payload = {"write": "on", **_second_person(actor, connection)} if is_on else {"write": "off"}
         row.may_write = is_on
         row.save(update_fields=["may_write"])
-        ledger.append(
-            "connection.write", subject=connection, actor=actor.uid, at=at, payload={"write": "on" if is_on else "off"}
-        )
+        ledger.append("connection.write", subject=connection, actor=actor.uid, at=at, payload=payload)
     return row
+
+
+def _second_person(actor: Person, connection: str) -> dict[str, str]:
+    """What the entry says where no other person wrote the rules; refuses where nobody waived that."""
+    own = writers.written_by(actor)
+    if not own:
+        return {"second_person": "unknown"} if writers.of_nobody_known() else {}
+    if settings.REGELKREIS.allow_own_approval:
+        return {"second_person": "waived"}
+    reason = f"{actor.username} wrote rules that write through it ({writers.named(own)})"
+    mend = (
+        "let an administrator who did not write them switch it on with a token of their own (`regelkreis users add "
+        "NAME`, `users grant NAME --role admin`, `users token NAME`), or let a small team set allow_own_approval: "
+        "each use is in the ledger"
+    )
+    raise GuardRefused(f"Writing to {connection} was not switched on", [reason, mend])
 
 
 def _owner_event(

@@ -24,6 +24,7 @@ from improvement.vocabulary import NOTHING_DETECTABLE
 from workflows import access
 from workflows.deliveries import notes, outbox
 from workflows.models import Action, Origin, Plan
+from workflows.restating import read_by
 
 UNTELLABLE = (" 0.00", " 0.01")  # ratios of plans that were measured before these were told as none
 READING = {"platform", "mapping", "default_country"}  # what decides how records are read
@@ -236,6 +237,7 @@ def document(action: Action) -> dict[str, Any]:
             "by": measured.get("by", []),
             "sql_sha256": measured.get("sql_sha256", ""),
             "mapping_sha256": mapping_sha256(action.connection),
+            "read_by": read_by.of_kinds(action.connection, metric.reads),
         },
         "scope": action.scope,
         "agreement": _agreement(measured.get("where", [])),
@@ -272,6 +274,14 @@ def not_as_frozen(action: Action, plan: Plan) -> list[str]:
         "τ": (action.measurement.get("tau_weeks", 0), fixed.get("tau_weeks")),
     }
     return [name for name, (now, then) in sides.items() if then is not None and now != then]
+
+
+def read_otherwise(action: Action, plan: Plan) -> tuple[str, ...]:
+    """The kinds of records that are read otherwise than when the plan was frozen, by any change of their mapping.
+
+    Nothing of plans of earlier versions, which froze the settings as they were written and not what they mean.
+    """
+    return read_by.read_otherwise(action.connection, plan.document["data_source"].get("read_by", {}))
 
 
 def mapping_sha256(connection: str) -> str:

@@ -71,10 +71,16 @@ def _switch(name: str, write: Literal["on", "off"], as_of: str | None, as_json: 
     from workflows import health
     from workflows.actions import commands
     from workflows.cli.output import print_json, say
+    from workflows.rules import writers
 
     capabilities: dict[str, Any] = {} if write == "off" else health.connect(name)
     commands.set_write(actor(), name, write == "on", at=moment(as_of))
     say(f"write: {write} for {name}")
+    if write == "on" and (unsigned := writers.of_nobody_known()):
+        say(
+            f"Nobody said who wrote the rules that write through it ({writers.named(unsigned)}), so the ledger cannot "
+            "tell whether you did; `regelkreis rules apply --author NAME` says it."
+        )
     if as_json:
         print_json({**capabilities, "connection": name, "write": write})
     elif capabilities:

@@ -243,6 +243,7 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
         "request_sha256": receipt.request_sha256,
         "differences": sorted(receipt.differences),
         "unwritten": sorted(receipt.unwritten),
+        **({"replaced": receipt.replaced} if receipt.replaced else {}),
     }
     ledger.append("delivery.receipt", subject=delivery.action.code, actor=ledger.ENGINE, at=as_of, payload=payload)
     if delivery.review is not None:

@@ -115,12 +115,20 @@ def read_look(warehouse: Warehouse, look: Look, *, known_at: datetime, ahead: Ce
         high_risk_changes=tuple(concurrent["high_risk"]),
         are_changes_known=measuring.SERVICE in action.scope or bool(marked),
         marked_changes=marked,
+        read_otherwise=_read_otherwise(look),
         other_actions=measuring.other_actions(action, windows, last_week=last),
         past_firings=past_firings.standing(action, at=known_at),
         beside=_beside(warehouse, asked.query, action, known_at=known_at, first=windows.reference[0], last=last),
     )
     inputs = sha256_hex(found.sha256.encode() + digest(plan.sha256).encode())
     return Reading(outcome, inputs, last)
+
+
+def _read_otherwise(look: Look) -> tuple[str, ...]:
+    """What is read otherwise than by the plan; of a published look what it said, for a restatement names its causes."""
+    if look.result is None:
+        return planning.read_otherwise(look.action, look.plan)
+    return tuple(look.result.get("read_otherwise", ()))
 
 
 def _asked(look: Look, plan: CheckPlan, known_at: datetime) -> Asked:

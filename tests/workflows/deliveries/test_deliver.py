@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from connectors.doubt import never_send_again
@@ -20,7 +22,7 @@ from improvement.records import Outbound, Receipt, RecordRef, Verb
 from tests.workflows.build import OPENED, a_person, an_action, an_owner
 from tests.workflows.platform import MemoryPlatform
 from workflows.deliveries import dead_letters, outbox
-from workflows.models import Action, Delivery, DeliveryState, Role
+from workflows.models import Action, Delivery, DeliveryState, LedgerEntry, Role
 from workflows.steps import deliver
 
 pytestmark = pytest.mark.django_db
@@ -228,3 +230,16 @@ def test_a_second_attempt_without_an_answer_begins_the_doubt_anew(desk: Desk, ac
     desk.answers = lambda outbound: told.append(outbound.unanswered_s)
     tried(desk, clock)
     assert told[0] == 1200.0
+
+
+def test_what_a_write_replaced_stands_in_the_ledger_so_that_it_can_be_put_back(desk: Desk, action: Action) -> None:
+    class Replacing(Desk):
+        def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+            replaced = {"target_value": "99"} if outbound.key.endswith("/one") else {}
+            return msgspec.structs.replace(super().write(outbound, ref), replaced=replaced)
+
+    assert sent(Replacing(), 0).sent == 3
+    entries = LedgerEntry.objects.filter(type="delivery.receipt").order_by("index")
+    told = [json.loads(bytes(row.data))["payload"].get("replaced") for row in entries]
+    assert told == [None, {"target_value": "99"}, None]
+    assert Delivery.objects.get(key=f"{action.code}/note/one").receipt["replaced"] == {"target_value": "99"}

@@ -12,7 +12,7 @@ from django.shortcuts import render
 
 from improvement.errors import InputError
 from improvement.metrics import metric_named
-from improvement.pdca import State
+from improvement.pdca import OPEN_STATES, State
 from improvement.review_words import untreated_text
 from workflows.actions import marking, planning
 from workflows.models import (
@@ -25,6 +25,7 @@ from workflows.models import (
     Look,
     LookKind,
     Person,
+    Plan,
     ReviewEntry,
 )
 from workflows.restating.restated import later_values
@@ -73,6 +74,7 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "windows": window_facts(final.result if final is not None else None),
         "plans": plans,
         "plan": plans[-1] if plans else None,
+        "is_read_otherwise": _is_read_otherwise(action, plans),
         "tasks": [(task, names.get(task.assignee, task.assignee)) for task in action.tasks.all()],
         "comments": [(comment, names.get(comment.author, comment.author)) for comment in action.comments.all()],
         "history": [(step, names.get(step.actor, step.actor)) for step in action.transitions.order_by("-id")],
@@ -87,6 +89,12 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "offers": deeds.offers(signed_in(request), action, tried),
     }
     return render(request, "web/action.html", context, status=status)
+
+
+def _is_read_otherwise(action: Action, plans: list[Plan]) -> bool:
+    """Whether the looks to come will say that the mapping is another than the frozen plan's."""
+    is_frozen = bool(plans) and bool(plans[-1].sha256)
+    return is_frozen and State(action.state) in OPEN_STATES and bool(planning.read_otherwise(action, plans[-1]))
 
 
 def find(request: HttpRequest, code: str) -> Action:
