@@ -70,6 +70,7 @@ class Departed:
     revived: int = 0
     lacked: list[str] = field(default_factory=list)  # ids of records that were listed, not here, and read
     is_left: bool = False  # more of them are to be read by the next pull
+    has_failed: bool = False  # reading by ids: asked again when keys are listed next
     counted: int | None = None
     unreadable: int = 0  # records that are there, and are not here because they could not be read
     by: dict[str, int] = field(default_factory=dict)  # how it was found → how many
@@ -202,14 +203,15 @@ class Departures:
         departed.counted = self.connector.count(kind, until=self.as_of)
         gap = self._gap(kind, departed)
         is_more_there = _is_more_there(looked, gap, departed.counted)
-        if is_new and (gap is None or gap >= 0) and not (looked.is_whole and is_more_there):
+        if is_new and not self.is_forced and (gap is None or gap >= 0) and not (looked.is_whole and is_more_there):
             looked.listed_at, looked.gap = self.as_of, gap  # all there was has just been read
         elif is_more_there or self._must_list(looked, gap):
             is_settled = self._by_list(kind, looked, departed, lacking)
-            looked.listed_at = None if departed.is_left else self.as_of
+            looked.listed_at = None if departed.is_left or departed.has_failed else self.as_of
             gap = self._gap(kind, departed)
             # A difference that is not settled stays a reason to list again next time, unless hidden records made it.
-            if is_settled or (gap is not None and not departed.is_left and gap > (looked.gap or 0)):
+            is_all_read = not (departed.is_left or departed.has_failed)
+            if is_settled or (gap is not None and is_all_read and gap > (looked.gap or 0)):
                 looked.gap = gap
         else:
             self._tell_lacking(looked, gap, departed)
@@ -243,9 +245,9 @@ class Departures:
         departed.revived += found.revived
         departed.lacked += found.ids
         departed.unreadable += found.unreadable
-        departed.is_left = found.is_left
+        departed.is_left, departed.has_failed = found.is_left, found.has_failed
         departed.notes += found.notes
-        return is_settled and not found.is_left
+        return is_settled and not found.is_left and not found.has_failed
 
     def _bury_unlisted(self, kind: RecordKind, keys: Keys, standing: int, departed: Departed) -> bool:
         """False where something is left to be found out."""

@@ -20,12 +20,15 @@ ReadByIds = Callable[[Sequence[str]], int]  # read and load records and what is 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a list of keys had beyond ours. ``is_left``: more are to be read by the next pull."""
+    """What a list of keys had beyond ours. ``is_left``: more are to be read by the next pull; ``has_failed``: the
+    platform did not give what was asked for, so it is asked again when keys are listed next.
+    """
 
     ids: Sequence[str] = ()  # read, and here now
     unreadable: int = 0
     revived: int = 0
     is_left: bool = False
+    has_failed: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -48,7 +51,6 @@ class Lacking:
         """Revive what was taken for gone; read it, and what was never here, by their ids."""
         stones, name = self.warehouse.tombstones, self.connector.name
         back = stones.returned(self.kind, name, keys)
-        revived = stones.revive(self.kind, name, back, self.connector.inside_tickets(), seen_at=seen_at)
         unknown = [id for id in stones.unknown(self.kind, name, keys) if id not in self.unreadable]
         is_able = isinstance(self.connector, ReadsByIds)
         wanted = [*back, *(unknown if self.is_wanted else ())] if is_able else []
@@ -58,15 +60,26 @@ class Lacking:
             unreadable = self.read_by_ids(asked) if asked else 0
         except RegelkreisError as error:  # what was revived or read until then must be told
             failure = f"Not everything that is not here could be read: {error}"
+        # Revived last: whoever is killed before finds them buried, and reads them once more.
+        read = [] if failure else back[:MOST_READ] if is_able else back
+        revived = self._revive(read, seen_at) if read else 0
         ids = stones.live(self.kind, name, asked[len(back) :])
-        left = len(wanted) - max(len(asked), len(back)) if ids or back else 0  # where nothing came, nothing more will
+        left = len(wanted) - len(asked) if ids or back or unreadable else 0  # where nothing came, nothing more will
         notes = [
-            self._of_returned(len(back), len(back) if failure or not is_able else len(back[MOST_READ:])),
+            self._of_returned(len(read), 0 if is_able else len(read)),
             _of_read(len(ids)),
             failure or (f"{left:,} more are read by the next pull." if left else ""),
             self._of_unread(len(unknown), is_able=is_able),
         ]
-        return Found(ids, unreadable, revived, bool(left or failure), [note for note in notes if note])
+        return Found(
+            ids, unreadable, revived, bool(left) and not failure, bool(failure), [note for note in notes if note]
+        )
+
+    def _revive(self, ids: Sequence[str], seen_at: datetime) -> int:
+        """Those that are buried still, with the parts that went with them; how many there were."""
+        stones, name = self.warehouse.tombstones, self.connector.name
+        stones.revive(self.kind, name, ids, self.connector.inside_tickets(), seen_at=seen_at)
+        return len(ids)
 
     def _of_returned(self, count: int, unread: int) -> str:
         if not count:

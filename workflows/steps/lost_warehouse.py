@@ -90,6 +90,8 @@ def _stood(subject: str, write: int) -> tuple[datetime, str] | None:
     entries = LedgerEntry.objects.filter(subject=subject, type__in=("pull.loaded", "pull.rewound")).order_by("index")
     for data in entries.values_list("data", flat=True).iterator(chunk_size=2000):
         payload = json.loads(bytes(data))["payload"]
+        if not payload.get("moves_cursor", True):
+            continue
         if newest <= payload.get("write", 0) <= write and payload.get("write"):
             newest, reached, tiebreak = payload["write"], payload["cursor_to"], payload.get("tiebreak", "")
     return (datetime.fromisoformat(reached), tiebreak) if reached else None

@@ -31,7 +31,7 @@ from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
 from workflows.steps.loads import Load, Loads
 from workflows.steps.lost_warehouse import begin_again_where_lost
-from workflows.steps.reading import Loading, cursors_of, zones
+from workflows.steps.reading import Loading, anew_of, cursors_of, zones
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -120,6 +120,7 @@ class Pulling:
     reports: Mapping[RecordKind, PullReport]
     loading: Loading | None = None
     lost: str = ""
+    anew: frozenset[RecordKind] = frozenset()  # read before, but from the beginning now: the mapping is another
     since: datetime | None = None  # what was updated before is not read by whoever begins
     totals: dict[RecordKind, int | None] = field(default_factory=dict)  # of kinds never read before
     shut_out: str = ""  # why nobody lets us in: then nothing else is asked
@@ -142,17 +143,19 @@ class Pulling:
             lost = begin_again_where_lost(row, warehouse, connector.kinds(), as_of)
         else:
             lost = loading.lost[row.name]
+        cursors = cursors_of(row, connector)
         return cls(
             connector,
             warehouse,
             row,
             as_of,
             on_progress,
-            cursors_of(row, connector),
+            cursors,
             loading.begun[row.name] if loading is not None else datetime.now(UTC),
             {kind: PullReport(connection=row, kind=kind.value, as_of=as_of) for kind in connector.kinds()},
             loading,
             lost,
+            anew_of(row, cursors),
         )
 
     @property
@@ -199,7 +202,8 @@ class Pulling:
         for kind, cursor in saved.items():
             if since is not None and (cursor is None or since < cursor.updated_at):
                 starts[kind] = Cursor(updated_at=since)
-        is_again = {kind: saved[kind] is not None and starts[kind] is not saved[kind] for kind in saved}
+        is_begun = {kind: saved[kind] is not None or kind in self.anew for kind in saved}
+        is_again = {kind: is_begun[kind] and starts[kind] is not saved[kind] for kind in saved}
         if self.on_progress is not None:
             for kind in (kind for kind in saved if saved[kind] is None):
                 try:
@@ -251,7 +255,10 @@ class Pulling:
             started = time.monotonic()
             requests, retries = self.connector.traffic()
             looked = msgspec.convert(self.row.reconciled.get(kind.value, {}), Looked)
-            is_new = self.cursors[kind] is None
+            is_anew = kind in self.anew
+            is_new = self.cursors[kind] is None and not is_anew
+            if is_anew and self.since is None:
+                looked.is_whole = True  # whatever a person left out when it began, all of it was read now
             if looked.is_whole is None:
                 looked.is_whole = self.since is None if is_new else _began_at_the_beginning(self.row.name, kind)
             departed = departures.look(
@@ -340,6 +347,7 @@ class Pulling:
                         "cursor_from": cursor.updated_at.isoformat() if cursor else "",
                         "cursor_to": page.cursor.updated_at.isoformat(),
                         "tiebreak": page.cursor.tiebreak,
+                        "moves_cursor": not keeps_cursor,
                         "read": loaded.report.read,
                         "new": loaded.report.new,
                         "changed": loaded.report.changed,
@@ -386,7 +394,7 @@ class Pulling:
         before = len(self._unreadable(kind))
         inside = self.connector.inside_tickets() if kind is RecordKind.TICKET else ()
         start = Cursor(updated_at=self.as_of)
-        for one in (*inside, kind):
+        for one in (each for each in (*inside, kind) if each in self.reports):
             pages = self.connector.read_by_ids(one, ids, until=self.as_of)
             untold = (msgspec.structs.replace(page, requests=0, retries=0) for page in pages)  # told by the traffic
             self.note(one, self.reports[one], self._loads_of(one, untold), start, keeps_cursor=True)

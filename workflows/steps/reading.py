@@ -46,7 +46,8 @@ class Reading:
         cursors = cursors_of(row, connector)
         warehouse.use_zones(zones())  # here: two that load at once would both put them in place
         self.kinds = tuple(cursors)
-        self.is_catching_up = any(one is not None for one in cursors.values())
+        is_any_anew = bool(anew_of(row, cursors))
+        self.is_catching_up = not is_any_anew and any(one is not None for one in cursors.values())
         depth = FEW_AHEAD if self.is_catching_up else PAGES_AHEAD
         self._read = Ahead(_delivered(connector, cursors, as_of), depth=depth)
         self._left: defaultdict[RecordKind, list[Page]] = defaultdict(list)  # came along with what nobody asked for
@@ -142,6 +143,12 @@ def cursors_of(row: Connection, connector: Connector) -> dict[RecordKind, Cursor
         is_over = cursor is not None and isinstance(connector, Resumes) and not connector.resumes(kind, cursor)
         cursors[kind] = None if is_over else cursor
     return cursors
+
+
+def anew_of(row: Connection, cursors: Mapping[RecordKind, Cursor | None]) -> frozenset[RecordKind]:
+    """The kinds among those that begin that were read before."""
+    known = set(PullCursor.objects.filter(connection=row).values_list("kind", flat=True))
+    return frozenset(kind for kind, cursor in cursors.items() if cursor is None and kind.value in known)
 
 
 def _delivered(

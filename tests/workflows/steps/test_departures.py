@@ -428,11 +428,12 @@ def test_many_that_come_back_do_not_keep_others_from_being_read(
     reading.look()
     reading.platform.there |= away | GRANTED
     first = reading.look()
-    assert (first.revived, first.lacked, first.is_left) == (25, [], True)
-    assert "with their last values" in first.notes[0]
-    assert "30 more are read by the next pull" in first.notes[1]
-    assert len(reading.look().lacked) == 20
-    assert len(reading.look().lacked) == 10
+    assert (first.revived, first.lacked, first.is_left) == (20, [], True)
+    assert "were read anew" in first.notes[0]
+    assert "35 more are read by the next pull" in first.notes[1]
+    second = reading.look()
+    assert (second.revived, len(second.lacked)) == (5, 15)
+    assert len(reading.look().lacked) == 15
 
 
 def test_a_failure_while_reading_is_told_and_the_next_pull_goes_on(
@@ -448,10 +449,11 @@ def test_a_failure_while_reading_is_told_and_the_next_pull_goes_on(
 
     monkeypatch.setattr(reading, "read_by_ids", breaks)
     found = reading.look()
-    assert (found.revived, len(found.lacked)) == (1, 10)  # so that the ledger keeps it
+    assert (found.revived, len(found.lacked)) == (0, 10)  # so that the ledger keeps it
     assert "broke in the middle" in found.notes[-1]
     monkeypatch.undo()
-    reading.now -= WEEK - timedelta(hours=1)  # not a week later: at once
+    reading.now -= WEEK - timedelta(hours=1)
+    assert "keys" not in (reading.look(), reading.platform.asked)[1], "not at every pull of a bad day"
     assert len(reading.look().lacked) == 20
 
 
