@@ -22,6 +22,7 @@ import requests
 
 from bench.by_hand import jira_by_hand, servicenow_by_hand
 from bench.pages import JIRA_FIELDS, JIRA_JQL, JIRA_USER, SN_FIELDS, SN_USER, jira_pages, servicenow_pages
+from connectors.sandbox.jira.load import APART_S, FIRST_S
 
 UNTIL = datetime(2035, 1, 1, tzinfo=UTC)
 
@@ -171,8 +172,11 @@ def jira_issues(url: str, count: int, folder: Path) -> Callable[[], int]:
 
     client = JIRA(server=url, basic_auth=JIRA_USER, max_retries=0)
     wanted = ",".join(JIRA_FIELDS)
+
+    end = datetime.fromtimestamp(FIRST_S + APART_S * count, UTC)  # the library reads all there is, or one page
+    bounded = JIRA_JQL.replace(" ORDER", f' AND updated < "{end:%Y-%m-%d %H:%M}" ORDER')
     client.enhanced_search_issues(JIRA_JQL, maxResults=1, fields=wanted, expand="changelog")
-    return lambda: len(client.enhanced_search_issues(JIRA_JQL, maxResults=count, fields=wanted, expand="changelog"))
+    return lambda: len(client.enhanced_search_issues(bounded, maxResults=False, fields=wanted, expand="changelog"))
 
 
 CASES: dict[str, Callable[[str, int, Path], Callable[[], int]]] = {
