@@ -172,7 +172,6 @@ def jira_issues(url: str, count: int, folder: Path) -> Callable[[], int]:
 
     client = JIRA(server=url, basic_auth=JIRA_USER, max_retries=0)
     wanted = ",".join(JIRA_FIELDS)
-
     end = datetime.fromtimestamp(FIRST_S + APART_S * count, UTC)  # the library reads all there is, or one page
     bounded = JIRA_JQL.replace(" ORDER", f' AND updated < "{end:%Y-%m-%d %H:%M}" ORDER')
     client.enhanced_search_issues(JIRA_JQL, maxResults=1, fields=wanted, expand="changelog")
