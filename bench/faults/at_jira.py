@@ -13,21 +13,13 @@ from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from improvement.records import RecordKind
 
-_CLOCKS: dict[str, tuple[str, str]] = {  # the SLA field → target, agreement
-    "customfield_10030": ("response", "sla"),
-    "customfield_10031": ("resolution", "sla"),
-    "customfield_10032": ("response", "ola"),
-    "customfield_10033": ("resolution", "ola"),
-    "customfield_10034": ("response", "uc"),
-    "customfield_10035": ("resolution", "uc"),
-}
-_NAMES = {  # the SLA field → what it is called
-    "customfield_10030": "Time to first response",
-    "customfield_10031": "Time to resolution",
-    "customfield_10032": "OLA time to first response",
-    "customfield_10033": "OLA time to resolution",
-    "customfield_10034": "Supplier time to first response",
-    "customfield_10035": "Supplier time to resolution",
+_CLOCKS: dict[str, tuple[str, str, str]] = {  # the SLA field → target, agreement, what it is called
+    "customfield_10030": ("response", "sla", "Time to first response"),
+    "customfield_10031": ("resolution", "sla", "Time to resolution"),
+    "customfield_10032": ("response", "ola", "OLA time to first response"),
+    "customfield_10033": ("resolution", "ola", "OLA time to resolution"),
+    "customfield_10034": ("response", "uc", "Supplier time to first response"),
+    "customfield_10035": ("resolution", "uc", "Supplier time to resolution"),
 }
 _OPTIONS = tuple(f"customfield_{number}" for number in range(10010, 10015))
 _CUSTOMER, _COUNTRY, _SERVICE, _SUPPLIER, _CATEGORY = _OPTIONS
@@ -115,7 +107,7 @@ def _cycles(issue: dict[str, Any]) -> Iterator[Fact]:
     """The clocks of an issue; those of a cancelled one count nowhere."""
     shown = issue["fields"]
     is_cancelled = shown["status"]["name"] == "Canceled"
-    for field, (target, agreement) in _CLOCKS.items():
+    for field, (target, agreement, name) in _CLOCKS.items():
         cycles = shown[field] or {}
         for cycle in (*cycles.get("completedCycles", ()), *filter(None, [cycles.get("ongoingCycle")])):
             stop = cycle.get("stopTime")
@@ -127,7 +119,7 @@ def _cycles(issue: dict[str, Any]) -> Iterator[Fact]:
             start, goal_s = _epoch(cycle["startTime"]), cycle["goalDuration"]["millis"] // 1000
             supplier = _option(shown[_SUPPLIER]) if agreement == "uc" else None
             yield (
-                *(issue["id"], target, agreement, _NAMES[field], supplier, cycle["breached"], is_cancelled),
+                *(issue["id"], target, agreement, name, supplier, cycle["breached"], is_cancelled),
                 *(start, goal_s, *stopped),
             )
 

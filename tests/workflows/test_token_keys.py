@@ -44,6 +44,14 @@ def kept(home: Path, settings: Any) -> TokenFile:
     return file
 
 
+@pytest.fixture
+def folder(home: Path) -> Path:
+    """Where files with secrets lie."""
+    found = home / "secrets"
+    found.mkdir(exist_ok=True)
+    return found
+
+
 def opened(file: Path, keys: str) -> Token | None:
     return TokenFile(file, Seal(keys_in(keys))).read()
 
@@ -106,10 +114,8 @@ def test_only_an_administrator_replaces_it(home: Path, kept: TokenFile, monday: 
 
 
 def test_files_with_secrets_are_sealed_in_their_place(
-    home: Path, kept: TokenFile, monday: datetime, settings: Any
+    home: Path, folder: Path, kept: TokenFile, monday: datetime, settings: Any
 ) -> None:
-    folder = home / "secrets"
-    folder.mkdir(exist_ok=True)
     (folder / "connections__cloud__hook_secret").write_text("sixteen-letters-or-more\n")
     (folder / "database").write_text("postgresql://rk:pass-word@db.acme.example/state")
     assert token_keys.seal_files(access.local_admin(), at=monday) == ("connections__cloud__hook_secret", "database")
@@ -125,9 +131,9 @@ def test_files_with_secrets_are_sealed_in_their_place(
     assert b'"files":["connections__cloud__hook_secret","database"]' in bytes(entry.data)
 
 
-def test_a_new_key_seals_files_again_and_plain_ones_stay_plain(home: Path, kept: TokenFile, monday: datetime) -> None:
-    folder = home / "secrets"
-    folder.mkdir(exist_ok=True)
+def test_a_new_key_seals_files_again_and_plain_ones_stay_plain(
+    home: Path, folder: Path, kept: TokenFile, monday: datetime
+) -> None:
     (folder / "connections__cloud__hook_secret").write_text("sixteen-letters-1-or-more")
     token_keys.seal_files(access.local_admin(), at=monday)
     (folder / "default_zone").write_text("Asia/Tokyo")
@@ -141,10 +147,8 @@ def test_a_new_key_seals_files_again_and_plain_ones_stay_plain(home: Path, kept:
     assert caught.value.where == Place(file=str(folder / "connections__cloud__hook_secret"))
 
 
-def test_many_at_once_seal_each_file_once(home: Path, kept: TokenFile, monday: datetime) -> None:
+def test_many_at_once_seal_each_file_once(home: Path, folder: Path, kept: TokenFile, monday: datetime) -> None:
     """Real processes: one that finds a file plain must not seal what another one sealed meanwhile."""
-    folder = home / "secrets"
-    folder.mkdir(exist_ok=True)
     for number in range(40):
         (folder / f"zones__x{number}").write_text(f"secret {number}")
     code = (
@@ -160,10 +164,8 @@ def test_many_at_once_seal_each_file_once(home: Path, kept: TokenFile, monday: d
 
 
 def test_what_cannot_be_sealed_is_told_and_the_rest_is_sealed(
-    home: Path, kept: TokenFile, monday: datetime, tmp_path: Path
+    home: Path, folder: Path, kept: TokenFile, monday: datetime, tmp_path: Path
 ) -> None:
-    folder = home / "secrets"
-    folder.mkdir(exist_ok=True)
     (tmp_path / "elsewhere").write_text("plain")
     (folder / "a").symlink_to(tmp_path / "elsewhere")
     (folder / "b").write_text("plain too")
@@ -176,10 +178,8 @@ def test_what_cannot_be_sealed_is_told_and_the_rest_is_sealed(
 
 
 def test_a_rotation_that_was_stopped_goes_on_with_its_new_key(
-    home: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch
+    home: Path, folder: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = home / "secrets"
-    folder.mkdir(exist_ok=True)
     (folder / "default_zone").write_text("Asia/Tokyo")
     token_keys.seal_files(access.local_admin(), at=monday)
     with monkeypatch.context() as patched:
@@ -200,10 +200,9 @@ def _full(file: Path, plain: str, seal: Seal, done: Sealed) -> None:
 
 
 def test_the_ledger_knows_of_a_sealing_that_was_killed(
-    home: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch
+    home: Path, folder: Path, kept: TokenFile, monday: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "secrets").mkdir(exist_ok=True)
-    (home / "secrets" / "default_zone").write_text("Asia/Tokyo")
+    (folder / "default_zone").write_text("Asia/Tokyo")
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -215,10 +214,8 @@ def test_the_ledger_knows_of_a_sealing_that_was_killed(
 
 
 def test_without_a_key_nothing_is_sealed_and_what_is_sealed_says_so(
-    home: Path, monday: datetime, settings: Any
+    home: Path, folder: Path, monday: datetime, settings: Any
 ) -> None:
-    folder = home / "secrets"
-    folder.mkdir(exist_ok=True)
     file = folder / "default_zone"
     file.write_text("Asia/Tokyo")
     key = (home / "token.key").read_text()
@@ -233,12 +230,11 @@ def test_without_a_key_nothing_is_sealed_and_what_is_sealed_says_so(
         load()
 
 
-def test_only_an_administrator_seals_files(home: Path, monday: datetime) -> None:
-    (home / "secrets").mkdir(exist_ok=True)
-    (home / "secrets" / "default_zone").write_text("Asia/Tokyo")
+def test_only_an_administrator_seals_files(home: Path, folder: Path, monday: datetime) -> None:
+    (folder / "default_zone").write_text("Asia/Tokyo")
     with pytest.raises(PermissionMissing):
         token_keys.seal_files(a_person("vera"), at=monday)
-    assert (home / "secrets" / "default_zone").read_text() == "Asia/Tokyo"
+    assert (folder / "default_zone").read_text() == "Asia/Tokyo"
 
 
 def test_a_seal_that_does_not_fit_names_the_file(tmp_path: Path) -> None:

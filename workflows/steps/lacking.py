@@ -48,7 +48,7 @@ class Lacking:
     is_wanted: bool | None
 
     def read(self, keys: pa.Array, *, seen_at: datetime) -> Found:
-        """Revive what was taken for gone; read it, and what was never here, by their ids."""
+        """Read what was taken for gone, and what was never here, by their ids; what came back is alive again."""
         stones, name = self.warehouse.tombstones, self.connector.name
         back = stones.returned(self.kind, name, keys)
         unknown = [id for id in stones.unknown(self.kind, name, keys) if id not in self.unreadable]
@@ -58,11 +58,11 @@ class Lacking:
         unreadable, failure = 0, ""
         try:
             unreadable = self.read_by_ids(asked) if asked else 0
-        except RegelkreisError as error:  # what was revived or read until then must be told
+        except RegelkreisError as error:  # what was read until then must be told
             failure = f"Not everything that is not here could be read: {error}"
         # Revived last: whoever is killed before finds them buried, and reads them once more.
         read = [] if failure else back[:MOST_READ] if is_able else back
-        revived = self._revive(read, seen_at) if read else 0
+        stones.revive(self.kind, name, read, self.connector.inside_tickets(), seen_at=seen_at)
         ids = stones.live(self.kind, name, asked[len(back) :])
         left = len(wanted) - len(asked) if ids or back or unreadable else 0  # where nothing came, nothing more will
         notes = [
@@ -72,14 +72,8 @@ class Lacking:
             self._of_unread(len(unknown), is_able=is_able),
         ]
         return Found(
-            ids, unreadable, revived, bool(left) and not failure, bool(failure), [note for note in notes if note]
+            ids, unreadable, len(read), bool(left) and not failure, bool(failure), [note for note in notes if note]
         )
-
-    def _revive(self, ids: Sequence[str], seen_at: datetime) -> int:
-        """Those that are buried still, with the parts that went with them; how many there were."""
-        stones, name = self.warehouse.tombstones, self.connector.name
-        stones.revive(self.kind, name, ids, self.connector.inside_tickets(), seen_at=seen_at)
-        return len(ids)
 
     def _of_returned(self, count: int, unread: int) -> str:
         if not count:
