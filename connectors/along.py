@@ -1,7 +1,4 @@
-"""What a connector may be able to do beside its protocol.
-
-Some platforms answer a question for one kind with records of others: an issue carries its clocks and its rating.
-"""
+"""Some platforms answer a question for one kind with records of others: an issue carries its clocks and its rating."""
 
 from __future__ import annotations
 
@@ -27,13 +24,4 @@ class BringsAlong(Protocol):
         and a later pull of that kind up to the same ``until`` delivers what is left, up to its end. The cursor of such
         a page tells from where a killed pull of its own kind goes on; where that is not certain, it is the given one.
         """
-        ...
-
-
-@runtime_checkable
-class Resumes(Protocol):
-    """A connector that reads a kind from its beginning again where its cursor no longer tells what is read."""
-
-    def resumes(self, kind: RecordKind, cursor: Cursor) -> bool:
-        """Whether a pull goes on from this cursor. Asks the platform nothing."""
         ...

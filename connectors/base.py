@@ -203,6 +203,15 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class Resumes(Protocol):
+    """A connector that reads a kind from its beginning again where its cursor no longer tells what is read."""
+
+    def resumes(self, kind: RecordKind, cursor: Cursor) -> bool:
+        """Whether a pull goes on from this cursor. Asks the platform nothing."""
+        ...
+
+
+@runtime_checkable
 class ReadsByIds(Protocol):
     """A connector that can read records by their ids. Optional: without it what was missed is told, not read."""
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 from django.conf import settings
 
 from connectors.ahead import Ahead
-from connectors.along import BringsAlong, Resumes
-from connectors.base import Connector, Cursor, Page
+from connectors.along import BringsAlong
+from connectors.base import Connector, Cursor, Page, Resumes
 from improvement.errors import RegelkreisError, ShutOut
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
