@@ -2,9 +2,8 @@
 that were rewritten without a trace.
 
 The cheap questions come first. A log of deletions is read at every pull. Once a week (``reconcile_days``) the
-platform's own count is held against ours, and its count of breached clocks too; only where they differ in a new way, or
-after ``list_days`` at the latest, all keys are listed, or the clocks of the last ``review_weeks`` read again. What is
-listed and not here is read by its id.
+platform's own count is held against ours; only where they differ in a new way, or after ``list_days`` at the latest,
+all keys are listed. What is listed and not here is read by its id.
 
 Whatever names a record as gone, it is buried only when the platform, asked for that very record, no longer has it.
 A list that may be incomplete buries nothing and is told in the report with how to mend it. Knows no Django: the
@@ -25,6 +24,7 @@ from connectors.base import Connector, Gone, Keys, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows.steps.lacking import Lacking, ReadByIds
+from workflows.steps.rewritten import Clocks, ReadAgain
 from workflows.warehouse import NOTHING, LoadReport, Warehouse, Zones
 
 EARLY = timedelta(hours=12)  # a weekly pull that begins a little before its hour is still the weekly one
@@ -36,8 +36,6 @@ COUNT_SLACK = 0.001  # what was created while we read is counted, and not here y
 GROWTH = 0.1  # what is hidden from us grows with all else: no reason to list everything every week
 MANY = 50  # records
 MOST_OF_ALL = 1 / 3  # of the records that stand; more are not buried without being told to
-
-ReadAgain = Callable[[datetime], None]  # read the SLA records updated since then, whatever the cursor says
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,10 @@ class Departures:
                 lambda: self._by_count(kind, looked, departed, is_new=is_new, lacking=lacking),
             ]
         if kind is RecordKind.SLA:
-            questions.append(lambda: self._rewritten(looked, departed, read_again, is_new=is_new))
+            clocks = Clocks(
+                self.connector, self.warehouse, self.as_of, self.schedule.review_weeks, read_again, read_by_ids
+            )
+            questions.append(lambda: self._rewritten(looked, departed, clocks, is_new=is_new))
         for question in questions:
             try:
                 question()
@@ -310,26 +311,14 @@ class Departures:
         here = self.warehouse.tombstones.standing(kind, self.connector.name) + departed.unreadable
         return departed.counted - here
 
-    # --- clocks that were rewritten ---------------------------------------------------------------------------
-
-    def _rewritten(self, looked: Looked, departed: Departed, read_again: ReadAgain, *, is_new: bool) -> None:
-        """Read the clocks of the review window again where the platform counts other breaches than we do."""
+    def _rewritten(self, looked: Looked, departed: Departed, clocks: Clocks, *, is_new: bool) -> None:
         if not self._is_due(looked.read_again_at, self.schedule.reconcile_days):
             return
-        since = (self.as_of - timedelta(weeks=self.schedule.review_weeks)).replace(minute=0, second=0, microsecond=0)
         if not is_new:
-            gap = self._breach_gap(since)
-            if self.is_forced or gap is None or gap not in (0, looked.breach_gap):
-                read_again(since)
-                looked.breach_gap = self._breach_gap(since)
+            told = clocks.look(looked.breach_gap, is_forced=self.is_forced)
+            looked.breach_gap = told.breach_gap
+            departed.notes += told.notes
         looked.read_again_at = self.as_of
-
-    def _breach_gap(self, since: datetime) -> int | None:
-        theirs = self.connector.breaches(since=since, until=self.as_of)
-        if theirs is None:
-            return None
-        stones = self.warehouse.tombstones
-        return theirs.count - stones.breached(self.connector.name, theirs.of, since=since, until=self.as_of)
 
     # --- in common --------------------------------------------------------------------------------------------
 

@@ -124,6 +124,18 @@ class Tombstones:
         span = {"connection": connection, "since": since.isoformat(), "until": until.isoformat()}
         return self._counted(BREACHED[of], span)
 
+    def stopped(
+        self, connection: str, by: Literal["id", "ticket_id"], *, since: datetime, until: datetime, most: int
+    ) -> list[str]:
+        """Platform ids of some clocks that stopped in a span, or of their tickets: others for another ``until``."""
+        sql = (
+            f"SELECT {by} AS named FROM slas WHERE {IS_LIVE} AND {IS_PULLED} AND {by} IS NOT NULL AND end_at BETWEEN "
+            f"$since::TIMESTAMPTZ AND $until::TIMESTAMPTZ GROUP BY 1 ORDER BY hash(named, $until) LIMIT {most:d}"
+        )
+        span = {"connection": connection, "since": since.isoformat(), "until": until.isoformat()}
+        found: list[str] = table_of(self._raw, sql, span)["named"].to_pylist()
+        return found
+
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _bury(self, kind: RecordKind, connection: str, condition: str, seen_at: datetime) -> int:

@@ -166,31 +166,6 @@ def test_parts_of_a_ticket_go_with_it_and_nobody_is_asked(story: Story) -> None:
     assert story.platform.asked == ["breaches"]
 
 
-def test_clocks_are_read_again_when_the_platform_counts_other_breaches(story: Story) -> None:
-    story.platform.parts = (SLA,)
-    story.look(SLA)
-    assert story.read_again == []  # it counts what we count
-    story.platform.breached = 7
-    asked_at = story.now
-    story.look(SLA)
-    assert story.read_again == [asked_at - timedelta(weeks=13)]
-    story.look(SLA)
-    assert len(story.read_again) == 1  # what is left is known: read as we read it
-    story.platform.breached = 8
-    story.look(SLA)
-    assert len(story.read_again) == 2
-
-
-def test_clocks_are_read_again_every_week_where_breaches_cannot_be_counted(story: Story) -> None:
-    story.platform.parts, story.platform.breached = (SLA,), None
-    story.look(SLA)
-    story.look(SLA)
-    assert len(story.read_again) == 2
-    story.now -= WEEK - timedelta(days=1)
-    story.look(SLA)
-    assert len(story.read_again) == 2
-
-
 # --- what is there and matches no longer ----------------------------------------------------------------------------
 
 

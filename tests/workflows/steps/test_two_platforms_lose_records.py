@@ -76,3 +76,28 @@ def test_weekly_cycles_find_what_went_and_ask_little_when_nothing_did(
     third = cycle.run_with(connectors, as_of=now)
     assert (third.errors, third.notes, third.deleted) == ([], [], 0)
     assert all(one.traffic()[0] - was < 60 for one, was in zip(connectors, before, strict=True))
+
+
+def test_clocks_recalculated_without_a_breach_more_or_less_are_found_within_the_week(
+    home: Path, sandbox: RunningSandbox, connectors: list[Connector]
+) -> None:
+    desk = [one for one in connectors if one.name == "desk"]
+    now = sandbox.clock()
+    cycle.run_with(desk, as_of=now)
+    now += timedelta(weeks=1)
+    sandbox.set_clock(now)
+    cycle.run_with(desk, as_of=now)
+    sandbox.happen("jira_cloud", "rebuild_slas", count=10_000, factor=1.00002)  # a second more of a long goal
+    now += timedelta(weeks=1)
+    sandbox.set_clock(now)
+    found = cycle.run_with(desk, as_of=now)
+    assert found.errors == []
+    assert any("recalculated on the platform, without a trace" in note for note in found.notes)
+    report = PullReport.objects.get(connection="desk", kind="sla", as_of=now)
+    assert report.restated > 20
+    with Warehouse.open(home / "warehouse.duckdb") as warehouse:
+        goals = warehouse.arrow(
+            f"SELECT goal_s FROM slas WHERE end_at > '{now - timedelta(weeks=8)}' AND goal_s > 50000"
+        )
+    assert len(goals)
+    assert not any(goal % 3600 == 0 for goal in goals["goal_s"].to_pylist())
