@@ -9,7 +9,7 @@ SERVE ?= yes
 JSON ?=
 JOBS ?= 2
 
-.PHONY: demo test lint format bench bench-pull bench-check bench-rules faults serve docs clean lock reference schema sbom audit wheels
+.PHONY: demo test lint format bench bench-pull bench-check bench-rules faults serve docs clean lock reference schema sbom audit wheels offline
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -79,6 +79,12 @@ wheels: $(STAMP) ## everything to install without a network, with checksums: dis
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --wheel-dir dist/wheels -r requirements/runtime.txt
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist/wheels .
 	@cd dist/wheels && sha256sum *.whl > SHA256SUMS && echo "dist/wheels: $$(ls *.whl | wc -l) wheels"
+
+offline: wheels ## installs dist/wheels away from here as the guide says, with no index to ask, and makes a home with it
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cp -r dist/wheels "$$dir" && cd "$$dir/wheels" && sha256sum --quiet -c SHA256SUMS && \
+		$(abspath $(BIN))/python -m venv "$$dir/venv" && "$$dir/venv/bin/pip" install --quiet --disable-pip-version-check --no-index --no-deps *.whl && \
+		"$$dir/venv/bin/pip" --disable-pip-version-check check && cd "$$dir" && export REGELKREIS_HOME="$$dir/home" && \
+		"$$dir/venv/bin/regelkreis" init >/dev/null && "$$dir/venv/bin/regelkreis" rules test | tail -1
 
 sbom: $(AUDITED) ## what an installation consists of, from the lock file: dist/regelkreis.cdx.json (CycloneDX)
 	@mkdir -p dist
