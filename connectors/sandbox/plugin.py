@@ -67,6 +67,9 @@ class SandboxConfig:
     renamed_choices
         ServiceNow labels that an administrator changed: ``table.column`` → stored value → label; a value that was
         none becomes a choice.
+    metric_fields
+        Fields of ServiceNow's incidents whose time in each value is measured (``metric_instance``): ``incident_state``,
+        ``hold_reason``.
     stale_clocks
         Running ServiceNow clocks are not refreshed: neither their breach nor the time on them shows before they stop.
     """
@@ -93,6 +96,7 @@ class SandboxConfig:
     read_only_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     retired_choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     renamed_choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metric_fields: Sequence[str] = ()
     stale_clocks: bool = False
 
     def ports(self) -> dict[Flavour, int]:

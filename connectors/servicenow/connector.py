@@ -111,7 +111,7 @@ class ServiceNowConnector:
         return BreachCount(count=sum(self._deletions.count(plans, one) for one in conditions), of="rows")
 
     def waits(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
-        """When tickets were on hold, by the label of the reason, as far as the audit tells."""
+        """When tickets were on hold, by the label of the reason, as far as audit or metrics tell."""
         return waiting.waits(self._instance, self.mapping.of_kind(RecordKind.TICKET), ticket_ids)
 
     def traffic(self) -> tuple[int, int]:

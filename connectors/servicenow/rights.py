@@ -17,6 +17,7 @@ from connectors.mapping import PlatformMapping, SourceMap
 from connectors.rights import EVERYTHING, Right
 from connectors.servicenow.deletions import LOG
 from connectors.servicenow.describing import NOT_THERE, TRACED
+from connectors.servicenow.measured import DEFINITIONS, MEASURED
 from connectors.servicenow.plan import learn
 from connectors.servicenow.records import Mode, mode_named, modes_in_order
 from connectors.servicenow.surveys import METRICS, RESULTS
@@ -61,6 +62,12 @@ ALWAYS: tuple[tuple[str, str, str], ...] = (
     ("sys_properties", "the instance's build, for the report", "the version is not shown"),
     ("sys_user_has_role", "our own roles, to tell which write mode is possible", "a mode is told by trying to read it"),
 )
+_LOST = "waiting for customers is told by the other, or stays unattributed"
+WAITING: dict[str, tuple[str, str]] = {
+    "sys_audit": ("when tickets were on hold, and for whom", _LOST),
+    DEFINITIONS: ("the same where the audit tells nothing: whether states and reasons are measured", _LOST),
+    MEASURED: ("what was measured", _LOST),
+}
 WRITES: dict[str, str] = {
     "cim": "the improvement record",
     "custom": "the improvement record, every field that has a column",
@@ -78,8 +85,7 @@ def rights(instance: Instance, mapping: PlatformMapping) -> list[Right]:
         found += _pull(kind, mapping.of_kind(kind), walk)
     found.append(_read("deletions", LOG, "which records were deleted", "deletions are found by listing all keys"))
     if RecordKind.TICKET in mapping.kinds():
-        why = "when tickets were on hold, and for whom"
-        found.append(_read("whose minutes", "sys_audit", why, "waiting for customers stays unattributed"))
+        found += [_read("whose minutes", table, *why) for table, why in WAITING.items()]
     for name in modes_in_order(instance.config):
         mode = mode_named(name, instance.config)
         if mode is not None:
@@ -91,7 +97,7 @@ def ungranted(instance: Instance, mapping: PlatformMapping) -> list[Finding]:
     """Tables behind the mapped ones that cannot be read: the platform leaves their values empty without a word."""
     own = {source.source for source in mapping.sources.values()}
     found = []
-    looked_at: set[str] = {*own, *TRACED}
+    looked_at: set[str] = {*own, *TRACED, *WAITING}
     for right in rights(instance, mapping):
         is_table = right.where.replace("_", "").isalnum()
         if right.where in looked_at or not is_table or right.use.startswith("write") or right.operations != ("read",):

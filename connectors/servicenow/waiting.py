@@ -1,4 +1,4 @@
-"""When tickets were on hold, and what for: read from the audit, where the tables are audited and we may read it.
+"""When tickets were on hold, and what for: from the audit, or from the instance's metrics where that says nothing.
 
 ``sys_audit`` keeps old and new stored values of each change. *On hold* alone does not say for whom: the reason is a
 field of its own, and is cleared by a rule of the platform when somebody answers.
@@ -12,8 +12,10 @@ from datetime import datetime
 from itertools import groupby
 
 from connectors.mapping import FieldMap, SourceMap
+from connectors.servicenow import measured
 from connectors.servicenow.tables import MAX_ROWS, Instance, Row, instant
 from connectors.waiting import Wait
+from improvement.errors import PermissionMissing
 
 BATCH = 50
 REASON = "hold_reason"
@@ -24,19 +26,28 @@ ON_HOLD = "on_hold"
 def waits(instance: Instance, tickets: Sequence[SourceMap], ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
     """See :meth:`connectors.waiting.TellsWaiting.waits`; ``tickets`` are the mapped tables, with their states.
 
-    A ticket of which no change of state was audited is left out. Raises
-    :class:`improvement.errors.PermissionMissing` where the audit may not be read.
+    A ticket of which neither tells its states is left out. Raises :class:`improvement.errors.PermissionMissing` where
+    the audit may not be read and no metric tells anything either.
     """
     found: dict[str, tuple[Wait, ...]] = {}
+    refused: PermissionMissing | None = None
     for source in tickets:
         state = source.fields.get("state")
         if state is None or not state.fields:
             continue
-        labels = instance.choices(source.source, f"^element={REASON}").get(REASON, {})
-        for key, changes in _audited(instance, source.source, state.fields[0], ids).items():
-            told = _spans(changes, state, labels)
+        choices = instance.choices(source.source, f"^elementIN{REASON},{state.fields[0]}")
+        try:
+            audited = _audited(instance, source.source, state.fields[0], ids)
+        except PermissionMissing as error:
+            audited, refused = {}, error
+        for key, changes in audited.items():
+            told = _spans(changes, state, choices.get(REASON, {}))
             if told is not None:
                 found[key] = told
+        untold = [id for id in ids if id not in found]
+        found |= measured.waits(instance, source.source, state, choices, untold)
+    if refused is not None and not found:
+        raise refused
     return found
 
 

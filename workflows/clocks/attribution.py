@@ -81,8 +81,10 @@ class CustomerWaits:
     names: tuple[str, ...]
     version: int
 
-    def holds(self, why: str) -> bool:
-        """Whether a name means the customer; capitals and blanks around it do not count."""
+    def holds(self, why: str) -> bool | None:
+        """Whether a name means the customer, whatever its capitals and blanks; None: on hold, and nobody said why."""
+        if self.names and not why.strip():
+            return None
         return why.strip().casefold() in {name.strip().casefold() for name in self.names}
 
 

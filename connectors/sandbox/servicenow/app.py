@@ -37,6 +37,7 @@ CHANGEABLE = frozenset(
         "read_only_fields",
         "retired_choices",
         "renamed_choices",
+        "metric_fields",
         "stale_clocks",
     }
 )

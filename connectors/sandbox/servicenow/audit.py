@@ -62,11 +62,12 @@ class TaskAudit:
 
     def write(self, query: Query) -> None:
         """Put the rows into ``sys_audit`` that a query asks for by ``documentkey``, as far as the clock has come."""
-        now = int(self._instance.now.timestamp())
         for sys_id in _asked(query):
-            self._write(sys_id, now)
+            self.write_of(sys_id)
 
-    def _write(self, sys_id: str, now: int) -> None:
+    def write_of(self, sys_id: str) -> None:
+        """Put the rows of one ticket there, as far as the clock has come."""
+        now = int(self._instance.now.timestamp())
         place = self._find(sys_id)
         if place is None:
             return

@@ -12,6 +12,7 @@ import heapq
 from connectors.sandbox.servicenow.audit import AUDIT, TaskAudit
 from connectors.sandbox.servicenow.instance import Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
+from connectors.sandbox.servicenow.metrics import DEFINITIONS, MEASURED, FieldMetrics
 from connectors.sandbox.servicenow.moments import stored
 from connectors.sandbox.servicenow.render_sla import SlaClock, SlaRows, hold_times
 from connectors.sandbox.servicenow.render_task import TABLE_OF_KIND, task_values
@@ -30,7 +31,8 @@ class Renderer:
         self.master = master
         self._clocks = SlaRows(instance, master)
         self._audit = TaskAudit(instance)
-        instance.asked[AUDIT] = self._audit.write
+        metrics = FieldMetrics(instance, self._audit)
+        instance.asked |= {AUDIT: self._audit.write, DEFINITIONS: metrics.define, MEASURED: metrics.write}
         self._tickets: list[WorldTicket | None] = [*sorted(world.tickets, key=lambda t: (t.events[0].at, t.uid))]
         world.tickets = []  # ours now: rows take their place, and both together would be too much
         self._born = 0

@@ -194,6 +194,34 @@ RECORDS_ABOUT_RECORDS: tuple[TableDef, ...] = (
         display="display_value",
     ),
     TableDef(
+        "metric_definition",
+        "Metric Definition",
+        (
+            col("name", "string", "Name"),
+            col("table", "table_name", "Table"),
+            col("field", "field_name", "Field"),
+            col("type", "string", "Type"),
+            col("active", "boolean", "Active", default="true"),
+        ),
+    ),
+    TableDef(
+        "metric_instance",
+        "Metric Instance",
+        (
+            ref("definition", "metric_definition", "Definition"),
+            col("table", "table_name", "Table"),
+            col("id", "document_id", "ID"),
+            col("field", "field_name", "Field"),
+            col("field_value", "string", "Field value"),
+            col("value", "string", "Value"),
+            col("start", "glide_date_time", "Start"),
+            col("end", "glide_date_time", "End"),
+            col("duration", "glide_duration", "Duration"),
+            col("calculation_complete", "boolean", "Calculation complete"),
+        ),
+        display="value",
+    ),
+    TableDef(
         "sla_repair_log_entry",
         "SLA Repair Log Entry",
         (

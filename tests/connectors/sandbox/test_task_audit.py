@@ -84,3 +84,32 @@ def test_what_an_event_did_stands_beside_it(serve: Callable[..., Any], a_world: 
     sys_id = api.list("incident")[0]["sys_id"]
     sandbox.happen("servicenow", "caller_reply", count=1)
     assert ("hold_reason", "1", "", text(6), "system") in history(api, sys_id)
+
+
+def test_metrics_measure_what_the_audit_tells_of_fields_that_have_one(
+    serve: Callable[..., Any], a_world: Any, held: Any
+) -> None:
+    sandbox, api = serve(a_world(held), now=after(6))
+    sandbox.set_options("servicenow", metric_fields=["incident_state", "hold_reason"])
+    incident = api.list("incident")[0]["sys_id"]
+
+    def measured(field: str) -> list[tuple[str, ...]]:
+        query = f"id={incident}^definition.field={field}^ORDERBYstart"
+        return [
+            tuple(row[name] for name in ("field_value", "value", "start", "end", "calculation_complete"))
+            for row in api.list("metric_instance", query)
+        ]
+
+    new, working = ("1", "New", text(1), text(2), "true"), ("2", "In Progress", text(2), text(5), "true")
+    assert measured("incident_state") == [new, working, ("3", "On Hold", text(5), "", "false")]
+    assert measured("hold_reason") == [("1", "Awaiting Caller", text(5), "", "false")]
+    sandbox.set_clock(after(9))
+    assert measured("incident_state")[2:] == [
+        ("3", "On Hold", text(5), text(8), "true"),
+        ("2", "In Progress", text(8), "", "false"),
+    ]
+    assert measured("hold_reason") == [("1", "Awaiting Caller", text(5), text(8), "true")]
+    durations = api.list("metric_instance", f"id={incident}^field=hold_reason", fields="duration")
+    assert durations == [{"duration": "1970-01-01 03:00:00"}]
+    sandbox.set_options("servicenow", metric_fields=[])
+    assert api.list("metric_definition") == []

@@ -189,6 +189,15 @@ def test_waiting_on_the_clock_is_the_customers_once_somebody_said_what_it_is_cal
     assert isinstance(ran("waiting", "snow", "Pending", "--as-of", NOW.isoformat()).exception, InputError)
 
 
+def test_on_hold_without_a_reason_is_nobodys_whatever_waiting_for_the_customer_is_called(home: Path) -> None:
+    loaded(home, [a_ticket("i1")], [a_clock("i1", 20, 8)])
+    held = Wait(begin=BEGAN + timedelta(hours=2), end=BEGAN + timedelta(hours=9), why=" ")
+    attribution.name_customer_waits(access.local_admin(), "snow", ["Awaiting Caller"], at=NOW)
+    tell = lambda name, ids: dict.fromkeys(ids, (held,))  # noqa: E731
+    shares = minutes.report(period("2026Q1"), as_of=NOW, tell=tell).totals["snow"].by_party
+    assert (shares[Party.OWN], shares[Party.UNATTRIBUTED]) == (0, 12 * HOUR)
+
+
 def the_platform_tells(monkeypatch: pytest.MonkeyPatch, *why: str) -> None:
     """*snow* is configured, and every ticket waited under each of these names."""
     held = tuple(Wait(begin=BEGAN, end=BEGAN + timedelta(hours=1), why=name) for name in why)

@@ -1,0 +1,139 @@
+"""When tickets were on hold, told by the instance's own metrics: where the audit says nothing, or may not be read.
+
+A *field value duration* of a table's state, and one of its reason to be on hold, are definitions that an instance has
+or has not; each of their instances is a value with its start and end. They are written with a little delay, and only
+since the definition exists: a ticket that was there before is not told.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from connectors.mapping import FieldMap
+from connectors.servicenow.tables import MAX_ROWS, Instance, Row, instant
+from connectors.waiting import Wait
+from improvement.errors import PermissionMissing
+
+DEFINITIONS, MEASURED = "metric_definition", "metric_instance"
+BATCH = 50
+CLOSE = timedelta(minutes=5)  # what follows so soon follows at once: metrics are written by a queue of events
+ALSO = {("incident", "state"): "incident_state"}  # the platform keeps both alike; its own metric is of this one
+REASON = "hold_reason"
+ON_HOLD = "on_hold"
+FIELDS = ("id", "definition", "field_value", "value", "start", "end")
+
+Labels = Mapping[str, str]  # of stored values
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A stored value, from when to when; ``end`` None: it still holds."""
+
+    value: str
+    begin: datetime
+    end: datetime | None
+
+
+def waits(
+    instance: Instance, table: str, state: FieldMap, choices: Mapping[str, Labels], ids: Sequence[str]
+) -> dict[str, tuple[Wait, ...]]:
+    """The spans of each ticket of a table that the metrics tell from its creation on; ``choices`` by field.
+
+    Nothing where no metric is defined, or none may be read.
+    """
+    name = state.fields[0]
+    names = (name, ALSO.get((table, name), name))
+    try:
+        defined = _defined(instance, table, {*names, REASON})
+        of_state = next((defined[one] for one in names if one in defined), "")
+        if not of_state or not ids:
+            return {}
+        of_reason = defined.get(REASON, "")
+        rows = _instances(instance, [one for one in (of_state, of_reason) if one], ids)
+        created = _created(instance, table, list(rows))
+    except PermissionMissing:
+        return {}
+    found = {}
+    for id, of_ticket in rows.items():
+        states = _values(of_ticket, of_state, choices.get(name, {}))
+        if _is_whole(states, created.get(id)):
+            reasons = _values(of_ticket, of_reason, choices.get(REASON, {}))
+            found[id] = tuple(_spans(states, reasons, state, choices.get(REASON, {})))
+    return found
+
+
+def _defined(instance: Instance, table: str, fields: set[str]) -> dict[str, str]:
+    """The definition that measures each field."""
+    asked = f"table={table}^type=field_value_duration^active=true^fieldIN{','.join(sorted(fields))}"
+    rows = instance.rows(DEFINITIONS, f"{asked}^ORDERBYsys_id", ("sys_id", "table", "field", "type"))
+    # A condition may have been ignored: what was not asked for is no answer.
+    mine = [row for row in rows if row["table"] == table and row["type"] == "field_value_duration"]
+    return {row["field"]: row["sys_id"] for row in mine if row["field"] in fields}
+
+
+def _instances(instance: Instance, definitions: Sequence[str], ids: Sequence[str]) -> dict[str, list[Row]]:
+    """The values of each ticket, oldest first; none of tickets whose values may be cut short."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for start in range(0, len(ids), BATCH):
+        wanted = set(ids[start : start + BATCH])
+        asked = f"idIN{','.join(sorted(wanted))}^definitionIN{','.join(definitions)}^ORDERBYstart"
+        rows = instance.rows(MEASURED, asked, FIELDS)
+        if len(rows) >= MAX_ROWS:
+            continue
+        for row in rows:
+            if row["id"] in wanted and row["definition"] in definitions:
+                found[row["id"]].append(row)
+    return found
+
+
+def _created(instance: Instance, table: str, ids: Sequence[str]) -> dict[str, datetime | None]:
+    rows = instance.rows_of(table, "sys_id", ids, "", ("sys_id", "sys_created_on"))
+    return {row["sys_id"]: instant(row["sys_created_on"]) for row in rows}
+
+
+def _values(rows: Sequence[Row], definition: str, labels: Labels) -> list[_Held]:
+    """What one definition measured; an instance of older versions keeps the label alone."""
+    stored = {label: value for value, label in labels.items()}
+    found = []
+    for row in rows:
+        begin = instant(row["start"])
+        if row["definition"] == definition and begin is not None:
+            found.append(_Held(row["field_value"] or stored.get(row["value"], ""), begin, instant(row["end"])))
+    return found
+
+
+def _is_whole(states: Sequence[_Held], created: datetime | None) -> bool:
+    """Whether the states begin with the ticket and leave no gap; after the last one it was no longer measured."""
+    if not states or created is None or states[0].begin - created > CLOSE:
+        return False
+    return all(one.value for one in states) and all(
+        one.end is not None and abs(following.begin - one.end) <= CLOSE for one, following in pairwise(states)
+    )
+
+
+def _spans(states: Sequence[_Held], reasons: Sequence[_Held], mapped: FieldMap, labels: Labels) -> Iterator[Wait]:
+    """The stays on hold, cut where the reason changed; without a reason where none was measured."""
+    for stay in (one for one in states if mapped.translate(one.value) == ON_HOLD):
+        at: datetime | None = stay.begin
+        for reason in (one for one in reasons if _overlap(one, stay)):
+            if at is None:
+                break
+            begin = reason.begin if reason.begin - at > CLOSE else at
+            if begin > at:
+                yield Wait(begin=at, end=begin, why="")
+            at = _earlier(stay.end, reason.end)
+            yield Wait(begin=begin, end=at, why=labels.get(reason.value, reason.value))
+        if at is not None and (stay.end is None or stay.end - at > CLOSE):
+            yield Wait(begin=at, end=stay.end, why="")
+
+
+def _overlap(one: _Held, other: _Held) -> bool:
+    return (one.end is None or one.end > other.begin) and (other.end is None or one.begin < other.end)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)
