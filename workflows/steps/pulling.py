@@ -383,7 +383,8 @@ class Pulling:
 
     def _read_again(self, kind: RecordKind, report: PullReport, since: datetime) -> None:
         start = Cursor(updated_at=since)
-        self.note(kind, report, self._loads(kind, start, self.as_of), start, keeps_cursor=True)
+        pages = _untold(self.connector.pull(kind, start, until=self.as_of))
+        self.note(kind, report, self._loads_of(kind, pages), start, keeps_cursor=True)
 
     def _read_by_ids(self, kind: RecordKind, ids: Sequence[str]) -> int:
         """Read these records and what is inside them; no cursor moves. Returns how many could not be read.
@@ -395,9 +396,8 @@ class Pulling:
         inside = self.connector.inside_tickets() if kind is RecordKind.TICKET else ()
         start = Cursor(updated_at=self.as_of)
         for one in (each for each in (*inside, kind) if each in self.reports):
-            pages = self.connector.read_by_ids(one, ids, until=self.as_of)
-            untold = (msgspec.structs.replace(page, requests=0, retries=0) for page in pages)  # told by the traffic
-            self.note(one, self.reports[one], self._loads_of(one, untold), start, keeps_cursor=True)
+            pages = _untold(self.connector.read_by_ids(one, ids, until=self.as_of))
+            self.note(one, self.reports[one], self._loads_of(one, pages), start, keeps_cursor=True)
         return len(self._unreadable(kind)) - before
 
     def _count(self, report: PullReport, kind: RecordKind, departed: Departed) -> None:
@@ -422,6 +422,11 @@ class Pulling:
                 "lacked_sha256": departed.lacked_sha256,
             },
         )
+
+
+def _untold(pages: Iterator[Page]) -> Iterator[Page]:
+    """Pages without their requests: whoever looks for what is gone counts those by the connector's traffic."""
+    return (msgspec.structs.replace(page, requests=0, retries=0) for page in pages)
 
 
 def _began_at_the_beginning(name: str, kind: RecordKind) -> bool | None:
