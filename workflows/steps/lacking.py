@@ -51,7 +51,7 @@ class Lacking:
         """Read what was taken for gone, and what was never here, by their ids; what came back is alive again."""
         stones, name = self.warehouse.tombstones, self.connector.name
         back = stones.returned(self.kind, name, keys)
-        unknown = [id for id in stones.unknown(self.kind, name, keys) if id not in self.unreadable]
+        unknown = [id for id in stones.unknown(self.kind, name, keys, seen_at=seen_at) if id not in self.unreadable]
         is_able = isinstance(self.connector, ReadsByIds)
         wanted = [*back, *(unknown if self.is_wanted else ())] if is_able else []
         asked = wanted[:MOST_READ]

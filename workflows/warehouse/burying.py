@@ -111,12 +111,13 @@ class Tombstones:
         """Platform ids of tombstones that a list of keys has."""
         return self._ids(kind, IS_BURIED, "id IN (SELECT id FROM named)", connection, keys)
 
-    def unknown(self, kind: RecordKind, connection: str, keys: pa.Array) -> list[str]:
-        """Which of a list of keys stand for no record here, not even a tombstone."""
+    def unknown(self, kind: RecordKind, connection: str, keys: pa.Array, *, seen_at: datetime) -> list[str]:
+        """Which of a list of keys stand for no record here, not even a tombstone; in another order each time."""
         here = f"SELECT id FROM {TABLE_OF[kind]} WHERE connection = $connection"
-        sql = f"SELECT DISTINCT id FROM named WHERE id NOT IN ({here}) ORDER BY id"
+        sql = f"SELECT id FROM named WHERE id NOT IN ({here}) GROUP BY id ORDER BY hash(id, $seen)"
         with registered(self._raw, "named", _table(keys)):
-            found: list[str] = table_of(self._raw, sql, {"connection": connection})["id"].to_pylist()
+            values = {"connection": connection, "seen": seen_at.isoformat()}
+            found: list[str] = table_of(self._raw, sql, values)["id"].to_pylist()
         return found
 
     def breached(self, connection: str, of: Literal["rows", "tickets"], *, since: datetime, until: datetime) -> int:

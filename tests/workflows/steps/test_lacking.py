@@ -108,6 +108,19 @@ def test_the_slack_of_an_estimate_is_larger(reading: Story) -> None:
     assert len(reading.look().lacked) == 20
 
 
+def test_records_that_are_listed_and_never_given_do_not_keep_the_others_waiting(
+    reading: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.steps.lacking.MOST_READ", 20)
+    ghosts = {f"a{number}" for number in range(40)}  # first in the alphabet
+    give = reading.read_by_ids
+    monkeypatch.setattr(reading, "read_by_ids", lambda ids: give([id for id in ids if id not in ghosts]))
+    reading.platform.there |= ghosts | GRANTED
+    for _ in range(30):
+        reading.look(is_forced=True)
+    assert reading.live == RECORDS + 30
+
+
 def test_more_than_can_be_read_in_one_pull_is_read_by_the_next(reading: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workflows.steps.lacking.MOST_READ", 20)
     reading.platform.there |= GRANTED
