@@ -24,6 +24,7 @@ from connectors.base import Connector, Gone, Keys, Page
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 from workflows.steps.lacking import Lacking, ReadByIds
+from workflows.steps.renamed import Renamed
 from workflows.steps.rewritten import Clocks, ReadAgain
 from workflows.warehouse import NOTHING, LoadReport, Warehouse, Zones
 
@@ -158,6 +159,9 @@ class Departures:
                 lambda: self._by_log(kind, looked, departed, is_new=is_new),
                 lambda: self._by_count(kind, looked, departed, is_new=is_new, lacking=lacking),
             ]
+        if kind is RecordKind.TICKET:
+            renamed = Renamed(self.connector, self.warehouse, self.as_of, read_by_ids)
+            questions.append(lambda: self._renamed(looked, departed, renamed, is_new=is_new))
         if kind is RecordKind.SLA:
             clocks = Clocks(
                 self.connector, self.warehouse, self.as_of, self.schedule.review_weeks, read_again, read_by_ids
@@ -310,6 +314,13 @@ class Departures:
             return None
         here = self.warehouse.tombstones.standing(kind, self.connector.name) + departed.unreadable
         return departed.counted - here
+
+    def _renamed(self, looked: Looked, departed: Departed, renamed: Renamed, *, is_new: bool) -> None:
+        if not self._is_due(looked.read_again_at, self.schedule.reconcile_days):
+            return
+        if not is_new:
+            departed.notes += renamed.look()
+        looked.read_again_at = self.as_of
 
     def _rewritten(self, looked: Looked, departed: Departed, clocks: Clocks, *, is_new: bool) -> None:
         if not self._is_due(looked.read_again_at, self.schedule.reconcile_days):

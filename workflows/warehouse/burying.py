@@ -137,6 +137,19 @@ class Tombstones:
         found: list[str] = table_of(self._raw, sql, span)["named"].to_pylist()
         return found
 
+    def unseen(self, connection: str, *, until: datetime, most: int) -> list[str]:
+        """Platform ids of some tickets whose values stand since before a moment, and that were not updated in the day
+        before it: others for another moment.
+        """
+        sql = (
+            f"SELECT id FROM tickets WHERE {IS_LIVE} AND {IS_PULLED} AND last_seen_at < $until::TIMESTAMPTZ "
+            f"AND updated_at < $until::TIMESTAMPTZ - INTERVAL 1 DAY ORDER BY hash(id, $until) LIMIT {most:d}"
+        )
+        found: list[str] = table_of(self._raw, sql, {"connection": connection, "until": until.isoformat()})[
+            "id"
+        ].to_pylist()
+        return found
+
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _bury(self, kind: RecordKind, connection: str, condition: str, seen_at: datetime) -> int:

@@ -286,6 +286,13 @@ class Warehouse:
         """Let the next write of a connection's records have a number greater than this."""
         numbering.go_on_from(self._raw, connection, number)
 
+    def oldest_update(self, connection: str) -> datetime:
+        """When the ticket was updated that was not for the longest time; there must be one."""
+        found: datetime = self.arrow("SELECT min(updated_at) AS at FROM tickets WHERE connection = ?", [connection])[
+            "at"
+        ][0].as_py()
+        return found
+
     def changes(self, connection: str, *, since: datetime) -> pa.Table:
         """What changed in fields that metrics read: ``kind, key, field, old, new, seen_at``, oldest first."""
         return self.arrow(
