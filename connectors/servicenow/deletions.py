@@ -24,6 +24,7 @@ from improvement.errors import PermissionMissing
 LOG = "sys_audit_delete"
 LOG_FIELDS = ("sys_id", "sys_updated_on", "tablename", "documentkey")
 KEYS_PER_PAGE = 10_000  # 48 bytes each: what an instance gives at most at once
+NO_RECORD = "0" * 32
 OVERLAP = timedelta(hours=1)  # entries of long transactions become visible late
 MEND_LOG = f"Let the integration user read {LOG}; until then deletions are found by listing keys, see the how-to."
 
@@ -55,12 +56,12 @@ class Deletions:
         return Keys(ids=pc.unique(pa.chunked_array(ids, pa.string())), counted=counted)
 
     def gone(self, plans: Sequence[Plan], ids: Sequence[str]) -> Gone:
-        """Those that the platform itself counts no more; its counts include what is hidden from us."""
+        """Those that the platform itself counts no more; its counts include what is hidden from us.
+
+        Those are ``outside`` that match no filter any more, or are of a table whose source is switched off.
+        """
         found = self._uncounted(plans, ids)
-        if not any(plan.source.filter for plan in plans):
-            return Gone(found)
-        unfiltered = [replace(plan, source=plan.source.model_copy(update={"filter": ""})) for plan in plans]
-        deleted = set(self._uncounted(unfiltered, found))
+        deleted = set(self._uncounted(self._widest(plans), found)) if found else set()
         return Gone(found, outside=[id for id in found if id not in deleted])
 
     def count(self, plans: Iterable[Plan], condition: str) -> int:
@@ -71,6 +72,17 @@ class Deletions:
             query = "^NQ".join("^".join(part for part in (condition, group) if part) for group in groups)
             total += self._instance.count(plan.source.source, query)
         return total
+
+    def _widest(self, plans: Sequence[Plan]) -> list[Plan]:
+        """Without filters, the tables that theirs extend in the end; their own where we may not count these."""
+        unfiltered = [replace(plan, source=plan.source.model_copy(update={"filter": ""})) for plan in plans]
+        roots = {self._instance.lineage(plan.source.source)[-1]: plan for plan in unfiltered}
+        widest = [replace(plan, source=plan.source.model_copy(update={"source": name})) for name, plan in roots.items()]
+        try:
+            self.count(widest, f"sys_id={NO_RECORD}")
+        except PermissionMissing:
+            return unfiltered
+        return widest
 
     def _uncounted(self, plans: Sequence[Plan], ids: Sequence[str]) -> list[str]:
         found: list[str] = []

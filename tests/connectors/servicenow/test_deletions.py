@@ -169,7 +169,9 @@ def test_each_record_is_asked_for_in_few_requests(served: RunningSandbox, connec
     never = [f"{number:032x}" for number in range(250)]
     before = connector.traffic()[0]
     assert connector.gone(TICKET, never) == never
-    assert connector.traffic()[0] - before == 3 * 4  # hundred by hundred, four tables
+    assert (
+        connector.traffic()[0] - before == 3 * 4 + 1 + 3
+    )  # hundred by hundred, four tables; and in the one above, if we may
     mixed = [*there[:60], *never[:3], *there[60:90]]
     assert connector.gone(TICKET, mixed) == never[:3]
 
@@ -183,6 +185,16 @@ def test_what_no_longer_fits_the_filter_is_gone(serve: Serve, connect: Connect) 
     keys = narrowed.keys(TICKET)
     assert keys is not None
     assert sorted(keys.ids.to_pylist()) == sorted(ids[1:])
+
+
+def test_what_is_of_a_source_that_was_switched_off_is_there_and_outside(serve: Serve, connect: Connect) -> None:
+    running = three(serve)
+    ids = pulled(connect(running), TICKET).ids
+    without = connect(running, mapping={"incident": {"is_enabled": False}})
+    gone = without.gone(TICKET, [*ids, "0" * 32])
+    assert (sorted(gone), sorted(gone.outside)) == (sorted([*ids, "0" * 32]), sorted(ids))
+    running.set_options("servicenow", denied={"regelkreis": ("task",)})
+    assert without.gone(TICKET, ids).outside == ()  # nobody can tell
 
 
 def test_rows_are_read_by_their_sys_ids_within_the_filter(
