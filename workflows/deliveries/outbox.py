@@ -43,7 +43,15 @@ def content(delivery: Delivery) -> Outbound:
     """The write a delivery asks for, in the name of this installation."""
     write = msgspec.json.decode(bytes(delivery.outbound), type=Outbound)
     names = {"installation": our_installation(), "may_stand_unnamed": delivery.may_stand_unnamed}
+    if write.verb is Verb.LINK and not links_triggers(delivery.connection):  # also what was queued while it was on
+        return msgspec.structs.replace(write, trigger_ids=(), **names)
     return msgspec.structs.replace(write, **names)
+
+
+def links_triggers(connection: str) -> bool:
+    """Whether the tickets that triggered an action are linked to its record there."""
+    config = settings.REGELKREIS.connections.get(connection)
+    return config is None or config.links_triggers
 
 
 def reference(action: Action) -> RecordRef | None:
