@@ -222,6 +222,11 @@ class ConnectionConfig(BaseModel):
         return ATLASSIAN_POINTS if self.platform == "jira" and self.auth_kind == "oauth" else 0
 
     @property
+    def closes_records(self) -> bool:
+        """Whether we close improvement records ourselves: on Jira, by a transition and its resolution."""
+        return self.platform == "jira"
+
+    @property
     def links_triggers(self) -> bool:
         """Whether triggering tickets are linked: unless told, not on ServiceNow, where closing acts on them."""
         return self.platform != "servicenow" if self.link_triggers is None else self.link_triggers

@@ -17,6 +17,7 @@ from enum import StrEnum
 import msgspec
 import pyarrow as pa
 
+from improvement.vocabulary import CLOSURE_OUTCOMES as CLOSURE_OUTCOMES
 from improvement.vocabulary import SUSTAINED_VERDICTS as SUSTAINED_VERDICTS  # spoken by connectors too
 from improvement.vocabulary import Closure as Closure
 from improvement.vocabulary import Gain as Gain

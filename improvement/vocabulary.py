@@ -58,6 +58,14 @@ class Closure(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+CLOSURE_OUTCOMES: dict[Closure, str] = {
+    Closure.SUCCESSFUL: "success",
+    Closure.UNSUCCESSFUL: "no_success",
+    Closure.WITHDRAWN: "dropped",
+}
+"""What ``resolutions`` of a connection calls each."""
+
+
 class Gain(StrEnum):
     """What an improvement is an improvement of, as platforms sort them."""
 

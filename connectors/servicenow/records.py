@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.config import ConnectionConfig
-from improvement.records import CLOSURE_FIELDS, OUTBOUND_FIELDS, SET_THERE, Closure, Gain
+from improvement.records import CLOSURE_FIELDS, CLOSURE_OUTCOMES, OUTBOUND_FIELDS, SET_THERE, Closure, Gain
 
 Columns = dict[str, tuple[str, ...]]  # our field → column names and labels to try, in this order
 
@@ -52,18 +52,23 @@ NEVER = {
 NEVER_WRITTEN = frozenset({"state", "approval", "active", "percent_complete", "percentage_improvement"})
 """Columns the platform's own flow moves or computes: whatever is configured, they are followed and never written."""
 
-CLOSURE_CODES: dict[Closure, tuple[str, str]] = {
-    Closure.SUCCESSFUL: ("success", "Successful"),
-    Closure.UNSUCCESSFUL: ("no_success", "Unsuccessful"),
-    Closure.WITHDRAWN: ("dropped", "Withdrawn"),
-}
-"""Closure → what ``resolutions`` of a connection calls it, and the vendor's label."""
 GAINS: dict[Gain, str] = {
     Gain.TIME: "Time Savings",
     Gain.SATISFACTION: "Customer Satisfaction",
     Gain.QUALITY: "Quality Improvement",
 }
 """Improvement of what → the vendor's label of *Achieved outcome category*, unless ``gains`` names another."""
+
+
+def closure_name(config: ConnectionConfig, closure: Closure) -> str:
+    """Label or stored value of a closure code: the connection's own, else the vendor's label."""
+    return config.resolutions.get(CLOSURE_OUTCOMES[closure], closure.capitalize())
+
+
+def gain_name(config: ConnectionConfig, gain: Gain) -> str:
+    """Label or stored value of an achieved outcome category."""
+    return config.gains.get(gain, GAINS[gain])
+
 
 NO_PLACE = "this platform has no column for it"
 

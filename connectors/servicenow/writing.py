@@ -13,11 +13,11 @@ from connectors.doubt import wait_until_settled
 from connectors.servicenow import batching
 from connectors.servicenow.columns import Columns, Value
 from connectors.servicenow.records import (
-    CLOSURE_CODES,
-    GAINS,
     MEASURED,
     TASK_COLUMNS,
     Mode,
+    closure_name,
+    gain_name,
     mode_named,
 )
 from connectors.servicenow.sending import FOR_GOOD, Request, Sent, send
@@ -192,11 +192,9 @@ class Writer:
         config = self.instance.config
         named = dict(told)
         if "closure" in told:
-            outcome, label = CLOSURE_CODES[Closure(str(told["closure"]))]
-            named["closure"] = config.resolutions.get(outcome, label)
+            named["closure"] = closure_name(config, Closure(str(told["closure"])))
         if "gain" in told:
-            gain = Gain(str(told["gain"]))
-            named["gain"] = config.gains.get(gain, GAINS[gain])
+            named["gain"] = gain_name(config, Gain(str(told["gain"])))
         return named
 
     def _open_if(self, body: Mapping[str, str]) -> tuple[str, ...]:

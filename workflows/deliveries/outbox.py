@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 
-from improvement.records import Outbound, RecordRef, Verb
+from improvement.records import CLOSURE_OUTCOMES, Closure, Outbound, RecordRef, Verb
 from workflows.evidence import ledger
 from workflows.models import Action, Delivery, DeliveryState, ReviewRecord, our_installation
 
@@ -52,6 +52,19 @@ def links_triggers(connection: str) -> bool:
     """Whether the tickets that triggered an action are linked to its record there."""
     config = settings.REGELKREIS.connections.get(connection)
     return config is None or config.links_triggers
+
+
+def is_closed_by_people(action: Action) -> bool:
+    """Whether only people close its record, so that how is proposed to them."""
+    config = settings.REGELKREIS.connections.get(action.connection)
+    return config is None or not config.closes_records
+
+
+def closure_name(action: Action, closure: Closure) -> str:
+    """What its platform calls a closure."""
+    config = settings.REGELKREIS.connections.get(action.connection)
+    named = {} if config is None else config.resolutions
+    return str(named.get(CLOSURE_OUTCOMES[closure], closure.capitalize()))
 
 
 def reference(action: Action) -> RecordRef | None:

@@ -96,6 +96,21 @@ def test_a_choice_that_is_not_there_stays_unwritten_with_the_choices_there_are(
     assert standing(admin, ref)[0] == ""
 
 
+def test_doctor_names_labels_that_are_no_choices_here(serve: Serve, connect: Connect) -> None:
+    labels = {"sn_cim_register.closure_code": {"successful": "Erreicht"}}
+    running = serve(a_world(a_ticket()), renamed_choices={**labels, "sn_cim_register.state": {"1": "New"}})
+    fine = {"write_closure": True, "resolutions": {"success": "Erreicht"}}
+
+    def told(**parts: Any) -> list[str]:
+        return [item.detail for item in connect(running, **parts).describe().findings if "of sn_cim" in item.check]
+
+    assert told() == told(**fine) == told(write_closure=True) == []  # its stored value is still the usual one
+    (detail,) = told(write_closure=True, resolutions={"success": "Great"})
+    assert detail.startswith("“Great” is no choice of closure_code; there are Erreicht, Unsuccessful, Withdrawn")
+    (detail,) = told(write_closure=True, gains={"time": "Speed"})
+    assert "“Speed” is no choice of achieved_outcome_category" in detail
+
+
 def test_what_a_person_chose_stays_and_a_closed_record_is_left_alone(
     running: RunningSandbox, connect: Connect, admin: Person
 ) -> None:
