@@ -31,7 +31,7 @@ class _Around:
 
 
 class Follower:
-    """Reads records of one instance in bulk: about eight requests for a hundred records."""
+    """Reads records of one instance in bulk: about ten requests for a hundred records."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance

@@ -180,7 +180,7 @@ def _write(mode: Mode, config: ConnectionConfig) -> list[Right]:
     )
     found += [_read(use, table, _traced(table), lost) for table, lost in TRACED.items() if table != "sys_attachment"]
     found.append(_read(use, "sys_user", "people by user_name: the owner, who commented and approved"))
-    if "approver_group" in mode.columns:
+    if mode.name == "cim":
         found.append(_read(use, "sys_user_group", "the approver group by its name", "it is not shown here"))
         without = "strategies are not shown here"
         found.append(_read(use, "sn_cim_strategic_objective", "the strategies by their names", without))

@@ -47,6 +47,11 @@ def comes_from_there(action: Action, name: str) -> bool:
     return name in action.platform_seen.get(EDITED, ())
 
 
+def is_same_text(one: str, other: str) -> bool:
+    """Whether two texts differ in nothing but their line ends."""
+    return _plain(one) == _plain(other)
+
+
 def _is_edit(action: Action, name: str, field: PlatformField, accounts: Accounts) -> bool:
     """Whether somebody else than we changed it. Where nobody says who did, what we sent is none, cut or whole."""
     if action.origin == Origin.ADOPTED and name != "title":
@@ -54,7 +59,7 @@ def _is_edit(action: Action, name: str, field: PlatformField, accounts: Accounts
     if name == "title" and not field.value.strip():
         return False
     before = action.platform_seen.get(name)
-    if field.value == before or _same(field.value, _ours(action, name)) or accounts.is_ours(field.changed_by):
+    if field.value == before or is_same_text(field.value, _ours(action, name)) or accounts.is_ours(field.changed_by):
         return False
     return field.changed_by is not None or (before is not None and not _was_sent(action, name, field.value))
 
@@ -99,10 +104,6 @@ def _was_sent(action: Action, name: str, value: str) -> bool:
     sent = action.deliveries.filter(verb__in=(Verb.CREATE.value, Verb.UPDATE.value), state=DeliveryState.SENT)
     texts = (str(outbox.content(one).fields.get(name) or "") for one in sent)
     return any(_plain(text).startswith(_plain(value)) for text in texts if text)
-
-
-def _same(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
 
 
 def _plain(text: str) -> str:

@@ -104,14 +104,16 @@ def test_an_empty_title_is_not_taken_over_but_an_empty_hypothesis_is(record: Rec
 
 def test_a_hypothesis_that_comes_from_there_is_not_changed_here(record: Record, olga: Person) -> None:
     action = an_action(olga)
-    show(record, "olga", hypothesis="Hers.")
+    show(record, "olga", hypothesis="Hers.\nAll of it.")
     read(record, action, 1)
     at = OPENED + timedelta(days=2)
     with pytest.raises(GuardRefused, match="edited it on snow, so it is changed there"):
         commands.plan(olga, action.code, at=at, hypothesis="Ours.")
-    commands.plan(olga, action.code, at=at, hypothesis="Hers.", goal="-40%")  # a form sends what it showed
+    commands.plan(
+        olga, action.code, at=at, hypothesis="Hers.\r\nAll of it.", goal="-40%"
+    )  # a form sends what it showed
     action.refresh_from_db()
-    assert (action.hypothesis, action.goal) == ("Hers.", "-40%")
+    assert (action.hypothesis, action.goal) == ("Hers.\nAll of it.", "-40%")
 
 
 def test_another_service_there_is_kept_and_shown_and_moves_nothing_that_is_measured(
