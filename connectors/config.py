@@ -25,6 +25,7 @@ FallbackMode = Literal["custom", "problem", "task_min"]
 
 STATES = ("new", "accepted", "assess", "approved", "in_progress", "review", "on_hold", "closed", "cancelled")
 OUTCOMES = ("success", "no_success", "dropped")
+GAINS = ("time", "satisfaction", "quality")
 ATLASSIAN_TOKEN_URL = "https://auth.atlassian.com/oauth/token"  # noqa: S105 - an address, no secret
 
 SHORTEST_HOOK_SECRET = 16
@@ -65,9 +66,10 @@ class ConnectionConfig(BaseModel):
     ``url`` is the platform's root without a trailing slash. Durations are seconds (``_s``). ``mapping`` overrides the
     platform's default mapping source by source and field by field (see :mod:`connectors.mapping`). ``columns`` names
     the platform column of an outbound field where the default does not fit. ``statuses`` says what a status of the
-    improvement record means (its id or name → one of :data:`STATES`), ``resolutions`` which Jira resolution an outcome
-    gets (one of :data:`OUTCOMES` → its name). ``options`` are for the connector of another package, which explains
-    them; they are no place for secrets.
+    improvement record means (its id or name → one of :data:`STATES`), ``resolutions`` which resolution (Jira) or
+    closure code (ServiceNow) an outcome gets (one of :data:`OUTCOMES` → its name), ``gains`` which achieved outcome
+    category a kind of improvement gets there (one of :data:`GAINS` → its name). ``options`` are for the connector of
+    another package, which explains them; they are no place for secrets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,8 +92,11 @@ class ConnectionConfig(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     statuses: dict[str, str] = Field(default_factory=dict)
     resolutions: dict[str, str] = Field(default_factory=dict)
+    gains: dict[str, str] = Field(default_factory=dict)
     fallback_modes: tuple[FallbackMode, ...] = ("custom", "problem", "task_min")
     custom_table: str | None = None
+    link_triggers: bool | None = None  # link the tickets that triggered an action; None: not on ServiceNow
+    write_closure: bool = False  # ServiceNow: write closure code, outcome category and close notes of what ended here
     pa_targets: bool = False  # ServiceNow: write base and target value also where Performance Analytics keeps them
 
     default_country: str | None = None
@@ -140,10 +145,12 @@ class ConnectionConfig(BaseModel):
                 )
         return value
 
-    @field_validator("statuses", "resolutions")
+    @field_validator("statuses", "resolutions", "gains")
     @classmethod
     def _are_known(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        said, known = (value.values(), STATES) if info.field_name == "statuses" else (value.keys(), OUTCOMES)
+        words = {"statuses": STATES, "resolutions": OUTCOMES, "gains": GAINS}
+        known = words[info.field_name or "statuses"]
+        said = value.values() if info.field_name == "statuses" else value.keys()
         for word in said:
             if word not in known:
                 raise ValueError(f"“{word}” is none of {', '.join(known)}")
@@ -213,6 +220,16 @@ class ConnectionConfig(BaseModel):
         if self.hourly_points is not None:
             return self.hourly_points
         return ATLASSIAN_POINTS if self.platform == "jira" and self.auth_kind == "oauth" else 0
+
+    @property
+    def closes_records(self) -> bool:
+        """Whether we close improvement records ourselves: on Jira, by a transition and its resolution."""
+        return self.platform == "jira"
+
+    @property
+    def links_triggers(self) -> bool:
+        """Whether triggering tickets are linked: unless told, not on ServiceNow, where closing acts on them."""
+        return self.platform != "servicenow" if self.link_triggers is None else self.link_triggers
 
     @property
     def token_url(self) -> str:

@@ -17,7 +17,10 @@ from enum import StrEnum
 import msgspec
 import pyarrow as pa
 
+from improvement.vocabulary import CLOSURE_OUTCOMES as CLOSURE_OUTCOMES
 from improvement.vocabulary import SUSTAINED_VERDICTS as SUSTAINED_VERDICTS  # spoken by connectors too
+from improvement.vocabulary import Closure as Closure
+from improvement.vocabulary import Gain as Gain
 from improvement.vocabulary import State as State
 from improvement.vocabulary import Verdict as Verdict
 
@@ -224,6 +227,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None  # the body of a note
     file: OutboundFile | None = None
     trigger_ids: tuple[str, ...] = ()  # platform ids of triggering tickets (LINK)
+    known: dict[str, str] = {}  # our field → what was read there last, of fields that both sides change
     is_adopted: bool = False  # people made the record: what they put in any field stays, also in what we measure
     unanswered_s: float | None = None  # so long ago it was sent without an answer that says whether it took effect
     installation: str = ""  # the identity of whose write it is, told when it is sent
@@ -246,7 +250,12 @@ OUTBOUND_FIELDS: tuple[str, ...] = (
     "state",  # a State, for platforms with a mapped field or property
     "verdict",  # a Verdict
     "url",  # our page of the action
+    "closure",  # a Closure
+    "gain",  # a Gain
+    "close_notes",
 )
+CLOSURE_FIELDS: tuple[str, ...] = ("closure", "gain", "close_notes")
+"""How an ended action's record may be closed: sent once it has ended, written only where a connection says so."""
 ADOPTED_FIELDS: tuple[str, ...] = ("baseline", "target", "next_review", "verdict", "url")
 """All that is kept current on a record that people made: what is measured, and the way to our page."""
 
@@ -301,6 +310,19 @@ class PlatformComment(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class PlatformField(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in one field, as people read it there. ``changed_by``: by whom its last change was, where told."""
+
+    value: str
+    changed_by: str | None = None
+
+
+EDITED_THERE: tuple[str, ...] = ("title", "hypothesis", "service")
+"""Fields we write until a person edits them on the platform; from then on they come from there."""
+SET_THERE: tuple[str, ...] = ("priority", "approver_group", "strategies", "percent_complete")
+"""Fields that only the platform sets."""
+
+
 UNKNOWN_STATE = "unknown"
 """A platform's state whose meaning nobody told us: it moves nothing."""
 
@@ -318,6 +340,8 @@ class PlatformState(msgspec.Struct, frozen=True, kw_only=True):
     owner_changed_by: str | None = None  # as state_changed_by, of the owner's and the due date's last change
     due_changed_by: str | None = None
     is_closed_as_success: bool = False  # what close_code claims
+    close_code_changed_by: str | None = None
+    fields: dict[str, PlatformField] = {}  # by EDITED_THERE and SET_THERE; one that is not named is not told
     tasks: tuple[PlatformTask, ...] = ()
     approvals: tuple[PlatformApproval, ...] = ()
     comments: tuple[PlatformComment, ...] = ()

@@ -50,6 +50,30 @@ GOOD_VERDICTS = SUSTAINED_VERDICTS | {Verdict.RECOVERED}
 """What may be made the standard."""
 
 
+class Closure(StrEnum):
+    """How a platform's record of an ended action may be closed."""
+
+    SUCCESSFUL = "successful"
+    UNSUCCESSFUL = "unsuccessful"
+    WITHDRAWN = "withdrawn"
+
+
+CLOSURE_OUTCOMES: dict[Closure, str] = {
+    Closure.SUCCESSFUL: "success",
+    Closure.UNSUCCESSFUL: "no_success",
+    Closure.WITHDRAWN: "dropped",
+}
+"""What ``resolutions`` of a connection calls each."""
+
+
+class Gain(StrEnum):
+    """What an improvement is an improvement of, as platforms sort them."""
+
+    TIME = "time"
+    SATISFACTION = "satisfaction"
+    QUALITY = "quality"
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One thing in both languages."""

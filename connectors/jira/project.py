@@ -188,7 +188,10 @@ def _columns(
                 mend=f"Fields we write: {', '.join(OUTBOUND_FIELDS)}.",
             )
     for ours in OUTBOUND_FIELDS:
-        name = names[ours]
+        name = names.get(ours)
+        if name is None:
+            unresolved[ours] = "the resolution of a closed issue says it"
+            continue
         if name in _ELSEWHERE:
             columns[ours] = name
             continue

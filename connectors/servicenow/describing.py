@@ -16,10 +16,17 @@ from connectors.servicenow.columns import Columns
 from connectors.servicenow.deletions import LOG
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.plan import checks, learn
-from connectors.servicenow.records import STATE_OF_LABEL, Mode, mode_named, modes_in_order
+from connectors.servicenow.records import (
+    STATE_OF_LABEL,
+    Mode,
+    closure_name,
+    gain_name,
+    mode_named,
+    modes_in_order,
+)
 from connectors.servicenow.tables import OUR_USER, Instance, Row, literal
 from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError
-from improvement.records import OUTBOUND_FIELDS
+from improvement.records import OUTBOUND_FIELDS, Closure, Gain
 
 CLOCK_SKEW_S = 60
 ADMIN = "admin"
@@ -57,7 +64,7 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     columns, unresolved = _columns(instance, mode)
     findings.append(_write_back(mode, modes, unresolved))
     if mode is not None:
-        findings += [*_unreadable(instance, TRACED), *_states(instance, mode)]
+        findings += [*_unreadable(instance, TRACED), *_states(instance, mode), *_closing(instance, mode)]
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -236,6 +243,26 @@ def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
                 Finding(check=f"permission {table}", is_ok=False, detail=f"{error.what} Without it {lost}.", mend=mend)
             )
     return found
+
+
+def _closing(instance: Instance, mode: Mode) -> list[Finding]:
+    """Closure codes and outcome categories that are to be written, and are no choices here."""
+    config = instance.config
+    if not config.write_closure:
+        return []
+    columns = Columns(instance, mode)
+    wanted = {
+        "resolutions": ("closure", [closure_name(config, closure) for closure in Closure]),
+        "gains": ("gain", [gain_name(config, gain) for gain in Gain]),
+    }
+    findings = []
+    for setting, (ours, names) in wanted.items():
+        reasons = [columns.body({ours: name})[1].get(ours, "") for name in names]
+        if any(reasons):
+            mend = f"Name the choices of this instance in the connection's {setting}, or switch write_closure off."
+            detail = "; ".join(dict.fromkeys(filter(None, reasons)))
+            findings.append(Finding(check=f"{ours} of {mode.table}", is_ok=False, detail=detail, mend=mend))
+    return findings
 
 
 def _states(instance: Instance, mode: Mode) -> list[Finding]:

@@ -8,8 +8,9 @@ from datetime import date
 
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import DONE_LABELS, STATE_OF_LABEL, Mode, mode_named
+from connectors.servicenow.shown import Shown
 from connectors.servicenow.tables import Instance, Row, instant
-from connectors.servicenow.traces import is_ours
+from connectors.servicenow.traces import ORDER_OF_CHANGES, in_order, is_ours
 from improvement.errors import MappingError, PermissionMissing, Place
 from improvement.records import UNKNOWN_STATE, PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
 
@@ -30,7 +31,7 @@ class _Around:
 
 
 class Follower:
-    """Reads records of one instance in bulk: about eight requests for a hundred records."""
+    """Reads records of one instance in bulk: about ten requests for a hundred records."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
@@ -52,15 +53,21 @@ class Follower:
 
     def _of_mode(self, refs: list[RecordRef], mode: Mode) -> dict[str, PlatformState]:
         known = self.instance.columns(mode.table)
-        owner = Columns(self.instance, mode).column("owner")
+        columns = Columns(self.instance, mode)
+        owner = columns.column("owner")
         owner_column = owner.element if owner is not None else "assigned_to"
+        shown = Shown(self.instance, mode, columns)
         fields = ["sys_id", *(name for name in ("state", owner_column, DUE, *CLOSE_CODES) if name in known)]
         ids = [ref.id for ref in refs]
-        rows = {row["sys_id"]: row for row in self.instance.rows_of(mode.table, "sys_id", ids, "", fields)}
-        around = self._around(mode, ids, owner_column, [row.get(owner_column, "") for row in rows.values()])
-        return {ref.id: self._state(ref, mode, rows[ref.id], owner_column, around) for ref in refs if ref.id in rows}
+        found = self.instance.rows_of(mode.table, "sys_id", ids, "", dict.fromkeys((*fields, *shown.paths)))
+        rows = {row["sys_id"]: row for row in found}
+        shown.learn(found)
+        around = self._around(mode, ids, (owner_column, *shown.audited), [row.get(owner_column, "") for row in found])
+        return {
+            ref.id: self._state(ref, mode, rows[ref.id], owner_column, shown, around) for ref in refs if ref.id in rows
+        }
 
-    def _around(self, mode: Mode, ids: list[str], owner_column: str, owners: list[str]) -> _Around:
+    def _around(self, mode: Mode, ids: list[str], audited: tuple[str, ...], owners: list[str]) -> _Around:
         tasks = self._tasks(mode, ids)
         approvals = _grouped(
             self.instance.rows_of(
@@ -82,7 +89,7 @@ class Follower:
         people = [*owners, *(row["approver"] for row in _all(approvals)), *(row["assigned_to"] for row in _all(tasks))]
         accounts = self.instance.rows_of("sys_user", "sys_id", people, "", ("sys_id", "user_name"))
         return _Around(
-            self._changes(mode, ids, ("state", owner_column, DUE)),
+            self._changes(mode, ids, tuple(dict.fromkeys(("state", DUE, *CLOSE_CODES, *audited)))),
             tasks,
             approvals,
             _grouped(journal, "element_id"),
@@ -92,12 +99,12 @@ class Follower:
     def _changes(self, mode: Mode, ids: list[str], columns: tuple[str, ...]) -> dict[tuple[str, str], Row]:
         """The last change of each of these columns, from the audit; nothing where we may not read it."""
         query = f"^tablename={mode.table}^fieldnameIN{','.join(columns)}^ORDERBYsys_created_on"
-        fields = ("documentkey", "fieldname", "user", "sys_created_on")
+        fields = ("documentkey", "fieldname", "user", *ORDER_OF_CHANGES)
         try:
             rows = self.instance.rows_of("sys_audit", "documentkey", ids, query, fields)
         except PermissionMissing:
             return {}
-        return {(row["documentkey"], row["fieldname"]): row for row in rows}
+        return {(row["documentkey"], row["fieldname"]): row for row in in_order(rows)}
 
     def _tasks(self, mode: Mode, ids: list[str]) -> dict[str, list[Row]]:
         if mode.task_table is None or not self.instance.known(mode.task_table):
@@ -106,7 +113,12 @@ class Follower:
         rows = self.instance.rows_of(mode.task_table, mode.task_parent, ids, "^ORDERBYnumber", fields)
         return _grouped(rows, mode.task_parent)
 
-    def _state(self, ref: RecordRef, mode: Mode, row: Row, owner_column: str, around: _Around) -> PlatformState:
+    def _state(
+        self, ref: RecordRef, mode: Mode, row: Row, owner_column: str, shown: Shown, around: _Around
+    ) -> PlatformState:
+        def changed_by(column: str) -> str | None:
+            return around.changes.get((ref.id, column), {}).get("user") or None
+
         move = around.changes.get((ref.id, "state"), {})
         coded = next((name for name in CLOSE_CODES if row.get(name)), None)
         code = row[coded] if coded is not None else None
@@ -116,15 +128,23 @@ class Follower:
             state_changed_by=self._person(move.get("user", "")),
             state_changed_at=instant(move.get("sys_created_on", "")),
             close_code=code,
-            is_closed_as_success=self._label(mode.table, coded or "", code or "").casefold().startswith(SUCCESS),
+            close_code_changed_by=changed_by(coded) if coded is not None else None,
+            is_closed_as_success=self._is_success(mode.table, coded or "", code or ""),
             owner=around.users.get(row.get(owner_column, "")),
-            owner_changed_by=around.changes.get((ref.id, owner_column), {}).get("user") or None,
+            owner_changed_by=changed_by(owner_column),
             due=_day(row.get(DUE, "")),
-            due_changed_by=around.changes.get((ref.id, DUE), {}).get("user") or None,
+            due_changed_by=changed_by(DUE),
+            fields=shown.of(row, changed_by),
             tasks=tuple(self._task(task, mode, around) for task in around.tasks.get(ref.id, ())),
             approvals=tuple(_approval(item, around) for item in around.approvals.get(ref.id, ())),
             comments=tuple(self._comments(around.journal.get(ref.id, ()))),
         )
+
+    def _is_success(self, table: str, column: str, value: str) -> bool:
+        """By its label, because instances choose the values; or by what the connection calls success."""
+        label = self._label(table, column, value).casefold()
+        said = self.instance.config.resolutions.get("success", "").casefold()
+        return bool(value) and (label.startswith(SUCCESS) or said in (label, value.casefold()))
 
     def _person(self, user: str) -> str | None:
         """Who moved the state. We never write it: in our name only a business rule can have, that a write of ours set

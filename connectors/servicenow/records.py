@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.config import ConnectionConfig
-from improvement.records import OUTBOUND_FIELDS
+from improvement.records import CLOSURE_FIELDS, CLOSURE_OUTCOMES, OUTBOUND_FIELDS, SET_THERE, Closure, Gain
 
 Columns = dict[str, tuple[str, ...]]  # our field → column names and labels to try, in this order
 
@@ -13,8 +13,10 @@ TASK_COLUMNS: Columns = {
     "title": ("short_description", "Short description"),
     "description": ("description", "Description"),
     "service": ("business_service", "Service"),
+    "offering": ("service_offering", "Service offering"),
     "owner": ("assigned_to", "Assigned to"),
     "due": ("due_date", "Due date"),
+    "priority": ("priority", "Priority"),
 }
 CIM_COLUMNS: Columns = {
     **TASK_COLUMNS,
@@ -26,9 +28,17 @@ CIM_COLUMNS: Columns = {
     "planned_start": ("planned_start_date", "Planned start date"),
     "planned_end": ("planned_end_date", "Planned end date"),
     "method": ("success_measurement_method", "Success measurement method"),
+    "closure": ("closure_code", "Closure code"),
+    "gain": ("achieved_outcome_category", "Achieved outcome category"),
+    "close_notes": ("close_notes", "Close notes"),
+    "approver_group": ("approver_group", "Approver group"),
+    "strategies": ("strategic_objective", "Strategies"),
+    "percent_complete": ("percent_complete", "Percent complete"),
 }
+_USUAL = TASK_COLUMNS | {name: CIM_COLUMNS[name] for name in (*CLOSURE_FIELDS, *SET_THERE)}
 CUSTOM_COLUMNS: Columns = {
-    name: (f"u_{name}", *TASK_COLUMNS.get(name, ()), name.replace("_", " ").capitalize()) for name in OUTBOUND_FIELDS
+    name: (f"u_{name}", *_USUAL.get(name, ()), name.replace("_", " ").capitalize())
+    for name in (*OUTBOUND_FIELDS, "offering", *SET_THERE)
 }
 
 MEASURED = frozenset({"baseline", "target", "next_review", "method", "verdict", "state"})
@@ -41,6 +51,24 @@ NEVER = {
 }
 NEVER_WRITTEN = frozenset({"state", "approval", "active", "percent_complete", "percentage_improvement"})
 """Columns the platform's own flow moves or computes: whatever is configured, they are followed and never written."""
+
+GAINS: dict[Gain, str] = {
+    Gain.TIME: "Time Savings",
+    Gain.SATISFACTION: "Customer Satisfaction",
+    Gain.QUALITY: "Quality Improvement",
+}
+"""Improvement of what → the vendor's label of *Achieved outcome category*, unless ``gains`` names another."""
+
+
+def closure_name(config: ConnectionConfig, closure: Closure) -> str:
+    """Label or stored value of a closure code: the connection's own, else the vendor's label."""
+    return config.resolutions.get(CLOSURE_OUTCOMES[closure], closure.capitalize())
+
+
+def gain_name(config: ConnectionConfig, gain: Gain) -> str:
+    """Label or stored value of an achieved outcome category."""
+    return config.gains.get(gain, GAINS[gain])
+
 
 NO_PLACE = "this platform has no column for it"
 

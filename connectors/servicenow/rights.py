@@ -172,7 +172,7 @@ def _write(mode: Mode, config: ConnectionConfig) -> list[Right]:
     if mode.task_table is not None:
         task_role = mode.roles[1] if mode.name == "cim" else role
         found.append(_create(use, mode.task_table, task_role, "tasks of an action"))
-    if mode.link_table is not None:
+    if mode.link_table is not None and config.links_triggers:
         found.append(_create(use, mode.link_table, role, "links to the tickets that triggered it"))
         found.append(_read(use, "task", "the class of a triggering ticket, for its link"))
     found.append(
@@ -186,8 +186,14 @@ def _write(mode: Mode, config: ConnectionConfig) -> list[Right]:
     )
     found += [_read(use, table, _traced(table), lost) for table, lost in TRACED.items() if table != "sys_attachment"]
     found.append(_read(use, "sys_user", "people by user_name: the owner, who commented and approved"))
+    if mode.name == "cim":
+        found.append(_read(use, "sys_user_group", "the approver group by its name", "it is not shown here"))
+        without = "strategies are not shown here"
+        found.append(_read(use, "sn_cim_strategic_objective", "the strategies by their names", without))
     if any("business_service" in names for names in mode.columns.values()):
         found.append(_read(use, "cmdb_ci_service", "the service by its name"))
+        without = "an offering is written without its service"
+        found.append(_read(use, "service_offering", "the service that an offering belongs to", without))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from connectors.marks import NOBODYS, Mark, looked_for, named, read
 from connectors.servicenow.records import Mode
@@ -39,6 +40,19 @@ def mark_in_note(text: str) -> Mark:
 def is_ours(text: str) -> bool:
     """Whether a journal entry carries a marker of ours."""
     return _KEY.search(text) is not None
+
+
+ORDER_OF_CHANGES = ("sys_created_on", "record_checkpoint")
+
+
+def in_order(audit: Iterable[Row]) -> list[Row]:
+    """Changes of a record as they came: within a second by the record's count of updates, where the audit has it."""
+
+    def place(row: Row) -> tuple[str, int]:
+        count = row.get("record_checkpoint", "")
+        return row.get("sys_created_on", ""), int(count) if count.isdecimal() else 0
+
+    return sorted(audit, key=place)
 
 
 class Traces:
@@ -105,8 +119,8 @@ class Traces:
     def edited_by_people(self, record: str, columns: list[str], our_user: str) -> dict[str, str]:
         """Columns whose last change was made by somebody else than us → by whom (from the platform's audit)."""
         query = f"tablename={self.mode.table}^documentkey={record}^fieldnameIN{','.join(columns)}^ORDERBYsys_created_on"
-        rows = self.instance.rows("sys_audit", query, ("fieldname", "user"))
-        last = {row["fieldname"]: row["user"] for row in rows}
+        rows = self.instance.rows("sys_audit", query, ("fieldname", "user", *ORDER_OF_CHANGES))
+        last = {row["fieldname"]: row["user"] for row in in_order(rows)}
         return {name: user for name, user in last.items() if user not in (our_user, "system", "")}
 
     def written_by(self, user: str, record: str, columns: list[str]) -> set[tuple[str, str]]:

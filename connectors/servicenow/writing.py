@@ -11,18 +11,37 @@ from urllib.parse import quote
 from connectors.config import ConnectionConfig
 from connectors.doubt import wait_until_settled
 from connectors.servicenow import batching
-from connectors.servicenow.columns import Columns
-from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
+from connectors.servicenow.columns import Columns, Value
+from connectors.servicenow.records import (
+    MEASURED,
+    TASK_COLUMNS,
+    Mode,
+    closure_name,
+    gain_name,
+    mode_named,
+)
 from connectors.servicenow.sending import FOR_GOOD, LOOKED_FOR, Request, Sent, send
 from connectors.servicenow.tables import Column, Instance, texts
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
-from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
+from improvement.records import (
+    CLOSURE_FIELDS,
+    Closure,
+    Gain,
+    Outbound,
+    PreviewRequest,
+    Receipt,
+    RecordRef,
+    Verb,
+)
 
 NEW_RECORD = "NEW-RECORD"
 PEOPLES_OWN = "people made this record, and what stands there is kept"
 LEFT_TO_PA = "Performance Analytics measures this record, so it is left to it (pa_targets)"
+IS_PROPOSED = "it is proposed by work note (write_closure)"
+IS_CLOSED = "the record is closed there already"
 LINKED = "linked"
+ACTIVE = "active"
 LINK_COLUMNS = ("cim_register", "source_table", "source_id")
 _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 
@@ -83,7 +102,7 @@ class Writer:
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         """The request :meth:`write` would send now; none where it is there already or has no place."""
         if ref is None and outbound.verb is Verb.UPDATE:  # of a record still to be created: every field is new
-            body, _ = self.columns.body(outbound.fields)
+            body, _ = self._body(outbound.fields)
             return [Request("PATCH", f"/table/{self.mode.table}/{NEW_RECORD}", body).preview(self.instance)]
         if ref is None and outbound.verb is not Verb.CREATE:
             ref = self._ref({"sys_id": NEW_RECORD, "number": ""})
@@ -108,7 +127,7 @@ class Writer:
 
     def _create(self, outbound: Outbound) -> Intent:
         fields = {**dict(self.mode.creation), **outbound.fields}
-        body, unwritten = self.columns.body(fields)
+        body, unwritten = self._body(fields)
         unwritten = {name: why for name, why in unwritten.items() if name in outbound.fields}
         trace = correlation(outbound.installation, outbound.action_id)
         body |= {"correlation_id": trace, "correlation_display": "Regelkreis"}
@@ -118,9 +137,9 @@ class Writer:
 
     def _update(self, outbound: Outbound, ref: RecordRef) -> Intent:
         """Only what differs is sent; where a person changed a field on the platform last, the person wins."""
-        body, unwritten = self.columns.body(outbound.fields)
+        body, unwritten = self._body(outbound.fields)
         method = self.columns.column("method")
-        asked = [*body, *((method.element,) if method is not None else ())]
+        asked = [*body, *((method.element,) if method is not None else ()), *self._open_if(body)]
         current = self.traces.current(ref.id, asked) if body else {}
         if current is None:
             raise WriteRefused(
@@ -130,23 +149,67 @@ class Writer:
             )
         body = {name: value for name, value in body.items() if not same(value, current.get(name, ""))}
         theirs = {name: self.columns.field_of(name, outbound.fields) for name in body}
+        if current.get(ACTIVE) == "false":
+            for name in [name for name, ours in theirs.items() if ours in CLOSURE_FIELDS]:
+                unwritten[theirs.pop(name)] = IS_CLOSED
+                del body[name]
         automated = self.columns.by_indicator(current.get(method.element, "") if method is not None else "")
         if not self.instance.config.pa_targets:
             for name in sorted(automated.keys() & body.keys()):
                 unwritten[theirs.pop(name)] = LEFT_TO_PA
                 del body[name]
-        if outbound.is_adopted:
-            kept = self._not_ours(ref, list(theirs), current)
-        else:
-            theirs = {name: ours for name, ours in theirs.items() if ours not in MEASURED}
-            kept = self._edited(ref, list(theirs), current)
-        for name, why in kept.items():
+        for name, why in self._kept(outbound, ref, theirs, current).items():
             unwritten[theirs[name]] = why
             del body[name]
         replaced = {name: current.get(name, "") for name in body if name in automated}
         noted = self._telling(outbound, body, {automated[name]: old for name, old in replaced.items()})
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body | noted) if body else None
         return Intent(request, unwritten, sent_columns=body, replaced=replaced)
+
+    def _body(self, fields: Mapping[str, Value]) -> tuple[dict[str, str], dict[str, str]]:
+        """Columns and values of a write. How a record is closed is written only where the connection says so."""
+        told = {name: value for name, value in fields.items() if name in CLOSURE_FIELDS and value is not None}
+        if self.instance.config.write_closure:
+            return self.columns.body({**fields, **self._as_named_there(told)})
+        body, unwritten = self.columns.body({name: value for name, value in fields.items() if name not in told})
+        return body, unwritten | dict.fromkeys(told, IS_PROPOSED)
+
+    def _kept(
+        self, outbound: Outbound, ref: RecordRef, theirs: Mapping[str, str], current: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Columns that stay as people left them, with the reason. A service and its offering go together."""
+        if outbound.is_adopted:
+            kept = self._not_ours(ref, list(theirs), current)
+        else:
+            asked = [name for name, ours in theirs.items() if ours not in MEASURED]
+            edited = self._edited(ref, asked, current).items()
+            kept = {name: why for name, why in edited if not self._is_known(outbound, name, theirs[name], current)}
+        together = self.columns.service_columns & theirs.keys()
+        return kept | {name: kept[one] for one in together & kept.keys() for name in together}
+
+    def _as_named_there(self, told: Mapping[str, Value]) -> dict[str, Value]:
+        """Closure and gain by the connection's names, else by the vendor's labels; the choice list has the value."""
+        config = self.instance.config
+        named = dict(told)
+        if "closure" in told:
+            named["closure"] = closure_name(config, Closure(str(told["closure"])))
+        if "gain" in told:
+            named["gain"] = gain_name(config, Gain(str(told["gain"])))
+        return named
+
+    def _open_if(self, body: Mapping[str, str]) -> tuple[str, ...]:
+        """The column that tells whether a record is open, where something is to be written that only then may be."""
+        closing = (self.columns.column(name) for name in CLOSURE_FIELDS)
+        is_closing = any(column is not None and column.element in body for column in closing)
+        return (ACTIVE,) if is_closing and ACTIVE in self.instance.known(self.mode.table) else ()
+
+    def _is_known(self, outbound: Outbound, column: str, ours: str, current: Mapping[str, str]) -> bool:
+        """Whether what a person put there came home before it was changed here: then the later change counts."""
+        if ours not in outbound.known:
+            return False
+        wanted, _ = self.columns.body({ours: outbound.known[ours] or None})
+        found = current.get(column, "")
+        return found[:10] == wanted.get(column, "")[:10] if ours == "due" else found == wanted.get(column, "")
 
     @staticmethod
     def _telling(outbound: Outbound, body: Mapping[str, str], replaced: Mapping[Column, str]) -> dict[str, str]:
@@ -182,6 +245,8 @@ class Writer:
     def _link(self, outbound: Outbound, ref: RecordRef) -> Intent:
         """All missing links in one request: the batch API takes several. They are compared after it by their ticket."""
         table = self.mode.link_table
+        if not outbound.trigger_ids:
+            return Intent(None, {"triggers": "links to them are switched off (link_triggers)"})
         if table is None or not self.instance.known(table):
             return Intent(None, {"triggers": f"mode {self.mode.name} has no place for links"})
         if not set(LINK_COLUMNS) <= set(self.instance.known(table)):

@@ -17,12 +17,14 @@ EntryType = Literal[
     "action.comment",
     "action.diverged",
     "action.due",
+    "action.edited",
     "action.evidence",
     "action.late",
     "action.measured",
     "action.opened",
     "action.owner",
     "action.planned",
+    "action.set_there",
     "action.task",
     "action.task_changed",
     "action.transitioned",
@@ -186,6 +188,16 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         "the owner named there is nobody we know, or is known now; the account sealed",
     ),
     "action.due": (By.PLATFORM, "the due date changed there; empty: taken away"),
+    "action.edited": (
+        By.PLATFORM,
+        "title, hypothesis or service was edited there: which; the text before and after sealed. Title and hypothesis "
+        "are ours from then on, what is measured stays",
+    ),
+    "action.set_there": (
+        By.PLATFORM,
+        "priority, approver group, strategies or progress was set there: which, and priority and progress to what; "
+        "other values sealed",
+    ),
     "action.task_changed": (By.PLATFORM, "a task is new, changed, done, reopened or gone; its title sealed"),
     "action.comment": (By.PLATFORM, "somebody wrote a comment; the text sealed"),
     "action.close_code": (By.PLATFORM, "how the record was closed there, and whether that claims success"),

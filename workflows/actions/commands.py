@@ -20,6 +20,7 @@ from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Person, Role
 from workflows.rules import writers
+from workflows.steps.edited_there import comes_from_there, is_same_text
 
 __all__ = [
     "accept",
@@ -80,6 +81,11 @@ def plan(
     is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
     if State(action.state) is not State.PROPOSED and not is_open:
         raise GuardRefused(f"{action.code} cannot be planned", [f"it is {action.state} and its plan is frozen"])
+    if hypothesis is not None and comes_from_there(action, "hypothesis"):
+        if not is_same_text(hypothesis, action.hypothesis):
+            reasons = [f"people edited it on {action.connection}, so it is changed there"]
+            raise GuardRefused(f"The hypothesis of {action.code} is not changed here", reasons)
+        hypothesis = None  # as a form shows and sends it, which has other line ends
     with transaction.atomic():
         if hypothesis is not None:
             action.hypothesis = hypothesis

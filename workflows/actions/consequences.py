@@ -15,6 +15,8 @@ from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Look, LookKind, Person, Plan
 
+ENDED_THERE = ("closed", "cancelled")
+
 
 @dataclass(slots=True)
 class Move:
@@ -200,6 +202,22 @@ def _close(moving: Move) -> None:
     moving.action.closed_at = moving.at
 
 
+def _propose_closure(moving: Move) -> None:
+    """Say how the record may be closed, unless people closed it already, or we close it ourselves."""
+    action = moving.action
+    if not action.is_accepted or action.platform_state in ENDED_THERE or not outbox.is_closed_by_people(action):
+        return
+    closure, state = planning.closure_of(action), notes.state(action.state)
+    verdict = notes.verdict(action.verdict) if action.verdict else notes.note("no verdict")
+    if closure is not None:
+        named = outbox.closure_name(action, closure)
+        text = notes.note("closure", action=action.code, state=state, closure=named, verdict=verdict)
+    else:
+        why = notes.note("overruled" if action.is_overridden else "not brought about", verdict=verdict)
+        text = notes.note("closure of people", action=action.code, state=state, why=why)
+    outbox.note(action, f"closure-{action.cycle_no}", text, at=moving.at)
+
+
 def _withdraw_unaccepted(moving: Move) -> None:
     if not moving.action.is_accepted:  # nothing of it is on the platform, and nothing shall be
         outbox.withdraw(moving.action, actor=moving.actor, at=moving.at)
@@ -218,11 +236,11 @@ CONSEQUENCES: dict[Event, tuple[Consequence, ...]] = {
     Event.GO_LIVE: (_go_live,),
     Event.CORRECT_GOLIVE: (_correct_golive,),
     Event.STANDARDISE: (_schedule_sustaining,),
-    Event.STOP: (_close,),
+    Event.STOP: (_close, _propose_closure),
     Event.ADJUST: (_drop_looks, _forget_change),
     Event.BAD_SUSTAINING_LOOK: (_drop_looks,),
-    Event.LAST_SUSTAINING_LOOK: (_close, _schedule_half_yearly),
+    Event.LAST_SUSTAINING_LOOK: (_close, _propose_closure, _schedule_half_yearly),
     Event.REAPPROVE: (_drop_looks, _draft_plan),
     Event.SLIP: (_draft_plan, _tell_slip),
-    Event.CANCEL: (_drop_looks, _close, _withdraw_unaccepted),
+    Event.CANCEL: (_drop_looks, _close, _propose_closure, _withdraw_unaccepted),
 }

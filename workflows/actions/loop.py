@@ -15,13 +15,15 @@ from django.db import transaction
 from improvement import pdca
 from improvement.errors import GuardRefused
 from improvement.pdca import ActionFacts, Event, State
-from improvement.records import Outbound, Verb
+from improvement.records import SET_THERE, Outbound, Verb
 from workflows.actions import marking, planning
 from workflows.actions.consequences import CONSEQUENCES, Move, current_plan
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, DeliveryState, Origin, Person, Transition
 from workflows.restating.restated import later_values
+
+BOTH_WAYS = ("owner", "due")  # of these the later change counts, here or there
 
 __all__ = ["current_plan", "detail", "facts_of", "move", "queue_update"]
 
@@ -178,7 +180,10 @@ def queue_update(action: Action, at: datetime) -> None:
     if last is not None and last.verb == Verb.UPDATE and last.state == DeliveryState.WAITING:
         key = last.key
     is_adopted = action.origin == Origin.ADOPTED
-    update = Outbound(verb=Verb.UPDATE, key=key, action_id=action.code, fields=fields, is_adopted=is_adopted)
+    known = {name: str(action.platform_seen[name]) for name in BOTH_WAYS if name in action.platform_seen}
+    update = Outbound(
+        verb=Verb.UPDATE, key=key, action_id=action.code, fields=fields, known=known, is_adopted=is_adopted
+    )
     outbox.queue(action, update, at=at)
 
 
@@ -225,6 +230,8 @@ def detail(action: Action) -> dict[str, Any]:
             }
             for mark in marking.marks_of(action)
         ],
+        "set_there": {name: action.platform_seen[name] for name in SET_THERE if action.platform_seen.get(name)},
+        "edited_there": action.platform_seen.get("edited", []),
         "record": action.platform_number or None,
         "record_url": action.platform_url or None,
         "may": [event.value for event in pdca.allowed(facts_of(action))],

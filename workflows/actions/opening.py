@@ -191,7 +191,8 @@ def _complete(
                 verb=Verb.TASK, key=f"{action.code}/playbook/{number}", action_id=action.code, fields=fields
             )
             outbox.queue(action, task, at=at)
-        tickets = triggers.tickets_behind(action, warehouse, as_of=at)
+        is_linked = outbox.links_triggers(action.connection)
+        tickets = triggers.tickets_behind(action, warehouse, as_of=at) if is_linked else []
         if tickets:
             link = Outbound(
                 verb=Verb.LINK, key=f"{action.code}/triggers", action_id=action.code, trigger_ids=tuple(tickets)

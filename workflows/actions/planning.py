@@ -14,13 +14,14 @@ from django.conf import settings
 
 from improvement import weeks
 from improvement.check import Goal, Windows, windows_for
+from improvement.closure import gain_of, proposed
 from improvement.errors import InputError
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.pdca import Event
 from improvement.records import ADOPTED_FIELDS
 from improvement.schedule import LOOKS
-from improvement.vocabulary import NOTHING_DETECTABLE
+from improvement.vocabulary import NOTHING_DETECTABLE, Closure
 from workflows import access
 from workflows.deliveries import notes, outbox
 from workflows.models import Action, Origin, Plan
@@ -324,7 +325,27 @@ def outbound_fields(action: Action) -> dict[str, str | int | float | None]:
         "planned_end": action.golive_planned.isoformat() if action.golive_planned else None,
         "state": action.state,
         **measured,
+        **closing_fields(action),
     }
+
+
+def closing_fields(action: Action) -> dict[str, str | int | float | None]:
+    """How the record of an ended action may be closed; nothing where people have to say it, or before it ended."""
+    closure = closure_of(action)
+    if closure is None:
+        return {}
+    is_gain = closure is Closure.SUCCESSFUL and is_measured(action)
+    verdict = notes.verdict(action.verdict) if action.verdict else notes.note("no verdict")
+    return {
+        "closure": closure.value,
+        "gain": gain_of(action.metric).value if is_gain else None,
+        "close_notes": notes.note("close notes", action=action.code, verdict=verdict, url=outbox.page_url(action)),
+    }
+
+
+def closure_of(action: Action) -> Closure | None:
+    """What its verdict bears as the closure of its record."""
+    return proposed(action.state, action.verdict, is_overridden=action.is_overridden)
 
 
 def description(action: Action) -> str:

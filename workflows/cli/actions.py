@@ -75,7 +75,7 @@ def _list_then(at: datetime, wanted: str | None, columns: list[str], as_json: bo
             one.owner or "nobody yet",
             one.action.connection,
             one.told.get("record"),
-            one.action.title,
+            one.title,
         )
         for one in found
     ]

@@ -11,6 +11,7 @@ from workflows import access
 from workflows.actions import loop, marking, planning
 from workflows.models import Action, MarkedChange, Origin, Person, Transition
 from workflows.restating.restated import LaterValue, later_values
+from workflows.steps.edited_there import EDITED, shown_there
 
 Part = tuple[str, list[str], list[tuple[Any, ...]]]  # title, columns, rows
 
@@ -68,6 +69,8 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("later data", "; ".join(_restated(action, value) for value in later_values(action))),
         ("due", action.due),
         ("record", " ".join(filter(None, [action.platform_number, action.platform_url]))),
+        ("set there", "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown_there(action).items())),
+        ("edited there", ", ".join(action.platform_seen.get(EDITED, ()))),
         ("diverged", action.diverged),
         ("changed meanwhile", "; ".join(marked(mark) for mark in marking.marks_of(action))),
         ("verdict", action.verdict + (" (overruled by two people)" if action.is_overridden else "")),

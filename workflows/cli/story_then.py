@@ -13,7 +13,7 @@ def story_then(then: ActionThen) -> list[Part]:
     """The tables of one action at a moment, without the empty ones."""
     action = then.action
     parts: list[Part] = [
-        (f"{action.code} {action.title}", ["", ""], [row for row in _facts(then) if row[1] not in (None, "")]),
+        (f"{action.code} {then.title}", ["", ""], [row for row in _facts(then) if row[1] not in (None, "")]),
         ("Plan", ["", ""], [row for row in _plan(then) if row[1] not in (None, "")]),
         ("Looks", LOOK_COLUMNS, [_look(look) for look in looks_at(action, then.at)]),
         ("History", HISTORY_COLUMNS, history_rows(then.history)),

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import override
 
 from improvement.german import in_german
-from improvement.vocabulary import DECISION_WORDS, VERDICT_WORDS, Said
+from improvement.vocabulary import DECISION_WORDS, STATE_WORDS, VERDICT_WORDS, Said
 from workflows.web import reasons, words
 
 NOTES: dict[str, Said] = {
@@ -67,6 +67,24 @@ NOTES: dict[str, Said] = {
         "Die Wirkung von {action} ist {weeks} Wochen, nachdem sie zum Standard wurde, nicht mehr da: {verdict}. Die "
         "Maßnahme bleibt abgeschlossen; eröffnen Sie eine neue, wenn ein weiterer Versuch lohnt.",
     ),
+    "closure": Said(
+        "{action} is {state}. For the closure of this record Regelkreis proposes: {closure}. The verdict: {verdict}.",
+        "{action}: {state}. Für den Abschluss dieses Datensatzes schlägt Regelkreis vor: {closure}. Der Befund: "
+        "{verdict}.",
+    ),
+    "closure of people": Said(
+        "{action} is {state}. Regelkreis proposes no closure code for this record: {why}.",
+        "{action}: {state}. Regelkreis schlägt für diesen Datensatz keinen Abschlusscode vor: {why}.",
+    ),
+    "not brought about": Said(
+        "the verdict is “{verdict}”, so nobody can say that the action brought it about",
+        "der Befund ist „{verdict}“, also kann niemand sagen, dass die Maßnahme es bewirkte",
+    ),
+    "overruled": Said(
+        "two people overruled the verdict “{verdict}”", "zwei Menschen überstimmten den Befund „{verdict}“"
+    ),
+    "no verdict": Said("none", "keiner"),
+    "close notes": Said("{action}, verdict: {verdict}. {url}", "{action}, Befund: {verdict}. {url}"),
     "to owner": Said("{owner}: {note}", "{owner}: {note}"),
     "what": Said("{metric} for {scope}.", "{metric}: {scope}."),
     "why": Said(
@@ -86,6 +104,11 @@ def note(name: str, **filled: object) -> str:
 def verdict(name: str) -> str:
     """A verdict in the installation's language."""
     return VERDICT_WORDS[name].in_(_language()) if name in VERDICT_WORDS else name
+
+
+def state(name: str) -> str:
+    """A state in the installation's language."""
+    return STATE_WORDS[name].in_(_language())
 
 
 def decision(name: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 
-from improvement.records import Outbound, RecordRef, Verb
+from improvement.records import CLOSURE_OUTCOMES, Closure, Outbound, RecordRef, Verb
 from workflows.evidence import ledger
 from workflows.models import Action, Delivery, DeliveryState, ReviewRecord, our_installation
 
@@ -43,7 +43,28 @@ def content(delivery: Delivery) -> Outbound:
     """The write a delivery asks for, in the name of this installation."""
     write = msgspec.json.decode(bytes(delivery.outbound), type=Outbound)
     names = {"installation": our_installation(), "may_stand_unnamed": delivery.may_stand_unnamed}
+    if write.verb is Verb.LINK and not links_triggers(delivery.connection):  # also what was queued while it was on
+        return msgspec.structs.replace(write, trigger_ids=(), **names)
     return msgspec.structs.replace(write, **names)
+
+
+def links_triggers(connection: str) -> bool:
+    """Whether the tickets that triggered an action are linked to its record there."""
+    config = settings.REGELKREIS.connections.get(connection)
+    return config is None or config.links_triggers
+
+
+def is_closed_by_people(action: Action) -> bool:
+    """Whether only people close its record, so that how is proposed to them."""
+    config = settings.REGELKREIS.connections.get(action.connection)
+    return config is None or not config.closes_records
+
+
+def closure_name(action: Action, closure: Closure) -> str:
+    """What its platform calls a closure."""
+    config = settings.REGELKREIS.connections.get(action.connection)
+    named = {} if config is None else config.resolutions
+    return str(named.get(CLOSURE_OUTCOMES[closure], closure.capitalize()))
 
 
 def reference(action: Action) -> RecordRef | None:

@@ -1,12 +1,13 @@
 """What was known of actions at an earlier moment: told by the log's entries, not by today's rows.
 
-What never changes once it is written (title, scope, a line of the history, a frozen plan, a computed look, a review) is
+What never changes once it is written (scope, a line of the history, a frozen plan, a computed look, a review) is
 read from its row, if the log held its entry by then (:mod:`workflows.evidence.held`). What changed since and no entry
 tells (a due date, the measurement before its plan was frozen) is left out: nobody could prove it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,6 +79,11 @@ class ActionThen:
         return str(self.told["state"])
 
     @property
+    def title(self) -> str:
+        """What it was called."""
+        return str(self.told.get("title", self.action.title))
+
+    @property
     def owner(self) -> str:
         """Whose it was; '' nobody's."""
         return str(self.told.get("owner", ""))
@@ -117,7 +123,7 @@ class ActionThen:
         return {
             "as_of": self.at.isoformat(),
             "id": self.action.code,
-            "title": self.action.title,
+            "title": self.title,
             "state": self.state,
             "cycle_no": told["cycle_no"],
             "connection": self.action.connection,
@@ -268,6 +274,10 @@ def _moved(action: ToldAction, index: int, payload: Mapping[str, Any]) -> None:
         action.say(index, golive_planned="")
 
 
+def _edited(action: ToldAction, index: int, payload: Mapping[str, Any]) -> None:
+    action.say(index, **{f"{payload['field']}_sha256": payload["text_sha256"]})
+
+
 def _received(action: ToldAction, index: int, payload: Mapping[str, Any]) -> None:
     if payload.get("number"):
         action.say(index, record=payload["number"])
@@ -278,6 +288,7 @@ _ALSO: dict[str, Callable[[ToldAction, int, Mapping[str, Any]], None]] = {
     "action.accepted": _accepted,
     "action.transitioned": _moved,
     "action.adopted": _received,
+    "action.edited": _edited,
     "delivery.receipt": _received,
 }
 
@@ -338,11 +349,26 @@ def _then(action: Action, heard: _Heard) -> ActionThen:
     is_as_opened = "action.planned" not in later and "action.measured" not in later
     opened_with = _row_of(action) if is_as_opened else _rule_of(action)
     values = opened_with | values
-    sealed = ErasableText.objects.filter(digest=values.pop("hypothesis_sha256", "")).first()
-    if sealed is not None:
-        values["hypothesis"] = sealed.text
+    for name in ("title", "hypothesis"):
+        told = values.pop(f"{name}_sha256", None)
+        if told is None and (name == "title" or is_as_opened):
+            told = _before_edits(action, name)
+        if told is None:
+            continue
+        sealed = ErasableText.objects.filter(digest=told).first()
+        if sealed is not None or not told:
+            values[name] = sealed.text if sealed is not None else ""
+    values.pop("service_sha256", None)
     telling = Telling(frozenset(heard.moments))
     return ActionThen(action, heard.held, values, telling, frozenset(heard.frozen.get(action.code, ())))
+
+
+def _before_edits(action: Action, name: str) -> str | None:
+    """The seal of what stood in a field before it was first edited on the platform; None where it never was."""
+    entries = LedgerEntry.objects.filter(subject=action.code, type="action.edited").order_by("index")
+    edits = (json.loads(bytes(entry.data))["payload"] for entry in entries)
+    first = next((edit for edit in edits if edit["field"] == name), None)
+    return str(first["before_sha256"]) if first is not None else None
 
 
 def _row_of(action: Action) -> dict[str, str]:

@@ -145,6 +145,13 @@ def _owned(told: Told, index: int, said: Mapping[str, Any]) -> None:
         told.actions[said["subject"]].say(index, owner=said["payload"]["owner"])
 
 
+def _edited(told: Told, index: int, said: Mapping[str, Any]) -> None:
+    """Of what was edited on the platform only the title is changed nowhere else."""
+    payload = said["payload"]
+    if said["subject"] in told.actions and payload["field"] == "title":
+        told.actions[said["subject"]].say(index, title_sha256=payload["text_sha256"])
+
+
 def _overruled(told: Told, index: int, said: Mapping[str, Any]) -> None:
     if said["subject"] in told.actions:
         told.actions[said["subject"]].say(index, is_overridden=True)
@@ -178,6 +185,7 @@ _HEARD: dict[str, Callable[[Told, int, Mapping[str, Any]], None]] = {
     "action.transitioned": _moved,
     "action.evidence": _evidence,
     "action.owner": _owned,
+    "action.edited": _edited,
     "verdict.overridden": _overruled,
     "check.looked": _looked,
     "finding.fired": _fired,
@@ -199,6 +207,7 @@ def _wrong_actions(told: Mapping[str, ToldAction]) -> Iterator[str]:
         yield from _differing(code, action, _values_of(rows[code]))
         yield from _wrong_steps(code, action.steps, histories.get(code, []), salts)
         yield from _wrong_reference(code, action, rows[code].implemented_ref, salts)
+        yield from _wrong_title(code, action, rows[code].title, salts)
     for code in rows.keys() - told.keys():
         yield f"{code} is in the database, but no entry of the log opened it."
 
@@ -256,6 +265,12 @@ def _wrong_reference(code: str, action: ToldAction, text: str, salts: Mapping[st
     sealed, entry = action.values.get("implemented_ref_sha256", ("", 0))
     if not _is_sealed(text, sealed, salts):
         yield f"The reference with which {code} went live is not the one that entry {entry} seals."
+
+
+def _wrong_title(code: str, action: ToldAction, text: str, salts: Mapping[str, str]) -> Iterator[str]:
+    sealed, entry = action.values.get("title_sha256", ("", 0))
+    if not _is_sealed(text, sealed, salts):
+        yield f"The title of {code} is not the one that entry {entry} seals."
 
 
 def _is_sealed(text: str, sealed: str, salts: Mapping[str, str]) -> bool:

@@ -63,7 +63,7 @@ class Action(models.Model):
     platform_number = models.CharField(max_length=100, blank=True)
     platform_url = models.TextField(blank=True)
     platform_state = models.CharField(max_length=20, blank=True)
-    platform_seen = models.JSONField(default=dict)  # owner, due, close_code as they were read there last
+    platform_seen = models.JSONField(default=dict)  # fields as they were read there last, and which were edited there
     unknown_owner = models.CharField(max_length=255, blank=True)  # the owner there whose account is nobody we know
 
     class Meta:

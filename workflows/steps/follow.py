@@ -24,6 +24,7 @@ from workflows.actions.rights import owns
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
 from workflows.models import Action, ActionComment, Delivery, DeliveryState, Person
+from workflows.steps.edited_there import take_fields
 from workflows.steps.taking import Gap, carry, take_code, take_comments, take_due, take_owner, take_tasks
 
 
@@ -137,8 +138,9 @@ def _follow_one(action: Action, found: PlatformState, run: _Run) -> None:
         _settle(action, [gap], run)
         return
     accounts, as_of = run.accounts, run.as_of
-    before = (action.owner_id, action.due)
+    before = _carried(action)
     take_due(action, found, accounts, as_of)
+    take_fields(action, found, accounts, as_of)
     take_tasks(action, found, as_of)
     take_comments(action, found, accounts, as_of)
     _notice_unknown_owner(action, found, run)
@@ -148,9 +150,14 @@ def _follow_one(action: Action, found: PlatformState, run: _Run) -> None:
         *_take_state(action, found, run),
         *take_code(action, found, accounts, as_of),
     ]
-    if action.pk in run.waiting or (action.owner_id, action.due) != before:
+    if action.pk in run.waiting or _carried(action) != before:
         carry(action, as_of)
     _settle(action, gaps, run)
+
+
+def _carried(action: Action) -> tuple[object, ...]:
+    """What an update that still waits would undo if it was not brought up to it."""
+    return action.owner_id, action.due, action.title, action.hypothesis
 
 
 def _notice_unknown_owner(action: Action, found: PlatformState, run: _Run) -> None:

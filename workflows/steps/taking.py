@@ -66,9 +66,12 @@ def take_due(action: Action, found: PlatformState, accounts: Accounts, as_of: da
 def take_code(action: Action, found: PlatformState, accounts: Accounts, as_of: datetime) -> list[Gap]:
     """How it was closed there. A person's claim of success without a verdict that bears it is a gap."""
     code = found.close_code or ""
-    if _is_news(action, "close_code", code):
+    if _is_news(action, "close_code", code) and accounts.is_ours(found.close_code_changed_by):
+        _remember(action, "close_code", code)  # we wrote it ourselves
+    elif _is_news(action, "close_code", code):
         payload = {"close_code": code, "is_success": found.is_closed_as_success}
-        _log(action, "action.close_code", payload, accounts.person(found.state_changed_by), as_of)
+        author = accounts.person(found.close_code_changed_by or found.state_changed_by)
+        _log(action, "action.close_code", payload, author, as_of)
         _remember(action, "close_code", code)
     is_borne = action.verdict in GOOD_VERDICTS or action.is_overridden
     is_claimed = found.state == "closed" and found.is_closed_as_success

@@ -118,6 +118,7 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("its record is no longer on the platform, or hidden from us"),
     _("the meaning of its state there: an administrator says it in the connection's statuses"),
     _("set to %(state)s on %(platform)s"),
+    _("people edited it on %(platform)s, so it is changed there"),
     _("The verdict is %(verdict)s: we keep it."),
     _("The verdict is %(verdict)s: this measure does not show what we hoped for."),
     _("has an action of its own"),

@@ -125,6 +125,15 @@ ENTRIES: Words = {
     "receipt": _("receipt"),
 }
 DECISIONS: Words = in_both(DECISION_WORDS)
+THERE: Words = {
+    "priority": _("Priority"),
+    "approver_group": _("Approver group"),
+    "strategies": _("Strategies"),
+    "percent_complete": _("Percent complete"),
+    "service": _("Service"),
+    "title": _("Title"),
+    "hypothesis": _("Hypothesis"),
+}
 DELIVERY_STATES: Words = {
     "waiting": _("waiting"),
     "sent": _("sent"),

@@ -29,9 +29,19 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 IMPROVEMENT_TABLES = frozenset({"sn_cim_register", "sn_cim_task", "sn_cim_inbound_m2m", "sn_cim_related_kpi"})
 PROCESS_TABLES = frozenset(
-    {"incident", "sc_req_item", "sc_request", "problem", "change_request", "task", "interaction", "cmdb_ci_outage"}
+    {
+        "incident",
+        "sc_req_item",
+        "sc_request",
+        "problem",
+        "problem_task",
+        "change_request",
+        "task",
+        "interaction",
+        "cmdb_ci_outage",
+    }
 )
-FALLBACK_TABLES = frozenset({"problem", "task", "u_improvement_action"})
+FALLBACK_TABLES = frozenset({"problem", "problem_task", "task", "u_improvement_action"})
 AUDIT_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_user_has_role", "sla_repair_log_entry"})
 
 WRITABLE: dict[str, frozenset[str]] = {

@@ -34,6 +34,12 @@ PROBLEM_STATE: Final[Choices] = (
     ("106", "Resolved"),
     ("107", "Closed"),
 )
+PROBLEM_TASK_STATE: Final[Choices] = (
+    ("151", "New"),
+    ("152", "Assess"),
+    ("154", "Work in Progress"),
+    ("157", "Closed"),
+)
 CHANGE_STATE: Final[Choices] = (
     ("-5", "New"),
     ("-4", "Assess"),
@@ -109,10 +115,11 @@ CIM_METHOD: Final[Choices] = (
     ("manual", "Manual"),
 )
 CIM_OUTCOME: Final[Choices] = (
-    ("quality", "Quality"),
-    ("cost", "Cost"),
-    ("time", "Time"),
-    ("satisfaction", "Satisfaction"),
+    ("cost_reduction", "Cost Reduction"),
+    ("revenue_generation", "Revenue Generation"),
+    ("time_savings", "Time Savings"),
+    ("customer_satisfaction", "Customer Satisfaction"),
+    ("quality_improvement", "Quality Improvement"),
 )
 MAJOR_INCIDENT: Final[Choices] = (
     ("proposed", "Proposed"),

@@ -23,7 +23,7 @@ TASK_COLUMNS: tuple[Column, ...] = (
     ref("company", "core_company", "Company"),
     ref("location", "cmn_location", "Location"),
     ref("business_service", "cmdb_ci_service", "Service"),
-    ref("service_offering", "cmdb_ci_service", "Service offering"),
+    ref("service_offering", "service_offering", "Service offering"),
     ref("cmdb_ci", "cmdb_ci", "Configuration item"),
     ref("vendor", "core_company", "Vendor"),
     ref("assignment_group", "sys_user_group", "Assignment group"),
@@ -97,6 +97,17 @@ TASKS: tuple[TableDef, ...] = (
         ),
         "task",
         "PRB",
+        "number",
+    ),
+    TableDef(
+        "problem_task",
+        "Problem Task",
+        (
+            col("state", "integer", "State", choices=c.PROBLEM_TASK_STATE, default="151"),
+            ref("problem", "problem", "Problem"),
+        ),
+        "task",
+        "PTASK",
         "number",
     ),
     TableDef(

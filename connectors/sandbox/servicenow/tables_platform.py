@@ -46,6 +46,12 @@ MASTER_DATA: tuple[TableDef, ...] = (
         "cmdb_ci",
     ),
     TableDef(
+        "service_offering",
+        "Offering",
+        (ref("parent", "cmdb_ci_service", "Parent"),),
+        "cmdb_ci_service",
+    ),
+    TableDef(
         "sys_user",
         "User",
         (

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sandbox.servicenow import access, cim, rules
-from connectors.sandbox.servicenow.errors import acl, no_record
+from connectors.sandbox.servicenow.choices import PROBLEM_STATE, value_of
+from connectors.sandbox.servicenow.errors import acl, business_rule, no_record
 from connectors.sandbox.servicenow.instance import Instance
 from connectors.sandbox.servicenow.schema import JOURNAL_TYPES, Column
 from connectors.sandbox.store import Row, Table
@@ -41,6 +42,8 @@ def create(instance: Instance, account: Account, table: str, body: Mapping[str, 
     if table == cim.REGISTER:
         values.pop("state", None)
         values = cim.computed(instance, None, values)
+    if table == "problem_task":
+        _check_problem(instance, values.get("problem", ""))
     if table == cim.TASK:
         values.setdefault("state", cim.first_task_state(instance, values.get("cim_register", "")))
     position = instance.tables[table].position
@@ -52,6 +55,14 @@ def create(instance: Instance, account: Account, table: str, body: Mapping[str, 
     _append_journal(instance, table, row[0], accepted.journal, by=account.username)
     row = cim.after_change(instance, instance.tables[table], None, row, by=account.username)
     return _moved_by_rule(instance, account, table, row, {**values, **accepted.journal})
+
+
+def _check_problem(instance: Instance, sys_id: str) -> None:
+    """Refuse a task below a closed problem, as ``problem.closed.can_create_tasks`` does unless it is set."""
+    problems = instance.tables["problem"]
+    problem = problems.rows.get(sys_id)
+    if problem is not None and instance.value(problems, problem, "state") == value_of(PROBLEM_STATE, "Closed"):
+        raise business_rule("problem_task", "Closed problems", "", "A closed problem takes no tasks")
 
 
 def change(

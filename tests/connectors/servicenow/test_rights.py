@@ -64,7 +64,7 @@ def test_reading_touches_no_table_that_is_not_listed(serve: Serve, connect: Conn
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_writes_and_reads_only_what_is_listed_for_it(serve: Serve, connect: Connect, mode: str) -> None:
     running = serve(a_world(a_ticket()), cim=mode == "cim", custom_table=mode == "custom")
-    connector = connect(running, **MODES[mode])
+    connector = connect(running, link_triggers=True, **MODES[mode])
     rights = list(connector.rights())
     (ticket, *_) = [row["id"] for page in connector.pull(RecordKind.TICKET, None, until=END)
                     for row in page.batch.to_pylist()]  # fmt: skip

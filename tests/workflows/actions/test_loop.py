@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors.config import ConnectionConfig
 from improvement.errors import GuardRefused, PermissionMissing
 from improvement.records import PlatformApproval, RecordKind
 from tests.workflows.beginnings import Beginnings
@@ -86,6 +88,17 @@ def test_the_first_evaluation_opens_nothing_and_the_second_opens_one_action(home
     linked = platform.effects[f"{action.code}/triggers"].trigger_ids
     assert len(linked) == 10
     assert all(ticket.startswith("Mail-") and clocks[ticket] for ticket in linked)
+
+
+@pytest.mark.parametrize(("said", "queued"), [({}, 0), ({"link_triggers": True}, 1)])
+def test_triggers_are_queued_for_servicenow_only_where_its_connection_says_so(
+    home: Path, monday: datetime, settings: Any, said: dict[str, bool], queued: int
+) -> None:
+    raw = {"name": "snow", "platform": "servicenow", "url": "https://a.example", "user": "u", "password": "p", **said}
+    snow = ConnectionConfig.model_validate(raw)
+    settings.REGELKREIS = settings.REGELKREIS.model_copy(update={"connections": {"snow": snow}})
+    run(a_platform(Mail=BAD), monday, 2)
+    assert Action.objects.get().deliveries.filter(verb="link").count() == queued
 
 
 def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(proposed: Proposed) -> None:

@@ -164,7 +164,9 @@ class Home:
     def __init__(self, folder: Path, url: str, flavour: Flavour) -> None:
         kind = "servicenow" if flavour == "servicenow" else "jira"
         user = "regelkreis@example.com" if flavour == "jira_cloud" else "regelkreis"
-        connection = f'platform = "{kind}"\nurl = "{url}"\nuser = "{user}"\npassword = "sandbox"\n'
+        connection = (
+            f'platform = "{kind}"\nurl = "{url}"\nuser = "{user}"\npassword = "sandbox"\nlink_triggers = true\n'
+        )
         (folder / "regelkreis.toml").write_text(f"[connections.there]\n{connection}")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
         settings = {"REGELKREIS_HOME": str(folder), "DJANGO_SETTINGS_MODULE": "config.django_settings"}

@@ -15,6 +15,7 @@ from improvement.metrics import metric_named
 from improvement.pdca import OPEN_STATES, State
 from improvement.review_words import untreated_text
 from workflows.actions import marking, planning
+from workflows.deliveries import outbox
 from workflows.models import (
     Action,
     Chart,
@@ -29,10 +30,11 @@ from workflows.models import (
     ReviewEntry,
 )
 from workflows.restating.restated import later_values
+from workflows.steps.edited_there import EDITED, shown_there
 from workflows.web.rooms import deeds
 from workflows.web.rooms.beside import facts_beside
 from workflows.web.visibility import actions_for, signed_in
-from workflows.web.words import language
+from workflows.web.words import THERE, language
 
 STEPS = (
     ("P", (State.PROPOSED, State.PLANNED)),
@@ -83,6 +85,9 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
         "decisions": decisions_of(action, names),
         "reviews": list(action.reviews.select_related("look").order_by("id")),
         "entries": LedgerEntry.objects.filter(subject=action.code).order_by("index"),
+        "there": [(THERE[name], value) for name, value in shown_there(action).items()],
+        "edited_there": [THERE[name] for name in action.platform_seen.get(EDITED, ())],
+        "closure": _closure(action),
         "connection": Connection.objects.filter(name=action.connection).first(),
         "beside": facts_beside(final.result if final is not None else None),
         "marks": marking.marks_of(action),
@@ -168,6 +173,12 @@ def _adopted_on(action: Action) -> datetime | None:
     """When people opened the record that was adopted; None for every other action."""
     told = action.trigger.get("adopted_opened_at")
     return datetime.fromisoformat(told) if told else None
+
+
+def _closure(action: Action) -> str:
+    """What its platform calls the closure that is proposed for its record; '' none."""
+    closure = planning.closure_of(action)
+    return outbox.closure_name(action, closure) if closure is not None and outbox.is_closed_by_people(action) else ""
 
 
 def _sign(action: Action) -> int:
