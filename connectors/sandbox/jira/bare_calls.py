@@ -26,7 +26,6 @@ ARRAYS: tuple[str, ...] = (
 )
 #: Lists in pages, as the newer parts of the API and Jira Software have them.
 PAGES: tuple[str, ...] = (
-    f"{_AGILE}/board",
     f"{_API}/customFields",
     f"{_API}/(?:notificationscheme|workflowschemes?|issuetypescheme|workflow/search|screens)",
 )
@@ -49,11 +48,7 @@ DESK_PAGES: tuple[str, ...] = (
 )
 #: Single things → what is said of one that is not there.
 SINGLE: dict[str, str] = {
-    f"{_AGILE}/(?:board/(?:filter/)?{_ID}(?:/.*)?|rapid/.*)": (
-        "Board does not exist or you do not have permission to see it."
-    ),
-    f"{_AGILE}/sprint/{_ID}(?:/.*)?": "Sprint does not exist.",
-    f"{_AGILE}/epic/{_KEY}(?:/.*)?": "The requested epic was not found.",
+    f"{_AGILE}/rapid/.*": "Board does not exist or you do not have permission to see it.",
     f"{_API}/dashboard/{_ID}(?:/.*)?": "The dashboard does not exist.",
     f"{_API}/(?:issuesecurityschemes|securitylevel)/{_ID}": "The security scheme or level does not exist.",
     f"{_API}/(?:notificationscheme|workflowscheme|issuetypescheme|permissionscheme)/{_ID}(?:/.*)?": (

@@ -6,6 +6,7 @@ import re
 from functools import partial
 
 from connectors.sandbox.jira import (
+    agile_routes,
     approval_calls,
     bare_calls,
     detail_calls,
@@ -175,6 +176,7 @@ _COMPILED = tuple(
         *_LOOK_UPS,
         *_SHELF,
         *_TABLE[3:],
+        *agile_routes.TABLE,
         *_BARE,
     )  # searches first, they are many
 )

@@ -13,6 +13,7 @@ from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
 from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.options import Options
+from connectors.sandbox.jira.planning import Planning
 from connectors.sandbox.jira.quirks import Quirks
 from connectors.sandbox.world import TicketEvent, Value, World, WorldContact, WorldTicket
 
@@ -37,6 +38,7 @@ class Site:
         self.quirks = Quirks()
         self._hidden: dict[int, int] = {}
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
+        self.planning = Planning()
         self.shelf: dict[str, dict[str, dict[str, Any]]] = {"version": {}, "component": {}, "filter": {}}
         self.by_label: dict[str, set[int]] = {}
         self.by_type: dict[str, set[int]] = {}

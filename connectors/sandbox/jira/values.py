@@ -10,6 +10,7 @@ from connectors.sandbox.jira.calls import ApiError, Call
 from connectors.sandbox.jira.catalogue import FIELD_BY_ID, Field
 from connectors.sandbox.jira.history import person_item
 from connectors.sandbox.jira.model import History, HistoryItem, Issue
+from connectors.sandbox.jira.planning import is_epic
 from connectors.sandbox.jira.text import is_document, plain
 
 MAX_TEXT = 32_767
@@ -177,7 +178,9 @@ def _set(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
     if field_id == "parent":
         issue.parent = value
         parent = call.site.by_id(value)
-        if parent is not None:
+        if parent is not None and is_epic(parent):
+            call.site.planning.adopt(issue, parent)
+        elif parent is not None:
             parent.more().subtasks.append(issue.id)
         return None
     if field_id == "resolution":
