@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from connectors.sandbox.jira import board_calls, epic_calls, rank_calls, sprint_calls
 from connectors.sandbox.jira.calls import Handler
+from connectors.sandbox.jira.planning_lookups import counted, token_page
 
 _AGILE = r"/rest/agile/(?:1\.0|latest)"
 _GREENHOPPER = r"/rest/greenhopper/(?:1\.0|latest)"
@@ -11,6 +14,7 @@ _KEY = r"(?P<key>[A-Za-z0-9-]+)"
 _ID = r"(?P<id>[0-9]+)"
 _BOARD = f"{_AGILE}/board/{_ID}"
 _SPRINT = f"{_AGILE}/sprint/{_ID}"
+_SOFTWARE = r"/rest/software/1\.0"
 _NAME = r"(?P<name>[^/]+)"
 
 TABLE: tuple[tuple[str, str, Handler], ...] = (
@@ -27,6 +31,8 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_BOARD}/epic/{_KEY}/issue", board_calls.issues_of_epic),
     ("GET", f"{_BOARD}/project(?:/full)?", board_calls.projects),
     ("GET", f"{_BOARD}/version", board_calls.versions),
+    ("GET", f"{_BOARD}/features", board_calls.features),
+    ("GET", f"{_BOARD}/reports", board_calls.reports),
     ("GET", f"{_BOARD}/quickfilter", board_calls.nothing),
     ("GET", f"{_BOARD}/quickfilter/(?P<filter_id>[0-9]+)", board_calls.quick_filter),
     ("GET", f"{_BOARD}/properties", board_calls.properties),
@@ -48,4 +54,17 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("PUT", f"{_AGILE}/epic/{_KEY}/rank", epic_calls.rank),
     ("PUT", f"{_GREENHOPPER}/sprint/{_ID}", sprint_calls.rename),
     ("POST", rf"{_GREENHOPPER}/xboard/issue/flag/flag\.json", rank_calls.flag),
+    *(
+        ("GET", f"{_SOFTWARE}{path}", partial(answer, page=token_page))
+        for path, answer in (
+            (f"/board/{_ID}/issue", board_calls.issues),
+            (f"/board/{_ID}/backlog", board_calls.backlog),
+            (f"/board/{_ID}/epic/{_KEY}/issue", board_calls.issues_of_epic),
+            (f"/board/{_ID}/sprint/(?P<sprint_id>[0-9]+)/issue", board_calls.issues_of_sprint),
+            (f"/sprint/{_ID}/issue", sprint_calls.issues),
+            (f"/epic/{_KEY}/issue", epic_calls.issues),
+        )
+    ),
+    ("GET", f"{_SOFTWARE}/board/{_ID}/issue/approximate-count", partial(board_calls.issues, page=counted)),
+    ("GET", f"{_SOFTWARE}/board/{_ID}/backlog/approximate-count", partial(board_calls.backlog, page=counted)),
 )

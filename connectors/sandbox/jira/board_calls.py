@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from connectors.sandbox.jira import catalogue, jql
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
-from connectors.sandbox.jira.catalogue import DONE, SUBTASK, Category, Flavour, Project
+from connectors.sandbox.jira.catalogue import DONE, Category, Flavour, Project
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.planning import Board, is_epic
 from connectors.sandbox.jira.planning_lookups import (
+    Page,
     board,
     board_named,
     board_query,
@@ -116,19 +117,19 @@ def configuration(call: Call, id: str) -> Answer:
     return json_answer(shown)
 
 
-def issues(call: Call, id: str) -> Answer:
+def issues(call: Call, id: str, page: Page = issue_page) -> Answer:
     """``GET /board/{id}/issue``."""
-    return issue_page(call, found_on(call, board_named(call, id)))
+    return page(call, found_on(call, board_named(call, id)))
 
 
-def backlog(call: Call, id: str) -> Answer:
+def backlog(call: Call, id: str, page: Page = issue_page) -> Answer:
     """``GET /board/{id}/backlog``: what is not done and in no sprint that is open."""
     found = board_named(call, id)
-    return issue_page(call, [issue for issue in found_on(call, found) if _waits(call, issue)])
+    return page(call, [issue for issue in found_on(call, found) if _waits(call, issue)])
 
 
 def _waits(call: Call, issue: Issue) -> bool:
-    stands_alone = issue.type is not SUBTASK and not is_epic(issue)
+    stands_alone = not issue.type.is_subtask and not is_epic(issue)
     return stands_alone and issue.status.category is not DONE and call.site.planning.open_sprint_of(issue) is None
 
 
@@ -139,13 +140,13 @@ def epics(call: Call, id: str) -> Answer:
     return value_page(call, [one for one in found if not done or one["done"] is (done == "true")])
 
 
-def issues_of_epic(call: Call, id: str, key: str) -> Answer:
+def issues_of_epic(call: Call, id: str, key: str, page: Page = issue_page) -> Answer:
     """``GET /board/{id}/epic/{key}/issue``, and ``…/epic/none/issue``."""
     found = board_named(call, id)
     if key == "none":
-        return issue_page(call, [one for one in found_on(call, found) if not is_epic(one) and not one.value("epic")])
+        return page(call, [one for one in found_on(call, found) if not is_epic(one) and not one.value("epic")])
     above = epic_named(call, key)
-    return issue_page(call, found_on(call, found, _known(call, call.site.planning.children(above.id))))
+    return page(call, found_on(call, found, _known(call, call.site.planning.children(above.id))))
 
 
 def sprints(call: Call, id: str) -> Answer:
@@ -162,10 +163,10 @@ def sprints(call: Call, id: str) -> Answer:
     return value_page(call, shown)
 
 
-def issues_of_sprint(call: Call, id: str, sprint_id: str) -> Answer:
+def issues_of_sprint(call: Call, id: str, sprint_id: str, page: Page = issue_page) -> Answer:
     """``GET /board/{id}/sprint/{sprintId}/issue``."""
     found, within = board_named(call, id), sprint_named(call, sprint_id)
-    return issue_page(call, found_on(call, found, _known(call, call.site.planning.members(within))))
+    return page(call, found_on(call, found, _known(call, call.site.planning.members(within))))
 
 
 def projects(call: Call, id: str) -> Answer:
@@ -179,6 +180,20 @@ def versions(call: Call, id: str) -> Answer:
     released = call.param("released").lower()
     found = [kept for kept in call.site.shelf["version"].values() if kept["project"] in keys]
     return value_page(call, [kept for kept in found if not released or kept["released"] is (released == "true")])
+
+
+def features(call: Call, id: str) -> Answer:
+    """``GET /board/{id}/features`` (Cloud): boards of filters have none to switch."""
+    board_named(call, id)
+    call.only_on(Flavour.CLOUD)
+    return json_answer({"features": []})
+
+
+def reports(call: Call, id: str) -> Answer:
+    """``GET /board/{id}/reports`` (Cloud): none."""
+    board_named(call, id)
+    call.only_on(Flavour.CLOUD)
+    return json_answer({"reports": []})
 
 
 def nothing(call: Call, id: str) -> Answer:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sandbox.jira.accounts import Account
-from connectors.sandbox.jira.catalogue import SERVICE_REQUEST
+from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.model import Issue
@@ -35,6 +35,12 @@ class ApiError(Exception):
         """The body Jira sends with it."""
         body = {"errorMessages": self.messages, "errors": self.errors}
         return Answer(self.status, msgspec.json.encode(body))
+
+    def desk_answer(self) -> Answer:
+        """The body Service Management sends with it: one message, and the key of its translations."""
+        said = " ".join([*self.messages, *(f"{name}: {text}" for name, text in self.errors.items())])
+        key = {"i18nKey": f"sd.error.{self.status}", "parameters": []}
+        return Answer(self.status, msgspec.json.encode({"errorMessage": said, "i18nErrorMessage": key}))
 
 
 @dataclass(slots=True)
@@ -164,6 +170,11 @@ class Call:
         if not account.may_write:
             raise ApiError(403, "You do not have permission to edit issues in this project.")
         return account
+
+    def only_on(self, flavour: Flavour) -> None:
+        """404, as of an address that there is not, on the other flavour."""
+        if self.site.flavour is not flavour:
+            raise ApiError(404, "null for uri: this product does not have the resource.")
 
     def may_see(self, issue: Issue) -> bool:
         """The anonymous see service requests only, and only an administrator what issue security hides."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
-from connectors.sandbox.jira.catalogue import EPIC_LINK, SUBTASK, Flavour
+from connectors.sandbox.jira.catalogue import EPIC_LINK, Flavour
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.planning import is_epic
-from connectors.sandbox.jira.planning_lookups import epic_named, found_on, issue_page, issues_sent, note
+from connectors.sandbox.jira.planning_lookups import Page, epic_named, found_on, issue_page, issues_sent, note
 from connectors.sandbox.jira.planning_texts import epic
 from connectors.sandbox.jira.rank_calls import put
 
@@ -37,22 +37,22 @@ def _change(call: Call, found: Issue) -> None:
         note(call, found, HistoryItem("summary", "summary", False, before, before, found.summary, found.summary))
 
 
-def issues(call: Call, key: str) -> Answer:
+def issues(call: Call, key: str, page: Page = issue_page) -> Answer:
     """``GET`` and ``POST /epic/{key}/issue``, and ``/epic/none/issue``."""
     above = None if key == "none" else epic_named(call, key)
     if call.method == "POST":
         return _move(call, above)
     if above is None:
         call.signed_in()
-        return issue_page(call, [one for one in found_on(call, None) if not is_epic(one) and not one.value("epic")])
+        return page(call, [one for one in found_on(call, None) if not is_epic(one) and not one.value("epic")])
     within = map(call.site.by_id, call.site.planning.children(above.id))
-    return issue_page(call, found_on(call, None, [issue for issue in within if issue is not None]))
+    return page(call, found_on(call, None, [issue for issue in within if issue is not None]))
 
 
 def _move(call: Call, above: Issue | None) -> Answer:
     call.writer()
     moved = issues_sent(call, call.document())
-    refused = [issue.key for issue in moved if is_epic(issue) or issue.type is SUBTASK]
+    refused = [issue.key for issue in moved if is_epic(issue) or issue.type.is_subtask]
     if refused:
         raise ApiError(400, f"Epics and sub-tasks cannot be in an epic: {', '.join(refused)}.")
     for issue in moved:

@@ -164,7 +164,7 @@ def rank_of(issue: Issue) -> Rank:
 
 def is_epic(issue: Issue) -> bool:
     """Whether other issues may be in it."""
-    return issue.type is EPIC
+    return issue.type.id == EPIC.id
 
 
 def ranked(issues: Iterable[Issue]) -> list[Issue]:

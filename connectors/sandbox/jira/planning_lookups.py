@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,9 @@ from connectors.sandbox.jira.shelf_calls import catalogue_filters
 
 MAX_MOVED = 50
 MAX_PAGE = 1_000
+MAX_TOKEN_PAGE = 100
+Page = Callable[[Call, Sequence[Issue]], Answer]
+_TOKEN = re.compile(r"page-\d+")
 _MEMBERS = ("sprint", "closedSprints", "flagged", "epic")
 
 
@@ -76,8 +80,11 @@ def filter_jql(call: Call, id: str) -> str | None:
 
 def board_query(call: Call, board: Board) -> jql.Query:
     """The query of a board; one whose filter was deleted finds nothing."""
+    text = filter_jql(call, board.filter_id)
+    if text is None:
+        return jql.Query(jql.Or(()))
     try:
-        return jql.parse(filter_jql(call, board.filter_id) or "key in ()")
+        return jql.parse(text)
     except jql.JqlError as error:
         raise ApiError(400, str(error)) from None
 
@@ -114,6 +121,25 @@ def issue_page(call: Call, found: Sequence[Issue]) -> Answer:
     return text_answer(
         f'{{"expand":"schema,names","startAt":{start},"maxResults":{size},"total":{len(found)},"issues":[{shown}]}}'
     )
+
+
+def token_page(call: Call, found: Sequence[Issue]) -> Answer:
+    """A page of issues by token, without a total, as the newer addresses of Cloud have it."""
+    call.only_on(Flavour.CLOUD)
+    token, size = call.param("nextPageToken"), min(call.number("maxResults", 50), MAX_TOKEN_PAGE)
+    start = int(token.removeprefix("page-")) if _TOKEN.fullmatch(token) else 0 if not token else None
+    if start is None:
+        raise ApiError(400, "The provided next page token is invalid or expired.")
+    shown = ",".join(issue_text(call, issue) for issue in found[start : start + size])
+    is_last = start + size >= len(found)
+    more = "" if is_last else f',"nextPageToken":"page-{start + size}"'
+    return text_answer(f'{{"issues":[{shown}]{more},"isLast":{"true" if is_last else "false"}}}')
+
+
+def counted(call: Call, found: Sequence[Issue]) -> Answer:
+    """How many there are."""
+    call.only_on(Flavour.CLOUD)
+    return json_answer({"count": len(found)})
 
 
 def value_page(call: Call, found: Sequence[Any]) -> Answer:

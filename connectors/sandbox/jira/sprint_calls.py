@@ -8,6 +8,7 @@ from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, n
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.planning import ACTIVE, CLOSED, FUTURE, Sprint
 from connectors.sandbox.jira.planning_lookups import (
+    Page,
     board_named,
     found_on,
     instant_sent,
@@ -120,12 +121,12 @@ def _delete(call: Call, found: Sprint) -> Answer:
     return no_content()
 
 
-def issues(call: Call, id: str) -> Answer:
+def issues(call: Call, id: str, page: Page = issue_page) -> Answer:
     """``GET`` and ``POST /sprint/{id}/issue``: into one that is closed nothing moves (400)."""
     found = sprint_named(call, id)
     if call.method == "GET":
         within = map(call.site.by_id, call.site.planning.members(found))
-        return issue_page(call, found_on(call, None, [issue for issue in within if issue is not None]))
+        return page(call, found_on(call, None, [issue for issue in within if issue is not None]))
     call.writer()
     sent = call.document()
     moved = issues_sent(call, sent)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from atlassian import Jira
+from atlassian import Jira, JiraSoftware
 from jira import JIRA, JIRAError
 from requests import HTTPError
 
@@ -83,6 +83,8 @@ def test_a_board_is_made_found_told_and_deleted(jira: Any, other: Any, board: An
     assert told["ranking"]["rankCustomFieldId"] == 10051
     assert ("location" in board.raw) is is_cloud
 
+    other.delete_filter(told["filter"]["id"])
+    assert keys(other.get_issues_for_board(board.id, "")) == []  # what a filter found that is gone
     board.delete()
     with pytest.raises(HTTPError, match="either does not exist"):
         other.get_agile_board(board.id)
@@ -254,3 +256,40 @@ def test_a_flag_a_property_and_the_versions_of_a_board(jira: Any, other: Any, bo
     assert [one["key"] for one in other.get_all_projects_associated_with_board(board.id)["values"]] == ["CIP"]
     other.set_agile_board_refined_velocity(board.id, {"value": True})
     assert other.get_agile_board_refined_velocity(board.id) == {"value": True}
+
+
+def test_the_newer_addresses_of_cloud_go_by_token(sandbox: RunningSandbox) -> None:
+    jira = a_jira(sandbox, True, "admin")
+    made = some_tasks(jira, 5, label="token")
+    board = a_board(jira, jql="project = CIP AND labels = token")
+    software = JiraSoftware(url=sandbox.jira_cloud_url, username="admin@example.com", password="sandbox")
+
+    pages = [software.get_issues_for_board_jsis(board.id, max_results=2)]
+    while not pages[-1]["isLast"]:
+        token = pages[-1]["nextPageToken"]
+        pages.append(software.get_issues_for_board_jsis(board.id, max_results=2, next_page_token=token))
+    assert [key for page in pages for key in keys(page)] == made
+    assert software.get_approximate_issue_count_for_backlog(board.id) == {"count": 5}
+    with pytest.raises(HTTPError, match="token is invalid"):
+        software.get_issues_for_board_jsis(board.id, next_page_token="other")
+
+
+def test_an_estimate_a_property_and_the_order_of_sprints(sandbox: RunningSandbox) -> None:
+    jira = a_jira(sandbox, True, "admin")
+    (key,) = some_tasks(jira, 1)
+    board = a_board(jira)
+    first, second = (jira.create_sprint(name, board.id) for name in ("One", "Two"))
+    software = JiraSoftware(url=sandbox.jira_cloud_url, username="admin@example.com", password="sandbox")
+
+    software.estimate_issue_for_board(key, board.id, data={"value": "5"})
+    assert software.get_issue_estimation_for_board(key, board.id)["value"] == "5.0"
+    assert jira.issue(key).fields.customfield_10054 == 5
+    assert [one.key for one in jira.search_issues(f'"Story Points" = 5 AND key = {key}')] == [key]
+    software.swap_sprint(first.id, data={"sprintToSwapWith": second.id})
+    assert [one.name for one in jira.sprints(board.id)] == ["Two", "One"]
+    software.set_board_property(board.id, "rk", data={"goal": 1})
+    assert software.get_board_property(board.id, "rk")["value"] == {"goal": 1}
+    software.delete_board_property(board.id, "rk")
+    assert software.get_board_property_keys(board.id)["keys"] == []
+    with pytest.raises(HTTPError, match="must be a number"):
+        software.estimate_issue_for_board(key, board.id, data={"value": "many"})
