@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connectors.sandbox.jira import catalogue, jql
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
 from connectors.sandbox.jira.catalogue import DONE, Category, Flavour, Project
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import Issue
@@ -61,7 +61,7 @@ def _create(call: Call) -> Answer:
         errors["filterId"] = "The filter does not exist or you do not have permission to view it."
     if errors:
         raise ApiError(400, errors=errors)
-    location = sent.get("location") or {}
+    location = inner(sent, "location")
     project = ""
     if call.site.flavour is Flavour.CLOUD and location.get("type") == "project":
         project = _project_sent(str(location.get("projectKeyOrId") or "")).key

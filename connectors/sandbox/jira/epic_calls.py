@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
 from connectors.sandbox.jira.catalogue import EPIC_LINK, Flavour
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.planning import is_epic
@@ -24,8 +24,8 @@ def one(call: Call, key: str) -> Answer:
 def _change(call: Call, found: Issue) -> None:
     call.writer()
     sent = call.document()
-    colour = (sent.get("color") or {}).get("key", found.value("epic_colour"))
-    if colour is not None and colour not in COLOURS:
+    colour = inner(sent, "color").get("key", found.value("epic_colour"))
+    if colour is not None and str(colour) not in COLOURS:
         raise ApiError(400, errors={"color": f"There is no colour '{colour}'."})
     found.set_value("epic_colour", colour)
     if sent.get("name"):

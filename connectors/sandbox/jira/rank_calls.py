@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,9 +114,12 @@ def estimation(call: Call, key: str) -> Answer:
 
 def _points(value: Any) -> float | None:
     try:
-        return float(value) if value not in (None, "") else None
+        points = float(value) if value not in (None, "") else None
     except (TypeError, ValueError):
-        raise ApiError(400, errors={"value": "The estimate must be a number."}) from None
+        points = math.nan
+    if points is not None and not math.isfinite(points):
+        raise ApiError(400, errors={"value": "The estimate must be a number."})
+    return points
 
 
 def flag(call: Call) -> Answer:

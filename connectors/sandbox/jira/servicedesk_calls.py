@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from connectors.sandbox.jira import slas
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
 from connectors.sandbox.jira.catalogue import SLA_FIELDS, Field
 from connectors.sandbox.jira.desk_lookups import desk, desk_named, page, request
 from connectors.sandbox.jira.model import Feedback
@@ -56,9 +56,9 @@ def feedback(call: Call, key: str) -> Answer:
         if account.name != issue.reporter:
             raise ApiError(403, "Only the reporter of a request may give feedback.")
         rating = sent.get("rating")
-        if sent.get("type", "csat") != "csat" or not isinstance(rating, int) or not 1 <= rating <= BEST_RATING:
+        if sent.get("type", "csat") != "csat" or type(rating) is not int or not 1 <= rating <= BEST_RATING:
             raise ApiError(400, f"Feedback is of type csat, with a rating from 1 to {BEST_RATING}.")
-        body = str((sent.get("comment") or {}).get("body") or "")
+        body = str(inner(sent, "comment").get("body") or "")
         issue.set_value("feedback", Feedback(rating, call.site.now, body))
         call.site.service.rated.add(issue.id)
         call.site.touch(issue)
