@@ -175,6 +175,7 @@ def _message_in(body: Any) -> str:
     if isinstance(error, str):
         return ": ".join([error, str(body.get("error_description", ""))]).rstrip(": ")
     messages = [str(message) for message in body.get("errorMessages") or []]
+    messages += [str(body["errorMessage"])] if body.get("errorMessage") else []  # Service Management's form
     errors = body.get("errors")
     messages += [f"{name}: {message}" for name, message in errors.items()] if isinstance(errors, dict) else []
     return "; ".join(messages) or str(body.get("message", ""))

@@ -95,6 +95,14 @@ def test_wrong_credentials_and_missing_permission_are_told_apart_and_not_retried
 
 
 @responses.activate
+def test_what_service_management_says_of_a_refusal_is_quoted() -> None:
+    said = {"errorMessage": "You are no agent.", "i18nErrorMessage": {"i18nKey": "sd.x", "parameters": []}}
+    responses.get(f"{URL}/x", status=403, json=said)
+    with pytest.raises(PermissionMissing, match=r"You are no agent\."):
+        Patience().read()
+
+
+@responses.activate
 def test_a_redirect_is_not_followed() -> None:
     patience = Patience()
     responses.get(f"{URL}/x", status=302, headers={"Location": "https://login.example.com/sso"})

@@ -67,6 +67,15 @@ class Directory:
         self._by_id = {account.account_id: account for account in everyone}
         self._by_mail = {account.email.lower(): account for account in everyone if account.email}
 
+    def put(self, account: Account) -> None:
+        """Add an account."""
+        self._by_name[account.name] = self._by_id[account.account_id] = account
+        self._by_mail[account.email.lower()] = account
+
+    def of_mail(self, mail: str) -> Account | None:
+        """The account of this mail address."""
+        return self._by_mail.get(mail.lower())
+
     def named(self, name: str | None) -> Account | None:
         """The account of this user name."""
         return self._by_name.get(name) if name is not None else None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, Desk, Upload
 from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.desk_lookups import DESK
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.routes import matching
 from connectors.sandbox.jira.site import Site
@@ -57,7 +58,7 @@ class JiraApi:
         try:
             answer = handler(call, **parts)
         except ApiError as error:
-            answer = error.answer()
+            answer = error.desk_answer() if path.startswith(DESK) and error.status != 401 else error.answer()
         if is_refused:
             answer.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
         return answer

@@ -8,8 +8,8 @@ import msgspec
 
 from connectors.sandbox.jira.approvals import OUTCOMES, answer, may_answer
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
+from connectors.sandbox.jira.desk_lookups import request
 from connectors.sandbox.jira.model import Approval
-from connectors.sandbox.jira.servicedesk_calls import request
 from connectors.sandbox.jira.times import ZoneText
 
 PAGE = 50

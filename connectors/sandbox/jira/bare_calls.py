@@ -11,7 +11,6 @@ from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 
 _API = r"/rest/api/(?:2|3|latest)"
 _AGILE = r"/rest/agile/1\.0"
-_DESK = "/rest/servicedeskapi"
 _ID = r"[0-9]+"
 _KEY = "[A-Za-z0-9-]+"
 
@@ -26,7 +25,6 @@ ARRAYS: tuple[str, ...] = (
 )
 #: Lists in pages, as the newer parts of the API and Jira Software have them.
 PAGES: tuple[str, ...] = (
-    f"{_AGILE}/board",
     f"{_API}/customFields",
     f"{_API}/(?:notificationscheme|workflowschemes?|issuetypescheme|workflow/search|screens)",
 )
@@ -41,19 +39,9 @@ NAMED: dict[str, str] = {
     f"{_API}/workflow/rule/config": "workflows",
     f"{_API}/worklog/deleted": "values",
 }
-#: Lists of Service Management.
-DESK_PAGES: tuple[str, ...] = (
-    f"{_DESK}/organization",
-    f"{_DESK}/servicedesk/{_ID}/(?:organization|customer|queue)",
-    f"{_DESK}/request/{_KEY}/(?:participant|attachment)",
-)
 #: Single things → what is said of one that is not there.
 SINGLE: dict[str, str] = {
-    f"{_AGILE}/(?:board/(?:filter/)?{_ID}(?:/.*)?|rapid/.*)": (
-        "Board does not exist or you do not have permission to see it."
-    ),
-    f"{_AGILE}/sprint/{_ID}(?:/.*)?": "Sprint does not exist.",
-    f"{_AGILE}/epic/{_KEY}(?:/.*)?": "The requested epic was not found.",
+    f"{_AGILE}/rapid/.*": "Board does not exist or you do not have permission to see it.",
     f"{_API}/dashboard/{_ID}(?:/.*)?": "The dashboard does not exist.",
     f"{_API}/(?:issuesecurityschemes|securitylevel)/{_ID}": "The security scheme or level does not exist.",
     f"{_API}/(?:notificationscheme|workflowscheme|issuetypescheme|permissionscheme)/{_ID}(?:/.*)?": (
@@ -65,8 +53,6 @@ SINGLE: dict[str, str] = {
     f"{_API}/project/{_KEY}/(?:notificationscheme|issuesecuritylevelscheme|priorityscheme|workflowscheme)": (
         "The project has no such scheme."
     ),
-    f"{_DESK}/organization/{_ID}(?:/.*)?": "The organization doesn't exist.",
-    f"{_DESK}/servicedesk/{_ID}/queue/{_ID}(?:/.*)?": "The queue doesn't exist.",
 }
 AVATARS: tuple[str, ...] = (f"{_API}/project/{_KEY}/avatars", f"{_API}/user/avatars", f"{_API}/avatar/[a-z]+/system")
 
@@ -88,13 +74,6 @@ def named(call: Call, name: str) -> Answer:
     """An empty list under its name."""
     call.signed_in()
     return json_answer({name: [], "lastPage": True} if name == "values" else {name: []})
-
-
-def desk_page(call: Call) -> Answer:
-    """An empty page of Service Management."""
-    call.signed_in()
-    asked = {"start": call.number("start", 0), "limit": call.number("limit", 50)}
-    return json_answer({"size": 0, **asked, "isLastPage": True, "values": [], "_links": {}})
 
 
 def missing(call: Call, said: str) -> Answer:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sandbox.jira.accounts import Account
-from connectors.sandbox.jira.catalogue import SERVICE_REQUEST
+from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.model import Issue
@@ -35,6 +35,12 @@ class ApiError(Exception):
         """The body Jira sends with it."""
         body = {"errorMessages": self.messages, "errors": self.errors}
         return Answer(self.status, msgspec.json.encode(body))
+
+    def desk_answer(self) -> Answer:
+        """The body Service Management sends with it: one message, and the key of its translations."""
+        said = " ".join([*self.messages, *(f"{name}: {text}" for name, text in self.errors.items())])
+        key = {"i18nKey": f"sd.error.{self.status}", "parameters": []}
+        return Answer(self.status, msgspec.json.encode({"errorMessage": said, "i18nErrorMessage": key}))
 
 
 @dataclass(slots=True)
@@ -165,6 +171,11 @@ class Call:
             raise ApiError(403, "You do not have permission to edit issues in this project.")
         return account
 
+    def only_on(self, flavour: Flavour) -> None:
+        """404, as of an address that there is not, on the other flavour."""
+        if self.site.flavour is not flavour:
+            raise ApiError(404, "null for uri: this product does not have the resource.")
+
     def may_see(self, issue: Issue) -> bool:
         """The anonymous see service requests only, and only an administrator what issue security hides."""
         if self.account is None:
@@ -185,6 +196,22 @@ class Call:
 
 
 Handler = Callable[..., Answer]
+
+
+def inner(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object that a member of a body is; empty where it is not there, 400 where it is something else."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ApiError(400, f"Can not deserialize the member '{name}': it is no object.")
+    return value or {}
+
+
+def listed(document: Mapping[str, Any], name: str) -> list[Any]:
+    """The list that a member of a body is; empty where it is not there, 400 where it is something else."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, list):
+        raise ApiError(400, f"Can not deserialize the member '{name}': it is no list.")
+    return value or []
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

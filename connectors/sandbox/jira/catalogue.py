@@ -174,10 +174,11 @@ CHANGE = IssueType("10103", "Change", kind="change")
 CONTACT = IssueType("10104", "Customer contact")
 TASK = IssueType("10002", "Task")
 SUBTASK = IssueType("10003", "Sub-task", is_subtask=True)
+EPIC = IssueType("10000", "Epic")
 
 TYPE_OF_KIND: dict[str, IssueType] = {kind.kind: kind for kind in (INCIDENT, SERVICE_REQUEST, PROBLEM, CHANGE)}
 
-CIP = Project("10000", "CIP", "Continual improvement", "business", (TASK, SUBTASK), CIP_WORKFLOW, BACKLOG, 0)
+CIP = Project("10000", "CIP", "Continual improvement", "business", (TASK, SUBTASK, EPIC), CIP_WORKFLOW, BACKLOG, 0)
 OPS = Project(
     "10001",
     "OPS",
@@ -261,6 +262,17 @@ SLA_FIELDS: dict[tuple[str, str], Field] = {
     ("uc", "resolution"): UC_RESOLUTION,
 }
 
+_SOFTWARE = "com.pyxis.greenhopper.jira:gh"
+_CHECKS = "com.atlassian.jira.plugin.system.customfieldtypes:multicheckboxes"
+_NUMBER = "com.atlassian.jira.plugin.system.customfieldtypes:float"
+SPRINT = Field("customfield_10050", "Sprint", "array", f"{_SOFTWARE}-sprint", "json", "sprints")
+RANK = Field("customfield_10051", "Rank", "any", f"{_SOFTWARE}-lexo-rank", attribute="rank")
+FLAGGED = Field("customfield_10052", "Flagged", "array", _CHECKS, "option", "flagged")
+EPIC_LINK = Field("customfield_10053", "Epic Link", "any", f"{_SOFTWARE}-epic-link", attribute="epic")
+STORY_POINTS = Field("customfield_10054", "Story Points", "number", _NUMBER, attribute="story_points")
+#: What Jira Software adds (planning.py).
+SOFTWARE_FIELDS = (SPRINT, RANK, FLAGGED, EPIC_LINK, STORY_POINTS)
+
 CUSTOM_FIELDS = (
     Field("customfield_10010", "Customer", "option", _SELECT, attribute="customer"),
     Field("customfield_10011", "Country", "option", _SELECT, attribute="country"),
@@ -279,6 +291,7 @@ CUSTOM_FIELDS = (
     *(field for field in SLA_FIELDS.values()),
     SATISFACTION,
     SATISFACTION_DATE,
+    *SOFTWARE_FIELDS,
 )
 
 FIELDS = (*SYSTEM_FIELDS, *CUSTOM_FIELDS)
@@ -287,7 +300,8 @@ FIELD_BY_ID: dict[str, Field] = {field.id: field for field in FIELDS}
 #: The create screens: what may be set at create, by project key; required fields first.
 CREATE_REQUIRED = ("project", "issuetype", "summary")
 _OPS_FIELDS = tuple(field.id for field in CUSTOM_FIELDS if field.attribute and field.id <= "customfield_10019")
-_CIP_FIELDS = tuple(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023))
+_PLANNED = (SPRINT.id, EPIC_LINK.id, FLAGGED.id, STORY_POINTS.id)
+_CIP_FIELDS = (*(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023)), *_PLANNED)
 CREATE_SCREEN: dict[str, tuple[str, ...]] = {
     "OPS": (*CREATE_REQUIRED, "priority", "description", "labels", "assignee", *_OPS_FIELDS),
     "OPSA": (*CREATE_REQUIRED, "description"),

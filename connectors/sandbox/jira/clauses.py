@@ -17,6 +17,7 @@ from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.catalogue import Field
 from connectors.sandbox.jira.jql import Clause, Empty, Function, JqlError, Operand
 from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.planning_clauses import planning_test
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.jira.times import jql_time
 from connectors.sandbox.world import WorldSla
@@ -74,7 +75,7 @@ def test_of(clause: Clause, asker: Asker) -> Test:
         return _contains(clause, _comment_text)
     if field.id == "labels":
         return _labels(clause)
-    return _members(clause, field, asker)
+    return planning_test(clause, field, asker.site) or _members(clause, field, asker)
 
 
 def type_ids(clause: Clause, asker: Asker) -> set[str] | None:

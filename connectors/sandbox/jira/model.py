@@ -88,6 +88,15 @@ class Worklog:
     updated: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the reporter of a request said of it through the API."""
+
+    rating: int
+    at: int
+    body: str
+
+
 @dataclass(slots=True)
 class Approval:
     """A question to several people; ``decisions``: user name → pending, approved or declined."""

@@ -92,7 +92,7 @@ class Parts:
             "description": "",
             "name": kind.name,
             "subtask": kind.is_subtask,
-            "hierarchyLevel": -1 if kind.is_subtask else 0,
+            "hierarchyLevel": -1 if kind.is_subtask else 1 if kind.id == catalogue.EPIC.id else 0,
         }
 
     def project(self, project: Project) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from connectors.sandbox.jira.catalogue import FIELD_BY_ID, FIELDS, Field, Flavou
 from connectors.sandbox.jira.history import Changelog
 from connectors.sandbox.jira.model import Attachment, Comment, Issue
 from connectors.sandbox.jira.parts import Parts, dump, quote
+from connectors.sandbox.jira.planning_texts import field_value
 from connectors.sandbox.jira.text import document
 from connectors.sandbox.jira.times import ZoneText
 
@@ -113,6 +114,9 @@ class Renderer:
             return lambda issue: slas.satisfaction(issue, site.now)
         if field is catalogue.SATISFACTION_DATE:
             return lambda issue: slas.satisfaction_date(issue, site.now, times)
+        software = field_value(parts, field)
+        if software is not None:
+            return lambda issue: dump(software(issue))
         if field.attribute:
             attribute = field.attribute
             return lambda issue: dump(issue.value(attribute))

@@ -6,15 +6,14 @@ import re
 from functools import partial
 
 from connectors.sandbox.jira import (
-    approval_calls,
+    agile_routes,
     bare_calls,
+    desk_routes,
     detail_calls,
     issue_calls,
     lookup_calls,
     meta_calls,
-    request_calls,
     search_calls,
-    servicedesk_calls,
     shelf_calls,
     worklog_calls,
 )
@@ -23,7 +22,6 @@ from connectors.sandbox.jira.calls import Handler
 _API = r"/rest/api/(?P<version>2|3|latest)"
 _KEY = r"(?P<key>[A-Za-z0-9-]+)"
 _ID = r"(?P<id>[0-9]+)"
-_DESK = "/rest/servicedeskapi"
 
 _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET POST", f"{_API}/search/jql", search_calls.search_jql),
@@ -79,23 +77,6 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET PUT DELETE", f"{_API}/issue/{_KEY}/properties/(?P<name>[^/]+)", detail_calls.property_of),
     ("GET POST DELETE", f"{_API}/issue/{_KEY}/watchers", detail_calls.watchers),
     ("GET POST DELETE", f"{_API}/issue/{_KEY}/votes", detail_calls.votes),
-    ("GET", f"{_DESK}/info", servicedesk_calls.info),
-    ("GET", f"{_DESK}/servicedesk", servicedesk_calls.service_desks),
-    ("GET", f"{_DESK}/servicedesk/{_ID}", servicedesk_calls.service_desk),
-    ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype", servicedesk_calls.request_types),
-    ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype/(?P<type_id>[0-9]+)", servicedesk_calls.request_type),
-    ("GET", f"{_DESK}/servicedesk/{_ID}/requesttype/(?P<type_id>[0-9]+)/field", servicedesk_calls.request_fields),
-    ("GET", f"{_DESK}/request", request_calls.mine),
-    ("POST", f"{_DESK}/request", servicedesk_calls.create_request),
-    ("GET", f"{_DESK}/request/{_KEY}", request_calls.one),
-    ("GET POST", f"{_DESK}/request/{_KEY}/comment", request_calls.comments),
-    ("GET", f"{_DESK}/request/{_KEY}/comment/{_ID}", request_calls.comment),
-    ("GET", f"{_DESK}/request/{_KEY}/status", request_calls.statuses),
-    ("GET POST", f"{_DESK}/request/{_KEY}/transition", request_calls.transitions),
-    ("GET", f"{_DESK}/request/{_KEY}/sla", servicedesk_calls.request_sla),
-    ("GET", f"{_DESK}/request/{_KEY}/feedback", servicedesk_calls.feedback),
-    ("GET", f"{_DESK}/request/{_KEY}/approval", approval_calls.approvals),
-    ("GET POST", f"{_DESK}/request/{_KEY}/approval/(?P<id>[0-9]+)", approval_calls.approval),
 )
 
 _LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (
@@ -163,7 +144,6 @@ _BARE: tuple[tuple[str, str, Handler], ...] = (
     *(("GET", path, bare_calls.array) for path in bare_calls.ARRAYS),
     *(("GET", path, bare_calls.page) for path in bare_calls.PAGES),
     *(("GET", path, partial(bare_calls.named, name=name)) for path, name in bare_calls.NAMED.items()),
-    *(("GET", path, bare_calls.desk_page) for path in bare_calls.DESK_PAGES),
     *(("GET", path, bare_calls.avatars) for path in bare_calls.AVATARS),
     *(("GET PUT DELETE", path, partial(bare_calls.missing, said=said)) for path, said in bare_calls.SINGLE.items()),
 )
@@ -175,6 +155,8 @@ _COMPILED = tuple(
         *_LOOK_UPS,
         *_SHELF,
         *_TABLE[3:],
+        *desk_routes.TABLE,
+        *agile_routes.TABLE,
         *_BARE,
     )  # searches first, they are many
 )

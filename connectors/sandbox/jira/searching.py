@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connectors.sandbox.jira.catalogue import SATISFACTION_DATE, SLA_FIELD
+from connectors.sandbox.jira.catalogue import RANK, SATISFACTION_DATE, SLA_FIELD
 from connectors.sandbox.jira.clauses import Asker, Test, field_named, instant, keyed, test_of, type_ids
 from connectors.sandbox.jira.jql import And, Clause, Function, JqlError, Node, Not, Or, Query
 from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.planning import rank_of
 
 _KEY_FIELDS = ("key", "issuekey", "issue", "id")
 
@@ -104,7 +105,9 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
 def _below(clause: Clause, asker: Asker) -> list[Issue]:
     """The sub-tasks of the issues that a clause on the parent names; of one that does not exist there are none."""
     parents = [asker.site.issue(operand) for operand in clause.operands if isinstance(operand, str)]
-    ids = {id for parent in parents if parent is not None and parent.extras for id in parent.extras.subtasks}
+    above = [parent for parent in parents if parent is not None and parent.extras]
+    ids = {id for parent in above if parent.extras for id in parent.extras.subtasks}
+    ids.update(*(asker.site.planning.children(parent.id) for parent in parents if parent is not None))
     return [issue for issue in map(asker.site.by_id, ids) if issue is not None]
 
 
@@ -169,6 +172,8 @@ def _sort_key(name: str) -> Callable[[Issue], Any]:
         "issuetype": lambda issue: issue.type.id,
         "assignee": lambda issue: issue.assignee or "",
     }
+    if field is RANK:
+        return rank_of
     if field.id in table:
         return table[field.id]
     if field.attribute:

@@ -1,14 +1,17 @@
-"""Jira Service Management: SLA and feedback of one request, and what the product says of itself."""
+"""Jira Service Management: what it says of itself and its desks, SLA and feedback of one request, articles."""
 
 from __future__ import annotations
 
 import msgspec
 
 from connectors.sandbox.jira import slas
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
-from connectors.sandbox.jira.catalogue import IMP, OPS, SLA_FIELDS
-from connectors.sandbox.jira.issue_calls import create_issue
-from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
+from connectors.sandbox.jira.catalogue import SLA_FIELDS, Field
+from connectors.sandbox.jira.desk_lookups import desk, desk_named, page, request
+from connectors.sandbox.jira.model import Feedback
+from connectors.sandbox.jira.service import DESKS
+
+BEST_RATING = 5
 
 
 def info(call: Call) -> Answer:
@@ -18,82 +21,81 @@ def info(call: Call) -> Answer:
 
 def service_desks(call: Call) -> Answer:
     """``GET /rest/servicedeskapi/servicedesk``."""
-    return json_answer({"size": len(_DESKS), "start": 0, "limit": 50, "isLastPage": True, "values": [*_DESKS.values()]})
+    return page(call, [desk(call, id) for id in DESKS])
 
 
 def service_desk(call: Call, id: str) -> Answer:
-    """``GET /rest/servicedeskapi/servicedesk/{id}``."""
-    if id not in _DESKS:
-        raise ApiError(404, "The service desk doesn't exist or you don't have permission to view it.")
-    return json_answer(_DESKS[id])
-
-
-_PROJECT_OF = {"1": OPS, "2": IMP}
-_DESKS = {
-    id: {"id": id, "projectId": project.id, "projectName": project.name, "projectKey": project.key}
-    for id, project in _PROJECT_OF.items()
-}
-
-
-def request(call: Call, key: str) -> Issue:
-    """An issue that is a request; 404 for every other."""
-    issue = call.issue(key)
-    if issue.project.type_key != "service_desk":
-        raise ApiError(404, "The request doesn't exist or you don't have permission to view it.")
-    return issue
+    """``GET /rest/servicedeskapi/servicedesk/{id}``: the id may be its project's id or key."""
+    return json_answer(desk(call, desk_named(call, id)))
 
 
 def request_sla(call: Call, key: str) -> Answer:
     """``GET /rest/servicedeskapi/request/{key}/sla``: every SLA that matched."""
-    issue = request(call, key)
-    texts = call.renderer.clock_texts(list(SLA_FIELDS.values())).of(issue, call.site.now)
-    shown = [msgspec.Raw(text.encode()) for text in texts if text != "null"]
-    return json_answer({"size": len(shown), "start": 0, "limit": 50, "isLastPage": True, "values": shown})
+    return page(call, [msgspec.Raw(text.encode()) for text in _clocks(call, key, list(SLA_FIELDS.values()))])
+
+
+def one_sla(call: Call, key: str, id: str) -> Answer:
+    """``GET /rest/servicedeskapi/request/{key}/sla/{id}``: 404 where it never matched."""
+    fields = [field for field in SLA_FIELDS.values() if field.id == f"customfield_{id}"]
+    texts = _clocks(call, key, fields)
+    if not texts:
+        raise ApiError(404, "The SLA metric doesn't exist for this request.")
+    return json_answer(msgspec.Raw(texts[0].encode()))
+
+
+def _clocks(call: Call, key: str, fields: list[Field]) -> list[str]:
+    texts = call.renderer.clock_texts(fields).of(request(call, key), call.site.now)
+    return [text for text in texts if text != "null"]
 
 
 def feedback(call: Call, key: str) -> Answer:
-    """``GET /rest/servicedeskapi/request/{key}/feedback``: 404 until the customer has answered."""
+    """``GET|POST|DELETE /rest/servicedeskapi/request/{key}/feedback``: the reporter's own; 404 until it is given."""
     issue = request(call, key)
+    if call.method == "POST":
+        account, sent = call.signed_in(), call.document()
+        if account.name != issue.reporter:
+            raise ApiError(403, "Only the reporter of a request may give feedback.")
+        rating = sent.get("rating")
+        if sent.get("type", "csat") != "csat" or type(rating) is not int or not 1 <= rating <= BEST_RATING:
+            raise ApiError(400, f"Feedback is of type csat, with a rating from 1 to {BEST_RATING}.")
+        body = str(inner(sent, "comment").get("body") or "")
+        issue.set_value("feedback", Feedback(rating, call.site.now, body))
+        call.site.service.rated.add(issue.id)
+        call.site.touch(issue)
+        return json_answer(_given(rating, body), 201)
     rating = slas.rating(issue, call.site.now)
     if rating is None:
         raise ApiError(404, "The feedback for the request does not exist.")
-    return json_answer({"type": "csat", "rating": rating, "comment": {"body": ""}})
+    if call.method == "DELETE":
+        call.writer()
+        issue.set_value("feedback", None)
+        call.site.touch(issue)
+        return no_content()
+    given = issue.value("feedback")
+    return json_answer(_given(rating, given.body if given is not None else ""))
 
 
-def request_types(call: Call, id: str) -> Answer:
-    """``GET /rest/servicedeskapi/servicedesk/{id}/requesttype``: one for each issue type."""
-    values = [
-        {"id": kind.id, "name": kind.name, "issueTypeId": kind.id, "serviceDeskId": id, "description": ""}
-        for kind in _PROJECT_OF.get(id, OPS).types
-        if not kind.is_subtask
-    ]
-    return json_answer({"size": len(values), "start": 0, "limit": 50, "isLastPage": True, "values": values})
+def _given(rating: int, body: str) -> dict[str, object]:
+    return {"type": "csat", "rating": rating, "comment": {"body": body}}
 
 
-def request_type(call: Call, id: str, type_id: str) -> Answer:
-    """``GET …/servicedesk/{id}/requesttype/{typeId}``."""
-    kind = next((one for one in _PROJECT_OF.get(id, OPS).types if one.id == type_id and not one.is_subtask), None)
-    if kind is None:
-        raise ApiError(404, "The request type doesn't exist.")
-    return json_answer({"id": kind.id, "name": kind.name, "issueTypeId": kind.id, "serviceDeskId": id})
+def articles(call: Call, id: str = "") -> Answer:
+    """``GET …/knowledgebase/article?query=``: no knowledge base is linked to any service desk here."""
+    call.signed_in()
+    if id:
+        desk_named(call, id)
+    if not call.param("query").strip():
+        raise ApiError(400, "The query must not be empty.")
+    return page(call, [])
 
 
-def request_fields(call: Call, id: str, type_id: str) -> Answer:
-    """``GET …/servicedesk/{id}/requesttype/{typeId}/field``: what the portal asks for."""
-    request_type(call, id, type_id)
-    asked = {"fieldId": "summary", "name": "Summary", "description": "", "required": True, "validValues": []}
-    return json_answer({"requestTypeFields": [asked], "canRaiseOnBehalfOf": True, "canAddRequestParticipants": False})
+def article(call: Call, id: str) -> Answer:
+    """``GET …/knowledgebase/article/view/{pageId}``."""
+    call.signed_in()
+    raise ApiError(404, f"The article '{id}' doesn't exist.")
 
 
-def create_request(call: Call) -> Answer:
-    """``POST /rest/servicedeskapi/request``: an issue of the request type's issue type."""
-    sent = call.document()
-    fields = sent.get("requestFieldValues") or {}
-    if not isinstance(fields, dict):
-        raise ApiError(400, "requestFieldValues must be an object.")
-    kind = {"id": str(sent.get("requestTypeId"))}
-    project = _PROJECT_OF.get(str(sent.get("serviceDeskId")), OPS)
-    made = create_issue(call, {"fields": {**fields, "project": {"key": project.key}, "issuetype": kind}})
-    link = {"self": f"{call.desk.base}/rest/servicedeskapi/request/{made['id']}"}
-    shown = {"issueId": made["id"], "issueKey": made["key"], "requestTypeId": kind["id"], "_links": link}
-    return json_answer(shown | {"serviceDeskId": str(sent.get("serviceDeskId"))}, 201)
+def workspaces(call: Call) -> Answer:
+    """``GET …/assets/workspace`` and ``…/insight/workspace``: the site has no assets."""
+    call.signed_in()
+    return page(call, [])

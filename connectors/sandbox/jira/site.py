@@ -13,7 +13,9 @@ from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
 from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.options import Options
+from connectors.sandbox.jira.planning import Planning
 from connectors.sandbox.jira.quirks import Quirks
+from connectors.sandbox.jira.service import ServiceOffice
 from connectors.sandbox.world import TicketEvent, Value, World, WorldContact, WorldTicket
 
 FIRST_ISSUE_ID = 10_000
@@ -37,6 +39,8 @@ class Site:
         self.quirks = Quirks()
         self._hidden: dict[int, int] = {}
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
+        self.planning = Planning()
+        self.service = ServiceOffice()
         self.shelf: dict[str, dict[str, dict[str, Any]]] = {"version": {}, "component": {}, "filter": {}}
         self.by_label: dict[str, set[int]] = {}
         self.by_type: dict[str, set[int]] = {}
@@ -109,11 +113,12 @@ class Site:
         return list(self._on_the_clock.values())
 
     def answered(self, since: int, before: int) -> list[Issue]:
-        """Issues whose customer answered in ``[since, before)`` and until now, in no order."""
+        """Issues whose customer answered in ``[since, before)`` and until now, or through the API, in no order."""
         first = bisect.bisect_left(self._answers, (since, 0))
         last = bisect.bisect_left(self._answers, (min(before, self.now + 1), 0))
-        found = (self._of_ticket.get(uid) for _, uid in self._answers[first:last])
-        return [issue for issue in found if issue is not None and issue.id in self._issues]
+        found = {issue.id: issue for _, uid in self._answers[first:last] if (issue := self._of_ticket.get(uid))}
+        found |= {issue.id: issue for rated in self.service.rated if (issue := self._issues.get(rated))}
+        return [issue for id, issue in found.items() if id in self._issues]
 
     # --- time -------------------------------------------------------------------------------------------------
 

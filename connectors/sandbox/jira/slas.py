@@ -96,6 +96,9 @@ _goal = lru_cache(maxsize=256)(_duration)  # goals are few; what has elapsed dif
 
 def rating(issue: Issue, now: int) -> int | None:
     """The satisfaction rating, once the customer has answered."""
+    if issue.extras is not None and "feedback" in issue.extras.values:  # given or deleted through the API
+        given = issue.extras.values["feedback"]
+        return given.rating if given is not None else None
     survey = issue.ticket.survey if issue.ticket is not None else None
     if survey is None or survey.answered is None or survey.answered > now or survey.score is None:
         return None
@@ -110,6 +113,9 @@ def satisfaction(issue: Issue, now: int) -> str:
 
 def answered_at(issue: Issue, now: int) -> int | None:
     """When the customer answered."""
+    given = issue.extras.values.get("feedback") if issue.extras is not None else None
+    if given is not None:
+        return int(given.at)
     if rating(issue, now) is None or issue.ticket is None or issue.ticket.survey is None:
         return None
     return issue.ticket.survey.answered

@@ -189,7 +189,7 @@ def test_the_jira_library_reads_both_flavours(sandbox: RunningSandbox) -> None:
     issues = data_center.search_issues(INCIDENTS, maxResults=False, fields="summary")
     assert issues.total == len(issues) == cloud.approximate_issue_count(INCIDENTS)
     assert {field["name"] for field in data_center.fields()} >= {"Customer", "Time to resolution", "Satisfaction"}
-    assert [kind.name for kind in data_center.project_issue_types("CIP")] == ["Task", "Sub-task"]
+    assert [kind.name for kind in data_center.project_issue_types("CIP")] == ["Task", "Sub-task", "Epic"]
     with pytest.raises(JIRAError) as missing:
         data_center.issue("OPS-999999")
     assert missing.value.status_code == 404
