@@ -9,7 +9,7 @@ SERVE ?= yes
 JSON ?=
 JOBS ?= 2
 
-.PHONY: demo test lint format bench bench-pull bench-check bench-rules faults serve docs clean lock reference schema sbom audit wheels offline
+.PHONY: demo test lint format bench bench-pull bench-check bench-rules bench-starter faults serve docs clean lock reference schema sbom audit wheels offline
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +44,9 @@ bench-check: $(STAMP) ## false and true positive rates of the check over simulat
 
 bench-rules: $(STAMP) ## rules on 1 and 10 million tickets beside SQL by hand and per-ticket engines (TICKETS="…", JSON=file)
 	@$(BIN)/python -m bench.rules $(if $(TICKETS),--tickets $(TICKETS),) $(if $(JSON),--json "$(JSON)",)
+
+bench-starter: $(STAMP) ## the starter pack beside worlds whose troubles are known: precision and recall of every rule (SEEDS="…", JSON=file)
+	@$(BIN)/python -m bench.starter_pack $(if $(SEEDS),--seeds $(SEEDS),) $(if $(JSON),--json "$(JSON)",)
 
 faults: $(STAMP) ## each trap of the sandbox × each connector × pull and kind of write, flows, kill -9 (ONLY=text, JSON=file)
 	@$(BIN)/python -m bench.faults $(if $(ONLY),--only "$(ONLY)",) $(if $(JSON),--json "$(JSON)",)

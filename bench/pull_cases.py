@@ -52,7 +52,7 @@ def _ours(
     platform: str, url: str, login: tuple[str, str], folder: Path, *, mapping: dict[str, Any]
 ) -> tuple[Callable[[], int], Any]:
     """The pull step of a cycle, end to end: records and change log in the warehouse, cursor and ledger in the state."""
-    _make_state(folder / "home")
+    make_state(folder / "home")
     from connectors.config import ConnectionConfig
     from connectors.registry import connector
     from improvement.records import RecordKind
@@ -84,7 +84,8 @@ def _ours(
     return run, opened
 
 
-def _make_state(home: Path) -> None:
+def make_state(home: Path) -> None:
+    """An installation with an empty state in this folder, for this process."""
     home.mkdir()
     os.environ |= {"REGELKREIS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.django_settings"}
     import django

@@ -21,6 +21,10 @@ carries a `RuleTest` that says when it fires. Targets are a beginning: replay th
 `regelkreis rules backtest` and delete what you do not need. A rule whose records nobody pulls or imports (outages,
 complaints, escalations, recommendation surveys) shows no data and opens nothing.
 
+`make bench-starter` holds the pack against
+[worlds whose troubles are known](../decisions/032-worlds-whose-troubles-are-known.md): it prints how many troubles each
+rule found, and how many of its findings were right ([figures](figures.md)).
+
 | rule | asks | metric | for each | bad when | mode |
 |---|---|---|---|---|---|
 """

@@ -17,6 +17,7 @@ LONG = (
     "tests/connectors/sandbox/test_served_truth.py",
     "tests/workflows/warehouse/test_passes.py",
     "tests/improvement/metrics/test_business_hours.py",
+    "tests/workflows/rules/test_starter_pack_on_the_world.py",
     "tests/postgresql/test_loop.py",
     "tests/packaging/test_wheel.py",
     "tests/e2e/test_site.py",
@@ -46,7 +47,6 @@ LONG = (
     "tests/workflows/actions/test_any_order.py",
     "tests/workflows/restating/test_backdated_reviews.py",
     "tests/workflows/evidence/test_logged_state.py",
-    "tests/workflows/rules/test_starter_pack_on_the_world.py",
     "tests/e2e/test_accessible.py",
     "tests/config/test_security_board.py",
 )

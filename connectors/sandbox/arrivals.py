@@ -31,8 +31,11 @@ HOURS = np.array(
 )
 
 
-def weekly_volumes(rng: np.random.Generator, per_week: float, weeks: int, *, phase: float) -> Ints:
-    """Tickets in each week: Poisson around a mild yearly season (± 8 %) and a little weekly noise."""
+def weekly_volumes(rng: np.random.Generator, per_week: float | Floats, weeks: int, *, phase: float) -> Ints:
+    """Tickets in each week: Poisson around a mild yearly season (± 8 %) and a little weekly noise.
+
+    ``per_week``: one mean for all weeks, or one for each.
+    """
     week = np.arange(weeks)
     season = 1 + 0.08 * np.cos(2 * np.pi * (week / 52.18 - phase))
     noise = np.exp(ar1(rng, weeks, rho=0.4, sd=0.04))

@@ -46,7 +46,7 @@ def requests_problems_changes(
                     4,
                     False,
                     at,
-                    _life(rng, kind, at, agents[int(rng.integers(len(agents)))]),
+                    life(rng, kind, at, agents[int(rng.integers(len(agents)))]),
                     [],
                     None,
                     risk,
@@ -108,8 +108,9 @@ def _risk(rng: np.random.Generator, may_be_high: bool) -> tuple[str, bool]:
     return risk, bool(rng.random() >= FAILED_CHANGES)
 
 
-def _life(rng: np.random.Generator, kind: str, opened: int, assignee: str) -> list[TicketEvent]:
-    days = {"request": 2.0, "problem": 30.0, "change": 9.0}[kind]
+def life(rng: np.random.Generator, kind: str, opened: int, assignee: str, *, times: float = 1.0) -> list[TicketEvent]:
+    """What becomes of a request, problem or change; ``times`` as long as it usually lasts."""
+    days = times * {"request": 2.0, "problem": 30.0, "change": 9.0}[kind]
     begin = opened + int(rng.uniform(0.02, 0.3) * DAY_S)
     done = begin + int(days * DAY_S * np.exp(rng.normal(-0.3, 0.7)))
     events = [

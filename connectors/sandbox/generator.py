@@ -58,7 +58,7 @@ def generate(platform: Platform, *, seed: int = DEFAULT_SEED, size: Size = "demo
     shared = levels.shared_noise(np.random.default_rng(streams[0]), extent.weeks)
     agents = list(AGENTS[platform])
     tickets: list[WorldTicket] = []
-    with _no_garbage_collection():
+    with no_garbage_collection():
         for index, scope in enumerate(scenario.scopes_of(platform)):
             rng = np.random.default_rng(streams[index + 3])
             per_week = scope.per_week * extent.factor
@@ -120,7 +120,7 @@ def end_of(world: World) -> int:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Collecting garbage while millions of long-lived objects are made takes half of the time and frees nothing."""
     was_on = gc.isenabled()
     gc.disable()

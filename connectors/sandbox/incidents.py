@@ -5,6 +5,7 @@ Everything random is drawn for the whole scope at once; the loop below only puts
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -27,6 +28,7 @@ SURVEY_SHARE = 0.80
 ODD_TITLE_SHARE = 0.0005
 CLOSES_AFTER_S = 5 * DAY_S  # as in the real log
 REASSIGNMENTS = np.array([0.56, 0.23, 0.10, 0.04, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002])  # 0 … 9, as in the log
+CATEGORY_SHARES = np.array([0.24, 0.18, 0.28, 0.14, 0.16])
 
 SERVICE_DESK = "Service Desk"
 
@@ -77,11 +79,27 @@ def incidents_of(
     agents: list[str],
 ) -> list[WorldTicket]:
     """All incidents of one scope, by opening time; uids are given later."""
-    weeks = len(shared.breach)
     level = levels.levels_of(rng, scope, shared, first_week=first_week)
+    return incidents_at(rng, scope, level, per_week=per_week, start=start, agents=agents)
+
+
+def incidents_at(
+    rng: np.random.Generator,
+    scope: ScenarioScope,
+    level: levels.Levels,
+    *,
+    per_week: float | Floats,
+    start: int,
+    agents: list[str],
+    altered: Callable[[Draws, Ints], None] | None = None,
+) -> list[WorldTicket]:
+    """All incidents of one scope at these levels, one a week; ``altered`` changes the draws, given their weeks."""
+    weeks = len(level.breach)
     volumes = weekly_volumes(rng, per_week, weeks, phase=0.05)
     opened, week = opening_times(rng, volumes, start=start, zone=ZONES[scope.country])
     draws = _draw(rng, scope, level, opened, week, start=start, agents=len(agents))
+    if altered is not None:
+        altered(draws, week)
     return _build(scope, draws, agents, end=start + weeks * 7 * DAY_S)
 
 
@@ -136,7 +154,7 @@ def _draw(
         is_surveyed=(rng.random(count) < SURVEY_SHARE).astype(np.int64),
         answer_after=np.where(answered, answer_after, -1).astype(np.int64),
         score=levels.scores(rng, level.score_centre[answer_week]),
-        category=rng.choice(len(CATEGORIES), size=count, p=[0.24, 0.18, 0.28, 0.14, 0.16]),
+        category=rng.choice(len(CATEGORIES), size=count, p=CATEGORY_SHARES),
         title=rng.integers(0, 1 << 30, size=count),
         odd=np.where(rng.random(count) < ODD_TITLE_SHARE, rng.integers(0, len(ODD), size=count), -1),
         caller=rng.integers(0, 80, size=count),

@@ -73,10 +73,18 @@ def levels_of(rng: np.random.Generator, scope: ScenarioScope, shared: Shared, *,
     score = _course(scope, CSAT, scope.csat, at) + shared.csat + ar1(rng, weeks, rho=0.4, sd=0.04)
     hours = np.log(_course(scope, HOURS, scope.hours, at)) + shared.hours + ar1(rng, weeks, rho=0.4, sd=0.03)
     usual = round(scope.breach if scope.metric != BREACH else scope.course[0][1], 3)
+    return levels_at(expit(breach), score, np.exp(hours), usual_breach=min(usual, 0.12))
+
+
+def levels_at(breach: Floats, score: Floats, hours: Floats, *, usual_breach: float) -> Levels:
+    """Weekly levels from the share of breaches, the mean score and the restricted mean hours to resolve.
+
+    ``usual_breach``: the share of breaches at which the hours are as they are.
+    """
     return Levels(
-        breach=expit(breach),
+        breach=breach,
         score_centre=np.interp(score, *_scores()),
-        pause_h=np.interp(np.exp(hours), *_pauses(min(usual, 0.12))),
+        pause_h=np.interp(hours, *_pauses(usual_breach)),
     )
 
 

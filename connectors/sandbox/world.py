@@ -16,6 +16,7 @@ STATES = ("new", "in_progress", "on_hold", "resolved", "closed", "cancelled")
 AGREEMENTS = ("sla", "ola", "uc")
 TARGETS = ("response", "resolution")
 CONTACT_KINDS = ("review", "call", "visit", "mail", "chat")
+GRIEVANCE_KINDS = ("complaint", "escalation")
 OUTAGE_KINDS = ("outage", "degradation", "planned")
 RISKS = ("high", "moderate", "low")
 
@@ -101,7 +102,10 @@ class WorldTicket:
 
 @dataclass(slots=True)
 class WorldContact:
-    """One conversation with a customer (kinds: :data:`CONTACT_KINDS`)."""
+    """One conversation with a customer (kinds: :data:`CONTACT_KINDS`), or what a customer holds against us.
+
+    Kinds of the latter: :data:`GRIEVANCE_KINDS`. Only the ServiceNow flavour shows them.
+    """
 
     uid: int
     kind: str
@@ -109,6 +113,21 @@ class WorldContact:
     country: str
     service: str | None
     at: int
+
+
+@dataclass(slots=True)
+class WorldRecommendation:
+    """A survey that asks a customer's people whether they would recommend us; ``score`` is 0 to 10.
+
+    Only the ServiceNow flavour shows them. ``answered`` and ``score`` are None where nobody answered.
+    """
+
+    uid: int
+    customer: str
+    country: str
+    sent: int
+    answered: int | None
+    score: int | None
 
 
 @dataclass(slots=True)
@@ -155,3 +174,4 @@ class World:
     services: list[str] = field(default_factory=list)
     suppliers: list[str] = field(default_factory=list)
     people: list[WorldPerson] = field(default_factory=list)
+    recommendations: list[WorldRecommendation] = field(default_factory=list)

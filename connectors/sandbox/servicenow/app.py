@@ -23,7 +23,7 @@ from connectors.sandbox.servicenow.render import Renderer
 from connectors.sandbox.servicenow.stats_api import StatsApi
 from connectors.sandbox.servicenow.table_api import TableApi
 from connectors.sandbox.users import Accounts, accounts_of
-from connectors.sandbox.world import World
+from connectors.sandbox.world import GRIEVANCE_KINDS, World
 
 CHANGEABLE = frozenset(
     {
@@ -57,7 +57,9 @@ class ServiceNowApp:
     """A :class:`connectors.sandbox.plugin.PlatformApp`."""
 
     def __init__(self, world: World, config: SandboxConfig) -> None:
-        self.instance = Instance(config, datetime.fromtimestamp(world.start, UTC))
+        begin = datetime.fromtimestamp(world.start, UTC)
+        has_grievances = any(contact.kind in GRIEVANCE_KINDS for contact in world.contacts)
+        self.instance = Instance(config, begin, has_customer_service=has_grievances)
         self.master = MasterData(self.instance, world)
         self.offices = TokenOffice()
         accounts = accounts_of(world)

@@ -13,12 +13,17 @@ from connectors.sandbox.servicenow.moments import STORED
 from connectors.sandbox.servicenow.schema import Column, Schema
 from connectors.sandbox.servicenow.tables import AROUND_TASKS, TASKS
 from connectors.sandbox.servicenow.tables_cim import CIM
+from connectors.sandbox.servicenow.tables_csm import CUSTOMER_SERVICE
 from connectors.sandbox.servicenow.tables_platform import APPROVALS, DICTIONARY, MASTER_DATA, RECORDS_ABOUT_RECORDS
 from connectors.sandbox.store import Row, Table
 from connectors.sandbox.users import Account
 
 SYSTEM = "system"
-DEFINITIONS = (*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS)
+DEFINITIONS = (
+    *(*MASTER_DATA, *TASKS, *AROUND_TASKS, *CIM, *CUSTOMER_SERVICE),
+    *(*APPROVALS, *DICTIONARY, *RECORDS_ABOUT_RECORDS),
+)
+OF_CUSTOMER_SERVICE = frozenset(table.name for table in CUSTOMER_SERVICE)
 
 Get = Callable[[Row], str]
 MakeRow = Callable[[tuple[str, ...]], Row]
@@ -27,13 +32,15 @@ MakeRow = Callable[[tuple[str, ...]], Row]
 class Instance:
     """Tables, schema and present of one ServiceNow instance.
 
-    ``now`` is the sandbox's clock (UTC). ``config`` may be replaced while serving; whether com.sn_cim is there is
+    ``now`` is the sandbox's clock (UTC). ``has_customer_service``: whether the plugin of complaints and escalations is
+    there, as it is where the world has any. ``config`` may be replaced while serving; whether com.sn_cim is there is
     decided by ``config.cim`` at each request, so the tables always exist inside.
     """
 
-    def __init__(self, config: SandboxConfig, now: datetime) -> None:
+    def __init__(self, config: SandboxConfig, now: datetime, *, has_customer_service: bool = False) -> None:
         self.config = config
         self.now = now
+        self.has_customer_service = has_customer_service
         self._as_delivered = Schema.of(DEFINITIONS)
         self.schema = self._as_delivered.relabelled(config.renamed_choices)
         self.tables = {name: Table(name, self.schema.names(name)) for name in self.schema.tables}
@@ -63,6 +70,8 @@ class Instance:
             return False
         if name.startswith("sn_cim_"):
             return self.config.cim
+        if name in OF_CUSTOMER_SERVICE:
+            return self.has_customer_service
         return name != "u_improvement_action" or self.config.custom_table
 
     def visible_tables(self) -> list[str]:

@@ -14,6 +14,7 @@ from connectors.sandbox.world import World
 PLACES = {"DE": "Köln", "CH": "Zürich", "GB": "Hull", "US": "Omaha", "JP": "Yokohama"}
 AGREEMENT_TYPES = {"sla": "SLA", "ola": "OLA", "uc": "Underpinning contract"}
 SURVEY_TYPE, SATISFACTION = "Customer satisfaction", "Overall satisfaction"
+RECOMMENDATION_TYPE, RECOMMENDATION = "Recommendation", "Likelihood to recommend"
 APPROVERS = "CIM Approvers"
 STRATEGIES = ("Raise customer satisfaction", "Keep what we promise", "Stable services")
 PLUGIN_ID = "com.sn_cim"
@@ -47,6 +48,11 @@ class MasterData:
                 "question": "How satisfied are you with the service?",
             },
         )
+        if world.recommendations:
+            self.recommendation_type = self._put("asmt_metric_type", RECOMMENDATION_TYPE, {})
+            asked = {"metric_type": self.recommendation_type, "min": "0", "max": "10"}
+            asked["question"] = "How likely are you to recommend us to a colleague?"
+            self.recommendation = self._put("asmt_metric", RECOMMENDATION, asked)
 
     def company(self, name: str | None) -> str:
         """The company of this name; "" for None."""

@@ -14,8 +14,10 @@ from connectors.sandbox.servicenow.instance import Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.metrics import DEFINITIONS, MEASURED, FieldMetrics
 from connectors.sandbox.servicenow.moments import stored
+from connectors.sandbox.servicenow.render_recommendation import Recommendations
 from connectors.sandbox.servicenow.render_sla import SlaClock, SlaRows, hold_times
 from connectors.sandbox.servicenow.render_task import TABLE_OF_KIND, task_values
+from connectors.sandbox.servicenow.tables_csm import TABLE_OF_GRIEVANCE
 from connectors.sandbox.store import Row
 from connectors.sandbox.world import World, WorldContact, WorldOutage, WorldTicket
 
@@ -38,6 +40,7 @@ class Renderer:
         self._born = 0
         self._contacts = sorted(world.contacts, key=lambda contact: contact.at)
         self._told = 0
+        self._recommendations = Recommendations(instance, master, world.recommendations)
         self._outages = list(world.outages)
         self._alive: list[tuple[int, int, _LiveTicket]] = []
         self._then = BEFORE_ALL
@@ -51,6 +54,7 @@ class Renderer:
         while self._told < len(self._contacts) and self._contacts[self._told].at <= now:
             self._contact(self._contacts[self._told])
             self._told += 1
+        self._recommendations.advance(now)
         for outage in self._outages:
             self._outage(outage, now)
         self._outages = [outage for outage in self._outages if outage.end is None or outage.end > now]
@@ -81,6 +85,9 @@ class Renderer:
 
     def _contact(self, contact: WorldContact) -> None:
         master, at = self.master, stored(contact.at)
+        if contact.kind in TABLE_OF_GRIEVANCE:
+            self._grievance(contact)
+            return
         self.instance.insert(
             "interaction",
             {
@@ -97,6 +104,16 @@ class Renderer:
             sys_id=sys_id_of("interaction", str(contact.uid)),
             at=at,
         )
+
+    def _grievance(self, contact: WorldContact) -> None:
+        table, at = TABLE_OF_GRIEVANCE[contact.kind], stored(contact.at)
+        values = {
+            "short_description": f"{contact.kind.capitalize()} by {contact.customer}",
+            "account": self.master.company(contact.customer),
+            "location": self.master.location(None, contact.country),
+            "opened_at": at,
+        }
+        self.instance.insert(table, values, sys_id=sys_id_of(table, str(contact.uid)), at=at)
 
     def _outage(self, outage: WorldOutage, now: int) -> None:
         if outage.begin > now:
