@@ -194,8 +194,11 @@ def _volume(one: Connector, config: ConnectionConfig) -> Iterator[HealthLine]:
             yield HealthLine(one.name, f"volume of {kind.value}s", False, error.what, error.mend)
             continue
         if count is not None:
-            requests = -(-count // config.rows_per_page)
-            detail = f"{count:,} records: {requests:,} requests of {config.rows_per_page:,} for the first pull"
+            pages = max(-(-count // config.rows_per_page), 1)
+            detail = (
+                f"{count:,} records: at least {pages:,} request{'s' * (pages > 1)} of {config.rows_per_page:,} "
+                "for the first pull, and a few a month"
+            )
             yield HealthLine(one.name, f"volume of {kind.value}s", True, detail)
 
 

@@ -56,7 +56,7 @@ def test_a_servicenow_that_is_well(home: Path, sandbox: RunningSandbox) -> None:
     )
     assert "SQLite" in lines["state"]["detail"]
     assert "mode cim" in lines["write-back"]["detail"]
-    assert "requests of 5,000 for the first pull" in lines["volume of tickets"]["detail"]
+    assert "at least 1 request of 5,000 for the first pull" in lines["volume of tickets"]["detail"]
     assert lines["last pull"]["detail"] == "none yet"
     assert {line["mend"] for line in lines.values()} == {""}
 
@@ -75,6 +75,16 @@ def test_a_wrong_password(home: Path, sandbox: RunningSandbox) -> None:
     assert failing(lines) == {"credentials"}
     assert "Check user and password" in lines["credentials"]["mend"]
     assert "wrong-password" not in str(lines)
+
+
+def test_a_password_that_is_not_there_yet_stops_nothing_else(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    (home / "secrets" / "connections__acme__password").unlink()
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"credentials"}
+    assert lines["credentials"]["detail"].endswith("was not asked: password is missing.")
+    assert "secrets/connections__acme__password" in lines["credentials"]["mend"]
+    assert "tickets\tincident\tread" in regelkreis(home, "doctor", "--permissions").stdout
 
 
 def test_an_unreachable_host(home: Path) -> None:
