@@ -182,7 +182,9 @@ class ConnectionConfig(BaseModel):
             given = {"token": self.token}
         elif self.oauth is not None and self.auth_kind == "oauth":
             asks_as_user = self.oauth.grant == "password"
-            given = (given if asks_as_user else {}) | {"oauth.client_secret": self.oauth.client_secret.get_secret_value()}
+            given = (given if asks_as_user else {}) | {
+                "oauth.client_secret": self.oauth.client_secret.get_secret_value()
+            }
         return tuple(key for key, value in given.items() if not value)
 
     @property

@@ -62,8 +62,9 @@ class NoCredentials(AuthBase):
         secret = next((key for key in missing if key != "user"), "")
         path = f"connections.{name}.{secret}".replace(".", "__")
         where = f"Put it into secrets/{path}, or into REGELKREIS_{path.upper()}." if secret else ""
+        verb = "is" if len(missing) == 1 else "are"
         raise CredentialsRefused(
-            f"{self._config.url} was not asked: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.",
+            f"{self._config.url} was not asked: {' and '.join(missing)} {verb} missing.",
             where=Place(connection=name),
             mend=where or f"Write {missing[0]} into [connections.{name}].",
         )

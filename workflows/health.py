@@ -27,6 +27,7 @@ from improvement.errors import (
     RegelkreisError,
 )
 from improvement.evidence.checkpoint import load_key
+from improvement.records import OUTBOUND_FIELDS
 from workflows import cycle
 from workflows.hooks import hints
 from workflows.models import Connection, RejectedRecord, our_installation
@@ -127,6 +128,7 @@ def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
         name=name, defaults={"platform": config.platform, "integration_account": account}
     )
     yield from _encryption(name, config)
+    yield from _columns(name, config)
     yield from _hints(name, config)
     try:
         with closing(connector(config.model_copy(update=PATIENCE))) as one:
@@ -151,6 +153,13 @@ def _encryption(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
     elif config.verify is False:
         mend = "Set verify to the file of your certificate authority."
         yield HealthLine(name, "encryption", False, "certificates are not verified", mend)
+
+
+def _columns(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
+    """Names in ``columns`` that are none of ours: nothing would ever be written for them."""
+    mend = f"Known: {', '.join(OUTBOUND_FIELDS)}."
+    for unknown in sorted(config.columns.keys() - set(OUTBOUND_FIELDS)):
+        yield HealthLine(name, "columns", False, f"“{unknown}” is no field of ours", mend)
 
 
 def _hints(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:

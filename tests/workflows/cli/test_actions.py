@@ -162,9 +162,7 @@ def test_a_weak_password_is_refused_before_anybody_is_added(admin: Person, monke
     assert not Person.objects.filter(username="eva").exists()
 
 
-def test_an_action_tells_what_triggered_it_and_from_which_base(
-    action: Action, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_action_tells_what_triggered_it_and_from_which_base(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
     action.rule_sha256 = "ab" * 32
     action.trigger |= {"value_text": "18.2 %", "target_text": "15.0 %", "n": 192, "rows_sha256": "5a" * 32}
     action.measurement["windows"] = {"reference": {"from": "2024-07-15", "to": "2025-07-13"}}
