@@ -53,7 +53,7 @@ def refusal(response: Response, config: ConnectionConfig, what: str) -> Connecti
         return PermissionMissing(
             f"{config.user or 'This token'} may not do this: {what}. {said}",
             where=place,
-            mend="Give the integration user the role named in the how-to of this platform.",
+            mend="Give the integration user this right; `regelkreis doctor --permissions` lists them with least roles.",
         )
     if 300 <= status < 400:
         return Declined(

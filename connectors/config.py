@@ -45,7 +45,7 @@ class OAuthConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     client_id: str
-    client_secret: SecretStr
+    client_secret: SecretStr = SecretStr("")
     grant: Grant = "client_credentials"
     refresh_token: SecretStr | None = None
     token_path: str = "/oauth_token.do"  # noqa: S105 - a path, no secret
@@ -176,15 +176,23 @@ class ConnectionConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _has_credentials(self) -> Self:
-        kind = self.auth_kind
-        if kind == "basic" and not (self.user and self.secret):
-            raise ValueError("basic authentication needs user and password (or token)")
-        if kind == "bearer" and self.token is None:
-            raise ValueError("bearer authentication needs token")
-        if kind == "oauth" and self.oauth is None:
+    def _has_its_client(self) -> Self:
+        if self.auth_kind == "oauth" and self.oauth is None:
             raise ValueError("oauth authentication needs a table [oauth] with client_id and client_secret")
         return self
+
+    @property
+    def missing_credentials(self) -> tuple[str, ...]:
+        """The keys that authentication still lacks; the rights we need are told without them."""
+        given: dict[str, object] = {"user": self.user, "password": self.secret}
+        if self.auth_kind == "bearer":
+            given = {"token": self.token}
+        elif self.oauth is not None and self.auth_kind == "oauth":
+            asks_as_user = self.oauth.grant == "password"
+            given = (given if asks_as_user else {}) | {
+                "oauth.client_secret": self.oauth.client_secret.get_secret_value()
+            }
+        return tuple(key for key, value in given.items() if not value)
 
     @property
     def auth_kind(self) -> Auth:

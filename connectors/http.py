@@ -51,6 +51,25 @@ USER_AGENT = "regelkreis/0.1"
 NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # the escape itself, not one of a backslash before a u0000
 
 
+class NoCredentials(AuthBase):
+    """Sends nothing: raises :class:`CredentialsRefused`, which says what is missing and where it belongs."""
+
+    def __init__(self, config: ConnectionConfig) -> None:
+        self._config = config
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        name, missing = self._config.name, self._config.missing_credentials
+        secret = next((key for key in missing if key != "user"), "")
+        path = f"connections.{name}.{secret}".replace(".", "__")
+        where = f"Put it into secrets/{path}, or into REGELKREIS_{path.upper()}." if secret else ""
+        verb = "is" if len(missing) == 1 else "are"
+        raise CredentialsRefused(
+            f"{self._config.url} was not asked: {' and '.join(missing)} {verb} missing.",
+            where=Place(connection=name),
+            mend=where or f"Write {missing[0]} into [connections.{name}].",
+        )
+
+
 class BearerAuth(AuthBase):
     """A fixed token in the Authorization header (Jira Data Center personal access token, ServiceNow token)."""
 
@@ -79,6 +98,8 @@ def prepare(session: Session, config: ConnectionConfig) -> Session:
 
 def auth_of(config: ConnectionConfig) -> AuthBase:
     """The authentication of a connection as requests wants it."""
+    if config.missing_credentials:
+        return NoCredentials(config)
     kind = config.auth_kind
     if kind == "oauth":
         return OAuthToken(config)

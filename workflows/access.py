@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
 
@@ -257,6 +258,14 @@ def new_token(person: Person, *, label: str, at: datetime, by: Person) -> str:
             "token.made", subject=person.uid, actor=by.uid, at=at, payload={"label_sha256": ledger.sealed(label)}
         )
     return secret
+
+
+def must_be_a_connection(name: str) -> None:
+    """Refuse a name that neither the settings nor earlier pulls know: a link to it would never count."""
+    known = {*settings.REGELKREIS.connections, *Connection.objects.values_list("name", flat=True)}
+    if name not in known:
+        mend = f"Connections: {', '.join(sorted(known)) or 'none'}."
+        raise InputError(f"There is no connection “{name}”.", mend=mend)
 
 
 def link_account(person: Person, connection: str, account: str, *, at: datetime, by: Person) -> Identity:

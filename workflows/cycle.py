@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ class CycleSummary:
             ("findings fired", len(self.fired)),
             ("findings resolved", len(self.resolved)),
             ("actions opened", ", ".join(self.opened) or 0),
-            ("waiting to open", len(self.queued)),
+            ("waiting to open", self._queue()),
             ("moved by people", len(self.moved)),
             ("diverged", len(self.diverged)),
             *((("owners nobody knows", "; ".join(self.unknown_owners)),) if self.unknown_owners else ()),
@@ -105,6 +106,15 @@ class CycleSummary:
             ("still to deliver", self.waiting),
             *((("to look at", "; ".join(self.notes)),) if self.notes else ()),
         ]
+
+    def _queue(self) -> str | int:
+        """How many firing findings wait for an action, by the reason."""
+        if not self.queued:
+            return 0
+        reasons = Counter(self.queued.values())
+        return f"{len(self.queued)}: " + "; ".join(
+            f"{why} ({number})" if len(reasons) > 1 else why for why, number in reasons.most_common()
+        )
 
 
 @contextmanager

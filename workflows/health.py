@@ -27,6 +27,7 @@ from improvement.errors import (
     RegelkreisError,
 )
 from improvement.evidence.checkpoint import load_key
+from improvement.records import OUTBOUND_FIELDS
 from workflows import cycle
 from workflows.hooks import hints
 from workflows.models import Connection, RejectedRecord, our_installation
@@ -127,6 +128,7 @@ def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
         name=name, defaults={"platform": config.platform, "integration_account": account}
     )
     yield from _encryption(name, config)
+    yield from _columns(name, config)
     yield from _hints(name, config)
     try:
         with closing(connector(config.model_copy(update=PATIENCE))) as one:
@@ -151,6 +153,13 @@ def _encryption(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
     elif config.verify is False:
         mend = "Set verify to the file of your certificate authority."
         yield HealthLine(name, "encryption", False, "certificates are not verified", mend)
+
+
+def _columns(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
+    """Names in ``columns`` that are none of ours: nothing would ever be written for them."""
+    mend = f"Known: {', '.join(OUTBOUND_FIELDS)}."
+    for unknown in sorted(config.columns.keys() - set(OUTBOUND_FIELDS)):
+        yield HealthLine(name, "columns", False, f"“{unknown}” is no field of ours", mend)
 
 
 def _hints(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
@@ -194,8 +203,11 @@ def _volume(one: Connector, config: ConnectionConfig) -> Iterator[HealthLine]:
             yield HealthLine(one.name, f"volume of {kind.value}s", False, error.what, error.mend)
             continue
         if count is not None:
-            requests = -(-count // config.rows_per_page)
-            detail = f"{count:,} records: {requests:,} requests of {config.rows_per_page:,} for the first pull"
+            pages = max(-(-count // config.rows_per_page), 1)
+            detail = (
+                f"{count:,} records: at least {pages:,} request{'s' * (pages > 1)} of {config.rows_per_page:,} "
+                "for the first pull, and a few a month"
+            )
             yield HealthLine(one.name, f"volume of {kind.value}s", True, detail)
 
 

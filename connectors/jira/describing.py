@@ -62,7 +62,9 @@ def describe(jira: Jira) -> Capabilities:
         modes = {MODE: "available"}
     if project is not None:
         findings += _workflow(jira, project)
-    findings.append(Finding(check="write-back", is_ok=modes[MODE] == "available", detail=f"{MODE}: {modes[MODE]}"))
+    unwritten = ", ".join(sorted(project.unresolved)) if project is not None else ""
+    detail = f"{MODE}: {modes[MODE]}" + (f"; without a field: {unwritten}" if unwritten else "")
+    findings.append(Finding(check="write-back", is_ok=modes[MODE] == "available", detail=detail))
     return Capabilities(
         platform="jira",
         flavour=_flavour(site),

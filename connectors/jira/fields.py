@@ -101,12 +101,16 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return bool(self._named(name))
 
+    def is_ambiguous(self, name: str) -> bool:
+        """Whether several fields of this name hold a plain value."""
+        return len(self._plain(name)) > 1
+
     def value_field(self, name: str, *, source: str, used_for: str) -> FoundField:
         """The field of this name that holds a plain value; “Region (option)” means the one of that type.
 
         Raises :class:`MappingError` when there is none (with near matches) or more than one (with their ids).
         """
-        fitting = [info for info in self._named(name) if (info.schema and info.schema.custom) not in _NO_VALUE]
+        fitting = self._plain(name)
         if not fitting:
             raise unknown_field(name, self.names, connection=self._connection, source=source, used_for=used_for)
         info = self._only(fitting, name, f"mapping.{source}.fields.{used_for}")
@@ -135,6 +139,9 @@ class Fields:
         """How JQL names the field without doubt: ``cf[10030]`` for a custom one."""
         number = field_id.removeprefix("customfield_")
         return f"cf[{number}]" if number != field_id else field_id
+
+    def _plain(self, name: str) -> list[FieldInfo]:
+        return [info for info in self._named(name) if (info.schema and info.schema.custom) not in _NO_VALUE]
 
     def _named(self, name: str) -> list[FieldInfo]:
         if name in self._by_id:

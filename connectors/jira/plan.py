@@ -23,6 +23,7 @@ Filler = Callable[[Sequence[Any], Sequence[Story]], list[Any]]
 
 #: What every search reads, whatever the mapping says.
 ALWAYS = ("issuetype", "status", "updated", "resolutiondate")
+LENT = frozenset({"customer", "country", "service", "supplier"})  # a rating or clock without them has its ticket's
 FILLED = frozenset({"connection", "id", "number", "updated_at"})
 _BLANK: dict[str, Any] = {"reopen_count": 0, "reassignment_count": 0, "is_major": False, "state": "new", "kind": ""}
 _CATEGORY_STATE = {"new": "new", "indeterminate": "in_progress", "done": "closed"}
@@ -149,8 +150,9 @@ class _Planner:
 
     def _filler(self, name: str, kind: RecordKind, column: str, source: SourceMap) -> Filler:
         mapped = source.fields.get(column)
-        blank = self._config.default_country if column == "country" else _BLANK.get(column)
-        if mapped is None:
+        is_lent = kind in (RecordKind.SLA, RecordKind.SURVEY) and column in LENT
+        blank = self._config.default_country if column == "country" and not is_lent else _BLANK.get(column)
+        if mapped is None or (is_lent and self._is_doubtful(name, column, mapped)):
             return _always(blank)
         if not mapped.fields:
             return _always(_coerced(mapped.constant, kind, column))
@@ -164,6 +166,11 @@ class _Planner:
         if column == "state" and [field.id for field in found] == ["status"]:
             return self._state_filler()
         return _translating(texts(found), mapped, kind, column, blank)
+
+    def _is_doubtful(self, name: str, column: str, mapped: FieldMap) -> bool:
+        """Whether nobody said where it is, and several fields have the usual name: then the ticket's own counts."""
+        usual = DEFAULT_MAPPING.sources[name].fields.get(column) if name in DEFAULT_MAPPING.sources else None
+        return mapped == usual and any(self._site.fields.is_ambiguous(each) for each in mapped.fields)
 
     def _fields(self, source: str, column: str, mapped: FieldMap) -> list[FoundField]:
         found = []

@@ -140,7 +140,9 @@ def _source(instance: Instance, source: SourceMap) -> list[Finding]:
         instance.columns(table)
         hidden = 0 if rows else instance.count(table, "")
     except RegelkreisError as error:
-        return [Finding(check=f"permission {table}", is_ok=False, detail=error.what, mend=error.mend)]
+        is_absent = isinstance(error, Declined) and error.status in NOT_THERE
+        mend = "Correct source in the mapping, or set is_enabled = false there." if is_absent else error.mend
+        return [Finding(check=f"permission {table}", is_ok=False, detail=error.what, mend=mend)]
     if hidden:
         permission = Finding(
             check=f"permission {table}",

@@ -16,7 +16,7 @@ from connectors.config import ConnectionConfig
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.rights import EVERYTHING, Right
 from connectors.servicenow.deletions import LOG
-from connectors.servicenow.describing import NOT_THERE, TRACED
+from connectors.servicenow.describing import LOGGED, NOT_THERE, TRACED
 from connectors.servicenow.measured import DEFINITIONS, MEASURED
 from connectors.servicenow.plan import learn
 from connectors.servicenow.records import Mode, mode_named, modes_in_order
@@ -97,7 +97,7 @@ def ungranted(instance: Instance, mapping: PlatformMapping) -> list[Finding]:
     """Tables behind the mapped ones that cannot be read: the platform leaves their values empty without a word."""
     own = {source.source for source in mapping.sources.values()}
     found = []
-    looked_at: set[str] = {*own, *TRACED, *WAITING}
+    looked_at: set[str] = {*own, *TRACED, *LOGGED, *WAITING}
     for right in rights(instance, mapping):
         is_table = right.where.replace("_", "").isalnum()
         if right.where in looked_at or not is_table or right.use.startswith("write") or right.operations != ("read",):
@@ -108,19 +108,20 @@ def ungranted(instance: Instance, mapping: PlatformMapping) -> list[Finding]:
         except Declined as error:
             if error.status not in NOT_THERE:
                 raise
-            found.append(_refused(right, error.what))
+            mend = f"If this instance has no table {right.where}, map what it gives from another field."
+            found.append(_refused(right, error.what, mend))
         except PermissionMissing as error:
-            found.append(_refused(right, error.what))
+            found.append(_refused(right, error.what, f"Give the integration user {right.least}."))
     return found
 
 
-def _refused(right: Right, what: str) -> Finding:
+def _refused(right: Right, what: str, mend: str) -> Finding:
     lost = right.without or f"without it is missing: {right.why}"
     return Finding(
         check=f"permission {right.where}",
         is_ok=right.is_optional,
         detail=f"{what} {lost[:1].upper()}{lost[1:]}",
-        mend="" if right.is_optional else f"Give the integration user {right.least}.",
+        mend="" if right.is_optional else mend,
     )
 
 

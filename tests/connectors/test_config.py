@@ -32,7 +32,6 @@ def test_the_address_loses_its_trailing_slash_and_may_not_carry_credentials() ->
 @pytest.mark.parametrize(
     ("parts", "complaint"),
     [
-        ({}, "needs user and password"),
         ({"user": "u", "password": "p", "auth": "oauth"}, "client_id"),
         ({"token": "t", "url": "acme.service-now.com"}, "must be an address like"),
         ({"token": "t", "pagesize": 5}, "Extra inputs are not permitted"),
@@ -66,6 +65,21 @@ def test_tokens_come_from_the_platforms_own_endpoint_unless_another_is_given() -
     assert (
         a_connection(oauth={**oauth, "token_url": "https://sso.example.com/t"}).token_url == "https://sso.example.com/t"
     )
+
+
+@pytest.mark.parametrize(
+    ("parts", "missing"),
+    [
+        ({}, ("user", "password")),
+        ({"user": "u"}, ("password",)),
+        ({"auth": "bearer"}, ("token",)),
+        ({"oauth": {"client_id": "c"}}, ("oauth.client_secret",)),
+        ({"user": "u", "oauth": {"client_id": "c", "client_secret": "s", "grant": "password"}}, ("password",)),
+        ({"user": "u", "token": "t"}, ()),
+    ],
+)
+def test_what_authentication_lacks_is_told_by_its_keys(parts: dict[str, Any], missing: tuple[str, ...]) -> None:
+    assert a_connection(**parts).missing_credentials == missing
 
 
 def test_credentials_of_another_kind_are_missed_with_a_word() -> None:

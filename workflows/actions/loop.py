@@ -204,6 +204,7 @@ def detail(action: Action) -> dict[str, Any]:
         "unmeasured": action.measurement.get("unmeasured"),
         "origin": action.origin,
         "rule": action.rule_id,
+        "rule_sha256": action.rule_sha256 or None,
         "owner": action.owner.username if action.owner else None,
         "hypothesis": action.hypothesis,
         "goal": action.goal,

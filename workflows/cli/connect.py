@@ -176,6 +176,7 @@ def _asked(found: MappingPlan, made: Edit, *, is_quiet: bool) -> bool:
 
 def _tell(found: MappingPlan, made: Edit, *, dry_run: bool, replace: bool) -> None:
     from workflows.cli.output import say, shown
+    from workflows.connecting.settings_file import as_toml
 
     if found.note:
         say(found.note)
@@ -184,9 +185,10 @@ def _tell(found: MappingPlan, made: Edit, *, dry_run: bool, replace: bool) -> No
         typer.echo("\n".join(shown(line) for line in made.diff.splitlines()))
         done = "would be written" if dry_run else "written"
         say(f"{len(made.changes)} {'key' if len(made.changes) == 1 else 'keys'} {done} to {found.file}.")
-    else:
+    elif not found.replacements:
         say(f"Nothing to write: {found.file} says it already.")
     if found.replacements and not replace:
         for change in found.replacements:
             where = f"{change.source}.{change.key[-1]}"
-            say(f"Kept as you wrote it: {where} = {change.yours!r}; {change.value!r} fits better. --yes replaces it.")
+            yours, better = as_toml(change.yours), as_toml(change.value)
+            say(shown(f"Kept as you wrote it: {where} = {yours}; {better} fits better. --yes replaces it."))

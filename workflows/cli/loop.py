@@ -58,12 +58,14 @@ def doctor(
 def _rights(as_json: bool) -> None:
     """For whoever administers the platform: tables or endpoints, operations, least roles, and why."""
     from workflows import health
-    from workflows.cli.output import print_json, print_table
+    from workflows.cli.output import print_json, print_table, say
 
     found = health.permissions()
     if as_json:
         print_json(found)
         return
+    if not found:
+        say("No connection is configured whose rights are known. Describe one in regelkreis.toml.")
     print_table(
         "Permissions",
         ["connection", "for", "where", "operations", "least", "why", "without it"],
@@ -114,6 +116,12 @@ def pull(
     """Pull what changed on the platforms into the warehouse, and bury what is gone from them."""
     start()
     now = moment_of_cycle(as_of)
+    begin = moment(since, "--since") if since else None
+    if begin is not None and begin > now:
+        from improvement.errors import InputError, Place
+
+        what = f"{begin:%Y-%m-%d} is still to come: nothing was updated since then."
+        raise InputError(what, where=Place(field="--since"), mend="Name a day in the past.")
     if hinted:
         names = _hinted(names, now)
         if not names:
@@ -126,7 +134,7 @@ def pull(
         as_of=now,
         names=names,
         is_shown=not as_json,
-        since=moment(since, "--since") if since else None,
+        since=begin,
         is_reconciled=reconcile,
     )
     reports = [report for result in results for report in result.reports]
@@ -193,9 +201,10 @@ def cycle(
     """Run one cycle: pull, evaluate, open, follow, check, review, deliver."""
     start()
     from workflows import cycle as cycles
-    from workflows.cli.output import print_json, print_table
+    from workflows.cli.output import print_json, print_table, say
 
     if dry_run:
+        moment(as_of)  # what is sent does not depend on it; a wrong one is refused all the same
         previews = cycles.preview_all()
         if as_json:
             print_json(previews)
@@ -204,6 +213,8 @@ def cycle(
                 "Requests", ["delivery", "method", "url", "body"],
                 [(item["key"], item["method"], item["url"], item["body"]) for item in previews],
             )  # fmt: skip
+            if not previews:
+                say("Nothing would be sent. Of each write that waits `regelkreis deliveries list` says for what.")
         return
     summary = cycles.run(as_of=moment_of_cycle(as_of), is_shown=not as_json)
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from improvement import pdca
@@ -62,10 +62,11 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("accepted", "" if action.is_accepted else "not yet: `regelkreis actions accept` writes it to the platform"),
         ("scope", action.scope_key),
         ("connection", action.connection),
-        ("rule", action.rule_id or ORIGINS[action.origin]),
+        ("rule", rule_of(action)),
         ("adopted", _adopted(action)),
         ("not measured", _unmeasured(action)),
         ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        *triggered_by(action, planning.published_trigger(action)),
         ("later data", "; ".join(_restated(action, value) for value in later_values(action))),
         ("due", action.due),
         ("record", " ".join(filter(None, [action.platform_number, action.platform_url]))),
@@ -75,6 +76,32 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("changed meanwhile", "; ".join(marked(mark) for mark in marking.marks_of(action))),
         ("verdict", action.verdict + (" (overruled by two people)" if action.is_overridden else "")),
     ]
+
+
+def rule_of(action: Action) -> str:
+    """The rule with the version that fired, or who opened the action without one."""
+    if not action.rule_id:
+        return ORIGINS[action.origin]
+    return f"{action.rule_id}, sha256 {action.rule_sha256[:12]}" if action.rule_sha256 else action.rule_id
+
+
+def triggered_by(action: Action, trigger: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The weeks that were bad, and the records behind them by their digest; ``trigger`` as it is published."""
+    rows = trigger.get("rows_sha256")
+    return [
+        ("trigger", f"{trigger['from']} to {trigger['to']}" if trigger.get("from") else ""),
+        ("its records", f"sha256 {rows}: `regelkreis evidence rows {action.code}`" if rows else ""),
+    ]
+
+
+def _base(action: Action) -> str:
+    """What it was in the reference, before the weeks that were chosen for being bad."""
+    value = action.measurement.get("baseline")
+    if value is None:
+        return ""
+    days = action.measurement.get("windows", {}).get("reference")
+    shown = planning.metric_of(action).shown(float(value))
+    return f"{shown}, {days['from']} to {days['to']}" if days else shown
 
 
 def _restated(action: Action, value: LaterValue) -> str:
@@ -115,6 +142,7 @@ def _plan(action: Action) -> list[tuple[Any, ...]]:
     return [
         ("cycle", action.cycle_no if action.cycle_no > 1 else ""),
         ("hypothesis", action.hypothesis),
+        ("base value", _base(action)),
         ("goal", action.goal),
         ("smallest effect that counts", action.min_effect or planning.half(action.goal)),
         ("smallest detectable effect", planning.detectable_text(action)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics import metric_named
-from workflows.cli.story import HISTORY_COLUMNS, LOOK_COLUMNS, ORIGINS, Part, history_rows, marked
+from workflows.cli.story import HISTORY_COLUMNS, LOOK_COLUMNS, Part, history_rows, marked, rule_of, triggered_by
 from workflows.evidence.as_it_was import ActionThen, LookThen, looks_at
 
 
@@ -34,8 +34,9 @@ def _facts(then: ActionThen) -> list[tuple[Any, ...]]:
         ("accepted", "" if told["is_accepted"] else "not yet"),
         ("scope", action.scope_key),
         ("connection", action.connection),
-        ("rule", action.rule_id or ORIGINS[action.origin]),
+        ("rule", rule_of(action)),
         ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        *triggered_by(action, trigger),
         ("record", told.get("record")),
         ("changed meanwhile", "; ".join(marked(mark) for mark in then.marks)),
         ("verdict", (told.get("verdict") or "") + (" (overruled by two people)" if told.get("is_overridden") else "")),

@@ -188,6 +188,7 @@ def link(
     admin = _admin()
     from workflows import access
 
+    access.must_be_a_connection(connection)
     access.link_account(access.person_named(name), connection, account, at=moment(None), by=admin)
     _answer(as_json, f"{account} on {connection} is {name}.", user=name, connection=connection, account=account)
 

@@ -219,6 +219,7 @@ def _config(name: str) -> ConnectionConfig:
 
 def constants_of(texts: Sequence[str]) -> dict[str, str]:
     """``["country=CH"]`` → ``{"country": "CH"}``; :class:`InputError` for another form or an unknown field."""
+    from connectors.discovery.countries import code_of
     from connectors.discovery.words import WORDS
 
     found: dict[str, str] = {}
@@ -228,5 +229,7 @@ def constants_of(texts: Sequence[str]) -> dict[str, str]:
             raise InputError(f"“{text}” is no constant.", mend="Write it like country=CH.")
         if name.strip() not in WORDS:
             raise InputError(f"“{name}” cannot be a constant here.", mend=f"Known: {', '.join(WORDS)}.")
+        if name.strip() == "country" and code_of(value) not in (None, value.strip()):
+            raise InputError(f"“{value.strip()}” is no country code.", mend=f"Did you mean {code_of(value)}?")
         found[name.strip()] = value.strip()
     return found

@@ -145,6 +145,11 @@ def _appended(text: str, lines: Sequence[Line], remark: str) -> str:
     return "\n".join(parts).lstrip("\n") + "\n"
 
 
+def as_toml(value: Any) -> str:
+    """A value as the file would say it, in one line."""
+    return _item(value).as_string()
+
+
 def _item(value: Any) -> Item:
     """A value in one line."""
     if isinstance(value, Mapping):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from connectors.jira.connector import JiraConnector
 from connectors.jira.fields import Fields
 from connectors.jira.wire import FieldInfo, TypeValue
 from connectors.sandbox.plugin import Flavour
+from improvement.records import RecordKind
 
 from .conftest import Connect
 
@@ -114,3 +116,30 @@ def test_a_search_that_fails_once_is_asked_again(
     _ = connector.site
     faults({"kind": "cut_body", "times": 1})
     assert proposals(connector)["incident"].rows > 0
+
+
+def ratings(connector: JiraConnector, now: datetime) -> list[dict[str, Any]]:
+    return [row for page in connector.pull(RecordKind.SURVEY, None, until=now) for row in page.batch.to_pylist()]
+
+
+def test_what_is_proposed_for_two_fields_of_one_name_can_be_read(
+    connect: Connect, flavour: Flavour, now: datetime
+) -> None:
+    twin = {"id": "customfield_77777", "name": "Country", "custom": True, "schema": {"type": "string"}}
+    found = proposals(called_otherwise(connect(flavour), {}, twin))
+    mapping = {
+        name: {"fields": {field.name: field.said for field in one.fields if field.name == "country"}}
+        for name, one in found.items()
+        if one.fields
+    }
+    read = ratings(called_otherwise(connect(flavour, mapping=mapping), {}, twin), now)
+    assert {row["country"] for row in read} == {None}  # the ticket's, which the mapping names
+    assert all(row["customer"] for row in read)
+
+
+def test_a_default_country_is_not_that_of_ratings_whose_tickets_name_another(
+    connect: Connect, flavour: Flavour, now: datetime
+) -> None:
+    mapping = {name: {"fields": {"country": "Land"}} for name in ("incident", "request", "problem", "change")}
+    connector = connect(flavour, mapping=mapping, default_country="FR")
+    assert {row["country"] for row in ratings(called_otherwise(connector, {"Country": "Land"}), now)} == {None}

@@ -160,3 +160,16 @@ def test_a_weak_password_is_refused_before_anybody_is_added(admin: Person, monke
     weak = CliRunner().invoke(build(), ["users", "add", "eva", "--password"], input="password\npassword\n")
     assert isinstance(weak.exception, InputError)
     assert not Person.objects.filter(username="eva").exists()
+
+
+def test_an_action_tells_what_triggered_it_and_from_which_base(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
+    action.rule_sha256 = "ab" * 32
+    action.trigger |= {"value_text": "18.2 %", "target_text": "15.0 %", "n": 192, "rows_sha256": "5a" * 32}
+    action.measurement["windows"] = {"reference": {"from": "2024-07-15", "to": "2025-07-13"}}
+    action.save()
+    shown = said(monkeypatch, None, "actions", "show", action.code).output
+    lines = dict(line.split("\t", 1) for line in shown.splitlines() if "\t" in line)
+    assert lines["rule"] == f"incident-resolution-sla, sha256 {'ab' * 6}"
+    assert lines["trigger"] == "2025-07-14 to 2025-08-17"
+    assert lines["its records"] == f"sha256 {'5a' * 32}: `regelkreis evidence rows {action.code}`"
+    assert lines["base value"] == "12.0 %, 2024-07-15 to 2025-07-13"

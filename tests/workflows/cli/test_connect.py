@@ -74,7 +74,10 @@ def test_a_first_hour_with_servicenow(home: Path) -> None:
     assert "would be written" in told
 
     shown, told = connected(home, "snow")
-    assert "Kept as you wrote it: incident.customer = 'compny.name'" in told
+    assert 'Kept as you wrote it: incident.customer = "compny.name"; "company.name" fits better.' in told
+    _, told = connected(home, "snow", "--dry-run", "--constant", "customer=Acme")
+    assert 'incident.customer = "compny.name"; {constant = "Acme"} fits better.' in told
+    assert "Nothing to write" not in told
     assert "write: off" in told
     fields = mapping_of(home, "snow")["incident"]["fields"]
     assert (fields["customer"], fields["country"]) == ("compny.name", "location.country")
@@ -119,7 +122,7 @@ def test_no_secret_is_shown_and_the_ledger_has_an_entry(home: Path) -> None:
     assert set(entry["payload"]) == {"keys", "mapping_sha256"}
 
 
-@pytest.mark.parametrize("said", ["country", "country=", "colour=red"])
+@pytest.mark.parametrize("said", ["country", "country=", "colour=red", "country=Switzerland"])
 def test_a_constant_that_is_none_ends_before_anything_is_asked(home: Path, said: str) -> None:
     done = regelkreis(home, "connect", "snow", "--constant", said)
     assert done.returncode == 2

@@ -56,7 +56,7 @@ def test_a_servicenow_that_is_well(home: Path, sandbox: RunningSandbox) -> None:
     )
     assert "SQLite" in lines["state"]["detail"]
     assert "mode cim" in lines["write-back"]["detail"]
-    assert "requests of 5,000 for the first pull" in lines["volume of tickets"]["detail"]
+    assert "at least 1 request of 5,000 for the first pull" in lines["volume of tickets"]["detail"]
     assert lines["last pull"]["detail"] == "none yet"
     assert {line["mend"] for line in lines.values()} == {""}
 
@@ -75,6 +75,16 @@ def test_a_wrong_password(home: Path, sandbox: RunningSandbox) -> None:
     assert failing(lines) == {"credentials"}
     assert "Check user and password" in lines["credentials"]["mend"]
     assert "wrong-password" not in str(lines)
+
+
+def test_a_password_that_is_not_there_yet_stops_nothing_else(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    (home / "secrets" / "connections__acme__password").unlink()
+    lines = diagnosis(home, code=1)
+    assert failing(lines) == {"credentials"}
+    assert lines["credentials"]["detail"].endswith("was not asked: password is missing.")
+    assert "secrets/connections__acme__password" in lines["credentials"]["mend"]
+    assert "tickets\tincident\tread" in regelkreis(home, "doctor", "--permissions").stdout
 
 
 def test_an_unreachable_host(home: Path) -> None:
@@ -112,6 +122,46 @@ def test_a_field_that_the_platform_does_not_have(home: Path, sandbox: RunningSan
     lines = diagnosis(home, code=1)
     assert failing(lines) == {"field incident.compny.name"}
     assert "Did you mean company?" in lines["field incident.compny.name"]["detail"]
+
+
+def test_a_table_that_the_platform_does_not_have_and_a_column_that_is_none_of_ours(
+    home: Path, sandbox: RunningSandbox
+) -> None:
+    source = '[connections.acme.mapping.complaint]\nkind = "contact"\nsource = "sn_complaint_case"\n'
+    source += 'fields = { kind = { constant = "complaint" }, customer = "account.name", at = "opened_at" }\n'
+    connected(home, sandbox.servicenow_url, more=f'{source}[connections.acme.columns]\nverdct = "u_result"\n')
+    lines = diagnosis(home, code=1)
+    assert "is_enabled = false" in lines["permission sn_complaint_case"]["mend"]
+    assert "no table customer_account" in lines["permission customer_account"]["mend"]
+    assert lines["columns"]["detail"] == "“verdct” is no field of ours"
+    assert "verdict" in lines["columns"]["mend"]
+
+
+def test_a_right_that_is_missing_is_told_once(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url, user="reader")
+    done = regelkreis(home, "doctor", "--json")
+    checks = [line["check"] for line in json.loads(done.stdout)]
+    assert checks.count("permission sys_audit_delete") == 1
+
+
+def test_what_jira_has_no_field_for_is_told(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.jira_dc_url, platform="jira")
+    lines = diagnosis(home, code=0)
+    assert lines["write-back"]["detail"] == "jira: available; without a field: method, planned_end, planned_start"
+
+
+def test_without_a_connection_there_are_no_rights_to_list_and_that_is_said(home: Path) -> None:
+    (home / "regelkreis.toml").write_text("", encoding="utf-8")
+    done = regelkreis(home, "doctor", "--permissions")
+    assert "Describe one in regelkreis.toml" in done.stderr
+
+
+def test_nothing_to_send_is_said_and_a_wrong_moment_refused(home: Path, sandbox: RunningSandbox) -> None:
+    connected(home, sandbox.servicenow_url)
+    done = regelkreis(home, "cycle", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing would be sent." in done.stderr
+    assert regelkreis(home, "cycle", "--dry-run", "--as-of", "nonsense").returncode == 2
 
 
 def test_a_broken_rule_and_an_open_secret_are_found_too(home: Path, sandbox: RunningSandbox) -> None:

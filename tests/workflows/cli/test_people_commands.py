@@ -15,7 +15,7 @@ from improvement.errors import GuardRefused, InputError, PermissionMissing
 from tests.workflows.build import OPENED, a_person, an_action, an_approver, an_owner, live, looked
 from workflows import access
 from workflows.cli.main import build
-from workflows.models import Action, LedgerEntry, LookKind, Role
+from workflows.models import Action, Connection, LedgerEntry, LookKind, Role
 from workflows.web.reasons import translated
 
 pytestmark = pytest.mark.django_db
@@ -233,5 +233,8 @@ def test_users_answer_in_json(home: object) -> None:
     assert (
         said("admin", "users", "grant", "ida", "--role", "viewer", "--country", "CH")["role"] == "viewer (country CH)"
     )
+    with pytest.raises(InputError, match="There is no connection “snwo”"):
+        run("admin", "users", "link", "ida", "snwo", "ida.x")
+    Connection.objects.create(name="snow", platform="servicenow")
     assert said("admin", "users", "link", "ida", "snow", "ida.x")["account"] == "ida.x"
     assert said("admin", "users", "token", "ida")["token"].startswith("rk_")

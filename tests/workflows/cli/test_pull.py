@@ -68,3 +68,6 @@ def test_since_takes_a_day_and_refuses_what_is_none(home: Path) -> None:
     done = regelkreis(home, "pull", "acme", "--since", "lately")
     assert done.returncode != 0
     assert "Write it like" in done.stderr
+    done = regelkreis(home, "pull", "acme", "--since", "2099-01-01")
+    assert done.returncode == 2
+    assert "--since: 2099-01-01 is still to come" in done.stderr
