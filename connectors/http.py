@@ -124,6 +124,7 @@ class Reader:
     pause_s: float = field(default=0.0, init=False)  # before the next request, because a limit is near
     is_down: bool = field(default=False, init=False)  # nobody was reached, however often it was tried: once will do
     gate: BoundedSemaphore = field(init=False)
+    always: Callable[[Response], None] | None = None  # looks at every 2xx answer, like the check of one
     counting: Lock = field(default_factory=Lock, init=False)  # several threads may read at once
 
     def __post_init__(self) -> None:
@@ -338,9 +339,9 @@ class _Call:
     def _judged(self, response: Response, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
         config = self.reader.config
         if response.ok and response.status_code < 300:
-            if check is not None:
+            for look in filter(None, (check, self.reader.always)):
                 try:
-                    check(response)
+                    look(response)
                 except TooHeavy as heavy:
                     if not retry_heavy:
                         raise

@@ -5,7 +5,8 @@ lag or be rebuilt, so nothing is gone because a list leaves it out: each issue i
 comes from the database. A moved issue has another key and the same id.
 
 Whether an issue that is there still matches the mapping only a search can say. It is believed of an issue that rested
-for some minutes and that the index holds with its last update.
+for some minutes and that the index holds with its last update. One that rested for a week and stands in no index at all
+was archived: it is still read by its id.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CLOUD_PAGE = 5_000  # ids alone; any field more, and Cloud gives a hundred
 DATA_CENTER_PAGE = 1_000
 RECONCILED = 50  # issues of which Cloud, asked to, answers from the database
 INDEX_LAG = timedelta(minutes=10)  # what was updated later than so long ago may stand in the index as it was
+NEVER_INDEXED = timedelta(days=7)  # … or not yet at all: no index lags so far
 
 
 class _Fields(msgspec.Struct, frozen=True):
@@ -102,7 +104,7 @@ def _ids_on_cloud(reader: Reader, where: str) -> Iterator[str]:
         try:
             page = paging.light_page(reader, "/search/jql", json=body)
         except ConnectionFailed as error:
-            if not token or "token" not in str(error).lower():
+            if not token or not paging.is_refused_token(error):
                 raise
             restarts += 1
             paging.give_up(restarts, "the page token expired", reader)
@@ -158,15 +160,20 @@ def _left(reader: Reader, site: Site, where: str, there: dict[str, _Fields]) -> 
 
 
 def _resting(reader: Reader, site: Site, issues: dict[str, _Fields]) -> set[str]:
-    """The issues that stand in the index with their last update, and had time to."""
+    """The issues that stand in the index with their last update, and had time to; and those in no index, long since."""
     info: ServerInfo = ask(reader, "/serverInfo", ServerInfo)
     if info.server_time is None:
         return set()
-    latest = datetime.fromisoformat(info.server_time) - INDEX_LAG
+    now = datetime.fromisoformat(info.server_time)
     updated = {id: datetime.fromisoformat(fields.updated) for id, fields in issues.items() if fields.updated}
-    resting = {id: instants.not_after(at, site.zone) for id, at in updated.items() if at <= latest}
+    resting = {id: instants.not_after(at, site.zone) for id, at in updated.items() if at <= now - INDEX_LAG}
+    if not resting:
+        return set()
     as_updated = " OR ".join(f'(id = {id} AND updated >= "{minute}")' for id, minute in resting.items())
-    return _found(reader, site, as_updated, list(resting)) if resting else set()
+    found = _found(reader, site, as_updated, list(resting))
+    if old := [id for id in resting if id not in found and updated[id] <= now - NEVER_INDEXED]:
+        found |= set(old) - _found(reader, site, f"id in ({', '.join(old)})", old)
+    return found
 
 
 def _found(reader: Reader, site: Site, jql: str, ids: Sequence[str]) -> set[str]:

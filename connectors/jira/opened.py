@@ -6,6 +6,7 @@ from functools import cached_property
 
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
+from connectors.jira.caller import Caller
 from connectors.jira.client import BulkSession, open_client, tell_flavour
 from connectors.jira.plan import Plan, make_plan, mapping_of
 from connectors.jira.project import Project, ProjectInfo, find_project, read_project
@@ -21,7 +22,9 @@ class Jira:
         self.config = config
         self.mapping = mapping_of(config)
         self.client = open_client(config)
+        self.caller = Caller(config)
         self.reader = Reader(BulkSession(self.client), config)
+        self.reader.always = self.caller
 
     @cached_property
     def site(self) -> Site:
@@ -38,7 +41,7 @@ class Jira:
     @cached_property
     def puller(self) -> Puller:
         """Reads and counts records."""
-        return Puller(self.reader, self.config, self.site, self.plan)
+        return Puller(self.reader, self.config, self.site, self.plan, self.caller)
 
     @cached_property
     def project(self) -> Project:

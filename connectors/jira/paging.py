@@ -21,7 +21,7 @@ import requests
 import structlog
 
 from connectors.ahead import Ahead
-from connectors.answers import TooHeavy
+from connectors.answers import Declined, TooHeavy
 from connectors.http import Reader
 from connectors.jira.instants import floor, not_after
 from connectors.jira.page import HEADS, Delivered, Seen, updated_at
@@ -149,6 +149,11 @@ def light_page(reader: Reader, path: str, *, json: Any) -> LightPage:
     return page
 
 
+def is_refused_token(error: ConnectionFailed) -> bool:
+    """Whether Jira refused a page's token, and nothing else."""
+    return isinstance(error, Declined) and error.status == 400 and "token" in error.what.lower()
+
+
 class _Size:
     """How many issues a page of one search may hold: half as many where Jira does not finish in time."""
 
@@ -198,7 +203,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             size.halve(error)  # a token that belongs to the size it was given for is refused, and then begun anew
             continue
         except ConnectionFailed as error:
-            if token is None or "token" not in str(error).lower():
+            if token is None or not is_refused_token(error):
                 raise
             reason = "the page token expired"
         else:
@@ -282,9 +287,17 @@ def _page(
 ) -> Seen:
     """Read one page; a damaged one, or one that answers another question, is asked for again."""
     kept: list[Seen] = []
+    cuts: list[TooHeavy] = []
 
     def check(response: requests.Response) -> None:
-        seen = readable(response.content, lambda body: Seen.of(body, search.decoder), reader.config, "search")
+        try:
+            seen = readable(response.content, lambda body: Seen.of(body, search.decoder), reader.config, "search")
+        except ConnectionFailed as error:
+            if response.content[:1] == b"{":  # cut short; twice at the same place: longer than something lets through
+                cuts.append(TooHeavy(error.what, where=error.where, mend=LOWER))
+                if len(cuts) > 1:
+                    raise cuts[-1] from None
+            raise
         wrong = ""
         if seen.page.error is not None:
             unusable = _unusable(reader, f"an error beside the issues: {seen.page.error}")

@@ -16,6 +16,7 @@ from connectors.base import Cursor, Page, Rejected
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira import instants, paging
+from connectors.jira.caller import Caller
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import Site, ask, who_am_i
@@ -50,11 +51,12 @@ class _History(msgspec.Struct, Generic[E]):
 class Puller:
     """Reads one site by one plan; keeps what came along for the pulls that follow."""
 
-    def __init__(self, reader: Reader, config: ConnectionConfig, site: Site, plan: Plan) -> None:
+    def __init__(self, reader: Reader, config: ConnectionConfig, site: Site, plan: Plan, caller: Caller) -> None:
         self._reader = reader
         self._config = config
         self._site = site
         self._plan = plan
+        self._caller = caller
         self._spool: Spool | None = None
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
@@ -205,6 +207,9 @@ class Puller:
         until: datetime,
         counted: tuple[int, int],
     ) -> tuple[Page, Others, tuple[int, int]]:
+        if self._caller.is_unsure:  # were all answers until now given to us? If not, no cursor may move
+            who_am_i(self._reader, self._config)
+            self._caller.trust()
         rejected: list[Rejected] = [*harvest.rejected]
         harvest.rejected.clear()
         batch = None

@@ -29,6 +29,7 @@ HTML_PAGE = (
     "hibernating</h1><p>Sign in to the Developer Site to wake it up.</p></body></html>"
 )
 CANCELLED = "Transaction cancelled: maximum execution time exceeded"
+OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
 RESULTS = ("result", "issues")
 SERVED_OF_BATCH = "served_of_batch"  # in the request: so many items of a batch are served before its time is over
 
@@ -239,8 +240,9 @@ async def _stall(faults: Faults, rule: FaultRule, request: web.Request, handler:
 
 async def _cut_body(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
     """200 and a body that ends in the middle, its length correctly announced: only parsing finds out."""
-    body = _body(await handler(request))
-    return web.Response(body=body[: len(body) // 2], content_type="application/json")
+    answer = await handler(request)
+    body = _body(answer)
+    return _instead(answer, body[: len(body) // 2])
 
 
 async def _cut_connection(
@@ -254,14 +256,15 @@ async def _error_in_200(faults: Faults, rule: FaultRule, request: web.Request, h
     """Part of the result and an error beside it, as a transaction over its quota answers; without any result the error
     alone.
     """
-    body = _body(await handler(request))
+    given = await handler(request)
+    body = _body(given)
     found = msgspec.json.decode(body) if body else None
     answer = found if isinstance(found, dict) and not found.keys().isdisjoint(RESULTS) else {}
     for name in RESULTS:
         if isinstance(answer.get(name), list):
             answer[name] = answer[name][: len(answer[name]) // 2]
     error = {"error": {"message": CANCELLED, "detail": "Transaction cancelled"}, "status": "failure"}
-    return web.Response(body=msgspec.json.encode({**answer, **error}), content_type="application/json")
+    return _instead(given, msgspec.json.encode({**answer, **error}))
 
 
 async def _html_page(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -272,24 +275,31 @@ async def _duplicate_page(
     faults: Faults, rule: FaultRule, request: web.Request, handler: Handler
 ) -> web.StreamResponse:
     """The former page of this path once more, whatever was asked for."""
+    response = await handler(request)
     body = faults.last_pages.get(request.path)
     if body is None:
         rule.hits -= 1
-        response = await handler(request)
         faults.last_pages[request.path] = _body(response)
         return response
-    return web.Response(body=body, content_type="application/json")
+    return _instead(response, body)
 
 
 async def _repeat_token(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
     """A page whose ``nextPageToken`` is the one that was sent."""
-    answer = msgspec.json.decode(_body(await handler(request)))
+    given = await handler(request)
+    answer = msgspec.json.decode(_body(given))
     sent = await _token_sent(request)
     if not isinstance(answer, dict) or sent is None:
         rule.hits -= 1
     else:
         answer |= {"nextPageToken": sent, "isLast": False}
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+    return _instead(given, msgspec.json.encode(answer))
+
+
+def _instead(answer: web.StreamResponse, body: bytes) -> web.Response:
+    """An answer with another body; what else it says of itself stays."""
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in OF_THE_BODY}
+    return web.Response(body=body, headers=kept, content_type="application/json")
 
 
 async def _reset_before(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:

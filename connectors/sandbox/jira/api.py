@@ -61,7 +61,15 @@ class JiraApi:
             answer = error.desk_answer() if path.startswith(DESK) and error.status != 401 else error.answer()
         if is_refused:
             answer.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
+        if self.site.quirks.names_callers:
+            answer.headers |= self._named(account)
         return answer
+
+    def _named(self, account: Account | None) -> dict[str, str]:
+        """To whom an answer is given, as each flavour says it."""
+        if self.site.flavour is Flavour.CLOUD:
+            return {"X-AACCOUNTID": account.account_id} if account is not None else {}
+        return {"X-AUSERNAME": account.name if account is not None else "anonymous"}
 
     def account_of(self, authorization: str) -> tuple[Account | None, bool]:
         """(account, whether credentials were sent and are wrong).

@@ -16,6 +16,8 @@
     How many links an issue may have.
 ``duplicate_fields``
     Names of custom fields of which there is a second one, empty, of the same type.
+``names_callers``
+    Whether every answer says in a header to whom it was given; false: a proxy takes it away.
 ``hourly_points``, ``limits_issue_writes``
     Cloud: how many points an hour this tenant is served (0: as many as it likes), and whether writes to one issue are
     limited (:mod:`connectors.sandbox.jira.limits`).
@@ -44,6 +46,7 @@ class Quirks:
     screen_lacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     max_links: int = 2_000
     duplicate_fields: Sequence[str] = ()
+    names_callers: bool = True
     hourly_points: int = 0
     limits_issue_writes: bool = False
 

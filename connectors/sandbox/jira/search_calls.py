@@ -70,6 +70,8 @@ def search_jql(call: Call) -> Answer:
     name, start, kept = _kept(call, asked)
     ids = kept.ids[start : start + size]
     issues = [issue for issue in map(call.site.by_id, ids) if issue is not None]
+    if not call.sees_all:
+        issues = [issue for issue in issues if call.may_see(issue)]
     is_last = start + size >= len(kept.ids)
     texts = _issue_texts(call, issues, asked, is_light)
     if is_last:

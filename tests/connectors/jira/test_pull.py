@@ -201,8 +201,9 @@ def test_a_minute_that_fills_many_pages_is_read_whole(
         {"kind": "duplicate_page", "times": 2, "after": 3},
         {"kind": "repeat_token", "times": 2, "after": 3},
         {"kind": "server_error", "times": None, "after": 1, "min_limit": 40},
+        {"kind": "cut_body", "times": None, "after": 1, "min_limit": 40},  # longer than something lets through
     ],
-    ids=lambda fault: fault["kind"],
+    ids=lambda fault: fault["kind"] + (" of long pages" if "min_limit" in fault else ""),
 )
 def test_a_bad_day_loses_nothing(
     connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None], fault: dict[str, Any], whole: Whole
@@ -229,6 +230,49 @@ def test_an_expired_token_stops_the_pull_instead_of_showing_fewer_issues(
     connector = connect(flavour, password="expired")
     with pytest.raises(CredentialsRefused, match="refused the credentials"):
         rows(connector.pull(RecordKind.TICKET, None, until=now))
+
+
+@pytest.mark.parametrize("names_callers", [True, False])
+def test_a_token_that_expires_in_the_middle_moves_no_cursor_past_what_was_shown(
+    connect: Connect,
+    flavour: Flavour,
+    now: datetime,
+    sandbox: RunningSandbox,
+    faults: Callable[..., None],
+    whole: Whole,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    names_callers: bool,
+) -> None:
+    monkeypatch.setattr(pull, "FLUSH_ROWS", 500)
+    sandbox.set_options(flavour, names_callers=names_callers)
+    connector = connect(flavour, page_size=100)
+    assert connector.site.me.account
+    faults({"kind": "anonymous", "after": 12, "times": None})
+    pages: list[Page] = []
+    try:
+        with pytest.raises(ConnectionFailed, match=r"anonymous|refused the credentials"):
+            pages.extend(connector.pull(RecordKind.TICKET, None, until=now))  # keeps what came before the error
+        faults()
+        found = by_id(pages)
+        assert 0 < len(found) < len(whole)
+        found |= by_id(connect(flavour).pull(RecordKind.TICKET, pages[-1].cursor, until=now))
+    finally:
+        sandbox.set_options(flavour, names_callers=True)
+    assert found == whole
+
+
+def test_one_page_that_is_shown_to_nobody_is_not_taken_for_ours(
+    connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None], whole: Whole
+) -> None:
+    connector = connect(flavour, page_size=100)
+    assert connector.site.me.account
+    faults({"kind": "anonymous", "path": "/search", "after": 3, "times": 1})
+    if flavour == "jira_dc":  # it says so: whoever it took for a visitor once may be one
+        with pytest.raises(CredentialsRefused, match="anonymous visitor"):
+            rows(connector.pull(RecordKind.TICKET, None, until=now))
+    else:
+        assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == whole
 
 
 def test_batches_are_flushed_by_rows_and_the_cursor_moves_with_them(
