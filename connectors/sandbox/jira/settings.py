@@ -47,6 +47,11 @@ class Settings:
         """What the site is called."""
         return self.properties.get(TITLE, PROPERTIES[TITLE][2])
 
+    def worklog_seconds(self) -> tuple[float, ...]:
+        """How long a week, a day, an hour and a minute of work are."""
+        day = self.tracking["workingHoursPerDay"] * 3_600
+        return (self.tracking["workingDaysPerWeek"] * day, day, 3_600, 60)
+
     def tag(self) -> str:
         """Changes with the application roles."""
         return f'"{hashlib.sha256(repr(self.applications).encode()).hexdigest()[:16]}"'

@@ -79,13 +79,16 @@ def property_of(call: Call, name: str) -> Answer:
     return json_answer({"key": name, "value": kept[name]})
 
 
+def _text(call: Call) -> str:
+    """Whom the query names, in the flavour's own words."""
+    names = ("accountId",) if call.site.flavour is Flavour.CLOUD else ("username", "userKey", "key")
+    return next((text for name in names if (text := call.param(name))), "")
+
+
 def _asked(call: Call) -> Account:
-    text = (
-        call.param("accountId") if call.site.flavour is Flavour.CLOUD else call.param("username") or call.param("key")
-    )
+    text = _text(call)
     if not text:
-        wanted = "accountId" if call.site.flavour is Flavour.CLOUD else "username' or 'key"
-        raise ApiError(400, f"The query parameter '{wanted}' was not specified.")
+        raise ApiError(400, "The user has to be specified: accountId on Cloud, username or key on Data Center.")
     found = call.site.directory.known_as(text)
     if found is None:
         raise ApiError(404, _UNKNOWN)
@@ -94,7 +97,7 @@ def _asked(call: Call) -> Account:
 
 def _asked_or_self(call: Call) -> Account:
     account = call.signed_in()
-    return _asked(call) if any(call.param(name) for name in ("accountId", "username", "userKey", "key")) else account
+    return _asked(call) if _text(call) else account
 
 
 def _shown(call: Call, account: Account) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Every public method of the foreign Jira clients is called once: none meets a wrong address or a broken server.
 
 Arguments are plausible, not right: a 400 or a 404 that names what is missing is an answer. What those do who run the
-server itself (plug-ins, nodes, backups) is not served, and listed here by address; so is what only the other product has.
+server itself (plug-ins, nodes, backups) is not served, and listed here by address; so is what the other product has.
 """
 
 from __future__ import annotations
