@@ -21,7 +21,7 @@ class JiraApi:
     def __init__(self, site: Site, base: str, users: Accounts, loaded: LoadedIssues | None = None) -> None:
         self.site = site
         self._users = users
-        self.desk = Desk(site, base.rstrip("/"), loaded)
+        self.desk = Desk(site, base.rstrip("/"), users, loaded)
 
     def handle(
         self,
@@ -74,7 +74,8 @@ class JiraApi:
         is_cloud = self.site.flavour is Flavour.CLOUD
         if user is None or (is_cloud and not _names_mail(authorization)):
             return None, True
-        return self.site.directory.named(user.username), False
+        found = self.site.directory.of_login(user.username)
+        return found, found is None
 
 
 def _names_mail(authorization: str) -> bool:

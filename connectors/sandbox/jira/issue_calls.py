@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.sandbox.jira import approvals, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
-from connectors.sandbox.jira.catalogue import DONE, FIELD_BY_ID, Flavour, Project, Transition
+from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
 from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
 from connectors.sandbox.jira.values import BadValueError
 
@@ -37,12 +37,15 @@ def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     """Create one issue; answers what the API answers."""
     author = call.writer()
     fields = dict(document.get("fields") or {})
-    project = _project_of(fields.pop("project", None))
+    project = _project_of(call, fields.pop("project", None))
     type_id = _type_of(fields.pop("issuetype", None), project)
     if "summary" not in fields:
         raise ApiError(400, errors={"summary": "You must specify a summary of the issue."})
-    screen = frozenset(catalogue.CREATE_SCREEN[project.key])
+    screen = frozenset(call.site.screens.fields_of(project))
     issue = call.site.new_issue(project, type_id, author=author)
+    details = call.site.projects.details(project)
+    if details.assignee_type == "PROJECT_LEAD":
+        issue.assignee = details.lead
     try:
         values.set_fields(call, issue, fields, screen)
     except ApiError:
@@ -54,11 +57,11 @@ def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     return {"id": str(issue.id), "key": issue.key, "self": f"{call.parts.api}/issue/{issue.id}"}
 
 
-def _project_of(value: Any) -> Project:
-    wanted = (str(value.get("id")), str(value.get("key"))) if isinstance(value, dict) else ()
-    for project in catalogue.PROJECTS:
-        if project.id in wanted or project.key in wanted:
-            return project
+def _project_of(call: Call, value: Any) -> Project:
+    wanted = str(value.get("id") or value.get("key") or "") if isinstance(value, dict) else ""
+    found = call.site.projects.named(wanted)
+    if found is not None and found.id not in call.site.projects.archived:
+        return found
     raise ApiError(400, errors={"project": "valid project is required"})
 
 
@@ -89,7 +92,7 @@ def edit(call: Call, key: str) -> Answer:
     author = call.writer()
     document = call.document()
     fields, comments = _with_updates(call, issue, document)
-    changed = values.set_fields(call, issue, fields, catalogue.EDIT_SCREEN[issue.project.key])
+    changed = values.set_fields(call, issue, fields, call.site.screens.editable(issue.project))
     _finish(call, issue, author.name, changed, comments)
     return no_content()
 
@@ -159,12 +162,12 @@ def edit_screen(call: Call, key: str) -> Answer:
     shown = {
         field_id: {
             "required": field_id == "summary",
-            "name": FIELD_BY_ID[field_id].name,
+            "name": call.site.fields[field_id].name,
             "key": field_id,
-            "schema": call.parts.field(FIELD_BY_ID[field_id])["schema"],
+            "schema": call.parts.field(call.site.fields[field_id])["schema"],
             "operations": ["set"],
         }
-        for field_id in sorted(catalogue.EDIT_SCREEN[issue.project.key])
+        for field_id in sorted(call.site.screens.editable(issue.project))
     }
     return json_answer({"fields": shown})
 
@@ -215,7 +218,7 @@ def _ways(call: Call, issue: Issue) -> list[Transition]:
 def _transition(call: Call, way: Transition) -> dict[str, Any]:
     fields = {}
     for field_id in way.required:
-        field = call.parts.field(FIELD_BY_ID[field_id])
+        field = call.parts.field(call.site.fields[field_id])
         fields[field_id] = {
             "required": True,
             "schema": field["schema"],
@@ -256,7 +259,9 @@ def take(call: Call, key: str, document: dict[str, Any]) -> Answer:
         raise ApiError(400, f"Transition id '{wanted}' is not valid for this issue.")
     fields, comments = _with_updates(call, issue, document)
     missing = {
-        field_id: f"{FIELD_BY_ID[field_id].name} is required." for field_id in way.required if not fields.get(field_id)
+        field_id: f"{call.site.fields[field_id].name} is required."
+        for field_id in way.required
+        if not fields.get(field_id)
     }
     if missing:
         raise ApiError(400, errors=missing)

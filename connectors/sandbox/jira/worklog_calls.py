@@ -12,7 +12,6 @@ from connectors.sandbox.jira.model import Issue, Worklog
 from connectors.sandbox.jira.times import friendly
 
 _SPENT = re.compile(r"(?:(\d+)w)? ?(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
-_SECONDS = (5 * 8 * 3_600, 8 * 3_600, 3_600, 60)  # a week has five days of eight hours
 
 
 def worklogs(call: Call, key: str) -> Answer:
@@ -81,7 +80,8 @@ def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:
     elif sent.get("timeSpent"):
         match = _SPENT.fullmatch(str(sent["timeSpent"]).strip())
         parts = match.groups() if match is not None else ()
-        entry.seconds = sum(int(part) * size for part, size in zip(parts, _SECONDS, strict=False) if part)
+        sizes = call.site.settings.worklog_seconds()
+        entry.seconds = round(sum(int(part) * size for part, size in zip(parts, sizes, strict=False) if part))
     if sent.get("started"):
         try:
             entry.started = int(datetime.strptime(str(sent["started"]), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from connectors.sandbox.testing import RunningSandbox, running_sandbox
 NOW = datetime(2024, 7, 29, 12, tzinfo=UTC)
 DATES = {"startDate": "2024-07-29T09:00:00.000Z", "endDate": "2024-08-12T09:00:00.000+02:00"}
 FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
+_NUMBERS = count(1)  # a person's filters have different names
 SPRINT, RANK, EPIC_LINK = "customfield_10050", "customfield_10051", "customfield_10053"
 
 
@@ -56,7 +58,7 @@ def a_jira(sandbox: RunningSandbox, is_cloud: bool, user: str) -> Any:
 
 
 def a_board(jira: Any, *, kind: str = "scrum", jql: str = "project = CIP") -> Any:
-    return jira.create_board("Improving", jira.create_filter("Ours", "", jql).id, preset=kind)
+    return jira.create_board("Improving", jira.create_filter(f"Ours {next(_NUMBERS)}", "", jql).id, preset=kind)
 
 
 def some_tasks(jira: Any, count: int, label: str = "") -> list[str]:
