@@ -275,7 +275,7 @@ RANK = Field("customfield_10051", "Rank", "any", f"{_SOFTWARE}-lexo-rank", attri
 FLAGGED = Field("customfield_10052", "Flagged", "array", _CHECKS, "option", "flagged")
 EPIC_LINK = Field("customfield_10053", "Epic Link", "any", f"{_SOFTWARE}-epic-link", attribute="epic")
 STORY_POINTS = Field("customfield_10054", "Story Points", "number", _NUMBER, attribute="story_points")
-#: What Jira Software adds; boards, sprints and epics set them (planning.py), no screen shows them.
+#: What Jira Software adds (planning.py).
 SOFTWARE_FIELDS = (SPRINT, RANK, FLAGGED, EPIC_LINK, STORY_POINTS)
 
 CUSTOM_FIELDS = (
@@ -305,7 +305,8 @@ FIELD_BY_ID: dict[str, Field] = {field.id: field for field in FIELDS}
 #: The screens by id: what may be set, at create and afterwards, beside what each issue must have.
 CREATE_REQUIRED = ("project", "issuetype", "summary")
 _OPS_FIELDS = tuple(field.id for field in CUSTOM_FIELDS if field.attribute and field.id <= "customfield_10019")
-_CIP_FIELDS = tuple(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023))
+_PLANNED = (SPRINT.id, EPIC_LINK.id, FLAGGED.id, STORY_POINTS.id)
+_CIP_FIELDS = (*(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023)), *_PLANNED)
 SCREENS: dict[str, tuple[str, tuple[str, ...]]] = {
     "1": ("Operations", ("priority", "description", "labels", "assignee", *_OPS_FIELDS)),
     "2": ("Operations archive", ("description",)),

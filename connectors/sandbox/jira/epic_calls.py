@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
-from connectors.sandbox.jira.catalogue import EPIC_LINK, Flavour
+from connectors.sandbox.jira.catalogue import EPIC_LINK
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.planning import is_epic
 from connectors.sandbox.jira.planning_lookups import Page, epic_named, found_on, issue_page, issues_sent, note
 from connectors.sandbox.jira.planning_texts import epic
 from connectors.sandbox.jira.rank_calls import put
+from connectors.sandbox.jira.values import plan
 
 COLOURS = frozenset(f"color_{number}" for number in range(1, 15))
 
@@ -56,14 +57,7 @@ def _move(call: Call, above: Issue | None) -> Answer:
     if refused:
         raise ApiError(400, f"Epics and sub-tasks cannot be in an epic: {', '.join(refused)}.")
     for issue in moved:
-        before = call.site.by_id(issue.value("epic")) if issue.value("epic") is not None else None
-        if before is above:
-            continue
-        call.site.planning.adopt(issue, above)
-        if call.site.flavour is Flavour.CLOUD:
-            issue.parent = above.id if above is not None else None
-        ends = [(str(end.id), end.key) if end is not None else (None, None) for end in (before, above)]
-        note(call, issue, HistoryItem(EPIC_LINK.name, EPIC_LINK.id, True, *ends[0], *ends[1]))
+        note(call, issue, plan(call, issue, EPIC_LINK.id, above))
     return no_content()
 
 

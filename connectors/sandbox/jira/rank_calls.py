@@ -105,9 +105,8 @@ def estimation(call: Call, key: str) -> Answer:
     found = call.issue(key)
     if call.method == "PUT":
         call.writer()
-        old, new = found.value("story_points"), _points(call.document().get("value"))
-        found.set_value("story_points", new)
-        note(call, found, _changed(STORY_POINTS, old, new))
+        points = _points(call.document().get("value"))
+        note(call, found, values.plan(call, found, STORY_POINTS.id, points))
     value = found.value("story_points")
     return json_answer({"fieldId": STORY_POINTS.id, "value": str(value) if value is not None else None})
 
@@ -128,15 +127,8 @@ def flag(call: Call) -> Answer:
     sent = call.document()
     is_flagged = bool(sent.get("flag", True))
     for found in issues_sent(call, {"issues": sent.get("issueKeys")}):
-        old = "Impediment" if found.value("flagged") else None
-        found.set_value("flagged", is_flagged)
-        note(call, found, _changed(FLAGGED, old, "Impediment" if is_flagged else None))
+        note(call, found, values.plan(call, found, FLAGGED.id, is_flagged))
     return json_answer({})
-
-
-def _changed(field: Field, old: Any, new: Any) -> HistoryItem | None:
-    before, after = (str(value) if value is not None else None for value in (old, new))
-    return HistoryItem(field.name, field.id, True, before, before, after, after) if before != after else None
 
 
 def _names(field: Field) -> tuple[str | int, ...]:

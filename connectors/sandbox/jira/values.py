@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.calls import ApiError, Call
-from connectors.sandbox.jira.catalogue import Field
+from connectors.sandbox.jira.catalogue import EPIC_LINK, FLAGGED, RANK, SPRINT, STORY_POINTS, Field, Flavour
 from connectors.sandbox.jira.history import person_item
 from connectors.sandbox.jira.model import History, HistoryItem, Issue
-from connectors.sandbox.jira.planning import is_epic
+from connectors.sandbox.jira.planning import Sprint, is_epic
 from connectors.sandbox.jira.text import is_document, plain
 
 MAX_TEXT = 32_767
 MAX_LINE = 255
+IMPEDIMENT = "Impediment"
 
 
 class BadValueError(Exception):
@@ -78,6 +80,8 @@ def _read(call: Call, field: Field, value: Any) -> Any:
         return _parent(call, value)
     if field.id == "issuetype":
         raise BadValueError("The issue type selected is invalid.")
+    if field.id in _PLANNED:
+        return _PLANNED[field.id](call, value)
     return _custom(call, field, value)
 
 
@@ -177,6 +181,51 @@ def _custom_list(call: Call, field: Field, value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(_custom(call, replace(field, type="option"), one)) for one in value))
 
 
+def _sprint(call: Call, value: Any) -> Sprint | None:
+    if value is None:
+        return None
+    found = call.site.planning.sprints.get(int(value)) if str(value).isdigit() else None
+    if found is None or found.is_closed:
+        raise BadValueError("The sprint does not exist or is closed; it is set by its id, a number.")
+    return found
+
+
+def _epic(call: Call, value: Any) -> Issue | None:
+    if value is None:
+        return None
+    found = call.site.issue(str(value))
+    if found is None or not is_epic(found):
+        raise BadValueError(f"Issue '{value}' is not an epic.")
+    return found
+
+
+def _flag(call: Call, value: Any) -> bool:
+    if value not in (None, [], [{"value": IMPEDIMENT}]):
+        raise BadValueError(f"The only value is {IMPEDIMENT}.")
+    return bool(value)
+
+
+def _points(call: Call, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadValueError("Operation value must be a number")
+    return float(value)
+
+
+def _rank(call: Call, value: Any) -> None:
+    raise BadValueError("An issue is ranked before or after another one.")
+
+
+_PLANNED: dict[str, Callable[[Call, Any], Any]] = {
+    RANK.id: _rank,
+    SPRINT.id: _sprint,
+    EPIC_LINK.id: _epic,
+    FLAGGED.id: _flag,
+    STORY_POINTS.id: _points,
+}
+
+
 def _no_option(value: dict[str, Any]) -> str:
     if "id" in value:
         return f"Option id '{value['id']}' is not valid"
@@ -202,6 +251,8 @@ def _set(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
         return None
     if field_id == "resolution":
         return _resolve(call, issue, value)
+    if field_id in _PLANNED:
+        return plan(call, issue, field_id, value)
     if field_id in ("priority", "summary", "description", "duedate"):
         attribute = {"duedate": "due"}.get(field_id, field_id)
         old = getattr(issue, attribute)
@@ -214,6 +265,28 @@ def _set(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
     old = issue.value(field.attribute)
     issue.set_value(field.attribute, value)
     return _item(field.name, field_id, old, value)
+
+
+def plan(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | None:
+    """Set a field of Jira Software: sprint, epic (on Cloud the parent, too), flag, story points."""
+    if field_id == SPRINT.id:
+        return call.site.planning.put(issue, value)
+    if field_id == EPIC_LINK.id:
+        known = issue.value("epic")
+        before = call.site.by_id(known) if known is not None else None
+        call.site.planning.adopt(issue, value)
+        if call.site.flavour is Flavour.CLOUD and (value is not None or before is not None):
+            issue.parent = value.id if value is not None else None
+        old, new = (end.key if end is not None else None for end in (before, value))
+        ids = [str(end.id) if end is not None else None for end in (before, value)]
+        return _item(EPIC_LINK.name, field_id, ids[0], ids[1], old, new)
+    if field_id == FLAGGED.id:
+        old, new = (IMPEDIMENT if is_flagged else None for is_flagged in (issue.value("flagged"), value))
+        issue.set_value("flagged", value)
+        return _item(FLAGGED.name, field_id, old, new)
+    points = issue.value("story_points")
+    issue.set_value("story_points", value)
+    return _item(STORY_POINTS.name, field_id, points, value)
 
 
 def resolve(call: Call, issue: Issue, resolution: str | None) -> HistoryItem | None:

@@ -246,6 +246,26 @@ def test_an_epic_holds_issues_and_lets_them_go(jira: Any, other: Any, board: Any
     assert unknown.value.status_code == 404
 
 
+def test_sprint_epic_and_points_are_set_with_the_issue_itself(jira: Any, board: Any, is_cloud: bool) -> None:
+    sprint, epic = jira.create_sprint("One", board.id), an_epic(jira)
+    made = jira.create_issue(
+        project="CIP", issuetype={"name": "Task"}, summary="Planned", **{SPRINT: sprint.id, EPIC_LINK: epic.key}
+    )
+    made.update(fields={"customfield_10054": 3, "customfield_10052": [{"value": "Impediment"}]})
+    assert [one.key for one in jira.search_issues(f"sprint = {sprint.id}")] == [made.key]
+    assert getattr(jira.issue(made.key).fields, EPIC_LINK) == epic.key
+    assert (jira.issue(made.key).fields.parent is not None) is is_cloud
+    told = [one.items[0].field for one in jira.issue(made.key, expand="changelog").changelog.histories]
+    assert told == ["Story Points"]
+
+    made.update(fields={SPRINT: None, EPIC_LINK: None})
+    assert jira.search_issues(f"sprint = {sprint.id}") == []
+    for wrong in ({SPRINT: 999}, {EPIC_LINK: made.key}, {"customfield_10054": "many"}, {RANK: "0|a:"}):
+        with pytest.raises(JIRAError) as refused:
+            made.update(fields=wrong)
+        assert (refused.value.status_code, {*refused.value.response.json()["errors"]}) == (400, {*wrong})
+
+
 def test_a_flag_a_property_and_the_versions_of_a_board(jira: Any, other: Any, board: Any) -> None:
     (key,) = some_tasks(jira, 1)
     other.flag_issue([key])
@@ -295,3 +315,13 @@ def test_an_estimate_a_property_and_the_order_of_sprints(sandbox: RunningSandbox
     assert software.get_board_property_keys(board.id)["keys"] == []
     with pytest.raises(HTTPError, match="must be a number"):
         software.estimate_issue_for_board(key, board.id, data={"value": "many"})
+
+
+def test_a_rank_is_not_set_even_where_a_screen_shows_it(jira: Any, other: Any) -> None:
+    (tab,) = other.get_screen_tabs(3)
+    other.add_field(RANK, 3, tab["id"])
+    (key,) = some_tasks(jira, 1)
+    with pytest.raises(JIRAError) as refused:
+        jira.issue(key).update(fields={RANK: "0|a:"})
+    assert "before or after" in refused.value.response.json()["errors"][RANK]
+    jira.rank(key, next_issue=some_tasks(jira, 1)[0])
