@@ -15,19 +15,15 @@ _DESK = "/rest/servicedeskapi"
 _ID = r"[0-9]+"
 _KEY = "[A-Za-z0-9-]+"
 
-#: Lists whose whole answer is one array.
-ARRAYS: tuple[str, ...] = (f"{_API}/workflow",)
 #: Lists in pages, as the newer parts of the API and Jira Software have them.
 PAGES: tuple[str, ...] = (
     f"{_AGILE}/board",
-    f"{_API}/(?:workflowschemes?|workflow/search)",
+    f"{_API}/workflowschemes",
 )
 #: Lists under a name of their own.
 NAMED: dict[str, str] = {
     f"{_API}/project/{_KEY}/securitylevel": "levels",
-    f"{_API}/jql/autocompletedata/suggestions": "results",
     f"{_API}/workflow/rule/config": "workflows",
-    f"{_API}/worklog/deleted": "values",
 }
 #: Lists of Service Management.
 DESK_PAGES: tuple[str, ...] = (
@@ -43,17 +39,9 @@ SINGLE: dict[str, str] = {
     f"{_AGILE}/sprint/{_ID}(?:/.*)?": "Sprint does not exist.",
     f"{_AGILE}/epic/{_KEY}(?:/.*)?": "The requested epic was not found.",
     f"{_API}/securitylevel/{_ID}": "The security level does not exist.",
-    f"{_API}/workflowscheme/{_ID}(?:/.*)?": "The scheme does not exist.",
-    f"{_API}/project/{_KEY}/workflowscheme": "The project has no such scheme.",
     f"{_DESK}/organization/{_ID}(?:/.*)?": "The organization doesn't exist.",
     f"{_DESK}/servicedesk/{_ID}/queue/{_ID}(?:/.*)?": "The queue doesn't exist.",
 }
-
-
-def array(call: Call) -> Answer:
-    """An empty array."""
-    call.signed_in()
-    return json_answer([])
 
 
 def page(call: Call) -> Answer:
@@ -66,7 +54,7 @@ def page(call: Call) -> Answer:
 def named(call: Call, name: str) -> Answer:
     """An empty list under its name."""
     call.signed_in()
-    return json_answer({name: [], "lastPage": True} if name == "values" else {name: []})
+    return json_answer({name: []})
 
 
 def desk_page(call: Call) -> Answer:

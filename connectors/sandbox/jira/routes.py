@@ -110,8 +110,10 @@ _LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/configuration", lookup_calls.configuration),
     ("GET", f"{_API}/attachment/meta", lookup_calls.attachment_settings),
     ("GET", f"{_API}/jql/autocompletedata", lookup_calls.autocomplete),
+    ("GET", f"{_API}/jql/autocompletedata/suggestions", lookup_calls.suggestions),
     ("POST", f"{_API}/jql/match", lookup_calls.match),
     ("GET", f"{_API}/worklog/updated", worklog_calls.updated),
+    ("GET", f"{_API}/worklog/deleted", worklog_calls.deleted),
     ("POST", f"{_API}/worklog/list", worklog_calls.listed),
     ("GET", "/rest/auth/1/session", lookup_calls.session),
     ("GET", "/rest/applinks/latest/listApplicationlinks", lookup_calls.application_links),
@@ -141,7 +143,6 @@ _SHELF: tuple[tuple[str, str, Handler], ...] = (
 )
 
 _BARE: tuple[tuple[str, str, Handler], ...] = (
-    *(("GET", path, bare_calls.array) for path in bare_calls.ARRAYS),
     *(("GET", path, bare_calls.page) for path in bare_calls.PAGES),
     *(("GET", path, partial(bare_calls.named, name=name)) for path, name in bare_calls.NAMED.items()),
     *(("GET", path, bare_calls.desk_page) for path in bare_calls.DESK_PAGES),

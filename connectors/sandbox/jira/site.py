@@ -49,6 +49,7 @@ class Site:
         self.fields = dict(catalogue.FIELD_BY_ID)
         self.user_properties: dict[str, dict[str, Any]] = {}
         self.audit: list[AuditRecord] = []
+        self.deleted_worklogs: list[tuple[int, int]] = []  # id, when
         self.kept_texts: list[Callable[[], None]] = []  # forget what is kept of names that changed
         self.unlisted: set[int] = set()  # issues that no search finds: archived, by themselves or with their project
         self.version = 0

@@ -42,6 +42,7 @@ def worklog(call: Call, key: str, id: str) -> Answer:
     call.writer()
     if call.method == "DELETE":
         issue.more().worklogs.remove(entry)
+        call.site.deleted_worklogs.append((int(entry.id), call.site.now))
         call.site.touch(issue)
         return no_content()
     _fill(call, entry, call.document())
@@ -52,10 +53,19 @@ def worklog(call: Call, key: str, id: str) -> Answer:
 
 def updated(call: Call) -> Answer:
     """``GET /worklog/updated``: ids and times since epoch milliseconds."""
+    return _since(call, [(int(entry.id), entry.updated) for entry in _all(call)])
+
+
+def deleted(call: Call) -> Answer:
+    """``GET /worklog/deleted``: ids and times since epoch milliseconds."""
+    return _since(call, call.site.deleted_worklogs)
+
+
+def _since(call: Call, known: list[tuple[int, int]]) -> Answer:
     since = call.number("since", 0)
-    found = [entry for entry in _all(call) if entry.updated * 1000 >= since]
-    values = [{"worklogId": int(entry.id), "updatedTime": entry.updated * 1000, "properties": []} for entry in found]
-    return json_answer({"values": values, "since": since, "until": call.site.now * 1000, "lastPage": True})
+    found = [(id, at * 1_000) for id, at in known if at * 1_000 >= since]
+    values = [{"worklogId": id, "updatedTime": at, "properties": []} for id, at in found]
+    return json_answer({"values": values, "since": since, "until": call.site.now * 1_000, "lastPage": True})
 
 
 def listed(call: Call) -> Answer:

@@ -77,11 +77,10 @@ def test_a_deleted_user_is_gone(
     assert refused(atlassian.user_remove, **({"account_id": me} if is_cloud else {"username": me})) == 400
 
 
+@pytest.mark.parametrize("flavour", ["jira_cloud"])
 def test_on_cloud_the_name_of_a_deleted_user_stays(
-    atlassian: Any, jira: JIRA, as_user: Callable[..., Any], project: str, name: str, is_cloud: bool
+    atlassian: Any, jira: JIRA, as_user: Callable[..., Any], project: str, name: str
 ) -> None:
-    if not is_cloud:
-        pytest.skip("Data Center does not delete whom an issue names: see the renamed user")
     made = atlassian.user_create(name, f"{name}@example.com", "Nora", password="secret")
     task = {"project": {"key": project}, "issuetype": {"name": "Task"}, "summary": "Mine"}
     key = as_user(name, "secret").create_issue(task)["key"]
