@@ -156,7 +156,7 @@ def gadgets(call: Call, id: str) -> Answer:
         return json_answer({"gadgets": [_gadget(one) for one in kept["gadgets"]]})
     _editable(call, kept)
     sent = call.document()
-    key, uri = sent.get("moduleKey") or sent.get("module_key"), sent.get("uri")
+    key, uri = sent.get("moduleKey"), sent.get("uri")
     if (key is None) == (uri is None):
         raise ApiError(400, "Either moduleKey or uri of a gadget has to be specified.")
     if key is not None and key not in GADGETS and not sent.get("ignoreUriAndModuleKeyValidation"):

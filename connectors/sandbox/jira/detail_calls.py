@@ -215,6 +215,22 @@ def add_remote_link(call: Call, key: str) -> Answer:
     return json_answer({"id": known.id, "self": f"{call.parts.api}/issue/{issue.id}/remotelink/{known.id}"}, status)
 
 
+def drop_remote_link(call: Call, key: str) -> Answer:
+    """``DELETE /issue/{key}/remotelink``: the one of ``globalId``."""
+    issue = call.issue(key)
+    call.writer()
+    wanted = call.param("globalId")
+    if not wanted:
+        raise ApiError(400, "The globalId of the remote link has to be specified.")
+    links = issue.extras.remote_links if issue.extras is not None else []
+    found = next((one for one in links if one.document.get("globalId") == wanted), None)
+    if found is None:
+        raise ApiError(404, f"The remote link with global id '{wanted}' does not exist")
+    links.remove(found)
+    call.site.touch(issue)
+    return no_content()
+
+
 def remote_link(call: Call, key: str, id: str) -> Answer:
     """``GET|PUT|DELETE /issue/{key}/remotelink/{id}``."""
     issue = call.issue(key)

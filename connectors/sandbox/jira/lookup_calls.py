@@ -77,13 +77,6 @@ def _people(call: Call, accounts: Iterable[Account]) -> list[dict[str, Any]]:
 # --- settings -------------------------------------------------------------------------------------------------
 
 
-def session(call: Call) -> Answer:
-    """``GET /rest/auth/1/session``."""
-    account = call.signed_in()
-    link = f"{call.desk.base}/rest/api/latest/user?username={account.name}"
-    return json_answer({"self": link, "name": account.name, "loginInfo": {"loginCount": 1, "failedLoginCount": 0}})
-
-
 def configuration(call: Call) -> Answer:
     """``GET /configuration``."""
     names = ("voting", "watching", "unassignedIssues", "subTasks", "issueLinking", "timeTracking", "attachments")

@@ -160,7 +160,7 @@ _DASHBOARDS: tuple[tuple[str, str, Handler], ...] = (
 )
 
 _AVATARS: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", f"{_API}/avatar/(?P<kind>[a-z]+)/system", avatar_calls.system),
+    ("GET", f"{_API}/avatar/(?P<kind>[^/]+)/system", avatar_calls.system),
     ("GET", f"{_API}/project/{_KEY}/avatars", avatar_calls.of_project),
     ("PUT POST", f"{_API}/project/{_KEY}/avatar", avatar_calls.project_avatar),
     ("POST", f"{_API}/project/{_KEY}/avatar(?:/temporary|2)", avatar_calls.project_upload),

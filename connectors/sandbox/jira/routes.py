@@ -16,6 +16,7 @@ from connectors.sandbox.jira import (
     request_calls,
     search_calls,
     servicedesk_calls,
+    session_calls,
     shelf_calls,
     worklog_calls,
 )
@@ -74,6 +75,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET PUT DELETE", f"{_API}/comment/{_ID}/properties/(?P<name>[^/]+)", detail_calls.comment_property),
     ("GET", f"{_API}/issue/{_KEY}/remotelink", detail_calls.remote_links),
     ("POST", f"{_API}/issue/{_KEY}/remotelink", detail_calls.add_remote_link),
+    ("DELETE", f"{_API}/issue/{_KEY}/remotelink", detail_calls.drop_remote_link),
     ("GET", f"{_API}/issue/{_KEY}/properties", detail_calls.properties),
     ("GET PUT DELETE", f"{_API}/issue/{_KEY}/properties/(?P<name>[^/]+)", detail_calls.property_of),
     ("GET POST DELETE", f"{_API}/issue/{_KEY}/watchers", detail_calls.watchers),
@@ -115,7 +117,8 @@ _LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/worklog/updated", worklog_calls.updated),
     ("GET", f"{_API}/worklog/deleted", worklog_calls.deleted),
     ("POST", f"{_API}/worklog/list", worklog_calls.listed),
-    ("GET", "/rest/auth/1/session", lookup_calls.session),
+    ("GET POST DELETE", "/rest/auth/(?:1|latest)/session", session_calls.session),
+    ("DELETE", "/rest/auth/1/websudo", session_calls.end_websudo),
     ("GET", "/rest/applinks/latest/listApplicationlinks", lookup_calls.application_links),
 )
 

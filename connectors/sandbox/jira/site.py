@@ -44,6 +44,7 @@ class Site:
         self.screens = Screens()
         self.groups = Groups(self.directory)
         self.settings = Settings()
+        self.sessions: dict[str, str] = {}  # token of a cookie → first user name
         self.types = {kind.id: kind for kind in catalogue.ISSUE_TYPES}
         self.link_types = dict(catalogue.LINK_TYPES)
         self.fields = dict(catalogue.FIELD_BY_ID)

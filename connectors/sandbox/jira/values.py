@@ -109,6 +109,8 @@ def _assignee(call: Call, value: Any, name: str = "assignee") -> str | None:
     account = call.site.directory.sent(value)
     if account is None:
         raise BadValueError(f"Specify a valid value for {name}")
+    if not account.is_active:
+        raise BadValueError(f"User '{call.site.directory.identifier(account)}' cannot be assigned issues.")
     return account.name
 
 
