@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import sharing
+from connectors.sandbox.jira import bodies, sharing
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
@@ -85,7 +85,7 @@ def _accepted(call: Call, sent: Document) -> Document:
         raise ApiError(400, errors={"dashboardName": "You must specify a name to save this dashboard as."})
     taken: Document = {"name": name, "description": str(sent.get("description") or "")}
     for part in ("sharePermissions", "editPermissions"):
-        made = [sharing.sent(call, one) for one in sent.get(part) or ()]
+        made = [sharing.sent(call, one) for one in bodies.parts(sent, part)]
         taken[part] = {str(next(call.site.ids)): one for one in made}
     return taken
 

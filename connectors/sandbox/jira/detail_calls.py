@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.sandbox.jira import values
+from connectors.sandbox.jira import bodies, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
@@ -123,7 +123,7 @@ def link(call: Call) -> Answer:
     """``POST /issueLink``; repeating a link adds none."""
     document = call.document()
     call.writer()
-    wanted = document.get("type") or {}
+    wanted = bodies.part(document, "type")
     type_id = next(
         (
             id

@@ -104,7 +104,7 @@ def _labels(value: Any) -> tuple[str, ...]:
 
 
 def _assignee(call: Call, value: Any, name: str = "assignee") -> str | None:
-    if value is None or (isinstance(value, dict) and set(value.values()) == {None}):
+    if value is None or (isinstance(value, dict) and value and all(one is None for one in value.values())):
         return None
     account = call.site.directory.sent(value)
     if account is None:

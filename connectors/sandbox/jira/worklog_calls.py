@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.issue_calls import plain_text
 from connectors.sandbox.jira.model import Issue, Worklog
@@ -70,7 +71,7 @@ def _since(call: Call, known: list[tuple[int, int]]) -> Answer:
 
 def listed(call: Call) -> Answer:
     """``POST /worklog/list``."""
-    wanted = {str(id) for id in call.document().get("ids") or ()}
+    wanted = set(bodies.texts(call.document(), "ids"))
     return json_answer([_shown(call, entry) for entry in _all(call) if entry.id in wanted])
 
 
