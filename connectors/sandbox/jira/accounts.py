@@ -87,6 +87,13 @@ class Directory:
         if account.email and not account.is_gone:
             self._by_mail[account.email.lower()] = account
 
+    def free_name(self, login: str) -> str:
+        """The first user name of a new account: the login, unless somebody had it before being renamed or deleted."""
+        name = login
+        while name in self._by_name:
+            name += "'"
+        return name
+
     def remove(self, account: Account) -> None:
         """Forget an account that nothing names."""
         self._forget(account.name)

@@ -14,30 +14,18 @@ _AGILE = r"/rest/agile/1\.0"
 _ID = r"[0-9]+"
 _KEY = "[A-Za-z0-9-]+"
 
-#: Lists whose whole answer is one array.
-ARRAYS: tuple[str, ...] = (f"{_API}/workflow",)
 #: Lists in pages, as the newer parts of the API and Jira Software have them.
-PAGES: tuple[str, ...] = (f"{_API}/(?:workflowschemes?|workflow/search)",)
+PAGES: tuple[str, ...] = (f"{_API}/workflowschemes",)
 #: Lists under a name of their own.
 NAMED: dict[str, str] = {
     f"{_API}/project/{_KEY}/securitylevel": "levels",
-    f"{_API}/jql/autocompletedata/suggestions": "results",
     f"{_API}/workflow/rule/config": "workflows",
-    f"{_API}/worklog/deleted": "values",
 }
 #: Single things → what is said of one that is not there.
 SINGLE: dict[str, str] = {
     f"{_AGILE}/rapid/.*": "Board does not exist or you do not have permission to see it.",
     f"{_API}/securitylevel/{_ID}": "The security level does not exist.",
-    f"{_API}/workflowscheme/{_ID}(?:/.*)?": "The scheme does not exist.",
-    f"{_API}/project/{_KEY}/workflowscheme": "The project has no such scheme.",
 }
-
-
-def array(call: Call) -> Answer:
-    """An empty array."""
-    call.signed_in()
-    return json_answer([])
 
 
 def page(call: Call) -> Answer:
@@ -50,7 +38,7 @@ def page(call: Call) -> Answer:
 def named(call: Call, name: str) -> Answer:
     """An empty list under its name."""
     call.signed_in()
-    return json_answer({name: [], "lastPage": True} if name == "values" else {name: []})
+    return json_answer({name: []})
 
 
 def missing(call: Call, said: str) -> Answer:

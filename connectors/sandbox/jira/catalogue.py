@@ -78,6 +78,11 @@ class Project:
     rank: int  # order of keys of different projects
     screen: str = "3"
 
+    @property
+    def statuses(self) -> list[Status]:
+        """The steps of its workflow, the first one first."""
+        return list({status.id: status for status in (self.start, *(way.to for way in self.workflow))}.values())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:

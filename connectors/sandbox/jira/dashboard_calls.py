@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import sharing
+from connectors.sandbox.jira import bodies, sharing
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
@@ -85,7 +85,7 @@ def _accepted(call: Call, sent: Document) -> Document:
         raise ApiError(400, errors={"dashboardName": "You must specify a name to save this dashboard as."})
     taken: Document = {"name": name, "description": str(sent.get("description") or "")}
     for part in ("sharePermissions", "editPermissions"):
-        made = [sharing.sent(call, one) for one in sent.get(part) or ()]
+        made = [sharing.sent(call, one) for one in bodies.parts(sent, part)]
         taken[part] = {str(next(call.site.ids)): one for one in made}
     return taken
 
@@ -156,7 +156,7 @@ def gadgets(call: Call, id: str) -> Answer:
         return json_answer({"gadgets": [_gadget(one) for one in kept["gadgets"]]})
     _editable(call, kept)
     sent = call.document()
-    key, uri = sent.get("moduleKey") or sent.get("module_key"), sent.get("uri")
+    key, uri = sent.get("moduleKey"), sent.get("uri")
     if (key is None) == (uri is None):
         raise ApiError(400, "Either moduleKey or uri of a gadget has to be specified.")
     if key is not None and key not in GADGETS and not sent.get("ignoreUriAndModuleKeyValidation"):

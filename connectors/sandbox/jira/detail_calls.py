@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.sandbox.jira import values
+from connectors.sandbox.jira import bodies, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
@@ -123,7 +123,7 @@ def link(call: Call) -> Answer:
     """``POST /issueLink``; repeating a link adds none."""
     document = call.document()
     call.writer()
-    wanted = document.get("type") or {}
+    wanted = bodies.part(document, "type")
     type_id = next(
         (
             id
@@ -213,6 +213,22 @@ def add_remote_link(call: Call, key: str) -> Answer:
     known.document = document
     call.site.touch(issue)
     return json_answer({"id": known.id, "self": f"{call.parts.api}/issue/{issue.id}/remotelink/{known.id}"}, status)
+
+
+def drop_remote_link(call: Call, key: str) -> Answer:
+    """``DELETE /issue/{key}/remotelink``: the one of ``globalId``."""
+    issue = call.issue(key)
+    call.writer()
+    wanted = call.param("globalId")
+    if not wanted:
+        raise ApiError(400, "The globalId of the remote link has to be specified.")
+    links = issue.extras.remote_links if issue.extras is not None else []
+    found = next((one for one in links if one.document.get("globalId") == wanted), None)
+    if found is None:
+        raise ApiError(404, f"The remote link with global id '{wanted}' does not exist")
+    links.remove(found)
+    call.site.touch(issue)
+    return no_content()
 
 
 def remote_link(call: Call, key: str, id: str) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Field, Flavour
 
@@ -178,7 +179,7 @@ def moved(call: Call, id: str, context: str) -> Answer:
     call.only_on(Flavour.CLOUD)
     call.administrator()
     field, sent = _in_context(call, id, context), call.document()
-    texts = [_text(call, field, str(one)) for one in sent.get("customFieldOptionIds") or ()]
+    texts = [_text(call, field, one) for one in bodies.texts(sent, "customFieldOptionIds")]
     others = [text for text in call.site.options.of(field.attribute) if text not in texts]
     if sent.get("after") is not None:
         place = others.index(_text(call, field, str(sent["after"]))) + 1

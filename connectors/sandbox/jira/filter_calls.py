@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import jql, sharing
+from connectors.sandbox.jira import bodies, jql, sharing
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
@@ -158,7 +158,7 @@ def _accept(call: Call, kept: Document, sent: Document, id: str) -> None:
     except jql.JqlError as error:
         raise ApiError(400, str(error)) from None
     if "sharePermissions" in sent:
-        made = [sharing.sent(call, one) for one in sent["sharePermissions"] or ()]
+        made = [sharing.sent(call, one) for one in bodies.parts(sent, "sharePermissions")]
         kept["shares"] = {str(next(call.site.ids)): one for one in made}
     if "favourite" in sent:
         _favour(kept, call.signed_in(), is_favourite=bool(sent["favourite"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import approvals, catalogue, values
+from connectors.sandbox.jira import approvals, bodies, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
 from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
@@ -24,7 +24,7 @@ def create_bulk(call: Call) -> Answer:
     if not isinstance(updates, list) or len(updates) > MAX_BULK:
         raise ApiError(400, f"The number of issues to create must be between 1 and {MAX_BULK}.")
     issues, errors = [], []
-    for number, update in enumerate(updates):
+    for number, update in enumerate(bodies.parts({"issueUpdates": updates}, "issueUpdates")):
         try:
             issues.append(create_issue(call, update))
         except ApiError as error:
@@ -36,7 +36,7 @@ def create_bulk(call: Call) -> Answer:
 def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     """Create one issue; answers what the API answers."""
     author = call.writer()
-    fields = dict(document.get("fields") or {})
+    fields, properties = dict(bodies.part(document, "fields")), bodies.parts(document, "properties")
     project = _project_of(call, fields.pop("project", None))
     type_id = _type_of(fields.pop("issuetype", None), project)
     if "summary" not in fields:
@@ -51,8 +51,8 @@ def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     except ApiError:
         call.site.delete(issue)
         raise
-    for entry in document.get("properties") or ():
-        issue.more().properties[str(entry["key"])] = entry.get("value")
+    for entry in properties:
+        issue.more().properties[str(entry.get("key"))] = entry.get("value")
     call.site.publish(issue)
     return {"id": str(issue.id), "key": issue.key, "self": f"{call.parts.api}/issue/{issue.id}"}
 
@@ -106,10 +106,10 @@ def _finish(call: Call, issue: Issue, author: str, changed: list[HistoryItem], c
 
 def _with_updates(call: Call, issue: Issue, document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The fields to set, with ``update`` operations on labels folded in, and comments to add."""
-    fields = dict(document.get("fields") or {})
+    fields = dict(bodies.part(document, "fields"))
     comments = []
-    for field_id, operations in (document.get("update") or {}).items():
-        for operation in operations:
+    for field_id, operations in bodies.part(document, "update").items():
+        for operation in operations if isinstance(operations, list) else (None,):
             if not isinstance(operation, dict):
                 raise ApiError(400, errors={field_id: 'Operations are objects such as {"set": …}.'})
             for verb, value in operation.items():
@@ -253,7 +253,7 @@ def take(call: Call, key: str, document: dict[str, Any]) -> Answer:
     """Take the way that a document names; 400 where it does not lead on from here, or demands fields."""
     issue = call.issue(key)
     author = call.writer()
-    wanted = str((document.get("transition") or {}).get("id") or "")
+    wanted = str(bodies.part(document, "transition").get("id") or "")
     way = next((way for way in _ways(call, issue) if way.id == wanted), None)
     if way is None:
         raise ApiError(400, f"Transition id '{wanted}' is not valid for this issue.")

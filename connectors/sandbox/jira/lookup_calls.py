@@ -77,13 +77,6 @@ def _people(call: Call, accounts: Iterable[Account]) -> list[dict[str, Any]]:
 # --- settings -------------------------------------------------------------------------------------------------
 
 
-def session(call: Call) -> Answer:
-    """``GET /rest/auth/1/session``."""
-    account = call.signed_in()
-    link = f"{call.desk.base}/rest/api/latest/user?username={account.name}"
-    return json_answer({"self": link, "name": account.name, "loginInfo": {"loginCount": 1, "failedLoginCount": 0}})
-
-
 def configuration(call: Call) -> Answer:
     """``GET /configuration``."""
     names = ("voting", "watching", "unassignedIssues", "subTasks", "issueLinking", "timeTracking", "attachments")
@@ -128,6 +121,23 @@ def autocomplete(call: Call) -> Answer:
     return json_answer(
         {"visibleFieldNames": names, "visibleFunctionNames": functions, "jqlReservedWords": ["and", "or"]}
     )
+
+
+def suggestions(call: Call) -> Answer:
+    """``GET /jql/autocompletedata/suggestions``: values of ``fieldName`` that begin with ``fieldValue``."""
+    call.signed_in()
+    name, begin = call.param("fieldName").lower(), call.param("fieldValue").lower()
+    site = call.site
+    values = {
+        "project": [(one.name, one.key) for one in site.projects],
+        "issuetype": [(one.name, one.name) for one in site.types.values()],
+        "status": [(one.name, one.name) for one in catalogue.STATUSES],
+        "priority": [(one, one) for one in catalogue.PRIORITIES.values()],
+        "resolution": [(one, one) for one in catalogue.RESOLUTIONS.values()],
+        "labels": [(one, one) for one in sorted(site.by_label) if site.by_label[one]],
+    }.get(name, [])
+    found = [(shown, value) for shown, value in values if shown.lower().startswith(begin)]
+    return json_answer({"results": [{"value": value, "displayName": shown} for shown, value in found[:15]]})
 
 
 def match(call: Call) -> Answer:

@@ -48,8 +48,7 @@ def fields(call: Call) -> Answer:
 def project_statuses(call: Call, key: str) -> Answer:
     """``GET /project/{key}/statuses``: the statuses of every issue type's workflow."""
     found = project_named(call, key)
-    steps = {found.start.id: found.start} | {transition.to.id: transition.to for transition in found.workflow}
-    shown = [call.parts.status(status) for status in steps.values()]
+    shown = [call.parts.status(status) for status in found.statuses]
     return json_answer([call.parts.issue_type(kind) | {"statuses": shown} for kind in found.types])
 
 

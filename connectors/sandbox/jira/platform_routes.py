@@ -20,6 +20,7 @@ from connectors.sandbox.jira import (
     setting_calls,
     type_calls,
     user_calls,
+    workflow_calls,
 )
 from connectors.sandbox.jira.calls import Handler
 
@@ -64,6 +65,12 @@ _SCHEMES: tuple[tuple[str, str, Handler], ...] = (
     ("GET POST", f"{_API}/permissionscheme/{_ID}/permission", scheme_calls.grants),
     ("GET DELETE", f"{_API}/permissionscheme/{_ID}/permission/(?P<number>[0-9]+)", scheme_calls.grant),
     ("GET PUT", f"{_API}/project/{_KEY}/permissionscheme", scheme_calls.permission_scheme_of),
+    ("GET", f"{_API}/workflow", workflow_calls.workflows),
+    ("GET", f"{_API}/workflow/search", workflow_calls.search),
+    ("GET", f"{_API}/workflowscheme", workflow_calls.schemes),
+    ("GET", f"{_API}/workflowscheme/project", workflow_calls.schemes_of_projects),
+    ("GET", f"{_API}/workflowscheme/{_ID}", workflow_calls.scheme),
+    ("GET", f"{_API}/project/{_KEY}/workflowscheme", workflow_calls.scheme_of),
     ("GET POST", f"{_API}/priorityschemes", scheme_calls.priority_schemes),
     ("GET PUT DELETE", f"{_API}/priorityschemes/{_ID}", scheme_calls.priority_scheme),
     ("GET PUT", f"{_API}/project/{_KEY}/priorityscheme", scheme_calls.priority_scheme_of),
@@ -153,7 +160,7 @@ _DASHBOARDS: tuple[tuple[str, str, Handler], ...] = (
 )
 
 _AVATARS: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", f"{_API}/avatar/(?P<kind>[a-z]+)/system", avatar_calls.system),
+    ("GET", f"{_API}/avatar/(?P<kind>[^/]+)/system", avatar_calls.system),
     ("GET", f"{_API}/project/{_KEY}/avatars", avatar_calls.of_project),
     ("PUT POST", f"{_API}/project/{_KEY}/avatar", avatar_calls.project_avatar),
     ("POST", f"{_API}/project/{_KEY}/avatar(?:/temporary|2)", avatar_calls.project_upload),

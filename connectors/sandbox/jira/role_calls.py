@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour, Project
@@ -94,7 +95,7 @@ def in_project(call: Call, key: str, id: str) -> Answer:
     if call.method == "POST":
         _add(call, actors, call.document())
     else:
-        _replace(call, actors, call.document().get("categorisedActors") or {})
+        _replace(call, actors, bodies.part(call.document(), "categorisedActors"))
     call.site.note(caller, "Project roles changed", "projects", project.key)
     return json_answer(_role(call, id, actors, project))
 

@@ -15,6 +15,7 @@ from connectors.sandbox.jira import (
     meta_calls,
     project_calls,
     search_calls,
+    session_calls,
     shelf_calls,
     worklog_calls,
 )
@@ -72,6 +73,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET PUT DELETE", f"{_API}/comment/{_ID}/properties/(?P<name>[^/]+)", detail_calls.comment_property),
     ("GET", f"{_API}/issue/{_KEY}/remotelink", detail_calls.remote_links),
     ("POST", f"{_API}/issue/{_KEY}/remotelink", detail_calls.add_remote_link),
+    ("DELETE", f"{_API}/issue/{_KEY}/remotelink", detail_calls.drop_remote_link),
     ("GET", f"{_API}/issue/{_KEY}/properties", detail_calls.properties),
     ("GET PUT DELETE", f"{_API}/issue/{_KEY}/properties/(?P<name>[^/]+)", detail_calls.property_of),
     ("GET POST DELETE", f"{_API}/issue/{_KEY}/watchers", detail_calls.watchers),
@@ -91,10 +93,13 @@ _LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/configuration", lookup_calls.configuration),
     ("GET", f"{_API}/attachment/meta", lookup_calls.attachment_settings),
     ("GET", f"{_API}/jql/autocompletedata", lookup_calls.autocomplete),
+    ("GET", f"{_API}/jql/autocompletedata/suggestions", lookup_calls.suggestions),
     ("POST", f"{_API}/jql/match", lookup_calls.match),
     ("GET", f"{_API}/worklog/updated", worklog_calls.updated),
+    ("GET", f"{_API}/worklog/deleted", worklog_calls.deleted),
     ("POST", f"{_API}/worklog/list", worklog_calls.listed),
-    ("GET", "/rest/auth/1/session", lookup_calls.session),
+    ("GET POST DELETE", "/rest/auth/(?:1|latest)/session", session_calls.session),
+    ("DELETE", "/rest/auth/1/websudo", session_calls.end_websudo),
     ("GET", "/rest/applinks/latest/listApplicationlinks", lookup_calls.application_links),
 )
 
@@ -122,7 +127,6 @@ _SHELF: tuple[tuple[str, str, Handler], ...] = (
 )
 
 _BARE: tuple[tuple[str, str, Handler], ...] = (
-    *(("GET", path, bare_calls.array) for path in bare_calls.ARRAYS),
     *(("GET", path, bare_calls.page) for path in bare_calls.PAGES),
     *(("GET", path, partial(bare_calls.named, name=name)) for path, name in bare_calls.NAMED.items()),
     *(("GET PUT DELETE", path, partial(bare_calls.missing, said=said)) for path, said in bare_calls.SINGLE.items()),

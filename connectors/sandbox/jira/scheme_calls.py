@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira import bodies, catalogue
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.meta_calls import project_named
@@ -212,18 +212,17 @@ def priority_scheme_of(call: Call, key: str) -> Answer:
 
 def _priorities_sent(call: Call, sent: dict[str, Any], own: str | None) -> dict[str, Any]:
     name = _name(call, "priorityscheme", sent, own)
-    options = sent.get("optionIds") or list(catalogue.PRIORITIES)
-    unknown = [str(one) for one in options if str(one) not in catalogue.PRIORITIES]
+    options = bodies.texts(sent, "optionIds") or list(catalogue.PRIORITIES)
+    unknown = [one for one in options if one not in catalogue.PRIORITIES]
     if unknown:
         raise ApiError(400, errors={"optionIds": f"There is no priority with id {', '.join(unknown)}."})
     first = str(sent.get("defaultOptionId") or options[0])
-    if first not in map(str, options):
+    if first not in options:
         raise ApiError(400, errors={"defaultOptionId": "The default priority has to be one of the scheme."})
-    ids = [str(one) for one in options]
     return {
         "name": name,
         "description": str(sent.get("description") or ""),
-        "optionIds": ids,
+        "optionIds": options,
         "defaultOptionId": first,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import ordering
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, Flavour
 from connectors.sandbox.jira.screens import Screen, Tab
@@ -105,17 +106,7 @@ def moved(call: Call, id: str, tab_id: str, field_id: str) -> Answer:
     found = _tab_of(_found(call, id), tab_id)
     if field_id not in found.fields:
         raise ApiError(404, f"The tab has no field '{field_id}'.")
-    sent, here = call.document(), found.fields.index(field_id)
-    others = [one for one in found.fields if one != field_id]
-    after = str(sent.get("after") or "").rpartition("/")[2]
-    places = {"First": 0, "Last": len(others), "Earlier": max(here - 1, 0), "Later": min(here + 1, len(others))}
-    if after in others:
-        place = others.index(after) + 1
-    elif sent.get("position") in places:
-        place = places[sent["position"]]
-    else:
-        raise ApiError(400, f"A field is moved after another of its tab, or to one of {', '.join(places)}.")
-    found.fields = [*others[:place], field_id, *others[place:]]
+    found.fields = ordering.moved(found.fields, field_id, call.document())
     return no_content()
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import AuditRecord
@@ -216,7 +217,7 @@ def _store(call: Call, author: str) -> Answer:
     sent = call.document()
     if not sent.get("summary"):
         raise ApiError(400, errors={"summary": "The summary of an audit record is required."})
-    about = str((sent.get("objectItem") or {}).get("name") or "")
+    about = str(bodies.part(sent, "objectItem").get("name") or "")
     site = call.site
     site.note(call.signed_in(), str(sent["summary"]), str(sent.get("category") or ""), about)
     site.audit[-1] = replace(site.audit[-1], details=sent)

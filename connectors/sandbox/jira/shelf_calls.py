@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import ordering
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.meta_calls import project_named
 
@@ -85,18 +86,9 @@ def moved(call: Call, id: str) -> Answer:
     """``POST /version/{id}/move``: to a ``position``, or ``after`` another; lists show versions in this order."""
     kept = _kept(call, "version", id)
     call.project_administrator(project_named(call, kept["project"]))
-    sent, shelf = call.document(), call.site.shelf
-    order = [other for other, one in shelf["version"].items() if one["project"] == kept["project"] and other != id]
-    here = [other for other, one in shelf["version"].items() if one["project"] == kept["project"]].index(id)
-    after = str(sent.get("after") or "").rpartition("/")[2]
-    places = {"First": 0, "Last": len(order), "Earlier": max(here - 1, 0), "Later": min(here + 1, len(order))}
-    if after in order:
-        place = order.index(after) + 1
-    elif sent.get("position") in places:
-        place = places[sent["position"]]
-    else:
-        raise ApiError(400, f"A version is moved after another of its project, or to one of {', '.join(places)}.")
-    order.insert(place, id)
+    shelf = call.site.shelf
+    own = [other for other, one in shelf["version"].items() if one["project"] == kept["project"]]
+    order = ordering.moved(own, id, call.document())
     others = {other: one for other, one in shelf["version"].items() if other not in order}
     shelf["version"] = others | {other: shelf["version"][other] for other in order}
     return json_answer(kept)

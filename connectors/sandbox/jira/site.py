@@ -46,11 +46,13 @@ class Site:
         self.screens = Screens()
         self.groups = Groups(self.directory)
         self.settings = Settings()
+        self.sessions: dict[str, str] = {}  # token of a cookie → first user name
         self.types = {kind.id: kind for kind in catalogue.ISSUE_TYPES}
         self.link_types = dict(catalogue.LINK_TYPES)
         self.fields = dict(catalogue.FIELD_BY_ID)
         self.user_properties: dict[str, dict[str, Any]] = {}
         self.audit: list[AuditRecord] = []
+        self.deleted_worklogs: list[tuple[int, int]] = []  # id, when
         self.kept_texts: list[Callable[[], None]] = []  # forget what is kept of names that changed
         self.unlisted: set[int] = set()  # issues that no search finds: archived, by themselves or with their project
         self.version = 0

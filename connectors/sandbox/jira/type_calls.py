@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour, IssueType, Project
 from connectors.sandbox.jira.meta_calls import project_named
@@ -170,7 +171,7 @@ def types_of_scheme(call: Call, id: str) -> Answer:
     call.only_on(Flavour.CLOUD)
     call.administrator()
     found = _scheme_of(call, id)
-    added = [str(one) for one in call.document().get("issueTypeIds") or ()]
+    added = bodies.texts(call.document(), "issueTypeIds")
     _change(call, id, {**found, "issueTypeIds": list(dict.fromkeys([*found["issueTypeIds"], *added]))})
     return no_content()
 

@@ -123,7 +123,7 @@ def _create(call: Call) -> Answer:
     shown_name = str(sent.get("displayName") or mail.partition("@")[0])
     made = users.Account(name, shown_name, mail, "Etc/UTC", frozenset({"agent"}))
     call.desk.users.admit(made, str(sent.get("password") or PASSWORD))
-    account = of_user(made)
+    account = replace(of_user(made), name=directory.free_name(name), new_name=name)
     directory.put(account)
     call.site.groups.join(USERS, account)
     call.site.renamed()

@@ -109,11 +109,13 @@ def _labels(value: Any) -> tuple[str, ...]:
 
 
 def _assignee(call: Call, value: Any, name: str = "assignee") -> str | None:
-    if value is None or (isinstance(value, dict) and set(value.values()) == {None}):
+    if value is None or (isinstance(value, dict) and value and all(one is None for one in value.values())):
         return None
     account = call.site.directory.sent(value)
     if account is None:
         raise BadValueError(f"Specify a valid value for {name}")
+    if not account.is_active:
+        raise BadValueError(f"User '{call.site.directory.identifier(account)}' cannot be assigned issues.")
     return account.name
 
 

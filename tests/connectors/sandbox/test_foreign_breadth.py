@@ -29,7 +29,7 @@ CHANGE = "(?:POST|PUT|DELETE)"
 #: Addresses that are not served, and what they are for.
 NOT_SERVED: dict[str, str] = {
     r"\w+ /(?:secure|plugins|sr)/": "pages of the web interface",
-    r"\w+ /rest/(?:plugins|troubleshooting|backup|project-templates|internal|indexanalyzer|auth/1/web)": "the server",
+    r"\w+ /rest/(?:plugins|troubleshooting|backup|project-templates|internal|indexanalyzer)": "the server",
     r"\w+ /rest/(?:bitbucket|idalko-igrid|tempo-|scriptrunner)": "other products and add-ons",
     r"\w+ /rest/(?:builds|deployments|devinfo|devopscomponents|featureflags|operations|remotelinks|security)/": (
         "what other tools report to Jira Software"
@@ -50,6 +50,7 @@ OTHER_PRODUCT: dict[Flavour, dict[str, str]] = {
         rf"POST {API}/project/\w+/avatar$": "pictures are uploaded in one step",
         rf"PUT {API}/issue/[^/]+/(?:archive|restore|comment/\d+/pin)$": "lists of issues are archived; no pins",
         rf"POST {API}/(?:issuetypescheme/\d+/associations|priorityschemes|auditing/record)$": "other addresses",
+        r"DELETE /rest/auth/1/websudo$": "sessions of the web interface",
         rf"GET {API}/customFields/\d+/options$": "options are in contexts",
     },
     "jira_dc": {

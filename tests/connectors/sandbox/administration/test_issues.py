@@ -116,3 +116,17 @@ def test_an_attached_archive_shows_what_it_holds(atlassian: Any, jira: JIRA, key
     assert refused(atlassian.get_attachment_expand_raw, plain.id) == 409
     with pytest.raises(JIRAError):
         jira.attachment("1")
+
+
+def test_deleted_worklogs_are_told(atlassian: Any, jira: JIRA, key: str) -> None:
+    logged = jira.add_worklog(key, timeSpent="1h")
+    logged.delete()
+    told = atlassian.get("rest/api/2/worklog/deleted", params={"since": 1_722_254_400_000})
+    assert int(logged.id) in {one["worklogId"] for one in told["values"]}
+    assert atlassian.get("rest/api/2/worklog/deleted", params={"since": 1_722_254_400_001})["values"] == []
+
+
+def test_values_are_suggested_for_queries(atlassian: Any, project: str) -> None:
+    path = "rest/api/2/jql/autocompletedata/suggestions"
+    found = atlassian.get(path, params={"fieldName": "project", "fieldValue": f"project {project.lower()}"})
+    assert [one["value"] for one in found["results"]] == [project]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from jira import JIRA
 from jira.exceptions import JIRAError
 
+from connectors.sandbox.jira.catalogue import CIP
+from connectors.sandbox.jira.projects import MAX_PROJECTS, Projects
 from tests.connectors.sandbox.administration.refusal import refused
 
 
@@ -110,6 +113,15 @@ def test_an_archived_project_is_read_and_not_changed(
     restore(f"rest/api/2/project/{project}/restore")
     assert [one.key for one in jira.search_issues(f"project = {project}")] == [key]
     assert refused(restore, f"rest/api/2/project/{project}/restore") == 400
+
+
+def test_a_site_is_full_one_day() -> None:
+    projects = Projects()
+    while (rank := projects.free_rank()) is not None:
+        projects.put(replace(CIP, id=f"9{rank}", key=f"K{rank}", rank=rank))
+    assert len(list(projects)) == MAX_PROJECTS
+    projects.drop(projects.everything()[-1], to_bin=False)
+    assert projects.free_rank() == MAX_PROJECTS - 1
 
 
 def test_tickets_go_on_when_their_project_is_renamed(jira: JIRA, atlassian: Any) -> None:
