@@ -54,12 +54,17 @@ def membership(call: Call) -> Answer:
 
 def picker(call: Call) -> Answer:
     """``GET /groups/picker``."""
+    return json_answer(picked(call))
+
+
+def picked(call: Call) -> dict[str, Any]:
+    """The groups whose names hold what was typed."""
     text, left_out = call.param("query").lower(), call.params.get("exclude", ())
     names = [name for name in call.site.groups.names() if text in name.lower() and name not in left_out]
     size = call.number("maxResults", 20)
     found = [_named(call, name) | {"html": name, "labels": []} for name in names[:size]]
     header = f"Showing {len(found)} of {len(names)} matching groups"
-    return json_answer({"header": header, "total": len(names), "groups": found})
+    return {"header": header, "total": len(names), "groups": found}
 
 
 def bulk(call: Call) -> Answer:

@@ -13,6 +13,7 @@ from connectors.sandbox.jira import (
     field_calls,
     filter_calls,
     group_calls,
+    picker_calls,
     project_calls,
     role_calls,
     scheme_calls,
@@ -118,6 +119,11 @@ _FILTERS: tuple[tuple[str, str, Handler], ...] = (
 _ISSUES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", f"{_API}/changelog/bulkfetch", bulk_calls.changelogs),
     ("POST", f"{_API}/comment/list", bulk_calls.comments),
+    ("POST", f"{_API}/issue/{_KEY}/notify", picker_calls.notify),
+    ("GET", f"{_API}/issue/{_KEY}/subtask", picker_calls.subtasks),
+    ("GET", f"{_API}/user/picker", picker_calls.users),
+    ("GET", f"{_API}/groupuserpicker", picker_calls.users_and_groups),
+    ("GET PUT DELETE", f"{_API}/mypreferences", picker_calls.preference),
     ("PUT", f"{_API}/issue/{_KEY}/archive", archive_calls.archive),
     ("PUT", f"{_API}/issue/{_KEY}/restore", archive_calls.restore),
     ("PUT", f"{_API}/issue/{_KEY}/comment/{_ID}/pin", archive_calls.pin),
@@ -126,8 +132,9 @@ _ISSUES: tuple[tuple[str, str, Handler], ...] = (
 )
 
 #: Addresses that could be taken for a single issue's.
-BEFORE_ISSUES: tuple[tuple[str, str, Handler], ...] = tuple(
-    ("PUT", f"{_API}/issue/{verb}", partial(archive_calls.several, verb=verb)) for verb in ("archive", "unarchive")
+BEFORE_ISSUES: tuple[tuple[str, str, Handler], ...] = (
+    *(("PUT", f"{_API}/issue/{verb}", partial(archive_calls.several, verb=verb)) for verb in ("archive", "unarchive")),
+    ("GET", f"{_API}/issue/picker", picker_calls.issues),
 )
 
 _NUMBER = "(?P<number>[0-9]+)"

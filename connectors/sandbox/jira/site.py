@@ -51,6 +51,7 @@ class Site:
         self.link_types = dict(catalogue.LINK_TYPES)
         self.fields = dict(catalogue.FIELD_BY_ID)
         self.user_properties: dict[str, dict[str, Any]] = {}
+        self.preferences: dict[str, dict[str, str]] = {}
         self.audit: list[AuditRecord] = []
         self.deleted_worklogs: list[tuple[int, int]] = []  # id, when
         self.kept_texts: list[Callable[[], None]] = []  # forget what is kept of names that changed
