@@ -23,7 +23,7 @@ def test_issues_live_in_a_new_project(jira: JIRA, atlassian: Any, project: str, 
     assert issue.key == f"{project}-1"
     assert [one.key for one in jira.search_issues(f"project = {project}")] == [issue.key]
     shown = atlassian.get_project(project)
-    assert {kind["name"] for kind in shown["issueTypes"]} == {"Task", "Sub-task"}
+    assert {kind["name"] for kind in shown["issueTypes"]} == {"Task", "Sub-task", "Epic"}
     assert me in (shown["lead"].get("accountId"), shown["lead"].get("name"))
     assert issue.fields.assignee.displayName == "System Administrator"  # the client asks for the lead
     assert project in {one.key for one in jira.projects()}
