@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from connectors.sandbox.jira import catalogue
-from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
+from connectors.sandbox.jira import catalogue, tickets
+from connectors.sandbox.jira.accounts import Account, Directory
 from connectors.sandbox.jira.catalogue import Field, Flavour, IssueType, Project
 from connectors.sandbox.jira.groups import Groups
 from connectors.sandbox.jira.model import NUMBER_BITS, AuditRecord, Issue
@@ -22,10 +22,10 @@ from connectors.sandbox.jira.schemes import first_documents
 from connectors.sandbox.jira.screens import Screens
 from connectors.sandbox.jira.service import ServiceOffice
 from connectors.sandbox.jira.settings import Settings
-from connectors.sandbox.world import TicketEvent, Value, World, WorldContact, WorldTicket
+from connectors.sandbox.jira.tickets import agents_of, apply, has_clock_after
+from connectors.sandbox.world import World, WorldContact, WorldTicket
 
 FIRST_ISSUE_ID = 10_000
-MAX_SUMMARY = 255
 _NUMBER_MASK = (1 << NUMBER_BITS) - 1
 _RANK_MASK = (1 << 28 - NUMBER_BITS) - 1
 
@@ -40,7 +40,7 @@ class Site:
         self.flavour = flavour
         self.world = world
         self.now = world.start
-        self.directory = Directory([*_agents_of(world), *accounts], flavour)
+        self.directory = Directory([*agents_of(world), *accounts], flavour)
         self.options = Options(world)
         self.projects = Projects()
         self.screens = Screens()
@@ -144,7 +144,7 @@ class Site:
         self._on_the_clock = {
             id: issue
             for id, issue in self._on_the_clock.items()
-            if id in self._issues and _has_clock_after(issue, self.now)
+            if id in self._issues and has_clock_after(issue, self.now)
         }
         return list(self._on_the_clock.values())
 
@@ -187,55 +187,21 @@ class Site:
             self._born += 1
             if not self._takes_tickets:
                 continue
-            issue = self._from_ticket(fact) if isinstance(fact, WorldTicket) else self._from_contact(fact)
+            issue = self._born_of(fact)
             self._enter(issue)
             if issue.ticket is not None:
                 self._of_ticket[issue.ticket.uid] = issue
-                if _has_clock_after(issue, self.now):
+                if has_clock_after(issue, self.now):
                     self._on_the_clock[issue.id] = issue
                 self._catch_up(issue)
             yield issue
 
-    def _from_ticket(self, ticket: WorldTicket) -> Issue:
-        return Issue(
-            id=next(self._next_id),
-            project=self._ops,
-            number=len(self._numbered[self._ops.rank]),
-            type=self.types[catalogue.TYPE_OF_KIND[ticket.kind].id],
-            summary=ticket.title[:MAX_SUMMARY],
-            status=catalogue.OPEN,
-            created=ticket.opened,
-            updated=ticket.opened,
-            reporter=ticket.caller,
-            priority=str(ticket.priority),
-            customer=ticket.customer,
-            country=ticket.country,
-            service=ticket.service,
-            supplier=ticket.supplier,
-            category=ticket.category,
-            major="Yes" if ticket.is_major else None,
-            risk=catalogue.RISK_OPTION[ticket.risk] if ticket.risk else None,
-            ticket=ticket,
-        )
-
-    def _from_contact(self, contact: WorldContact) -> Issue:
-        return Issue(
-            id=next(self._next_id),
-            project=self._ops,
-            number=len(self._numbered[self._ops.rank]),
-            type=self.types[catalogue.CONTACT.id],
-            summary=f"{catalogue.CONTACT_OPTION[contact.kind]} with {contact.customer}",
-            status=catalogue.CLOSED,
-            created=contact.at,
-            updated=contact.at,
-            reporter=AUTOMATION,
-            resolved=contact.at,
-            resolution="10000",
-            customer=contact.customer,
-            country=contact.country,
-            service=contact.service,
-            contact_kind=catalogue.CONTACT_OPTION[contact.kind],
-        )
+    def _born_of(self, fact: WorldTicket | WorldContact) -> Issue:
+        id, number = next(self._next_id), len(self._numbered[self._ops.rank])
+        if isinstance(fact, WorldTicket):
+            kind = self.types[catalogue.TYPE_OF_KIND[fact.kind].id]
+            return tickets.issue_of_ticket(fact, self._ops, kind, id, number)
+        return tickets.issue_of_contact(fact, self._ops, self.types[catalogue.CONTACT.id], id, number)
 
     def _enter(self, issue: Issue) -> None:
         self._issues[issue.id] = issue
@@ -248,7 +214,7 @@ class Site:
         events = issue.ticket.events
         index = issue.applied
         while index < len(events) and events[index].at <= self.now:
-            _apply(issue, events[index], issue.ticket)
+            apply(issue, events[index], issue.ticket)
             index += 1
         issue.applied = index
         if index < len(events):
@@ -448,49 +414,3 @@ class Site:
         index = bisect.bisect_left(self._ordered, order)
         if index < len(self._ordered) and self._ordered[index] == order:
             del self._ordered[index]
-
-
-def _has_clock_after(issue: Issue, now: int) -> bool:
-    return issue.ticket is not None and any(clock.stop is None or clock.stop > now for clock in issue.ticket.slas)
-
-
-def _apply(issue: Issue, event: TicketEvent, ticket: WorldTicket) -> None:
-    changes = event.changes
-    at = event.at
-    issue.updated = at
-    state = changes.get("state")
-    if isinstance(state, str):
-        issue.status = catalogue.TICKET_STATUS[state]
-        if state in ("resolved", "closed", "cancelled"):
-            if issue.resolved is None:
-                issue.resolved = at
-                issue.resolution = "10002" if state == "cancelled" else "10000"
-            if state == "closed" and ticket.is_successful is not None:
-                issue.outcome = "Successful" if ticket.is_successful else "Unsuccessful"
-        else:
-            issue.resolved = issue.resolution = None
-    if "assignment_group" in changes:
-        issue.group = _text(changes["assignment_group"])
-    if "assignee" in changes:
-        issue.assignee = _text(changes["assignee"])
-    if "priority" in changes:
-        issue.priority = _text(changes["priority"])
-    if "is_major" in changes:
-        issue.major = "Yes" if changes["is_major"] else None
-
-
-def _text(value: str | int | bool | None) -> str | None:
-    return str(value) if value else None
-
-
-def _agents_of(world: World) -> Iterator[Account]:
-    """Accounts of everybody the world's tickets name, once each; people and users come after and win."""
-    names = {ticket.caller for ticket in world.tickets}
-    known: dict[int, dict[str, Value]] = {}
-    for ticket in world.tickets:
-        for event in ticket.events:
-            if "assignee" in event.changes:
-                known[id(event.changes)] = event.changes
-    names.update(str(changes["assignee"]) for changes in known.values() if changes["assignee"])
-    for name in sorted(name for name in names if name):
-        yield Account(name, name.replace(".", " ").title(), f"{name}@example.com", "Etc/UTC")
