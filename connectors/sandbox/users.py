@@ -80,6 +80,27 @@ class Accounts:
         self._by_token = {account.token: account for account in self._by_name.values()}
         self._issued = issued
         self._seen: dict[str, Account] = {}
+        self._passwords: dict[str, str] = {}  # of accounts that were made with one
+
+    def admit(self, account: Account, password: str = PASSWORD) -> None:
+        """A new account, which may sign in from now on."""
+        self._by_name[account.username] = self._by_token[account.token] = account
+        if account.email:
+            self._by_mail[account.email.lower()] = account
+        self._passwords[account.username] = password
+
+    def dismiss(self, account: Account) -> None:
+        """An account that may not sign in any more."""
+        self._by_name.pop(account.username, None)
+        self._by_token.pop(account.token, None)
+        self._by_mail.pop(account.email.lower(), None)
+        self._seen.clear()
+
+    def change(self, account: Account, changed: Account) -> None:
+        """The account goes by other names; its password stays."""
+        password = self._passwords.get(account.username, PASSWORD)
+        self.dismiss(account)
+        self.admit(changed, password)
 
     def __iter__(self) -> Iterator[Account]:
         return iter(self._by_name.values())
@@ -91,7 +112,9 @@ class Accounts:
     def login(self, login: str, password: str) -> Account | None:
         """The account, if the password (or its token in the password's place) is right."""
         account = self.find(login)
-        return account if account is not None and password in (PASSWORD, account.token) else None
+        if account is None:
+            return None
+        return account if password in (self._passwords.get(account.username, PASSWORD), account.token) else None
 
     def authenticate(self, authorization: str | None) -> Account | None:
         """The account an ``Authorization`` header stands for; None where it is missing or wrong."""

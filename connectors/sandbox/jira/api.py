@@ -11,6 +11,7 @@ from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.desk_lookups import DESK
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.routes import matching
+from connectors.sandbox.jira.session_calls import token_of
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.users import Accounts
 
@@ -21,7 +22,7 @@ class JiraApi:
     def __init__(self, site: Site, base: str, users: Accounts, loaded: LoadedIssues | None = None) -> None:
         self.site = site
         self._users = users
-        self.desk = Desk(site, base.rstrip("/"), loaded)
+        self.desk = Desk(site, base.rstrip("/"), users, loaded)
 
     def handle(
         self,
@@ -44,9 +45,10 @@ class JiraApi:
         handler, parts = found
         lowered = {name.lower(): value for name, value in headers.items()}
         if through_gateway is not None:
-            account, is_refused = self.site.directory.named(through_gateway), False
+            account = self.site.directory.of_login(through_gateway)
+            is_refused = account is None
         else:
-            account, is_refused = self.account_of(lowered.get("authorization", ""))
+            account, is_refused = self.account_of(lowered.get("authorization", ""), lowered.get("cookie", ""))
         if is_refused and (self.site.flavour is Flavour.DATA_CENTER or "/search" not in path):
             return _refused()
         version = parts.pop("version", None) or "2"
@@ -71,18 +73,24 @@ class JiraApi:
             return {"X-AACCOUNTID": account.account_id} if account is not None else {}
         return {"X-AUSERNAME": account.name if account is not None else "anonymous"}
 
-    def account_of(self, authorization: str) -> tuple[Account | None, bool]:
+    def account_of(self, authorization: str, cookies: str = "") -> tuple[Account | None, bool]:
         """(account, whether credentials were sent and are wrong).
 
-        Basic: on Cloud mail address and API token, on Data Center user name and password; Bearer on Data Center only.
+        Basic: on Cloud mail address and API token, on Data Center user name and password; there Bearer, too, and the
+        cookie of a session: one that has ended is nobody's.
         """
         if not authorization:
-            return None, False
+            return self._of_session(cookies) if cookies and self.site.sessions else None, False
         user = self._users.authenticate(authorization)
         is_cloud = self.site.flavour is Flavour.CLOUD
         if user is None or (is_cloud and not _names_mail(authorization)):
             return None, True
-        return self.site.directory.named(user.username), False
+        found = self.site.directory.of_login(user.username)
+        return found, found is None
+
+    def _of_session(self, cookies: str) -> Account | None:
+        account = self.site.directory.named(self.site.sessions.get(token_of(cookies)))
+        return account if account is not None and account.is_active and not account.is_gone else None
 
 
 def _names_mail(authorization: str) -> bool:

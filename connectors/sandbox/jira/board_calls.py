@@ -36,7 +36,7 @@ def boards(call: Call) -> Answer:
         return _create(call)
     call.signed_in()
     name, kind, project = call.param("name").lower(), call.names("type"), call.param("projectKeyOrId")
-    wanted = _project_sent(project) if project else None
+    wanted = _project_sent(call, project) if project else None
     filter_id = call.param("filterId")
     found = [
         board(call, one)
@@ -64,7 +64,7 @@ def _create(call: Call) -> Answer:
     location = inner(sent, "location")
     project = ""
     if call.site.flavour is Flavour.CLOUD and location.get("type") == "project":
-        project = _project_sent(str(location.get("projectKeyOrId") or "")).key
+        project = _project_sent(call, str(location.get("projectKeyOrId") or "")).key
     planning = call.site.planning
     made = Board(next(planning.board_ids), name, str(kind), filter_id, owner.name, project)
     planning.boards[made.id] = made
@@ -246,9 +246,9 @@ def _statuses(project: Project) -> list[catalogue.Status]:
     return [project.start, *(way.to for way in project.workflow)]
 
 
-def _project_sent(name: str) -> Project:
+def _project_sent(call: Call, name: str) -> Project:
     try:
-        return project_named(name)
+        return project_named(call, name)
     except ApiError as error:
         raise ApiError(400, *error.messages) from None
 
@@ -256,7 +256,7 @@ def _project_sent(name: str) -> Project:
 def _projects_of(call: Call, board: Board) -> list[Project]:
     """The projects that the board's filter names."""
     named = {name.lower() for name in _named(board_query(call, board).where)}
-    return [one for one in catalogue.PROJECTS if not named.isdisjoint({one.key.lower(), one.id, one.name.lower()})]
+    return [one for one in call.site.projects if not named.isdisjoint({one.key.lower(), one.id, one.name.lower()})]
 
 
 def _named(node: jql.Node | None) -> Iterator[str]:

@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sandbox.jira.accounts import Account
-from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour
+from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour, Project
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.parts import Parts
+from connectors.sandbox.jira.projects import ADMINISTRATORS
 from connectors.sandbox.jira.render import Renderer
 from connectors.sandbox.jira.site import Site
+from connectors.sandbox.users import Accounts
 
 JSON = "application/json;charset=UTF-8"
 _UTC = ZoneInfo("Etc/UTC")
@@ -63,12 +65,14 @@ class Upload:
 
 
 class Desk:
-    """What answering needs besides the site: renderers per version and zone, searches under way, load mode's issues."""
+    """What answering needs besides the site: who may sign in, renderers per version and zone, searches under way, load
+    mode's issues."""
 
-    def __init__(self, site: Site, base: str, loaded: LoadedIssues | None) -> None:
+    def __init__(self, site: Site, base: str, users: Accounts, loaded: LoadedIssues | None) -> None:
         self.site = site
         self.base = base
         self.loaded = loaded
+        self.users = users
         self.searches: dict[str, Any] = {}
         self._parts: dict[str, Parts] = {}
         self._renderers: dict[tuple[str, str], Renderer] = {}
@@ -144,6 +148,13 @@ class Call:
         """A parameter that lists names, repeated or separated by commas."""
         return tuple(part.strip() for value in self.params.get(name, ()) for part in value.split(",") if part.strip())
 
+    def page(self, everything: list[dict[str, Any]], size: int = 50) -> dict[str, Any]:
+        """The page asked for by ``startAt`` and ``maxResults``, as most lists are told."""
+        start, size = self.number("startAt", 0), self.number("maxResults", size)
+        shown = everything[start : start + size]
+        is_last = start + size >= len(everything)
+        return {"maxResults": size, "startAt": start, "total": len(everything), "isLast": is_last, "values": shown}
+
     def document(self) -> dict[str, Any]:
         """The JSON object sent; 400 when the body is none."""
         value = self.json()
@@ -176,10 +187,33 @@ class Call:
         if self.site.flavour is not flavour:
             raise ApiError(404, "null for uri: this product does not have the resource.")
 
+    def administrator(self) -> Account:
+        """The caller's account, if it administers the site; else 401 or 403."""
+        account = self.signed_in()
+        if not account.is_admin:
+            raise ApiError(403, "You are not authorized to perform this operation. Administrator privileges required.")
+        return account
+
+    def project_administrator(self, project: Project) -> Account:
+        """The caller's account, if it administers this project; else 401 or 403."""
+        account = self.signed_in()
+        if not self.administers(project):
+            raise ApiError(403, f"You must have administrator rights for the project '{project.key}'.")
+        return account
+
+    def administers(self, project: Project) -> bool:
+        """Whether the caller administers the site, or has the project's role of administrators."""
+        account, site = self.account, self.site
+        if account is None:
+            return False
+        actors = site.projects.details(project).actors(ADMINISTRATORS)
+        in_group = any(account.name in site.groups.members(name) for name in actors.groups)
+        return account.is_admin or account.name in actors.users or in_group
+
     def may_see(self, issue: Issue) -> bool:
         """The anonymous see service requests only, and only an administrator what issue security hides."""
         if self.account is None:
-            return issue.type is SERVICE_REQUEST
+            return issue.type.id == SERVICE_REQUEST.id
         return self.account.is_admin or issue.priority not in self.site.quirks.hidden_priorities
 
     @property
@@ -192,6 +226,8 @@ class Call:
         found = self.site.issue(id_or_key)
         if found is None or not self.may_see(found):
             raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
+        if self.method != "GET" and found.id in self.site.unlisted:
+            raise ApiError(403, f"The issue {found.key} is archived and cannot be changed.")
         return found
 
 

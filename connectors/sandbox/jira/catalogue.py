@@ -61,11 +61,12 @@ class IssueType:
     name: str
     is_subtask: bool = False
     kind: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Project:
-    """A project with its issue types and the one workflow all of them share."""
+    """A project with its issue types and the one workflow all of them share; ``screen`` is the id of its screen."""
 
     id: str
     key: str
@@ -75,6 +76,12 @@ class Project:
     workflow: tuple[Transition, ...]
     start: Status
     rank: int  # order of keys of different projects
+    screen: str = "3"
+
+    @property
+    def statuses(self) -> list[Status]:
+        """The steps of its workflow, the first one first."""
+        return list({status.id: status for status in (self.start, *(way.to for way in self.workflow))}.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +96,7 @@ class Field:
     attribute: str = ""
     clauses: tuple[str, ...] = ()
     is_writable: bool = True
+    description: str = ""
 
     @property
     def is_custom(self) -> bool:
@@ -188,8 +196,9 @@ OPS = Project(
     OPS_WORKFLOW,
     OPEN,
     1,
+    "1",
 )
-ARCHIVE = Project("10002", "OPSA", "Operations archive", "service_desk", OPS.types, OPS_WORKFLOW, OPEN, 2)
+ARCHIVE = Project("10002", "OPSA", "Operations archive", "service_desk", OPS.types, OPS_WORKFLOW, OPEN, 2, "2")
 IMP = Project(
     "10003", "IMP", "Improvement requests", "service_desk", (TASK, SUBTASK), IMP_WORKFLOW, BACKLOG, 3
 )  # improvements as requests, with native approvals
@@ -205,6 +214,7 @@ LINK_TYPES: dict[str, tuple[str, str, str]] = {
     "10003": ("Relates", "relates to", "relates to"),
 }
 
+ROLES: dict[str, str] = {"10002": "Administrators", "10101": "Service Desk Team"}
 FILTERS = {"10000": ("All incidents", "project = OPS AND issuetype = Incident ORDER BY created DESC")}
 
 # --- fields ---------------------------------------------------------------------------------------------------
@@ -297,22 +307,18 @@ CUSTOM_FIELDS = (
 FIELDS = (*SYSTEM_FIELDS, *CUSTOM_FIELDS)
 FIELD_BY_ID: dict[str, Field] = {field.id: field for field in FIELDS}
 
-#: The create screens: what may be set at create, by project key; required fields first.
+#: The screens by id: what may be set, at create and afterwards, beside what each issue must have.
 CREATE_REQUIRED = ("project", "issuetype", "summary")
 _OPS_FIELDS = tuple(field.id for field in CUSTOM_FIELDS if field.attribute and field.id <= "customfield_10019")
 _PLANNED = (SPRINT.id, EPIC_LINK.id, FLAGGED.id, STORY_POINTS.id)
 _CIP_FIELDS = (*(f"customfield_{n}" for n in (10010, 10011, 10012, 10020, 10021, 10022, 10023)), *_PLANNED)
-CREATE_SCREEN: dict[str, tuple[str, ...]] = {
-    "OPS": (*CREATE_REQUIRED, "priority", "description", "labels", "assignee", *_OPS_FIELDS),
-    "OPSA": (*CREATE_REQUIRED, "description"),
-    "CIP": (*CREATE_REQUIRED, "description", "labels", "assignee", "duedate", "priority", "parent", *_CIP_FIELDS),
-}
-CREATE_SCREEN["IMP"] = CREATE_SCREEN["CIP"]
-EDIT_SCREEN: dict[str, frozenset[str]] = {
-    "OPS": frozenset(CREATE_SCREEN["OPS"]) - {"project"},
-    "OPSA": frozenset(CREATE_SCREEN["OPSA"]) - {"project"},
-    "CIP": frozenset(CREATE_SCREEN["CIP"]) - {"project"},
-    "IMP": frozenset(CREATE_SCREEN["IMP"]) - {"project"},
+SCREENS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "1": ("Operations", ("priority", "description", "labels", "assignee", *_OPS_FIELDS)),
+    "2": ("Operations archive", ("description",)),
+    "3": (
+        "Improvement",
+        ("description", "labels", "assignee", "duedate", "priority", "parent", *_CIP_FIELDS),
+    ),
 }
 RISK_OPTION = {"high": "High", "moderate": "Medium", "low": "Low"}
 CONTACT_OPTION = {"review": "Review", "call": "Call", "visit": "Visit", "mail": "Mail", "chat": "Chat"}

@@ -29,7 +29,7 @@ _DATES: dict[str, Callable[[Issue], int | None]] = {
     "updated": lambda issue: issue.updated,
     "resolutiondate": lambda issue: issue.resolved,
 }
-_CLAUSE_NAMES = {
+_CLAUSE_NAMES: dict[str, Field] = {
     name.lower(): field for field in catalogue.FIELDS for name in (*field.clauses, field.id, field.name)
 } | {f"cf[{field.id.removeprefix('customfield_')}]": field for field in catalogue.CUSTOM_FIELDS}
 _KEY_NAMES = frozenset({"key", "issuekey", "issue", "id"})
@@ -44,11 +44,11 @@ class Asker:
     zone: ZoneInfo
 
 
-def field_named(name: str) -> Field | None:
+def field_named(name: str, site: Site) -> Field | None:
     """The field a clause or sort names, by clause name, id or ``cf[…]``; None for the issue key."""
     if name.lower() in _KEY_NAMES:
         return None
-    found = _CLAUSE_NAMES.get(name.lower())
+    found = _CLAUSE_NAMES.get(name.lower()) or site.further_clause(name.lower())
     if found is None:
         raise JqlError(f"Field '{name}' does not exist or you do not have permission to view it.")
     return found
@@ -58,7 +58,7 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     """The test a clause makes of an issue."""
     if clause.field.lower() == "text":
         return _contains(clause, lambda issue: _all_text(issue))
-    field = field_named(clause.field)
+    field = field_named(clause.field, asker.site)
     if field is None:
         return _keys(clause, asker)
     if field.custom == catalogue.SLA_FIELD:
@@ -74,15 +74,24 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     if field.id == "comment":
         return _contains(clause, _comment_text)
     if field.id == "labels":
-        return _labels(clause)
-    return planning_test(clause, field, asker.site) or _members(clause, field, asker)
+        return _labels(clause, lambda issue: issue.labels)
+    planned = planning_test(clause, field, asker.site)
+    if planned is not None:
+        return planned
+    if field.type == "array" and field.attribute:
+        return _labels(clause, lambda issue: issue.value(field.attribute) or ())
+    if field.custom and field.type == "string" and clause.operator in ("~", "!~"):
+        return _contains(clause, lambda issue: issue.value(field.attribute) or "")
+    if field.type == "number":
+        return _numbers(clause, field)
+    return _members(clause, field, asker)
 
 
 def type_ids(clause: Clause, asker: Asker) -> set[str] | None:
     """The ids of the issue types that a clause asks for; None for any other clause."""
     if clause.operator not in ("=", "in"):
         return None
-    field = field_named(clause.field)
+    field = field_named(clause.field, asker.site)
     if field is None or field.id != "issuetype":
         return None
     return {str(_member_id(operand, field, asker)) for operand in clause.operands}
@@ -168,16 +177,32 @@ def keyed(clause: Clause, asker: Asker) -> list[Issue]:
     return found
 
 
-def _labels(clause: Clause) -> Test:
+def _labels(clause: Clause, labels: Callable[[Issue], tuple[str, ...]]) -> Test:
     if clause.operator in ("is", "is not"):
         wants_empty = clause.operator == "is"
-        return lambda issue: (not issue.labels) is wants_empty
+        return lambda issue: (not labels(issue)) is wants_empty
     wanted = frozenset(str(operand) for operand in clause.operands)
     if clause.operator in ("=", "in"):
-        return lambda issue: not wanted.isdisjoint(issue.labels)
+        return lambda issue: not wanted.isdisjoint(labels(issue))
     if clause.operator in ("!=", "not in"):
-        return lambda issue: bool(issue.labels) and wanted.isdisjoint(issue.labels)
+        return lambda issue: bool(found := labels(issue)) and wanted.isdisjoint(found)
     raise _wrong_operator(clause)
+
+
+def _numbers(clause: Clause, field: Field) -> Test:
+    attribute = field.attribute
+    if clause.operator in ("is", "is not"):
+        wants_empty = clause.operator == "is"
+        return lambda issue: (issue.value(attribute) is None) is wants_empty
+    try:
+        bounds = {float(str(operand)) for operand in clause.operands}
+    except ValueError:
+        raise JqlError(f"Value for field '{field.name}' has to be a number.") from None
+    if clause.operator in _COMPARE:
+        compare, bound = _COMPARE[clause.operator], min(bounds)
+        return lambda issue: (found := issue.value(attribute)) is not None and compare(found, bound)
+    wanted: set[object] = {*bounds}
+    return _membership(clause, wanted, lambda issue: issue.value(attribute))
 
 
 def _contains(clause: Clause, text: Callable[[Issue], str]) -> Test:
@@ -252,7 +277,7 @@ def _member_id(operand: Operand, field: Field, asker: Asker) -> object:
     if field.id == "parent":
         parent = asker.site.issue(operand)
         return parent.id if parent is not None else -1
-    named = _named_ids().get(field.id)
+    named = _named_ids(asker.site, field)
     if named is None:
         if field.type == "option" and operand not in asker.site.options.of(field.attribute):
             raise JqlError(f"The option '{operand}' for field '{field.name}' does not exist.")
@@ -276,15 +301,15 @@ def _account_name(operand: str | Function, field: Field, asker: Asker) -> str | 
     return account.name
 
 
-def _named_ids() -> dict[str, dict[str, object]]:
-    return _NAMED
+def _named_ids(site: Site, field: Field) -> dict[str, object] | None:
+    if field.id == "project":
+        return {name.lower(): one.id for one in site.projects for name in (one.key, one.name, one.id)}
+    if field.id == "issuetype":
+        return {name.lower(): kind.id for kind in site.types.values() for name in (kind.name, kind.id)}
+    return _NAMED.get(field.id)
 
 
 _NAMED: dict[str, dict[str, object]] = {
-    "project": {
-        name.lower(): project.id for project in catalogue.PROJECTS for name in (project.key, project.name, project.id)
-    },
-    "issuetype": {name.lower(): kind.id for kind in catalogue.ISSUE_TYPES for name in (kind.name, kind.id)},
     "status": {name.lower(): status.id for status in catalogue.STATUSES for name in (status.name, status.id)},
     "statusCategory": {
         name.lower(): category.id

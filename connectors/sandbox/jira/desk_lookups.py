@@ -9,7 +9,7 @@ import msgspec
 
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
-from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.service import DESKS
 from connectors.sandbox.jira.times import ZoneText
@@ -20,15 +20,21 @@ DESK = "/rest/servicedeskapi"
 def desk_named(call: Call, id: str) -> str:
     """The id of the service desk that an id, or a project's id or key, names; 404 where there is none."""
     call.signed_in()
-    for known, project in DESKS.items():
+    for known in DESKS:
+        project = desk_project(call, known)
         if id.upper() in (known, project.id, project.key):
             return known
     raise ApiError(404, "The service desk doesn't exist or you don't have permission to view it.")
 
 
+def desk_project(call: Call, id: str) -> Project:
+    """The project of a service desk as it is now."""
+    return call.site.projects.named(DESKS[id].id) or DESKS[id]
+
+
 def desk(call: Call, id: str) -> dict[str, Any]:
     """A service desk."""
-    project = DESKS[id]
+    project = desk_project(call, id)
     shown = {"id": id, "projectId": project.id, "projectName": project.name, "projectKey": project.key}
     return {**shown, "_links": {"self": f"{call.desk.base}{DESK}/servicedesk/{id}"}}
 

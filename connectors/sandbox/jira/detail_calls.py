@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.sandbox.jira import catalogue, values
+from connectors.sandbox.jira import bodies, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
@@ -90,7 +90,7 @@ def attach(call: Call, key: str) -> Answer:
 
 def attachment(call: Call, id: str) -> Answer:
     """``GET|DELETE /attachment/{id}``."""
-    issue, found = _attachment(call, id)
+    issue, found = find_attachment(call, id)
     if call.method == "GET":
         return text_answer(call.renderer.attachment(found))
     call.writer()
@@ -101,15 +101,16 @@ def attachment(call: Call, id: str) -> Answer:
 
 def attachment_content(call: Call, id: str) -> Answer:
     """``GET /attachment/content/{id}``."""
-    _, found = _attachment(call, id)
+    _, found = find_attachment(call, id)
     return Answer(200, found.content, content_type=found.media_type)
 
 
-def _attachment(call: Call, id: str) -> tuple[Issue, Attachment]:
+def find_attachment(call: Call, id: str) -> tuple[Issue, Attachment]:
+    """An attachment and the issue it hangs on; 404 where there is none, or its issue is hidden."""
     call.signed_in()
     for issue in call.site.ordered():
         for found in issue.extras.attachments if issue.extras is not None else ():
-            if found.id == id:
+            if found.id == id and call.may_see(issue):
                 return issue, found
     raise ApiError(404, f"The attachment with id '{id}' does not exist")
 
@@ -121,11 +122,11 @@ def link(call: Call) -> Answer:
     """``POST /issueLink``; repeating a link adds none."""
     document = call.document()
     call.writer()
-    wanted = document.get("type") or {}
+    wanted = bodies.part(document, "type")
     type_id = next(
         (
             id
-            for id, (name, _, _) in catalogue.LINK_TYPES.items()
+            for id, (name, _, _) in call.site.link_types.items()
             if wanted.get("name") == name or wanted.get("id") == id
         ),
         None,
@@ -164,7 +165,7 @@ def link_of(call: Call, id: str) -> Answer:
             call.site.touch(issue)
         return no_content()
     inward, seen = next((issue, one) for issue, one in ends if one.is_outward)
-    name, inward_text, outward_text = catalogue.LINK_TYPES[seen.type_id]
+    name, inward_text, outward_text = call.site.link_types[seen.type_id]
     kind = msgspec.json.encode({"id": seen.type_id, "name": name, "inward": inward_text, "outward": outward_text})
     short = call.renderer.short
     return text_answer(
@@ -211,6 +212,22 @@ def add_remote_link(call: Call, key: str) -> Answer:
     known.document = document
     call.site.touch(issue)
     return json_answer({"id": known.id, "self": f"{call.parts.api}/issue/{issue.id}/remotelink/{known.id}"}, status)
+
+
+def drop_remote_link(call: Call, key: str) -> Answer:
+    """``DELETE /issue/{key}/remotelink``: the one of ``globalId``."""
+    issue = call.issue(key)
+    call.writer()
+    wanted = call.param("globalId")
+    if not wanted:
+        raise ApiError(400, "The globalId of the remote link has to be specified.")
+    links = issue.extras.remote_links if issue.extras is not None else []
+    found = next((one for one in links if one.document.get("globalId") == wanted), None)
+    if found is None:
+        raise ApiError(404, f"The remote link with global id '{wanted}' does not exist")
+    links.remove(found)
+    call.site.touch(issue)
+    return no_content()
 
 
 def remote_link(call: Call, key: str, id: str) -> Answer:

@@ -71,11 +71,11 @@ def _rebuild_slas(site: Site, event: Event) -> list[Issue]:
 
 
 def _move(site: Site, event: Event) -> list[Issue]:
-    tickets = (issue for issue in site.ordered() if issue.project is catalogue.OPS)
+    tickets = (issue for issue in site.ordered() if issue.project.id == catalogue.OPS.id)
     named = [issue for key in event.get("keys", ()) if (issue := site.issue(key)) is not None]
     issues = named or list(islice(tickets, int(event["count"])))
     for issue in issues:
-        site.move(issue, catalogue.ARCHIVE)
+        site.move(issue, site.projects.named(catalogue.ARCHIVE.id) or catalogue.ARCHIVE)
     return issues
 
 

@@ -25,6 +25,7 @@ class Changelog:
         self._parts = parts
         self._times = times
         self._told = lru_cache(maxsize=KEPT_CHANGES)(self._tell)
+        parts.site.kept_texts.append(self._told.cache_clear)
 
     def entries(self, issue: Issue) -> list[str]:
         """Every change, oldest first, each as JSON text: what the world's events changed, then what people did.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import approvals, catalogue, values
+from connectors.sandbox.jira import approvals, bodies, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
-from connectors.sandbox.jira.catalogue import DONE, FIELD_BY_ID, Flavour, Project, Transition
+from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
 from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
 from connectors.sandbox.jira.values import BadValueError
 
@@ -24,7 +24,7 @@ def create_bulk(call: Call) -> Answer:
     if not isinstance(updates, list) or len(updates) > MAX_BULK:
         raise ApiError(400, f"The number of issues to create must be between 1 and {MAX_BULK}.")
     issues, errors = [], []
-    for number, update in enumerate(updates):
+    for number, update in enumerate(bodies.parts({"issueUpdates": updates}, "issueUpdates")):
         try:
             issues.append(create_issue(call, update))
         except ApiError as error:
@@ -36,29 +36,32 @@ def create_bulk(call: Call) -> Answer:
 def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     """Create one issue; answers what the API answers."""
     author = call.writer()
-    fields = dict(document.get("fields") or {})
-    project = _project_of(fields.pop("project", None))
+    fields, properties = dict(bodies.part(document, "fields")), bodies.parts(document, "properties")
+    project = _project_of(call, fields.pop("project", None))
     type_id = _type_of(fields.pop("issuetype", None), project)
     if "summary" not in fields:
         raise ApiError(400, errors={"summary": "You must specify a summary of the issue."})
-    screen = frozenset(call.site.quirks.create_screen(project))
+    screen = frozenset(call.site.create_screen(project))
     issue = call.site.new_issue(project, type_id, author=author)
+    details = call.site.projects.details(project)
+    if details.assignee_type == "PROJECT_LEAD":
+        issue.assignee = details.lead
     try:
         values.set_fields(call, issue, fields, screen)
     except ApiError:
         call.site.delete(issue)
         raise
-    for entry in document.get("properties") or ():
-        issue.more().properties[str(entry["key"])] = entry.get("value")
+    for entry in properties:
+        issue.more().properties[str(entry.get("key"))] = entry.get("value")
     call.site.publish(issue)
     return {"id": str(issue.id), "key": issue.key, "self": f"{call.parts.api}/issue/{issue.id}"}
 
 
-def _project_of(value: Any) -> Project:
-    wanted = (str(value.get("id")), str(value.get("key"))) if isinstance(value, dict) else ()
-    for project in catalogue.PROJECTS:
-        if project.id in wanted or project.key in wanted:
-            return project
+def _project_of(call: Call, value: Any) -> Project:
+    wanted = str(value.get("id") or value.get("key") or "") if isinstance(value, dict) else ""
+    found = call.site.projects.named(wanted)
+    if found is not None and found.id not in call.site.projects.archived:
+        return found
     raise ApiError(400, errors={"project": "valid project is required"})
 
 
@@ -89,7 +92,7 @@ def edit(call: Call, key: str) -> Answer:
     author = call.writer()
     document = call.document()
     fields, comments = _with_updates(call, issue, document)
-    changed = values.set_fields(call, issue, fields, call.site.quirks.edit_screen(issue.project))
+    changed = values.set_fields(call, issue, fields, call.site.edit_screen(issue.project))
     _finish(call, issue, author.name, changed, comments)
     return no_content()
 
@@ -103,10 +106,10 @@ def _finish(call: Call, issue: Issue, author: str, changed: list[HistoryItem], c
 
 def _with_updates(call: Call, issue: Issue, document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The fields to set, with ``update`` operations on labels folded in, and comments to add."""
-    fields = dict(document.get("fields") or {})
+    fields = dict(bodies.part(document, "fields"))
     comments = []
-    for field_id, operations in (document.get("update") or {}).items():
-        for operation in operations:
+    for field_id, operations in bodies.part(document, "update").items():
+        for operation in operations if isinstance(operations, list) else (None,):
             if not isinstance(operation, dict):
                 raise ApiError(400, errors={field_id: 'Operations are objects such as {"set": …}.'})
             for verb, value in operation.items():
@@ -159,12 +162,12 @@ def edit_screen(call: Call, key: str) -> Answer:
     shown = {
         field_id: {
             "required": field_id == "summary",
-            "name": FIELD_BY_ID[field_id].name,
+            "name": call.site.fields[field_id].name,
             "key": field_id,
-            "schema": call.parts.field(FIELD_BY_ID[field_id])["schema"],
+            "schema": call.parts.field(call.site.fields[field_id])["schema"],
             "operations": ["set"],
         }
-        for field_id in sorted(call.site.quirks.edit_screen(issue.project))
+        for field_id in sorted(call.site.edit_screen(issue.project))
     }
     return json_answer({"fields": shown})
 
@@ -215,7 +218,7 @@ def _ways(call: Call, issue: Issue) -> list[Transition]:
 def _transition(call: Call, way: Transition) -> dict[str, Any]:
     fields = {}
     for field_id in way.required:
-        field = call.parts.field(FIELD_BY_ID[field_id])
+        field = call.parts.field(call.site.fields[field_id])
         fields[field_id] = {
             "required": True,
             "schema": field["schema"],
@@ -250,13 +253,15 @@ def take(call: Call, key: str, document: dict[str, Any]) -> Answer:
     """Take the way that a document names; 400 where it does not lead on from here, or demands fields."""
     issue = call.issue(key)
     author = call.writer()
-    wanted = str((document.get("transition") or {}).get("id") or "")
+    wanted = str(bodies.part(document, "transition").get("id") or "")
     way = next((way for way in _ways(call, issue) if way.id == wanted), None)
     if way is None:
         raise ApiError(400, f"Transition id '{wanted}' is not valid for this issue.")
     fields, comments = _with_updates(call, issue, document)
     missing = {
-        field_id: f"{FIELD_BY_ID[field_id].name} is required." for field_id in way.required if not fields.get(field_id)
+        field_id: f"{call.site.fields[field_id].name} is required."
+        for field_id in way.required
+        if not fields.get(field_id)
     }
     if missing:
         raise ApiError(400, errors=missing)

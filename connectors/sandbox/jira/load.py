@@ -90,7 +90,7 @@ class LoadedIssues:
         timeless = _timeless(query)
         known = repr(timeless)
         if known not in self._models:
-            found = [issue for issue in searching.find(timeless, asker) if issue.type is not CONTACT]
+            found = [issue for issue in searching.find(timeless, asker) if issue.type.id != CONTACT.id]
             self._models[known] = found[:TEMPLATES]
         return self._models[known]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
-from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, FIELD_BY_ID, FIELDS, Flavour, Project
+from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, Flavour, Project
+from connectors.sandbox.jira.schemes import PERMISSIONS
 from connectors.sandbox.jira.times import iso
 
 
@@ -25,7 +26,7 @@ def server_info(call: Call) -> Answer:
             "buildDate": iso(call.site.world.start, UTC),
             "serverTime": iso(call.site.now, call.zone),
             "scmInfo": "regelkreis-sandbox",
-            "serverTitle": "Jira of the sandbox",
+            "serverTitle": call.site.settings.title,
         }
     )
 
@@ -39,48 +40,21 @@ def myself(call: Call) -> Answer:
 
 def fields(call: Call) -> Answer:
     """``GET /field``."""
-    return json_answer([call.parts.field(field) for field in (*FIELDS, *call.site.quirks.further_fields())])
-
-
-def projects(call: Call) -> Answer:
-    """``GET /project``."""
-    return json_answer([call.parts.project(project) for project in catalogue.PROJECTS])
-
-
-def project_search(call: Call) -> Answer:
-    """``GET /project/search`` (Cloud), one page."""
-    values = [call.parts.project(project) for project in catalogue.PROJECTS]
-    return json_answer({"maxResults": 50, "startAt": 0, "total": len(values), "isLast": True, "values": values})
-
-
-def project(call: Call, key: str) -> Answer:
-    """``GET /project/{key}`` with its issue types."""
-    found = project_named(key)
-    of_project = {kind: list(call.site.shelf[kind].values()) for kind in ("version", "component")}
-    kept = {
-        f"{kind}s": [one for one in everything if one["project"] == found.key]
-        for kind, everything in of_project.items()
-    }
-    kinds = [call.parts.issue_type(kind) for kind in found.types]
-    return json_answer(call.parts.project(found) | kept | {"issueTypes": kinds, "roles": {}})
+    return json_answer(
+        [call.parts.field(field) for field in (*call.site.fields.values(), *call.site.quirks.further_fields())]
+    )
 
 
 def project_statuses(call: Call, key: str) -> Answer:
     """``GET /project/{key}/statuses``: the statuses of every issue type's workflow."""
-    found = project_named(key)
-    steps = {found.start.id: found.start} | {transition.to.id: transition.to for transition in found.workflow}
-    shown = [call.parts.status(status) for status in steps.values()]
+    found = project_named(call, key)
+    shown = [call.parts.status(status) for status in found.statuses]
     return json_answer([call.parts.issue_type(kind) | {"statuses": shown} for kind in found.types])
-
-
-def issue_types(call: Call) -> Answer:
-    """``GET /issuetype``."""
-    return json_answer([call.parts.issue_type(kind) for kind in catalogue.ISSUE_TYPES])
 
 
 def issue_types_of_project(call: Call) -> Answer:
     """``GET /issuetype/project?projectId=`` (Cloud)."""
-    return json_answer([call.parts.issue_type(kind) for kind in project_named(call.param("projectId")).types])
+    return json_answer([call.parts.issue_type(kind) for kind in project_named(call, call.param("projectId")).types])
 
 
 def priorities(call: Call) -> Answer:
@@ -111,44 +85,26 @@ def resolutions(call: Call) -> Answer:
     return json_answer([call.parts.resolution(id) for id in catalogue.RESOLUTIONS])
 
 
-def link_types(call: Call) -> Answer:
-    """``GET /issueLinkType``."""
-    return json_answer(
-        {
-            "issueLinkTypes": [
-                {
-                    "id": id,
-                    "name": name,
-                    "inward": inward,
-                    "outward": outward,
-                    "self": f"{call.parts.api}/issueLinkType/{id}",
-                }
-                for id, (name, inward, outward) in catalogue.LINK_TYPES.items()
-            ]
-        }
-    )
-
-
 def createmeta_types(call: Call, key: str) -> Answer:
     """``GET /issue/createmeta/{project}/issuetypes``, paged."""
     call.signed_in()
-    shown = [call.parts.issue_type(kind) for kind in project_named(key).types]
+    shown = [call.parts.issue_type(kind) for kind in project_named(call, key).types]
     return _page(call, shown, cloud_key="issueTypes")
 
 
 def createmeta_fields(call: Call, key: str, type_id: str) -> Answer:
     """``GET /issue/createmeta/{project}/issuetypes/{id}``: the fields of the create screen, paged."""
     call.signed_in()
-    found = project_named(key)
+    found = project_named(call, key)
     if all(kind.id != type_id for kind in found.types):
         raise ApiError(400, f"The issue type with id '{type_id}' does not exist in project '{key}'.")
-    shown = [screen_field(call, field_id, found) for field_id in call.site.quirks.create_screen(found)]
+    shown = [screen_field(call, field_id, found) for field_id in call.site.create_screen(found)]
     return _page(call, shown, cloud_key="fields")
 
 
 def screen_field(call: Call, field_id: str, project: Project) -> dict[str, Any]:
     """A field of the create screen as the platform describes it."""
-    field = FIELD_BY_ID[field_id]
+    field = call.site.fields[field_id]
     described = call.parts.field(field)
     shown: dict[str, Any] = {
         "required": field_id in CREATE_REQUIRED,
@@ -165,11 +121,12 @@ def screen_field(call: Call, field_id: str, project: Project) -> dict[str, Any]:
         shown["allowedValues"] = [call.parts.issue_type(kind) for kind in project.types]
     elif field_id == "priority":
         shown["allowedValues"] = [call.parts.priority(id) for id in catalogue.PRIORITIES]
-    elif field.type == "option":
+    elif "option" in (field.type, field.items):
         options = call.site.options.of(field.attribute)
         shown["allowedValues"] = [
             {"self": f"{call.parts.api}/customFieldOption/{id}", "value": text, "id": id}
             for text, id in options.items()
+            if not call.site.options.is_disabled(field.attribute, text)
         ]
     return shown
 
@@ -184,11 +141,11 @@ def _page(call: Call, everything: list[dict[str, Any]], *, cloud_key: str) -> An
     return json_answer(page | {"isLast": start + size >= len(everything), "values": shown})
 
 
-def project_named(key: str) -> Project:
+def project_named(call: Call, key: str) -> Project:
     """The project of a key or id; 404 where there is none."""
-    for found in catalogue.PROJECTS:
-        if key.upper() in (found.key, found.id):
-            return found
+    found = call.site.projects.named(key)
+    if found is not None:
+        return found
     raise ApiError(404, f"No project could be found with key '{key}'.")
 
 
@@ -202,30 +159,16 @@ def users(call: Call) -> Answer:
     return json_answer([call.parts.person(account) for account in found[start : start + size]])
 
 
-def user(call: Call) -> Answer:
-    """``GET /user``: one person by accountId (Cloud) or username or key (Data Center)."""
-    call.signed_in()
-    if call.site.flavour is Flavour.CLOUD:
-        found = call.site.directory.sent({"accountId": call.param("accountId")})
-    else:
-        found = call.site.directory.sent({"name": call.param("username") or call.param("key")})
-    if found is None:
-        raise ApiError(404, "Specified user does not exist or you do not have required permissions")
-    return json_answer(call.parts.person(found))
-
-
 def permissions(call: Call) -> Answer:
-    """``GET /mypermissions``: what the caller may do."""
+    """``GET /mypermissions``: what the caller may do, in ``projectKey`` where one is named."""
     may_write = call.account is not None and call.account.may_write
-    rights = {
+    is_admin = call.account is not None and call.account.is_admin
+    key = call.param("projectKey") or call.param("projectId")
+    administers = call.administers(project_named(call, key)) if key else is_admin
+    rights = dict.fromkeys(PERMISSIONS, may_write) | {
         "BROWSE_PROJECTS": call.account is not None,
-        "CREATE_ISSUES": may_write,
-        "EDIT_ISSUES": may_write,
-        "TRANSITION_ISSUES": may_write,
-        "ADD_COMMENTS": may_write,
-        "CREATE_ATTACHMENTS": may_write,
-        "LINK_ISSUES": may_write,
-        "ASSIGN_ISSUES": may_write,
+        "ADMINISTER_PROJECTS": administers,
+        "ADMINISTER": is_admin,
     }
     asked = call.names("permissions") or tuple(rights)
     shown = {
@@ -233,7 +176,7 @@ def permissions(call: Call) -> Answer:
             "id": str(number),
             "key": name,
             "name": name,
-            "type": "PROJECT",
+            "type": "GLOBAL" if name == "ADMINISTER" else "PROJECT",
             "havePermission": rights.get(name, False),
         }
         for number, name in enumerate(asked)

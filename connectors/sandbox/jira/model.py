@@ -8,6 +8,8 @@ from typing import Any
 from connectors.sandbox.jira.catalogue import IssueType, Project, Status
 from connectors.sandbox.world import WorldTicket
 
+NUMBER_BITS = 22  # four million issues a project, 64 projects
+
 
 @dataclass(slots=True)
 class Comment:
@@ -97,6 +99,19 @@ class Feedback:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """What an administrator did, and to what; ``details`` is the whole record where a client stored one."""
+
+    id: int
+    author: str
+    at: int
+    summary: str
+    category: str
+    about: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Approval:
     """A question to several people; ``decisions``: user name → pending, approved or declined."""
@@ -120,6 +135,7 @@ class Extras:
     histories: list[History] = field(default_factory=list)
     watchers: list[str] = field(default_factory=list)
     voters: list[str] = field(default_factory=list)
+    pins: dict[str, tuple[str, int]] = field(default_factory=dict)  # comment id → who pinned it, when
     subtasks: list[int] = field(default_factory=list)
     worklogs: list[Worklog] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
@@ -160,6 +176,7 @@ class Issue:
     contact_kind: str | None = None
     ticket: WorldTicket | None = None
     applied: int = 0
+    is_archived: bool = False  # by itself, not with its project
     extras: Extras | None = None
 
     @property
@@ -170,7 +187,7 @@ class Issue:
     @property
     def order(self) -> int:
         """Position in ``ORDER BY updated, key``: updated, project, number in one integer."""
-        return (self.updated << 28) | (self.project.rank << 26) | self.number
+        return (self.updated << 28) | (self.project.rank << NUMBER_BITS) | self.number
 
     def more(self) -> Extras:
         """The rarely used parts, made on first use."""

@@ -37,6 +37,14 @@ class Parts:
         self.priority_text = cache(lambda id: dump(self.priority(id)))
         self.resolution_text = cache(lambda id: dump(self.resolution(id)))
         self.group_text = cache(lambda name: dump(self.group(name)))
+        self._kept = (self.status_text, self.type_text, self.project_text, self.priority_text, self.resolution_text)
+        site.kept_texts.append(self._forget)
+
+    def _forget(self) -> None:
+        self._people = {None: "null"}
+        self._options.clear()
+        for text in self._kept:
+            text.cache_clear()
 
     def person(self, account: Account) -> dict[str, Any]:
         """A person: Cloud tells an account id and hides the mail address, Data Center tells name, key and mail."""
@@ -45,17 +53,17 @@ class Parts:
                 "self": f"{self.api}/user?accountId={account.account_id}",
                 "accountId": account.account_id,
                 "displayName": account.display_name,
-                "active": True,
+                "active": account.is_active,
                 "timeZone": account.time_zone,
                 "accountType": "app" if account.is_app else "atlassian",
             }
         return {
-            "self": f"{self.api}/user?username={account.name}",
-            "name": account.name,
+            "self": f"{self.api}/user?username={account.login}",
+            "name": account.login,
             "key": account.key,
             "emailAddress": account.email,
             "displayName": account.display_name,
-            "active": True,
+            "active": account.is_active,
             "timeZone": account.time_zone,
         }
 
@@ -89,7 +97,7 @@ class Parts:
         return {
             "self": f"{self.api}/issuetype/{kind.id}",
             "id": kind.id,
-            "description": "",
+            "description": kind.description,
             "name": kind.name,
             "subtask": kind.is_subtask,
             "hierarchyLevel": -1 if kind.is_subtask else 1 if kind.id == catalogue.EPIC.id else 0,

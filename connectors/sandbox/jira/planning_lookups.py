@@ -10,12 +10,12 @@ from typing import Any
 from connectors.sandbox.jira import jql, searching, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.filter_calls import seen
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.parts import dump
 from connectors.sandbox.jira.planning import Board, Sprint, is_epic, ranked
 from connectors.sandbox.jira.planning_texts import AGILE, epic, sprint
-from connectors.sandbox.jira.shelf_calls import catalogue_filters
 
 MAX_MOVED = 50
 MAX_PAGE = 1_000
@@ -74,7 +74,7 @@ def issue_sent(call: Call, name: Any) -> Issue:
 
 def filter_jql(call: Call, id: str) -> str | None:
     """The query of a filter; None where there is no such filter."""
-    found = call.site.shelf["filter"].get(id) or catalogue_filters(call).get(id)
+    found = seen(call).get(id)
     return str(found["jql"]) if found is not None else None
 
 
@@ -211,7 +211,7 @@ def board(call: Call, board: Board) -> dict[str, Any]:
 
 def _location(call: Call, board: Board) -> dict[str, Any]:
     if board.location:
-        project = project_named(board.location)
+        project = project_named(call, board.location)
         title = f"{project.name} ({project.key})"
         return {
             "projectId": int(project.id),

@@ -32,7 +32,7 @@ _CONDITIONS = {
 }
 _QUEUES: dict[str, tuple[Queue, ...]] = {
     desk: tuple(
-        Queue(str(first * len(_CONDITIONS) + number), name, f"project = {project.key} AND {condition}")
+        Queue(str(first * len(_CONDITIONS) + number), name, f"project = {project.id} AND {condition}")
         for number, (name, condition) in enumerate(_CONDITIONS.items(), start=1)
     )
     for first, (desk, project) in enumerate(DESKS.items())

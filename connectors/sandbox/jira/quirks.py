@@ -29,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from connectors.sandbox.jira.catalogue import CREATE_SCREEN, CUSTOM_FIELDS, EDIT_SCREEN, Field, Project, Transition
+from connectors.sandbox.jira.catalogue import CUSTOM_FIELDS, Field, Transition
 
 DUPLICATE_ID = 10_900
 
@@ -71,14 +71,9 @@ class Quirks:
             if way.id not in self.missing_transitions
         ]
 
-    def create_screen(self, project: Project) -> tuple[str, ...]:
-        """The ids of the fields that may be set at create, required ones first."""
-        lacking = self.screen_lacks.get("create", ())
-        return tuple(field_id for field_id in CREATE_SCREEN[project.key] if field_id not in lacking)
-
-    def edit_screen(self, project: Project) -> frozenset[str]:
-        """The ids of the fields that may be edited."""
-        return EDIT_SCREEN[project.key] - set(self.screen_lacks.get("edit", ()))
+    def lacking(self, screen: str) -> frozenset[str]:
+        """The ids of the fields that the *create* or the *edit* screens lack."""
+        return frozenset(self.screen_lacks.get(screen, ()))
 
     def further_fields(self) -> list[Field]:
         """The second fields of the same name."""

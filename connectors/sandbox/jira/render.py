@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
 from operator import attrgetter, getitem
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from connectors.sandbox.jira import catalogue, slas
-from connectors.sandbox.jira.catalogue import FIELD_BY_ID, FIELDS, Field, Flavour
+from connectors.sandbox.jira.catalogue import Field, Flavour
 from connectors.sandbox.jira.history import Changelog
 from connectors.sandbox.jira.model import Attachment, Comment, Issue
 from connectors.sandbox.jira.parts import Parts, dump, quote
@@ -32,6 +34,7 @@ class Renderer:
         self.times = ZoneText(zone)
         self.changelog = Changelog(parts, self.times)
         self._shape = lru_cache(maxsize=KEPT_SHAPES)(self._make_shape)
+        parts.site.kept_texts.append(self._shape.cache_clear)
 
     def issue(self, issue: Issue, fields: Sequence[str], *, with_changelog: bool = False) -> str:
         """An issue with the fields asked for (``*all``, ``*navigable``, ids, ``-id``), as JSON text."""
@@ -60,7 +63,7 @@ class Renderer:
     def _make_shape(self, asked: tuple[str, ...]) -> list[Run]:
         """Functions that render the fields asked for, in order; fields that can be are rendered a run at a time."""
         runs: list[Run] = []
-        for make, group in groupby(selected(asked), key=self._maker):
+        for make, group in groupby(selected(asked, self.parts.site.fields), key=self._maker):
             fields = list(group)
             runs += [make(fields)] if make is not None else map(self._single, fields)
         return runs
@@ -85,6 +88,8 @@ class Renderer:
     def _looked_up(self, field: Field) -> tuple[str, Callable[[Any], str]] | None:
         """For a field whose text depends on one attribute of few values: the attribute, and how it becomes text."""
         parts = self.parts
+        if field.attribute and field.attribute not in Issue.__slots__:
+            return None
         if field.type == "option":
             return field.attribute, partial(parts.option_text, field.attribute)
         table: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -119,6 +124,14 @@ class Renderer:
             return lambda issue: dump(software(issue))
         if field.attribute:
             attribute = field.attribute
+            if field.type == "option":
+                return lambda issue: parts.option_text(attribute, issue.value(attribute))
+            if field.type == "group":
+                return lambda issue: parts.group_text(issue.value(attribute))
+            if field.type == "user":
+                return lambda issue: parts.person_text(issue.value(attribute))
+            if field.items == "option":
+                return lambda issue: self._options(attribute, issue.value(attribute))
             return lambda issue: dump(issue.value(attribute))
         table: dict[str, Callable[[Issue], str]] = {
             "summary": lambda issue: quote(issue.summary),
@@ -147,6 +160,11 @@ class Renderer:
         return table[field.id]
 
     # --- what hangs on an issue -----------------------------------------------------------------------------------
+
+    def _options(self, attribute: str, texts: tuple[str, ...] | None) -> str:
+        if texts is None:
+            return "null"
+        return "[" + ",".join(self.parts.option_text(attribute, text) for text in texts) + "]"
 
     def _description(self, issue: Issue) -> str:
         if not issue.description:
@@ -179,6 +197,10 @@ class Renderer:
             f'"jsdPublic":{"false" if comment.is_internal else "true"}}}'
         )
 
+    def comment_document(self, issue: Issue, comment: Comment) -> msgspec.Raw:
+        """A comment as a part of a larger document."""
+        return msgspec.Raw(self.comment(issue, comment).encode())
+
     def comments(self, issue: Issue, start: int = 0, limit: int | None = None) -> str:
         """A page of comments, as JSON text."""
         everything = issue.extras.comments if issue.extras else []
@@ -207,7 +229,7 @@ class Renderer:
         """All issue links, as JSON text."""
         rendered = []
         for link in issue.extras.links if issue.extras else []:
-            name, inward, outward = catalogue.LINK_TYPES[link.type_id]
+            name, inward, outward = self.parts.site.link_types[link.type_id]
             kind = {
                 "id": link.type_id,
                 "name": name,
@@ -239,19 +261,19 @@ def _heads(fields: Sequence[Field]) -> list[str]:
     return [f'"{field.id}":' for field in fields]
 
 
-def selected(asked: Sequence[str]) -> list[Field]:
+def selected(asked: Sequence[str], known: Mapping[str, Field]) -> list[Field]:
     """The fields a list of names asks for; unknown names are ignored, as Jira does."""
     chosen: dict[str, Field] = {}
     for name in asked:
         if name in ("*all", "*navigable"):
             chosen |= {
-                field.id: field for field in FIELDS if name == "*all" or field.id not in ("comment", "attachment")
+                id: field for id, field in known.items() if name == "*all" or id not in ("comment", "attachment")
             }
         elif name.startswith("-"):
             chosen.pop(name[1:], None)
-        elif name in FIELD_BY_ID:
-            chosen[name] = FIELD_BY_ID[name]
+        elif name in known:
+            chosen[name] = known[name]
     if asked and all(name.startswith("-") for name in asked):
         excluded = {name[1:] for name in asked}
-        chosen = {field.id: field for field in FIELDS if field.id not in excluded}
+        chosen = {id: field for id, field in known.items() if id not in excluded}
     return list(chosen.values())

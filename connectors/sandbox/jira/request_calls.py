@@ -14,6 +14,7 @@ from connectors.sandbox.jira.desk_lookups import (
     date,
     desk,
     desk_named,
+    desk_project,
     page,
     page_of,
     people,
@@ -56,7 +57,7 @@ def mine(call: Call) -> Answer:
     has_status = _chosen(_STATUSES, call.param("requestStatus", "ALL_REQUESTS"), "requestStatus")
     wanted = call.param("searchTerm").strip("*").lower()
     desk_id, type_id = call.param("serviceDeskId"), call.param("requestTypeId")
-    project = DESKS[desk_named(call, desk_id)] if desk_id else None
+    project = desk_project(call, desk_named(call, desk_id)) if desk_id else None
     found = [
         issue
         for issue in call.site.ordered()
@@ -65,7 +66,7 @@ def mine(call: Call) -> Answer:
         and call.may_see(issue)
         and has_status(issue)
         and wanted in issue.summary.lower()
-        and (project is None or issue.project is project)
+        and (project is None or issue.project.id == project.id)
         and (not type_id or _type_of(issue) == type_id)
     ]
     shown = page_of(call, found[::-1])
@@ -81,7 +82,7 @@ def create(call: Call) -> Answer:
     kind = type_named(call, desk_id, str(sent.get("requestTypeId")))
     reporter = person_sent(call, sent["raiseOnBehalfOf"]) if sent.get("raiseOnBehalfOf") else None
     others = [person_sent(call, name).name for name in listed(sent, "requestParticipants")]
-    about = {"project": {"key": DESKS[desk_id].key}, "issuetype": {"id": kind.issue_type}}
+    about = {"project": {"id": DESKS[desk_id].id}, "issuetype": {"id": kind.issue_type}}
     made = call.issue(issue_calls.create_issue(call, {"fields": {**fields, **about}})["key"])
     made.reporter = reporter.name if reporter is not None else made.reporter
     made.set_value("request_type", kind.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
-from connectors.sandbox.jira.desk_lookups import DESK, desk_named, page
+from connectors.sandbox.jira.desk_lookups import DESK, desk_named, desk_project, page
 from connectors.sandbox.jira.organization_calls import kept_property
 from connectors.sandbox.jira.service import DESKS, RequestType
 
@@ -29,7 +29,7 @@ def of_desk(call: Call, id: str) -> Answer:
     name, kind = str(sent.get("name") or "").strip(), str(sent.get("issueTypeId") or "")
     if not name:
         raise ApiError(400, "The name of a request type must be given.")
-    if all(kind != one.id or one.is_subtask for one in DESKS[desk].types):
+    if all(kind != one.id or one.is_subtask for one in desk_project(call, desk).types):
         raise ApiError(400, f"The project of this service desk has no issue type '{kind}'.")
     texts = (str(sent.get("description") or ""), str(sent.get("helpText") or ""))
     made = RequestType(str(next(call.site.ids)), desk, kind, name, *texts)

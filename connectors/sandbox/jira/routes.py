@@ -13,11 +13,14 @@ from connectors.sandbox.jira import (
     issue_calls,
     lookup_calls,
     meta_calls,
+    project_calls,
     search_calls,
+    session_calls,
     shelf_calls,
     worklog_calls,
 )
 from connectors.sandbox.jira.calls import Handler
+from connectors.sandbox.jira.platform_routes import BEFORE_ISSUES, PLATFORM
 
 _API = r"/rest/api/(?P<version>2|3|latest)"
 _KEY = r"(?P<key>[A-Za-z0-9-]+)"
@@ -31,20 +34,17 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/myself", meta_calls.myself),
     ("GET", f"{_API}/mypermissions", meta_calls.permissions),
     ("GET", f"{_API}/field", meta_calls.fields),
-    ("GET", f"{_API}/project", meta_calls.projects),
-    ("GET", f"{_API}/project/search", meta_calls.project_search),
-    ("GET", f"{_API}/project/{_KEY}", meta_calls.project),
+    ("GET POST", f"{_API}/project", project_calls.projects),
+    ("GET", f"{_API}/project/search", project_calls.search),
+    ("GET PUT DELETE", f"{_API}/project/{_KEY}", project_calls.project),
     ("GET", f"{_API}/project/{_KEY}/statuses", meta_calls.project_statuses),
-    ("GET", f"{_API}/issuetype", meta_calls.issue_types),
     ("GET", f"{_API}/issuetype/project", meta_calls.issue_types_of_project),
     ("GET", f"{_API}/priority", meta_calls.priorities),
     ("GET", f"{_API}/status", meta_calls.statuses),
     ("GET", f"{_API}/status/(?P<name>[^/]+)", meta_calls.status),
     ("GET", f"{_API}/statuscategory", meta_calls.status_categories),
     ("GET", f"{_API}/resolution", meta_calls.resolutions),
-    ("GET", f"{_API}/issueLinkType", meta_calls.link_types),
     ("GET", f"{_API}/user/search", meta_calls.users),
-    ("GET", f"{_API}/user", meta_calls.user),
     ("GET", f"{_API}/issue/createmeta", lookup_calls.createmeta),
     ("GET", f"{_API}/issue/createmeta/{_KEY}/issuetypes", meta_calls.createmeta_types),
     ("GET", f"{_API}/issue/createmeta/{_KEY}/issuetypes/(?P<type_id>[0-9]+)", meta_calls.createmeta_fields),
@@ -73,6 +73,7 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET PUT DELETE", f"{_API}/comment/{_ID}/properties/(?P<name>[^/]+)", detail_calls.comment_property),
     ("GET", f"{_API}/issue/{_KEY}/remotelink", detail_calls.remote_links),
     ("POST", f"{_API}/issue/{_KEY}/remotelink", detail_calls.add_remote_link),
+    ("DELETE", f"{_API}/issue/{_KEY}/remotelink", detail_calls.drop_remote_link),
     ("GET", f"{_API}/issue/{_KEY}/properties", detail_calls.properties),
     ("GET PUT DELETE", f"{_API}/issue/{_KEY}/properties/(?P<name>[^/]+)", detail_calls.property_of),
     ("GET POST DELETE", f"{_API}/issue/{_KEY}/watchers", detail_calls.watchers),
@@ -82,43 +83,30 @@ _TABLE: tuple[tuple[str, str, Handler], ...] = (
 _LOOK_UPS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_API}/priority/{_ID}", lookup_calls.priority),
     ("GET", f"{_API}/resolution/{_ID}", lookup_calls.resolution),
-    ("GET", f"{_API}/issuetype/{_ID}", lookup_calls.issue_type),
     ("GET", f"{_API}/statuscategory/(?P<id>[^/]+)", lookup_calls.status_category),
-    ("GET", f"{_API}/issueLinkType/{_ID}", lookup_calls.link_type),
     ("GET", f"{_API}/customFieldOption/{_ID}", lookup_calls.custom_option),
-    ("GET", f"{_API}/field/search", lookup_calls.field_search),
     ("GET", f"{_API}/users(?:/search)?", lookup_calls.assignable),
     ("GET", f"{_API}/user/assignable/(?:search|multiProjectSearch)", lookup_calls.assignable),
     ("GET", f"{_API}/user/(?:viewissue|permission)/search", lookup_calls.assignable),
-    ("GET", f"{_API}/user/groups", lookup_calls.user_groups),
-    ("GET", f"{_API}/groups/picker", lookup_calls.groups),
-    ("GET", f"{_API}/group", lookup_calls.group),
-    ("GET", f"{_API}/group/member", lookup_calls.group_members),
-    ("GET", f"{_API}/role", lookup_calls.roles),
-    ("GET", f"{_API}/project/{_KEY}/role", lookup_calls.project_roles),
-    ("GET", f"{_API}/project/{_KEY}/role/{_ID}", lookup_calls.project_role),
-    ("GET", f"{_API}/project/{_KEY}/permissionscheme", lookup_calls.permission_scheme_of),
-    ("GET", f"{_API}/permissionscheme", lookup_calls.permission_schemes),
     ("GET", f"{_API}/permissions", lookup_calls.all_permissions),
     ("GET", f"{_API}/projectvalidate/key", lookup_calls.valid_key),
-    ("GET", f"{_API}/(?:projectCategory|project/type)", lookup_calls.nothing_listed),
-    ("GET", f"{_API}/dashboard", lookup_calls.dashboards),
-    ("GET", f"{_API}/auditing/record", lookup_calls.audit_records),
     ("GET", f"{_API}/configuration", lookup_calls.configuration),
-    ("GET", f"{_API}/configuration/timetracking/options", lookup_calls.time_tracking),
     ("GET", f"{_API}/attachment/meta", lookup_calls.attachment_settings),
     ("GET", f"{_API}/jql/autocompletedata", lookup_calls.autocomplete),
+    ("GET", f"{_API}/jql/autocompletedata/suggestions", lookup_calls.suggestions),
     ("POST", f"{_API}/jql/match", lookup_calls.match),
     ("GET", f"{_API}/worklog/updated", worklog_calls.updated),
+    ("GET", f"{_API}/worklog/deleted", worklog_calls.deleted),
     ("POST", f"{_API}/worklog/list", worklog_calls.listed),
-    ("GET", "/rest/auth/1/session", lookup_calls.session),
+    ("GET POST DELETE", "/rest/auth/(?:1|latest)/session", session_calls.session),
+    ("DELETE", "/rest/auth/1/websudo", session_calls.end_websudo),
     ("GET", "/rest/applinks/latest/listApplicationlinks", lookup_calls.application_links),
 )
 
 _SHELF: tuple[tuple[str, str, Handler], ...] = (
     *(
         (methods, f"{_API}/{kind}{path}", partial(answer, kind=kind))
-        for kind in ("version", "component", "filter")
+        for kind in ("version", "component")
         for methods, path, answer in (("POST", "", shelf_calls.add), ("GET PUT DELETE", f"/{_ID}", shelf_calls.one))
     ),
     *(
@@ -135,16 +123,12 @@ _SHELF: tuple[tuple[str, str, Handler], ...] = (
         for suffix, answer in (("s", shelf_calls.of_project), ("", shelf_calls.page_of_project))
     ),
     ("POST", f"{_API}/version/{_ID}/move", shelf_calls.moved),
-    ("GET", f"{_API}/filter/favourite", shelf_calls.favourites),
-    ("GET", f"{_API}/filter/search", shelf_calls.filter_search),
-    ("GET", f"{_API}/filter/{_ID}/permission", shelf_calls.shares),
+    ("PUT", f"{_API}/version/{_ID}/mergeto/(?P<other>[0-9]+)", shelf_calls.merged),
 )
 
 _BARE: tuple[tuple[str, str, Handler], ...] = (
-    *(("GET", path, bare_calls.array) for path in bare_calls.ARRAYS),
     *(("GET", path, bare_calls.page) for path in bare_calls.PAGES),
     *(("GET", path, partial(bare_calls.named, name=name)) for path, name in bare_calls.NAMED.items()),
-    *(("GET", path, bare_calls.avatars) for path in bare_calls.AVATARS),
     *(("GET PUT DELETE", path, partial(bare_calls.missing, said=said)) for path, said in bare_calls.SINGLE.items()),
 )
 
@@ -154,7 +138,9 @@ _COMPILED = tuple(
         *_TABLE[:3],
         *_LOOK_UPS,
         *_SHELF,
+        *BEFORE_ISSUES,
         *_TABLE[3:],
+        *PLATFORM,
         *desk_routes.TABLE,
         *agile_routes.TABLE,
         *_BARE,

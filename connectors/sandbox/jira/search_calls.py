@@ -215,6 +215,8 @@ def _asked(call: Call) -> Asked:
 
 
 def _listed(value: Any) -> list[str]:
+    if not isinstance(value, str | list | tuple):
+        raise ApiError(400, "A list of names, or names parted by commas, is expected.")
     names = value.split(",") if isinstance(value, str) else value
     return [part.strip() for name in names for part in str(name).split(",") if part.strip()]
 

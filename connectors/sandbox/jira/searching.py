@@ -10,6 +10,7 @@ from connectors.sandbox.jira.clauses import Asker, Test, field_named, instant, k
 from connectors.sandbox.jira.jql import And, Clause, Function, JqlError, Node, Not, Or, Query
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.planning import rank_of
+from connectors.sandbox.jira.site import Site
 
 _KEY_FIELDS = ("key", "issuekey", "issue", "id")
 
@@ -21,10 +22,12 @@ def find(query: Query, asker: Asker, *, is_visible: Test | None = None) -> list[
     tests = [_test(part, asker) for part in rest]
     if is_visible is not None:
         tests.append(is_visible)
+    if asker.site.unlisted:
+        tests.append(lambda issue: issue.id not in asker.site.unlisted)
     found: Iterable[Issue] = candidates
     for test in tests:
         found = filter(test, found)
-    return _sorted(list(found), query.order)
+    return _sorted(list(found), query.order, asker.site)
 
 
 def count(query: Query, asker: Asker, *, is_visible: Test | None = None) -> int:
@@ -90,7 +93,7 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
             rest.append(part)
             if chosen is None and (since_answer := _answered_since(part, asker)) is not None:
                 chosen = site.answered(since_answer, site.now + 1)
-    if chosen is None and any(_means_running(part) for part in rest):
+    if chosen is None and any(_means_running(part, asker) for part in rest):
         chosen = site.on_the_clock()
     if chosen is None:
         return site.ordered(since, before), rest
@@ -111,15 +114,15 @@ def _below(clause: Clause, asker: Asker) -> list[Issue]:
     return [issue for issue in map(asker.site.by_id, ids) if issue is not None]
 
 
-def _means_running(node: Node) -> bool:
+def _means_running(node: Node, asker: Asker) -> bool:
     """Whether only issues with a running clock can match: what a puller asks every time, so not a scan."""
     if isinstance(node, And):
-        return any(_means_running(part) for part in node.parts)
+        return any(_means_running(part, asker) for part in node.parts)
     if isinstance(node, Or):
-        return all(_means_running(part) for part in node.parts)
+        return all(_means_running(part, asker) for part in node.parts)
     if not isinstance(node, Clause) or len(node.operands) != 1 or not isinstance(node.operands[0], Function):
         return False
-    field, name = field_named(node.field), node.operands[0].name.lower()
+    field, name = field_named(node.field, asker.site), node.operands[0].name.lower()
     if field is None or field.custom != SLA_FIELD:
         return False
     return (node.operator, name) in (("!=", "completed"), ("=", "running"), ("=", "paused"))
@@ -127,7 +130,7 @@ def _means_running(node: Node) -> bool:
 
 def _answered_since(clause: Clause, asker: Asker) -> int | None:
     """The instant from which on the customer must have answered; None for any other clause."""
-    if clause.operator not in (">", ">=") or field_named(clause.field) is not SATISFACTION_DATE:
+    if clause.operator not in (">", ">=") or field_named(clause.field, asker.site) is not SATISFACTION_DATE:
         return None
     return instant(clause.operands[0], asker, clause.field)
 
@@ -142,7 +145,7 @@ def updated_bounds(clause: Clause, asker: Asker) -> tuple[int | None, int | None
     return (None, at + (clause.operator == "<="))
 
 
-def _sorted(found: list[Issue], order: tuple[tuple[str, bool], ...]) -> list[Issue]:
+def _sorted(found: list[Issue], order: tuple[tuple[str, bool], ...], site: Site) -> list[Issue]:
     names = [(name.lower(), is_descending) for name, is_descending in order]
     if not names:
         return sorted(found, key=lambda issue: (-issue.created, -issue.id))
@@ -152,12 +155,12 @@ def _sorted(found: list[Issue], order: tuple[tuple[str, bool], ...]) -> list[Iss
     ):
         return found
     for name, is_descending in reversed(names):
-        found.sort(key=_sort_key(name), reverse=is_descending)
+        found.sort(key=_sort_key(name, site), reverse=is_descending)
     return found
 
 
-def _sort_key(name: str) -> Callable[[Issue], Any]:
-    field = field_named(name)
+def _sort_key(name: str, site: Site) -> Callable[[Issue], Any]:
+    field = field_named(name, site)
     if field is None:
         return lambda issue: (issue.project.rank, issue.number)
     table: dict[str, Callable[[Issue], Any]] = {

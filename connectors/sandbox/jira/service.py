@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.sandbox.jira.catalogue import IMP, OPS, Project
 
-#: Service desk → the project it serves.
+#: Service desk → the project it serves, as it is at first.
 DESKS: dict[str, Project] = {"1": OPS, "2": IMP}
 
 

@@ -1,40 +1,34 @@
-"""What people keep beside issues: versions and components of projects, filters. Kept as plain documents by id."""
+"""Versions and components of projects. Kept as plain documents by id."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira import ordering
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.meta_calls import project_named
 
 Document = dict[str, Any]
-NOUN = {"version": "version", "component": "component", "filter": "filter"}
 WRITABLE: dict[str, tuple[str, ...]] = {
     "version": ("name", "description", "archived", "released", "startDate", "releaseDate"),
     "component": ("name", "description", "assigneeType", "leadAccountId", "leadUserName"),
-    "filter": ("name", "description", "jql", "favourite", "sharePermissions"),
 }
 
 
 def add(call: Call, kind: str) -> Answer:
-    """``POST /version``, ``/component``, ``/filter``: 201, a filter 200."""
-    author = call.writer()
+    """``POST /version`` and ``/component``: 201."""
+    call.signed_in()
     sent = call.document()
-    if not sent.get("name"):
-        raise ApiError(400, errors={"name": f"The {NOUN[kind]} name must not be blank."})
+    project = project_named(call, str(sent.get("project") or sent.get("projectId") or ""))
+    call.project_administrator(project)
+    _check_name(call, kind, sent.get("name"), project.key, None)
     id = str(next(call.site.ids))
     kept: Document = {"id": id, "self": f"{call.parts.api}/{kind}/{id}", **_accepted(kind, sent)}
-    if kind == "filter":
-        kept |= {"owner": call.parts.person(author), "searchUrl": f"{call.parts.api}/search", "viewUrl": ""}
-        kept = {"jql": "", "favourite": False, "sharePermissions": [], "description": "", **kept}
-    else:
-        project = project_named(str(sent.get("project") or sent.get("projectId") or ""))
-        kept |= {"project": project.key, "projectId": int(project.id)}
-        if kind == "version":
-            kept = {"archived": False, "released": False, **kept}
+    kept |= {"project": project.key, "projectId": int(project.id)}
+    if kind == "version":
+        kept = {"archived": False, "released": False, **kept}
     call.site.shelf[kind][id] = kept
-    return json_answer(kept, 200 if kind == "filter" else 201)
+    return json_answer(kept, 201)
 
 
 def one(call: Call, kind: str, id: str) -> Answer:
@@ -43,14 +37,25 @@ def one(call: Call, kind: str, id: str) -> Answer:
     kept = _kept(call, kind, id)
     if call.method == "GET":
         return json_answer(kept)
-    call.writer()
-    if id not in call.site.shelf[kind]:
-        raise ApiError(403, f"You do not have permission to change this {NOUN[kind]}.")
+    call.project_administrator(project_named(call, kept["project"]))
     if call.method == "DELETE":
+        for name in ("moveFixIssuesTo", "moveAffectedIssuesTo", "moveIssuesTo"):
+            if call.param(name):
+                _kept(call, kind, call.param(name))
         del call.site.shelf[kind][id]
         return no_content()
-    kept.update(_accepted(kind, call.document()))
+    sent = _accepted(kind, call.document())
+    _check_name(call, kind, {**kept, **sent}["name"], kept["project"], id)
+    kept.update(sent)
     return json_answer(kept)
+
+
+def _check_name(call: Call, kind: str, name: object, project: str, own: str | None) -> None:
+    if not name:
+        raise ApiError(400, errors={"name": f"The {kind} name must not be blank."})
+    others = (one for id, one in call.site.shelf[kind].items() if id != own and one["project"] == project)
+    if any(str(one["name"]).lower() == str(name).lower() for one in others):
+        raise ApiError(400, errors={"name": f"A {kind} with this name already exists in this project."})
 
 
 def of_project(call: Call, key: str, kind: str) -> Answer:
@@ -78,42 +83,24 @@ def counted(call: Call, kind: str, id: str, count: str) -> Answer:
 
 
 def moved(call: Call, id: str) -> Answer:
-    """``POST /version/{id}/move``."""
-    call.writer()
-    return json_answer(_kept(call, "version", id))
+    """``POST /version/{id}/move``: to a ``position``, or ``after`` another; lists show versions in this order."""
+    kept = _kept(call, "version", id)
+    call.project_administrator(project_named(call, kept["project"]))
+    shelf = call.site.shelf
+    own = [other for other, one in shelf["version"].items() if one["project"] == kept["project"]]
+    order = ordering.moved(own, id, call.document())
+    others = {other: one for other, one in shelf["version"].items() if other not in order}
+    shelf["version"] = others | {other: shelf["version"][other] for other in order}
+    return json_answer(kept)
 
 
-def favourites(call: Call) -> Answer:
-    """``GET /filter/favourite``."""
-    call.signed_in()
-    return json_answer([kept for kept in call.site.shelf["filter"].values() if kept["favourite"]])
-
-
-def filter_search(call: Call) -> Answer:
-    """``GET /filter/search`` (Cloud), one page."""
-    call.signed_in()
-    found = [*catalogue_filters(call).values(), *call.site.shelf["filter"].values()]
-    return json_answer({"startAt": 0, "maxResults": 50, "total": len(found), "isLast": True, "values": found})
-
-
-def shares(call: Call, id: str) -> Answer:
-    """``GET /filter/{id}/permission``."""
-    return json_answer(_kept(call, "filter", id)["sharePermissions"])
-
-
-def catalogue_filters(call: Call) -> dict[str, Document]:
-    """The filters an administrator made."""
-    return {
-        id: {
-            "self": f"{call.parts.api}/filter/{id}",
-            "id": id,
-            "name": name,
-            "jql": text,
-            "favourite": False,
-            "sharePermissions": [],
-        }
-        for id, (name, text) in catalogue.FILTERS.items()
-    }
+def merged(call: Call, id: str, other: str) -> Answer:
+    """``PUT /version/{id}/mergeto/{other}``: the version goes, the other stays."""
+    kept = _kept(call, "version", id)
+    _kept(call, "version", other)
+    call.project_administrator(project_named(call, kept["project"]))
+    del call.site.shelf["version"][id]
+    return no_content()
 
 
 def _accepted(kind: str, sent: Document) -> Document:
@@ -122,13 +109,11 @@ def _accepted(kind: str, sent: Document) -> Document:
 
 def _kept(call: Call, kind: str, id: str) -> Document:
     kept: Document | None = call.site.shelf[kind].get(id)
-    if kept is None and kind == "filter":
-        kept = catalogue_filters(call).get(id)
     if kept is None:
-        raise ApiError(400 if kind == "filter" else 404, f"The {NOUN[kind]} with id '{id}' does not exist.")
+        raise ApiError(404, f"The {kind} with id '{id}' does not exist.")
     return kept
 
 
 def _of_project(call: Call, key: str, kind: str) -> list[Document]:
-    project = project_named(key)
+    project = project_named(call, key)
     return [kept for kept in call.site.shelf[kind].values() if kept["project"] == project.key]

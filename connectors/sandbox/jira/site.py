@@ -5,22 +5,29 @@ from __future__ import annotations
 import bisect
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from connectors.sandbox.jira import catalogue
-from connectors.sandbox.jira.accounts import AUTOMATION, Account, Directory
-from connectors.sandbox.jira.catalogue import Flavour, Project
-from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira import catalogue, tickets
+from connectors.sandbox.jira.accounts import Account, Directory
+from connectors.sandbox.jira.catalogue import Field, Flavour, IssueType, Project
+from connectors.sandbox.jira.groups import Groups
+from connectors.sandbox.jira.model import NUMBER_BITS, AuditRecord, Issue
 from connectors.sandbox.jira.options import Options
 from connectors.sandbox.jira.planning import Planning
+from connectors.sandbox.jira.projects import ADMIN_GROUP, ADMINISTRATORS, Actors, Projects
 from connectors.sandbox.jira.quirks import Quirks
+from connectors.sandbox.jira.schemes import first_documents
+from connectors.sandbox.jira.screens import Screens
 from connectors.sandbox.jira.service import ServiceOffice
-from connectors.sandbox.world import TicketEvent, Value, World, WorldContact, WorldTicket
+from connectors.sandbox.jira.settings import Settings
+from connectors.sandbox.jira.tickets import agents_of, apply, has_clock_after
+from connectors.sandbox.world import World, WorldContact, WorldTicket
 
 FIRST_ISSUE_ID = 10_000
-MAX_SUMMARY = 255
-_NUMBER_MASK = (1 << 26) - 1
+_NUMBER_MASK = (1 << NUMBER_BITS) - 1
+_RANK_MASK = (1 << 28 - NUMBER_BITS) - 1
 
 
 class Site:
@@ -33,19 +40,47 @@ class Site:
         self.flavour = flavour
         self.world = world
         self.now = world.start
-        self.directory = Directory([*_agents_of(world), *accounts], flavour)
+        self.directory = Directory([*agents_of(world), *accounts], flavour)
         self.options = Options(world)
+        self.projects = Projects()
+        self.screens = Screens()
+        self.groups = Groups(self.directory)
+        self.settings = Settings()
+        self.sessions: dict[str, str] = {}  # token of a cookie → first user name
+        self.types = {kind.id: kind for kind in catalogue.ISSUE_TYPES}
+        self.link_types = dict(catalogue.LINK_TYPES)
+        self.fields = dict(catalogue.FIELD_BY_ID)
+        self.user_properties: dict[str, dict[str, Any]] = {}
+        self.preferences: dict[str, dict[str, str]] = {}
+        self.audit: list[AuditRecord] = []
+        self.deleted_worklogs: list[tuple[int, int]] = []  # id, when
+        self.kept_texts: list[Callable[[], None]] = []  # forget what is kept of names that changed
+        self.unlisted: set[int] = set()  # issues that no search finds: archived, by themselves or with their project
         self.version = 0
         self.quirks = Quirks()
         self._hidden: dict[int, int] = {}
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
         self.planning = Planning()
         self.service = ServiceOffice()
-        self.shelf: dict[str, dict[str, dict[str, Any]]] = {"version": {}, "component": {}, "filter": {}}
+        self.project_ids = itertools.count(10_100)
+        self.type_ids = itertools.count(10_200)
+        self.field_ids = itertools.count(10_100)
+        self.shelf: dict[str, dict[str, dict[str, Any]]] = {
+            "version": {},
+            "component": {},
+            "category": {},
+            **first_documents(),
+        }
+        self.roles = {id: {"name": name, "description": ""} for id, name in catalogue.ROLES.items()}
+        self.default_actors = {ADMINISTRATORS: Actors(groups=[ADMIN_GROUP])}
         self.by_label: dict[str, set[int]] = {}
         self.by_type: dict[str, set[int]] = {}
         self._issues: dict[int, Issue] = {}
         self._numbered: dict[int, list[Issue | None]] = {project.rank: [None] for project in catalogue.PROJECTS}
+        self._ops = catalogue.OPS  # where the world's tickets appear
+        self._takes_tickets = True
+        self._binned: dict[str, list[Issue]] = {}  # the issues of projects in the bin
+        self._further_clauses: dict[str, Field] = {}
         self._next_id = itertools.count(FIRST_ISSUE_ID)
         self._ordered: list[int] = []
         self._births: list[tuple[int, int, int, WorldTicket | WorldContact]] = sorted(
@@ -67,7 +102,7 @@ class Site:
             if ticket.survey is not None and ticket.survey.answered is not None
         )
         self._of_ticket: dict[int, Issue] = {}
-        self._moved: dict[str, Issue] = {}  # former key → issue
+        self._moved: dict[tuple[int, int], Issue] = {}  # former rank and number → issue
         self.advance(now)
 
     # --- finding ----------------------------------------------------------------------------------------------
@@ -80,13 +115,23 @@ class Site:
         if id_or_key.isdigit():
             return self._issues.get(int(id_or_key))
         project_key, _, number = id_or_key.upper().rpartition("-")
-        project = next((project for project in catalogue.PROJECTS if project.key == project_key), None)
+        project = self.projects.named(project_key) if not project_key.isdigit() else None
         if project is None or not number.isdigit():
             return None
         numbered = self._numbered[project.rank]
         if int(number) >= len(numbered):
             return None
-        return numbered[int(number)] or self._moved.get(f"{project.key}-{int(number)}")
+        found = numbered[int(number)] or self._moved.get((project.rank, int(number)))
+        return found if found is not None and found.id in self._issues else None
+
+    def create_screen(self, project: Project) -> tuple[str, ...]:
+        """The ids of the fields that may be set at create, required ones first."""
+        lacking = self.quirks.lacking("create")
+        return tuple(id for id in self.screens.fields_of(project) if id not in lacking)
+
+    def edit_screen(self, project: Project) -> frozenset[str]:
+        """The ids of the fields that may be changed afterwards."""
+        return self.screens.editable(project) - self.quirks.lacking("edit")
 
     def by_id(self, id: int) -> Issue | None:
         """The issue of this id."""
@@ -100,7 +145,7 @@ class Site:
         return [
             issue
             for order in self._ordered[first:last]
-            if (issue := numbered[(order >> 26) & 3][order & _NUMBER_MASK]) is not None
+            if (issue := numbered[(order >> NUMBER_BITS) & _RANK_MASK][order & _NUMBER_MASK]) is not None
         ]
 
     def on_the_clock(self) -> list[Issue]:
@@ -108,7 +153,7 @@ class Site:
         self._on_the_clock = {
             id: issue
             for id, issue in self._on_the_clock.items()
-            if id in self._issues and _has_clock_after(issue, self.now)
+            if id in self._issues and has_clock_after(issue, self.now)
         }
         return list(self._on_the_clock.values())
 
@@ -138,9 +183,9 @@ class Site:
         for issue in self._deliver_births():
             changed[issue.id] = issue
         if changed:
-            fresh = sorted(issue.order for issue in changed.values())
+            fresh = sorted(issue.order for issue in changed.values() if issue.id not in self.unlisted)
             # Only the young end is put in order again: what changes is rarely old.
-            first = bisect.bisect_left(self._ordered, min(outdated | {fresh[0]}))
+            first = bisect.bisect_left(self._ordered, min(outdated | set(fresh[:1])))
             self._ordered[first:] = sorted([*(o for o in self._ordered[first:] if o not in outdated), *fresh])
             self.version += 1
         return len(changed)
@@ -149,55 +194,23 @@ class Site:
         while self._born < len(self._births) and self._births[self._born][0] <= self.now:
             fact = self._births[self._born][3]
             self._born += 1
-            issue = self._from_ticket(fact) if isinstance(fact, WorldTicket) else self._from_contact(fact)
+            if not self._takes_tickets:
+                continue
+            issue = self._born_of(fact)
             self._enter(issue)
             if issue.ticket is not None:
                 self._of_ticket[issue.ticket.uid] = issue
-                if _has_clock_after(issue, self.now):
+                if has_clock_after(issue, self.now):
                     self._on_the_clock[issue.id] = issue
                 self._catch_up(issue)
             yield issue
 
-    def _from_ticket(self, ticket: WorldTicket) -> Issue:
-        return Issue(
-            id=next(self._next_id),
-            project=catalogue.OPS,
-            number=len(self._numbered[catalogue.OPS.rank]),
-            type=catalogue.TYPE_OF_KIND[ticket.kind],
-            summary=ticket.title[:MAX_SUMMARY],
-            status=catalogue.OPEN,
-            created=ticket.opened,
-            updated=ticket.opened,
-            reporter=ticket.caller,
-            priority=str(ticket.priority),
-            customer=ticket.customer,
-            country=ticket.country,
-            service=ticket.service,
-            supplier=ticket.supplier,
-            category=ticket.category,
-            major="Yes" if ticket.is_major else None,
-            risk=catalogue.RISK_OPTION[ticket.risk] if ticket.risk else None,
-            ticket=ticket,
-        )
-
-    def _from_contact(self, contact: WorldContact) -> Issue:
-        return Issue(
-            id=next(self._next_id),
-            project=catalogue.OPS,
-            number=len(self._numbered[catalogue.OPS.rank]),
-            type=catalogue.CONTACT,
-            summary=f"{catalogue.CONTACT_OPTION[contact.kind]} with {contact.customer}",
-            status=catalogue.CLOSED,
-            created=contact.at,
-            updated=contact.at,
-            reporter=AUTOMATION,
-            resolved=contact.at,
-            resolution="10000",
-            customer=contact.customer,
-            country=contact.country,
-            service=contact.service,
-            contact_kind=catalogue.CONTACT_OPTION[contact.kind],
-        )
+    def _born_of(self, fact: WorldTicket | WorldContact) -> Issue:
+        id, number = next(self._next_id), len(self._numbered[self._ops.rank])
+        if isinstance(fact, WorldTicket):
+            kind = self.types[catalogue.TYPE_OF_KIND[fact.kind].id]
+            return tickets.issue_of_ticket(fact, self._ops, kind, id, number)
+        return tickets.issue_of_contact(fact, self._ops, self.types[catalogue.CONTACT.id], id, number)
 
     def _enter(self, issue: Issue) -> None:
         self._issues[issue.id] = issue
@@ -210,7 +223,7 @@ class Site:
         events = issue.ticket.events
         index = issue.applied
         while index < len(events) and events[index].at <= self.now:
-            _apply(issue, events[index], issue.ticket)
+            apply(issue, events[index], issue.ticket)
             index += 1
         issue.applied = index
         if index < len(events):
@@ -272,7 +285,7 @@ class Site:
         """Give an issue a key of another project; its id stays, and its former key leads to it."""
         self._forget(issue.order)
         self._numbered[issue.project.rank][issue.number] = None
-        self._moved[issue.key] = issue
+        self._moved[issue.project.rank, issue.number] = issue
         issue.project, issue.number = project, len(self._numbered[project.rank])
         self._enter(issue)
         issue.updated = max(issue.updated, self.now)
@@ -283,6 +296,7 @@ class Site:
         """Remove an issue for good; its key is never given again."""
         self._forget(issue.order)
         self.relabel(issue, ())
+        self.unlisted.discard(issue.id)
         del self._issues[issue.id]
         self.by_type[issue.type.id].discard(issue.id)
         self._moved = {key: moved for key, moved in self._moved.items() if moved is not issue}
@@ -291,53 +305,121 @@ class Site:
         heapq.heapify(self._pending)
         self.version += 1
 
+    # --- changes of administrators ----------------------------------------------------------------------------
+
+    def note(self, author: Account, summary: str, category: str, about: str) -> None:
+        """Keep in the audit log what an administrator did, and to what."""
+        self.audit.append(AuditRecord(next(self.ids), author.name, self.now, summary, category, about))
+
+    def renamed(self) -> None:
+        """Somebody or something is called otherwise now: forget the texts that name them."""
+        self.version += 1
+        for forget in self.kept_texts:
+            forget()
+
+    def put_project(self, project: Project) -> None:
+        """Add a project, or replace the one of its id; issues and their keys follow."""
+        self.projects.put(project)
+        for issue in self._numbered.setdefault(project.rank, [None]):
+            if issue is not None:
+                issue.project = project
+        if project.id == self._ops.id:
+            self._ops = project
+        self.renamed()
+
+    def put_type(self, kind: IssueType) -> None:
+        """Add an issue type, or replace the one of its id."""
+        self.types[kind.id] = kind
+        for project in self.projects.everything():
+            if any(one.id == kind.id for one in project.types):
+                self.put_project(replace(project, types=tuple(self.types[one.id] for one in project.types)))
+        for issue in self._issues.values():
+            if issue.type.id == kind.id:
+                issue.type = kind
+        self.renamed()
+
+    def retype(self, issue: Issue, kind: IssueType) -> None:
+        """Give an issue another type."""
+        self.by_type[issue.type.id].discard(issue.id)
+        issue.type = kind
+        self.by_type.setdefault(kind.id, set()).add(issue.id)
+        self.touch(issue)
+
+    def drop_project(self, project: Project, *, to_bin: bool) -> None:
+        """Take a project away with its issues, for good or into the bin."""
+        issues = self._binned.pop(project.id, None)
+        if issues is None:
+            issues = [issue for issue in self._numbered[project.rank] if issue is not None]
+            self.list_issues(issues, is_listed=False)
+        gone = {issue.id for issue in issues}
+        for id in gone:
+            self._issues.pop(id, None)
+        if to_bin:
+            self._binned[project.id] = issues
+        else:
+            self.unlisted -= gone
+            self._numbered[project.rank] = [None]
+            self._moved = {key: issue for key, issue in self._moved.items() if issue.id not in gone}
+            self._pending = [entry for entry in self._pending if entry[1] not in gone]
+            heapq.heapify(self._pending)
+        self.projects.drop(project, to_bin=to_bin)
+        self._takes_tickets &= project.id != self._ops.id
+        self.renamed()
+
+    def restore_project(self, project: Project) -> None:
+        """Bring a project back from the bin or the archive."""
+        issues = self._binned.pop(project.id, None)
+        if issues is not None:
+            self._issues.update((issue.id, issue) for issue in issues)
+            for issue in issues:
+                issue.type = self.types.get(issue.type.id, issue.type)
+            del self.projects.bin[project.id]
+        self.projects.archived.pop(project.id, None)
+        self.put_project(project)
+        self.list_issues((one for one in self._numbered[project.rank] if one is not None), is_listed=True)
+        self._takes_tickets |= project.id == self._ops.id
+
+    def archive_project(self, project: Project) -> None:
+        """Nothing of it is found or changed any more."""
+        self.projects.archived[project.id] = self.now
+        self.list_issues((one for one in self._numbered[project.rank] if one is not None), is_listed=False)
+        self._takes_tickets &= project.id != self._ops.id
+
+    def list_issues(self, issues: Iterable[Issue], *, is_listed: bool) -> None:
+        """Let searches find these issues, or not; those archived by themselves stay so."""
+        meant = {issue.id: issue for issue in issues if (issue.id in self.unlisted) is is_listed}
+        if is_listed:
+            meant = {id: issue for id, issue in meant.items() if not issue.is_archived}
+            self.unlisted -= meant.keys()
+            self._ordered = sorted([*self._ordered, *(issue.order for issue in meant.values())])
+        else:
+            self.unlisted |= meant.keys()
+            orders = {issue.order for issue in meant.values()}
+            self._ordered = [order for order in self._ordered if order not in orders]
+        for id, issue in meant.items():
+            known = self.by_type.setdefault(issue.type.id, set())
+            (known.add if is_listed else known.discard)(id)
+        self.version += 1
+
+    def put_field(self, field: Field) -> None:
+        """Add a custom field, or replace the one of its id."""
+        self.drop_field(field.id)
+        self.fields[field.id] = field
+        for name in (field.id, field.name, f"cf[{field.id.removeprefix('customfield_')}]"):
+            self._further_clauses[name.lower()] = field
+        self.renamed()
+
+    def drop_field(self, id: str) -> None:
+        """Take a custom field away."""
+        self.fields.pop(id, None)
+        self._further_clauses = {name: field for name, field in self._further_clauses.items() if field.id != id}
+        self.renamed()
+
+    def further_clause(self, name: str) -> Field | None:
+        """The custom field that was added since and goes by this name in queries, in lower case."""
+        return self._further_clauses.get(name)
+
     def _forget(self, order: int) -> None:
         index = bisect.bisect_left(self._ordered, order)
         if index < len(self._ordered) and self._ordered[index] == order:
             del self._ordered[index]
-
-
-def _has_clock_after(issue: Issue, now: int) -> bool:
-    return issue.ticket is not None and any(clock.stop is None or clock.stop > now for clock in issue.ticket.slas)
-
-
-def _apply(issue: Issue, event: TicketEvent, ticket: WorldTicket) -> None:
-    changes = event.changes
-    at = event.at
-    issue.updated = at
-    state = changes.get("state")
-    if isinstance(state, str):
-        issue.status = catalogue.TICKET_STATUS[state]
-        if state in ("resolved", "closed", "cancelled"):
-            if issue.resolved is None:
-                issue.resolved = at
-                issue.resolution = "10002" if state == "cancelled" else "10000"
-            if state == "closed" and ticket.is_successful is not None:
-                issue.outcome = "Successful" if ticket.is_successful else "Unsuccessful"
-        else:
-            issue.resolved = issue.resolution = None
-    if "assignment_group" in changes:
-        issue.group = _text(changes["assignment_group"])
-    if "assignee" in changes:
-        issue.assignee = _text(changes["assignee"])
-    if "priority" in changes:
-        issue.priority = _text(changes["priority"])
-    if "is_major" in changes:
-        issue.major = "Yes" if changes["is_major"] else None
-
-
-def _text(value: str | int | bool | None) -> str | None:
-    return str(value) if value else None
-
-
-def _agents_of(world: World) -> Iterator[Account]:
-    """Accounts of everybody the world's tickets name, once each; people and users come after and win."""
-    names = {ticket.caller for ticket in world.tickets}
-    known: dict[int, dict[str, Value]] = {}
-    for ticket in world.tickets:
-        for event in ticket.events:
-            if "assignee" in event.changes:
-                known[id(event.changes)] = event.changes
-    names.update(str(changes["assignee"]) for changes in known.values() if changes["assignee"])
-    for name in sorted(name for name in names if name):
-        yield Account(name, name.replace(".", " ").title(), f"{name}@example.com", "Etc/UTC")

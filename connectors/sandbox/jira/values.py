@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.calls import ApiError, Call
-from connectors.sandbox.jira.catalogue import EPIC_LINK, FIELD_BY_ID, FLAGGED, SPRINT, STORY_POINTS, Field, Flavour
+from connectors.sandbox.jira.catalogue import EPIC_LINK, FLAGGED, RANK, SPRINT, STORY_POINTS, Field, Flavour
 from connectors.sandbox.jira.history import person_item
 from connectors.sandbox.jira.model import History, HistoryItem, Issue
 from connectors.sandbox.jira.planning import Sprint, is_epic
@@ -28,7 +29,7 @@ def set_fields(call: Call, issue: Issue, fields: dict[str, Any], screen: frozens
     errors: dict[str, str] = {}
     read: dict[str, Any] = {}
     for field_id, value in fields.items():
-        field = FIELD_BY_ID.get(field_id)
+        field = call.site.fields.get(field_id)
         if field is None or field_id not in screen:
             errors[field_id] = f"Field '{field_id}' cannot be set. It is not on the appropriate screen, or unknown."
             continue
@@ -107,12 +108,14 @@ def _labels(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _assignee(call: Call, value: Any) -> str | None:
-    if value is None or (isinstance(value, dict) and set(value.values()) == {None}):
+def _assignee(call: Call, value: Any, name: str = "assignee") -> str | None:
+    if value is None or (isinstance(value, dict) and value and all(one is None for one in value.values())):
         return None
     account = call.site.directory.sent(value)
     if account is None:
-        raise BadValueError("Specify a valid value for assignee")
+        raise BadValueError(f"Specify a valid value for {name}")
+    if not account.is_active:
+        raise BadValueError(f"User '{call.site.directory.identifier(account)}' cannot be assigned issues.")
     return account.name
 
 
@@ -157,11 +160,27 @@ def _custom(call: Call, field: Field, value: Any) -> Any:
         return value["name"]
     if field.type == "date":
         return _day(value)
+    if field.type == "number":
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadValueError("Operation value must be a number")
+        return value
+    if field.type == "user":
+        return _assignee(call, value, field.name)
+    if field.type == "array":
+        return _custom_list(call, field, value)
     if not isinstance(value, str):
         raise BadValueError("Operation value must be a string")
     if len(value) > MAX_LINE:
         raise BadValueError("The entered text is too long. It exceeds the allowed limit of 255 characters.")
     return value
+
+
+def _custom_list(call: Call, field: Field, value: Any) -> tuple[str, ...]:
+    if field.items == "string":
+        return _labels(value)
+    if not isinstance(value, list):
+        raise BadValueError("Operation value must be an array")
+    return tuple(dict.fromkeys(str(_custom(call, replace(field, type="option"), one)) for one in value))
 
 
 def _sprint(call: Call, value: Any) -> Sprint | None:
@@ -196,7 +215,12 @@ def _points(call: Call, value: Any) -> float | None:
     return float(value)
 
 
+def _rank(call: Call, value: Any) -> None:
+    raise BadValueError("An issue is ranked before or after another one.")
+
+
 _PLANNED: dict[str, Callable[[Call, Any], Any]] = {
+    RANK.id: _rank,
     SPRINT.id: _sprint,
     EPIC_LINK.id: _epic,
     FLAGGED.id: _flag,
@@ -239,7 +263,7 @@ def _set(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
             names = catalogue.PRIORITIES
             return _item("priority", field_id, old, value, names.get(old or ""), names.get(value))
         return _item(field_id, field_id, old, value)
-    field = FIELD_BY_ID[field_id]
+    field = call.site.fields[field_id]
     old = issue.value(field.attribute)
     issue.set_value(field.attribute, value)
     return _item(field.name, field_id, old, value)
@@ -285,7 +309,13 @@ def _item(
 ) -> HistoryItem | None:
     if old == new or (not old and not new):
         return None
-    before, after = (str(value) if value is not None else None for value in (old, new))
+    before, after = (_told(value) for value in (old, new))
     return HistoryItem(
         name, field_id, field_id.startswith("customfield_"), before, old_text or before, after, new_text or after
     )
+
+
+def _told(value: Any) -> str | None:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value) if value is not None else None

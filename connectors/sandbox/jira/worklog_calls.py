@@ -6,13 +6,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.issue_calls import plain_text
 from connectors.sandbox.jira.model import Issue, Worklog
 from connectors.sandbox.jira.times import friendly
 
 _SPENT = re.compile(r"(?:(\d+)w)? ?(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
-_SECONDS = (5 * 8 * 3_600, 8 * 3_600, 3_600, 60)  # a week has five days of eight hours
 
 
 def worklogs(call: Call, key: str) -> Answer:
@@ -43,6 +43,7 @@ def worklog(call: Call, key: str, id: str) -> Answer:
     call.writer()
     if call.method == "DELETE":
         issue.more().worklogs.remove(entry)
+        call.site.deleted_worklogs.append((int(entry.id), call.site.now))
         call.site.touch(issue)
         return no_content()
     _fill(call, entry, call.document())
@@ -53,15 +54,24 @@ def worklog(call: Call, key: str, id: str) -> Answer:
 
 def updated(call: Call) -> Answer:
     """``GET /worklog/updated``: ids and times since epoch milliseconds."""
+    return _since(call, [(int(entry.id), entry.updated) for entry in _all(call)])
+
+
+def deleted(call: Call) -> Answer:
+    """``GET /worklog/deleted``: ids and times since epoch milliseconds."""
+    return _since(call, call.site.deleted_worklogs)
+
+
+def _since(call: Call, known: list[tuple[int, int]]) -> Answer:
     since = call.number("since", 0)
-    found = [entry for entry in _all(call) if entry.updated * 1000 >= since]
-    values = [{"worklogId": int(entry.id), "updatedTime": entry.updated * 1000, "properties": []} for entry in found]
-    return json_answer({"values": values, "since": since, "until": call.site.now * 1000, "lastPage": True})
+    found = [(id, at * 1_000) for id, at in known if at * 1_000 >= since]
+    values = [{"worklogId": id, "updatedTime": at, "properties": []} for id, at in found]
+    return json_answer({"values": values, "since": since, "until": call.site.now * 1_000, "lastPage": True})
 
 
 def listed(call: Call) -> Answer:
     """``POST /worklog/list``."""
-    wanted = {str(id) for id in call.document().get("ids") or ()}
+    wanted = set(bodies.texts(call.document(), "ids"))
     return json_answer([_shown(call, entry) for entry in _all(call) if entry.id in wanted])
 
 
@@ -81,7 +91,8 @@ def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:
     elif sent.get("timeSpent"):
         match = _SPENT.fullmatch(str(sent["timeSpent"]).strip())
         parts = match.groups() if match is not None else ()
-        entry.seconds = sum(int(part) * size for part, size in zip(parts, _SECONDS, strict=False) if part)
+        sizes = call.site.settings.worklog_seconds()
+        entry.seconds = round(sum(int(part) * size for part, size in zip(parts, sizes, strict=False) if part))
     if sent.get("started"):
         try:
             entry.started = int(datetime.strptime(str(sent["started"]), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp())

@@ -315,3 +315,13 @@ def test_an_estimate_a_property_and_the_order_of_sprints(sandbox: RunningSandbox
     assert software.get_board_property_keys(board.id)["keys"] == []
     with pytest.raises(HTTPError, match="must be a number"):
         software.estimate_issue_for_board(key, board.id, data={"value": "many"})
+
+
+def test_a_rank_is_not_set_even_where_a_screen_shows_it(jira: Any, other: Any) -> None:
+    (tab,) = other.get_screen_tabs(3)
+    other.add_field(RANK, 3, tab["id"])
+    (key,) = some_tasks(jira, 1)
+    with pytest.raises(JIRAError) as refused:
+        jira.issue(key).update(fields={RANK: "0|a:"})
+    assert "before or after" in refused.value.response.json()["errors"][RANK]
+    jira.rank(key, next_issue=some_tasks(jira, 1)[0])

@@ -85,6 +85,8 @@ def test_remote_links(client: JIRA, task: Any) -> None:
         warnings.simplefilter("ignore")  # it looks for application links first and says so
         client.add_remote_link(task, {"url": "https://example.com/3", "title": "Three"}, globalId="g-3")
     assert [one.globalId for one in client.remote_links(task)] == ["g-3"]
+    client.delete_remote_link(task.key, global_id="g-3")
+    assert client.remote_links(task) == []
 
 
 def test_watchers_and_votes(client: JIRA, task: Any, me: str) -> None:

@@ -1,0 +1,132 @@
+"""Issues in the archive, and pinned comments.
+
+An archived issue is read by its key, found by no search, and not changed before it is restored. Data Center archives
+one by one, Cloud lists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
+from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.model import Issue
+
+MAX_ISSUES = 1_000
+MAX_PINS = 5
+
+
+def archive(call: Call, key: str) -> Answer:
+    """``PUT /issue/{key}/archive`` (Data Center)."""
+    call.only_on(Flavour.DATA_CENTER)
+    issue = _readable(call, key)
+    call.project_administrator(issue.project)
+    if issue.id in call.site.unlisted:
+        raise ApiError(409, f"The issue {issue.key} is archived already.")
+    _set(call, issue, is_archived=True)
+    return no_content()
+
+
+def restore(call: Call, key: str) -> Answer:
+    """``PUT /issue/{key}/restore`` (Data Center)."""
+    call.only_on(Flavour.DATA_CENTER)
+    issue = _readable(call, key)
+    call.project_administrator(issue.project)
+    if not issue.is_archived or issue.project.id in call.site.projects.archived:
+        raise ApiError(409, f"The issue {issue.key} is not archived by itself.")
+    _set(call, issue, is_archived=False)
+    return no_content()
+
+
+def several(call: Call, verb: str) -> Answer:
+    """``PUT /issue/archive`` and ``/issue/unarchive`` (Cloud): how many, and which not by what was wrong."""
+    call.only_on(Flavour.CLOUD)
+    call.administrator()
+    named = call.document().get("issueIdsOrKeys")
+    if not isinstance(named, list) or not 0 < len(named) <= MAX_ISSUES:
+        raise ApiError(400, f"issueIdsOrKeys has to name between 1 and {MAX_ISSUES} issues.")
+    wants_archived = verb == "archive"
+    changed, failed = 0, _Failures()
+    for name in map(str, named):
+        issue = call.site.issue(name)
+        if issue is None or not call.may_see(issue):
+            failed.add("issuesNotFound", "Issue not found.", name)
+        elif issue.type.is_subtask:
+            failed.add("issueIsSubtask", "Issue is subtask.", name)
+        elif issue.project.id in call.site.projects.archived:
+            failed.add("issuesInArchivedProjects", "Issue exists in archived project.", name)
+        elif issue.is_archived is not wants_archived:
+            for one in (issue, *_below(call, issue)):
+                _set(call, one, is_archived=wants_archived)
+            changed += 1
+    return json_answer({"numberOfIssuesUpdated": changed, "errors": failed.told})
+
+
+class _Failures:
+    """Issues that could not be changed, by what was wrong."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, dict[str, Any]] = {}
+
+    def add(self, kind: str, message: str, name: str) -> None:
+        """One more of this kind."""
+        one = self.told.setdefault(kind, {"count": 0, "issueIdsOrKeys": [], "message": message})
+        one["count"] += 1
+        one["issueIdsOrKeys"].append(name)
+
+
+def _readable(call: Call, key: str) -> Issue:
+    found = call.site.issue(key)
+    if found is None or not call.may_see(found):
+        raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
+    return found
+
+
+def _below(call: Call, issue: Issue) -> list[Issue]:
+    ids = issue.extras.subtasks if issue.extras is not None else ()
+    return [found for id in ids if (found := call.site.by_id(id)) is not None]
+
+
+def _set(call: Call, issue: Issue, *, is_archived: bool) -> None:
+    issue.is_archived = is_archived
+    call.site.list_issues((issue,), is_listed=not is_archived)
+
+
+# --- pins -----------------------------------------------------------------------------------------------------
+
+
+def pin(call: Call, key: str, id: str) -> Answer:
+    """``PUT /issue/{key}/comment/{id}/pin`` (Data Center): the body is ``true`` or ``false``."""
+    call.only_on(Flavour.DATA_CENTER)
+    issue, author = call.issue(key), call.writer()
+    if all(comment.id != id for comment in issue.more().comments):
+        raise ApiError(404, f"Can not find a comment for the id: {id}.")
+    wanted = call.json()
+    if not isinstance(wanted, bool):
+        raise ApiError(400, "The body has to be true or false.")
+    pins = issue.more().pins
+    if wanted and id not in pins and len(pins) >= MAX_PINS:
+        raise ApiError(400, f"At most {MAX_PINS} comments of an issue can be pinned.")
+    if wanted:
+        pins.setdefault(id, (author.name, call.site.now))
+    else:
+        pins.pop(id, None)
+    return no_content()
+
+
+def pinned(call: Call, key: str) -> Answer:
+    """``GET /issue/{key}/pinned-comments`` (Data Center)."""
+    issue = call.issue(key)
+    shown = []
+    for comment in issue.more().comments:
+        if comment.id in issue.more().pins:
+            name, at = issue.more().pins[comment.id]
+            account = call.site.directory.named(name)
+            shown.append(
+                {
+                    "comment": call.renderer.comment_document(issue, comment),
+                    "pinnedBy": call.parts.person(account) if account is not None else None,
+                    "pinnedDate": call.renderer.times.iso(at),
+                }
+            )
+    return json_answer(shown)
