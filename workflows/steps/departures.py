@@ -294,8 +294,8 @@ class Departures:
         departed.ids += gone
         if told.outside:
             departed.notes.append(
-                f"{len(told.outside):,} records are there, but no longer match the mapping (filter or type): they are "
-                "counted no more, and are back when they match again."
+                f"{len(told.outside):,} records are there, but no longer match the mapping (filter or type) or are "
+                "archived: they are counted no more, and are back when they match again."
             )
         if told.undecided:
             departed.notes.append(

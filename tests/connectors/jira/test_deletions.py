@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from connectors.base import Cursor
 from connectors.jira import deletions
@@ -151,6 +152,35 @@ def test_an_issue_whose_index_is_older_than_itself_is_not_gone(
     monkeypatch.setattr(deletions, "_found", lambda reader, site, jql, ids: set())
     found = connector.gone(TICKET, [there])
     assert (found, found.undecided) == ([], 1)
+
+
+def test_what_was_archived_is_outside_once_it_rested_for_a_week(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    now = MONDAY + timedelta(days=3)
+    running = serve([an_incident(number, MONDAY) for number in range(4)], now=now)
+    connector = connect(flavour, at=running)
+    before = ids(connector, TICKET, now)
+    archive(running, flavour, before[:2])
+    assert sorted(connector.keys(TICKET).ids.to_pylist()) == sorted(before[2:])
+    gone = connector.gone(TICKET, before)
+    assert (list(gone), gone.undecided) == ([], 2)  # an index may lag behind a young issue
+    running.set_clock(now + timedelta(days=7))
+    gone = connector.gone(TICKET, before)
+    assert (list(gone), list(gone.outside), gone.undecided) == (before[:2], before[:2], 0)
+
+
+def archive(running: RunningSandbox, flavour: Flavour, ids: list[str]) -> None:
+    """An administrator sends issues to the archive."""
+    login = "admin@example.com" if flavour == "jira_cloud" else "admin"
+    url = f"{running.urls[flavour]}/rest/api/2/issue"
+    asked = (
+        [(f"{url}/archive", {"issueIdsOrKeys": ids})]
+        if flavour == "jira_cloud"
+        else [(f"{url}/{id}/archive", None) for id in ids]
+    )
+    for address, body in asked:
+        requests.put(address, json=body, auth=(login, "sandbox"), timeout=30).raise_for_status()
 
 
 def test_the_answer_of_another_search_makes_nothing_gone(
