@@ -61,6 +61,7 @@ def facts(running: RunningSandbox, flavour: Flavour, within: str) -> Facts:
                 *(_option(shown[_MAJOR]) == "Yes", _RISKS.get(_option(shown[_RISK]) or "")),
                 _OUTCOMES.get(_option(shown[_OUTCOME]) or ""),
                 *_told(issue),
+                _instant(shown["created"]),
             )
         )
         clocks += _cycles(issue)
@@ -119,7 +120,7 @@ def _cycles(issue: dict[str, Any]) -> Iterator[Fact]:
             start, goal_s = _epoch(cycle["startTime"]), cycle["goalDuration"]["millis"] // 1000
             supplier = _option(shown[_SUPPLIER]) if agreement == "uc" else None
             yield (
-                *(issue["id"], target, agreement, name, supplier, cycle["breached"], is_cancelled),
+                *(issue["id"], target, agreement, str(cycles["id"]), name, supplier, cycle["breached"], is_cancelled),
                 *(start, goal_s, *stopped),
             )
 

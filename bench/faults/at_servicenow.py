@@ -15,7 +15,7 @@ from improvement.records import RecordKind
 _PLACES = "company.name,location.country,business_service.name"
 _TASK = (
     f"sys_id,number,short_description,state,priority,opened_at,resolved_at,closed_at,{_PLACES},vendor.name,category,"
-    "assignment_group.name,reopen_count,reassignment_count"
+    "assignment_group.name,reopen_count,reassignment_count,sys_created_on"
 )
 _MAJOR = "sys_id,major_incident_state"
 _RESOLVED: dict[str, tuple[str, ...]] = {  # of a table: where the time of resolution stands, the first that is filled
@@ -97,14 +97,15 @@ class _Instance:
                 _at(row, "closed_at"),
                 int(row.get("reopen_count") or 0),
                 int(row.get("reassignment_count") or 0),
+                _at(row, "sys_created_on"),
             )
 
     def _clocks(self) -> Iterator[Fact]:
         """A running row may stand still after its breach time has passed."""
         now = self.running.clock()
         fields = (
-            "task,sla.name,sla.type,sla.vendor.name,sla.target,sla.duration,stage,has_breached,start_time,end_time,planned_end_time,"
-            "business_duration,duration"
+            "task,sla,sla.name,sla.type,sla.vendor.name,sla.target,sla.duration,stage,has_breached,start_time,end_time,"
+            "planned_end_time,business_duration,duration"
         )
         for row in self._rows("task_sla", fields):
             end, planned = _at(row, "end_time"), _at(row, "planned_end_time")
@@ -112,7 +113,7 @@ class _Instance:
             yield (
                 *_texts(row, "task", "sla.target"),
                 _AGREEMENTS[row["sla.type"]],
-                *_texts(row, "sla.name", "sla.vendor.name"),
+                *_texts(row, "sla", "sla.name", "sla.vendor.name"),
                 row["has_breached"] == "true" or row["stage"] == "breached" or is_over,
                 row["stage"] == "cancelled",
                 _at(row, "start_time"),

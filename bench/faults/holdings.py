@@ -32,11 +32,11 @@ COLUMNS: dict[RecordKind, tuple[str, ...]] = {  # SQL of what is compared
             "supplier",
         ),
         *("category", "assignment_group", "kind", "state", "is_major", "risk", "is_successful", "closed_at"),
-        *("reopen_count", "reassignment_count"),
+        *("reopen_count", "reassignment_count", "created_at"),
     ),
     RecordKind.SLA: (
-        *("ticket_id", "target", "agreement", "sla_name", "supplier", "is_breached", "stage = 'cancelled'", "start_at"),
-        *("goal_s", *(f"CASE WHEN end_at IS NOT NULL THEN {name} END" for name in _STOPPED)),
+        *("ticket_id", "target", "agreement", "sla_id", "sla_name", "supplier", "is_breached", "stage = 'cancelled'"),
+        *("start_at", "goal_s", *(f"CASE WHEN end_at IS NOT NULL THEN {name} END" for name in _STOPPED)),
     ),
     RecordKind.SURVEY: (
         *("id", "kind", "ticket_id", "customer", "country", "service", "sent_at", "answered_at", "score"),

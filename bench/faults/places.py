@@ -16,7 +16,7 @@ from connectors.jira.connector import JiraConnector
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from connectors.sandbox.world import World, WorldSla, WorldTicket
+from connectors.sandbox.world import TicketEvent, World, WorldSla, WorldTicket
 from connectors.servicenow.connector import ServiceNowConnector
 from improvement.records import Outbound, Verb
 
@@ -24,13 +24,15 @@ CONNECTION = "acme"
 TICKETS = 420
 INSTALLATION = "k7m2qd4x"
 UNRESOLVED = 8
+FURTHER = 5  # of each of the things that few tickets of the generated weeks do
+HOUR_S = 3600
 PAGE = 40
 
 
 @cache
 def world(flavour: Flavour, until: datetime | None = None) -> World:
-    """Some weeks of the generator's small world, the first or the last before ``until``; some of their breached
-    incidents are never resolved.
+    """Some weeks of the generator's small world, the first or the last before ``until``. Of their incidents some that
+    breached are never resolved, some are reopened after they were closed, and some are major, at once or later on.
     """
     made = generate("servicenow" if flavour == "servicenow" else "jira", size="small")
     if until is None:
@@ -45,7 +47,28 @@ def world(flavour: Flavour, until: datetime | None = None) -> World:
     breached = [ticket for ticket in made.tickets if any(_runs_over(clock) for clock in ticket.slas)]
     for ticket in breached[-UNRESOLVED:]:
         _leave_unresolved(ticket)
+    closed = [ticket for ticket in made.tickets if ticket.kind == "incident" and _is_closed_before(ticket, last)]
+    for number, ticket in enumerate(closed[: 2 * FURTHER]):
+        _reopen(ticket, is_closed_again=number % 2 == 0)
+    for number, ticket in enumerate(closed[-2 * FURTHER :]):
+        ticket.is_major = number % 2 == 0
+        if not ticket.is_major:
+            ticket.events.append(TicketEvent(ticket.events[-1].at, {"is_major": True}))
     return made
+
+
+def _is_closed_before(ticket: WorldTicket, last: int) -> bool:
+    """Whether it was closed so long before that it can have been reopened and closed again since."""
+    end = ticket.events[-1]
+    return end.changes.get("state") == "closed" and end.at + 4 * HOUR_S < last
+
+
+def _reopen(ticket: WorldTicket, *, is_closed_again: bool) -> None:
+    at = ticket.events[-1].at
+    ticket.events.append(TicketEvent(at + HOUR_S, {"state": "in_progress", "reopen_count": 1}))
+    if is_closed_again:
+        ticket.events.append(TicketEvent(at + 2 * HOUR_S, {"state": "resolved"}))
+        ticket.events.append(TicketEvent(at + 3 * HOUR_S, {"state": "closed"}))
 
 
 def _runs_over(clock: WorldSla) -> bool:
