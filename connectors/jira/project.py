@@ -102,6 +102,11 @@ class Project:
     columns: dict[str, str]
     unresolved: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Field id → our field written to it; the description also holds the hypothesis."""
+        return {field_id: name for name, field_id in self.columns.items() if name != "hypothesis"}
+
     def required(self) -> list[ScreenField]:
         """Fields that must be given at create and that we do not give."""
         given = {*self.columns.values(), "project", "issuetype", "summary", "reporter", "labels"}

@@ -41,9 +41,8 @@ def as_far_as_taken(
         reasons = refused.reasons
         if not set(reasons) <= set(fields) - INDISPENSABLE:
             raise
-    names = {field_id: name for name, field_id in project.columns.items()}
     for field_id, why in reasons.items():
-        form.unwritten[names.get(field_id, field_id)] = f"Jira refused it: {why}"
+        form.unwritten[project.names.get(field_id, field_id)] = f"Jira refused it: {why}"
         form.fields.pop(field_id, None)
     left = {name: value for name, value in fields.items() if name not in reasons}
     return send(left) if left else None

@@ -27,6 +27,8 @@ from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissi
 from improvement.records import OutboundFile, PreviewRequest
 
 REFUSED = frozenset({400, 404, 405, 413, 422})
+UNREADABLE = (requests.RequestException, ValueError, LookupError, TypeError, AttributeError)
+"""What the ``jira`` library raises over no answer, or over one that is not what it takes it for."""
 UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 
 
@@ -150,10 +152,10 @@ class LiveSender:
         try:
             answer = request()
         except JIRAError as error:
-            if error.response is None:
+            if error.response is None or error.response.ok:  # none, or one without what the library looks for in it
                 raise self._unknown(what, error.text or "no answer") from None
             raise self._refused(error.response, what) from None
-        except (requests.RequestException, ValueError, KeyError) as error:
+        except UNREADABLE as error:
             raise self._unknown(what, error) from None
         self.status = self.status or status
         return answer

@@ -201,7 +201,7 @@ def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue | 
 def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     form = shaped(outbound, jira.project, jira.site)
     issue = read_action(jira, ref.id)
-    names = {field_id: name for name, field_id in jira.project.columns.items() if name != "hypothesis"}
+    names = jira.project.names
     changed: dict[str, Any] = {}
     theirs: set[str] = set()
     for field_id, value in form.fields.items():

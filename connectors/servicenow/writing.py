@@ -13,10 +13,10 @@ from connectors.doubt import wait_until_settled
 from connectors.servicenow import batching
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.records import MEASURED, TASK_COLUMNS, Mode, mode_named
-from connectors.servicenow.sending import FOR_GOOD, Request, Sent, send
+from connectors.servicenow.sending import FOR_GOOD, LOOKED_FOR, Request, Sent, send
 from connectors.servicenow.tables import Column, Instance, texts
 from connectors.servicenow.traces import Traces, correlation, marker
-from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, PreviewRequest, Receipt, RecordRef, Verb
 
 NEW_RECORD = "NEW-RECORD"
@@ -67,7 +67,7 @@ class Writer:
         if outbound.verb is not Verb.UPDATE:  # what differs is sent, however often
             wait_until_settled(outbound, self.instance.config.name)
         sent = send(self.instance, intent.request, outbound.key)
-        target = ref if ref is not None else self._ref(sent.result)
+        target = ref if ref is not None else self._made(sent, outbound.key)
         written, differences = self._read_back(outbound, target, intent, sent)
         return Receipt(
             ref=target,
@@ -283,6 +283,16 @@ class Writer:
         except PermissionMissing:
             ours = set()
         return {name: PEOPLES_OWN for name in filled if (name, current[name]) not in ours}
+
+    def _made(self, sent: Sent, key: str) -> RecordRef:
+        """The record that a creation was answered with. Raises :class:`OutcomeUnknown` where none is named."""
+        if not isinstance(sent.result, dict) or not sent.result.get("sys_id"):
+            raise OutcomeUnknown(
+                f"The platform answered {sent.status} to {key}, but not with a record.",
+                where=Place(connection=self.instance.config.name),
+                mend=LOOKED_FOR,
+            )
+        return self._ref(sent.result)
 
     def _ref(self, row: Mapping[str, Any]) -> RecordRef:
         return record_ref(self.instance.config, self.mode, str(row["sys_id"]), str(row.get("number", "")))

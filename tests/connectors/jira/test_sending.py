@@ -114,6 +114,16 @@ def test_an_error_of_the_server_may_come_after_the_effect(name: str, status: int
         call(a_sender(), name)
 
 
+@pytest.mark.parametrize("answer", [{"error": {"message": "Transaction cancelled"}}, [], None, "done"])
+@pytest.mark.parametrize(("name", "status"), [("create", 201), ("attach", 200)])
+@responses.activate
+def test_a_success_that_does_not_say_what_was_made_leaves_it_in_doubt(name: str, status: int, answer: Any) -> None:
+    method, url = CALLS[name]
+    responses.add(method, url, status=status, json=answer)
+    with pytest.raises(OutcomeUnknown):
+        call(a_sender(), name)
+
+
 @responses.activate
 def test_a_refusal_names_every_field_and_why() -> None:
     errors = {"assignee": "User cannot be assigned issues.", "customfield_1": "Option is not valid"}

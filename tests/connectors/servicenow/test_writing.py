@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox
-from connectors.servicenow.sending import explain
+from connectors.servicenow.sending import Sent, explain
 from connectors.servicenow.writing import LEFT_TO_PA, same
-from improvement.errors import ConnectionFailed, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, WriteRefused
 from improvement.records import Outbound, OutboundFile, RecordRef, Verb
 
 from .conftest import Connect, Person, a_ticket, a_world
@@ -114,6 +114,15 @@ def test_a_write_whose_answer_was_lost_is_found_and_not_repeated(
         ("sn_cim_inbound_m2m", f"cim_register={record['sys_id']}"),
     ):
         assert len(admin.find(table, query)) <= 1
+
+
+@pytest.mark.parametrize("result", [{}, [], None, {"sys_id": ""}])
+def test_a_creation_that_is_answered_without_a_record_is_in_doubt(
+    running: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch, result: Any
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.writing.send", lambda *arguments: Sent(201, result))
+    with pytest.raises(OutcomeUnknown, match="not with a record"):
+        connect(running).write(CREATE, None)
 
 
 def test_a_write_that_never_arrived_is_sent_again(running: RunningSandbox, connect: Connect) -> None:
