@@ -29,6 +29,7 @@ HTML_PAGE = (
     "hibernating</h1><p>Sign in to the Developer Site to wake it up.</p></body></html>"
 )
 CANCELLED = "Transaction cancelled: maximum execution time exceeded"
+RESULTS = ("result", "issues")
 SERVED_OF_BATCH = "served_of_batch"  # in the request: so many items of a batch are served before its time is over
 
 
@@ -225,12 +226,14 @@ async def _unauthorised(faults: Faults, rule: FaultRule, request: web.Request, h
 
 
 async def _slow(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The request arrived whole, so it takes effect in the end also where its sender is gone by then."""
+    await request.read()
     await asyncio.sleep(rule.seconds)
     return await handler(request)
 
 
 async def _stall(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Half the body, then silence, then a reset."""
+    """Half the body, then silence, then a reset; of an answer without a body not even its beginning."""
     return await _partly(request, _body(await handler(request)), pause_s=rule.seconds)
 
 
@@ -248,10 +251,13 @@ async def _cut_connection(
 
 
 async def _error_in_200(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Part of the result and an error beside it, as a transaction over its quota answers; of a bare list the error."""
-    found = msgspec.json.decode(_body(await handler(request)))
-    answer = found if isinstance(found, dict) else {}
-    for name in ("result", "issues"):
+    """Part of the result and an error beside it, as a transaction over its quota answers; without any result the error
+    alone.
+    """
+    body = _body(await handler(request))
+    found = msgspec.json.decode(body) if body else None
+    answer = found if isinstance(found, dict) and not found.keys().isdisjoint(RESULTS) else {}
+    for name in RESULTS:
         if isinstance(answer.get(name), list):
             answer[name] = answer[name][: len(answer[name]) // 2]
     error = {"error": {"message": CANCELLED, "detail": "Transaction cancelled"}, "status": "failure"}
@@ -297,6 +303,12 @@ async def _reset_after(faults: Faults, rule: FaultRule, request: web.Request, ha
     return _reset(request)
 
 
+async def _error_after(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The request took effect, then something between says that it failed."""
+    await handler(request)
+    return faults.refusal(502, "Bad Gateway")
+
+
 KINDS: dict[str, Callable[[Faults, FaultRule, web.Request, Handler], Awaitable[web.StreamResponse]]] = {
     "rate_limit": _rate_limit,
     "near_limit": _near_limit,
@@ -319,6 +331,7 @@ KINDS: dict[str, Callable[[Faults, FaultRule, web.Request, Handler], Awaitable[w
     "repeat_token": _repeat_token,
     "reset_before": _reset_before,
     "reset_after": _reset_after,
+    "error_after": _error_after,
 }
 
 
@@ -344,6 +357,9 @@ def _body(response: web.StreamResponse) -> bytes:
 
 
 async def _partly(request: web.Request, body: bytes, *, pause_s: float) -> web.StreamResponse:
+    if not body:
+        await asyncio.sleep(pause_s)
+        return _reset(request)
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
     await response.prepare(request)
     await response.write(body[: len(body) // 2])

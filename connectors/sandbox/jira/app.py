@@ -19,6 +19,7 @@ from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.oauth import CLOUD_ID, ConsentOffice
 from connectors.sandbox.jira.record_room import RecordRoom
 from connectors.sandbox.jira.site import Site
+from connectors.sandbox.multipart import parts_of
 from connectors.sandbox.plugin import Flavour as PortFlavour
 from connectors.sandbox.plugin import SandboxConfig, first_clock
 from connectors.sandbox.users import Accounts, accounts_of
@@ -145,8 +146,7 @@ class JiraApp:
 
 async def _uploads(request: web.Request) -> tuple[Upload, ...]:
     found = []
-    reader = await request.multipart()
-    async for part in reader:
+    async for part in await parts_of(request):
         if not isinstance(part, BodyPartReader) or part.name != "file" or part.filename is None:
             continue
         name, content = part.filename, bytes(await part.read(decode=False))

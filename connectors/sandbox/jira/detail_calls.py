@@ -12,7 +12,6 @@ from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, Remo
 from connectors.sandbox.jira.values import BadValueError
 
 MAX_PROPERTY = 32_768
-MAX_LINKS = 2_000
 MAX_GLOBAL_ID = 255
 
 
@@ -138,7 +137,7 @@ def link(call: Call) -> Answer:
     known = inward.extras.links if inward.extras is not None else []
     if any(one.type_id == type_id and one.other == outward.id and one.is_outward for one in known):
         return Answer(201)
-    if len(known) >= MAX_LINKS:
+    if len(known) >= call.site.quirks.max_links:
         raise ApiError(413, "The issue has reached the limit of links.")
     id = str(next(call.site.ids))
     inward.more().links.append(Link(id, type_id, outward.id, is_outward=True))

@@ -41,7 +41,7 @@ def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     type_id = _type_of(fields.pop("issuetype", None), project)
     if "summary" not in fields:
         raise ApiError(400, errors={"summary": "You must specify a summary of the issue."})
-    screen = frozenset(catalogue.CREATE_SCREEN[project.key])
+    screen = frozenset(call.site.quirks.create_screen(project))
     issue = call.site.new_issue(project, type_id, author=author)
     try:
         values.set_fields(call, issue, fields, screen)
@@ -89,7 +89,7 @@ def edit(call: Call, key: str) -> Answer:
     author = call.writer()
     document = call.document()
     fields, comments = _with_updates(call, issue, document)
-    changed = values.set_fields(call, issue, fields, catalogue.EDIT_SCREEN[issue.project.key])
+    changed = values.set_fields(call, issue, fields, call.site.quirks.edit_screen(issue.project))
     _finish(call, issue, author.name, changed, comments)
     return no_content()
 
@@ -164,7 +164,7 @@ def edit_screen(call: Call, key: str) -> Answer:
             "schema": call.parts.field(FIELD_BY_ID[field_id])["schema"],
             "operations": ["set"],
         }
-        for field_id in sorted(catalogue.EDIT_SCREEN[issue.project.key])
+        for field_id in sorted(call.site.quirks.edit_screen(issue.project))
     }
     return json_answer({"fields": shown})
 

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.sandbox.jira import catalogue, jql, searching
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
-from connectors.sandbox.jira.catalogue import CREATE_SCREEN, FIELDS, Flavour
+from connectors.sandbox.jira.catalogue import FIELDS, Flavour
 from connectors.sandbox.jira.meta_calls import project_named, screen_field
 
 GROUPS = ("jira-administrators", "jira-users")
@@ -76,7 +76,8 @@ def createmeta(call: Call) -> Answer:
     for project in catalogue.PROJECTS:
         if wanted and wanted.isdisjoint({project.key, project.id}):
             continue
-        fields = {field_id: screen_field(call, field_id, project) for field_id in CREATE_SCREEN[project.key]}
+        screen = call.site.quirks.create_screen(project)
+        fields = {field_id: screen_field(call, field_id, project) for field_id in screen}
         with_fields = any("fields" in part for part in call.names("expand"))
         kinds = [call.parts.issue_type(kind) | ({"fields": fields} if with_fields else {}) for kind in project.types]
         shown.append(call.parts.project(project) | {"issuetypes": kinds})

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.sandbox.jira import catalogue
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
-from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, CREATE_SCREEN, FIELD_BY_ID, FIELDS, Flavour, Project
+from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, FIELD_BY_ID, FIELDS, Flavour, Project
 from connectors.sandbox.jira.times import iso
 
 
@@ -142,7 +142,7 @@ def createmeta_fields(call: Call, key: str, type_id: str) -> Answer:
     found = project_named(key)
     if all(kind.id != type_id for kind in found.types):
         raise ApiError(400, f"The issue type with id '{type_id}' does not exist in project '{key}'.")
-    shown = [screen_field(call, field_id, found) for field_id in CREATE_SCREEN[found.key]]
+    shown = [screen_field(call, field_id, found) for field_id in call.site.quirks.create_screen(found)]
     return _page(call, shown, cloud_key="fields")
 
 

@@ -10,6 +10,10 @@
     Ids of transitions that the workflow has lost.
 ``demanded_fields``
     Transition id → ids of fields that its screen demands.
+``screen_lacks``
+    ``create`` or ``edit`` → ids of fields that this screen of every project lacks.
+``max_links``
+    How many links an issue may have.
 ``duplicate_fields``
     Names of custom fields of which there is a second one, empty, of the same type.
 ``hourly_points``, ``limits_issue_writes``
@@ -23,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from connectors.sandbox.jira.catalogue import CUSTOM_FIELDS, Field, Transition
+from connectors.sandbox.jira.catalogue import CREATE_SCREEN, CUSTOM_FIELDS, EDIT_SCREEN, Field, Project, Transition
 
 DUPLICATE_ID = 10_900
 
@@ -37,6 +41,8 @@ class Quirks:
     transition_names: Mapping[str, str] = field(default_factory=dict)
     missing_transitions: Sequence[str] = ()
     demanded_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    screen_lacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    max_links: int = 2_000
     duplicate_fields: Sequence[str] = ()
     hourly_points: int = 0
     limits_issue_writes: bool = False
@@ -61,6 +67,15 @@ class Quirks:
             for way in workflow
             if way.id not in self.missing_transitions
         ]
+
+    def create_screen(self, project: Project) -> tuple[str, ...]:
+        """The ids of the fields that may be set at create, required ones first."""
+        lacking = self.screen_lacks.get("create", ())
+        return tuple(field_id for field_id in CREATE_SCREEN[project.key] if field_id not in lacking)
+
+    def edit_screen(self, project: Project) -> frozenset[str]:
+        """The ids of the fields that may be edited."""
+        return EDIT_SCREEN[project.key] - set(self.screen_lacks.get("edit", ()))
 
     def further_fields(self) -> list[Field]:
         """The second fields of the same name."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
 
+from connectors.sandbox.multipart import parts_of
 from connectors.sandbox.query import parse
 from connectors.sandbox.servicenow import access
 from connectors.sandbox.servicenow.errors import ApiError, acl, invalid_table, json_response, no_record
@@ -98,7 +99,7 @@ class AttachmentApi:
                 "the request was rejected because no multipart boundary was found",
             )
         fields: dict[str, str] = {}
-        async for part in await request.multipart():
+        async for part in await parts_of(request):
             if not isinstance(part, BodyPartReader):
                 continue
             if part.filename is None:

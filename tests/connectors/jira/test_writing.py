@@ -85,6 +85,16 @@ def test_an_owner_who_may_not_be_assigned_does_not_stop_the_creation(desk: Desk)
     assert desk.labelled() == [receipt.ref.number]
 
 
+def test_a_description_that_is_refused_is_told_as_what_it_is(desk: Desk) -> None:
+    """The hypothesis stands in the same field."""
+    assert desk.connector.project.key == "CIP"
+    desk.running.set_options(desk.flavour, screen_lacks={"create": ["description"]})
+    receipt = desk.create(description="Too many.", hypothesis="A second engineer")
+    desk.running.set_options(desk.flavour, screen_lacks={})
+    assert receipt.unwritten["description"].startswith("Jira refused it:")
+    assert desk.labelled() == [receipt.ref.number]
+
+
 def test_an_owner_who_may_not_be_assigned_does_not_stop_an_update(desk: Desk) -> None:
     ref = desk.create(owner=None).ref
     receipt = desk.update(ref, owner="nobody-of-this-name", baseline="27 %")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -115,6 +116,33 @@ def test_slow_and_stalled_answers_run_into_time_outs(api: Any, faulty: RunningSa
             faulty.set_faults("servicenow", {"kind": kind, "seconds": 1.5})
             with pytest.raises((requests.ReadTimeout, requests.ConnectionError)):
                 session.get(f"{api.url}/api/now/table/incident", params={"sysparm_limit": "5"}, timeout=0.4)
+
+
+def test_a_slow_write_takes_effect_although_its_sender_is_gone(api: Any, faulty: RunningSandbox) -> None:
+    """Also one of several parts, whose body is read as a stream."""
+    record = api.create("problem", correlation_id="rk-late")["sys_id"]
+    where = {"table_name": "problem", "table_sys_id": record}
+    url = f"{api.url}/api/now/attachment"
+    sent: list[tuple[str, dict[str, Any]]] = [
+        (f"{url}/file", {"params": {**where, "file_name": "raw.txt"}, "data": b"raw"}),
+        (f"{url}/upload", {"data": where, "files": {"file": ("part.txt", b"part")}}),
+    ]
+    for address, content in sent:
+        faulty.set_faults("servicenow", {"kind": "slow", "method": "POST", "seconds": 0.6})
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(address, auth=("admin", "sandbox"), timeout=0.2, **content)
+    until = time.monotonic() + 20
+    while api.count("sys_attachment", f"table_sys_id={record}") < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert api.count("sys_attachment", f"table_sys_id={record}") == 2
+
+
+def test_an_answer_without_a_body_stalls_too(api: Any, faulty: RunningSandbox) -> None:
+    record = api.create("problem", correlation_id="rk-silent")["sys_id"]
+    faulty.set_faults("servicenow", {"kind": "stall", "method": "DELETE", "seconds": 0.2})
+    with pytest.raises(requests.ConnectionError):
+        api.send("DELETE", f"/api/now/table/problem/{record}")
+    assert api.count("problem", f"sys_id={record}") == 0
 
 
 def test_rules_wait_for_their_turn_and_count(api: Any, faulty: RunningSandbox) -> None:

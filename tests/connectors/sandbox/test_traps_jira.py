@@ -19,6 +19,8 @@ ORDINARY: dict[str, Any] = {
     "transition_names": {},
     "missing_transitions": [],
     "demanded_fields": {},
+    "screen_lacks": {},
+    "max_links": 2_000,
     "duplicate_fields": [],
 }
 
@@ -168,6 +170,23 @@ def test_transitions_are_localised_missing_or_demand_fields(sandbox: RunningSand
     assert now["161"]["fields"]["customfield_10023"]["required"] is True
     assert (refused.status_code, lost.status_code, begun.status_code) == (400, 400, 204)
     assert "customfield_10023" in refused.json()["errors"]
+
+
+def test_screens_lack_fields_and_issues_are_full_of_links(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    site = Site(sandbox, flavour)
+    keys = [site.task()["key"] for _ in range(3)]
+    sandbox.set_options(flavour, screen_lacks={"create": ["duedate"], "edit": ["description"]}, max_links=1)
+    task = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": "S", "duedate": "2025-01-01"}
+    created = site.send("POST", "/issue", json={"fields": task})
+    edited = site.send("PUT", f"/issue/{keys[0]}", json={"fields": {"description": "D"}})
+    screen = site.send("GET", f"/issue/{keys[0]}/editmeta").json()["fields"]
+    link = {"type": {"name": "Relates"}, "inwardIssue": {"key": keys[0]}}
+    linked = [site.send("POST", "/issueLink", json={**link, "outwardIssue": {"key": key}}) for key in keys[1:]]
+
+    assert (created.status_code, edited.status_code) == (400, 400)
+    assert "duedate" in created.json()["errors"]
+    assert "description" not in screen
+    assert [one.status_code for one in linked] == [201, 413]
 
 
 def test_a_field_name_is_there_twice(sandbox: RunningSandbox, flavour: Flavour) -> None:
