@@ -6,17 +6,25 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
 
+from bench.faults.desks import Desks
+from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
+from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
+from bench.faults.kinds import TABLES
 from bench.faults.pulling import pull_cell
-from bench.faults.traps import EVERYWHERE, FLOW, MOVE, PULL, WRITE
-from bench.faults.writing import move_cell, write_cell
+from bench.faults.traps import EVERYWHERE, JIRA, PULL
+from bench.faults.write_traps import WRITE
+from bench.faults.writing import write_cells
 from connectors.sandbox.plugin import Flavour
 
-Cells = dict[tuple[str, str], dict[Flavour, str]]
+Row = dict[Flavour, dict[str, str]]  # of each platform the cells by name: what is written, or ""
+Cells = dict[tuple[str, str], Row]
+FALLBACKS = tuple(mode for mode in TABLES if mode != "cim")
 
 
 def main() -> None:
@@ -27,45 +35,59 @@ def main() -> None:
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     cells = run(asked.only)
-    wrong = [
-        f"{way} · {name} · {flavour}: {text}"
-        for (way, name), row in cells.items()
-        for flavour, text in row.items()
-        if text
-    ]
-    print(f"\n{sum(map(len, cells.values()))} cells, {len(wrong)} red")
-    for line in wrong:
-        print(f"  {line}")
+    texts = {
+        f"{way} · {trap} · {flavour}{kind and f' · {kind}'}": text
+        for (way, trap), row in cells.items()
+        for flavour, found in row.items()
+        for kind, text in found.items()
+    }
+    wrong = {cell: text for cell, text in texts.items() if text}
+    print(f"\n{len(texts)} cells, {len(wrong)} red")
+    for cell, text in wrong.items():
+        print(f"  {cell}: {text}")
     if asked.json is not None:
-        shown = [{"way": way, "trap": name, "cells": row} for (way, name), row in cells.items()]
+        shown = [{"way": way, "trap": trap, "cells": row} for (way, trap), row in cells.items()]
         asked.json.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    sys.exit(1 if wrong else 0)
+    sys.exit(1 if wrong or not texts else 0)
 
 
 def run(only: str = "") -> Cells:
     """Every cell's text, "" where it is green; a line is printed as soon as it is known."""
     cells: Cells = {}
-    print(f"{'':42}" + "".join(f"{flavour:>12}" for flavour in EVERYWHERE), flush=True)
-    for trap in PULL:
-        if only in trap.name:
-            _show(cells, "pull", trap.name, {flavour: pull_cell(trap, flavour) for flavour in trap.on})
-    for write in WRITE:
-        if only in write.name:
-            _show(cells, "write", write.name, {flavour: write_cell(write, flavour) for flavour in write.on})
-    for move in MOVE:
-        if only in move.name:
-            _show(cells, "move", move.name, {flavour: move_cell(move, flavour) for flavour in move.on})
-    for flow in FLOW:
-        if only in flow.name:
-            _show(cells, "flow", flow.name, {flavour: flow_cell(flow, flavour) for flavour in flow.on})
+    print(f"{'':46}" + "".join(f"{flavour:>12}" for flavour in EVERYWHERE), flush=True)
+    with Desks() as desks:
+        for way, trap, row in _rows(desks, only):
+            cells.setdefault((way, trap), {}).update(row)
+            marks = (_mark(row[flavour]) if row.get(flavour) else "–" for flavour in EVERYWHERE)
+            print(f"{way:10}{trap:36}" + "".join(f"{mark:>12}" for mark in marks), flush=True)
     return cells
 
 
-def _show(cells: Cells, way: str, name: str, found: dict[Flavour, str]) -> None:
-    row = cells.setdefault((way, name), {})
-    row |= found
-    marks = ("–" if flavour not in row else "RED" if row[flavour] else "ok" for flavour in EVERYWHERE)
-    print(f"{way:6}{name:36}" + "".join(f"{mark:>12}" for mark in marks), flush=True)
+def _rows(desks: Desks, only: str) -> Iterator[tuple[str, str, Row]]:
+    for pull in PULL:
+        if only in pull.name:
+            yield "pull", pull.name, {flavour: {"": pull_cell(pull, flavour)} for flavour in pull.on}
+    for write in WRITE:
+        if only in write.name:
+            yield "write", write.name, {flavour: write_cells(write, desks, flavour) for flavour in write.on}
+    for mode in FALLBACKS:
+        for write in WRITE:
+            if only in write.name and write.is_for_fallbacks():
+                yield mode, write.name, {"servicenow": write_cells(write, desks, "servicenow", mode)}
+    at_servicenow = {trap.name: trap for trap in FLOW}
+    for name in dict.fromkeys([*at_servicenow, *APPROVALS, *FLOWS]):
+        if only in name:
+            row: Row = {"servicenow": {"": flow_cell(at_servicenow[name], desks)}} if name in at_servicenow else {}
+            if name in APPROVALS or name in FLOWS:
+                row |= {flavour: {"": jira_flow_cell(name, desks, flavour)} for flavour in JIRA}
+            yield "flow", name, row
+
+
+def _mark(found: dict[str, str]) -> str:
+    red = sum(map(bool, found.values()))
+    if red:
+        return f"RED {red}/{len(found)}" if len(found) > 1 else "RED"
+    return f"{len(found)} ok" if len(found) > 1 else "ok"
 
 
 if __name__ == "__main__":

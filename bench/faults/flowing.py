@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import requests
 
-from bench.faults.places import asked, connected, outbound, serving, world
-from bench.faults.traps import FlowTrap
+from bench.faults.desks import Desk, Desks
+from bench.faults.flow_traps import FlowTrap
+from bench.faults.places import asked, outbound, world
+from bench.faults.writing import shown
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.servicenow.cim import state_value
 from connectors.sandbox.testing import RunningSandbox
-from improvement.errors import RegelkreisError
 from improvement.records import PlatformState, RecordRef, Verb
 
 REGISTER, APPROVER = "sn_cim_register", "sysapproval_approver"
-_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +99,28 @@ STEPS: dict[str, Callable[[Flow], None]] = {
 }
 
 
-def flow_cell(trap: FlowTrap, flavour: Flavour) -> str:
+def flow_cell(trap: FlowTrap, desks: Desks) -> str:
     """ "" where state and approvals come home as they stand; else what is wrong."""
-    with serving(flavour, **trap.options) as running, connected(running, flavour) as connector:
-        people = world(flavour).people
-        owner, approver = (
-            next(person.username for person in people if role in person.roles) for role in ("owner", "approver")
-        )
-        action = f"ACT-{next(_numbers)}"
-        create = outbound(Verb.CREATE, action, "create", fields={"title": "Fewer"})
+    with desks.at("servicenow") as desk, desk.trapped(**trap.options):
         try:
-            ref = connector.write(create, None).ref
-            flow = Flow(running, flavour, connector, ref, owner, approver)
+            flow = _begun(desk)
             for step in trap.steps:
                 flow.do(step)
-            running.set_faults(flavour, *trap.rules)
-            (found,) = connector.states([ref])
-            running.set_faults(flavour)
-        except (RegelkreisError, requests.RequestException) as error:
-            return " ".join(str(error).split())[:200]
-        return _compared(trap, found, flow)
+            with desk.trapped(*trap.rules):
+                (found,) = desk.connector.states([flow.ref])
+            return _compared(trap, found, flow)
+        except Exception as error:  # whatever a connector raises makes its cell red
+            return shown(error)
+
+
+def _begun(desk: Desk) -> Flow:
+    owner, approver = (
+        next(person.username for person in world(desk.flavour).people if role in person.roles)
+        for role in ("owner", "approver")
+    )
+    create = outbound(Verb.CREATE, desk.story().action, "create", fields={"title": "Fewer"})
+    ref = desk.connector.write(create, None).ref
+    return Flow(desk.running, desk.flavour, desk.connector, ref, owner, approver)
 
 
 def _compared(trap: FlowTrap, found: PlatformState, flow: Flow) -> str:

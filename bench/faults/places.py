@@ -102,7 +102,13 @@ def serving(flavour: Flavour, until: datetime | None = None, **options: Any) -> 
 
 @contextmanager
 def connected(
-    running: RunningSandbox, flavour: Flavour, user: str = "regelkreis", *, within: str = ""
+    running: RunningSandbox,
+    flavour: Flavour,
+    user: str = "regelkreis",
+    *,
+    within: str = "",
+    timeout_s: float = 5,
+    **settings: Any,
 ) -> Iterator[Connector]:
     """A connector with small pages that does not wait between attempts; ``within`` is its filter of incidents."""
     is_cloud = flavour == "jira_cloud"
@@ -113,8 +119,9 @@ def connected(
         user=f"{user}@example.com" if is_cloud else user,
         password="sandbox",
         page_size=PAGE,
-        timeout_s=5,
+        timeout_s=timeout_s,
         mapping={"incident": {"filter": within}} if within else {},
+        **settings,
     )
     connector: Connector = ServiceNowConnector(config) if flavour == "servicenow" else JiraConnector(config)
     reader = connector._instance.reader if isinstance(connector, ServiceNowConnector) else connector.reader

@@ -2,108 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from itertools import count
-from typing import Any
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
+from requests import RequestException
 
-from bench.faults.places import asked, connected, outbound, serving
-from bench.faults.traps import MoveTrap, WriteTrap
+from bench.faults.desks import Desk, Desks, Hits, Step, Story
+from bench.faults.kinds import Kind
+from bench.faults.write_traps import WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
-from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import OutcomeUnknown, RegelkreisError, StillUnknown, WriteRefused
-from improvement.records import Outbound, OutboundFile, Receipt, RecordRef, Verb
+from improvement.records import Outbound, Receipt, RecordRef, Verb
 
 ATTEMPTS = 60
 A_MOMENT_S, AN_HOUR_S = 1.0, 3600.0
 Look = Callable[[], int]
-LINKED = 4
-TITLE = "Fewer breaches"
-FILE = OutboundFile(name="review-abc123.json", media_type="application/json", content=b'{"verdict":"improved"}')
-_numbers = count(1)
+AGAIN = Kind("the next update", Verb.UPDATE, "", "")
 
 
-def write_cell(trap: WriteTrap, flavour: Flavour) -> str:
-    """ "" where every write took effect once (or, of a refusal, was told); else what is wrong."""
-    with serving(flavour) as running, connected(running, flavour) as connector:
-        connector.describe()
-        running.set_options(flavour, **trap.options)
-        action = f"ACT-{next(_numbers)}"
-        if trap.is_told:
-            with _trapped(running, flavour, trap):
-                return _told(connector, action, is_dead=trap.is_dead)
-        try:
-            return _effects(running, flavour, connector, trap, action)
-        except RegelkreisError as error:
-            return error.what[:200]
+def write_cells(trap: WriteTrap, desks: Desks, flavour: Flavour, mode: str = "") -> dict[str, str]:
+    """For each kind of request that the trap meets "" where it took effect once, or its refusal was told; else what is
+    wrong.
+    """
+    with desks.at(flavour, mode, timeout_s=trap.timeout_s) as desk:
+        desk.connector.describe()
+        story, cells = desk.story(), {}
+        for kind in desk.kinds:
+            if trap.meets(kind):
+                cells[kind.name] = _cell(trap, kind, desk.story() if kind.is_apart else story)
+            if kind.verb is Verb.CREATE and not kind.is_apart and story.ref is None:
+                step = story.step(kind)
+                story.took(step, until_received(desk.connector, step.outbound, None, None).ref)
+    return cells
 
 
-def move_cell(trap: MoveTrap, flavour: Flavour) -> str:
-    """ "" where the record moved once, or stayed and the receipt says why; else what is wrong."""
-    with serving(flavour) as running, connected(running, flavour) as connector:
-        action = f"ACT-{next(_numbers)}"
-        ref = connector.write(_creation(action), None).ref
-        running.set_options(flavour, **trap.options)
-        begin = outbound(Verb.UPDATE, action, "begin", fields={"state": "doing"})
-        running.set_faults(flavour, *trap.rules)
-        try:
-            receipt = _until_received(connector, begin, ref, None)
-        except RegelkreisError as error:
-            return error.what[:200]
-        shown = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}", params={"expand": "changelog"})
-    moves = [item for entry in shown["changelog"]["histories"] for item in entry["items"] if item["field"] == "status"]
-    is_told = "state" in receipt.unwritten | receipt.differences
-    expected = (1, False) if trap.arrives else (0, True)
-    return "" if (len(moves), is_told) == expected else f"{len(moves)} moves, told: {receipt.unwritten}"
-
-
-def _told(connector: Connector, action: str, *, is_dead: bool) -> str:
+def _cell(trap: WriteTrap, kind: Kind, story: Story) -> str:
     try:
-        receipt = connector.write(_creation(action), None)
+        return _told(trap, kind, story) if trap.is_told else _effective(trap, kind, story)
+    except Exception as error:  # whatever a connector raises makes its cell red
+        return shown(error)
+
+
+def _effective(trap: WriteTrap, kind: Kind, story: Story) -> str:
+    """It must take effect, once."""
+    desk, step = story.desk, story.step(kind)
+    begun = time.monotonic()
+    with _trapped(trap, kind, desk) as hits:
+        look = (lambda: int(story.found()["record"])) if kind.verb is Verb.CREATE else None
+        receipt = until_received(desk.connector, step.outbound, story.ref, look, late_s=trap.late_s)
+        if trap.late_s:  # what nobody waited for takes effect by now
+            time.sleep(max(0.0, begun + trap.late_s + 0.1 - time.monotonic()))
+    if trap.rules and not hits.number:
+        return "the trap was met by no request"
+    if receipt.differences:
+        return f"read back otherwise: {receipt.differences}"
+    story.took(step, receipt.ref)
+    if kind.is_apart:  # what a creation did not come to follows with the next update
+        following = story.step(AGAIN)
+        until_received(desk.connector, following.outbound, story.ref, None)
+        story.took(following, receipt.ref)
+    return story.wrong()
+
+
+def _told(trap: WriteTrap, kind: Kind, story: Story) -> str:
+    """It cannot be done, and that must be said: by a refusal for good, or on the receipt of a delivery that goes on."""
+    step = story.step(kind)
+    try:
+        with _trapped(trap, kind, story.desk):
+            receipt = story.desk.connector.write(step.outbound, story.ref)
     except WriteRefused:
-        return ""
+        return story.wrong(kind.seen_in)
     except RegelkreisError as error:
-        return f"it waits, though nothing can help: {error.what[:150]}" if is_dead else ""
-    if is_dead:
+        return f"it waits, though nothing can help: {error.what[:150]}" if trap.is_dead else story.wrong(kind.seen_in)
+    if trap.is_dead and not kind.tells:
         return "no refusal"
-    return "" if receipt.differences or receipt.unwritten else "nothing told of what the platform did with it"
+    if not receipt.differences and not receipt.unwritten:
+        return "nothing told of what the platform did with it"
+    if trap.is_dead and not kind.is_apart:
+        return story.wrong(kind.seen_in)
+    return _took_otherwise(story, step, receipt)
 
 
-def _effects(running: RunningSandbox, flavour: Flavour, connector: Connector, trap: WriteTrap, action: str) -> str:
-    ref: RecordRef | None = None
-    writes = (
-        _creation(action),
-        outbound(Verb.NOTE, action, "note/final", text="Improved."),
-        outbound(Verb.ATTACH, action, "attach/final", file=FILE),
-        outbound(Verb.LINK, action, "triggers", trigger_ids=_tickets(running, flavour)),
-    )
-    for write in writes:
-        with _trapped(running, flavour, trap):
-            receipt = _until_received(connector, write, ref, partial(_records, running, flavour))
-        ref = receipt.ref
-        if receipt.differences:
-            return f"{write.verb} read back otherwise: {receipt.differences}"
-    assert ref is not None
-    found = _counted(running, flavour, ref)
-    return "" if found == {"record": 1, "note": 1, "file": 1, "links": LINKED} else f"in effect: {found}"
+def _took_otherwise(story: Story, step: Step, receipt: Receipt) -> str:
+    """The record is there, once; what else stands there was told."""
+    story.took(step, receipt.ref)
+    found = story.found()
+    story.expected = found
+    return "" if found["record"] == 1 else f"record: {found['record']} instead of 1"
 
 
-@contextmanager
-def _trapped(running: RunningSandbox, flavour: Flavour, trap: WriteTrap) -> Iterator[None]:
-    running.set_faults(flavour, *trap.rules)
-    yield
-    running.set_faults(flavour)
+def _trapped(trap: WriteTrap, kind: Kind, desk: Desk) -> AbstractContextManager[Hits]:
+    return desk.trapped(*(kind.met_by(rule) for rule in trap.rules), **trap.options)
 
 
-def _until_received(connector: Connector, outbound: Outbound, ref: RecordRef | None, look: Look | None) -> Receipt:
+def shown(error: Exception) -> str:
+    """An error as a cell's text."""
+    told = str(error) if isinstance(error, RegelkreisError | RequestException) else repr(error)
+    return " ".join(told.split())[:200]
+
+
+def until_received(
+    connector: Connector, outbound: Outbound, ref: RecordRef | None, look: Look | None, *, late_s: float = 0
+) -> Receipt:
     """What the outbox does: try again unless the platform refused for good, which would be a dead letter.
 
-    After an attempt without an answer it says how long ago that was: a moment, then an hour. What is unknown even then
-    is a dead letter, and a person looks (``look``) and has it sent again: there must be nothing then.
+    After an attempt without an answer it says how long ago that was: a moment, then an hour (of which ``late_s`` really
+    pass). Of an update it says nothing: only what differs is sent. What is unknown even then is a dead letter, and a
+    person looks (``look``) and has it sent again: there must be nothing then.
     """
     unanswered_s: float | None = None
     for attempt in range(ATTEMPTS):
@@ -117,63 +125,11 @@ def _until_received(connector: Connector, outbound: Outbound, ref: RecordRef | N
                     raise
                 unanswered_s = None
             else:
+                time.sleep(late_s)
                 unanswered_s = AN_HOUR_S
         except OutcomeUnknown:
-            unanswered_s = A_MOMENT_S
+            unanswered_s = None if outbound.verb is Verb.UPDATE else A_MOMENT_S
         except RegelkreisError:
             if attempt == ATTEMPTS - 1:
                 raise
     raise RegelkreisError(f"no receipt after {ATTEMPTS} attempts")
-
-
-def _records(running: RunningSandbox, flavour: Flavour) -> int:
-    """How many improvement records there are, whatever a search shows."""
-    if flavour == "servicenow":
-        asking = {"sysparm_query": f"short_description={TITLE}"}
-        return len(asked(running, flavour, "GET", "/api/now/table/sn_cim_register", params=asking)["result"])
-    return sum(count for name, count in running.stats(flavour).items() if name.startswith("CIP "))
-
-
-def _creation(action: str) -> Outbound:
-    fields: dict[str, str | int | float | None] = {
-        "title": TITLE,
-        "description": "SLA breach rate 24.3 %",
-        "hypothesis": "A second engineer at night",
-        "baseline": "24.3 %",
-        "target": "17 %",
-        "url": f"https://rk.example.com/actions/{action}/",
-    }
-    return outbound(Verb.CREATE, action, "create", fields=fields)
-
-
-def _tickets(running: RunningSandbox, flavour: Flavour) -> tuple[str, ...]:
-    """Some tickets to link the record to."""
-    if flavour == "servicenow":
-        asking = {"sysparm_limit": str(LINKED), "sysparm_fields": "sys_id"}
-        found = asked(running, flavour, "GET", "/api/now/table/incident", params=asking)["result"]
-        return tuple(row["sys_id"] for row in found)
-    path = "/rest/api/2/search/jql" if flavour == "jira_cloud" else "/rest/api/2/search"
-    body = {"jql": "project = OPS ORDER BY created ASC", "fields": ["summary"], "maxResults": LINKED}
-    return tuple(issue["id"] for issue in asked(running, flavour, "POST", path, json=body)["issues"])
-
-
-def _counted(running: RunningSandbox, flavour: Flavour, ref: RecordRef) -> dict[str, int]:
-    """What is there now, by plain HTTP."""
-    if flavour != "servicenow":
-        shown: dict[str, Any] = asked(running, flavour, "GET", f"/rest/api/2/issue/{ref.id}")["fields"]
-        counted = {
-            "record": _records(running, flavour),
-            "note": len(shown["comment"]["comments"]),
-            "file": len(shown["attachment"]),
-        }
-        return counted | {"links": len(shown["issuelinks"])}
-    asking = {
-        "record": ("sn_cim_register", f"short_description={TITLE}"),
-        "note": ("sys_journal_field", f"element_id={ref.id}^valueLIKEImproved."),
-        "file": ("sys_attachment", f"table_sys_id={ref.id}"),
-        "links": ("sn_cim_inbound_m2m", f"cim_register={ref.id}"),
-    }
-    return {
-        name: len(asked(running, flavour, "GET", f"/api/now/table/{table}", params={"sysparm_query": query})["result"])
-        for name, (table, query) in asking.items()
-    }

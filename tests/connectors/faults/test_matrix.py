@@ -10,12 +10,17 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from bench.faults.desks import Desks
+from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
+from bench.faults.jira_flowing import jira_flow_cell
 from bench.faults.pulling import pull_cell
-from bench.faults.traps import EVERYWHERE, FLOW, PULL, WRITE, PullTrap, WriteTrap
-from bench.faults.writing import write_cell
+from bench.faults.traps import EVERYWHERE, PULL, PullTrap
+from bench.faults.write_traps import WRITE, WriteTrap
+from bench.faults.writing import write_cells
 from connectors.base import Cursor, Keys, Page
 from connectors.jira.connector import JiraConnector
+from connectors.jira.sending import LiveSender
 from connectors.sandbox.plugin import Flavour
 from connectors.servicenow.connector import ServiceNowConnector
 from improvement.records import Outbound, PlatformState, Receipt, RecordKind, RecordRef
@@ -23,6 +28,19 @@ from workflows.steps.departures import Departed, Departures
 from workflows.steps.lacking import Found, Lacking
 
 every_connector = pytest.mark.parametrize("flavour", EVERYWHERE)
+
+
+@pytest.fixture(scope="module")
+def desks() -> Iterator[Desks]:
+    """One sandbox of each platform for all that is written."""
+    with Desks() as opened:
+        yield opened
+
+
+def red(cells: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong, by the kind of request."""
+    assert cells
+    return {kind: text for kind, text in cells.items() if text}
 
 
 def pull_trap(name: str, flavour: Flavour) -> PullTrap:
@@ -44,8 +62,19 @@ def test_data_that_changes_while_it_is_paged_is_read_whole(flavour: Flavour) -> 
 
 
 @every_connector
-def test_a_write_cut_off_after_it_took_effect_is_not_made_twice(flavour: Flavour) -> None:
-    assert write_cell(write_trap("reset after"), flavour) == ""
+def test_a_write_cut_off_after_it_took_effect_is_not_made_twice(flavour: Flavour, desks: Desks) -> None:
+    assert red(write_cells(write_trap("reset after"), desks, flavour)) == {}
+
+
+@pytest.mark.parametrize("mode", ["custom", "problem", "task_min"])
+def test_nor_is_it_in_another_table(mode: str, desks: Desks) -> None:
+    assert red(write_cells(write_trap("reset after"), desks, "servicenow", mode)) == {}
+
+
+@pytest.mark.parametrize("name", ["moved to another project", "an issue full of links (413)", "approved again"])
+@pytest.mark.parametrize("flavour", ["jira_cloud", "jira_dc"])
+def test_what_people_do_on_a_jira_is_followed_or_told(name: str, flavour: Flavour, desks: Desks) -> None:
+    assert jira_flow_cell(name, desks, flavour) == ""
 
 
 @every_connector
@@ -53,25 +82,29 @@ def test_the_hour_that_occurs_twice_loses_and_doubles_nothing(flavour: Flavour) 
     assert pull_cell(pull_trap("the hour that is twice", flavour), flavour) == ""
 
 
-def test_a_connector_that_leaves_an_approval_out_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connector_that_leaves_an_approval_out_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks
+) -> None:
     trap = next(trap for trap in FLOW if trap.name == "approved")
-    assert flow_cell(trap, "servicenow") == ""
+    assert flow_cell(trap, desks) == ""
     states = ServiceNowConnector.states
 
     def forgetful(self: ServiceNowConnector, refs: Sequence[RecordRef]) -> list[PlatformState]:
         return [msgspec.structs.replace(state, approvals=()) for state in states(self, refs)]
 
     monkeypatch.setattr(ServiceNowConnector, "states", forgetful)
-    assert "approvals here []" in flow_cell(trap, "servicenow")
+    assert "approvals here []" in flow_cell(trap, desks)
 
 
-def test_a_connector_that_sends_again_what_is_unknown_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connector_that_sends_again_what_is_unknown_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks
+) -> None:
     """Its index lags, and it looks no further than the index."""
     trap = write_trap("index lags, reset after")
     monkeypatch.setattr("connectors.jira.finding._unindexed", lambda connector, label, indexed: None)
-    assert write_cell(trap, "jira_dc") != ""
+    assert write_cells(trap, desks, "jira_dc")["record"] != ""
     monkeypatch.setattr("connectors.jira.writing.never_send_again", lambda *outbound, **words: None)
-    assert "'record': 2" in write_cell(trap, "jira_dc")
+    assert "record: 2 instead of 1" in write_cells(trap, desks, "jira_dc")["record"]
 
 
 def test_a_connector_that_loses_a_page_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +187,7 @@ def test_a_column_that_is_always_the_same_turns_its_cell_red(
     assert f"{kind.value} against platform" in pull_cell(pull_trap("no trap", flavour), flavour)
 
 
-def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch, desks: Desks) -> None:
     write = ServiceNowConnector.write
 
     def blind(self: ServiceNowConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
@@ -165,7 +198,32 @@ def test_a_connector_that_writes_blindly_turns_its_cell_red(monkeypatch: pytest.
         return write(self, outbound, ref)
 
     monkeypatch.setattr(ServiceNowConnector, "write", blind)
-    assert "'note': 2" in write_cell(write_trap("no trap"), "servicenow")
+    assert red(write_cells(write_trap("no trap"), desks, "servicenow")) == {"note": "notes: 2 instead of 1"}
+
+
+@pytest.mark.parametrize(
+    ("sender", "kind", "text"),
+    [
+        ("edit", "update", "updates: 0 instead of 1"),
+        ("set_property", "property", "kept: "),
+        ("transition", "transition", "moves: 0 instead of 1"),
+        ("remote_link", "remote link", "pages: "),
+        ("comment", "note", "notes: 0 instead of 1"),
+        ("attach", "file", "files: [] instead of"),
+        ("link", "links", "links: [] instead of"),
+    ],
+)
+def test_a_request_that_is_never_sent_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks, sender: str, kind: str, text: str
+) -> None:
+    monkeypatch.setattr(LiveSender, sender, lambda *arguments, **options: None)
+    cells = write_cells(write_trap("no trap"), desks, "jira_cloud")
+    assert text in cells[kind] or "read back otherwise" in cells[kind]
+
+
+def test_a_trap_that_no_request_meets_turns_its_cell_red(desks: Desks) -> None:
+    trap = WriteTrap("nowhere", rules=({"kind": "reset_after", "path": "/nowhere$"},))
+    assert set(write_cells(trap, desks, "servicenow").values()) == {"the trap was met by no request"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""The traps of writing, as a table: what the platform does with a request, and whether it must be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.faults.kinds import TABLES, Kind
+from bench.faults.traps import EVERYWHERE, JIRA, SERVICENOW, Rule
+from connectors.sandbox.plugin import Flavour
+
+ANSWERS = frozenset({"rate_limit", "unavailable", "server_error", "unauthorised", "refuse", "slow"})
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTrap:
+    """``rules`` hit each kind of writing request, or ``kinds`` alone; a rule that names no request means that one.
+
+    ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
+    a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
+    has long given up.
+    """
+
+    name: str
+    on: tuple[Flavour, ...] = EVERYWHERE
+    rules: tuple[Rule, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+    is_told: bool = False
+    is_dead: bool = False
+    timeout_s: float = 5
+    late_s: float = 0
+
+    def meets(self, kind: Kind) -> bool:
+        """Whether it hits this kind of request; an item of a batch can only be answered wrongly."""
+        if self.kinds:
+            return kind.name in self.kinds
+        return not kind.is_inside or all(rule["kind"] in ANSWERS for rule in self.rules)
+
+    def is_for_fallbacks(self) -> bool:
+        """Whether it needs nothing of Continual Improvement Management."""
+        return "servicenow" in self.on and not self.options and "links" not in self.kinds
+
+
+def fault(kind: str, **more: Any) -> Rule:
+    """A fault on the first request of the kind in question."""
+    return {"kind": kind, **more}
+
+
+BATCH: Rule = {"method": "POST", "path": "/v1/batch$"}
+RECORDS = ("record", "task", "property of a new record", "remote link of a new record")
+_REGISTER = TABLES["cim"]
+_OF_REGISTER = ("record", "update", "note")
+
+
+def _rule(effect: str, **more: Any) -> dict[str, Any]:
+    return {"rules": [{"table": _REGISTER, "effect": effect, **more}]}
+
+
+WRITE: tuple[WriteTrap, ...] = (
+    WriteTrap("no trap"),
+    WriteTrap("429, seconds", rules=(fault("rate_limit", seconds=0),)),
+    WriteTrap("429, a date", rules=(fault("rate_limit", seconds=0, as_date=True),)),
+    WriteTrap("503", rules=(fault("unavailable", seconds=0),)),
+    WriteTrap("500", rules=(fault("server_error"),)),
+    WriteTrap("502 after it took effect", rules=(fault("error_after"),)),
+    WriteTrap("401", rules=(fault("unauthorised"),)),
+    WriteTrap("409", rules=(fault("refuse", status=409),)),
+    WriteTrap("slow", rules=(fault("slow", seconds=0.05),)),
+    WriteTrap("reset before", rules=(fault("reset_before"),)),
+    WriteTrap("reset after", rules=(fault("reset_after"),)),
+    WriteTrap("answer stalled", rules=(fault("stall", seconds=0.1),)),
+    WriteTrap("time-out, effect later", rules=(fault("slow", seconds=0.5),), timeout_s=0.3, late_s=0.5),
+    WriteTrap("answer cut", rules=(fault("cut_body"),)),
+    WriteTrap("200 with an error", rules=(fault("error_in_200"),)),
+    WriteTrap("HTML of a sleeping instance", rules=(fault("html_page"),)),
+    WriteTrap("reset after, twice, then 503", rules=(fault("reset_after", times=2), fault("unavailable", seconds=0))),
+    WriteTrap("batch unserviced", on=SERVICENOW, rules=(fault("unserviced", records=0, **BATCH),), kinds=("links",)),
+    WriteTrap(
+        "batch partly served, reset after",
+        on=SERVICENOW,
+        rules=(fault("unserviced", records=2, **BATCH), fault("reset_after", **BATCH)),
+        kinds=("links",),
+    ),
+    WriteTrap(
+        "index lags, reset before", on=JIRA, rules=(fault("reset_before"),), options={"index_lag": 40}, kinds=RECORDS
+    ),
+    WriteTrap(
+        "index lags, reset after", on=JIRA, rules=(fault("reset_after"),), options={"index_lag": 40}, kinds=RECORDS
+    ),
+    WriteTrap("CAPTCHA 403", on=JIRA, rules=(fault("captcha"),)),
+    WriteTrap("no right (403)", rules=(fault("refuse", status=403, times=None, after=0),), is_told=True, is_dead=True),
+    WriteTrap(
+        "a rule rejects (403)",
+        on=SERVICENOW,
+        options=_rule("reject", name="No robots"),
+        kinds=_OF_REGISTER,
+        is_told=True,
+        is_dead=True,
+    ),
+    WriteTrap(
+        "data policy (403)",
+        on=SERVICENOW,
+        options=_rule("data_policy", message="Priority"),
+        kinds=_OF_REGISTER,
+        is_told=True,
+        is_dead=True,
+    ),
+    WriteTrap("ACL (403)", on=SERVICENOW, options=_rule("acl"), kinds=_OF_REGISTER, is_told=True, is_dead=True),
+    WriteTrap(
+        "a rule changes a value",
+        on=SERVICENOW,
+        options=_rule("change", set={"description": "By rule"}),
+        kinds=("record", "update"),
+        is_told=True,
+    ),
+    WriteTrap(
+        "a field read-only",
+        on=SERVICENOW,
+        options={"read_only_fields": {_REGISTER: ["description"]}},
+        kinds=("record", "update"),
+        is_told=True,
+    ),
+    WriteTrap(
+        "an unknown choice",
+        on=SERVICENOW,
+        options={"retired_choices": {f"{_REGISTER}.success_measurement_method": ["manual", "1", "4"]}},
+        kinds=("record",),
+        is_told=True,
+    ),
+)
