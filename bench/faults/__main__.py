@@ -15,6 +15,7 @@ from bench.faults.desks import Desks
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
 from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
+from bench.faults.killing import IN_EFFECT, MOMENTS, Killers, kill_cells
 from bench.faults.kinds import TABLES
 from bench.faults.pulling import pull_cell
 from bench.faults.traps import EVERYWHERE, JIRA, PULL
@@ -55,15 +56,15 @@ def run(only: str = "") -> Cells:
     """Every cell's text, "" where it is green; a line is printed as soon as it is known."""
     cells: Cells = {}
     print(f"{'':46}" + "".join(f"{flavour:>12}" for flavour in EVERYWHERE), flush=True)
-    with Desks() as desks:
-        for way, trap, row in _rows(desks, only):
+    with Desks() as desks, Killers(desks) as killers:
+        for way, trap, row in _rows(desks, killers, only):
             cells.setdefault((way, trap), {}).update(row)
             marks = (_mark(row[flavour]) if row.get(flavour) else "–" for flavour in EVERYWHERE)
             print(f"{way:10}{trap:36}" + "".join(f"{mark:>12}" for mark in marks), flush=True)
     return cells
 
 
-def _rows(desks: Desks, only: str) -> Iterator[tuple[str, str, Row]]:
+def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str, Row]]:
     for pull in PULL:
         if only in pull.name:
             yield "pull", pull.name, {flavour: {"": pull_cell(pull, flavour)} for flavour in pull.on}
@@ -81,6 +82,16 @@ def _rows(desks: Desks, only: str) -> Iterator[tuple[str, str, Row]]:
             if name in APPROVALS or name in FLOWS:
                 row |= {flavour: {"": jira_flow_cell(name, desks, flavour)} for flavour in JIRA}
             yield "flow", name, row
+    for moment in MOMENTS:
+        if only in moment:
+            yield "kill −9", moment, {flavour: kill_cells(moment, desks, killers, flavour) for flavour in EVERYWHERE}
+    for mode in FALLBACKS:
+        if only in IN_EFFECT:
+            yield (
+                mode,
+                f"kill −9: {IN_EFFECT}",
+                {"servicenow": kill_cells(IN_EFFECT, desks, killers, "servicenow", mode)},
+            )
 
 
 def _mark(found: dict[str, str]) -> str:

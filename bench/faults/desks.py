@@ -65,7 +65,7 @@ class Desk:
         return self.flavour == "servicenow"
 
     def story(self, installation: str = INSTALLATION, action: str = "") -> Story:
-        """A new action, which has no record yet."""
+        """A new action, which has no record yet; one of another installation is named."""
         return Story(self, action or f"ACT-{next(_numbers)}", installation)
 
     @contextmanager
@@ -103,6 +103,13 @@ class Desk:
         """How many issues for improvements there are, by type, in whatever project and whatever a search shows."""
         stats = self.running.stats(self.flavour)
         return {name: sum(n for key, n in stats.items() if key.endswith(f" {name}")) for name in ("Task", "Sub-task")}
+
+    def newest(self) -> list[dict[str, Any]]:
+        """The newest improvement issues that a search shows."""
+        search = "search/jql" if self.flavour == "jira_cloud" else "search"
+        asking = {"jql": "project = CIP ORDER BY key DESC", "fields": "summary", "maxResults": 5}
+        found: list[dict[str, Any]] = self.get(f"/rest/api/2/{search}", **asking)["issues"]
+        return found
 
     def triggers(self) -> list[str]:
         """Tickets to link records to."""
@@ -153,12 +160,13 @@ class Story:
     @property
     def title(self) -> str:
         """Nobody else's."""
-        return f"Fewer breaches {self.action}"
+        return f"Fewer breaches {self.installation} {self.action}"
 
     def step(self, kind: Kind) -> Step:
         """The next delivery, which makes this kind of request."""
         self.steps += 1
-        fields, leaves, more = dict(self.fields), dict(self.expected), {}
+        fields, leaves = dict(self.fields), dict(self.expected)
+        more: dict[str, Any] = {}
         if kind.verb is Verb.CREATE:
             fields = self._at_first()
             leaves = self._created(fields)
@@ -250,9 +258,10 @@ class Story:
 
     def _at_jira(self) -> Found:
         made = {name: counted - self.before[name] for name, counted in self.desk.issues_made().items()}
-        if self.ref is None:
+        id = self.ref.id if self.ref is not None else self._new_issue()
+        if id is None:
             return {"record": made["Task"]}
-        path = f"/rest/api/2/issue/{self.ref.id}"
+        path = f"/rest/api/2/issue/{id}"
         issue = self.desk.get(path, expand="changelog")
         shown = issue["fields"]
         changes = [item["field"] for entry in issue["changelog"]["histories"] for item in entry["items"]]
@@ -272,6 +281,11 @@ class Story:
             "tasks": [one["fields"]["summary"] for one in shown["subtasks"]],
             "links": sorted(end["id"] for end in ends),
         }
+
+    def _new_issue(self) -> str | None:
+        """The id of the issue of this title, where a search shows it."""
+        newest = self.desk.newest()
+        return next((one["id"] for one in newest if one["fields"]["summary"] == self.title), None)
 
     def _kept(self, path: str) -> dict[str, Any]:
         try:

@@ -136,7 +136,7 @@ def _moved_before_it_was_known(desk: Desk) -> str:
     step = story.step(kind)
     with desk.trapped(kind.met_by({"kind": "reset_after"})), suppress(OutcomeUnknown):
         desk.connector.write(step.outbound, None)
-    (made,) = [one for one in _newest(desk) if one["fields"]["summary"] == story.title]
+    (made,) = [one for one in desk.newest() if one["fields"]["summary"] == story.title]
     desk.running.happen(desk.flavour, kind="move", keys=[made["key"]])
     receipt = until_received(desk.connector, step.outbound, None, lambda: int(story.found()["record"]))
     story.took(step, receipt.ref)
@@ -222,13 +222,6 @@ def _take_way(desk: Desk, story: Story, id: str, user: str = "admin") -> None:
 
 def _untold(receipt: Receipt, name: str) -> str:
     return "" if name in receipt.unwritten else f"nothing told of {name}: {receipt.unwritten}"
-
-
-def _newest(desk: Desk) -> list[dict[str, Any]]:
-    search = "search/jql" if desk.flavour == "jira_cloud" else "search"
-    asking = {"jql": "project = CIP ORDER BY key DESC", "fields": "summary", "maxResults": 5}
-    found: list[dict[str, Any]] = desk.get(f"/rest/api/2/{search}", **asking)["issues"]
-    return found
 
 
 def _path(story: Story) -> str:

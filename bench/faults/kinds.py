@@ -87,8 +87,10 @@ JIRA = (
     Kind("file", Verb.ATTACH, "POST", "/attachments$"),
     Kind("task", Verb.TASK, "POST", "/issue$"),
     Kind("links", Verb.LINK, "POST", "/issueLink$", after=1, triggers=LINKED, tells=True),
-    Kind("property of a new record", Verb.CREATE, "PUT", _PROPERTY, is_apart=True, tells=True),
-    Kind("remote link of a new record", Verb.CREATE, "POST", _REMOTE_LINK, is_apart=True, tells=True),
+    Kind("property of a new record", Verb.CREATE, "PUT", _PROPERTY, is_apart=True, tells=True, seen_in=("kept",)),
+    Kind(
+        "remote link of a new record", Verb.CREATE, "POST", _REMOTE_LINK, is_apart=True, tells=True, seen_in=("pages",)
+    ),
 )
 KINDS: dict[str, tuple[Kind, ...]] = {mode: _at_servicenow(mode) for mode in TABLES} | {"jira": JIRA}
 KINDS["cim"] += _OF_CIM

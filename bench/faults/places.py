@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -20,6 +21,7 @@ from connectors.sandbox.world import TicketEvent, World, WorldSla, WorldTicket
 from connectors.servicenow.connector import ServiceNowConnector
 from improvement.records import Outbound, Verb
 
+ROOT = Path(__file__).resolve().parents[2]
 CONNECTION = "acme"
 TICKETS = 420
 INSTALLATION = "k7m2qd4x"

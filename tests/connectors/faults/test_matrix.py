@@ -14,6 +14,7 @@ from bench.faults.desks import Desks
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
 from bench.faults.jira_flowing import jira_flow_cell
+from bench.faults.killing import IN_EFFECT, Killers, kill_cells
 from bench.faults.pulling import pull_cell
 from bench.faults.traps import EVERYWHERE, PULL, PullTrap
 from bench.faults.write_traps import WRITE, WriteTrap
@@ -34,6 +35,13 @@ every_connector = pytest.mark.parametrize("flavour", EVERYWHERE)
 def desks() -> Iterator[Desks]:
     """One sandbox of each platform for all that is written."""
     with Desks() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def killers(desks: Desks) -> Iterator[Killers]:
+    """The home from which processes deliver."""
+    with Killers(desks) as opened:
         yield opened
 
 
@@ -219,6 +227,39 @@ def test_a_request_that_is_never_sent_turns_its_cell_red(
     monkeypatch.setattr(LiveSender, sender, lambda *arguments, **options: None)
     cells = write_cells(write_trap("no trap"), desks, "jira_cloud")
     assert text in cells[kind] or "read back otherwise" in cells[kind]
+
+
+@pytest.mark.parametrize(
+    ("moment", "flavour", "kind"),
+    [
+        ("looking, nothing sent", "servicenow", "note"),
+        ("sent, takes effect later", "jira_cloud", "record"),
+        ("sent, lost on its way", "jira_dc", "record"),
+        (IN_EFFECT, "jira_dc", "record"),
+    ],
+)
+def test_a_process_killed_while_it_delivers_doubles_and_loses_nothing(
+    desks: Desks, killers: Killers, moment: str, flavour: Flavour, kind: str
+) -> None:
+    assert kill_cells(moment, desks, killers, flavour, kinds=(kind,)) == {kind: ""}
+
+
+def test_a_delivery_that_is_not_sent_again_turns_its_cell_red(
+    desks: Desks, killers: Killers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next process comes too early, and nobody after it."""
+    monkeypatch.setattr("bench.faults.killing.SETTLED", 0)
+    cells = kill_cells("sent, lost on its way", desks, killers, "servicenow", kinds=("note",))
+    assert "it is waiting" in cells["note"]
+
+
+def test_a_process_that_is_not_killed_turns_its_cell_red(
+    desks: Desks, killers: Killers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks for nothing of this name, so it is never held."""
+    monkeypatch.setattr("bench.faults.killing.LOOKING", {"servicenow": {"path": "/nowhere$"}})
+    cells = kill_cells("looking, nothing sent", desks, killers, "servicenow", kinds=("note",))
+    assert "never held" in cells["note"]
 
 
 def test_a_trap_that_no_request_meets_turns_its_cell_red(desks: Desks) -> None:
