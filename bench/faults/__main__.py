@@ -15,7 +15,7 @@ from bench.faults.desks import Desks
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
 from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
-from bench.faults.killing import IN_EFFECT, MOMENTS, Killers, kill_cells
+from bench.faults.killing import IN_EFFECT, LAGGING, MOMENTS, Killers, kill_cells
 from bench.faults.kinds import TABLES
 from bench.faults.pulling import pull_cell
 from bench.faults.traps import EVERYWHERE, JIRA, PULL
@@ -84,7 +84,8 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
             yield "flow", name, row
     for moment in MOMENTS:
         if only in moment:
-            yield "kill −9", moment, {flavour: kill_cells(moment, desks, killers, flavour) for flavour in EVERYWHERE}
+            on = JIRA if moment == LAGGING else EVERYWHERE
+            yield "kill −9", moment, {flavour: kill_cells(moment, desks, killers, flavour) for flavour in on}
     for mode in FALLBACKS:
         if only in IN_EFFECT:
             yield (

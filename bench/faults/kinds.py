@@ -20,7 +20,8 @@ class Kind:
     many further tickets are linked. ``is_apart``: it belongs to the creation of a record, so it gets a record of its
     own. ``is_inside``: it is an item of a batch, of which only the answer can be wrong. ``tells``: a refusal stands on
     the receipt, and the rest of the delivery goes on. ``seen_in``: where it shows, if the delivery makes other requests
-    too, which a refusal of this one does not undo.
+    too, which a refusal of this one does not undo. ``no_place``: there is none for it, so nothing may be sent, and the
+    receipt tells it under this name.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Kind:
     is_inside: bool = False
     tells: bool = False
     seen_in: tuple[str, ...] = ()
+    no_place: str = ""
 
     def met_by(self, rule: Mapping[str, Any]) -> dict[str, Any]:
         """A fault rule for this request, unless it names one itself."""
@@ -92,5 +94,12 @@ JIRA = (
         "remote link of a new record", Verb.CREATE, "POST", _REMOTE_LINK, is_apart=True, tells=True, seen_in=("pages",)
     ),
 )
-KINDS: dict[str, tuple[Kind, ...]] = {mode: _at_servicenow(mode) for mode in TABLES} | {"jira": JIRA}
-KINDS["cim"] += _OF_CIM
+_NO_LINKS = Kind("links", Verb.LINK, "POST", "/batch$|m2m", triggers=LINKED, no_place="triggers")
+_NO_TASKS = Kind("task", Verb.TASK, "POST", "task$", no_place="task")
+KINDS: dict[str, tuple[Kind, ...]] = {
+    "cim": (*_at_servicenow("cim"), *_OF_CIM),
+    "custom": (*_at_servicenow("custom"), _NO_TASKS, _NO_LINKS),
+    "problem": (*_at_servicenow("problem"), _NO_LINKS),
+    "task_min": (*_at_servicenow("task_min"), _NO_TASKS, _NO_LINKS),
+    "jira": JIRA,
+}

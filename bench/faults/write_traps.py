@@ -33,7 +33,11 @@ class WriteTrap:
     late_s: float = 0
 
     def meets(self, kind: Kind) -> bool:
-        """Whether it hits this kind of request; an item of a batch can only be answered wrongly."""
+        """Whether it hits this kind of request. An item of a batch can only be answered wrongly, and what has no place
+        is not refused.
+        """
+        if kind.no_place and self.is_told:
+            return False
         if self.kinds:
             return kind.name in self.kinds
         return not kind.is_inside or all(rule["kind"] in ANSWERS for rule in self.rules)

@@ -41,6 +41,8 @@ def write_cells(trap: WriteTrap, desks: Desks, flavour: Flavour, mode: str = "")
 
 def _cell(trap: WriteTrap, kind: Kind, story: Story) -> str:
     try:
+        if kind.no_place:
+            return _placeless(trap, kind, story)
         return _told(trap, kind, story) if trap.is_told else _effective(trap, kind, story)
     except Exception as error:  # whatever a connector raises makes its cell red
         return shown(error)
@@ -64,6 +66,15 @@ def _effective(trap: WriteTrap, kind: Kind, story: Story) -> str:
         following = story.step(AGAIN)
         until_received(desk.connector, following.outbound, story.ref, None)
         story.took(following, receipt.ref)
+    return story.wrong()
+
+
+def _placeless(trap: WriteTrap, kind: Kind, story: Story) -> str:
+    """Nothing may be sent, and that must be said."""
+    with _trapped(trap, kind, story.desk) as hits:
+        receipt = story.desk.connector.write(story.step(kind).outbound, story.ref)
+    if hits.number or kind.no_place not in receipt.unwritten:
+        return f"{hits.number} requests, told: {receipt.unwritten}"
     return story.wrong()
 
 
