@@ -45,7 +45,7 @@ bench-check: $(STAMP) ## false and true positive rates of the check over simulat
 bench-rules: $(STAMP) ## rules on 1 and 10 million tickets beside SQL by hand and per-ticket engines (TICKETS="…", JSON=file)
 	@$(BIN)/python -m bench.rules $(if $(TICKETS),--tickets $(TICKETS),) $(if $(JSON),--json "$(JSON)",)
 
-faults: $(STAMP) ## each trap of the sandbox × each connector × pull and write (ONLY=text, JSON=file)
+faults: $(STAMP) ## each trap of the sandbox × each connector × pull and kind of write, flows, kill -9 (ONLY=text, JSON=file)
 	@$(BIN)/python -m bench.faults $(if $(ONLY),--only "$(ONLY)",) $(if $(JSON),--json "$(JSON)",)
 
 serve: $(STAMP)

@@ -1,1 +1,1 @@
-"""`make faults`: each trap of the sandbox × each connector × pull and write, and what came of it."""
+"""`make faults`: each trap of the sandbox × each connector × what it reads and writes, and what came of it."""
