@@ -33,7 +33,7 @@ SENT, WAITING, DEAD = "sent", "waiting", "dead"
 #: The reading of what is there, before anything is sent.
 LOOKING: dict[str, Rule] = {
     "servicenow": {"method": "GET", "path": "/table/(sys_journal_field|sys_attachment|sn_cim|problem$|task$|u_)"},
-    "jira": {"path": r"/search(/jql)?$|/issue/\d+$", "query": "^(?!.*maxResults=0)"},
+    "jira": {"path": r"/search(/jql)?$|/issue/\d+$"},
 }
 
 
