@@ -26,6 +26,7 @@ from bench.pull_cases import make_state
 from bench.starter_scoring import FIRST, Score, score, together
 from connectors.sandbox.testing import running_sandbox
 from connectors.sandbox.troubled.plan import START, WEEKS
+from connectors.sandbox.troubled.truth import Expected
 from connectors.sandbox.troubled.world import Troubled, troubled
 from improvement import weeks
 from improvement.rules import Rule, load_pack
@@ -135,7 +136,7 @@ def shown(scores: Sequence[Score], seeds: Sequence[int]) -> Table:
     for one in scores:
         table.add_row(
             one.rule_id,
-            *map(str, (one.troubles, one.found, one.right, len(one.wrong), one.nearly, one.unclear)),
+            *map(str, (one.troubles, len(one.found), one.right, len(one.wrong), one.nearly, one.unclear)),
             _percent(one.precision),
             _percent(one.recall),
             "–" if one.delay is None else f"{one.delay:g}",
@@ -160,7 +161,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.starter_pack", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="worlds (default: 11 12 13)")
     parser.add_argument("--verbose", action="store_true", help="name what was missed and what was wrong")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument(
+        "--json", type=Path, help="write the figures, and every trouble with scope, begin and end, to this file"
+    )
     options = parser.parse_args()
     console = Console(width=140)
     begin = time.monotonic()
@@ -182,6 +185,13 @@ def main() -> int:
     console.print(f"{time.monotonic() - begin:.0f} s", highlight=False)
     if options.json is not None:
         figures = {"seeds": options.seeds, "rules": [_as_dict(one) for one in scores]}
+        figures["troubles"] = [
+            {"seed": seed, **_trouble(one), "is_found": is_found}
+            for seed, world_scores in zip(options.seeds, found, strict=True)
+            for score_ in world_scores.values()
+            for is_found, those in ((True, score_.found), (False, score_.missed))
+            for one in those
+        ]
         figures["goals"] = [goal.as_dict() for goal in judged]
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0 if all(goal.is_met for goal in judged) else 1
@@ -190,8 +200,10 @@ def main() -> int:
 def _details(everything: Score) -> list[str]:
     lines = []
     for one in everything.missed:
-        span = f"{weeks.label(FIRST + one.first_week)} to {weeks.label(FIRST + one.last_week)}"
-        lines.append(f"missed  {one.rule_id}  {_unit(one.scope)}  {span}  {one.trouble.kind} ({one.trouble.level:.3g})")
+        told = _trouble(one)
+        lines.append(
+            f"missed  {' · '.join(str(told[name]) for name in ('rule', 'scope', 'from', 'to', 'what', 'level'))}"
+        )
     for episode in everything.wrong:
         point = episode.point
         text = f"{point.value:.3g} against {point.target.value:.3g}, n = {point.n}"
@@ -199,8 +211,16 @@ def _details(everything: Score) -> list[str]:
     return lines
 
 
-def _unit(scope: Sequence[tuple[str, str]]) -> str:
-    return ",".join(f"{name}={value}" for name, value in scope)
+def _trouble(one: Expected) -> dict[str, Any]:
+    """A trouble that a rule has to find, as the truth has it."""
+    return {
+        "rule": one.rule_id,
+        "scope": ",".join(f"{name}={value}" for name, value in one.scope),
+        "from": weeks.label(FIRST + one.first_week),
+        "to": weeks.label(FIRST + one.last_week),
+        "what": one.trouble.kind.value,
+        "level": round(one.trouble.level, 4),
+    }
 
 
 def _percent(share: float | None) -> str:
@@ -211,7 +231,7 @@ def _as_dict(one: Score) -> dict[str, Any]:
     return {
         "rule": one.rule_id,
         "troubles": one.troubles,
-        "found": one.found,
+        "found": len(one.found),
         "right": one.right,
         "wrong": len(one.wrong),
         "nearly": one.nearly,

@@ -34,14 +34,14 @@ class Score:
     wrong: tuple[Episode, ...]
     nearly: int
     unclear: int
-    found: int
+    found: tuple[Expected, ...]
     missed: tuple[Expected, ...]
     delays: tuple[int, ...]
 
     @property
     def troubles(self) -> int:
         """How many troubles it had to find."""
-        return self.found + len(self.missed)
+        return len(self.found) + len(self.missed)
 
     @property
     def precision(self) -> float | None:
@@ -52,7 +52,7 @@ class Score:
     @property
     def recall(self) -> float | None:
         """The share of troubles found, None without any."""
-        return self.found / self.troubles if self.troubles else None
+        return len(self.found) / self.troubles if self.troubles else None
 
     @property
     def delay(self) -> float | None:
@@ -77,8 +77,8 @@ def score(
         wrong=wrong,
         nearly=sum(_is_near(rule, one, worse, cells) for one in wrong),
         unclear=verdicts.count(None),
-        found=sum(bool(episodes) for _, episodes in hits),
-        missed=tuple(one for one, episodes in hits if not episodes),
+        found=tuple(one for one, found in hits if found),
+        missed=tuple(one for one, found in hits if not found),
         delays=tuple(
             max(0, min(episode.fired_week for episode in found) - FIRST - one.first_week)
             for one, found in hits
@@ -95,7 +95,7 @@ def together(scores: Sequence[Score], name: str) -> Score:
         wrong=tuple(episode for one in scores for episode in one.wrong),
         nearly=sum(one.nearly for one in scores),
         unclear=sum(one.unclear for one in scores),
-        found=sum(one.found for one in scores),
+        found=tuple(found for one in scores for found in one.found),
         missed=tuple(missed for one in scores for missed in one.missed),
         delays=tuple(delay for one in scores for delay in one.delays),
     )

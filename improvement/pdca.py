@@ -45,7 +45,7 @@ from improvement.guards import (
     verdict_is_bad,
     verdict_is_good,
 )
-from improvement.vocabulary import GOOD_VERDICTS, SUSTAINED_VERDICTS
+from improvement.vocabulary import GOOD_VERDICTS, HAS_OPEN_TWIN, SUSTAINED_VERDICTS
 
 __all__ = [
     "BY_EVENT",
@@ -239,7 +239,7 @@ def open_action(
     row = BY_EVENT[Event.OPEN]
     reasons = [*over_budget, *_actor_reasons(row, actor)]
     if has_open_twin:
-        reasons.append("this rule and scope has an open action already")
+        reasons.append(HAS_OPEN_TWIN)
     if reasons:
         return Refused(tuple(reasons))
     return Moved(replace(facts, state=row.to or facts.state, held_from=None, cycle_no=1), (Entry("action.opened"),))

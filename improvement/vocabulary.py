@@ -112,3 +112,6 @@ DECISION_WORDS: dict[str, Said] = {
     "adjust": Said("adjust", "anpassen"),
     "stop": Said("stop", "beenden"),
 }
+
+#: Why nothing is opened where the same rule and scope, or the parent that stands for it, is worked on.
+HAS_OPEN_TWIN = "this rule and scope has an open action already"

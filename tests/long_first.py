@@ -17,6 +17,7 @@ LONG = (
     "tests/connectors/sandbox/test_served_truth.py",
     "tests/workflows/warehouse/test_passes.py",
     "tests/improvement/metrics/test_business_hours.py",
+    "tests/workflows/rules/test_two_years_live_and_replayed.py",
     "tests/workflows/rules/test_starter_pack_on_the_world.py",
     "tests/postgresql/test_loop.py",
     "tests/packaging/test_wheel.py",

@@ -18,6 +18,7 @@ from improvement.rules.judging import Point
 from improvement.rules.opening import Candidate, Proposal, choose
 from improvement.rules.rule import Limits, Rule, SeriesKey
 from improvement.rules.scope import Scope
+from improvement.vocabulary import HAS_OPEN_TWIN
 
 BACKFILL_WEEKS = 26  # how far back a rule's first evaluation looks
 OwnerOf = Callable[[str, Scope, str], str | None]  # connection, scope, the rule's owner → who would own the action
@@ -195,7 +196,7 @@ class Replaying:
             waiting += self._wait(queued.proposal, queued.reason)
         for proposal in choice.opened:
             if self._has_twin(proposal, week):
-                waiting += self._wait(proposal, "its parent has an open action already")
+                waiting += self._wait(proposal, HAS_OPEN_TWIN)
             else:
                 self._opened(proposal, week)
         return waiting

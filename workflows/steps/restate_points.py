@@ -133,7 +133,8 @@ def _restate_query(
     since: datetime,
     as_of: datetime,
 ) -> list[str]:
-    last = last_week(since)  # the youngest week of which a point was published before
+    # The youngest week whose points do not stem from this very cycle: the weeks between were published meanwhile.
+    last = max(last_week(since), last_week(as_of) - 1)
     by_rule = [(rule, _published(rule, connection, late, last=last - rule.lag_weeks)) for rule in query.rules]
     asked = [point.week for _, points in by_rule for point in points]
     if not asked:

@@ -130,6 +130,14 @@ def test_a_cycle_left_out_overlooks_nothing(platform: MemoryPlatform, monday: da
     assert len(restated()) == 3
 
 
+def test_what_a_cycle_published_that_broke_off_is_restated_too(platform: MemoryPlatform, monday: datetime) -> None:
+    after_a_cycle(platform, monday)
+    cycle.run_with([platform], as_of=monday + timedelta(weeks=1))  # published week 78, and restated nothing
+    repaired(platform, monday + timedelta(days=10))
+    assert after_a_cycle(platform, monday + timedelta(weeks=2))
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2, REPAIRED + 3}
+
+
 def test_of_every_metric_it_is_known_what_moves_its_points(tmp_path: Path) -> None:
     reads = {one for metric in CATALOGUE.values() for one in restate_points.reads_for_points(metric)}
     opened: dict[str, Any] = {"opened_at": at("2026-03-02"), "state": "in_progress"}

@@ -52,7 +52,7 @@ def known(django_db_setup: Any, django_db_blocker: Any, tmp_path_factory: pytest
 def test_what_it_finds_is_bad_and_what_is_bad_it_finds(known: Known) -> None:
     *rules, together = summed([known.scores])
     for one in (*rules, together):
-        print(f"{one.rule_id}: {one.right} right, {len(one.wrong)} wrong; {one.found} of {one.troubles} found")
+        print(f"{one.rule_id}: {one.right} right, {len(one.wrong)} wrong; {len(one.found)} of {one.troubles} found")
     assert [one.rule_id for one in rules if not one.troubles] == []
     assert 0.7 <= there(together.precision) < 1  # what only wavers is found now and then, too
     assert there(together.recall) >= 0.9
