@@ -128,5 +128,5 @@ def test_what_was_accepted_is_written_even_when_it_is_cancelled(proposal: Action
     assert owner is not None
     commands.accept(owner, proposal.code, at=OPENED)
     commands.cancel(owner, proposal.code, at=OPENED + timedelta(days=1), reason="not now")
-    assert sent(Desk(), 2).sent == 3  # its record, the note, and that it is cancelled
+    assert sent(Desk(), 2).sent == 4  # its record, the note, that it is cancelled, and how it may be closed there
     assert listed("--over") == []

@@ -26,6 +26,8 @@ UNTOLD = frozenset(
         "trigger_restated",
         "measurement",
         "diverged",
+        "set_there",
+        "edited_there",
         "unknown_owner",
         "record_url",
         "may",

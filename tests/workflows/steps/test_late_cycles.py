@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
+from connectors.config import ConnectionConfig
 from improvement.errors import GuardRefused, InputError
 from improvement.records import SCHEMAS, RecordKind
 from improvement.review import json_schema
@@ -293,7 +294,14 @@ def test_a_person_opens_one_action_per_scope_within_the_budget(
 ) -> None:
     platform = a_platform()
     ran(platform, monday)
-    configured = settings.REGELKREIS.model_copy(update={"connections": {"snow": object()}})
+    snow = ConnectionConfig(
+        name="snow",
+        platform="servicenow",
+        url="https://snow.example.com",
+        user="rk",
+        password="x",
+    )
+    configured = settings.REGELKREIS.model_copy(update={"connections": {"snow": snow}})
     monkeypatch.setattr(settings, "REGELKREIS", configured)
     olga = a_person("olga", Role.SERVICE_OWNER)
 
