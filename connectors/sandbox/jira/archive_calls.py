@@ -32,7 +32,7 @@ def restore(call: Call, key: str) -> Answer:
     call.only_on(Flavour.DATA_CENTER)
     issue = _readable(call, key)
     call.project_administrator(issue.project)
-    if not issue.is_archived or issue.project.id in call.site.projects.archived:
+    if issue.id not in call.site.archived or issue.project.id in call.site.projects.archived:
         raise ApiError(409, f"The issue {issue.key} is not archived by itself.")
     _set(call, issue, is_archived=False)
     return no_content()
@@ -55,7 +55,7 @@ def several(call: Call, verb: str) -> Answer:
             failed.add("issueIsSubtask", "Issue is subtask.", name)
         elif issue.project.id in call.site.projects.archived:
             failed.add("issuesInArchivedProjects", "Issue exists in archived project.", name)
-        elif issue.is_archived is not wants_archived:
+        elif (issue.id in call.site.archived) is not wants_archived:
             for one in (issue, *_below(call, issue)):
                 _set(call, one, is_archived=wants_archived)
             changed += 1
@@ -88,7 +88,7 @@ def _below(call: Call, issue: Issue) -> list[Issue]:
 
 
 def _set(call: Call, issue: Issue, *, is_archived: bool) -> None:
-    issue.is_archived = is_archived
+    (call.site.archived.add if is_archived else call.site.archived.discard)(issue.id)
     call.site.list_issues((issue,), is_listed=not is_archived)
 
 

@@ -176,7 +176,6 @@ class Issue:
     contact_kind: str | None = None
     ticket: WorldTicket | None = None
     applied: int = 0
-    is_archived: bool = False  # by itself, not with its project
     extras: Extras | None = None
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from connectors.sandbox.jira import jql, searching
+from connectors.sandbox.jira import bodies, jql, searching
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.clauses import Asker
@@ -198,9 +198,9 @@ def _asked(call: Call) -> Asked:
             fields=tuple(_listed(fields)),
             expand=tuple(_listed(expand)),
             token=str(body.get("nextPageToken") or ""),
-            start=int(body.get("startAt") or 0),
+            start=_whole(body.get("startAt")) or 0,
             size=_whole(body.get("maxResults")),
-            reconcile=tuple(str(id) for id in body.get("reconcileIssues") or ()),
+            reconcile=tuple(bodies.texts(body, "reconcileIssues")),
         )
     size = call.param("maxResults")
     return Asked(
@@ -225,7 +225,7 @@ def _whole(value: Any) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int):
-        raise ApiError(400, "maxResults must be a number.")
+        raise ApiError(400, "startAt and maxResults must be numbers.")
     return value
 
 

@@ -55,6 +55,7 @@ class Site:
         self.audit: list[AuditRecord] = []
         self.deleted_worklogs: list[tuple[int, int]] = []  # id, when
         self.kept_texts: list[Callable[[], None]] = []  # forget what is kept of names that changed
+        self.archived: set[int] = set()  # issues archived by themselves
         self.unlisted: set[int] = set()  # issues that no search finds: archived, by themselves or with their project
         self.version = 0
         self.quirks = Quirks()
@@ -297,6 +298,7 @@ class Site:
         self._forget(issue.order)
         self.relabel(issue, ())
         self.unlisted.discard(issue.id)
+        self.archived.discard(issue.id)
         del self._issues[issue.id]
         self.by_type[issue.type.id].discard(issue.id)
         self._moved = {key: moved for key, moved in self._moved.items() if moved is not issue}
@@ -358,6 +360,7 @@ class Site:
             self._binned[project.id] = issues
         else:
             self.unlisted -= gone
+            self.archived -= gone
             self._numbered[project.rank] = [None]
             self._moved = {key: issue for key, issue in self._moved.items() if issue.id not in gone}
             self._pending = [entry for entry in self._pending if entry[1] not in gone]
@@ -389,7 +392,7 @@ class Site:
         """Let searches find these issues, or not; those archived by themselves stay so."""
         meant = {issue.id: issue for issue in issues if (issue.id in self.unlisted) is is_listed}
         if is_listed:
-            meant = {id: issue for id, issue in meant.items() if not issue.is_archived}
+            meant = {id: issue for id, issue in meant.items() if id not in self.archived}
             self.unlisted -= meant.keys()
             self._ordered = sorted([*self._ordered, *(issue.order for issue in meant.values())])
         else:
