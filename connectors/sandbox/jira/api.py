@@ -6,12 +6,12 @@ import base64
 from collections.abc import Mapping, Sequence
 
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.administration.session_calls import token_of
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, Desk, Upload
 from connectors.sandbox.jira.catalogue import Flavour
-from connectors.sandbox.jira.desk_lookups import DESK
+from connectors.sandbox.jira.desk.lookups import DESK
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.routes import matching
-from connectors.sandbox.jira.session_calls import token_of
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.users import Accounts
 

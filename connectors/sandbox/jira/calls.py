@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.administration.projects import ADMINISTRATORS
 from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour, Project
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.parts import Parts
-from connectors.sandbox.jira.projects import ADMINISTRATORS
 from connectors.sandbox.jira.render import Renderer
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.users import Accounts

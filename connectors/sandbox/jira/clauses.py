@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 from connectors.sandbox.jira import catalogue, slas
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.agile.clauses import planning_test
 from connectors.sandbox.jira.catalogue import Field
 from connectors.sandbox.jira.jql import Clause, Empty, Function, JqlError, Operand
 from connectors.sandbox.jira.model import Issue
-from connectors.sandbox.jira.planning_clauses import planning_test
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.jira.times import jql_time
 from connectors.sandbox.world import WorldSla

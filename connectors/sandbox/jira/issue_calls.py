@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import approvals, bodies, catalogue, values
+from connectors.sandbox.jira import bodies, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
+from connectors.sandbox.jira.desk import approvals
 from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
 from connectors.sandbox.jira.values import BadValueError
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from connectors.sandbox.jira import catalogue, jql, searching
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.administration.schemes import PERMISSIONS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.meta_calls import screen_field
-from connectors.sandbox.jira.schemes import PERMISSIONS
 
 
 def _one(found: Any, what: str, id: str) -> Answer:

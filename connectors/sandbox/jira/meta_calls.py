@@ -6,9 +6,9 @@ from datetime import UTC
 from typing import Any
 
 from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira.administration.schemes import PERMISSIONS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import CREATE_REQUIRED, Flavour, Project
-from connectors.sandbox.jira.schemes import PERMISSIONS
 from connectors.sandbox.jira.times import iso
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import bodies, group_calls
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.administration import group_calls
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import Issue

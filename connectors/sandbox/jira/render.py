@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sandbox.jira import catalogue, slas
+from connectors.sandbox.jira.agile.texts import field_value
 from connectors.sandbox.jira.catalogue import Field, Flavour
 from connectors.sandbox.jira.history import Changelog
 from connectors.sandbox.jira.model import Attachment, Comment, Issue
 from connectors.sandbox.jira.parts import Parts, dump, quote
-from connectors.sandbox.jira.planning_texts import field_value
 from connectors.sandbox.jira.text import document
 from connectors.sandbox.jira.times import ZoneText
 

@@ -6,21 +6,20 @@ import re
 from functools import partial
 
 from connectors.sandbox.jira import (
-    agile_routes,
     bare_calls,
-    desk_routes,
     detail_calls,
     issue_calls,
     lookup_calls,
     meta_calls,
-    project_calls,
     search_calls,
-    session_calls,
     shelf_calls,
     worklog_calls,
 )
+from connectors.sandbox.jira.administration import project_calls, session_calls
+from connectors.sandbox.jira.administration.routes import BEFORE_ISSUES, PLATFORM
+from connectors.sandbox.jira.agile import routes as agile_routes
 from connectors.sandbox.jira.calls import Handler
-from connectors.sandbox.jira.platform_routes import BEFORE_ISSUES, PLATFORM
+from connectors.sandbox.jira.desk import routes as desk_routes
 
 _API = r"/rest/api/(?P<version>2|3|latest)"
 _KEY = r"(?P<key>[A-Za-z0-9-]+)"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from connectors.sandbox.jira.agile.planning import rank_of
 from connectors.sandbox.jira.catalogue import RANK, SATISFACTION_DATE, SLA_FIELD
 from connectors.sandbox.jira.clauses import Asker, Test, field_named, instant, keyed, test_of, type_ids
 from connectors.sandbox.jira.jql import And, Clause, Function, JqlError, Node, Not, Or, Query
 from connectors.sandbox.jira.model import Issue
-from connectors.sandbox.jira.planning import rank_of
 from connectors.sandbox.jira.site import Site
 
 _KEY_FIELDS = ("key", "issuekey", "issue", "id")

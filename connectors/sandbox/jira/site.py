@@ -11,17 +11,17 @@ from typing import Any
 
 from connectors.sandbox.jira import catalogue, tickets
 from connectors.sandbox.jira.accounts import Account, Directory
+from connectors.sandbox.jira.administration.groups import Groups
+from connectors.sandbox.jira.administration.projects import ADMIN_GROUP, ADMINISTRATORS, Actors, Projects
+from connectors.sandbox.jira.administration.schemes import first_documents
+from connectors.sandbox.jira.administration.screens import Screens
+from connectors.sandbox.jira.administration.settings import Settings
+from connectors.sandbox.jira.agile.planning import Planning
 from connectors.sandbox.jira.catalogue import Field, Flavour, IssueType, Project
-from connectors.sandbox.jira.groups import Groups
+from connectors.sandbox.jira.desk.service import ServiceOffice
 from connectors.sandbox.jira.model import NUMBER_BITS, AuditRecord, Issue
 from connectors.sandbox.jira.options import Options
-from connectors.sandbox.jira.planning import Planning
-from connectors.sandbox.jira.projects import ADMIN_GROUP, ADMINISTRATORS, Actors, Projects
 from connectors.sandbox.jira.quirks import Quirks
-from connectors.sandbox.jira.schemes import first_documents
-from connectors.sandbox.jira.screens import Screens
-from connectors.sandbox.jira.service import ServiceOffice
-from connectors.sandbox.jira.settings import Settings
 from connectors.sandbox.jira.tickets import agents_of, apply, has_clock_after
 from connectors.sandbox.world import World, WorldContact, WorldTicket
 

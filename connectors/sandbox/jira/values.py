@@ -8,11 +8,11 @@ from datetime import date
 from typing import Any
 
 from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira.agile.planning import Sprint, is_epic
 from connectors.sandbox.jira.calls import ApiError, Call
 from connectors.sandbox.jira.catalogue import EPIC_LINK, FLAGGED, RANK, SPRINT, STORY_POINTS, Field, Flavour
 from connectors.sandbox.jira.history import person_item
 from connectors.sandbox.jira.model import History, HistoryItem, Issue
-from connectors.sandbox.jira.planning import Sprint, is_epic
 from connectors.sandbox.jira.text import is_document, plain
 
 MAX_TEXT = 32_767

@@ -9,8 +9,8 @@ import pytest
 from jira import JIRA
 from jira.exceptions import JIRAError
 
+from connectors.sandbox.jira.administration.projects import MAX_PROJECTS, Projects
 from connectors.sandbox.jira.catalogue import CIP
-from connectors.sandbox.jira.projects import MAX_PROJECTS, Projects
 from tests.connectors.sandbox.administration.refusal import refused
 
 
