@@ -12,7 +12,7 @@ from connectors.clocks import UNTOLD, beside_ours
 from connectors.jira.moving import WANTED, platform_state
 from connectors.jira.opened import Jira
 from connectors.jira.plan import make_plan
-from connectors.jira.project import Project
+from connectors.jira.project import SAID_BY_RESOLUTION, Project
 from connectors.jira.site import Site, ask
 from connectors.jira.wire import StatusValue
 from connectors.jira.writing import MODE
@@ -62,7 +62,8 @@ def describe(jira: Jira) -> Capabilities:
         modes = {MODE: "available"}
     if project is not None:
         findings += _workflow(jira, project)
-    unwritten = ", ".join(sorted(project.unresolved)) if project is not None else ""
+    unresolved = project.unresolved if project is not None else {}
+    unwritten = ", ".join(sorted(ours for ours, why in unresolved.items() if why != SAID_BY_RESOLUTION))
     detail = f"{MODE}: {modes[MODE]}" + (f"; without a field: {unwritten}" if unwritten else "")
     findings.append(Finding(check="write-back", is_ok=modes[MODE] == "available", detail=detail))
     return Capabilities(

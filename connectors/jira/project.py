@@ -35,6 +35,7 @@ COLUMNS: dict[str, str] = {
     "verdict": "Verdict",
     "url": "remote link",
 }
+SAID_BY_RESOLUTION = "the resolution of a closed issue says it"
 _ELSEWHERE = frozenset({"status", "remote link"})  # not on a screen: transitions and the remote link carry them
 TASK_NAMES = ("task", "aufgabe", "tâche", "tarea")
 PAGE = 50
@@ -190,7 +191,7 @@ def _columns(
     for ours in OUTBOUND_FIELDS:
         name = names.get(ours)
         if name is None:
-            unresolved[ours] = "the resolution of a closed issue says it"
+            unresolved[ours] = SAID_BY_RESOLUTION
             continue
         if name in _ELSEWHERE:
             columns[ours] = name

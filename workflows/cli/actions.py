@@ -229,10 +229,14 @@ def golive(
 ) -> None:
     """Say when the change went live."""
     start()
-    from workflows.actions import commands
-    from workflows.cli.output import report
+    from workflows.actions import commands, loop
+    from workflows.cli.output import report, say
 
-    report(commands.golive(actor(), code, at=moment(as_of), on=day(on), ref=ref), as_json)
+    action = commands.golive(actor(), code, at=moment(as_of), on=day(on), ref=ref)
+    report(action, as_json)
+    plan = loop.current_plan(action)
+    if plan is None or plan.frozen_at is None:
+        say("Its plan is not approved yet: what went live before that is late and is never credited.")
 
 
 @group.command(name="correct-golive")

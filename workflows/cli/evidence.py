@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from improvement.errors import InputError, Place
 from workflows.cli.session import moment, start
 
 PROVEN_AT_HELP = "Only what the last checkpoint signed by this moment proves (ISO 8601, UTC if it has no zone)."
@@ -27,7 +29,31 @@ def rows(
 
 
 @group.command()
+def checkpoint(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the newest signed checkpoint, to be kept where nobody here can change it; and the key that verifies it."""
+    start()
+    from workflows.cli.output import print_json, say
+    from workflows.evidence import verifying
+
+    last = verifying.newest_checkpoint()
+    key = verifying.signer().verifier_key
+    if as_json:
+        print_json({"size": last.size, "at": last.at, "note": last.note, "verifier_key": key})
+        return
+    typer.echo(last.note, nl=False)
+    say(f"Signed {last.at:%Y-%m-%d %H:%M} UTC. To verify without the home's own key: --key {key}")
+
+
+@group.command()
 def verify(
+    kept: Annotated[
+        list[Path] | None, typer.Option("--checkpoint", help="A file with a checkpoint kept elsewhere; repeatable.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="The public key kept elsewhere, instead of the home's own.")
+    ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help=PROVEN_AT_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -37,9 +63,13 @@ def verify(
     from workflows.evidence import verifying
     from workflows.progress import progress
 
+    by = verifying.signer(key) if key is not None else None
+    notes = {str(file): _text(file) for file in kept or []}
+    if notes and as_of is not None:
+        raise InputError("--checkpoint tells its moment itself.", mend="Leave --as-of out.")
     with progress() as told:
         told.doing("recomputing the log")
-        found = verifying.verify() if as_of is None else verifying.verify_at(moment(as_of))
+        found = verifying.verify(by, kept=notes) if as_of is None else verifying.verify_at(moment(as_of), by)
     if as_json:
         print_json({"ok": found.is_ok, "facts": found.facts, "failures": found.failures})
     else:
@@ -49,3 +79,11 @@ def verify(
             typer.echo(f"✗ {failure}")
     if not found.is_ok:
         raise typer.Exit(1)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(f"The file cannot be read: {why}.", where=Place(file=str(file))) from error

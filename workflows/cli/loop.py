@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -141,7 +142,7 @@ def pull(
     if as_json:
         print_json([report.as_dict() for report in reports])
     else:
-        print_table("Pull", [column for column, _ in PULL_COLUMNS], [_pulled(report) for report in reports])
+        print_table("Pull", [column for column, _ in PULL_COLUMNS], _pulled_rows(reports))
         for result in results:
             for note in result.notes:
                 typer.echo(f"note: {result.connection}, {note}", err=True)
@@ -179,6 +180,17 @@ PULL_COLUMNS: tuple[tuple[str, str], ...] = (  # heading → what PullReport.as_
     ("s", "seconds"),
     ("error", "error"),
 )
+
+
+def _pulled_rows(reports: Iterable[PullReport]) -> list[list[object]]:
+    """Every report as a row; an error that stopped several kinds of a connection is told once."""
+    rows: list[list[object]] = []
+    told: dict[tuple[object, object], object] = {}
+    for row in map(_pulled, reports):
+        connection, kind, *_, error = row
+        first = told.setdefault((connection, error), kind)
+        rows.append([*row[:-1], f"as {first}"] if error and first != kind else row)
+    return rows
 
 
 def _pulled(report: PullReport) -> list[object]:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,9 +20,13 @@ LONG_WORD = 16  # characters of a word that may be broken in a table
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; dates as ISO text."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    """One JSON document on standard output; moments as RFC 3339 text."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=_as_text)
     sys.stdout.write("\n")
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 
 from improvement.errors import InputError, Place
@@ -39,18 +41,52 @@ class _Pins:
     told: Told = field(default_factory=Told)
 
 
-def verify() -> Verification:
-    """Recompute every leaf and the root, check each checkpoint's signature, and each pinned document's digest."""
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Whose signatures count: the name of the ledger and the public half of its key."""
+
+    name: str
+    public: Ed25519PublicKey
+
+    @property
+    def verifier_key(self) -> str:
+        """As C2SP tools read it; not secret."""
+        return checkpoint.verifier_key(self.name, self.public)
+
+
+def signer(verifier_key: str | None = None) -> Signer:
+    """By a verifier key that was kept elsewhere; without one, by the home's own key."""
+    if verifier_key is not None:
+        return Signer(*checkpoint.parse_verifier_key(verifier_key))
+    key = checkpoint.load_key(settings.REGELKREIS.ledger_key)
+    return Signer(settings.REGELKREIS.ledger_origin, key.public_key())
+
+
+def newest_checkpoint() -> Checkpoint:
+    """The last one that was signed; :class:`~improvement.errors.InputError` where none was."""
+    last = Checkpoint.objects.order_by("size").last()
+    if last is None:
+        raise InputError("No checkpoint was signed yet.", mend="Run a cycle: it signs one.")
+    return last
+
+
+def verify(by: Signer | None = None, *, kept: Mapping[str, str] = MappingProxyType({})) -> Verification:
+    """Recompute every leaf and the root, check each checkpoint's signature, and each pinned document's digest.
+
+    ``by`` is whose signatures count, the home's own key where nothing is said. ``kept`` are checkpoints that lay
+    elsewhere meanwhile, by their names: the log must still begin with what they signed.
+    """
     found = Verification()
     pins = _Pins()
     leaves = _verify_entries(found, pins)
-    _verify_checkpoints(found, leaves)
+    _verify_checkpoints(found, leaves, by)
+    _verify_kept(found, leaves, by, kept)
     _verify_pins(found, pins)
     _verify_texts(found)
     return found
 
 
-def verify_at(at: datetime) -> Verification:
+def verify_at(at: datetime, by: Signer | None = None) -> Verification:
     """What the last checkpoint signed by ``at`` proves of the log as it was then, and of what that pinned for good.
 
     Rows that went on since (states of actions, findings) are not compared: they are those of today. Raises
@@ -71,7 +107,7 @@ def verify_at(at: datetime) -> Verification:
     if len(leaves) < last.size:
         found.failures.append(f"The log held {last.size} entries then, {len(leaves)} of them are left.")
     else:
-        _verify_checkpoints(found, leaves, up_to=last.size)
+        _verify_checkpoints(found, leaves, by, up_to=last.size)
     if found.is_ok:
         found.facts.insert(
             0, f"At {last.at:%Y-%m-%d %H:%M} UTC the log held {last.size} entries; it still begins with them."
@@ -161,18 +197,18 @@ def _pin(index: int, data: bytes, pins: _Pins) -> None:
     pins.told.hear(index, said)
 
 
-def _verify_checkpoints(found: Verification, leaves: list[bytes], *, up_to: int = 0) -> None:
+def _verify_checkpoints(found: Verification, leaves: list[bytes], by: Signer | None, *, up_to: int = 0) -> None:
     """Every checkpoint, or those of the first ``up_to`` entries."""
     rows = list(Checkpoint.objects.filter(size__lte=up_to) if up_to else Checkpoint.objects.all())
     if not rows:
         found.facts.append("No checkpoint was signed yet.")
         return
-    public = checkpoint.load_key(settings.REGELKREIS.ledger_key).public_key()
+    by = by or signer()
     roots = merkle.roots(leaves, [row.size for row in rows])
     good, failures = 0, []
     for row in rows:
         try:
-            signed = checkpoint.verify(row.note, public, origin=settings.REGELKREIS.ledger_origin)
+            signed = checkpoint.verify(row.note, by.public, origin=by.name)
         except checkpoint.NoteError as error:
             failures.append(f"Checkpoint {row.size}: {error}")
             continue
@@ -192,6 +228,23 @@ def _verify_checkpoints(found: Verification, leaves: list[bytes], *, up_to: int 
     if not failures:
         signed_by = counted(len(rows), "signed checkpoint agrees", "signed checkpoints agree")
         found.facts.append(f"{signed_by} with the log, the last at {rows[-1].size} entries.")
+
+
+def _verify_kept(found: Verification, leaves: list[bytes], by: Signer | None, kept: Mapping[str, str]) -> None:
+    """Whether the log still begins with what checkpoints signed that nobody here could change."""
+    for name, note in kept.items():
+        by = by or signer()
+        try:
+            signed = checkpoint.verify(note, by.public, origin=by.name)
+        except checkpoint.NoteError as error:
+            found.failures.append(f"{name}: {error}")
+            continue
+        if signed.size > len(leaves):
+            found.failures.append(f"{name} signs {signed.size} entries, the log holds {len(leaves)}.")
+        elif merkle.root(leaves[: signed.size]) != signed.root:
+            found.failures.append(f"{name} signs another tree of {signed.size} entries: the past was rewritten since.")
+        else:
+            found.facts.append(f"{name} fits: the log still begins with the {signed.size} entries that it signs.")
 
 
 def _where_changed(leaves: list[bytes]) -> str:

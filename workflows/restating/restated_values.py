@@ -68,10 +68,10 @@ class Restatement:
         )
         shown = self.points[:LISTED]
         rows = [
-            (weeks.label(point.week), point.finding.scope_key, self._shown(point.value), "→",
-             self._shown(point.later_value))
+            (weeks.label(point.week), point.finding.scope_key, old, "→", new)
             for point in shown
-        ]  # fmt: skip
+            for old, new in [self._told_apart(point.value, point.later_value)]
+        ]
         yield from (Line(text) for text in columns(rows))
         if len(self.points) > len(shown):
             yield Line(f"  … and {len(self.points) - len(shown)} more: --json", QUIET)
@@ -82,6 +82,11 @@ class Restatement:
         touched = [*self.actions, *self.reviews]
         if touched:
             yield Line(f"  Touches {', '.join(touched)}: what they say stays; a review gets an addendum.", QUIET)
+
+    def _told_apart(self, old: float | None, new: float | None) -> tuple[str, str]:
+        """Both as people read them; with all their digits where rounding would make them the same."""
+        texts = self._shown(old), self._shown(new)
+        return (str(old), str(new)) if texts[0] == texts[1] and old != new else texts
 
     def _shown(self, value: float | None) -> str:
         return self.metric.shown(value) if self.metric is not None else str(value)

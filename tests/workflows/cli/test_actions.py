@@ -162,6 +162,19 @@ def test_a_weak_password_is_refused_before_anybody_is_added(admin: Person, monke
     assert not Person.objects.filter(username="eva").exists()
 
 
+def test_a_golive_before_the_approval_says_what_that_means(
+    action: Action, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action.hypothesis, action.golive_planned = "The night desk is not staffed.", date(2025, 9, 15)
+    action.goal = "-30%"
+    action.save()
+    at = (OPENED + timedelta(days=2)).isoformat()
+    assert said(monkeypatch, tokens["olga"], "actions", "submit", action.code, "--as-of", at).exception is None
+    done = said(monkeypatch, tokens["olga"], "actions", "golive", action.code, "--on", "2025-08-20", "--as-of", at)
+    assert "is planned" in done.stdout
+    assert "is not approved yet" in done.stderr
+
+
 def test_an_action_tells_what_triggered_it_and_from_which_base(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
     action.rule_sha256 = "ab" * 32
     action.trigger |= {"value_text": "18.2 %", "target_text": "15.0 %", "n": 192, "rows_sha256": "5a" * 32}

@@ -106,3 +106,10 @@ def test_every_command_refuses_such_a_year_with_exit_2(
 def test_a_day_may_be_left_out() -> None:
     assert day_if_given(None) is None
     assert day_if_given("2026-03-02") == date(2026, 3, 2)
+
+
+def test_moments_in_json_are_those_of_every_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"as_of": datetime(2026, 3, 2, 12, tzinfo=UTC), "on": date(2026, 3, 2), "file": Path("a/b")})
+    assert json.loads(capsys.readouterr().out) == {
+        "as_of": "2026-03-02T12:00:00+00:00", "on": "2026-03-02", "file": "a/b",
+    }  # fmt: skip

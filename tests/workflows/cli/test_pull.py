@@ -64,6 +64,15 @@ def test_a_list_that_is_not_believed_is_told_below_the_table(home: Path, sandbox
     assert reports(home, "--as-of", later, "--reconcile")["ticket"]["deleted"] > 50
 
 
+def test_an_error_that_stops_every_kind_is_told_once(home: Path) -> None:
+    settings = home / "regelkreis.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace('"regelkreis"', '"nobody"'), encoding="utf-8")
+    done = regelkreis(home, "pull", "acme")
+    assert done.returncode == 1
+    assert done.stdout.count("refused the credentials of nobody") == 1
+    assert done.stdout.splitlines()[2].endswith("\tas ticket")
+
+
 def test_since_takes_a_day_and_refuses_what_is_none(home: Path) -> None:
     done = regelkreis(home, "pull", "acme", "--since", "lately")
     assert done.returncode != 0

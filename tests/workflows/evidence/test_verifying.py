@@ -191,3 +191,49 @@ def test_what_was_removed_or_rewritten_is_named(copy: Path, statements: tuple[st
 def test_an_erased_text_leaves_the_log_whole(copy: Path) -> None:
     tampered(copy, "DELETE FROM workflows_erasabletext")
     assert regelkreis(copy, "evidence", "verify").returncode == 0
+
+
+# --- what was kept elsewhere --------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_kept_elsewhere_and_the_public_key_prove_it_without_the_homes_key(
+    copy: Path, tmp_path: Path
+) -> None:
+    printed = regelkreis(copy, "evidence", "checkpoint")
+    kept = tmp_path / "kept.txt"
+    kept.write_text(printed.stdout, encoding="utf-8")
+    key = json.loads(regelkreis(copy, "evidence", "checkpoint", "--json").stdout)["verifier_key"]
+    assert key in printed.stderr
+    (copy / "ledger.key").unlink()
+    assert regelkreis(copy, "evidence", "verify").returncode != 0
+    done = regelkreis(copy, "evidence", "verify", "--key", key, "--checkpoint", str(kept))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{kept} fits: the log still begins with" in done.stdout
+    name, _, encoded = key.split("+", 2)
+    other = f"{name}+00000000+{encoded}"
+    assert "does not fit its key" in regelkreis(copy, "evidence", "verify", "--key", other).stderr
+
+
+def test_an_entry_that_was_rewritten_since_does_not_fit_what_was_kept(copy: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(regelkreis(copy, "evidence", "checkpoint").stdout, encoding="utf-8")
+    rehashed(copy, "plan.frozen")
+    done = regelkreis(copy, "evidence", "verify", "--checkpoint", str(kept))
+    assert f"✗ {kept} signs another tree of" in done.stdout
+
+
+def test_a_history_that_was_written_anew_with_the_key_does_not_fit_what_was_kept(copy: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(regelkreis(copy, "evidence", "checkpoint").stdout, encoding="utf-8")
+    anew = tmp_path / "anew"
+    assert regelkreis(anew, "init").returncode == 0
+    shutil.copy(copy / "ledger.key", anew / "ledger.key")
+    (copy / "state.sqlite3").unlink()
+    shutil.copy(anew / "state.sqlite3", copy / "state.sqlite3")
+    assert regelkreis(copy, "evidence", "verify").returncode == 0, "in itself it is whole"
+    done = regelkreis(copy, "evidence", "verify", "--checkpoint", str(kept))
+    assert done.returncode == 1
+    assert f"{kept} signs" in done.stdout
+    kept.write_text("nonsense", encoding="utf-8")
+    assert f"✗ {kept}: " in regelkreis(copy, "evidence", "verify", "--checkpoint", str(kept)).stdout
+    assert regelkreis(copy, "evidence", "verify", "--checkpoint", str(tmp_path / "none")).returncode == 2
