@@ -95,6 +95,13 @@ class OAuthToken(AuthBase):
                 body = self._ask(self._grant())
         elif self._oauth.grant != "refresh_token":
             body = self._ask(self._grant())
+        if refresh is None and self._oauth.grant == "refresh_token":
+            raise CredentialsRefused(
+                f"{self._config.token_url} was not asked: there is no refresh token.",
+                where=Place(connection=self._config.name),
+                mend="Let the integration user grant access, and put the refresh token that this gives into "
+                f"secrets/connections__{self._config.name}__oauth__refresh_token.",
+            )
         if body is None:
             raise CredentialsRefused(
                 f"{self._config.token_url} gave no token for grant {self._oauth.grant}.",

@@ -124,7 +124,10 @@ def explain(status: int, said: str) -> tuple[str, str]:
     if "business rule" in words:
         return "A business rule aborted the write", "Ask the owner of the rule it names; it is not repeated."
     if status == 403:
-        return "An access control forbids the write", "Give the integration user the role named in the how-to."
+        return (
+            "An access control forbids the write",
+            "`regelkreis doctor --permissions` names the role that the integration user needs.",
+        )
     if status == 404:
         return "The record is gone or hidden", "Restore it, or let the integration user see it."
     return f"The platform refused the write with {status}", "See its message and mend the value or the mapping."

@@ -203,6 +203,15 @@ def test_a_used_refresh_token_without_a_file_says_how_to_mend_it() -> None:
 
 
 @responses.activate
+def test_without_any_refresh_token_nobody_is_asked_and_its_place_is_named() -> None:
+    atlassian = Atlassian(first="another")
+    with pytest.raises(CredentialsRefused, match="there is no refresh token") as caught:
+        a_jira(None, refresh_token=None).read("/x", what="x")
+    assert "secrets/connections__cloud__oauth__refresh_token" in caught.value.mend
+    assert atlassian.asked == []
+
+
+@responses.activate
 def test_a_token_endpoint_that_is_down_is_not_taken_for_a_refusal(tmp_path: Path) -> None:
     responses.post(ATLASSIAN, status=503, json={})
     with pytest.raises(ConnectionFailed, match="answered 503"):

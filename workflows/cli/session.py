@@ -17,6 +17,7 @@ AS_OF_HELP = "Act as if it were this moment (ISO 8601, UTC if it has no zone). D
 KNOWN_AT_HELP = "Show what was known at this moment (ISO 8601, UTC if it has no zone). Default: now."
 MOMENT_MEND = "Write it like 2026-03-02T06:00Z."
 DAY_MEND = "Write it like 2026-03-02."
+TOKEN = "REGELKREIS_TOKEN"  # noqa: S105 (the name of a variable)
 SELDOM = (20_000, 20, 50)  # how often garbage is looked for: rows and pages are many objects and hardly any of it
 
 
@@ -29,6 +30,8 @@ def start() -> None:
         django.setup()
         gc.set_threshold(*SELDOM)
         _must_be_migrated()
+        if os.environ.get(TOKEN):
+            actor()  # one that is not valid is refused by what only reads, too
 
 
 def _must_be_migrated() -> None:
@@ -122,5 +125,5 @@ def actor() -> Person:
     """Who acts: the person of REGELKREIS_TOKEN, else the local administrator."""
     from workflows import access
 
-    secret = os.environ.get("REGELKREIS_TOKEN")
+    secret = os.environ.get(TOKEN)
     return access.person_of_token(secret) if secret else access.local_admin()

@@ -136,9 +136,10 @@ def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_token_that_is_nobodys_is_refused(tmp_path: Path) -> None:
     assert from_a_shell(tmp_path, "init").returncode == 0
-    done = from_a_shell(tmp_path, "users", "add", "olga", REGELKREIS_TOKEN="rk_wrong")
-    assert done.returncode == 2
-    assert "REGELKREIS_TOKEN is not valid" in done.stderr
+    for asked in (("users", "add", "olga"), ("actions", "list")):
+        done = from_a_shell(tmp_path, *asked, REGELKREIS_TOKEN="rk_wrong")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "REGELKREIS_TOKEN is not valid" in done.stderr
 
 
 def _an_application(problem: BaseException) -> typer.Typer:
