@@ -189,12 +189,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _tokens_have_a_place(self) -> Self:
-        if any(one.oauth is not None or one.points_per_hour for one in self.connections.values()):
-            keys, folder = self.token_keys(), self.home / "tokens"
-            self.connections = {
-                name: connection.keeping_tokens(folder / f"{name}.token", keys)
-                for name, connection in self.connections.items()
-            }
+        keys = self.token_keys() if any(one.oauth is not None for one in self.connections.values()) else ()
+        folder = self.home / "tokens"
+        self.connections = {
+            name: connection.keeping_tokens(folder / f"{name}.token", keys)
+            for name, connection in self.connections.items()
+        }
         return self
 
     @property

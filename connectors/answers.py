@@ -13,10 +13,11 @@ from requests import Response
 
 from connectors.config import ConnectionConfig
 from connectors.tokens import SEEN
-from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Place
+from improvement.errors import ConnectionFailed, CredentialsRefused, HeldOff, PermissionMissing, Place
 
 MAX_SAID = 400
 _SECONDS = re.compile(r"\d+(\.\d+)?")
+HELD_STATUS = frozenset({429, 503})  # whose Retry-After is about every request, not about this one
 SHORTEST_SECRET = 4  # a shorter one would blacken half of every message
 
 
@@ -37,6 +38,13 @@ def refusal(response: Response, config: ConnectionConfig, what: str) -> Connecti
     place = Place(connection=config.name)
     status = response.status_code
     said = platform_message(response, config)
+    wait_s = retry_after_s(response, datetime.now(UTC)) if status in HELD_STATUS else None
+    if wait_s is not None and wait_s > config.max_wait_s:
+        return HeldOff(
+            f"{config.url} asks to wait {wait_s:.0f} s ({what}, status {status}). {said}".strip(),
+            where=place,
+            mend=f"Longer than max_wait_s = {config.max_wait_s:.0f}: nothing is sent until then; it goes on from here.",
+        )
     if status == 401:
         return CredentialsRefused(
             f"{config.url} refused the credentials of {config.user or 'the token'} ({what}). {said}",

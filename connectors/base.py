@@ -120,6 +120,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     columns: dict[str, str]  # our outbound field → platform column that resolved
     unresolved: dict[str, str]  # our outbound field → why it stays unwritten
     findings: tuple[Finding, ...] = ()
+    rows_per_page: int | None = None  # what a pull asks for in one request, where that is not as configured
 
 
 @runtime_checkable

@@ -28,9 +28,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import structlog
 from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 
 from connectors.config import ConnectionConfig
+from connectors.pacing import Pace, Paced
 from improvement.errors import ConnectionFailed, Place, SettingsError
 
 log = structlog.get_logger("connectors.budget")
@@ -115,7 +115,7 @@ class Budget:
         return 0.0
 
 
-class Metered(HTTPAdapter):
+class Metered(Paced):
     """Sends, as far as the budget goes; reads, writes and whatever a client library asks by itself."""
 
     def __init__(self, budget: Budget, price: Callable[[PreparedRequest], int], **options: Any) -> None:
@@ -124,15 +124,17 @@ class Metered(HTTPAdapter):
         self._price = price
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        """One request, counted before it is sent."""
+        """One request, counted before it is sent; what may not be sent yet costs nothing."""
+        self.hold()
         self._budget.take(self._price(request))
         return super().send(request, *args, **options)
 
 
-def adapter(config: ConnectionConfig, **options: Any) -> HTTPAdapter:
+def adapter(config: ConnectionConfig, **options: Any) -> Paced:
     """What a session of this connection sends with; :class:`SettingsError` for a budget that is counted nowhere."""
+    options |= {"pace": Pace(config), "longest_s": config.max_wait_s}
     if not config.points_per_hour:
-        return HTTPAdapter(**options)
+        return Paced(**options)
     if config.points_file is None:
         raise SettingsError(
             f"The connection may spend {config.points_per_hour:,} points an hour, but names no file to count them in.",

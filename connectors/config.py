@@ -108,6 +108,7 @@ class ConnectionConfig(BaseModel):
     max_concurrency: int = Field(default=4, ge=1, le=8)
     hourly_points: int | None = Field(default=None, ge=0)  # our own budget (connectors.budget); 0: none
     points_file: Path | None = None  # where all its processes count them: a budget needs it, the settings give it
+    hold_file: Path | None = None  # where they all find how long the platform asked to wait; the settings give it
     overlap_s: int = Field(default=300, ge=0)
     reconcile_days: float = Field(default=7.0, gt=0)  # the platform's counts are held against ours this often
     list_days: float = Field(default=91.0, gt=0)  # all keys are listed this often, also where the counts agree
@@ -269,8 +270,12 @@ class ConnectionConfig(BaseModel):
     def keeping_tokens(self, file: Path, keys: tuple[SecretStr, ...]) -> Self:
         """The same connection, with a place and keys for tokens that rotate, where it names none of its own.
 
-        Beside the tokens it counts its points, where it has a budget of them.
+        Beside the tokens it counts its points, where it has a budget of them, and keeps until when its address is to be
+        left alone.
         """
+        if self.hold_file is None:
+            host = quote(self.url.partition("://")[2], safe="")
+            return self.model_copy(update={"hold_file": file.with_name(f"{host}.hold")}).keeping_tokens(file, keys)
         if self.points_per_hour and self.points_file is None:
             return self.model_copy(update={"points_file": file.with_suffix(".points")}).keeping_tokens(file, keys)
         if self.oauth is None:

@@ -1,9 +1,10 @@
 """HTTP as every connector uses it: one session, patient reads, single writes, errors a person can act on.
 
 Reads are retried (tenacity) on resets, time-outs, 429 and 5xx, obey ``Retry-After`` in seconds or as an HTTP date,
-and stop after :attr:`ConnectionConfig.max_attempts` or :attr:`ConnectionConfig.max_wait_s`. They slow down before a
-limit is hit, and never more than :attr:`ConnectionConfig.max_concurrency` run at once. Writes are sent once: the
-outbox decides about a second attempt. No secret appears in an error or a log line.
+and stop after :attr:`ConnectionConfig.max_attempts` or :attr:`ConnectionConfig.max_wait_s`. Never more than
+:attr:`ConnectionConfig.max_concurrency` run at once. Writes are sent once: the outbox decides about a second attempt.
+Both keep the pace that the platform asked of either (:mod:`connectors.pacing`). No secret appears in an error or a log
+line.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError
 from urllib3.exceptions import NewConnectionError
 
-from connectors.answers import TooHeavy, breather_s, cause, redacted, refusal, retry_after_s
+from connectors.answers import HELD_STATUS, TooHeavy, cause, redacted, refusal, retry_after_s
 from connectors.budget import adapter
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
+from connectors.pacing import Pace, pace_of
 from connectors.transport import transport
 from improvement.errors import (
     ConnectionFailed,
     CredentialsRefused,
+    HeldOff,
     OutcomeUnknown,
     PermissionMissing,
     Place,
@@ -43,7 +46,6 @@ from improvement.errors import (
 log = structlog.get_logger("connectors.http")
 
 CONNECT_TIMEOUT_S = 10.0
-LONGEST_BREATHER_S = 60.0
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 GATEWAY_TIMEOUT = 504
 TIMEOUT_TEXTS = ("maximum execution time exceeded", "transaction cancelled")
@@ -121,14 +123,17 @@ class Reader:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
-    pause_s: float = field(default=0.0, init=False)  # before the next request, because a limit is near
     is_down: bool = field(default=False, init=False)  # nobody was reached, however often it was tried: once will do
     gate: BoundedSemaphore = field(init=False)
+    pace: Pace = field(init=False)
     always: Callable[[Response], None] | None = None  # looks at every 2xx answer, like the check of one
     counting: Lock = field(default_factory=Lock, init=False)  # several threads may read at once
 
     def __post_init__(self) -> None:
         self.gate = BoundedSemaphore(self.config.max_concurrency)
+        self.pace = pace_of(self.session, self.config)
+        self.pace.now = lambda: self.now()
+        self.pace.sleep = lambda seconds: self.sleep(seconds)
 
     def read(
         self,
@@ -293,9 +298,7 @@ class _Call:
 
     def _once(self, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
         reader, config = self.reader, self.reader.config
-        if reader.pause_s:
-            log.info("breather", connection=config.name, what=self.what, wait_s=round(reader.pause_s, 2))
-            reader.sleep(reader.pause_s)
+        self.waited_s += reader.pace.hold(config.max_wait_s - self.waited_s)
         with reader.counting:
             reader.requests += 1
         try:
@@ -332,8 +335,6 @@ class _Call:
             raise _Again(failed, None) from None
         _drop_nul(response)
         reader.is_down = False
-        longest_s = min(LONGEST_BREATHER_S, config.max_wait_s)
-        reader.pause_s = breather_s(response, reader.now(), longest_s=longest_s) if response.ok else 0.0
         return self._judged(response, check, retry_heavy)
 
     def _judged(self, response: Response, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
@@ -368,6 +369,7 @@ class _Call:
             raise self._failed(
                 f"{config.url} asks to wait {wait_s:.0f} s ({self.what}, status {response.status_code}).",
                 mend=f"Longer than max_wait_s = {config.max_wait_s:.0f}: run again later; the pull goes on from here.",
+                kind=HeldOff if response.status_code in HELD_STATUS else ConnectionFailed,
             )
         raise _Again(refusal(response, config, self.what), wait_s)
 

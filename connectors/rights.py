@@ -15,7 +15,7 @@ EVERYTHING = "every use"
 
 
 class Right(msgspec.Struct, frozen=True, kw_only=True):
-    """One right. ``use`` is what it is for: *every use*, *pull …*, *deletions*, *write …*.
+    """One right. ``use`` is what it is for: *every use*, *pull …*, *deletions*, *whose minutes*, *write …*, *adopt*.
 
     ``where`` is a table, a project or an endpoint, ``least`` the least role, permission or scope that grants it.
     ``without`` says what is lost where an optional right is not granted.

@@ -48,6 +48,7 @@ class RegelkreisError(Exception):
     """
 
     exit_code = 2
+    asked: tuple[int, int] = (0, 0)  # requests and retries of a platform that came to this, and to nothing else
 
     def __init__(self, what: str, *, where: Place | None = None, mend: str = "") -> None:
         super().__init__(what)
@@ -86,6 +87,10 @@ class ShutOut(ConnectionFailed):
 
 class Unreachable(ShutOut):
     """No connection to the platform could be made at all, although it was tried several times."""
+
+
+class HeldOff(ShutOut):
+    """The platform asked us to wait longer than we may (``Retry-After``): until then nothing is sent there."""
 
 
 class OutcomeUnknown(ConnectionFailed):

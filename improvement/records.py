@@ -274,11 +274,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request a write would send (dry run); never carries credentials."""
+    """One HTTP request a write would send (dry run); never carries credentials.
+
+    ``may_follow`` says what is sent besides, and when, where that depends on the platform's answer.
+    """
 
     method: str
     url: str
     body: str
+    may_follow: str = ""
 
 
 class PlatformTask(msgspec.Struct, frozen=True, kw_only=True):

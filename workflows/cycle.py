@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
+import msgspec
 import structlog
 from django.conf import settings
 
@@ -369,8 +370,5 @@ def preview_all() -> list[dict[str, str]]:
     with connectors() as opened:
         for one in opened:
             for delivery, requests in deliver.preview(one):
-                found += [
-                    {"key": delivery.key, "method": item.method, "url": item.url, "body": item.body}
-                    for item in requests
-                ]
+                found += [{"key": delivery.key, **msgspec.to_builtins(item)} for item in requests]
     return found

@@ -137,7 +137,7 @@ def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
             for found in (*capabilities.findings, *ungranted):
                 yield HealthLine(name, found.check, found.is_ok, found.detail, found.mend)
             yield from _writing(row, capabilities)
-            yield from _volume(one, config)
+            yield from _volume(one, capabilities.rows_per_page or config.rows_per_page)
     except RegelkreisError as error:
         check = next(text for kind, text in BLOCKED_AT if isinstance(error, kind))
         yield HealthLine(name, check, False, error.what, error.mend)
@@ -191,7 +191,7 @@ def _writing(row: Connection, capabilities: Capabilities) -> Iterator[HealthLine
     yield HealthLine(row.name, "write", is_ok, f"on, mode {capabilities.mode}" if is_ok else "on, but no mode is", mend)
 
 
-def _volume(one: Connector, config: ConnectionConfig) -> Iterator[HealthLine]:
+def _volume(one: Connector, rows_per_page: int) -> Iterator[HealthLine]:
     """How much there is of each kind, by the platform's own count."""
     now = datetime.now(UTC)
     for kind in one.kinds():
@@ -203,9 +203,9 @@ def _volume(one: Connector, config: ConnectionConfig) -> Iterator[HealthLine]:
             yield HealthLine(one.name, f"volume of {kind.value}s", False, error.what, error.mend)
             continue
         if count is not None:
-            pages = max(-(-count // config.rows_per_page), 1)
+            pages = max(-(-count // rows_per_page), 1)
             detail = (
-                f"{count:,} records: at least {pages:,} request{'s' * (pages > 1)} of {config.rows_per_page:,} "
+                f"{count:,} records: at least {pages:,} request{'s' * (pages > 1)} of {rows_per_page:,} "
                 "for the first pull, and a few a month"
             )
             yield HealthLine(one.name, f"volume of {kind.value}s", True, detail)

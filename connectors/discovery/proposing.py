@@ -73,6 +73,7 @@ class SourceProposal:
     whole: Mapping[str, Any] = field(default_factory=dict)  # of a new source
     problem: str = ""
     mend: str = ""
+    at_most: int | None = None  # so many records were looked at, although more were asked for
 
 
 def propose(
@@ -98,6 +99,7 @@ def propose(
         **head,
         rows=sample.rows,
         total=sample.total,
+        at_most=sample.at_most,
         fields=tuple(fields),
         renamed_from=was,
         filled=filled,

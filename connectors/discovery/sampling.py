@@ -63,6 +63,7 @@ class SourceSample(msgspec.Struct, frozen=True, kw_only=True):
     is_absent: bool = False
     is_new: bool = False
     constants: Mapping[str, str] = {}  # of a new source
+    at_most: int | None = None  # where the connector reads fewer than it was asked for, however many there are
 
     def candidate(self, path: str) -> Candidate | None:
         """The candidate of a path, told in any case."""

@@ -63,6 +63,10 @@ class BulkSession(requests.Session):
         response._content_consumed = True  # type: ignore[attr-defined]
         return response
 
+    def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
+        """What the client's own session sends with."""
+        return self._session.get_adapter(url)
+
     def close(self) -> None:
         """Close the client's connections."""
         self._session.close()

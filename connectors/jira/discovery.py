@@ -75,6 +75,8 @@ class _Asking:
         self._reader = jira.reader
         self._site: Site = jira.site
         self._sample = sample
+        self._page_size = MAX_CLOUD_PAGE if self._site.is_cloud else DATA_CENTER_PAGE
+        self._most = MAX_REQUESTS * self._page_size
         self._tickets: list[dict[str, Any]] = []
 
     # --- issues of a type -------------------------------------------------------------------------------------
@@ -105,6 +107,7 @@ class _Asking:
             source=called,
             rows=len(issues),
             total=count(self._reader, self._site, jql),
+            at_most=self._most if len(issues) == self._most < self._sample else None,
             candidates=tuple(_candidate(path, found, info, issues) for path, found, info in fields),
             wrong=wrong,
         )
@@ -141,12 +144,11 @@ class _Asking:
 
     def _newest(self, jql: str, fields: Sequence[str]) -> list[dict[str, Any]]:
         """The newest issues' fields, in at most :data:`MAX_REQUESTS` requests."""
-        size = MAX_CLOUD_PAGE if self._site.is_cloud else DATA_CENTER_PAGE
         query, asked = f"{jql} ORDER BY created DESC", list(dict.fromkeys(fields))
         found: list[dict[str, Any]] = []
         token: str | None = None
         for _ in range(MAX_REQUESTS):
-            limit = min(size, self._sample - len(found))
+            limit = min(self._page_size, self._sample - len(found))
             if limit <= 0:
                 break
             page = self._page(query, asked, limit, len(found), token)

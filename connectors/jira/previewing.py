@@ -28,7 +28,8 @@ def _onto_nothing(jira: Jira, recorder: Recorder, outbound: Outbound) -> None:
     elif outbound.verb is Verb.ATTACH and outbound.file is not None:
         recorder.attach(new, outbound.file)
     elif outbound.verb is Verb.UPDATE:
-        recorder.edit(new, shaped(outbound, jira.project, jira.site).fields)
+        fields = shaped(outbound, jira.project, jira.site).fields
+        recorder.edit(new, {name: value for name, value in fields.items() if value is not None})
     elif outbound.verb is Verb.TASK and jira.project.subtask is not None:
         recorder.create(hanging.task_fields(jira.project, jira.site, outbound, new))
     elif outbound.verb is Verb.LINK:

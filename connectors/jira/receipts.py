@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 
 from connectors.jira.issues import ActionIssue
 from connectors.jira.project import Project
-from connectors.jira.sending import FieldsRefused, Sender
+from connectors.jira.sending import INDISPENSABLE, FieldsRefused, Sender
 from connectors.jira.shaping import Shaped, as_text, same
 from improvement.errors import Place, WriteRefused
 from improvement.records import Receipt, RecordRef
 
 T = TypeVar("T")
-INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"})
 
 
 def created_as_taken(sender: Sender, fields: dict[str, Any], form: Shaped, project: Project) -> dict[str, Any]:

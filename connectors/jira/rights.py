@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -24,9 +25,13 @@ from improvement.records import RecordKind
 USER, READ, WRITE = "read:jira-user", "read:jira-work", "write:jira-work"
 DESK = "read:servicedesk-request"
 MEASURED = "the projects to be measured"
+ADOPTED = "the projects of adopted issues"
 MODE = "write jira"
+ADOPT = "adopt"
+ATLASSIAN_HOSTS = (".atlassian.net", ".atlassian.com")
 BROWSE = "Give our user Browse Projects."
 SHOWN, PAGE = 12, 100
+_SCOPES = re.compile(r" \(OAuth: [^)]*\)")
 _PROJECT = re.compile(r"\bproject\s*(?:=|\bin\b)\s*(?P<names>\([^)]*\)|\"[^\"]+\"|'[^']+'|[\w-]+)", re.IGNORECASE)
 
 
@@ -41,14 +46,24 @@ class _Projects(msgspec.Struct, frozen=True, rename="camel"):
     is_last: bool = True
 
 
+#: Searches of Data Center, then those of Cloud.
+SEARCH = "GET /search, POST /search/jql, /search/approximate-count"
+HISTORY = "GET /issue/{id}, /issue/{id}/changelog"
 #: (permission, endpoints, operations, why) in the improvement project.
 WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
-    ("Browse Projects", "GET /project, /issue/createmeta, /search", ("read",), "find a record before it is created"),
+    (
+        "Browse Projects",
+        "GET /project/{key}, /project/{key}/statuses, /mypermissions, /issue/createmeta/{key}/issuetypes, "
+        "/issue/createmeta/{key}/issuetypes/{id}, /issue/{id}, /issue/{id}/comment, /issue/{id}/remotelink, "
+        f"/issue/{{id}}/changelog, {SEARCH}",
+        ("read",),
+        "find a record before it is created, read it back, follow what people do on it",
+    ),
     ("Create Issues", "POST /issue", ("create",), "an issue for an action, a sub-task for a task"),
     (
         "Edit Issues",
-        "PUT /issue/{id}, PUT /issue/{id}/properties/regelkreis",
-        ("update",),
+        "GET /issue/{id}/editmeta, PUT /issue/{id}, /issue/{id}/properties/regelkreis",
+        ("read", "update"),
         "fields, labels, and our entity property",
     ),
     ("Transition Issues", "GET, POST /issue/{id}/transitions", ("read", "update"), "follow the action's state"),
@@ -56,8 +71,8 @@ WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
     ("Create Attachments", "POST /issue/{id}/attachments", ("create",), "the review record and its chart as files"),
     (
         "Link Issues",
-        "POST /issueLink, /issue/{id}/remotelink",
-        ("create",),
+        "GET /issueLinkType, POST /issueLink, /issue/{id}/remotelink",
+        ("read", "create"),
         "links to triggering tickets and to our page",
     ),
 )
@@ -65,10 +80,14 @@ WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
 
 def rights(config: ConnectionConfig, mapping: PlatformMapping) -> Sequence[Right]:
     """Every right, in the order in which they are needed."""
+    return [msgspec.structs.replace(right, least=_least_here(right.least, config)) for right in _all(config, mapping)]
+
+
+def _all(config: ConnectionConfig, mapping: PlatformMapping) -> list[Right]:
     found = [
         Right(
             use=EVERYTHING,
-            where="GET /myself, /serverInfo, /field, /issuetype, /status, /project",
+            where="GET /myself, /serverInfo, /field, /issuetype, /status, /project, /project/search",
             operations=("read",),
             least=_least("any signed-in user", USER, READ),
             why="who we are, our time zone, which fields, types, statuses and projects there are",
@@ -77,16 +96,15 @@ def rights(config: ConnectionConfig, mapping: PlatformMapping) -> Sequence[Right
     kinds = mapping.kinds()
     for kind, what in _READ.items():
         if kind in kinds:
-            found.append(
-                Right(
-                    use=f"pull {kind.value}s",
-                    where=f"{MEASURED}: /search, /issue/{{id}}/changelog",
-                    operations=("read",),
-                    least=_least("Browse Projects", READ),
-                    why=what,
-                )
-            )
-    found += [_agent(), *_writing(config)]
+            found.append(_reading(f"pull {kind.value}s", f"{SEARCH}, {HISTORY}", what))
+    found.append(_agent())
+    found.append(_reading("deletions", f"{SEARCH}, GET /issue/{{id}}", "which issues are gone, by counts and ids"))
+    if RecordKind.TICKET in kinds:
+        found.append(
+            _reading("whose minutes", f"{SEARCH}, {HISTORY}", "when late issues were on hold, by their history")
+        )
+    found += _writing(config)
+    found += _adopting()
     if config.oauth is not None:
         found.append(
             Right(
@@ -172,6 +190,38 @@ def _agent() -> Right:
     )
 
 
+def _reading(use: str, endpoints: str, why: str) -> Right:
+    where = f"{MEASURED}: {endpoints}"
+    return Right(use=use, where=where, operations=("read",), least=_least("Browse Projects", READ), why=why)
+
+
+def _adopting() -> list[Right]:
+    """Improvements that people began themselves, in whatever project (docs/decisions/021)."""
+    lost = "issues of other projects than the improvement project cannot be adopted"
+    written = (
+        "PUT /issue/{id}, /issue/{id}/properties/regelkreis, "
+        "POST /issue/{id}/comment, /issue/{id}/attachments, /issue/{id}/remotelink"
+    )
+    return [
+        Right(
+            use=ADOPT,
+            where=f"{ADOPTED}: GET /issue/{{id}}, /issue/{{id}}/remotelink, /issue/{{id}}/comment, {SEARCH}",
+            operations=("read",),
+            least=_least("Browse Projects", READ),
+            why="the issue that `actions adopt` names, and what people do on it",
+            without=lost,
+        ),
+        Right(
+            use=ADOPT,
+            where=f"{ADOPTED}: GET /issue/{{id}}/editmeta, {written}",
+            operations=("read", "update", "create"),
+            least=_least("Edit Issues, Add Comments, Create Attachments, Link Issues", WRITE),
+            why="measured fields where nobody else wrote, notes, files, our entity property, the link to our page",
+            without=lost,
+        ),
+    ]
+
+
 def _writing(config: ConnectionConfig) -> list[Right]:
     project = f"project {config.improvement_project}"
     found = [
@@ -184,16 +234,17 @@ def _writing(config: ConnectionConfig) -> list[Right]:
         )
         for permission, endpoints, operations, why in WRITES
     ]
+    other_end = Right(
+        use=MODE,
+        where=f"{MEASURED}: POST /issueLink",
+        operations=("update",),
+        least=_least("Link Issues", WRITE),
+        why="the other end of a link: up to ten triggering tickets of an action",
+        without="no links to the triggering tickets",
+    )
     return [
         *found,
-        Right(
-            use=MODE,
-            where=MEASURED,
-            operations=("update",),
-            least=_least("Link Issues", WRITE),
-            why="the other end of a link",
-            without="no links to the triggering tickets",
-        ),
+        *((other_end,) if config.links_triggers else ()),
         Right(
             use=MODE,
             where=project,
@@ -215,3 +266,10 @@ def _writing(config: ConnectionConfig) -> list[Right]:
 
 def _least(permission: str, *scopes: str) -> str:
     return f"{permission} (OAuth: {', '.join(scopes)})"
+
+
+def _least_here(least: str, config: ConnectionConfig) -> str:
+    """Scopes are Atlassian's: a Jira of one's own has none."""
+    host = urlsplit(config.url).hostname or ""
+    is_cloud = config.auth_kind == "oauth" or host.endswith(ATLASSIAN_HOSTS)
+    return least if is_cloud else _SCOPES.sub("", least)

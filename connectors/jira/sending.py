@@ -29,6 +29,8 @@ from improvement.records import OutboundFile, PreviewRequest
 REFUSED = frozenset({400, 404, 405, 413, 422})
 UNREADABLE = (requests.RequestException, ValueError, LookupError, TypeError, AttributeError)
 """What the ``jira`` library raises over no answer, or over one that is not what it takes it for."""
+INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"})
+SENT_AS = "application/octet-stream"  # whatever a file is, the library says no more of it
 UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 
 
@@ -181,12 +183,12 @@ class Recorder:
 
     def create(self, fields: dict[str, Any]) -> dict[str, Any]:
         """See :class:`Sender`."""
-        self._keep("POST", "/issue", {"fields": fields})
+        self._keep("POST", "/issue", {"fields": fields}, may_follow=_without_refused(fields))
         return {"id": "NEW", "key": "NEW"}
 
     def edit(self, issue_id: str, fields: dict[str, Any]) -> None:
         """See :class:`Sender`."""
-        self._keep("PUT", f"/issue/{issue_id}", {"fields": fields})
+        self._keep("PUT", f"/issue/{issue_id}", {"fields": fields}, may_follow=_without_refused(fields))
 
     def comment(self, issue_id: str, body: str, *, is_internal: bool) -> None:
         """See :class:`Sender`."""
@@ -215,9 +217,16 @@ class Recorder:
         """See :class:`Sender`."""
         self._keep("POST", f"/issue/{issue_id}/remotelink", document)
 
-    def _keep(self, method: str, path: str, body: Any) -> None:
+    def _keep(self, method: str, path: str, body: Any, *, may_follow: str = "") -> None:
         text = json.dumps(body, ensure_ascii=False, indent=2, sort_keys=True)
-        self.requests.append(PreviewRequest(method=method, url=f"{self.url}{API}{path}", body=text))
+        url = f"{self.url}{API}{path}"
+        self.requests.append(PreviewRequest(method=method, url=url, body=text, may_follow=may_follow))
+
+
+def _without_refused(fields: dict[str, Any]) -> str:
+    """What :func:`connectors.jira.receipts.as_far_as_taken` does about fields that Jira does not take."""
+    names = sorted(set(fields) - INDISPENSABLE)
+    return f"Where Jira refuses any of {', '.join(names)}, the same is sent once more without those." if names else ""
 
 
 def digest(method: str, path: str, body: Any) -> str:
@@ -228,7 +237,7 @@ def digest(method: str, path: str, body: Any) -> str:
 
 def _described(file: OutboundFile) -> dict[str, Any]:
     sha256 = hashlib.sha256(file.content).hexdigest()
-    return {"file": file.name, "media_type": file.media_type, "bytes": len(file.content), "sha256": sha256}
+    return {"file": file.name, "media_type": SENT_AS, "bytes": len(file.content), "sha256": sha256}
 
 
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from connectors.answers import is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
@@ -103,9 +105,9 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
         id, key = found.id, found.key
     url = f"{jira.site.address(jira.config)}/browse/{key}"
     ref = RecordRef(connection=jira.name, mode=MODE, id=id, number=key, url=url)
-    if not sender.is_live:
-        _leave_traces(jira, sender, outbound, ref, None, ours=frozenset())
-        return receipt(sender, ref, was_found=found is not None)
+    if found is None and not sender.is_live:
+        _leave_traces(jira, sender, outbound, ref, _as_sent(ref, fields), ours=frozenset(form.fields))
+        return receipt(sender, ref, was_found=False)
     issue = read_action(jira, id)
     ours = frozenset(form.fields) if found is None else _already(form, issue)
     try:
@@ -113,6 +115,11 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
     except RegelkreisError as error:
         form.unwritten["url"] = f"will follow with the next update: {error}"
     return receipt(sender, ref, was_found=found is not None, form=form, issue=issue)
+
+
+def _as_sent(ref: RecordRef, fields: dict[str, Any]) -> ActionIssue:
+    """A new issue as it would be read back, for a dry run."""
+    return ActionIssue(id=ref.id, key=ref.number, fields=fields, kept={}, remote_links=[])
 
 
 def _refuse_what_may_be_there(jira: Jira, outbound: Outbound, traces: tuple[str, ...]) -> None:
@@ -150,16 +157,15 @@ def _leave_traces(
     sender: Sender,
     outbound: Outbound,
     ref: RecordRef,
-    issue: ActionIssue | None,
+    issue: ActionIssue,
     *,
     ours: frozenset[str],
     placed: str | None = None,
 ) -> None:
     """Property and remote link, each only if it is not there already. ``ours``: fields whose present value we wrote."""
-    before = issue.kept if issue is not None else {}
+    before = issue.kept
     written = dict(before.get("written", {}))
-    if issue is not None:
-        written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
+    written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
     document = {
         **_whose(outbound),
         "state": tracing.kept_entry(outbound.fields.get("state") or before.get("state")),
@@ -173,7 +179,7 @@ def _leave_traces(
     url = outbound.fields.get("url")
     if url is not None:
         link = _remote_link(jira, outbound, str(url), issue)
-        if issue is None or not issue.has_remote_link(link):
+        if not issue.has_remote_link(link):
             sender.remote_link(ref.id, link)
 
 
@@ -183,10 +189,10 @@ def _whose(outbound: Outbound) -> dict[str, str]:
     return {name: value for name, value in told.items() if value}
 
 
-def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue | None) -> dict[str, Any]:
+def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue) -> dict[str, Any]:
     """The whole link, every time: Jira nulls what an update leaves out. One of an earlier version keeps its id."""
     ids = [tracing.global_id(name, jira.name, outbound.action_id) for name in ("", outbound.installation)]
-    is_of_before = issue is not None and any(known.get("globalId") == ids[0] for known in issue.remote_links)
+    is_of_before = any(known.get("globalId") == ids[0] for known in issue.remote_links)
     return {
         "globalId": ids[0] if is_of_before else ids[1],
         "application": {"type": "regelkreis", "name": "Regelkreis"},
@@ -221,8 +227,8 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     if changed:
         as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, jira.project)
     placed = moving.follow_state(jira, sender, outbound, issue, form)
-    if sender.is_live and changed:
-        issue = read_action(jira, ref.id)
+    if changed:
+        issue = read_action(jira, ref.id) if sender.is_live else _as_changed(issue, outbound, changed)
     ours = frozenset(changed) & frozenset(form.fields)
     if outbound.is_adopted:  # there an equal value may be a person's all the same
         ours |= {name for name in form.fields if _was_intended(issue, name, issue.fields.get(name))}
@@ -234,12 +240,22 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     return receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
 
 
+def _as_changed(issue: ActionIssue, outbound: Outbound, changed: dict[str, Any]) -> ActionIssue:
+    """An issue as it would be read back, for a dry run."""
+    kept = _about(outbound, issue, changed) if outbound.is_adopted else issue.kept
+    return msgspec.structs.replace(issue, fields={**issue.fields, **changed}, kept=kept)
+
+
 def _say_before(
     sender: Sender, outbound: Outbound, ref: RecordRef, issue: ActionIssue, changed: dict[str, Any]
 ) -> None:
     """Note on an adopted issue what is about to be written: killed after that, we still know it for ours."""
+    sender.set_property(ref.id, tracing.PROPERTY, _about(outbound, issue, changed))
+
+
+def _about(outbound: Outbound, issue: ActionIssue, changed: dict[str, Any]) -> dict[str, Any]:
     about = {name: tracing.fingerprint(as_text(value)) for name, value in changed.items()}
-    sender.set_property(ref.id, tracing.PROPERTY, {**issue.kept, **_whose(outbound), "about": about})
+    return {**issue.kept, **_whose(outbound), "about": about}
 
 
 def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:

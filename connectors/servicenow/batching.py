@@ -14,15 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 PATH = "/v1/batch"  # below /api/now
+API = f"/api/now{PATH}"
 _JSON = [{"name": name, "value": "application/json"} for name in ("Content-Type", "Accept")]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the platform says of one item: a status, or None where it did not come to it, and its message."""
+    """What the platform says of one item: a status, or None where it did not come to it, and its message.
+
+    ``is_row``: the answer holds the row that was made.
+    """
 
     status: int | None
     said: str = ""
+    is_row: bool = False
 
 
 def packed(table: str, bodies: Mapping[str, Mapping[str, str]], key: str) -> dict[str, Any]:
@@ -58,15 +63,27 @@ def readable(body: Any) -> Any:
 
 
 def _outcome(item: Mapping[str, Any]) -> Outcome:
-    return Outcome(int(item.get("status_code") or 0), str(item.get("error_message") or "") or _message(item))
+    body = _body(item)
+    said = str(item.get("error_message") or "") or _message(body.get("error"))
+    return Outcome(int(item.get("status_code") or 0), said, is_row(body.get("result")))
 
 
-def _message(item: Mapping[str, Any]) -> str:
-    """The platform's own words in an item's body; "" where it holds none."""
+def is_row(result: Any) -> bool:
+    """Whether a result is a record, as a creation is answered with."""
+    return isinstance(result, dict) and bool(result.get("sys_id"))
+
+
+def _body(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An item's body as an object; empty where it is no base64, no JSON (a web page), or no object."""
     try:
-        error = json.loads(base64.b64decode(item.get("body") or "")).get("error")
-    except (ValueError, AttributeError):  # no base64, no JSON, or no object: nothing is said
-        return ""
+        body = json.loads(base64.b64decode(item.get("body") or ""))
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _message(error: Any) -> str:
+    """The platform's own words; "" where it says none."""
     if not isinstance(error, dict):
         return ""
     said = ": ".join(str(error[name]) for name in ("message", "detail") if error.get(name))

@@ -15,6 +15,7 @@ from connectors.base import Finding
 from connectors.config import ConnectionConfig
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.rights import EVERYTHING, Right
+from connectors.servicenow import batching
 from connectors.servicenow.deletions import LOG
 from connectors.servicenow.describing import LOGGED, NOT_THERE, TRACED
 from connectors.servicenow.measured import DEFINITIONS, MEASURED
@@ -175,6 +176,15 @@ def _write(mode: Mode, config: ConnectionConfig) -> list[Right]:
         found.append(_create(use, mode.task_table, task_role, "tasks of an action"))
     if mode.link_table is not None and config.links_triggers:
         found.append(_create(use, mode.link_table, role, "links to the tickets that triggered it"))
+        found.append(
+            Right(
+                use=use,
+                where=batching.API,
+                operations=("create",),
+                least="snc_platform_rest_api_access",
+                why="the links of one record in one request, where the instance guards the Batch API by this role",
+            )
+        )
         found.append(_read(use, "task", "the class of a triggering ticket, for its link"))
     found.append(
         Right(

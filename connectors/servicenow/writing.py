@@ -41,6 +41,7 @@ LEFT_TO_PA = "Performance Analytics measures this record, so it is left to it (p
 IS_PROPOSED = "it is proposed by work note (write_closure)"
 IS_CLOSED = "the record is closed there already"
 LINKED = "linked"
+CREATED = 201
 ACTIVE = "active"
 LINK_COLUMNS = ("cim_register", "source_table", "source_id")
 _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
@@ -304,8 +305,9 @@ class Writer:
         there = self.traces.linked(self.mode.link_table or "", ref.id)
         wanted = intent.sent_columns
         told = batching.outcomes(sent.result, wanted) if len(wanted) > 1 else {}
-        missing = {name: told.get(name, batching.Outcome(sent.status)) for name in wanted if name not in there}
-        undone = [name for name, outcome in missing.items() if not _is_final(outcome.status)]
+        alone = batching.Outcome(sent.status, is_row=batching.is_row(sent.result))
+        missing = {name: told.get(name, alone) for name in wanted if name not in there}
+        undone = [name for name, outcome in missing.items() if not _is_final(outcome)]
         if undone:
             raise ConnectionFailed(
                 f"{len(undone)} of {len(wanted)} links were not made yet ({outbound.key}).",
@@ -388,6 +390,6 @@ def _differences(sent: Mapping[str, str], found: Mapping[str, str]) -> dict[str,
     }
 
 
-def _is_final(status: int | None) -> bool:
-    """Whether a batch's item was done or refused for good; every other one is sent again."""
-    return status is not None and (200 <= status < 300 or status in FOR_GOOD)
+def _is_final(outcome: batching.Outcome) -> bool:
+    """Whether a link was made, by an answer with its row, or refused for good; every other one is sent again."""
+    return outcome.status in FOR_GOOD or (outcome.status == CREATED and outcome.is_row)

@@ -111,10 +111,13 @@ def _show_capabilities(name: str, capabilities: dict[str, Any]) -> None:
 
 
 def _show(found: MappingPlan) -> None:
-    from workflows.cli.output import print_table
+    from workflows.cli.output import print_table, say
 
     rows = [row for source in found.sources for row in _rows(source)]
     print_table(f"{found.connection}: fields", ["source", "field", "from", "filled", "for example", "remark"], rows)
+    for most in sorted({source.at_most for source in found.sources if source.at_most}):
+        names = ", ".join(source.name for source in found.sources if source.at_most == most)
+        say(f"Of {names} the newest {most:,} were looked at: more would take too many requests.")
 
 
 def _rows(source: SourceProposal) -> list[tuple[str, ...]]:

@@ -223,7 +223,10 @@ def cycle(
         else:
             print_table(
                 "Requests", ["delivery", "method", "url", "body"],
-                [(item["key"], item["method"], item["url"], item["body"]) for item in previews],
+                [
+                    (item["key"], item["method"], item["url"], f"{item['body']}\n{item['may_follow']}".strip())
+                    for item in previews
+                ],
             )  # fmt: skip
             if not previews:
                 say("Nothing would be sent. Of each write that waits `regelkreis deliveries list` says for what.")

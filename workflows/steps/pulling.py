@@ -31,7 +31,7 @@ from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
 from workflows.steps.loads import Load, Loads
 from workflows.steps.lost_warehouse import begin_again_where_lost
-from workflows.steps.reading import Loading, anew_of, cursors_of, zones
+from workflows.steps.reading import Loading, anew_of, counted, cursors_of, zones
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -100,6 +100,8 @@ def _reported(report: PullReport, *, is_told: bool = False) -> Iterator[None]:
     except RegelkreisError as error:
         report.error = str(error)
         if not is_told:
+            report.requests += error.asked[0]
+            report.retries += error.asked[1]
             log.warning("pull.failed", connection=report.connection_id, kind=report.kind, error=str(error))
 
 
@@ -197,6 +199,7 @@ class Pulling:
     def read_all(self, since: datetime | None) -> None:
         """Read every kind from its cursor, or again from an earlier instant; long spans month by month."""
         self.since = since
+        requests, retries = self.connector.traffic()
         saved = self.cursors
         starts = dict(saved)
         for kind, cursor in saved.items():
@@ -213,7 +216,12 @@ class Pulling:
                 except RegelkreisError:
                     continue  # reading meets it too, and then it is reported
         begins = [start.updated_at if start is not None else None for start in starts.values()]
-        for until in spans(self.connector, begins, as_of=self.as_of):
+        ends = spans(self.connector, begins, as_of=self.as_of)
+        now = self.connector.traffic()
+        for report in list(self.reports.values())[:1]:  # what was asked before is told with the first kind
+            report.requests += now[0] - requests
+            report.retries += now[1] - retries
+        for until in ends:
             for kind, report in self.reports.items():
                 start = starts[kind]
                 report.error = report.error or self.shut_out
@@ -302,7 +310,7 @@ class Pulling:
                     self._noted[page.kind] = self.note(page.kind, report, iter([(page, loaded)]), start)
 
     def _loads(self, kind: RecordKind, cursor: Cursor | None, until: datetime) -> Iterator[Load]:
-        return self._loads_of(kind, self.connector.pull(kind, cursor, until=until))
+        return self._loads_of(kind, counted(self.connector, lambda: self.connector.pull(kind, cursor, until=until)))
 
     def _loads_of(self, kind: RecordKind, pages: Iterator[Page]) -> Iterator[Load]:
         for _, told in Loads(self.warehouse, seen_at=self.as_of, where=zones()).of(kind, {self.row.name: pages}):

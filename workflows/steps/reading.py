@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -151,6 +151,20 @@ def anew_of(row: Connection, cursors: Mapping[RecordKind, Cursor | None]) -> fro
     return frozenset(kind for kind, cursor in cursors.items() if cursor is None and kind.value in known)
 
 
+def counted(connector: Connector, pages: Callable[[], Iterator[Page]]) -> Iterator[Page]:
+    """The pages; an error of theirs tells the requests that none of them tells (:attr:`RegelkreisError.asked`)."""
+    requests, retries = connector.traffic()
+    try:
+        for page in pages():
+            requests += page.requests
+            retries += page.retries
+            yield page
+    except RegelkreisError as error:
+        now = connector.traffic()
+        error.asked = max(0, now[0] - requests), max(0, now[1] - retries)
+        raise
+
+
 def _delivered(
     connector: Connector, cursors: Mapping[RecordKind, Cursor | None], as_of: datetime
 ) -> Iterator[tuple[RecordKind, Page | RegelkreisError | None]]:
@@ -174,9 +188,9 @@ def _asked(
     if isinstance(connector, BringsAlong):
         order = list(cursors)
         still = {one: cursors[one] for one in order[order.index(kind) :]}
-        yield from connector.pull_with_others(kind, still, until=as_of)
+        yield from counted(connector, lambda: connector.pull_with_others(kind, still, until=as_of))
     else:
-        yield from connector.pull(kind, cursors[kind], until=as_of)
+        yield from counted(connector, lambda: connector.pull(kind, cursors[kind], until=as_of))
 
 
 def _ended(kind: RecordKind, items: Iterable[T]) -> Iterator[tuple[RecordKind, T | RegelkreisError | None]]:

@@ -12,6 +12,7 @@ from connectors.base import Capabilities
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import ConnectionFailed, CredentialsRefused
+from improvement.records import RecordKind
 
 from .conftest import Connect, Desk
 
@@ -40,6 +41,24 @@ def test_a_well_connected_jira_has_no_complaint(flavour: Flavour, connect: Conne
     assert found.unresolved["method"] == "this Jira has no field “Measurement method”"
     workflow = next(item.detail for item in found.findings if item.check == "workflow of CIP")
     assert "On Hold (10011) = on_hold" in workflow
+
+
+@pytest.mark.parametrize("page_size", [None, 70, 5000])
+def test_the_page_it_tells_is_what_a_pull_asks_for(
+    flavour: Flavour, connect: Connect, now: datetime, page_size: int | None
+) -> None:
+    connector = connect(flavour, page_size=page_size)
+    told = connector.describe().rows_per_page
+    asked: set[int] = set()
+    request = connector.reader.session.request
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        asked.add(int((options.get("json") or options.get("params") or {}).get("maxResults", told)))
+        return request(*arguments, **options)
+
+    connector.reader.session.request = noted  # type: ignore[method-assign]
+    next(connector.pull(RecordKind.TICKET, None, until=now))
+    assert asked == {told}
 
 
 def test_describing_writes_nothing(desk: Desk) -> None:

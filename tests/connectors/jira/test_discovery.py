@@ -58,10 +58,13 @@ def test_a_few_requests_and_searches_only(connect: Connect, flavour: Flavour) ->
     before = connector.reader.requests
     asked: list[str] = []
     connector.client._session.hooks["response"].append(lambda answer, **_: asked.append(answer.request.url))
-    connector.discover(sample=100_000)
+    found = {one.name: one for one in connector.discover(sample=100_000)}
     searches = 3 if flavour == "jira_cloud" else 2
     assert connector.reader.requests - before <= 5 * (searches + 1)  # five issue types, each with a count
     assert all("/search" in url for url in asked)
+    most = 300 if flavour == "jira_cloud" else 1_500
+    assert (found["incident"].rows, found["incident"].at_most) == (most, most)
+    assert found["contact"].at_most is None
 
 
 def test_german_names_are_found(connect: Connect, flavour: Flavour) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -10,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from connectors.base import Cursor
 from connectors.jira.connector import JiraConnector
@@ -123,3 +125,32 @@ def test_an_error_in_a_later_slice_comes_after_the_pages_before_it(
     with pytest.raises(ConnectionFailed):
         tickets(connector, now, days=90)
     desks.set_faults(flavour)
+
+
+def test_what_one_slice_is_told_holds_for_the_others(
+    flavour: Flavour,
+    desks: RunningSandbox,
+    connect: Callable[..., JiraConnector],
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connector = connect(flavour, at=desks, max_concurrency=4, page_size=5)
+    connector.reader.sleep = time.sleep
+    begun: list[float] = []
+    told: list[float] = []
+    unhindered = HTTPAdapter.send
+
+    def seen(self: HTTPAdapter, request: Any, *arguments: Any, **options: Any) -> Any:
+        begun.append(time.monotonic())
+        answer = unhindered(self, request, *arguments, **options)
+        told.extend([time.monotonic()] if answer.status_code == 429 else [])
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", seen)
+    desks.set_faults(flavour, {"kind": "rate_limit", "path": "/search", "after": 4, "seconds": 1})
+    tickets(connector, now, days=90)
+    desks.set_faults(flavour)
+    (at,) = told
+    meanwhile = [one for one in begun if at < one < at + 0.9]
+    assert len(meanwhile) < 4  # those that were on their way already
+    assert len([one for one in begun if one > at + 0.9]) > 8

@@ -59,6 +59,9 @@ def links(admin: Person) -> list[str]:
         [{"kind": "rate_limit", "seconds": 0, **LINK}],
         [{"kind": "unauthorised", "after": 3, **LINK}],
         [{"kind": "server_error", "after": 2, **LINK}],
+        [{"kind": "html_page", **LINK}],
+        [{"kind": "html_page", "after": 2, "times": 2, **LINK}],
+        [{"kind": "error_in_200", **LINK}],
     ],
     ids=lambda rules: "+".join(rule["kind"] for rule in rules),
 )

@@ -109,6 +109,11 @@ def test_jira_in_json_with_a_constant(home: Path) -> None:
     assert mapping_of(home, "jira")["incident"]["fields"]["country"] == {"constant": "CH"}
 
 
+def test_a_sample_that_is_smaller_than_asked_for_is_told(home: Path) -> None:
+    _, told = connected(home, "jira", "--dry-run", "--sample", "5000")
+    assert "Of incident, request, change the newest 300 were looked at" in told
+
+
 def test_no_secret_is_shown_and_the_ledger_has_an_entry(home: Path) -> None:
     shown, told = connected(home, "snow", "--json", "--yes")
     assert '"password' not in shown + told

@@ -66,6 +66,7 @@ def test_a_jira_on_this_machine_whose_clock_stands_elsewhere_is_well(home: Path,
     lines = diagnosis(home, code=0)
     assert "days behind ours; on this machine that is taken for a sandbox" in lines["clock"]["detail"]
     assert {"Browse Projects", "Create Issues", "write-back", "mapping of slas", "volume of tickets"} <= set(lines)
+    assert "of 500 for the first pull" in lines["volume of tickets"]["detail"]
 
 
 def test_a_wrong_password(home: Path, sandbox: RunningSandbox) -> None:
