@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.base import DeleteLog, Gone, Keys
+from connectors.servicenow.filters import repeated
 from connectors.servicenow.paging import Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position, Rows, Shape
@@ -68,9 +69,7 @@ class Deletions:
         """How many rows of these plans meet a condition; the mapping's ``^NQ`` groups are repeated with it."""
         total = 0
         for plan in plans:
-            groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
-            query = "^NQ".join("^".join(part for part in (condition, group) if part) for group in groups)
-            total += self._instance.count(plan.source.source, query)
+            total += self._instance.count(plan.source.source, repeated([condition], plan.source.filter))
         return total
 
     def _widest(self, plans: Sequence[Plan]) -> list[Plan]:
@@ -151,9 +150,8 @@ class KeyPager(Pager):
         self.limit = self.largest = KEYS_PER_PAGE
 
     def _query(self) -> str:
-        groups = self.narrowing.split("^NQ") if self.narrowing else [""]
         beyond = f"sys_id>{self.position.sys_id}" if self.position.sys_id else "sys_idISNOTEMPTY"
-        return "^NQ".join(f"{beyond}^{group}" if group else beyond for group in groups) + "^ORDERBYsys_id"
+        return repeated([beyond], self.narrowing) + "^ORDERBYsys_id"
 
     def _place(self, rows: Rows) -> Position:
         return Position("-", rows.columns[0][len(rows) - 1].as_py())

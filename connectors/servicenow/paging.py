@@ -14,6 +14,7 @@ from typing import NamedTuple
 import requests
 
 from connectors.answers import TooHeavy
+from connectors.servicenow.filters import repeated
 from connectors.servicenow.rows import Position, Rows, Shape
 from connectors.servicenow.tables import Instance, parameters
 from improvement.errors import ConnectionFailed, MappingError, Place
@@ -40,8 +41,7 @@ def query_after(position: Position, until: str, narrowing: str) -> str:
         ]
     else:
         halves = [f"sys_updated_on>={position.updated_on}^sys_updated_on<={until}"]
-    groups = narrowing.split("^NQ") if narrowing else [""]
-    return "^NQ".join(f"{half}^{group}" if group else half for half in halves for group in groups) + ORDER
+    return repeated(halves, narrowing) + ORDER
 
 
 class _Answer(NamedTuple):

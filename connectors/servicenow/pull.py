@@ -13,6 +13,7 @@ from connectors.base import Cursor, Page
 from connectors.config import ConnectionConfig
 from connectors.servicenow import overdue
 from connectors.servicenow.decoding import Batch
+from connectors.servicenow.filters import groups, repeated
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
@@ -88,11 +89,10 @@ def by_ids(
 
 def _named(plan: Plan, ids: Sequence[str]) -> Iterator[str]:
     """The filter of a source for the rows with these sys_ids, in as many pieces as the length of an address takes."""
-    groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
-    each = max(1, IDS_PER_QUERY // len(groups))
+    each = max(1, IDS_PER_QUERY // len(groups(plan.source.filter)))
     for start in range(0, len(ids), each):
         named = f"sys_idIN{','.join(ids[start : start + each])}"
-        yield "^NQ".join(f"{named}^{group}" if group else named for group in groups)
+        yield repeated([named], plan.source.filter)
 
 
 def _page(
