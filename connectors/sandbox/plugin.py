@@ -72,6 +72,8 @@ class SandboxConfig:
         ``hold_reason``.
     stale_clocks
         Running ServiceNow clocks are not refreshed: neither their breach nor the time on them shows before they stop.
+    max_rows
+        So many rows a list request of ServiceNow's Table API answers at most, whatever it asks for; 0: no limit.
     """
 
     host: str = "127.0.0.1"
@@ -98,6 +100,7 @@ class SandboxConfig:
     renamed_choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metric_fields: Sequence[str] = ()
     stale_clocks: bool = False
+    max_rows: int = 0
 
     def ports(self) -> dict[Flavour, int]:
         """The flavours to serve and their ports."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from connectors.base import DeleteLog, Gone, Keys
 from connectors.servicenow.filters import repeated
-from connectors.servicenow.paging import Pager
+from connectors.servicenow.paging import LAST_ID, Pager, number
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position, Rows, Shape
 from connectors.servicenow.tables import IDS_PER_QUERY, Instance, stored
@@ -149,9 +149,20 @@ class KeyPager(Pager):
         )
         self.limit = self.largest = KEYS_PER_PAGE
 
-    def _query(self) -> str:
+    def _query(self, bound: Position | None) -> str:
         beyond = f"sys_id>{self.position.sys_id}" if self.position.sys_id else "sys_idISNOTEMPTY"
-        return repeated([beyond], self.narrowing) + "^ORDERBYsys_id"
+        span = f"{beyond}^sys_id<={bound.sys_id}" if bound is not None else beyond
+        return repeated([span], self.narrowing) + "^ORDERBYsys_id"
+
+    def _length(self, begin: Position, bound: Position | None) -> int:
+        return number("", bound.sys_id if bound is not None else LAST_ID) - number("", begin.sys_id)
+
+    def _bound(self, length: int) -> Position | None:
+        at = number("", self.position.sys_id) + length
+        return Position("-", f"{at:032x}") if at < number("", LAST_ID) else None
+
+    def _behind(self, bound: Position) -> Position:
+        return bound
 
     def _place(self, rows: Rows) -> Position:
         return Position("-", rows.columns[0][len(rows) - 1].as_py())

@@ -69,6 +69,11 @@ def test_data_that_changes_while_it_is_paged_is_read_whole(flavour: Flavour) -> 
     assert pull_cell(pull_trap("data changing while paging", flavour), flavour) == ""
 
 
+@pytest.mark.parametrize("name", ["answers capped", "answers capped, rows hidden", "rows hidden, data changing"])
+def test_pages_shorter_than_asked_for_lose_nothing(name: str) -> None:
+    assert pull_cell(pull_trap(name, "servicenow"), "servicenow") == ""
+
+
 @every_connector
 def test_a_write_cut_off_after_it_took_effect_is_not_made_twice(flavour: Flavour, desks: Desks) -> None:
     assert red(write_cells(write_trap("reset after"), desks, flavour)) == {}
