@@ -143,6 +143,7 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("retroactive start, reset", on=SERVICENOW, events=({"kind": "sla_reset", "count": 20},)),
     PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
     PullTrap("running clocks stand still", on=SERVICENOW, events=({},), served={"stale_clocks": True}),
+    PullTrap("surveys answered in two sittings", on=SERVICENOW, events=({"kind": "second_sitting", "count": 20},)),
     PullTrap("callers answer on hold", on=SERVICENOW, events=({"kind": "caller_reply", "count": 5},)),
     PullTrap(
         "choices renamed",

@@ -18,7 +18,7 @@ from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
-from connectors.servicenow.surveys import Scores, ScoresOfSome
+from connectors.servicenow.surveys import Scores
 from connectors.servicenow.tables import IDS_PER_QUERY, STORED, Instance, instant, stored
 from improvement.records import RecordKind
 
@@ -80,7 +80,7 @@ def by_ids(
         if not batch.num_rows:
             continue
         kind, last = plan.source.kind, stored(until)
-        scores = ScoresOfSome(instance, lookups, until=last) if kind is RecordKind.SURVEY else None
+        scores = Scores(instance, lookups, until=last) if kind is RecordKind.SURVEY else None
         page = _page(batch, instance.config, lookups, scores, meter, Cursor(updated_at=until), until)
         met = {*page.batch["id"].to_pylist(), *(one.id for one in page.rejected)}
         left = [id for id in left if id not in met]

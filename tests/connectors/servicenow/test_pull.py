@@ -357,3 +357,23 @@ def test_without_links_too(serve: Serve, connect: Connect) -> None:
     rows = connector._instance.rows("incident", "ORDERBYnumber", ("number",))
     assert [row["number"] for row in rows] == sorted({row["number"] for row in rows})
     assert len(rows) == 40
+
+
+@pytest.mark.parametrize("by_id", [1000, 0])
+def test_a_survey_answered_in_two_sittings_scores_the_same_whenever_it_is_read(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, by_id: int
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.surveys.BY_ID", by_id)
+    last = a_ticket(6, survey=WorldSurvey(START + 120 * HOUR, START + 121 * HOUR, 4))
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 6)), last))
+    before = pulled(connect(running), SURVEY)
+    assert {row["score"] for row in before.rows} == {4.0}
+    later = END + timedelta(days=40)
+    running.set_clock(later)
+    (touched,) = running.happen("servicenow", "second_sitting", count=1)["sys_ids"]
+    following = pulled(connect(running), SURVEY, before.cursor, until=later)
+    assert {row["id"]: row["score"] for row in following.rows}[touched] == 2.5
+    fresh = {row["id"]: row["score"] for row in pulled(connect(running), SURVEY, until=later).rows}
+    assert fresh == dict.fromkeys(before.ids, 4.0) | {touched: 2.5}
+    (alone,) = connect(running).read_by_ids(SURVEY, [touched], until=later)
+    assert alone.batch["score"].to_pylist() == [2.5]
