@@ -144,6 +144,12 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
     PullTrap("running clocks stand still", on=SERVICENOW, events=({},), served={"stale_clocks": True}),
     PullTrap("surveys answered in two sittings", on=SERVICENOW, events=({"kind": "second_sitting", "count": 20},)),
+    PullTrap(
+        "clocks in business hours, or without a schedule",
+        on=SERVICENOW,
+        served={"sla_schedules": {"*resolution P3": "business", "*P4": "none"}},
+        events=({},),
+    ),
     PullTrap("callers answer on hold", on=SERVICENOW, events=({"kind": "caller_reply", "count": 5},)),
     PullTrap(
         "choices renamed",

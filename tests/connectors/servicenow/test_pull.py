@@ -12,7 +12,7 @@ import pytest
 from connectors.base import Connector
 from connectors.registry import connector as connector_of
 from connectors.sandbox.testing import RunningSandbox
-from connectors.sandbox.world import TicketEvent, World, WorldSurvey
+from connectors.sandbox.world import TicketEvent, World, WorldSla, WorldSurvey
 from improvement.errors import ConnectionFailed, CredentialsRefused, MappingError, PermissionMissing
 from improvement.records import SCHEMAS, RecordKind
 
@@ -377,3 +377,28 @@ def test_a_survey_answered_in_two_sittings_scores_the_same_whenever_it_is_read(
     assert fresh == dict.fromkeys(before.ids, 4.0) | {touched: 2.5}
     (alone,) = connect(running).read_by_ids(SURVEY, [touched], until=later)
     assert alone.batch["score"].to_pylist() == [2.5]
+
+
+def test_business_time_counts_where_a_clock_has_it_and_calendar_time_where_not(serve: Serve, connect: Connect) -> None:
+    opened = START + 4 * 24 * HOUR + 14 * HOUR  # Friday, 16 o'clock in Zurich
+    stop = opened + 64 * HOUR  # Monday, 8 o'clock
+    clocks = [
+        WorldSla("resolution", "sla", name, 4 * HOUR, opened, stop, opened + 4 * HOUR, True, stop - opened, None)
+        for name in ("Work", "Plain", "Round the clock")
+    ]
+    states = [TicketEvent(opened, {"state": "new"}), TicketEvent(stop, {"state": "resolved"})]
+    world = a_world(a_ticket(opened=opened, events=states, slas=clocks, survey=None))
+    later = END + timedelta(days=3)
+    running = serve(world, now=later, sla_schedules={"Work": "business", "Plain": "none"})
+    found = {row["sla_name"]: row for row in pulled(connect(running), SLA, until=later).rows}
+    assert {name: row["elapsed_s"] for name, row in found.items()} == {
+        "Work": HOUR,
+        "Plain": 64 * HOUR,
+        "Round the clock": 64 * HOUR,
+    }
+    assert {name: row["is_breached"] for name, row in found.items()} == {
+        "Work": False,
+        "Plain": True,
+        "Round the clock": True,
+    }
+    assert found["Work"]["breach_at"] == datetime(2025, 6, 9, 9, tzinfo=UTC)  # Monday, 11 o'clock
