@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from connectors.mapping import near_matches
-from connectors.servicenow.tables import Instance
+from connectors.servicenow.tables import Instance, literal
 from improvement.errors import MappingError, Place
 
 WITHOUT_VALUE = frozenset({"ISEMPTY", "ISNOTEMPTY", "EMPTYSTRING", "ANYTHING"})
@@ -59,6 +59,19 @@ OPERATORS = frozenset(
         "MATCH_RGX",
     }
 )
+OPPOSITE = {
+    "=": "!=",
+    "!=": "=",
+    ">": "<=",
+    ">=": "<",
+    "<": ">=",
+    "<=": ">",
+    "IN": "NOT IN",
+    "NOT IN": "IN",
+    "LIKE": "NOT LIKE",
+    "NOT LIKE": "LIKE",
+}
+SCRIPT = "javascript:"
 TIMES = frozenset({"glide_date_time", "due_date", "glide_date"})
 NUMBERS = frozenset({"integer", "decimal", "float", "percent_complete", "longint"})
 MEND = (
@@ -144,7 +157,19 @@ def steps(instance: Instance, table: str, condition: Condition) -> list[tuple[st
             raise refused(f"{condition.field} is a time, written 2025-06-30 or 2025-06-30 14:00:00 (UTC).")
         if last.type in NUMBERS and not all(_NUMBER.fullmatch(value) for value in values):
             raise refused(f"{condition.field} is a number.")
+    if _is_left_out(instance, at, condition):
+        raise refused("the instance leaves it out, so it does not know the script.")
     return found
+
+
+def _is_left_out(instance: Instance, table: str, condition: Condition) -> bool:
+    """Whether a script is unknown to the instance: then its condition and the opposite both fit every row."""
+    opposite = OPPOSITE.get(condition.operator)
+    if opposite is None or not condition.value.startswith(SCRIPT):
+        return False
+    total = instance.count(table, "")
+    both = (f"{condition.field}{operator}{literal(condition.value)}" for operator in (condition.operator, opposite))
+    return total > 0 and all(instance.count(table, one) == total for one in both)
 
 
 def _of_group(group: str) -> Iterator[Condition]:
