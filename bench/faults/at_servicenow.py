@@ -152,7 +152,10 @@ class _Instance:
             session.trust_env = False
             session.auth = (self.user, "sandbox")
             answer = session.get(f"{self.running.servicenow_url}/api/now/table/{table}", params=params, timeout=60)
-        found: list[Mapping[str, str]] = answer.json()["result"]
+            found: list[Mapping[str, str]] = answer.json()["result"]
+            while "next" in answer.links:
+                answer = session.get(answer.links["next"]["url"], timeout=60)
+                found += answer.json()["result"]
         return found
 
 

@@ -67,6 +67,7 @@ LISTING: tuple[tuple[str, tuple[Flavour, ...], tuple[Rule, ...]], ...] = (
 )
 TWICE = datetime(2024, 4, 6, 14, 20, tzinfo=UTC)  # in Auckland it is 2:20 for the second time
 LEFT_OUT = datetime(2024, 3, 31, 1, 3, tzinfo=UTC)  # in Zurich it is 3:03, and three minutes ago it was 1:59
+SHOWN_FROM = "2024-01-09 00:00:00"
 PULL: tuple[PullTrap, ...] = (
     PullTrap("no trap"),
     PullTrap("429, seconds", rules=(page("rate_limit", seconds=0, times=3),)),
@@ -92,6 +93,26 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("anonymous 200", on=JIRA, rules=({"kind": "anonymous", "times": None},), may_stop=True),
     PullTrap("CAPTCHA 403", on=JIRA, rules=({"kind": "captcha", "times": 1},), may_stop=True),
     PullTrap("rows hidden, pages short", on=SERVICENOW, user="reader", hides="incident"),
+    PullTrap(
+        "rows hidden, data changing",
+        on=SERVICENOW,
+        rules=(page("changing", after=0, times=9, records=7),),
+        options={"hidden_rows": {"regelkreis": {"incident": f"opened_at<{SHOWN_FROM}"}}},
+        hides="incident",
+    ),
+    PullTrap(
+        "answers capped",
+        on=SERVICENOW,
+        options={"max_rows": 25},
+        events=({"kind": "delete", "count": 9, "audited": False},),
+        leaves_no_trace=True,
+    ),
+    PullTrap(
+        "answers capped, rows hidden",
+        on=SERVICENOW,
+        options={"max_rows": 25, "hidden_rows": {"regelkreis": {"incident": f"opened_at<{SHOWN_FROM}"}}},
+        hides="incident",
+    ),
     PullTrap("user in Honolulu", user="honolulu"),
     PullTrap("user in Auckland", user="auckland"),
     PullTrap("the hour that is twice", user="auckland", until=TWICE, events=({},)),
@@ -122,6 +143,13 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("retroactive start, reset", on=SERVICENOW, events=({"kind": "sla_reset", "count": 20},)),
     PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
     PullTrap("running clocks stand still", on=SERVICENOW, events=({},), served={"stale_clocks": True}),
+    PullTrap("surveys answered in two sittings", on=SERVICENOW, events=({"kind": "second_sitting", "count": 20},)),
+    PullTrap(
+        "clocks in business hours, or without a schedule",
+        on=SERVICENOW,
+        served={"sla_schedules": {"*resolution P3": "business", "*P4": "none"}},
+        events=({},),
+    ),
     PullTrap("callers answer on hold", on=SERVICENOW, events=({"kind": "caller_reply", "count": 5},)),
     PullTrap(
         "choices renamed",

@@ -72,6 +72,12 @@ class SandboxConfig:
         ``hold_reason``.
     stale_clocks
         Running ServiceNow clocks are not refreshed: neither their breach nor the time on them shows before they stop.
+    sla_schedules
+        When the clocks of ServiceNow's SLA definitions run: pattern of their name → ``business`` (working days from 8
+        to 17 o'clock in Zurich), ``none`` (no schedule, business fields empty) or ``always``. The first pattern counts,
+        without one it is always. They are the instance's own from the beginning.
+    max_rows
+        So many rows a list request of ServiceNow's Table API answers at most, whatever it asks for; 0: no limit.
     """
 
     host: str = "127.0.0.1"
@@ -98,6 +104,8 @@ class SandboxConfig:
     renamed_choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metric_fields: Sequence[str] = ()
     stale_clocks: bool = False
+    sla_schedules: Mapping[str, str] = field(default_factory=dict)
+    max_rows: int = 0
 
     def ports(self) -> dict[Flavour, int]:
         """The flavours to serve and their ports."""

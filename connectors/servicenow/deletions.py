@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.base import DeleteLog, Gone, Keys
-from connectors.servicenow.paging import Pager
+from connectors.servicenow.filters import repeated
+from connectors.servicenow.paging import LAST_ID, Pager, number
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position, Rows, Shape
 from connectors.servicenow.tables import IDS_PER_QUERY, Instance, stored
@@ -68,9 +69,7 @@ class Deletions:
         """How many rows of these plans meet a condition; the mapping's ``^NQ`` groups are repeated with it."""
         total = 0
         for plan in plans:
-            groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
-            query = "^NQ".join("^".join(part for part in (condition, group) if part) for group in groups)
-            total += self._instance.count(plan.source.source, query)
+            total += self._instance.count(plan.source.source, repeated([condition], plan.source.filter))
         return total
 
     def _widest(self, plans: Sequence[Plan]) -> list[Plan]:
@@ -150,10 +149,20 @@ class KeyPager(Pager):
         )
         self.limit = self.largest = KEYS_PER_PAGE
 
-    def _query(self) -> str:
-        groups = self.narrowing.split("^NQ") if self.narrowing else [""]
+    def _query(self, bound: Position | None) -> str:
         beyond = f"sys_id>{self.position.sys_id}" if self.position.sys_id else "sys_idISNOTEMPTY"
-        return "^NQ".join(f"{beyond}^{group}" if group else beyond for group in groups) + "^ORDERBYsys_id"
+        span = f"{beyond}^sys_id<={bound.sys_id}" if bound is not None else beyond
+        return repeated([span], self.narrowing) + "^ORDERBYsys_id"
+
+    def _length(self, begin: Position, bound: Position | None) -> int:
+        return number("", bound.sys_id if bound is not None else LAST_ID) - number("", begin.sys_id)
+
+    def _bound(self, length: int) -> Position | None:
+        at = number("", self.position.sys_id) + length
+        return Position("-", f"{at:032x}") if at < number("", LAST_ID) else None
+
+    def _behind(self, bound: Position) -> Position:
+        return bound
 
     def _place(self, rows: Rows) -> Position:
         return Position("-", rows.columns[0][len(rows) - 1].as_py())

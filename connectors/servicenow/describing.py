@@ -157,7 +157,7 @@ def _source(instance: Instance, source: SourceMap) -> list[Finding]:
 
 def _fields(instance: Instance, source: SourceMap) -> list[Finding]:
     found = list(checks(instance, source))
-    resolved = {check.name for check in found if check.error is None}
+    resolved = {check.name for check in found if check.error is None and check.name != "filter"}
     broken = [check for check in found if check.error is not None]
     findings = []
     for check in broken:
@@ -169,7 +169,7 @@ def _fields(instance: Instance, source: SourceMap) -> list[Finding]:
             detail += f": {check.name} stays empty"
         findings.append(
             Finding(
-                check=f"field {source.source}.{check.path}",
+                check=f"filter {source.source}" if check.name == "filter" else f"field {source.source}.{check.path}",
                 is_ok=is_ok,
                 detail=detail,
                 mend="" if is_ok else error.mend,

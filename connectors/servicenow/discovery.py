@@ -16,6 +16,7 @@ from connectors.discovery.sampling import Candidate, SourceSample
 from connectors.discovery.words import LOOKED_FOR, fit, may_mean
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.servicenow.describing import NOT_THERE
+from connectors.servicenow.filters import groups
 from connectors.servicenow.plan import checks, learn
 from connectors.servicenow.tables import Answer, Column, Instance, Row, parameters, texts
 from improvement.errors import RegelkreisError
@@ -182,9 +183,8 @@ def _rows(
 
     Rows hidden from us do not come, so a short page is not the last.
     """
-    groups = condition.split("^NQ") if condition else [""]
     query = "^NQ".join(
-        f"{group}^ORDERBYDESCsys_created_on" if group else "ORDERBYDESCsys_created_on" for group in groups
+        f"{group}^ORDERBYDESCsys_created_on" if group else "ORDERBYDESCsys_created_on" for group in groups(condition)
     )
     rows: list[Row] = []
     offset, at_once = 0, ROWS_PER_REQUEST

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.mapping import SourceMap
+from connectors.servicenow.filters import repeated
 from connectors.servicenow.tables import stored
 from improvement.records import RecordKind
 
@@ -33,8 +34,7 @@ def is_told(source: SourceMap) -> bool:
 def narrowing(source: SourceMap, *, after: datetime, until: datetime) -> str:
     """The filter of a source, for rows of running clocks whose breach time lies in (``after``, ``until``]."""
     span = f"planned_end_time>{stored(after)}^planned_end_time<={stored(until)}"
-    groups = source.filter.split("^NQ") if source.filter else [""]
-    return "^NQ".join("^".join(part for part in (RUNNING, span, group) if part) for group in groups)
+    return repeated([f"{RUNNING}^{span}"], source.filter)
 
 
 def begin(until: datetime) -> str:

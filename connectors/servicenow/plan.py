@@ -6,17 +6,15 @@ field it does not know and then answers with the whole table.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from connectors.mapping import SourceMap, digest_of, unknown_field
+from connectors.servicenow import filters
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.rows import Shape
 from connectors.servicenow.tables import Instance
 from improvement.errors import MappingError
-
-_CONDITION = re.compile(r"^(?:NQ|OR|EQ)?(?P<field>[a-z][a-z0-9_.]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Plan:
 
 @dataclass(slots=True)
 class FieldCheck:
-    """One mapped path of one canonical field: the tables it walks through, or why it does not resolve."""
+    """One mapped path of one canonical field, or a condition of the filter: its columns, or the error."""
 
     name: str
     path: str
@@ -62,7 +60,9 @@ def plans_of(instance: Instance, lookups: Lookups, sources: Iterable[SourceMap])
 
 def learn(instance: Instance, sources: Iterable[SourceMap]) -> None:
     """Read the dictionary of all tables these sources touch, level by level: a few requests, not two per table."""
-    walks = [(source.source, path.split(".")) for source in sources for path in (*source.paths(), *_filtered(source))]
+    named = [(source.source, path) for source in sources for path in source.paths()]
+    named += [walk for source in sources for walk in filters.walks(source.filter, source.source)]
+    walks = [(table, path.split(".")) for table, path in named]
     while walks:
         instance.learn(table for table, _ in walks)
         deeper = []
@@ -74,12 +74,19 @@ def learn(instance: Instance, sources: Iterable[SourceMap]) -> None:
 
 
 def checks(instance: Instance, source: SourceMap) -> Iterator[FieldCheck]:
-    """Every mapped path and every field of the filter, with the steps it resolves to or the error."""
+    """Every mapped path and every condition of the filter, with the steps it resolves to or the error."""
     paths = [(name, path, item.is_optional) for name, item in source.fields.items() for path in item.fields]
-    for name, path, is_optional in [*paths, *(("filter", path, False) for path in _filtered(source))]:
+    for name, path, is_optional in paths:
         check = FieldCheck(name, path, is_optional)
         try:
             check.steps = instance.steps(source.source, path, used_for=name)
+        except MappingError as error:
+            check.error = error
+        yield check
+    for condition in filters.conditions(source.filter):
+        check = FieldCheck("filter", condition.text, is_optional=False)
+        try:
+            check.steps = filters.steps(instance, source.source, condition)
         except MappingError as error:
             check.error = error
         yield check
@@ -125,13 +132,3 @@ def _refuse_unresolved(instance: Instance, source: SourceMap, candidates: dict[s
             raise unknown_field(
                 item.fields[0], (), connection=instance.config.name, source=source.source, used_for=name
             )
-
-
-def _filtered(source: SourceMap) -> list[str]:
-    """The fields an encoded query names."""
-    found = []
-    for condition in source.filter.replace("^^", "").split("^"):
-        match = _CONDITION.match(condition)
-        if match is not None and not condition.startswith(("ORDERBY", "GROUPBY")):
-            found.append(match["field"])
-    return list(dict.fromkeys(found))

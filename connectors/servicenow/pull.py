@@ -13,11 +13,12 @@ from connectors.base import Cursor, Page
 from connectors.config import ConnectionConfig
 from connectors.servicenow import overdue
 from connectors.servicenow.decoding import Batch
+from connectors.servicenow.filters import groups, repeated
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
-from connectors.servicenow.surveys import Scores, ScoresOfSome
+from connectors.servicenow.surveys import Scores
 from connectors.servicenow.tables import IDS_PER_QUERY, STORED, Instance, instant, stored
 from improvement.records import RecordKind
 
@@ -79,7 +80,7 @@ def by_ids(
         if not batch.num_rows:
             continue
         kind, last = plan.source.kind, stored(until)
-        scores = ScoresOfSome(instance, lookups, until=last) if kind is RecordKind.SURVEY else None
+        scores = Scores(instance, lookups, until=last) if kind is RecordKind.SURVEY else None
         page = _page(batch, instance.config, lookups, scores, meter, Cursor(updated_at=until), until)
         met = {*page.batch["id"].to_pylist(), *(one.id for one in page.rejected)}
         left = [id for id in left if id not in met]
@@ -88,11 +89,10 @@ def by_ids(
 
 def _named(plan: Plan, ids: Sequence[str]) -> Iterator[str]:
     """The filter of a source for the rows with these sys_ids, in as many pieces as the length of an address takes."""
-    groups = plan.source.filter.split("^NQ") if plan.source.filter else [""]
-    each = max(1, IDS_PER_QUERY // len(groups))
+    each = max(1, IDS_PER_QUERY // len(groups(plan.source.filter)))
     for start in range(0, len(ids), each):
         named = f"sys_idIN{','.join(ids[start : start + each])}"
-        yield "^NQ".join(f"{named}^{group}" if group else named for group in groups)
+        yield repeated([named], plan.source.filter)
 
 
 def _page(

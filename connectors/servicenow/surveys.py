@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.servicenow.lookups import Lookups
-from connectors.servicenow.paging import Pager
-from connectors.servicenow.rows import Position, Rows, Shape
-from connectors.servicenow.tables import STORED, Instance
+from connectors.servicenow.paging import BEGINNING, Pager
+from connectors.servicenow.rows import Rows, Shape
+from connectors.servicenow.tables import IDS_PER_QUERY, Instance
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
-AROUND = timedelta(days=1)  # answers are written with their instance; others are asked for by id
+BY_ID = 10 * IDS_PER_QUERY  # so many surveys are asked for by their ids; more by the span in which they were updated
 FIELDS = ("sys_id", "sys_updated_on", "instance", "metric", "actual_value")
 Scale = tuple[float, float]
 Answers = dict[str, dict[Scale, list[float]]]
@@ -39,35 +38,34 @@ class Scores:
     def of(self, ids: pa.Array, updated_on: pa.Array, taken_at: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Score, scale minimum and scale maximum of some surveys; null where nobody answered."""
         taken = set(pc.drop_null(pc.if_else(pc.is_valid(taken_at), ids, pa.scalar(None, pa.string()))).to_pylist())
-        answers = self._answers(taken, updated_on) if taken else {}
+        answers = self._answers(taken, updated_on)
         found = [_best(answers.get(key)) if key in taken else None for key in ids.to_pylist()]
         columns = zip(*(item or (None, None, None) for item in found), strict=True)
         score, low, high = (pa.array(list(column), pa.float64()) for column in columns)
         return score, low, high
 
     def _answers(self, wanted: set[str], updated_on: pa.Array) -> Answers:
+        """All answers of these surveys, whenever they were given: one may be answered in several sittings."""
         answers: Answers = defaultdict(lambda: defaultdict(list))
-        seen: set[str] = set()
-        for page in self._around(updated_on):
-            for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
-                if survey in wanted:
-                    seen.add(survey)
-                    self._add(answers, survey, metric, actual)
-        for late in self._instance.rows_of(RESULTS, "instance", wanted - seen, "", FIELDS):
-            self._add(answers, late["instance"], late["metric"], late["actual_value"])
+        left = wanted
+        if len(wanted) > BY_ID:
+            seen: set[str] = set()
+            for page in self._of_span(updated_on):
+                for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
+                    if survey in wanted:
+                        seen.add(survey)
+                        self._add(answers, survey, metric, actual)
+            left = wanted - seen  # updated again since: their answers are asked for by id
+        for row in self._instance.rows_of(RESULTS, "instance", left, "", FIELDS):
+            self._add(answers, row["instance"], row["metric"], row["actual_value"])
         return answers
 
-    def _around(self, updated_on: pa.Array) -> Iterable[Rows]:
-        """The answers written around these times, whosever they are."""
+    def _of_span(self, updated_on: pa.Array) -> Iterable[Rows]:
+        """The answers of all surveys that were updated at these times."""
         span = pc.min_max(updated_on)
-        low, high = (datetime.strptime(span[end].as_py(), STORED) for end in ("min", "max"))  # noqa: DTZ007 - UTC both
-        return Pager(
-            self._instance,
-            RESULTS,
-            self._shape,
-            after=Position((low - AROUND).strftime(STORED)),
-            until=min((high + AROUND).strftime(STORED), self._until),
-        )
+        low, high = span["min"].as_py(), span["max"].as_py()
+        narrowing = f"instance.sys_updated_on>={low}^instance.sys_updated_on<={high}"
+        return Pager(self._instance, RESULTS, self._shape, after=BEGINNING, until=self._until, narrowing=narrowing)
 
     def _add(self, answers: Answers, survey: str, metric: str, actual: str) -> None:
         value = _number(actual)
@@ -75,13 +73,6 @@ class Scores:
         low, high = _number(row.get("min", "")), _number(row.get("max", ""))
         if value is not None and value >= 0 and low is not None and high is not None and low < high:
             answers[survey][low, high].append(value)
-
-
-class ScoresOfSome(Scores):
-    """For surveys from any time: their answers are asked for by id, not with all that was answered in between."""
-
-    def _around(self, updated_on: pa.Array) -> Iterable[Rows]:
-        return ()
 
 
 def _best(by_scale: dict[Scale, list[float]] | None) -> tuple[float, float, float] | None:

@@ -6,6 +6,7 @@ and decoding are ours. Every value is the stored one: UTC texts, plain sys_ids, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,8 +26,10 @@ STORED = "%Y-%m-%d %H:%M:%S"
 MAX_ROWS = 10_000
 IDS_PER_QUERY = 100  # 33 characters each: far below the 8 KB many servers allow for a request line
 BUSY = "The instance may be too busy to finish its answers: try again, or raise max_attempts."
+FEW = 10  # no instance gives fewer at once
 OUR_USER = "sys_idINjavascript:gs.getUserID()"
 Row = dict[str, str]
+_NEXT = re.compile(r'sysparm_offset=(?P<offset>\d+)[^<>]*>\s*;\s*rel="next"')
 
 
 class Answer(msgspec.Struct):
@@ -78,16 +81,52 @@ class Instance:
         self._columns: dict[str, dict[str, Column]] = {}
         self._lineages: dict[str, list[str]] = {}
         self._user: str | None = None
+        self.most_rows = 1  # so many it gave at once
 
     def rows(self, table: str, query: str, fields: Iterable[str], *, limit: int = MAX_ROWS) -> list[Row]:
-        """The rows of a small result."""
-        response = self.reader.read(
-            f"/api/now/table/{table}",
-            what=f"table {table}",
-            params=parameters(query, fields, limit),
-            check=self.check,
-        )
-        return [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+        """The rows of a small result, up to ``limit``; in several requests where the instance gives fewer at once."""
+        found: list[Row] = []
+        offset, at_once, names = 0, limit, tuple(fields)
+        while offset < limit:
+            asked_for = min(at_once, limit - offset)
+            response = self._part(table, query, names, offset, asked_for)
+            rows = [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+            end = self.end_of_page(response, len(rows), offset, asked_for)
+            if end is None:  # it may have been cut anywhere: ask for no more than was given before
+                at_once = self.most_rows
+                continue
+            found += rows
+            if end <= offset or limit <= FEW:
+                break
+            offset = end
+        return found
+
+    def end_of_page(self, response: requests.Response, rows: int, offset: int, asked_for: int) -> int | None:
+        """Where the next page begins; ``offset`` where nothing follows, None where that is not known.
+
+        An instance may give fewer rows at once than were asked for, and takes hidden ones out of these. Its link to
+        the next page tells where it was cut; without links a page as long as one that was given before is whole.
+        """
+        self.most_rows = max(self.most_rows, rows)
+        link, total = response.headers.get("Link", ""), response.headers.get("X-Total-Count", "")
+        if link and 'rel="next"' not in link:
+            return offset
+        follows = _NEXT.search(link)
+        if follows is not None and int(follows["offset"]) > offset:
+            return int(follows["offset"])
+        if not link and not total.isdigit():
+            return offset + rows
+        if not link and int(total) <= offset + max(rows, min(asked_for, self.most_rows)):
+            return offset
+        return offset + asked_for if asked_for <= self.most_rows else None
+
+    def _part(self, table: str, query: str, fields: tuple[str, ...], offset: int, limit: int) -> requests.Response:
+        params = parameters(query, fields, limit)
+        if limit > FEW:
+            del params["sysparm_no_count"], params["sysparm_suppress_pagination_header"]
+        if offset:
+            params["sysparm_offset"] = str(offset)
+        return self.reader.read(f"/api/now/table/{table}", what=f"table {table}", params=params, check=self.check)
 
     def rows_of(self, table: str, column: str, ids: Iterable[str], query: str, fields: Iterable[str]) -> list[Row]:
         """The rows whose ``column`` is one of these ids, in as many requests as the length of an address takes."""

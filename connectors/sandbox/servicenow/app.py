@@ -39,6 +39,7 @@ CHANGEABLE = frozenset(
         "renamed_choices",
         "metric_fields",
         "stale_clocks",
+        "max_rows",
     }
 )
 MESSAGES = {

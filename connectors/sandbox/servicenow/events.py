@@ -16,6 +16,9 @@
     The callers of ``count`` incidents on hold answer: a rule puts each back in progress and clears its hold_reason.
 ``sla_reset``
     Clocks of ``count`` closed tasks are cancelled and begin again with *retroactive start*: the same start_time twice.
+``second_sitting``
+    ``count`` answered surveys are gone on with: the user answers a further question (with the least there is), and the
+    instance is taken again.
 ``compatibility``
     ``count`` completed clocks show the stages of the 2011 engine: ``breached`` and ``achieved``.
 """
@@ -32,6 +35,7 @@ from connectors.sandbox.store import SYS_ID, Row, Table
 
 Event = Mapping[str, Any]
 SLA = "task_sla"
+FURTHER_QUESTION = "Ease of contact"
 ON_HOLD, IN_PROGRESS = "3", "2"
 
 
@@ -123,6 +127,26 @@ def _compatibility(instance: Instance, event: Event) -> list[str]:
     return [row[SYS_ID] for row in rows]
 
 
+def _second_sitting(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables["asmt_assessment_instance"]
+    taken = [row for row in table.ordered() if instance.value(table, row, "taken_on")][: int(event["count"])]
+    for row in taken:
+        values = {"instance": row[SYS_ID], "user": instance.value(table, row, "user"), "actual_value": "1"}
+        metric = _further_question(instance, instance.value(table, row, "metric_type"))
+        instance.insert("asmt_metric_result", {**values, "metric": metric, "normalized_value": "0"})
+        instance.update(table, row, {"taken_on": instance.stamp}, by=SYSTEM)
+    return [row[SYS_ID] for row in taken]
+
+
+def _further_question(instance: Instance, survey_type: str) -> str:
+    table = instance.tables["asmt_metric"]
+    for row in table.ordered():
+        if instance.value(table, row, "name") == FURTHER_QUESTION:
+            return row[SYS_ID]
+    asked = {"name": FURTHER_QUESTION, "metric_type": survey_type, "min": "1", "max": "5"}
+    return instance.insert("asmt_metric", {**asked, "question": "How easy was it to reach us?"})[SYS_ID]
+
+
 EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "mass_update": _mass_update,
     "delete": _delete,
@@ -131,6 +155,7 @@ EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "sla_repair": _sla_repair,
     "caller_reply": _caller_reply,
     "sla_reset": _sla_reset,
+    "second_sitting": _second_sitting,
     "compatibility": _compatibility,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from connectors.sandbox.scenario import ZONES
 from connectors.sandbox.servicenow.access import platform_roles
+from connectors.sandbox.servicenow.business import ALWAYS, BUSINESS, ZONE, schedule_of
 from connectors.sandbox.servicenow.instance import Instance, choice_rows, sys_id_of
 from connectors.sandbox.servicenow.moments import stored, stored_duration
 from connectors.sandbox.users import Account
@@ -107,12 +108,22 @@ class MasterData:
             "target": target,
             "duration": stored_duration(goal_s),
             "collection": "incident",
-            "schedule": self.schedule,
+            "schedule": self._schedule_of(name),
             "vendor": self.supplier(supplier),
         }
         made = self._put("contract_sla", name, values, key=f"{name}/{goal_s}")
         self._agreements[name, goal_s] = made
         return made
+
+    def business_hours(self) -> str:
+        """The schedule of working days, 8 to 17 o'clock."""
+        return self._named("cmn_schedule", "Business hours", {"time_zone": ZONE})
+
+    def _schedule_of(self, name: str) -> str:
+        kind = schedule_of(name, self.instance.config.sla_schedules)
+        if kind == BUSINESS:
+            return self.business_hours()
+        return self.schedule if kind == ALWAYS else ""
 
     def accounts(self, accounts: Iterable[Account]) -> None:
         """The platform's accounts as users, their roles, and the group of approvers."""

@@ -8,8 +8,10 @@ through the API stay as that person left them until the world changes the record
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 
 from connectors.sandbox.servicenow.audit import AUDIT, TaskAudit
+from connectors.sandbox.servicenow.business import ALWAYS, schedule_of
 from connectors.sandbox.servicenow.instance import Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.metrics import DEFINITIONS, MEASURED, FieldMetrics
@@ -69,7 +71,7 @@ class Renderer:
             tickets[self._born] = None  # over sooner or later; only the living are kept
             self._born += 1
             number = ticket.number or self.instance.next_number(TABLE_OF_KIND[ticket.kind])
-            live = _LiveTicket(ticket, number)
+            live = _LiveTicket(ticket, number, self.instance.config.sla_schedules)
             self._audit.remember(live.table, live.sys_id, ticket.events, ticket.caller)
             self._show(live, BEFORE_ALL, now)
 
@@ -145,13 +147,16 @@ class _LiveTicket:
 
     __slots__ = ("clocks", "instants", "number", "sys_id", "table", "ticket")
 
-    def __init__(self, ticket: WorldTicket, number: str) -> None:
+    def __init__(self, ticket: WorldTicket, number: str, schedules: Mapping[str, str]) -> None:
         self.ticket = ticket
         self.number = number
         self.table = TABLE_OF_KIND[ticket.kind]
         self.sys_id = sys_id_of(self.table, str(ticket.uid))
         holds = hold_times(ticket) if ticket.slas else ()
-        self.clocks = [SlaClock(ticket, sla, self.sys_id, index, holds) for index, sla in enumerate(ticket.slas)]
+        self.clocks = [
+            SlaClock(ticket, sla, self.sys_id, index, holds, schedule_of(sla.name, schedules) if schedules else ALWAYS)
+            for index, sla in enumerate(ticket.slas)
+        ]
         self.instants = self._instants()  # those still to come; all before the ticket was ever shown
 
     def show(self, instance: Instance, master: MasterData, rows: SlaRows, then: int, now: int) -> int | None:

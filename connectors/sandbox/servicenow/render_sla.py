@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from connectors.sandbox.servicenow.business import ALWAYS, BUSINESS, NONE, ZONE, runs_out, worked
 from connectors.sandbox.servicenow.instance import SYSTEM, Instance, sys_id_of
 from connectors.sandbox.servicenow.masterdata import MasterData
 from connectors.sandbox.servicenow.moments import stored, stored_duration
@@ -27,15 +30,22 @@ def hold_times(ticket: WorldTicket) -> Holds:
 
 
 class SlaClock:
-    """One task_sla row over time. ``instants``: when it changes (start, pauses, breach, stop)."""
+    """One task_sla row over time. ``instants``: when it changes (start, pauses, breach, stop).
 
-    __slots__ = ("holds", "instants", "sla", "sys_id", "task_id")
+    ``schedule`` is one of :data:`connectors.sandbox.servicenow.business.SCHEDULES`. The world's clocks run always; one
+    that runs in business hours is counted, and breaches, by these.
+    """
 
-    def __init__(self, ticket: WorldTicket, sla: WorldSla, task_id: str, index: int, holds: Holds) -> None:
-        self.sla = sla
+    __slots__ = ("holds", "instants", "schedule", "sla", "sys_id", "task_id")
+
+    def __init__(
+        self, ticket: WorldTicket, sla: WorldSla, task_id: str, index: int, holds: Holds, schedule: str = ALWAYS
+    ) -> None:
         self.task_id = task_id
         self.sys_id = sys_id_of("task_sla", str(ticket.uid), str(index))
         self.holds = holds if holds and sla.target == "resolution" else ()
+        self.schedule = schedule
+        self.sla = sla = self._in_business_hours(sla) if schedule == BUSINESS else sla
         start, stop = sla.start, sla.stop
         instants = [start]
         for hold in self.holds:
@@ -62,6 +72,24 @@ class SlaClock:
                 return total, since
             total += min(till, end) - since
         return total, None
+
+    def running(self) -> Holds:
+        """When it was not paused."""
+        spans: list[tuple[int, int | None]] = []
+        begin: int | None = self.sla.start
+        for since, till in self.holds:
+            if begin is not None and since > begin:
+                spans.append((begin, since))
+            begin = till if till is None or begin is None else max(till, begin)
+        if begin is not None:
+            spans.append((begin, None))
+        return tuple(spans)
+
+    def _in_business_hours(self, sla: WorldSla) -> WorldSla:
+        self.sla = sla
+        breach_at = runs_out(self.running(), sla.goal_s)
+        breached = breach_at is not None and (sla.stop is None or breach_at < sla.stop)
+        return replace(sla, breach_at=sla.breach_at if breach_at is None else breach_at, breached=breached)
 
 
 class SlaRows:
@@ -93,6 +121,13 @@ class SlaRows:
         planned = sla.start + sla.goal_s
         duration, left = stored_duration(elapsed), stored_duration(sla.goal_s - elapsed)
         pause = stored_duration(paused) if paused else NO_TIME
+        of_business = (duration, pause, left, percentage, self._master.schedule, "UTC")
+        if clock.schedule == BUSINESS:
+            planned = runs_out([(sla.start, None)], sla.goal_s) or planned
+            of_business = self._of_business(clock, updated)
+        elif clock.schedule == NONE:
+            of_business = ("", "", "", "", "", "UTC")
+        business_duration, business_pause, business_left, business_percentage, schedule, zone = of_business
         return (
             clock.sys_id,
             changed,
@@ -110,16 +145,29 @@ class SlaRows:
             breach,
             breach if planned == sla.breach_at else stored(planned),
             duration,
-            duration,
+            business_duration,
             pause,
-            pause,
+            business_pause,
             stored(pausing_since) if pausing_since is not None and not is_stopped else "",
             left,
-            left,
+            business_left,
             percentage,
-            percentage,
-            self._master.schedule,
-            "UTC",
+            business_percentage,
+            schedule,
+            zone,
+        )
+
+    def _of_business(self, clock: SlaClock, updated: int) -> tuple[str, str, str, str, str, str]:
+        """Elapsed time, pauses, time left, percentage, schedule and zone of a clock that runs in business hours."""
+        sla, until = clock.sla, updated if clock.sla.stop is None else min(updated, clock.sla.stop)
+        elapsed = worked(clock.running(), until)
+        return (
+            stored_duration(elapsed),
+            stored_duration(worked(clock.holds, until)),
+            stored_duration(sla.goal_s - elapsed),
+            f"{100 * elapsed / sla.goal_s:.2f}" if sla.goal_s else "0",
+            self._master.business_hours(),
+            ZONE,
         )
 
     def _refreshed(self, clock: SlaClock, now: int) -> list[int]:

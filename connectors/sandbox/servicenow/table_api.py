@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -70,6 +71,8 @@ class TableApi:
         """``GET /table/{table}``: one page, its total and its links."""
         name = self.readable_table(request, account)
         page = page_of(request)
+        if self.instance.config.max_rows:
+            page = replace(page, limit=min(page.limit, self.instance.config.max_rows))
         if self.loaded is not None and name == "incident":
             return self.loaded.page(request, page)
         selection = select(

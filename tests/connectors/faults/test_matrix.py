@@ -22,8 +22,10 @@ from bench.faults.writing import write_cells
 from connectors.base import Cursor, Keys, Page
 from connectors.jira.connector import JiraConnector
 from connectors.jira.sending import LiveSender
+from connectors.mapping import merged
 from connectors.sandbox.plugin import Flavour
 from connectors.servicenow.connector import ServiceNowConnector
+from connectors.servicenow.defaults import DEFAULT
 from improvement.records import Outbound, PlatformState, Receipt, RecordKind, RecordRef
 from workflows.steps.departures import Departed, Departures
 from workflows.steps.lacking import Found, Lacking
@@ -67,6 +69,25 @@ def test_a_bad_day_on_the_wire_loses_and_doubles_nothing(flavour: Flavour) -> No
 @every_connector
 def test_data_that_changes_while_it_is_paged_is_read_whole(flavour: Flavour) -> None:
     assert pull_cell(pull_trap("data changing while paging", flavour), flavour) == ""
+
+
+def test_a_survey_answered_in_two_sittings_counts_with_all_its_answers() -> None:
+    assert pull_cell(pull_trap("surveys answered in two sittings", "servicenow"), "servicenow") == ""
+
+
+@pytest.mark.parametrize("name", ["answers capped", "answers capped, rows hidden", "rows hidden, data changing"])
+def test_pages_shorter_than_asked_for_lose_nothing(name: str) -> None:
+    assert pull_cell(pull_trap(name, "servicenow"), "servicenow") == ""
+
+
+def test_a_connector_that_takes_calendar_time_for_business_time_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trap = pull_trap("clocks in business hours, or without a schedule", "servicenow")
+    assert pull_cell(trap, "servicenow") == ""
+    swapped = merged(DEFAULT, {"sla": {"fields": {"elapsed_s": ["duration", "business_duration"]}}}, connection="acme")
+    monkeypatch.setattr("connectors.servicenow.connector.DEFAULT", swapped)
+    assert "sla against platform" in pull_cell(trap, "servicenow")
 
 
 @every_connector

@@ -210,3 +210,45 @@ def test_the_replayed_log_has_the_facts_of_its_file() -> None:
         assert count("incident", "reopen_count>0") == 10
         assert count("incident", "resolved_atISEMPTY") == 29
         assert [count("incident", f"priority={p}") for p in (1, 2, 3, 4)] == [15, 33, 757, 85]
+
+
+def test_a_clock_may_run_in_business_hours_or_have_no_schedule(
+    serve: Callable[..., Any], a_world: Any, a_ticket: Any
+) -> None:
+    monday = int(datetime(2025, 6, 2, tzinfo=UTC).timestamp())
+    opened = monday + 4 * 24 * HOUR + 13 * HOUR  # Friday, 15 o'clock in Zurich
+    events = [
+        TicketEvent(opened, {"state": "new"}),
+        TicketEvent(opened + 1 * HOUR, {"state": "on_hold"}),
+        TicketEvent(opened + 66 * HOUR, {"state": "in_progress"}),  # Monday, 9 o'clock
+        TicketEvent(opened + 70 * HOUR, {"state": "resolved"}),
+    ]
+
+    def clock(name: str, goal_h: int) -> WorldSla:
+        breach_at = opened + (goal_h + 65) * HOUR
+        return WorldSla(
+            "resolution", "sla", name, goal_h * HOUR, opened, opened + 70 * HOUR, breach_at, True, 5 * HOUR, None
+        )
+
+    world = a_world(a_ticket(opened=opened, events=events, slas=[clock("Work", 3), clock("Plain", 4)]))
+    schedules = {"Wo*": "business", "Plain": "none"}
+    now = datetime.fromtimestamp(opened, UTC) + timedelta(hours=71)
+    _, api = serve(world, now=now, sla_schedules=schedules)
+    fields = (
+        "sla.name,duration,business_duration,pause_duration,business_pause_duration,planned_end_time,has_breached,"
+        "schedule.name,sla.schedule.name,timezone,business_percentage,percentage"
+    )
+    rows = {row["sla.name"]: row for row in api.list("task_sla", fields=fields)}
+    work, plain = rows["Work"], rows["Plain"]
+    # An hour on Friday, then four on Monday; on hold were an hour of business time on Friday and one on Monday.
+    assert (work["duration"], work["business_duration"]) == ("1970-01-01 05:00:00", "1970-01-01 05:00:00")
+    assert (work["pause_duration"], work["business_pause_duration"]) == ("1970-01-03 17:00:00", "1970-01-01 02:00:00")
+    assert (work["planned_end_time"], work["has_breached"]) == ("2025-06-09 09:00:00", "true")
+    assert (work["schedule.name"], work["sla.schedule.name"], work["timezone"]) == (
+        "Business hours",
+        "Business hours",
+        "Europe/Zurich",
+    )
+    assert (plain["duration"], plain["business_duration"], plain["schedule.name"]) == ("1970-01-01 05:00:00", "", "")
+    assert (plain["business_pause_duration"], plain["business_percentage"]) == ("", "")
+    assert plain["sla.schedule.name"] == ""

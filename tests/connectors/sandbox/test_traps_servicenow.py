@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 
@@ -265,3 +266,17 @@ def test_running_clocks_are_not_refreshed_until_they_stop(trapped: tuple[Running
     over = api.list("task_sla", f"stage=in_progress^planned_end_time<={now}", fields="has_breached,sys_id,start_time")
 
     assert {row["has_breached"] for row in over} >= {"false"}
+
+
+def test_an_answer_holds_at_most_so_many_rows_and_tells_of_the_rest() -> None:
+    with running_sandbox(platforms=("servicenow",), max_rows=7) as sandbox:
+        params = {"sysparm_limit": "20", "sysparm_query": "ORDERBYnumber", "sysparm_fields": "number"}
+        answer = requests.get(
+            f"{sandbox.servicenow_url}/api/now/table/incident", params=params, auth=("admin", "sandbox"), timeout=30
+        )
+        numbers = [row["number"] for row in answer.json()["result"]]
+        following = requests.get(answer.links["next"]["url"], auth=("admin", "sandbox"), timeout=30).json()["result"]
+        assert len(numbers) == 7
+        assert int(answer.headers["X-Total-Count"]) > 20
+        assert following[0]["number"] > numbers[-1]
+        assert len({*numbers, *(row["number"] for row in following)}) == 14

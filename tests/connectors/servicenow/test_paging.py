@@ -16,6 +16,7 @@ from connectors.answers import TooHeavy
 from connectors.config import ConnectionConfig
 from connectors.servicenow.paging import BEGINNING, Pager, query_after
 from connectors.servicenow.rows import Position, Shape
+from connectors.servicenow.tables import Instance
 from improvement.errors import ConnectionFailed, MappingError
 
 SHAPE = Shape.of(["number"])
@@ -36,9 +37,13 @@ class FakeInstance:
     hidden: frozenset[Key] = frozenset()
     faults: list[str] = field(default_factory=list)
     has_links: bool = True
+    most: int = 10_000  # rows it gives at once
+    shifts: int = 0  # so often the first rows are updated, after an answer
     requests: int = 0
     retries: int = 0
     limits: list[int] = field(default_factory=list)
+    most_rows: int = 1
+    end_of_page = Instance.end_of_page
 
     @property
     def config(self) -> ConnectionConfig:
@@ -59,7 +64,7 @@ class FakeInstance:
         fault = self.faults.pop() if self.faults else ""
         if fault == "slow":
             raise TooHeavy("cancelled")
-        begin, limit = int(params.get("sysparm_offset", 0)), int(params["sysparm_limit"])
+        begin, limit = int(params.get("sysparm_offset", 0)), min(int(params["sysparm_limit"]), self.most)
         matching = [key for key in sorted(self.keys) if self._fits(key, params["sysparm_query"])]
         rows = [key for key in matching[begin : begin + limit] if key not in self.hidden]
         body = json.dumps({"result": [{"sys_id": key[1], "sys_updated_on": key[0], "number": "N"} for key in rows]})
@@ -75,7 +80,16 @@ class FakeInstance:
                 follows = begin + limit < len(matching)
                 response.headers["Link"] = '<http://x>;rel="next"' if follows else '<http://x>;rel="first"'
             response.headers["X-Total-Count"] = str(len(matching))
+        if self.shifts:
+            self.shifts -= 1
+            self._change_first()
         return response
+
+    def _change_first(self) -> None:
+        """Somebody changes the first rows, which go behind all that is read."""
+        first = set(sorted(self.keys)[:3])
+        self.hidden -= first
+        self.keys = [("2025-02-01 00:00:00", key[1]) if key in first else key for key in self.keys]
 
     def _fits(self, key: Key, query: str) -> bool:
         conditions = query.split("^ORDERBY", maxsplit=1)[0]
@@ -85,9 +99,15 @@ class FakeInstance:
 
     @staticmethod
     def _holds(key: Key, condition: str) -> bool:
-        name, operator, value = re.match(r"(\w+?)(>=|<=|=|>)(.*)", condition).groups()  # type: ignore[union-attr]
+        name, operator, value = re.match(r"(\w+?)(>=|<=|=|>|<)(.*)", condition).groups()  # type: ignore[union-attr]
         actual = key[0] if name == "sys_updated_on" else key[1]
-        return {">": actual > value, ">=": actual >= value, "=": actual == value, "<=": actual <= value}[operator]
+        return {
+            ">": actual > value,
+            ">=": actual >= value,
+            "=": actual == value,
+            "<": actual < value,
+            "<=": actual <= value,
+        }[operator]
 
 
 def a_pager(instance: FakeInstance, after: Position = BEGINNING) -> Pager:
@@ -110,14 +130,42 @@ keys = st.sets(
     page_size=st.integers(1, 12),
     bursts=st.lists(st.lists(st.sampled_from(["slow", "cut", "error"]), max_size=2), max_size=4),
     has_links=st.booleans(),
+    most=st.integers(1, 12),
 )
 def test_every_visible_row_comes_once_and_in_order(
-    keys: set[Key], hide: int, page_size: int, bursts: list[list[str]], has_links: bool
+    keys: set[Key], hide: int, page_size: int, bursts: list[list[str]], has_links: bool, most: int
 ) -> None:
     hidden = frozenset(key for index, key in enumerate(sorted(keys)) if hide >> index & 1)
     faults = [word for burst in bursts for word in (*burst, "")]
-    instance = FakeInstance(list(keys), page_size, hidden, faults, has_links)
+    instance = FakeInstance(list(keys), page_size, hidden, faults, has_links, most)
     assert read(instance) == sorted(set(keys) - hidden)
+
+
+@settings(max_examples=150, deadline=None)
+@given(keys=keys, hide=st.integers(0, 2**40), page_size=st.integers(1, 12), shifts=st.integers(0, 9))
+def test_no_visible_row_is_skipped_while_hidden_ones_change(
+    keys: set[Key], hide: int, page_size: int, shifts: int
+) -> None:
+    hidden = frozenset(key for index, key in enumerate(sorted(keys)) if hide >> index & 1)
+    instance = FakeInstance(list(keys), page_size, hidden, shifts=shifts)
+    found = read(instance)
+    still = {key for key in instance.keys if key <= (UNTIL, "z")}
+    assert found == sorted(set(found))
+    assert set(found) >= still - hidden
+
+
+def test_many_hidden_rows_of_one_second_are_passed_by() -> None:
+    keys = [(second(1), f"{number:032x}") for number in range(500)] + [(second(2), "a")]
+    assert read(FakeInstance(keys, page_size=7, hidden=frozenset(keys[3:-1]))) == [*keys[:3], keys[-1]]
+
+
+def test_hidden_rows_cost_few_requests() -> None:
+    hidden = [
+        (f"2024-12-31 {hour:02}:00:{tick:02}", f"{hour:030x}{tick:02x}") for hour in range(24) for tick in range(50)
+    ]
+    instance = FakeInstance([*hidden, (second(2), "a")], page_size=100, hidden=frozenset(hidden))
+    assert read(instance) == [(second(2), "a")]
+    assert instance.requests < 80
 
 
 @given(keys=keys, page_size=st.integers(1, 12), start=st.integers(0, 9))
@@ -169,7 +217,7 @@ def test_a_platform_that_repeats_a_page_is_not_followed_for_ever() -> None:
 
 
 def test_groups_of_a_filter_are_kept_on_both_sides_of_the_key() -> None:
-    query = query_after(Position("T", "ID"), "U", "active=true^NQpriority=1")
+    query = query_after(Position("T", "ID"), Position("U"), "active=true^NQpriority=1")
     assert query == (
         "sys_updated_on>T^sys_updated_on<=U^active=true"
         "^NQsys_updated_on>T^sys_updated_on<=U^priority=1"

@@ -12,12 +12,13 @@ import pytest
 from connectors.base import Connector
 from connectors.registry import connector as connector_of
 from connectors.sandbox.testing import RunningSandbox
-from connectors.sandbox.world import TicketEvent, WorldSurvey
+from connectors.sandbox.world import TicketEvent, World, WorldSla, WorldSurvey
 from improvement.errors import ConnectionFailed, CredentialsRefused, MappingError, PermissionMissing
 from improvement.records import SCHEMAS, RecordKind
 
 from .conftest import END, HOUR, START, Connect, Person, a_ticket, a_world, pulled
 
+Serve = Callable[..., RunningSandbox]
 TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
 
 
@@ -306,3 +307,98 @@ def test_states_follow_the_ticket_through_its_life(connect: Connect, serve: Call
     ]
     found = pulled(connect(serve(a_world(*tickets))), TICKET)
     assert sorted(row["state"] for row in found.rows) == sorted(states)
+
+
+def hour_by_hour(count: int, *, of_priority_1: int) -> World:
+    """Tickets opened one after the other, and not touched since; the first of them are of priority 1."""
+    tickets = []
+    for uid in range(1, count + 1):
+        at = START + uid * HOUR
+        events = [TicketEvent(at, {"state": "new", "assignment_group": "Service Desk", "reopen_count": 0})]
+        tickets.append(a_ticket(uid, opened=at, events=events, priority=1 if uid <= of_priority_1 else 3))
+    return a_world(*tickets)
+
+
+def test_hidden_rows_that_change_while_paging_take_no_visible_one_along(serve: Serve, connect: Connect) -> None:
+    running = serve(hour_by_hour(80, of_priority_1=30), hidden_rows={"regelkreis": {"incident": "priority=1"}})
+    visible = set(pulled(connect(running), TICKET).ids)
+    assert len(visible) == 50
+    running.set_faults(
+        "servicenow", {"kind": "changing", "path": "/table/incident", "after": 0, "times": 4, "records": 6}
+    )
+    assert set(pulled(connect(running, page_size=10), TICKET).ids) == visible
+
+
+@pytest.mark.parametrize("hidden", ["", "priority=1"])
+def test_an_instance_that_gives_fewer_rows_than_asked_for_is_read_whole(
+    serve: Serve, connect: Connect, hidden: str
+) -> None:
+    running = serve(
+        hour_by_hour(80, of_priority_1=30), hidden_rows={"regelkreis": {"incident": hidden}} if hidden else {}
+    )
+    whole = connect(running)
+    expected = {kind: set(pulled(whole, kind).ids) for kind in whole.kinds()}
+    listed = whole.keys(TICKET)
+    running.set_options("servicenow", max_rows=7)
+    capped = connect(running)
+    assert {kind: set(pulled(capped, kind).ids) for kind in capped.kinds()} == expected
+    found = capped.keys(TICKET)
+    assert listed is not None
+    assert found is not None
+    assert set(found.ids.to_pylist()) == set(listed.ids.to_pylist()) == expected[TICKET]
+    assert len(capped._instance.rows("sys_dictionary", "nameINtask,incident", ("element",))) > 30
+
+
+def test_without_links_too(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 41))), max_rows=7)
+    connector = connect(running)
+    connector._instance.session.hooks["response"].append(lambda answer, **_: answer.headers.update(Link=""))
+    assert len(pulled(connector, TICKET).ids) == 40
+    rows = connector._instance.rows("incident", "ORDERBYnumber", ("number",))
+    assert [row["number"] for row in rows] == sorted({row["number"] for row in rows})
+    assert len(rows) == 40
+
+
+@pytest.mark.parametrize("by_id", [1000, 0])
+def test_a_survey_answered_in_two_sittings_scores_the_same_whenever_it_is_read(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, by_id: int
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.surveys.BY_ID", by_id)
+    last = a_ticket(6, survey=WorldSurvey(START + 120 * HOUR, START + 121 * HOUR, 4))
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 6)), last))
+    before = pulled(connect(running), SURVEY)
+    assert {row["score"] for row in before.rows} == {4.0}
+    later = END + timedelta(days=40)
+    running.set_clock(later)
+    (touched,) = running.happen("servicenow", "second_sitting", count=1)["sys_ids"]
+    following = pulled(connect(running), SURVEY, before.cursor, until=later)
+    assert {row["id"]: row["score"] for row in following.rows}[touched] == 2.5
+    fresh = {row["id"]: row["score"] for row in pulled(connect(running), SURVEY, until=later).rows}
+    assert fresh == dict.fromkeys(before.ids, 4.0) | {touched: 2.5}
+    (alone,) = connect(running).read_by_ids(SURVEY, [touched], until=later)
+    assert alone.batch["score"].to_pylist() == [2.5]
+
+
+def test_business_time_counts_where_a_clock_has_it_and_calendar_time_where_not(serve: Serve, connect: Connect) -> None:
+    opened = START + 4 * 24 * HOUR + 14 * HOUR  # Friday, 16 o'clock in Zurich
+    stop = opened + 64 * HOUR  # Monday, 8 o'clock
+    clocks = [
+        WorldSla("resolution", "sla", name, 4 * HOUR, opened, stop, opened + 4 * HOUR, True, stop - opened, None)
+        for name in ("Work", "Plain", "Round the clock")
+    ]
+    states = [TicketEvent(opened, {"state": "new"}), TicketEvent(stop, {"state": "resolved"})]
+    world = a_world(a_ticket(opened=opened, events=states, slas=clocks, survey=None))
+    later = END + timedelta(days=3)
+    running = serve(world, now=later, sla_schedules={"Work": "business", "Plain": "none"})
+    found = {row["sla_name"]: row for row in pulled(connect(running), SLA, until=later).rows}
+    assert {name: row["elapsed_s"] for name, row in found.items()} == {
+        "Work": HOUR,
+        "Plain": 64 * HOUR,
+        "Round the clock": 64 * HOUR,
+    }
+    assert {name: row["is_breached"] for name, row in found.items()} == {
+        "Work": False,
+        "Plain": True,
+        "Round the clock": True,
+    }
+    assert found["Work"]["breach_at"] == datetime(2025, 6, 9, 9, tzinfo=UTC)  # Monday, 11 o'clock
