@@ -82,7 +82,8 @@ def _lost(tables: Tables, query: CellQuery, outages: Any) -> Any:
 
 def _used(table: Any, query: CellQuery, day: str) -> Any:
     """The first day of each service, with its series; by its columns first, because names of all tickets take long."""
-    table = table.group_by(list(OUTAGE_WHERE)).agg(day=table[day].min())
+    named = dict.fromkeys((*OUTAGE_WHERE, *query.by, *([query.stratum] if query.stratum is not None else [])))
+    table = table.group_by(list(named)).agg(day=table[day].min())
     return table.select(**dimensions(table, query), used=_name(table), day=table.day)
 
 
