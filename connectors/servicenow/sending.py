@@ -35,15 +35,9 @@ class Request:
     file: OutboundFile | None = None
 
     @property
-    def query(self) -> dict[str, str]:
-        """The parameters that are sent; a row of a table comes back with plain sys_ids."""
-        plain = {"sysparm_exclude_reference_link": "true"} if self.path.startswith("/table/") else {}
-        return plain | dict(self.params)
-
-    @property
     def sha256(self) -> str:
         """Digest of what is sent; credentials are no part of it."""
-        return hashlib.sha256(f"{self.method} {self.path} {self.query}\n".encode() + self.content).hexdigest()
+        return hashlib.sha256(f"{self.method} {self.path} {self.params}\n".encode() + self.content).hexdigest()
 
     @property
     def content(self) -> bytes:
@@ -54,7 +48,7 @@ class Request:
 
     def preview(self, instance: Instance) -> PreviewRequest:
         """The request as a dry run shows it; what travels in base64 is shown in the clear."""
-        query = urlencode(self.query)
+        query = urlencode(self.params)
         shown = f"<{len(self.content)} bytes of {self.file.media_type}>" if self.file else _json(readable(self.body))
         url = f"{instance.config.url}{BASE}{self.path}" + (f"?{query}" if query else "")
         return PreviewRequest(method=self.method, url=url, body=shown)
@@ -94,7 +88,7 @@ def send(instance: Instance, request: Request, key: str) -> Sent:
     config = instance.config
     resource = instance.client.resource(api_path=request.path, base_path=BASE, timeout=config.timeout_s)
     resource.parameters = OnlyOurs()
-    resource.parameters.add_custom(request.query)
+    resource.parameters.add_custom(dict(request.params))
     headers = {"Content-Type": request.file.media_type if request.file else "application/json"}
     with writing(config, key):
         answered = resource.request(request.method, headers=headers, data=request.content, allow_redirects=False)
