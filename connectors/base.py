@@ -182,7 +182,7 @@ class Connector(Protocol):
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Make one write effective exactly once: search its trace first, send at most one writing request.
 
-        Raise :class:`~improvement.errors.WriteRefused` where repeating cannot help,
+        Raise :class:`~improvement.errors.WriteRefused` where repeating cannot help, as where the record is gone,
         :class:`~improvement.errors.OutcomeUnknown` where it was sent and may have taken effect, and another
         :class:`~improvement.errors.ConnectionFailed` where it certainly had none. ``outbound.unanswered_s`` says how
         long ago an attempt without an answer began: what is not found then may still come (:mod:`connectors.doubt`).
@@ -194,7 +194,10 @@ class Connector(Protocol):
         ...
 
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
-        """The improvement records as people left them, in the order asked for."""
+        """The improvement records as people left them, in the order asked for.
+
+        Notes of ours are no comments, or are by the account that ``describe`` names.
+        """
         ...
 
     def close(self) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from connectors.answers import is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
@@ -221,8 +223,8 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     if changed:
         as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, jira.project)
     placed = moving.follow_state(jira, sender, outbound, issue, form)
-    if sender.is_live and changed:
-        issue = read_action(jira, ref.id)
+    if changed:
+        issue = read_action(jira, ref.id) if sender.is_live else _as_if_taken(issue, changed)
     ours = frozenset(changed) & frozenset(form.fields)
     if outbound.is_adopted:  # there an equal value may be a person's all the same
         ours |= {name for name in form.fields if _was_intended(issue, name, issue.fields.get(name))}
@@ -232,6 +234,11 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     for field_id in theirs:
         form.fields.pop(field_id)
     return receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
+
+
+def _as_if_taken(issue: ActionIssue, changed: dict[str, Any]) -> ActionIssue:
+    """The issue as a dry run expects it to be read back."""
+    return msgspec.structs.replace(issue, fields={**issue.fields, **changed})
 
 
 def _say_before(
