@@ -53,6 +53,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     whole_of: pa.Array | None = None
     along: tuple[Page, ...] = ()
 
+    @property
+    def rejected_ids(self) -> frozenset[str]:
+        """The records that were rejected, each perhaps for several fields."""
+        return frozenset(rejected.id for rejected in self.rejected)
+
 
 class DeleteLog(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform's own log says was deleted in a span; ``problem`` and ``mend`` where we may not read it."""

@@ -221,5 +221,4 @@ def _by_id(pages: Iterable[Page]) -> dict[str, dict[str, Any]]:
 
 
 def _rejected(pages: Iterable[Page]) -> int:
-    """How many records were rejected, each perhaps for several fields."""
-    return len({rejected.id for page in pages for rejected in page.rejected})
+    return len(frozenset[str]().union(*(page.rejected_ids for page in pages)))
