@@ -173,6 +173,5 @@ class Writing(Intents):
         assert first.was_found is False or has_no_place(outbound, first)
         assert again.was_found or has_no_place(outbound, again)
         assert again.ref.id == first.ref.id
-        if ref is not None:
-            assert self.connect().preview(outbound, ref) == []
+        assert self.connect().preview(outbound, ref) == []
         return first

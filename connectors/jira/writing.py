@@ -105,9 +105,9 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
         id, key = found.id, found.key
     url = f"{jira.site.address(jira.config)}/browse/{key}"
     ref = RecordRef(connection=jira.name, mode=MODE, id=id, number=key, url=url)
-    if not sender.is_live:
+    if not sender.is_live and found is None:
         _leave_traces(jira, sender, outbound, ref, None, ours=frozenset())
-        return receipt(sender, ref, was_found=found is not None)
+        return receipt(sender, ref, was_found=False)
     issue = read_action(jira, id)
     ours = frozenset(form.fields) if found is None else _already(form, issue)
     try:

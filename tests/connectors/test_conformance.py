@@ -237,5 +237,9 @@ class TestJiraDataCenter(OnJira):
     settings: ClassVar[dict[str, Any]] = {"platform": "jira", "user": "regelkreis"}
 
 
-def test_every_flavour_is_tested() -> None:
-    assert {kind.flavour for kind in (TestServiceNow, TestJiraCloud, TestJiraDataCenter)} == set(FLAVOURS)
+SUITES: tuple[type[OnTheSandbox], ...] = (TestServiceNow, TestJiraCloud, TestJiraDataCenter)
+
+
+def test_every_flavour_is_tested_and_nothing_skipped() -> None:
+    assert {suite.flavour for suite in SUITES} == set(FLAVOURS)
+    assert all(suite.must_be_whole and suite.may_write for suite in SUITES)

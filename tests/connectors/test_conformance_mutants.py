@@ -232,6 +232,13 @@ class ShowsAnotherBody(TicketDesk):
         return [msgspec.structs.replace(one, body=json.dumps({})) for one in super().preview(outbound, ref)]
 
 
+class ShowsWhatIsDone(TicketDesk):
+    """As if it were still to be sent."""
+
+    def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
+        return super().preview(outbound, ref) or [PreviewRequest(method="PUT", url=self.config.url, body="{}")]
+
+
 class SendsInADryRun(TicketDesk):
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         shown = super().preview(outbound, ref)
@@ -366,6 +373,7 @@ WRONG: dict[type[TicketDesk], str] = {
     MakesATaskOfTheRecord: "test_a_step_of_ours_is_among_the_tasks",
     ShowsAnotherRequest: SHOWN,
     ShowsAnotherBody: SHOWN,
+    ShowsWhatIsDone: ONCE,
     SendsInADryRun: "test_a_dry_run_writes_nothing",
     DeliversToWhatIsGone: DELETED,
     MakesWhatIsGoneAnew: DELETED,
