@@ -53,6 +53,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     whole_of: pa.Array | None = None
     along: tuple[Page, ...] = ()
 
+    @property
+    def rejected_ids(self) -> frozenset[str]:
+        """The records that were rejected, each perhaps for several fields."""
+        return frozenset(rejected.id for rejected in self.rejected)
+
 
 class DeleteLog(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform's own log says was deleted in a span; ``problem`` and ``mend`` where we may not read it."""
@@ -183,7 +188,7 @@ class Connector(Protocol):
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Make one write effective exactly once: search its trace first, send at most one writing request.
 
-        Raise :class:`~improvement.errors.WriteRefused` where repeating cannot help,
+        Raise :class:`~improvement.errors.WriteRefused` where repeating cannot help, as where the record is gone,
         :class:`~improvement.errors.OutcomeUnknown` where it was sent and may have taken effect, and another
         :class:`~improvement.errors.ConnectionFailed` where it certainly had none. ``outbound.unanswered_s`` says how
         long ago an attempt without an answer began: what is not found then may still come (:mod:`connectors.doubt`).
@@ -195,7 +200,10 @@ class Connector(Protocol):
         ...
 
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
-        """The improvement records as people left them, in the order asked for."""
+        """The improvement records as people left them, in the order asked for.
+
+        Notes of ours are no comments, or are by the account that ``describe`` names.
+        """
         ...
 
     def close(self) -> None:

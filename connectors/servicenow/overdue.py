@@ -19,7 +19,7 @@ from connectors.servicenow.tables import stored
 from improvement.records import RecordKind
 
 USUAL = {"is_breached": "has_breached", "stage": "stage", "breach_at": "planned_end_time", "end_at": "end_time"}
-RUNNING = "active=true^stage=in_progress^has_breached=false"
+RUNNING = "active=true^stageINstarting,in_progress^has_breached=false"
 LONGEST_STANDING = timedelta(days=31)  # running rows are refreshed within five days; older ones were read as they are
 
 

@@ -86,6 +86,8 @@ class Writer:
             return self._nothing_sent(intent, ref, outbound)
         if outbound.verb is not Verb.UPDATE:  # what differs is sent, however often
             wait_until_settled(outbound, self.instance.config.name)
+        if ref is not None and outbound.verb in (Verb.TASK, Verb.LINK):  # a row of its own: it may point to nothing
+            self._demand(ref, outbound)
         sent = send(self.instance, intent.request, outbound.key)
         target = ref if ref is not None else self._made(sent, outbound.key)
         written, differences = self._read_back(outbound, target, intent, sent)
@@ -143,11 +145,7 @@ class Writer:
         asked = [*body, *((method.element,) if method is not None else ()), *self._open_if(body)]
         current = self.traces.current(ref.id, asked) if body else {}
         if current is None:
-            raise WriteRefused(
-                f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
-                where=Place(connection=self.instance.config.name, record=ref.number),
-                mend="Restore it, or let the integration user see it.",
-            )
+            raise self._gone(ref, outbound)
         body = {name: value for name, value in body.items() if not same(value, current.get(name, ""))}
         theirs = {name: self.columns.field_of(name, outbound.fields) for name in body}
         if current.get(ACTIVE) == "false":
@@ -166,6 +164,18 @@ class Writer:
         noted = self._telling(outbound, body, {automated[name]: old for name, old in replaced.items()})
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", body | noted) if body else None
         return Intent(request, unwritten, sent_columns=body, replaced=replaced)
+
+    def _demand(self, ref: RecordRef, outbound: Outbound) -> None:
+        """Raise :class:`WriteRefused` where the record is not there."""
+        if self.traces.current(ref.id, ["sys_id"]) is None:
+            raise self._gone(ref, outbound)
+
+    def _gone(self, ref: RecordRef, outbound: Outbound) -> WriteRefused:
+        return WriteRefused(
+            f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
+            where=Place(connection=self.instance.config.name, record=ref.number),
+            mend="Restore it, or let the integration user see it.",
+        )
 
     def _body(self, fields: Mapping[str, Value]) -> tuple[dict[str, str], dict[str, str]]:
         """Columns and values of a write. How a record is closed is written only where the connection says so."""

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
+import test_ticketdesk
 from pydantic import ValidationError
+from test_ticketdesk import TICKETS, a_config
 
-from connectors.base import Connector
-from connectors.config import ConnectionConfig
-from connectors.conformance import Conformance
 from connectors.platforms import GROUP, platforms
 from connectors.registry import connector
 from improvement.errors import ConnectionFailed, SettingsError
 from improvement.records import RecordKind
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "ticketdesk"
-TICKETS = [
-    {"id": f"T-{n}", "subject": f"Mail is slow {n}", "customer": "Acme", "opened": f"2026-03-02T0{n}:00:00Z",
-     "updated": f"2026-03-0{2 + n // 3}T09:00:00Z"}
-    for n in range(1, 8)
-]  # fmt: skip
 
 
 def installed(folder: Path, entry_points: dict[str, str]) -> None:
@@ -49,20 +41,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def a_config(folder: Path, **parts: Any) -> ConnectionConfig:
-    raw = {"name": "desk", "platform": "ticketdesk", "url": "https://desk.example", "token": "t0ken"}
-    return ConnectionConfig.model_validate({**raw, "options": {"folder": str(folder)}, **parts})
-
-
-class TestTicketDesk(Conformance):
-    until: ClassVar[datetime] = datetime(2026, 3, 4, tzinfo=UTC)
+class TestTicketDesk(test_ticketdesk.TestTicketDesk):
+    """As the example's author runs them, with the example installed."""
 
     @pytest.fixture(autouse=True)
-    def _folder(self, package: Path) -> None:
-        self.folder = package
-
-    def connect(self) -> Connector:
-        return connector(a_config(self.folder))
+    def _installed(self, package: Path) -> None:
+        """Its connector is found by its entry point."""
 
 
 def test_a_package_of_somebody_else_is_found_by_its_entry_point(package: Path) -> None:

@@ -138,7 +138,7 @@ class PullReport(models.Model):
         self.deleted += deleted
         self.requests += page.requests
         self.retries += page.retries
-        self.rejected += len(page.rejected)
+        self.rejected += len(page.rejected_ids)
         for rejected in page.rejected:
             text = f"{rejected.field}: {rejected.reason}"[:LONGEST_REASON]
             if text in self.reasons or len(self.reasons) < MOST_REASONS:

@@ -360,7 +360,7 @@ class Pulling:
                         "new": loaded.report.new,
                         "changed": loaded.report.changed,
                         "deleted": loaded.left_out,
-                        "rejected": len(page.rejected),
+                        "rejected": len(page.rejected_ids),
                         "digest": loaded.report.digest_sha256,
                         "write": write,
                     },

@@ -21,6 +21,10 @@
     instance is taken again.
 ``compatibility``
     ``count`` completed clocks show the stages of the 2011 engine: ``breached`` and ``achieved``.
+``starting``
+    ``count`` running clocks show its stage ``starting``, until something else happens to them.
+``unanswered``
+    Of ``count`` surveys that were handed in the question is left unanswered after all: its value is −1.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ Event = Mapping[str, Any]
 SLA = "task_sla"
 FURTHER_QUESTION = "Ease of contact"
 ON_HOLD, IN_PROGRESS = "3", "2"
+UNANSWERED = "-1"
 
 
 def happen(instance: Instance, event: Event) -> dict[str, Any]:
@@ -147,6 +152,27 @@ def _further_question(instance: Instance, survey_type: str) -> str:
     return instance.insert("asmt_metric", {**asked, "question": "How easy was it to reach us?"})[SYS_ID]
 
 
+def _starting(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables[SLA]
+    running = (row for row in table.ordered() if instance.value(table, row, "stage") == "in_progress")
+    rows = list(islice(running, int(event["count"])))
+    for row in rows:
+        instance.update(table, row, {"stage": "starting"}, by=SYSTEM)
+    return [row[SYS_ID] for row in rows]
+
+
+def _unanswered(instance: Instance, event: Event) -> list[str]:
+    results, surveys = (instance.tables[name] for name in ("asmt_metric_result", "asmt_assessment_instance"))
+    given = (row for row in results.ordered() if instance.value(results, row, "actual_value") != UNANSWERED)
+    left = []
+    for row in list(islice(given, int(event["count"]))):
+        empty = {"actual_value": UNANSWERED, "normalized_value": "", "scaled_value": ""}
+        instance.update(results, row, empty, by=SYSTEM)
+        survey = surveys.rows[instance.value(results, row, "instance")]
+        left.append(instance.touch(surveys, survey, by=SYSTEM)[SYS_ID])
+    return left
+
+
 EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "mass_update": _mass_update,
     "delete": _delete,
@@ -157,6 +183,8 @@ EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "sla_reset": _sla_reset,
     "second_sitting": _second_sitting,
     "compatibility": _compatibility,
+    "starting": _starting,
+    "unanswered": _unanswered,
 }
 
 

@@ -1,10 +1,12 @@
 """A connector to a platform that is a folder: tickets in ``tickets.jsonl``, improvement records in ``actions.json``.
 
-Small, and complete: it keeps the protocol and passes the conformance tests. A real one replaces the files by requests.
+Small, and complete: it keeps the protocol and passes the conformance tests. A real one has requests where this one has
+:class:`Desk`.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -16,14 +18,16 @@ import pyarrow as pa
 
 from connectors.base import Capabilities, Cursor, Finding, Keys, Page, Rejected, SaysNothingOfDepartures
 from connectors.config import ConnectionConfig
+from connectors.doubt import wait_until_settled
 from connectors.marks import named
-from improvement.errors import ConnectionFailed, Place, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, Place, WriteRefused
 from improvement.records import (
     OUTBOUND_FIELDS,
     SCHEMAS,
     Outbound,
     PlatformComment,
     PlatformState,
+    PlatformTask,
     PreviewRequest,
     Receipt,
     RecordKind,
@@ -34,6 +38,38 @@ from improvement.records import (
 PAGE = 2  # rows; a real platform wants thousands
 COLUMNS = {"title": "subject", "description": "text", "owner": "owner", "due": "due"}
 USER = "regelkreis"
+LISTS = ("keys", "notes", "tasks", "links")
+
+
+class Desk:
+    """The platform: one folder, and one writing request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """All tickets. Raises OSError."""
+        lines = (self.folder / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+
+    def records(self) -> dict[str, Any]:
+        """The improvement records by their ids."""
+        file = self.folder / "actions.json"
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return found
+
+    def put(self, url: str, body: str) -> None:
+        """Set the fields of a record, and add notes, files, tasks and links. Raises :class:`ConnectionError`."""
+        said, records = json.loads(body), self.records()
+        id = url.rpartition("/")[2]
+        record = records.setdefault(id, {"fields": {}, "files": {}, **{name: [] for name in LISTS}})
+        record["fields"] |= said.get("fields", {})
+        record["files"] |= said.get("files", {})
+        now = datetime.now(UTC).isoformat()
+        said["notes"] = [{"author": USER, "at": now, **note} for note in said.get("notes", ())]
+        for name in LISTS:
+            record[name] += said.get(name, [])
+        (self.folder / "actions.json").write_text(json.dumps(records), encoding="utf-8")
 
 
 class TicketDesk(SaysNothingOfDepartures):
@@ -44,15 +80,15 @@ class TicketDesk(SaysNothingOfDepartures):
     def __init__(self, config: ConnectionConfig) -> None:
         self.name = config.name
         self.config = config
-        self.folder = Path(config.options["folder"])
+        self.desk = Desk(Path(config.options["folder"]))
 
     # --- reading ----------------------------------------------------------------------------------------------
 
     def describe(self) -> Capabilities:
         """Reads only; says how to mend what fails."""
-        is_there = (self.folder / "tickets.jsonl").exists()
+        is_there = (self.desk.folder / "tickets.jsonl").exists()
         mend = "" if is_there else "Give options.folder the folder that holds tickets.jsonl."
-        found = Finding(check="reachability", is_ok=is_there, detail=str(self.folder), mend=mend)
+        found = Finding(check="reachability", is_ok=is_there, detail=str(self.desk.folder), mend=mend)
         return Capabilities(
             platform=self.platform,
             flavour=self.platform,
@@ -115,14 +151,13 @@ class TicketDesk(SaysNothingOfDepartures):
 
     def _tickets(self) -> list[dict[str, Any]]:
         try:
-            lines = (self.folder / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
+            return self.desk.tickets()
         except OSError as error:
             raise ConnectionFailed(
                 f"The desk cannot be read: {error}.",
                 where=Place(connection=self.name),
                 mend="Give options.folder the folder that holds tickets.jsonl.",
             ) from error
-        return [json.loads(line) for line in lines if line.strip()]
 
     def _ticket(self, raw: dict[str, Any], updated: datetime) -> dict[str, Any]:
         unsaid = dict.fromkeys(SCHEMAS[RecordKind.TICKET].names)
@@ -148,55 +183,80 @@ class TicketDesk(SaysNothingOfDepartures):
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         """Search the trace of an earlier attempt first, then write once, then read back and compare."""
-        actions = self._actions()
+        records = self.desk.records()
         id = ref.id if ref is not None else self._id(outbound)
-        target = RecordRef(connection=self.name, mode="desk", id=id, number=id, url=f"{self.config.url}/{id}")
-        if ref is not None and id not in actions:
+        target = RecordRef(connection=self.name, mode="desk", id=id, number=id, url=self._url(id))
+        if ref is not None and id not in records:
             raise WriteRefused(f"{id} is gone ({outbound.key}).", where=Place(connection=self.name), mend="Restore it.")
-        if self._is_there(outbound, actions.get(id)):
+        if self._is_there(outbound, records.get(id)):
             return Receipt(ref=target, status=0, was_found=True, request_sha256="")
+        if outbound.verb is not Verb.UPDATE:  # the same values twice are the same values
+            wait_until_settled(outbound, self.name)
         body = self._body(outbound)
-        record = actions.setdefault(id, {"fields": {}, "keys": [], "notes": [], "files": {}})
-        record["fields"] |= body.get("fields", {})
-        record["notes"] += body.get("notes", [])
-        record["files"] |= body.get("files", {})
-        record["keys"].append(self._trace(outbound))
-        (self.folder / "actions.json").write_text(json.dumps(actions), encoding="utf-8")
-        read_back = self._actions()[id]["fields"]
-        sent = body.get("fields", {})
+        self._put(id, body, outbound.key)
+        kept = self.desk.records()[id]
         return Receipt(
             ref=target,
             status=201 if outbound.verb is Verb.CREATE else 200,
             was_found=False,
-            request_sha256=hashlib.sha256(json.dumps(body).encode()).hexdigest(),
-            written={name: read_back[name] for name in sent},
-            differences={name: "it was not kept" for name, value in sent.items() if read_back.get(name) != value},
-            unwritten={name: "a desk has no such column" for name in outbound.fields if name not in COLUMNS},
+            request_sha256=hashlib.sha256(_text(body).encode()).hexdigest(),
+            written={name: kept["fields"].get(name, "") for name in body.get("fields", {})},
+            differences=_differences(body, kept),
+            unwritten=dict.fromkeys(self._placeless(outbound), "a desk has no such column"),
         )
 
     def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
         """What ``write`` would send; nothing where it is there already."""
         id = ref.id if ref is not None else self._id(outbound)
-        if self._is_there(outbound, self._actions().get(id)):
+        if self._is_there(outbound, self.desk.records().get(id)):
             return []
-        body = json.dumps(self._body(outbound), ensure_ascii=False)
-        return [PreviewRequest(method="PUT", url=f"{self.config.url}/{id}", body=body)]
+        return [PreviewRequest(method="PUT", url=self._url(id), body=_text(self._body(outbound)))]
+
+    def _put(self, id: str, body: dict[str, Any], key: str) -> None:
+        """Send once; without an answer nobody knows whether it took effect. ``connectors.http.send`` tells it so."""
+        try:
+            self.desk.put(self._url(id), _text(body))
+        except ConnectionError as error:
+            raise OutcomeUnknown(
+                f"{key} was sent, and no answer came: {error}.",
+                where=Place(connection=self.name),
+                mend="It is looked for before it is sent again.",
+            ) from error
 
     def _body(self, outbound: Outbound) -> dict[str, Any]:
-        """A write as the desk keeps it."""
-        if outbound.verb is Verb.NOTE:
-            return {"notes": [{"key": self._trace(outbound), "author": USER, "text": outbound.text or ""}]}
-        if outbound.verb is Verb.ATTACH and outbound.file is not None:
-            return {"files": {outbound.file.name: len(outbound.file.content)}}
+        """A write as the desk takes it. An update needs no trace."""
+        trace = self._trace(outbound)
+        match outbound.verb:
+            case Verb.UPDATE:
+                return {"fields": self._values(outbound)}
+            case Verb.CREATE:
+                said: dict[str, Any] = {"fields": self._values(outbound)}
+            case Verb.NOTE:
+                said = {"notes": [{"key": trace, "text": outbound.text or ""}]}
+            case Verb.TASK:
+                said = {"tasks": [{"key": trace, "title": outbound.fields.get("title") or "", "is_done": False}]}
+            case Verb.LINK:
+                said = {"links": list(outbound.trigger_ids)}
+            case Verb.ATTACH:
+                file = outbound.file
+                said = {"files": {file.name: base64.b64encode(file.content).decode()} if file is not None else {}}
+        return {"keys": [trace], **said}
+
+    def _values(self, outbound: Outbound) -> dict[str, str]:
         values = {COLUMNS[name]: value for name, value in outbound.fields.items() if name in COLUMNS}
-        return {"fields": {name: str(value) for name, value in values.items() if value is not None}}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def _placeless(self, outbound: Outbound) -> list[str]:
+        """What of a write the desk has no place for: a task has a title only."""
+        taken = ("title",) if outbound.verb is Verb.TASK else COLUMNS
+        return [name for name in outbound.fields if name not in taken]
 
     def _is_there(self, outbound: Outbound, record: dict[str, Any] | None) -> bool:
         """The key of each write is its trace; an update is there when every field holds what it says."""
         if record is None:
             return False
         if outbound.verb is Verb.UPDATE:
-            return bool(self._body(outbound)["fields"].items() <= record["fields"].items())
+            return bool(self._values(outbound).items() <= record["fields"].items())
         return self._trace(outbound) in record["keys"]
 
     def _trace(self, outbound: Outbound) -> str:
@@ -206,16 +266,19 @@ class TicketDesk(SaysNothingOfDepartures):
     def _id(self, outbound: Outbound) -> str:
         return named(outbound.installation, outbound.action_id)
 
+    def _url(self, id: str) -> str:
+        return f"{self.config.url}/{id}"
+
     # --- following --------------------------------------------------------------------------------------------
 
     def states(self, refs: Sequence[RecordRef]) -> list[PlatformState]:
         """In the order asked for; what is gone says so."""
-        actions = self._actions() if refs else {}
-        return [self._state(ref, actions.get(ref.id)) for ref in refs]
+        records = self.desk.records() if refs else {}
+        return [self._state(ref, records.get(ref.id)) for ref in refs]
 
     def _state(self, ref: RecordRef, record: dict[str, Any] | None) -> PlatformState:
         fields = record["fields"] if record is not None else {}
-        notes = record["notes"] if record is not None else []
+        notes, tasks = (record[name] if record is not None else [] for name in ("notes", "tasks"))
         return PlatformState(
             ref=ref,
             state=fields.get("state", "new"),
@@ -224,18 +287,24 @@ class TicketDesk(SaysNothingOfDepartures):
             close_code=None,
             owner=fields.get("owner"),
             due=date.fromisoformat(fields["due"]) if fields.get("due") else None,
+            tasks=tuple(
+                PlatformTask(
+                    id=task["key"],
+                    number=task["key"],
+                    title=task["title"],
+                    is_done=task["is_done"],
+                    assignee=None,
+                    due=None,
+                )
+                for task in tasks
+            ),
             comments=tuple(
-                PlatformComment(id=note["key"], author=note["author"], at=datetime.now(UTC), text=note["text"])
+                PlatformComment(id=note["key"], author=note["author"], at=moment(note["at"]), text=note["text"])
                 for note in notes
                 if note["author"] != USER  # ours come home through their receipts
             ),
             is_missing=record is None,
         )
-
-    def _actions(self) -> dict[str, Any]:
-        file = self.folder / "actions.json"
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        return found
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -244,3 +313,21 @@ class TicketDesk(SaysNothingOfDepartures):
 def moment(text: str) -> datetime:
     """An ISO 8601 time as UTC; ValueError where it is none."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False)
+
+
+def _differences(sent: dict[str, Any], kept: dict[str, Any]) -> dict[str, str]:
+    """What a record does not hold as it was sent."""
+    values = {**sent.get("fields", {}), **sent.get("files", {})}
+    there = {**kept["fields"], **kept["files"]}
+    lost = [name for name, value in values.items() if there.get(name) != value]
+    lost += [name for name in LISTS for one in sent.get(name, ()) if not _is_in(kept[name], one)]
+    return dict.fromkeys(lost, "it was not kept")
+
+
+def _is_in(kept: list[Any], sent: Any) -> bool:
+    """Whether it is kept, with whatever the desk adds to it."""
+    return any(sent.items() <= one.items() if isinstance(sent, dict) else sent == one for one in kept)

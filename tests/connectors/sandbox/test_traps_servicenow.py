@@ -192,6 +192,28 @@ def test_the_old_engine_has_other_stages(trapped: tuple[RunningSandbox, Any]) ->
     assert stages["breached"] > 0
 
 
+def test_clocks_of_the_old_engine_start_in_a_stage_of_its_own(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    running = api.count("task_sla", "stage=in_progress")
+    ids = sandbox.happen("servicenow", "starting", count=3)["sys_ids"]
+    rows = api.list("task_sla", "stage=starting", fields="sys_id,active,end_time")
+    assert {row["sys_id"] for row in rows} == set(ids)
+    assert {(row["active"], row["end_time"]) for row in rows} == {("true", "")}
+    assert api.count("task_sla", "stage=in_progress") == running - 3
+
+
+def test_a_survey_is_handed_in_and_its_question_left_out(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    ids = sandbox.happen("servicenow", "unanswered", count=3)["sys_ids"]
+    rows = api.list(
+        "asmt_metric_result", "actual_value=-1", fields="instance,normalized_value", exclude_reference_link=True
+    )
+    assert {(row["instance"], row["normalized_value"]) for row in rows} == {(id, "") for id in ids}
+    surveys = api.list("asmt_assessment_instance", f"sys_idIN{','.join(ids)}", fields="state,taken_on")
+    assert len(surveys) == 3
+    assert all(row["state"] == "complete" and row["taken_on"] for row in surveys)
+
+
 @pytest.mark.parametrize("is_audited", [True, False])
 def test_records_vanish_with_or_without_a_trace(trapped: tuple[RunningSandbox, Any], is_audited: bool) -> None:
     sandbox, api = trapped

@@ -218,6 +218,22 @@ def test_an_unanswered_survey_has_no_score_and_no_answer_time(
         assert row["sent_at"] is not None
 
 
+def test_an_answer_that_becomes_none_is_no_score_any_more(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    running = serve(a_world(a_ticket(1), a_ticket(2)))
+    connector = connect(running)
+    before = pulled(connector, SURVEY)
+    (left_out,) = running.happen("servicenow", "unanswered", count=1)["sys_ids"]
+    after = {row["id"]: row for row in pulled(connector, SURVEY, before.cursor, until=END + timedelta(hours=1)).rows}
+    assert {row["score"] for row in before.rows} == {4.0}
+    assert (after[left_out]["score"], after[left_out]["answered_at"], after[left_out]["scale_min"]) == (
+        None,
+        None,
+        None,
+    )
+
+
 STRANGE = {
     "as long as the column": "x" * 160,
     "emoji": "Mail 📧 is 🐌",

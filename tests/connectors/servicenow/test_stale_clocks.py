@@ -65,6 +65,27 @@ def test_when_the_row_is_refreshed_its_outcome_is_the_same(serve: Serve, connect
     assert {(clock["is_breached"], clock["stage"]) for clock in done.rows} == {(True, "completed")}
 
 
+def test_a_clock_in_the_stage_starting_runs(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_slow_ticket(1, stops_after_h=100)), now=at_hour(3), stale_clocks=True)
+    running.happen("servicenow", "starting", count=1)
+    connector = connect(running)
+    before = pulled(connector, RecordKind.SLA, until=at_hour(3))
+    assert [(clock["stage"], clock["is_breached"]) for clock in before.rows] == [("in_progress", False)]
+
+
+def test_it_is_breached_once_its_time_is_over_and_counted_so(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_slow_ticket(1, stops_after_h=100)), now=at_hour(20), stale_clocks=True)
+    running.happen("servicenow", "starting", count=1)
+    (row,) = Person(running.servicenow_url, "admin").find("task_sla", "")
+    assert (row["stage"], row["has_breached"]) == ("starting", "false")
+    connector = connect(running)
+    (clock,) = pulled(connector, RecordKind.SLA, until=at_hour(20)).rows
+    assert (clock["stage"], clock["is_breached"]) == ("in_progress", True)
+    counted = connector.breaches(since=datetime.fromtimestamp(START, UTC), until=at_hour(20))
+    assert counted is not None
+    assert counted.count == 1
+
+
 def test_a_paused_clock_is_not_over(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_slow_ticket(1, stops_after_h=100, held=True)), now=at_hour(20), stale_clocks=True)
     (clock,) = pulled(connect(running), RecordKind.SLA, until=at_hour(20)).rows

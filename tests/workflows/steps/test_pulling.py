@@ -80,7 +80,7 @@ class Desk(SaysNothingOfDepartures):
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
         self.requests += 1
         there = sum(one.updated_at <= until for one in self.tickets.values())
-        return there + len(self.rejected) if there else 0
+        return there + len({one.id for one in self.rejected}) if there else 0
 
     def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
         return DeleteLog(problem="the log is locked", mend="Unlock it.")
@@ -151,12 +151,14 @@ def test_the_report_says_what_a_pull_did(loop: Loop) -> None:
     loop.desk.rejected = [
         Rejected(kind=TICKET, id=f"t9{n}", field="opened_at", reason="“soon” is no time") for n in "12"
     ]
+    loop.desk.rejected.append(Rejected(kind=TICKET, id="t91", field="created_at", reason="“soon” is no time"))
     del loop.desk.tickets["t3"]
     shown = loop.of(loop.pull()).as_dict()
     assert {name: shown[name] for name in ("read", "new", "changed", "unchanged", "restated", "deleted")} == {
         "read": 3, "new": 1, "changed": 1, "unchanged": 1, "restated": 1, "deleted": 1,
     }  # fmt: skip
-    assert (shown["rejected"], shown["reasons"]) == (2, {"opened_at: “soon” is no time": 2})
+    reasons = {"opened_at: “soon” is no time": 2, "created_at: “soon” is no time": 1}
+    assert (shown["rejected"], shown["reasons"]) == (2, reasons)
     assert (shown["platform_count"], shown["warehouse_count"]) == (12, 10)  # two could not be read
     assert (shown["requests"], shown["retries"], shown["lag_s"]) == (2 + 3, 1, 1800)
     assert shown["notes"] == ["The log of deletions tells nothing: the log is locked. Unlock it."]

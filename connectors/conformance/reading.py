@@ -1,53 +1,20 @@
-"""What every connector must keep, as tests to run against it: subclass :class:`Conformance` in a test file.
-
-    class TestTicketDesk(Conformance):
-        until = datetime(2026, 3, 9, tzinfo=UTC)
-
-        def connect(self) -> Connector:
-            return TicketDeskConnector(a_config())
-
-pytest finds the inherited tests. They pull what there is and, unless ``may_write`` is false, write one improvement
-record; run them against a test instance that nobody else changes meanwhile.
-"""
+"""Conformance of reading: what is there, page by page, and what is gone."""
 
 from __future__ import annotations
 
-import secrets
-from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
-
-import msgspec
+from datetime import timedelta
+from typing import Any
 
 from connectors.along import BringsAlong
 from connectors.base import Connector, Cursor, Page, ReadsByIds
-from improvement.records import (
-    OUTBOUND_FIELDS,
-    SCHEMAS,
-    Outbound,
-    OutboundFile,
-    Receipt,
-    RecordKind,
-    RecordRef,
-    Verb,
-)
-
-OURS, ANOTHERS = "k7m2qd4x", "zzzzzzzz"  # installations
-FILE = OutboundFile(name="review-0123456789ab.json", media_type="application/json", content=b'{"verdict":"improved"}')
+from connectors.conformance.hooks import Hooks
+from improvement.records import OUTBOUND_FIELDS, SCHEMAS, RecordKind
 
 
-class Conformance(ABC):
-    """The promises of :class:`connectors.base.Connector`. ``until`` bounds every pull (aware)."""
-
-    until: ClassVar[datetime]
-    may_write: ClassVar[bool] = True
-
-    @abstractmethod
-    def connect(self) -> Connector:
-        """A new connector to the same platform, as after a restart."""
-
-    # --- reading ----------------------------------------------------------------------------------------------
+class Reading(Hooks):
+    """What a connector promises of records."""
 
     def test_it_keeps_the_protocol(self) -> None:
         """Every member is there, and name and platform say something."""
@@ -93,6 +60,46 @@ class Conformance(ABC):
                 rest = list(self.connect().pull(kind, page.cursor, until=self.until))
                 assert {**_by_id(pages[:number]), **_by_id(rest)} == whole
 
+    def test_a_pull_from_the_last_cursor_brings_no_more_than_the_overlap(self) -> None:
+        """Of what was read before, only what was updated shortly before the cursor comes again."""
+        old = 0
+        for kind in self.connect().kinds():
+            pages = self._pulled(kind)
+            if not pages:
+                continue
+            whole, last = _by_id(pages), pages[-1].cursor
+            again = _by_id(self.connect().pull(kind, last, until=self.until))
+            begin = last.updated_at - self.overlap
+            stale = {id for id, row in whole.items() if row["updated_at"] is not None and row["updated_at"] < begin}
+            assert stale & again.keys() == set()
+            assert all(whole.get(id) == row for id, row in again.items())
+            old += len(stale)
+        if not old:
+            self._unproven(f"Whatever there is was updated within the overlap ({self.overlap}): let there be older.")
+
+    def test_what_is_there_is_what_was_read(self) -> None:
+        """Every record of the platform, once, and in the columns that are told what stands there."""
+        expected = self.expected()
+        assert set(expected) >= set(self.connect().kinds()), "a kind of which there is nothing has an empty list"
+        for kind in self.connect().kinds():
+            columns = list(expected[kind][0]) if expected[kind] else ["id"]
+            there = Counter(tuple(row[name] for name in columns) for row in expected[kind])
+            read = Counter(tuple(row[name] for name in columns) for row in _by_id(self._pulled(kind)).values())
+            assert there - read == Counter(), f"{kind.value}: not read, or otherwise ({', '.join(columns)})"
+            assert read - there == Counter(), f"{kind.value}: read, and not there ({', '.join(columns)})"
+
+    def test_a_record_that_cannot_be_read_is_handed_on_and_stops_no_other(self) -> None:
+        """With the reason why it cannot; it is counted with the others."""
+        readable = {kind: set(_by_id(self._pulled(kind))) for kind in self.connect().kinds()}
+        kind, id = self.put_bad_record()
+        pages = self._pulled(kind)
+        rejected = [rejected for page in pages for rejected in page.rejected if rejected.id == id]
+        assert rejected
+        assert all(one.kind is kind and one.reason for one in rejected)
+        assert set(_by_id(pages)) == readable[kind] - {id}
+        counted = self.connect().count(kind, until=self.until)
+        assert counted in (None, len(_by_id(pages)) + _rejected(pages))
+
     def test_what_comes_along_and_what_is_left_is_the_whole(self) -> None:
         """For a connector that hands on what came along: with what its kind's pull delivers afterwards."""
         one = self.connect()
@@ -115,7 +122,7 @@ class Conformance(ABC):
         for kind in self.connect().kinds():
             pages = self._pulled(kind)
             counted = self.connect().count(kind, until=self.until)
-            assert counted in (None, len(_by_id(pages)) + sum(len(page.rejected) for page in pages))
+            assert counted in (None, len(_by_id(pages)) + _rejected(pages))
 
     # --- what is gone ------------------------------------------------------------------------------------------
 
@@ -143,6 +150,18 @@ class Conformance(ABC):
             never = ["0" * len(id) for id in there[:1]]
             assert one.gone(kind, [*there, *never]) == never
             assert one.gone(kind, []) == []
+
+    def test_a_record_that_was_deleted_is_gone(self) -> None:
+        """It is read no more, has no key any more, and is gone when it is asked for."""
+        before = {kind: set(_by_id(self._pulled(kind))) for kind in self.connect().kinds()}
+        kind, id = self.delete_record()
+        assert id in before[kind], "it must be one that was read"
+        assert set(_by_id(self._pulled(kind))) == before[kind] - {id}
+        keys = self.connect().keys(kind)
+        if keys is not None:
+            there = sorted(before[kind] - {id})[:1]
+            assert id not in keys.ids.to_pylist()
+            assert self.connect().gone(kind, [*there, id]) == [id]
 
     def test_records_read_by_their_ids_are_those_of_a_pull(self) -> None:
         """Optional (:class:`connectors.base.ReadsByIds`): with their parts, and nothing of what is not there."""
@@ -192,111 +211,6 @@ class Conformance(ABC):
             ours = len({row["ticket_id"] for row in breached if since <= begun.get(row["ticket_id"], self.until)})
         assert counted.count == ours
 
-    # --- writing ----------------------------------------------------------------------------------------------
-
-    def test_a_dry_run_writes_nothing(self) -> None:
-        """It shows at least one request, and the write it shows is still to be done."""
-        if not self.may_write:
-            return
-        action = _action()
-        create = _outbound(action, Verb.CREATE, "create", fields=_fields(action))
-        assert self.connect().preview(create, None)
-        assert not self.connect().write(create, None).was_found
-
-    def test_every_write_takes_effect_once_however_often_it_is_sent(self) -> None:
-        """A second attempt, by a new process, finds the trace of the first and shows nothing in a dry run."""
-        if not self.may_write:
-            return
-        action = _action()
-        created = self._twice(_outbound(action, Verb.CREATE, "create", fields=_fields(action)), None)
-        assert created.ref.id
-        assert created.ref.connection == self.connect().name
-        assert created.differences == {}
-        writes: list[tuple[Verb, str, dict[str, Any]]] = [
-            (Verb.UPDATE, "update/1", {"fields": {**_fields(action), "description": "Far too many."}}),
-            (Verb.NOTE, "note/final", {"text": "Improved: 24.3 % → 16.1 %.\nمرحبا 🚑 <b>a</b>"}),
-            (Verb.ATTACH, "attach/final", {"file": FILE}),
-        ]
-        for verb, name, parts in writes:
-            receipt = self._twice(_outbound(action, verb, name, **parts), created.ref)
-            assert receipt.ref.id == created.ref.id
-            assert receipt.differences == {}
-
-    def test_two_notes_with_names_that_begin_alike_are_two(self) -> None:
-        """``note/1`` is not found in the trace of ``note/10``."""
-        if not self.may_write:
-            return
-        ref, action = self._record()
-        for name in ("note/10", "note/1"):
-            assert not self.connect().write(_outbound(action, Verb.NOTE, name, text=name), ref).was_found
-
-    def test_another_installation_has_records_and_notes_of_its_own(self) -> None:
-        """Its action has the same number: neither is taken for the other's, and each finds its own again."""
-        if not self.may_write:
-            return
-        action = _action()
-        create = _outbound(action, Verb.CREATE, "create", fields=_fields(action))
-        ours, theirs = self._twice(create, None).ref, self._twice(_of_another(create), None).ref
-        assert ours.id != theirs.id
-        note = _outbound(action, Verb.NOTE, "note/final", text="Improved.")
-        for write, ref in ((note, ours), (_of_another(note), theirs), (_of_another(note), ours)):
-            self._twice(write, ref)
-        assert self.connect().write(create, None).ref.id == ours.id
-
-    def test_records_are_followed_in_the_order_asked_for_and_missing_ones_are_told(self) -> None:
-        """Nobody has touched them yet: they are new, without tasks and without anybody's comments."""
-        if not self.may_write:
-            return
-        first, second = self._record()[0], self._record()[0]
-        gone = RecordRef(connection=first.connection, mode=first.mode, id="0" * len(first.id), number="?", url="")
-        states = self.connect().states([second, gone, first])
-        assert [state.ref.id for state in states] == [second.id, gone.id, first.id]
-        assert [state.is_missing for state in states] == [False, True, False]
-        assert {state.state for state in states if not state.is_missing} == {"new"}
-        assert all(comment.at.tzinfo is not None for state in states for comment in state.comments)
-        assert self.connect().states([]) == []
-
-    # --- in common --------------------------------------------------------------------------------------------
-
-    def _pulled(self, kind: RecordKind) -> list[Page]:
-        return list(self.connect().pull(kind, None, until=self.until))
-
-    def _record(self) -> tuple[RecordRef, str]:
-        action = _action()
-        create = _outbound(action, Verb.CREATE, "create", fields=_fields(action))
-        return self.connect().write(create, None).ref, action
-
-    def _twice(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
-        first = self.connect().write(outbound, ref)
-        assert not first.was_found
-        again = self.connect().write(outbound, ref)
-        assert again.was_found
-        assert again.ref.id == first.ref.id
-        if ref is not None:
-            assert self.connect().preview(outbound, ref) == []
-        return first
-
-
-def _action() -> str:
-    return f"ACT-{secrets.token_hex(5)}"
-
-
-def _outbound(action: str, verb: Verb, name: str, **parts: Any) -> Outbound:
-    return Outbound(verb=verb, key=f"{action}/{name}", action_id=action, installation=OURS, **parts)
-
-
-def _of_another(outbound: Outbound) -> Outbound:
-    return msgspec.structs.replace(outbound, installation=ANOTHERS)
-
-
-def _fields(action: str) -> dict[str, str | int | float | None]:
-    return {
-        "title": '=HYPERLINK("x") <b>مرحبا</b> 🚑',
-        "description": "Too many.",
-        "due": datetime(2030, 1, 31, tzinfo=UTC).date().isoformat(),
-        "url": f"https://regelkreis.example/actions/{action}/",
-    }
-
 
 def _rows(pages: Iterable[Page]) -> list[dict[str, Any]]:
     return [row for page in pages for row in page.batch.to_pylist()]
@@ -304,3 +218,7 @@ def _rows(pages: Iterable[Page]) -> list[dict[str, Any]]:
 
 def _by_id(pages: Iterable[Page]) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in _rows(pages)}
+
+
+def _rejected(pages: Iterable[Page]) -> int:
+    return len(frozenset[str]().union(*(page.rejected_ids for page in pages)))
