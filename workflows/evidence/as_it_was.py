@@ -131,6 +131,7 @@ class ActionThen:
             "metric": told.get("metric", ""),
             "origin": self.action.origin,
             "rule": self.action.rule_id,
+            "rule_sha256": self.action.rule_sha256 or None,
             "owner": self.owner or None,
             "hypothesis": told.get("hypothesis", ""),
             "goal": told.get("goal"),
