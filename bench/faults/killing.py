@@ -212,7 +212,7 @@ CONNECTIONS |= {"jira_cloud": "jira_cloud", "jira_dc": "jira_dc"}
 def _connection(name: str, flavour: Flavour, url: str) -> str:
     user = "regelkreis@example.com" if flavour == "jira_cloud" else "regelkreis"
     lines = [f"[connections.{name}]", f'platform = "{platform_of(flavour)}"', f'url = "{url}"', f'user = "{user}"']
-    lines += ['password = "sandbox"']
+    lines += ['password = "sandbox"', "link_triggers = true"]
     if name in KINDS and name != "cim":
         lines += [f'fallback_modes = ["{name}"]']
         lines += [f'custom_table = "{TABLES[name]}"'] if name == "custom" else []
