@@ -111,6 +111,18 @@ def test_a_wait_of_years_ends_after_a_day(tmp_path: Path) -> None:
     assert clock.reader(file).pace.hold(0.0) == 0.0
 
 
+def test_a_moment_that_only_a_wrong_clock_can_have_given_holds_nobody(tmp_path: Path) -> None:
+    clock, file = Clock(), tmp_path / "acme.hold"
+    right, clock.now = clock.now, clock.now + timedelta(days=3650)
+    reader = clock.reader(file)
+    reader.pace.heed(_told(20))
+    clock.now = right
+    for one in (reader, clock.reader(file)):
+        assert one.pace.hold(0.0) == 0.0
+    reader.pace.heed(_told(20))
+    assert clock.reader(file).pace.hold(300.0) == 20.0
+
+
 def test_who_waits_for_another_hears_what_was_said_meanwhile() -> None:
     clock = Clock()
     reader = clock.reader()
