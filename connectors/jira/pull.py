@@ -208,8 +208,8 @@ class Puller:
         counted: tuple[int, int],
     ) -> tuple[Page, Others, tuple[int, int]]:
         if self._caller.is_unsure:  # were all answers until now given to us? If not, no cursor may move
+            self._caller.is_unsure = False
             who_am_i(self._reader, self._config)
-            self._caller.trust()
         rejected: list[Rejected] = [*harvest.rejected]
         harvest.rejected.clear()
         batch = None
