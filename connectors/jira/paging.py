@@ -90,7 +90,7 @@ class Search:
 
 
 def page_size(config: ConnectionConfig, site: Site) -> int:
-    """How many issues a pull asks for at once: Cloud cuts what is longer, Data Center takes more than the usual page."""
+    """How many issues a pull asks for at once: Cloud cuts longer pages, Data Center takes more than the usual one."""
     if site.is_cloud:
         return min(config.rows_per_page, MAX_CLOUD_PAGE)
     return config.page_size or DATA_CENTER_PAGE

@@ -72,7 +72,7 @@ class Deletions:
         return total
 
     def _deleted(self, plans: Sequence[Plan], ids: Sequence[str]) -> list[str]:
-        """Those that no filter hides either: counted in the tables that theirs extend, or in theirs if that is denied."""
+        """Those that no filter hides either: counted in the tables that theirs extend, else in their own."""
         unfiltered = [replace(plan, source=plan.source.model_copy(update={"filter": ""})) for plan in plans]
         roots = {self._instance.lineage(plan.source.source)[-1]: plan for plan in unfiltered}
         widest = [replace(plan, source=plan.source.model_copy(update={"source": name})) for name, plan in roots.items()]
