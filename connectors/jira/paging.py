@@ -301,7 +301,7 @@ def _page(
         try:
             seen = readable(response.content, lambda body: Seen.of(body, search.decoder), reader.config, "search")
         except ConnectionFailed as error:
-            if response.content[:1] == b"{":  # cut short; twice at the same place: longer than something lets through
+            if response.content[:1] == b"{":  # cut short; twice: longer than something lets through
                 cuts.append(TooHeavy(error.what, where=error.where, mend=LOWER))
                 if len(cuts) > 1:
                     raise cuts[-1] from None
