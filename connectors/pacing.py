@@ -95,6 +95,7 @@ class Pace:
                 if self._believed(_moment(kept.read())) < until:
                     kept.seek(0)
                     kept.write(b"%17.3f\n" % until)  # always as long: a reader finds the old moment or the new one
+                    kept.truncate()
 
     def _held_off(self, until: float) -> HeldOff:
         return HeldOff(

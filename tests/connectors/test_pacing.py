@@ -104,6 +104,14 @@ def test_a_shorter_hold_does_not_end_a_longer_one(tmp_path: Path) -> None:
     assert clock.reader(file).pace.hold(300.0) == 200.0
 
 
+@pytest.mark.parametrize("kept", [b"", b"no time", b"a hold of another program, and far longer\n", b"nan"])
+def test_whatever_stands_in_the_file_a_new_hold_is_kept(tmp_path: Path, kept: bytes) -> None:
+    clock, file = Clock(), tmp_path / "acme.hold"
+    file.write_bytes(kept)
+    clock.reader(file).pace.heed(_told(20))
+    assert clock.reader(file).pace.hold(300.0) == 20.0
+
+
 def test_a_wait_of_years_ends_after_a_day(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "acme.hold"
     clock.reader(file).pace.heed(_told(10**9))
