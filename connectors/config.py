@@ -273,16 +273,15 @@ class ConnectionConfig(BaseModel):
         Beside the tokens it counts its points, where it has a budget of them, and keeps until when its address is to be
         left alone.
         """
-        if self.hold_file is None:
-            host = quote(self.url.partition("://")[2], safe="")
-            return self.model_copy(update={"hold_file": file.with_name(f"{host}.hold")}).keeping_tokens(file, keys)
-        if self.points_per_hour and self.points_file is None:
-            return self.model_copy(update={"points_file": file.with_suffix(".points")}).keeping_tokens(file, keys)
-        if self.oauth is None:
-            return self
-        place = file if self.oauth.grant == "refresh_token" else None
-        kept = {"token_file": self.oauth.token_file or place, "token_keys": self.oauth.token_keys or keys}
-        return self.model_copy(update={"oauth": self.oauth.model_copy(update=kept)})
+        host = quote(self.url.partition("://")[2], safe="")
+        kept: dict[str, Any] = {"hold_file": self.hold_file or file.with_name(f"{host}.hold")}
+        if self.points_per_hour:
+            kept["points_file"] = self.points_file or file.with_suffix(".points")
+        if self.oauth is not None:
+            place = file if self.oauth.grant == "refresh_token" else None
+            sealed = {"token_file": self.oauth.token_file or place, "token_keys": self.oauth.token_keys or keys}
+            kept["oauth"] = self.oauth.model_copy(update=sealed)
+        return self.model_copy(update=kept)
 
     def secret_forms(self) -> tuple[str, ...]:
         """Every secret in each form HTTP carries it (plain, percent-encoded, in JSON, in Basic), longest first."""

@@ -114,19 +114,20 @@ def auth_of(config: ConnectionConfig) -> AuthBase:
 class Reader:
     """Reads over one session, with bounded patience; counts requests and retries.
 
-    ``sleep`` and ``now`` are parameters so that tests need not wait.
+    ``sleep`` and ``now`` are parameters so that tests need not wait. ``always`` looks at every 2xx answer, as the
+    ``check`` of one read does.
     """
 
     session: Session
     config: ConnectionConfig
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    always: Callable[[Response], None] | None = None
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     is_down: bool = field(default=False, init=False)  # nobody was reached, however often it was tried: once will do
     gate: BoundedSemaphore = field(init=False)
     pace: Pace = field(init=False)
-    always: Callable[[Response], None] | None = None  # looks at every 2xx answer, like the check of one
     counting: Lock = field(default_factory=Lock, init=False)  # several threads may read at once
 
     def __post_init__(self) -> None:

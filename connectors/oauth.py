@@ -16,6 +16,7 @@ import requests
 from requests.auth import AuthBase
 
 from connectors.config import ConnectionConfig
+from connectors.pacing import Pace, Paced
 from connectors.sealing import Seal
 from connectors.tokens import Token, TokenFile
 from connectors.transport import transport
@@ -131,6 +132,7 @@ class OAuthToken(AuthBase):
         sent: dict[str, Any] = {"json": form} if self._config.platform == "jira" else {"data": form}
         try:
             with transport(requests.Session(), self._config, url) as session:
+                session.mount(self._config.url, Paced(Pace(self._config), self._config.max_wait_s))  # no other host
                 answer = session.post(url, timeout=(10.0, self._config.timeout_s), allow_redirects=False, **sent)
             body = answer.json()
         except (requests.RequestException, ValueError):

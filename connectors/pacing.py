@@ -27,7 +27,7 @@ from improvement.errors import HeldOff, Place
 
 log = structlog.get_logger("connectors.pacing")
 LONGEST_BREATHER_S = 60.0
-LONGEST_HOLD_S = 86_400.0  # whatever a platform says, it is asked again after a day
+LONGEST_HOLD_S = 86_400.0  # whatever a platform says, it is asked again after a day; a later moment is none
 
 
 class Pace:
@@ -77,21 +77,25 @@ class Pace:
         if file is not None:
             with suppress(FileNotFoundError):
                 kept = _moment(file.read_bytes())
-        latest = self.now().timestamp() + LONGEST_HOLD_S  # of a clock that went wrong, too
-        return min(max(self._not_before, kept), latest)
+        return max(self._believed(self._not_before), self._believed(kept))
+
+    def _believed(self, until: float) -> float:
+        """A moment that was kept; 0 for one that only a clock gone wrong can have given."""
+        return until if until <= self.now().timestamp() + LONGEST_HOLD_S else 0.0
 
     def _keep(self, until: float) -> None:
         with self._lock:
-            self._not_before = max(self._not_before, until)
+            self._not_before = max(self._believed(self._not_before), until)
             file = self._config.hold_file
             if file is None:
                 return
             file.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as kept:
                 fcntl.flock(kept, fcntl.LOCK_EX)
-                if _moment(kept.read()) < until:
+                if self._believed(_moment(kept.read())) < until:
                     kept.seek(0)
                     kept.write(b"%17.3f\n" % until)  # always as long: a reader finds the old moment or the new one
+                    kept.truncate()
 
     def _held_off(self, until: float) -> HeldOff:
         return HeldOff(

@@ -23,8 +23,8 @@ _NUMBERS = re.compile(r"\d+")
 class Caller:
     """Looks at every answer of one Jira; a reader calls it.
 
-    ``is_unsure``: some answers since :meth:`trust` do not say to whom they were given, and no answer of that address
-    ever did; ``/myself`` has to be asked before they are believed.
+    ``is_unsure``: some answers do not say to whom they were given, and no answer of that address ever did; ``/myself``
+    has to be asked before they are believed. Set it back before that: other threads may be answered meanwhile.
     """
 
     def __init__(self, config: ConnectionConfig) -> None:
@@ -50,10 +50,6 @@ class Caller:
             raise self._refused(ConnectionFailed)
         else:
             self.is_unsure = True
-
-    def trust(self) -> None:
-        """``/myself`` was asked after the answers until now, and it is we."""
-        self.is_unsure = False
 
     def _refused(self, kind: type[ConnectionFailed]) -> ConnectionFailed:
         return kind(

@@ -11,7 +11,7 @@ from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
 from connectors.jira.moving import WANTED, platform_state
 from connectors.jira.opened import Jira
-from connectors.jira.paging import DATA_CENTER_PAGE, MAX_CLOUD_PAGE
+from connectors.jira.paging import page_size
 from connectors.jira.plan import make_plan
 from connectors.jira.project import SAID_BY_RESOLUTION, Project
 from connectors.jira.site import Site, ask
@@ -78,15 +78,8 @@ def describe(jira: Jira) -> Capabilities:
         columns=dict(project.columns) if project is not None else {},
         unresolved=dict(project.unresolved) if project is not None else {},
         findings=tuple(findings),
-        rows_per_page=_rows_per_page(jira),
+        rows_per_page=page_size(jira.config, site),
     )
-
-
-def _rows_per_page(jira: Jira) -> int:
-    """As a pull does: Cloud cuts what is longer, Data Center takes more than the usual page."""
-    if jira.site.is_cloud:
-        return min(jira.config.rows_per_page, MAX_CLOUD_PAGE)
-    return jira.config.page_size or DATA_CENTER_PAGE
 
 
 def _flavour(site: Site) -> str:

@@ -17,14 +17,13 @@ from connectors.discovery.words import LOOKED_FOR, fit, folded
 from connectors.jira.defaults import COMPUTED
 from connectors.jira.fields import FEEDBACK_TYPE, SLA_TYPE, FoundField, type_of
 from connectors.jira.opened import Jira
-from connectors.jira.paging import MAX_CLOUD_PAGE, count
+from connectors.jira.paging import DATA_CENTER_PAGE, MAX_CLOUD_PAGE, count
 from connectors.jira.site import Site, ask
 from connectors.jira.wire import FieldInfo
 from connectors.mapping import SourceMap
 from improvement.errors import MappingError
 from improvement.records import RecordKind
 
-DATA_CENTER_PAGE = 500
 MAX_REQUESTS = 3  # a source: politeness counts more than a larger sample
 NO_DIMENSION = frozenset(
     {"user", "date", "datetime", "number", "comments-page", "attachment", "watches", "votes", "issuelinks"}

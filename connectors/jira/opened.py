@@ -23,8 +23,7 @@ class Jira:
         self.mapping = mapping_of(config)
         self.client = open_client(config)
         self.caller = Caller(config)
-        self.reader = Reader(BulkSession(self.client), config)
-        self.reader.always = self.caller
+        self.reader = Reader(BulkSession(self.client), config, always=self.caller)
 
     @cached_property
     def site(self) -> Site:

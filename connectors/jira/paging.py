@@ -22,6 +22,7 @@ import structlog
 
 from connectors.ahead import Ahead
 from connectors.answers import Declined, TooHeavy
+from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira.instants import floor, not_after
 from connectors.jira.page import HEADS, Delivered, Seen, updated_at
@@ -86,6 +87,13 @@ class Search:
         if self.until_text is not None:
             parts.append(f'updated < "{self.until_text}"')
         return " AND ".join(parts) + " ORDER BY updated ASC, key ASC"
+
+
+def page_size(config: ConnectionConfig, site: Site) -> int:
+    """How many issues a pull asks for at once: Cloud cuts longer pages, Data Center takes more than the usual one."""
+    if site.is_cloud:
+        return min(config.rows_per_page, MAX_CLOUD_PAGE)
+    return config.page_size or DATA_CENTER_PAGE
 
 
 def pages(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
@@ -293,7 +301,7 @@ def _page(
         try:
             seen = readable(response.content, lambda body: Seen.of(body, search.decoder), reader.config, "search")
         except ConnectionFailed as error:
-            if response.content[:1] == b"{":  # cut short; twice at the same place: longer than something lets through
+            if response.content[:1] == b"{":  # cut short; twice: longer than something lets through
                 cuts.append(TooHeavy(error.what, where=error.where, mend=LOWER))
                 if len(cuts) > 1:
                     raise cuts[-1] from None

@@ -176,7 +176,7 @@ class Puller:
             expand=("changelog",) if harvest.needs_history else (),
             since=since,
             until_text=instants.after(until, self._site.zone),
-            page_size=self._page_size(),
+            page_size=paging.page_size(self._config, self._site),
             bound=until,
             decoder=harvest.decoder,
         )
@@ -208,8 +208,8 @@ class Puller:
         counted: tuple[int, int],
     ) -> tuple[Page, Others, tuple[int, int]]:
         if self._caller.is_unsure:  # were all answers until now given to us? If not, no cursor may move
+            self._caller.is_unsure = False
             who_am_i(self._reader, self._config)
-            self._caller.trust()
         rejected: list[Rejected] = [*harvest.rejected]
         harvest.rejected.clear()
         batch = None
@@ -264,11 +264,6 @@ class Puller:
 
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
         return Harvest(self._plan, kinds, connection=self._config.name, whole_history=self._undecoded_history)
-
-    def _page_size(self) -> int:
-        if self._site.is_cloud:
-            return min(self._config.rows_per_page, paging.MAX_CLOUD_PAGE)
-        return self._config.page_size or paging.DATA_CENTER_PAGE
 
     def whole_history(self, issue_id: str) -> Sequence[HistoryEntry]:
         """All of an issue's history, where a search showed only its newest part."""

@@ -25,7 +25,6 @@ from improvement.errors import PermissionMissing
 LOG = "sys_audit_delete"
 LOG_FIELDS = ("sys_id", "sys_updated_on", "tablename", "documentkey")
 KEYS_PER_PAGE = 10_000  # 48 bytes each: what an instance gives at most at once
-NO_RECORD = "0" * 32
 OVERLAP = timedelta(hours=1)  # entries of long transactions become visible late
 MEND_LOG = f"Let the integration user read {LOG}; until then deletions are found by listing keys, see the how-to."
 
@@ -62,7 +61,7 @@ class Deletions:
         Those are ``outside`` that match no filter any more, or are of a table whose source is switched off.
         """
         found = self._uncounted(plans, ids)
-        deleted = set(self._uncounted(self._widest(plans), found)) if found else set()
+        deleted = set(self._deleted(plans, found)) if found else set()
         return Gone(found, outside=[id for id in found if id not in deleted])
 
     def count(self, plans: Iterable[Plan], condition: str) -> int:
@@ -72,16 +71,15 @@ class Deletions:
             total += self._instance.count(plan.source.source, repeated([condition], plan.source.filter))
         return total
 
-    def _widest(self, plans: Sequence[Plan]) -> list[Plan]:
-        """Without filters, the tables that theirs extend in the end; their own where we may not count these."""
+    def _deleted(self, plans: Sequence[Plan], ids: Sequence[str]) -> list[str]:
+        """Those that no filter hides either: counted in the tables that theirs extend, else in their own."""
         unfiltered = [replace(plan, source=plan.source.model_copy(update={"filter": ""})) for plan in plans]
         roots = {self._instance.lineage(plan.source.source)[-1]: plan for plan in unfiltered}
         widest = [replace(plan, source=plan.source.model_copy(update={"source": name})) for name, plan in roots.items()]
         try:
-            self.count(widest, f"sys_id={NO_RECORD}")
+            return self._uncounted(widest, ids)
         except PermissionMissing:
-            return unfiltered
-        return widest
+            return self._uncounted(unfiltered, ids)
 
     def _uncounted(self, plans: Sequence[Plan], ids: Sequence[str]) -> list[str]:
         found: list[str] = []

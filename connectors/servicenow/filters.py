@@ -2,7 +2,7 @@
 
 An instance silently drops a condition whose field, operator or value it does not understand, and then answers with
 the whole table. So a condition that is not understood here is refused. Operators: the vendor's page *Operators
-available for filters and queries*; ``DYNAMIC``, ``INSTANCEOF`` and ``MATCH_…`` as its own query builders write them.
+available for filters and queries*; ``INSTANCEOF``, ``RELATIVEEE`` and ``MATCH_…`` as its own query builders write them.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ OPERATORS = frozenset(
         "LIKE",
         "NOT LIKE",
         "NOTLIKE",
+        "*",
+        "!*",
+        "%",
         "CONTAINS",
         "DOES NOT CONTAIN",
         "STARTSWITH",
@@ -53,6 +56,9 @@ OPERATORS = frozenset(
         "RELATIVEGE",
         "RELATIVELT",
         "RELATIVELE",
+        "RELATIVEEE",
+        "IN_HIERARCHY",
+        "IN_HIERARCHY_DYNAMIC",
         "INSTANCEOF",
         "DYNAMIC",
         "MATCH_PAT",
@@ -113,6 +119,12 @@ def groups(query: str) -> list[str]:
             part = part.removeprefix("NQ")
         found[-1].append(part)
     return ["^".join(part.replace("^", "^^") for part in group) for group in found]
+
+
+def repeated(each: Iterable[str], query: str) -> str:
+    """A query of several alternatives, each narrowed by a filter whose groups are repeated for it."""
+    found = groups(query)
+    return "^NQ".join("^".join(part for part in (one, group) if part) for one in each for group in found)
 
 
 def conditions(query: str) -> list[Condition]:
@@ -257,9 +269,3 @@ def _parts(query: str) -> list[str]:
             found.append("")
     found[-1] += query[begin:]
     return found
-
-
-def repeated(each: Iterable[str], query: str) -> str:
-    """A query of several alternatives, each narrowed by a filter whose groups are repeated for it."""
-    found = groups(query)
-    return "^NQ".join("^".join(part for part in (one, group) if part) for one in each for group in found)

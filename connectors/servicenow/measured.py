@@ -7,26 +7,21 @@ since the definition exists: a ticket that was there before is not told.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from connectors.mapping import FieldMap
-from connectors.servicenow.tables import MAX_ROWS, Instance, Row, instant
+from connectors.servicenow.histories import ON_HOLD, REASON, Labels, histories
+from connectors.servicenow.tables import Instance, Row, instant
 from connectors.waiting import Wait
 from improvement.errors import PermissionMissing
 
 DEFINITIONS, MEASURED = "metric_definition", "metric_instance"
-BATCH = 50
 CLOSE = timedelta(minutes=5)  # what follows so soon follows at once: metrics are written by a queue of events
 ALSO = {("incident", "state"): "incident_state"}  # the platform keeps both alike; its own metric is of this one
-REASON = "hold_reason"
-ON_HOLD = "on_hold"
 FIELDS = ("id", "definition", "field_value", "value", "start", "end")
-
-Labels = Mapping[str, str]  # of stored values
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +40,18 @@ def waits(
 
     Nothing where no metric is defined, or none may be read.
     """
+    if not ids:
+        return {}
     name = state.fields[0]
     names = (name, ALSO.get((table, name), name))
     try:
         defined = _defined(instance, table, {*names, REASON})
         of_state = next((defined[one] for one in names if one in defined), "")
-        if not of_state or not ids:
+        if not of_state:
             return {}
         of_reason = defined.get(REASON, "")
-        rows = _instances(instance, [one for one in (of_state, of_reason) if one], ids)
+        asked = {"definition": [one for one in (of_state, of_reason) if one]}
+        rows = histories(instance, MEASURED, "id", ids, asked, order="start", fields=FIELDS)
         created = _created(instance, table, list(rows))
     except PermissionMissing:
         return {}
@@ -73,21 +71,6 @@ def _defined(instance: Instance, table: str, fields: set[str]) -> dict[str, str]
     # A condition may have been ignored: what was not asked for is no answer.
     mine = [row for row in rows if row["table"] == table and row["type"] == "field_value_duration"]
     return {row["field"]: row["sys_id"] for row in mine if row["field"] in fields}
-
-
-def _instances(instance: Instance, definitions: Sequence[str], ids: Sequence[str]) -> dict[str, list[Row]]:
-    """The values of each ticket, oldest first; none of tickets whose values may be cut short."""
-    found: defaultdict[str, list[Row]] = defaultdict(list)
-    for start in range(0, len(ids), BATCH):
-        wanted = set(ids[start : start + BATCH])
-        asked = f"idIN{','.join(sorted(wanted))}^definitionIN{','.join(definitions)}^ORDERBYstart"
-        rows = instance.rows(MEASURED, asked, FIELDS)
-        if len(rows) >= MAX_ROWS:
-            continue
-        for row in rows:
-            if row["id"] in wanted and row["definition"] in definitions:
-                found[row["id"]].append(row)
-    return found
 
 
 def _created(instance: Instance, table: str, ids: Sequence[str]) -> dict[str, datetime | None]:

@@ -6,21 +6,18 @@ field of its own, and is cleared by a rule of the platform when somebody answers
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
 from connectors.mapping import FieldMap, SourceMap
 from connectors.servicenow import measured
-from connectors.servicenow.tables import MAX_ROWS, Instance, Row, instant
+from connectors.servicenow.histories import ON_HOLD, REASON, Labels, histories
+from connectors.servicenow.tables import Instance, Row, instant
 from connectors.waiting import Wait
 from improvement.errors import PermissionMissing
 
-BATCH = 50
-REASON = "hold_reason"
 FIELDS = ("documentkey", "tablename", "fieldname", "oldvalue", "newvalue", "sys_created_on")
-ON_HOLD = "on_hold"
 
 
 def waits(instance: Instance, tickets: Sequence[SourceMap], ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
@@ -31,43 +28,38 @@ def waits(instance: Instance, tickets: Sequence[SourceMap], ids: Sequence[str]) 
     """
     found: dict[str, tuple[Wait, ...]] = {}
     refused: PermissionMissing | None = None
-    for source in tickets:
-        state = source.fields.get("state")
-        if state is None or not state.fields:
-            continue
-        choices = instance.choices(source.source, f"^elementIN{REASON},{state.fields[0]}")
-        try:
-            audited = _audited(instance, source.source, state.fields[0], ids)
-        except PermissionMissing as error:
-            audited, refused = {}, error
-        for key, changes in audited.items():
-            told = _spans(changes, state, choices.get(REASON, {}))
-            if told is not None:
-                found[key] = told
+    tables = list(_tables(instance, tickets))
+    try:
+        for table, state, choices in tables:
+            for key, changes in _audited(instance, table, state.fields[0], ids).items():
+                told = _spans(changes, state, choices.get(REASON, {}))
+                if told is not None:
+                    found[key] = told
+    except PermissionMissing as error:
+        refused = error
+    for table, state, choices in tables:  # each ticket is of one of them: only what no audit told is asked for
         untold = [id for id in ids if id not in found]
-        found |= measured.waits(instance, source.source, state, choices, untold)
+        found |= measured.waits(instance, table, state, choices, untold)
     if refused is not None and not found:
         raise refused
     return found
 
 
+def _tables(instance: Instance, tickets: Sequence[SourceMap]) -> Iterator[tuple[str, FieldMap, Mapping[str, Labels]]]:
+    """The tables that have states, with these and the choices of state and reason."""
+    for source in tickets:
+        state = source.fields.get("state")
+        if state is not None and state.fields:
+            yield source.source, state, instance.choices(source.source, f"^elementIN{REASON},{state.fields[0]}")
+
+
 def _audited(instance: Instance, table: str, state: str, ids: Sequence[str]) -> dict[str, list[Row]]:
-    """The changes of state and reason by ticket, oldest first; none of tickets whose changes may be cut short."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for start in range(0, len(ids), BATCH):
-        wanted = set(ids[start : start + BATCH])
-        asked = f"documentkeyIN{','.join(sorted(wanted))}^tablename={table}^fieldnameIN{state},{REASON}"
-        rows = instance.rows("sys_audit", f"{asked}^ORDERBYsys_created_on", FIELDS)
-        if len(rows) >= MAX_ROWS:
-            continue
-        for row in rows:
-            # A condition may have been ignored: what was not asked for is no answer.
-            if row["documentkey"] in wanted and row["tablename"] == table and row["fieldname"] in (state, REASON):
-                found[row["documentkey"]].append(row)
-    return found
+    """The changes of state and reason by ticket, oldest first."""
+    asked = {"tablename": (table,), "fieldname": (state, REASON)}
+    return histories(instance, "sys_audit", "documentkey", ids, asked, order="sys_created_on", fields=FIELDS)
 
 
-def _spans(changes: Sequence[Row], mapped: FieldMap, labels: Mapping[str, str]) -> tuple[Wait, ...] | None:
+def _spans(changes: Sequence[Row], mapped: FieldMap, labels: Labels) -> tuple[Wait, ...] | None:
     """The spans on hold; None where no change of state was audited, or the first known state is on hold already."""
     state = mapped.fields[0]
     now = {name: next((row["oldvalue"] for row in changes if row["fieldname"] == name), "") for name in (state, REASON)}
@@ -76,7 +68,7 @@ def _spans(changes: Sequence[Row], mapped: FieldMap, labels: Mapping[str, str]) 
     return tuple(_walked(changes, mapped, now, labels))
 
 
-def _walked(changes: Sequence[Row], mapped: FieldMap, now: dict[str, str], labels: Mapping[str, str]) -> Iterator[Wait]:
+def _walked(changes: Sequence[Row], mapped: FieldMap, now: dict[str, str], labels: Labels) -> Iterator[Wait]:
     """What one save changed has one time, and is read as one change."""
     begin: datetime | None = None
     for stamp, together in groupby(changes, key=lambda row: row["sys_created_on"]):

@@ -363,7 +363,7 @@ class Writer:
 
     def _made(self, sent: Sent, key: str) -> RecordRef:
         """The record that a creation was answered with. Raises :class:`OutcomeUnknown` where none is named."""
-        if not isinstance(sent.result, dict) or not sent.result.get("sys_id"):
+        if not batching.is_row(sent.result):
             raise OutcomeUnknown(
                 f"The platform answered {sent.status} to {key}, but not with a record.",
                 where=Place(connection=self.instance.config.name),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,15 +18,15 @@ import responses
 from pydantic import ValidationError
 
 from connectors.config import ConnectionConfig
-from connectors.http import Reader, open_session
+from connectors.http import Reader, open_session, send
 from connectors.sealing import Seal, keys_in, new_key
 from connectors.tokens import Token, TokenFile
-from improvement.errors import ConnectionFailed, CredentialsRefused, Place, RegelkreisError, SettingsError
+from improvement.errors import ConnectionFailed, CredentialsRefused, HeldOff, Place, RegelkreisError, SettingsError
 
 URL = "https://acme.service-now.com"
 
 
-def a_reader(**oauth: Any) -> Reader:
+def a_reader(hold_file: Path | None = None, **oauth: Any) -> Reader:
     config = ConnectionConfig.model_validate(
         {
             "name": "acme",
@@ -33,6 +34,7 @@ def a_reader(**oauth: Any) -> Reader:
             "url": URL,
             "user": "rk",
             "password": "hunter22",
+            "hold_file": hold_file,
             "oauth": {"client_id": "id", "client_secret": "s3cret", **oauth},
         }
     )
@@ -73,6 +75,18 @@ def test_a_second_401_stops_with_a_clear_error() -> None:
     with pytest.raises(CredentialsRefused):
         a_reader().read("/x", what="x")
     assert sum(call.request.url == f"{URL}/x" for call in responses.calls) == 2
+
+
+@responses.activate
+def test_a_platform_that_asks_to_wait_is_asked_for_no_token_either(tmp_path: Path) -> None:
+    responses.post(f"{URL}/oauth_token.do", json={"access_token": "one"})
+    responses.post(f"{URL}/w", status=503, headers={"Retry-After": "600"})
+    hold_file = tmp_path / "acme.hold"
+    for _ in range(2):  # each with a session, and a token, of its own
+        reader = a_reader(hold_file=hold_file)
+        with suppress(HeldOff):
+            send(reader.session, reader.config, "POST", "/w", what="ACT-1/create", json={})
+    assert [call.request.url for call in responses.calls] == [f"{URL}/oauth_token.do", f"{URL}/w"]
 
 
 @responses.activate

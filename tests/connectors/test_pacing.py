@@ -104,11 +104,31 @@ def test_a_shorter_hold_does_not_end_a_longer_one(tmp_path: Path) -> None:
     assert clock.reader(file).pace.hold(300.0) == 200.0
 
 
+@pytest.mark.parametrize("kept", [b"", b"no time", b"a hold of another program, and far longer\n", b"nan"])
+def test_whatever_stands_in_the_file_a_new_hold_is_kept(tmp_path: Path, kept: bytes) -> None:
+    clock, file = Clock(), tmp_path / "acme.hold"
+    file.write_bytes(kept)
+    clock.reader(file).pace.heed(_told(20))
+    assert clock.reader(file).pace.hold(300.0) == 20.0
+
+
 def test_a_wait_of_years_ends_after_a_day(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "acme.hold"
     clock.reader(file).pace.heed(_told(10**9))
     clock.now += timedelta(days=1)
     assert clock.reader(file).pace.hold(0.0) == 0.0
+
+
+def test_a_moment_that_only_a_wrong_clock_can_have_given_holds_nobody(tmp_path: Path) -> None:
+    clock, file = Clock(), tmp_path / "acme.hold"
+    right, clock.now = clock.now, clock.now + timedelta(days=3650)
+    reader = clock.reader(file)
+    reader.pace.heed(_told(20))
+    clock.now = right
+    for one in (reader, clock.reader(file)):
+        assert one.pace.hold(0.0) == 0.0
+    reader.pace.heed(_told(20))
+    assert clock.reader(file).pace.hold(300.0) == 20.0
 
 
 def test_who_waits_for_another_hears_what_was_said_meanwhile() -> None:

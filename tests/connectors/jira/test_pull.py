@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
+import requests
 import responses
 
 from connectors.base import Cursor, Page
-from connectors.jira import pull
+from connectors.jira import pull, site
 from connectors.jira.wire import HistoryItem
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
@@ -273,6 +274,28 @@ def test_one_page_that_is_shown_to_nobody_is_not_taken_for_ours(
             rows(connector.pull(RecordKind.TICKET, None, until=now))
     else:
         assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == whole
+
+
+def test_what_is_answered_while_it_is_asked_who_we_are_stays_in_doubt(
+    connect: Connect, flavour: Flavour, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "FLUSH_ROWS", 500)
+    connector = connect(flavour, page_size=100)
+    assert connector.site.me.account
+    to_another_thread = requests.Response()
+    to_another_thread.url = f"{connector.config.url}/rest/api/2/search/elsewhere"
+    asked: list[str] = []
+
+    def who_am_i(*arguments: Any) -> Any:
+        me = site.who_am_i(*arguments)
+        asked.append(me.account)
+        if len(asked) <= 2:  # at the beginning, and at the first page
+            connector.caller(to_another_thread)
+        return me
+
+    monkeypatch.setattr(pull, "who_am_i", who_am_i)
+    assert len(list(connector.pull(RecordKind.TICKET, None, until=now))) > 3
+    assert len(asked) == 3
 
 
 def test_batches_are_flushed_by_rows_and_the_cursor_moves_with_them(

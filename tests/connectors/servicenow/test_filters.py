@@ -131,6 +131,10 @@ def test_what_the_platform_understands_narrows_page_by_page(
         "opened_atDATEPARTMonday@javascript:gs.datePart('dayofweek','monday','EE')",
         "opened_atMORETHANresolved_at@hour@after@3",
         "opened_atRELATIVEGT@dayofweek@ago@7",
+        "opened_atRELATIVEEE@dayofweek@ago@7",
+        "short_description*mail",
+        "short_description!*mail",
+        "short_description%mail",
         "short_descriptionMATCH_RGX^^mail",
         "assignment_group.manager.nameSTARTSWITHA",
         "RLQUERYtask_sla.task,>=1,m2m^ENDRLQUERY",
@@ -148,6 +152,12 @@ def test_a_literal_caret_parts_no_groups() -> None:
     assert groups("a=1^b=x^^NQy^NQc=2^^^ORd=3") == ["a=1^b=x^^NQy", "c=2^^^ORd=3"]
     assert groups("") == [""]
     assert repeated(["k>1", "k=1"], "a=x^^NQy^NQb=2") == "k>1^a=x^^NQy^NQk>1^b=2^NQk=1^a=x^^NQy^NQk=1^b=2"
+
+
+@pytest.mark.parametrize("operator", ["IN", "IN_HIERARCHY", "IN_HIERARCHY_DYNAMIC", "*", "!*", "%", "!="])
+def test_the_longest_operator_counts(operator: str) -> None:
+    (found,) = conditions(f"assigned_to.manager{operator}fdd0%40ee1")
+    assert (found.field, found.operator, found.value) == ("assigned_to.manager", operator, "fdd0%40ee1")
 
 
 def test_a_condition_is_field_operator_and_value() -> None:

@@ -11,8 +11,8 @@ import pytest
 from connectors.mapping import FieldMap
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent
+from connectors.servicenow import histories
 from connectors.servicenow import measured as measured_
-from connectors.servicenow import waiting
 from connectors.servicenow.connector import ServiceNowConnector
 from connectors.waiting import TellsWaiting, Wait
 from improvement.errors import PermissionMissing
@@ -84,7 +84,8 @@ def test_answers_that_may_be_cut_short_tell_nothing(
 ) -> None:
     first, second, _ = ids(running)
     changed(1, first, state="3", hold_reason="1")
-    monkeypatch.setattr(waiting, "MAX_ROWS", 2)
+    running.set_options("servicenow", metric_fields=BOTH)
+    monkeypatch.setattr(histories, "MAX_ROWS", 2)
     assert connect(running).waits([first, second]) == {}
 
 
@@ -160,6 +161,20 @@ def test_a_ticket_nobody_audited_is_told_by_metrics(
     made = Person(running.servicenow_url, "admin").create("incident", short_description="Somebody typed it in")
     running.set_options("servicenow", metric_fields=BOTH)
     assert connect(running).waits([made["sys_id"]]) == {made["sys_id"]: ()}
+
+
+def test_metrics_are_asked_of_tickets_only_that_no_audit_told(
+    running: RunningSandbox, connect: Connect, changed: Callable[..., None]
+) -> None:
+    waited, _, _ = ids(running)
+    changed(1, waited, state="3", hold_reason="1")
+    running.set_options("servicenow", metric_fields=BOTH)
+    connector = connect(running)
+    asked: list[str] = []
+    read = connector._instance.reader.read
+    connector._instance.reader.read = lambda url, **parts: (asked.append(url), read(url, **parts))[1]  # type: ignore[method-assign]
+    assert list(connector.waits([waited])) == [waited]
+    assert [url for url in asked if "metric" in url] == []
 
 
 class Told:
