@@ -22,6 +22,7 @@ from improvement.errors import GuardRefused, InputError, RegelkreisError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import State
 from improvement.rules import Scope
+from improvement.vocabulary import ENDED_STATES
 from workflows import access, cycle
 from workflows.actions import loop, opening, planning
 from workflows.actions.rights import find, must_hold, must_own
@@ -32,7 +33,6 @@ from workflows.models import Action, Origin, Person, Role, our_installation
 from workflows.steps import follow
 from workflows.warehouse import Warehouse, our_warehouse
 
-ENDED_THERE = ("closed", "cancelled")
 NO_METRIC = "no metric was named for it"
 NO_SERVICE = "its record names no service, and no scope was given"
 NOT_COUNTED = "nothing is counted for its service on this connection"
@@ -157,7 +157,7 @@ def _why_not(found: Existing) -> list[str]:
         reasons.append(_whose(found))
     if found.state.is_missing:
         reasons.append("its record is no longer on the platform, or hidden from us")
-    elif found.state.state in ENDED_THERE:
+    elif found.state.state in ENDED_STATES:
         reasons.append(f"it is {found.state.state} there; only what is open can be taken into the loop")
     return reasons
 

@@ -10,12 +10,11 @@ from improvement.errors import GuardRefused
 from improvement.evidence.canonical import canonical, sha256_hex
 from improvement.pdca import Event, State
 from improvement.schedule import SUSTAIN_EVERY_WEEKS
+from improvement.vocabulary import ENDED_STATES
 from workflows.actions import planning
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Look, LookKind, Person, Plan
-
-ENDED_THERE = ("closed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -205,7 +204,7 @@ def _close(moving: Move) -> None:
 def _propose_closure(moving: Move) -> None:
     """Say how the record may be closed, unless people closed it already, or we close it ourselves."""
     action = moving.action
-    if not action.is_accepted or action.platform_state in ENDED_THERE or not outbox.is_closed_by_people(action):
+    if not action.is_accepted or action.platform_state in ENDED_STATES or not outbox.is_closed_by_people(action):
         return
     closure, state = planning.closure_of(action), notes.state(action.state)
     verdict = notes.verdict(action.verdict) if action.verdict else notes.note("no verdict")

@@ -60,7 +60,6 @@ WANTED: dict[str, dict[State, Event]] = {
     "on_hold": dict.fromkeys(OPEN_STATES - {State.ON_HOLD}, Event.HOLD),
     "cancelled": dict.fromkeys(OPEN_STATES, Event.CANCEL),
 }
-ENDED_THERE = ("closed", "cancelled")
 UNKNOWN_THERE = "the meaning of its state there: an administrator says it in the connection's statuses"
 REOPENED = "a new action: what is closed here stays closed"
 FOLLOWED_AFTER_CLOSING = timedelta(weeks=26)
@@ -128,7 +127,7 @@ def _with_waiting_update(connection: str) -> frozenset[int]:
 
 def _is_followed(action: Action, as_of: datetime) -> bool:
     """Until it ended on both sides and they agree, and half a year longer: people change their minds about it."""
-    has_ended = action.state in ENDED_STATES and action.platform_state in ENDED_THERE and not action.diverged_causes
+    has_ended = action.state in ENDED_STATES and action.platform_state in ENDED_STATES and not action.diverged_causes
     return not has_ended or (action.closed_at is not None and as_of < action.closed_at + FOLLOWED_AFTER_CLOSING)
 
 
@@ -216,8 +215,8 @@ def _take_state(action: Action, found: PlatformState, run: _Run) -> list[Gap]:
         return []  # our own echo
     if not is_new and cause not in action.diverged_causes:
         return []
-    if action.state in ENDED_STATES and (before in ENDED_THERE or cause in action.diverged_causes):
-        return [] if found.state in ENDED_THERE else [Gap(cause, REOPENED)]
+    if action.state in ENDED_STATES and (before in ENDED_STATES or cause in action.diverged_causes):
+        return [] if found.state in ENDED_STATES else [Gap(cause, REOPENED)]
     person = run.accounts.person(by)
     for _ in range(2):  # off hold first, then on
         event = WANTED.get(found.state, {}).get(State(action.state))

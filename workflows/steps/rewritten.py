@@ -75,10 +75,12 @@ class Clocks:
         """Whether a few clocks that stand still are read otherwise than before; each week others are asked for."""
         if not isinstance(self.connector, ReadsByIds):
             return False
-        name = self.connector.name
+        name, stones = self.connector.name, self.warehouse.tombstones
         by: Literal["id", "ticket_id"] = "ticket_id" if RecordKind.SLA in self.connector.inside_tickets() else "id"
-        some = self.warehouse.tombstones.stopped(name, by, since=self._since, until=self.as_of, most=SAMPLE)
-        before = self.warehouse.last_write(name)
-        if some:
-            self.read_by_ids(some)
-        return self.warehouse.last_write(name) != before
+        some = stones.stopped(name, by, since=self._since, until=self.as_of, most=SAMPLE)
+        if not some:
+            return False
+        before = stones.as_stopped(name, by, some, until=self.as_of)
+        self.read_by_ids(some)
+        # What still runs beside them in their tickets has another time whenever it is read.
+        return not before <= stones.as_stopped(name, by, some, until=self.as_of)

@@ -137,6 +137,16 @@ class Tombstones:
         found: list[str] = table_of(self._raw, sql, span)["named"].to_pylist()
         return found
 
+    def as_stopped(
+        self, connection: str, by: Literal["id", "ticket_id"], ids: Sequence[str], *, until: datetime
+    ) -> set[tuple[str, str]]:
+        """Of clocks with these platform ids, or of these tickets: id and row hash of those that stopped by a moment."""
+        stopped = f"{IS_LIVE} AND {IS_PULLED} AND end_at <= $until::TIMESTAMPTZ"
+        sql = f"SELECT id, row_hash FROM slas WHERE {stopped} AND {by} IN (SELECT id FROM named)"
+        with registered(self._raw, "named", _table(ids)):
+            found = table_of(self._raw, sql, {"connection": connection, "until": until.isoformat()})
+        return set(zip(found["id"].to_pylist(), found["row_hash"].to_pylist(), strict=True))
+
     def unseen(self, connection: str, *, until: datetime, most: int) -> list[str]:
         """Platform ids of some tickets whose values stand since before a moment, and that were not updated in the day
         before it: others for another moment.
@@ -145,9 +155,8 @@ class Tombstones:
             f"SELECT id FROM tickets WHERE {IS_LIVE} AND {IS_PULLED} AND last_seen_at < $until::TIMESTAMPTZ "
             f"AND updated_at < $until::TIMESTAMPTZ - INTERVAL 1 DAY ORDER BY hash(id, $until) LIMIT {most:d}"
         )
-        found: list[str] = table_of(self._raw, sql, {"connection": connection, "until": until.isoformat()})[
-            "id"
-        ].to_pylist()
+        span = {"connection": connection, "until": until.isoformat()}
+        found: list[str] = table_of(self._raw, sql, span)["id"].to_pylist()
         return found
 
     # --- inside -----------------------------------------------------------------------------------------------

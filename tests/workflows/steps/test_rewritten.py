@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from improvement.records import RecordKind
-from tests.improvement.metrics.build import CONNECTION, ZONES, a_clock, arrow
+from tests.improvement.metrics.build import CONNECTION, ZONES, a_clock, arrow, at
 from tests.workflows.steps.departing import SLA, WEEK, Reader, Story, a_story
 from workflows.steps.rewritten import SAMPLE
 
@@ -75,6 +76,32 @@ def test_another_time_of_a_clock_that_stopped_is_a_reason_to_read_all_of_the_las
     assert "recalculated on the platform, without a trace" in told.notes[0]
     told = story.look(SLA)  # now they are as we have them
     assert (len(asked), len(story.read_again), told.notes) == (2, 1, [])
+
+
+def test_a_clock_that_runs_beside_one_that_stopped_goes_on_and_is_no_difference(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside: dict[str, Any] = {"stage": "in_progress", "end_at": None}
+    asked: list[Sequence[str]] = []
+
+    def load() -> None:
+        elapsed = int((story.now - at("2026-03-02T08:00")).total_seconds())
+        clocks = [a_clock(), a_clock("s1", sla_id="silver", elapsed_s=elapsed, **beside)]
+        story.warehouse.load(SLA, arrow(SLA, clocks), seen_at=story.now, zones=ZONES)
+
+    def read(ids: Sequence[str]) -> int:
+        asked.append(ids)
+        load()
+        return 0
+
+    load()
+    story.now += WEEK
+    monkeypatch.setattr(story, "read_by_ids", read)
+    story.platform = Reader(parts=(SLA,))
+    assert story.look(SLA).notes == []
+    beside = {"stage": "completed", "end_at": story.now}  # it stops, which is no recalculation either
+    assert story.look(SLA).notes == []
+    assert (asked, story.read_again) == ([["t1"], ["t1"]], [])
 
 
 def test_the_sample_is_small_and_another_one_each_week(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
