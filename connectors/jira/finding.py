@@ -18,7 +18,7 @@ from connectors.jira.opened import Jira
 from connectors.jira.site import ask
 from improvement.errors import ConnectionFailed
 
-LOOK_BACK = 20  # newest issues of the project among which a missing key may be one that is not indexed yet
+LOOK_BACK = 20  # newest keys of the project of which one that is missing may be of an issue not indexed yet
 LOOK_AHEAD = 5  # keys in a row that do not exist: a creation that failed may use up a number
 
 
@@ -88,7 +88,8 @@ def _unindexed(jira: Jira, labels: Sequence[str], indexed: list[int]) -> Labelle
 
 
 def _left_out(indexed: list[int]) -> Iterator[int]:
-    return (number for number in range(max(indexed, default=0), min(indexed, default=0), -1) if number not in indexed)
+    newest = max(indexed, default=0)
+    return (number for number in range(newest, max(newest - LOOK_BACK, 0), -1) if number not in indexed)
 
 
 class _Labels(msgspec.Struct, frozen=True):

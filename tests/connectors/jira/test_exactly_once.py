@@ -103,8 +103,12 @@ def test_an_index_that_lags_behind_does_not_make_a_second_record(desk: Desk, ver
     assert issues(desk) == before + 1
 
 
-def test_an_issue_the_index_leaves_out_between_others_is_found(desk: Desk) -> None:
-    """Others were created after ours and are shown already."""
+@pytest.mark.parametrize("before", [0, 1, 30])
+def test_an_issue_the_index_leaves_out_before_others_is_found(desk: Desk, before: int) -> None:
+    """Others were created after ours and are shown already; ours may be the first of its project."""
+    for number in range(before):
+        task = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": f"before {number}"}
+        desk.claudia.create_issue(fields=task)
     desk.running.set_options(desk.flavour, index_lag=FOR_EVER)
     ours = desk.create().ref
     desk.running.set_options(desk.flavour, index_lag=0)
