@@ -1,4 +1,4 @@
-"""Reading improvement issues as people left them: state, who moved it, owner, due date, tasks, approvals, comments."""
+"""Reading improvement issues as people left them: texts, state and who moved it, owner, tasks, approvals, comments."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, ProjectValue, comments_of, is_read_by_customers
 from connectors.jira.moving import is_success, platform_state
 from connectors.jira.opened import Jira
+from connectors.jira.shaping import hypothesis_in
 from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
 from improvement.errors import ConnectionFailed
-from improvement.records import PlatformApproval, PlatformComment, PlatformState, PlatformTask, RecordRef
+from improvement.records import PlatformApproval, PlatformComment, PlatformField, PlatformState, PlatformTask, RecordRef
 
 BATCH = 50  # Cloud reconciles at most fifty issues with its index
 
@@ -35,6 +36,7 @@ class _Parent(msgspec.Struct, frozen=True):
 class _Fields(msgspec.Struct, frozen=True):
     status: StatusValue
     summary: str = ""
+    description: str | None = None
     assignee: UserValue | None = None
     duedate: str | None = None
     resolution: Named | None = None
@@ -55,7 +57,7 @@ class _Page(msgspec.Struct, frozen=True):
     issues: list[_Issue] = []
 
 
-_FIELDS = ["project", "status", "summary", "assignee", "duedate", "resolution", "comment", "subtasks"]
+_FIELDS = ["project", "status", "summary", "description", "assignee", "duedate", "resolution", "comment", "subtasks"]
 _TASK_FIELDS = ["status", "summary", "assignee", "duedate", "parent"]
 
 
@@ -164,10 +166,24 @@ def _state(jira: Jira, ref: RecordRef, issue: _Issue, tasks: tuple[PlatformTask,
         owner_changed_by=_author(_last_change(issue.changelog, "assignee")),
         due=_day(fields.duedate),
         due_changed_by=_author(_last_change(issue.changelog, "duedate")),
+        fields=_texts(issue),
         tasks=tasks,
         approvals=_approvals(jira, issue) if is_read_by_customers(jira, fields.project) else (),
         comments=tuple(_comment(comment) for comment in _all_comments(jira, issue)),
     )
+
+
+def _texts(issue: _Issue) -> dict[str, PlatformField]:
+    """Title and hypothesis; one that is no longer told apart from the rest of the description is not told at all."""
+    found = {"title": _field(issue, "summary", issue.fields.summary)}
+    hypothesis = hypothesis_in(issue.fields.description or "")
+    if hypothesis is not None:
+        found["hypothesis"] = _field(issue, "description", hypothesis)
+    return found
+
+
+def _field(issue: _Issue, field: str, value: str) -> PlatformField:
+    return PlatformField(value=value, changed_by=_author(_last_change(issue.changelog, field)))
 
 
 def _last_change(changelog: Changelog[HistoryEntry] | None, field: str) -> HistoryEntry | None:

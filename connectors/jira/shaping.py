@@ -11,6 +11,7 @@ from connectors.jira.site import Site
 from connectors.mapping import near_matches
 from improvement.records import Outbound
 
+HYPOTHESIS = "Hypothesis: "  # begins the paragraph of a description
 MAX_LINE = 255
 MAX_TEXT = 32_000  # Jira's limit is 32 767; the rest is for what the platform itself adds
 Value = str | int | float | None
@@ -97,8 +98,14 @@ def _units(text: str) -> int:
 def _description(description: Value, hypothesis: Value) -> str | None:
     parts = [str(description)] if description else []
     if hypothesis:
-        parts.append(f"Hypothesis: {hypothesis}")
+        parts.append(f"{HYPOTHESIS}{hypothesis}")
     return "\n\n".join(parts) if parts else None
+
+
+def hypothesis_in(description: str) -> str | None:
+    """The hypothesis at the end of a description, None where no paragraph begins as ours does."""
+    _, begin, text = f"\n\n{description.replace(chr(13), '')}".partition(f"\n\n{HYPOTHESIS}")
+    return text if begin else None
 
 
 def as_text(value: Any) -> str:

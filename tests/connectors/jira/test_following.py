@@ -11,7 +11,7 @@ import responses
 from jira import JIRA
 
 from improvement.errors import CredentialsRefused
-from improvement.records import RecordRef, Verb
+from improvement.records import PlatformField, RecordRef, Verb
 
 from .conftest import Desk
 
@@ -35,6 +35,24 @@ def test_owner_and_due_date_changed_in_jira_come_home(desk: Desk, person: Callab
     assert (desk.state(ref).owner_changed_by, desk.state(ref).due_changed_by) == (claudia, claudia)
     issue.update(fields={"assignee": None, "duedate": None})
     assert (desk.state(ref).owner, desk.state(ref).due) == (None, None)
+
+
+def test_title_and_hypothesis_come_home_with_who_edited_them(desk: Desk) -> None:
+    ref = desk.create().ref
+    fields = desk.state(ref).fields
+    assert {name: field.changed_by for name, field in fields.items()} == {"title": None, "hypothesis": None}
+    assert {name: field.value for name, field in fields.items()} == {
+        name: desk.creation.fields[name] for name in fields
+    }
+    told = "We see more late tickets.\r\n\r\nHypothesis: A third shift helps.\r\n\r\nOr a fourth."
+    desk.claudia.issue(ref.id).update(fields={"summary": "Fewer late tickets", "description": told})
+    claudia = desk.account("claudia.braun")
+    assert desk.state(ref).fields == {
+        "title": PlatformField(value="Fewer late tickets", changed_by=claudia),
+        "hypothesis": PlatformField(value="A third shift helps.\n\nOr a fourth.", changed_by=claudia),
+    }
+    desk.claudia.issue(ref.id).update(fields={"description": "Written anew."})
+    assert "hypothesis" not in desk.state(ref).fields
 
 
 def test_a_move_comes_home_with_its_author_and_time_from_the_changelog(desk: Desk, now: datetime) -> None:
