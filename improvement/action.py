@@ -88,6 +88,7 @@ class ActionFacts:
     hypothesis: str = ""
     metric: str = ""
     goal_text: str = ""  # as it was set, even where no data say how large it is on the link scale
+    goal_inexpressible: str = ""  # why the goal has no size on the link scale, although there are data
     detectable_text: str = ""  # the detectable effect in the metric's own terms
     goal: float | None = None
     min_effect: float | None = None

@@ -10,14 +10,15 @@ from improvement.vocabulary import GOOD_VERDICTS, NOTHING_DETECTABLE, SUSTAINED_
 
 def plan_is_complete(facts: ActionFacts, call: Call) -> list[str]:
     """Owner, hypothesis, metric, goal, minimum effect, go-live, windows, controls and a detectable effect are there."""
-    is_unmeasured = bool(facts.goal_text) and facts.goal is None
+    is_set = bool(facts.goal_text)
+    is_unmeasured = is_set and facts.goal is None and not facts.goal_inexpressible
     missing = {
         "an owner is missing": facts.owner is None,
         "the hypothesis is missing": not facts.hypothesis.strip(),
         "the metric is missing": not facts.metric,
-        "the goal is missing": facts.goal is None and not is_unmeasured,
+        "the goal is missing": facts.goal is None and not is_set,
         "the goal cannot be judged: the scope has no data in the reference window": is_unmeasured,
-        "the minimum effect is missing": facts.min_effect is None and not is_unmeasured,
+        "the minimum effect is missing": facts.min_effect is None and not is_set,
         "the planned go-live is missing": facts.golive_planned is None,
         "the windows are not fixed": not facts.has_windows,
         "the controls are not chosen": not facts.has_controls,
@@ -39,7 +40,9 @@ def goal_is_sound(facts: ActionFacts, call: Call) -> list[str]:
 
 
 def goal_is_detectable(facts: ActionFacts, call: Call) -> list[str]:
-    """A goal smaller than the detectable effect needs a logged reason."""
+    """A goal smaller than the detectable effect, or one that cannot be expressed, needs a logged reason."""
+    if facts.goal_inexpressible and not facts.detectable_accepted_reason.strip():
+        return [f"{facts.goal_inexpressible}: set another goal, or give a reason to go on nevertheless"]
     if facts.goal is None or facts.detectable_effect is None or facts.detectable_accepted_reason.strip():
         return []
     if facts.detectable_text == NOTHING_DETECTABLE:

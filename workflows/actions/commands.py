@@ -93,7 +93,8 @@ def plan(
             action.goal = Goal.parse(goal).text
         if min_effect is not None:
             action.min_effect = Goal.parse(min_effect).text
-        planning.check_goal(action)
+        if goal is not None or min_effect is not None:
+            planning.check_goal(action)
         if golive is not None:
             action.golive_planned = golive
         if due is not None:

@@ -39,6 +39,7 @@ def facts_of(action: Action) -> ActionFacts:
         hypothesis=action.hypothesis,
         metric=action.metric,
         goal_text=action.goal,
+        goal_inexpressible=planning.why_inexpressible(action),
         detectable_text=planning.detectable_text(action),
         goal=planning.goal_of(action),
         min_effect=planning.min_effect_of(action),

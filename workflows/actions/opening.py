@@ -175,7 +175,8 @@ def _complete(
         scopes = measuring.measure(action, warehouse, rule, as_of=at)
         if rule is None:
             must_be_counted(action, scopes)
-        planning.check_goal(action)
+        if rule is None:  # a rule's goal is one for all its scopes: where it does not fit, the owner sets another
+            planning.check_goal(action)
         action.save()
         log_opening(action, actor=actor, at=at)
         outbound = Outbound(

@@ -56,13 +56,15 @@ def is_measured(action: Action) -> bool:
 
 
 def goal_of(action: Action) -> float | None:
-    """The goal's size on the link scale (positive: the good side); None while it or the baseline is unknown."""
-    return _size(action, action.goal)
+    """The goal's size on the link scale (positive: the good side); None while it or the baseline is unknown, and where
+    it cannot be expressed on the baseline.
+    """
+    return None if why_inexpressible(action) else _size(action, action.goal)
 
 
 def min_effect_of(action: Action) -> float | None:
-    """The minimum effect's size on the link scale; half the goal where none is given."""
-    return _size(action, action.min_effect or half(action.goal))
+    """The minimum effect's size on the link scale; half the goal where none is given; None as of the goal."""
+    return None if why_inexpressible(action) else _size(action, action.min_effect or half(action.goal))
 
 
 def detectable_of(action: Action) -> float | None:
@@ -81,9 +83,28 @@ def detectable_text(action: Action) -> str:
     return NOTHING_DETECTABLE if text.endswith(UNTELLABLE) else text
 
 
+def why_inexpressible(action: Action) -> str:
+    """Why the goal, or the minimum effect, has no size on the action's reference; '' where it has one, or none is due.
+
+    No change of a share that was nothing, or all, can be told in percent, and none leads beyond 0 % or 100 %.
+    """
+    try:
+        _size(action, action.goal)
+        _size(action, action.min_effect)
+    except InputError as error:
+        return error.what.rstrip(".")
+    return ""
+
+
 def check_goal(action: Action) -> None:
-    """Refuse a goal against the metric's direction, or a minimum effect beyond the goal."""
-    goal, least = goal_of(action), min_effect_of(action)
+    """Refuse a goal against the metric's direction, one beyond 0 % or 100 %, or a minimum effect beyond the goal.
+
+    Where the reference lets no goal be expressed, none is refused for that: the guard of *submit* asks for a reason.
+    """
+    baseline = action.measurement.get("baseline")
+    if is_measured(action) and metric_of(action).family == "proportion" and baseline in (0, 1):
+        return
+    goal, least = _size(action, action.goal), _size(action, action.min_effect or half(action.goal))
     if goal is not None and goal <= 0:
         metric = metric_of(action)
         raise InputError(
@@ -95,9 +116,9 @@ def check_goal(action: Action) -> None:
 
 
 def target_text(action: Action) -> str | None:
-    """The value the goal would reach, as people read it; None while goal or baseline are unknown."""
+    """The value the goal would reach, as people read it; None while goal or baseline are unknown, or do not fit."""
     baseline = action.measurement.get("baseline")
-    if baseline is None or not action.goal:
+    if baseline is None or not action.goal or why_inexpressible(action):
         return None
     goal = Goal.parse(action.goal)
     reached = float(baseline) * (1 + goal.value) if goal.is_percent else float(baseline) + goal.value

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from improvement import weeks
-from improvement.errors import GuardRefused
+from improvement.errors import GuardRefused, InputError
 from improvement.metrics import metric_named
 from improvement.rules import Candidate, Limits, Rule, Scope, choose
 from improvement.vocabulary import ENDED_STATES
@@ -60,10 +60,11 @@ def open_actions(
         findings = [firing[member.rule.id, member.scope.key] for member in proposal.members]
         try:
             action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
-        except GuardRefused as refusal:  # a group whose parent has an open action already
+        except (GuardRefused, InputError) as refusal:  # such as a group whose parent has an open action already
+            reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what
             for member in proposal.members:
-                reasons[member.rule.id, member.scope.key] = "; ".join(refusal.reasons)
-                result.queued[f"{member.rule.id} [{member.scope.key}]"] = "; ".join(refusal.reasons)
+                reasons[member.rule.id, member.scope.key] = reason
+                result.queued[f"{member.rule.id} [{member.scope.key}]"] = reason
             continue
         result.opened.append(action.code)
     for finding in firing.values():
