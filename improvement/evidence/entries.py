@@ -42,6 +42,7 @@ EntryType = Literal[
     "delivery.refused",
     "delivery.replayed",
     "delivery.withdrawn",
+    "finding.ended",
     "finding.fired",
     "finding.resolved",
     "golive.corrected",
@@ -119,8 +120,8 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "targets.restated": (
         By.EITHER,
         "a version of a rule dates a target before its own application: both versions, how many published values would "
-        "have been held against another target, how many of them judged the other way, digest of them, and the open "
-        "actions and published reviews of their scopes",
+        "have been held against another target, how many of them judged the other way, digest of them, up to which "
+        "week values were published by then, and the open actions and published reviews of their scopes",
     ),
     "untreated.counted": (
         By.PEOPLE,
@@ -134,6 +135,11 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         "the rows and of the query",
     ),
     "finding.resolved": (By.ENGINE, "what fired is back within its target"),
+    "finding.ended": (
+        By.EITHER,
+        "what fired is watched no more, because its rule was removed or counts something else: the last week of its "
+        "values",
+    ),
     "check.looked": (By.ENGINE, "a look was computed: verdict, reason, digests of plan, inputs and result"),
     "review.recorded": (
         By.ENGINE,

@@ -14,7 +14,7 @@ from improvement.rules.findings import FindingMemory, FindingState, advance, fol
 from improvement.rules.flow_down import endangers
 from improvement.rules.judging import Point, Reason
 from improvement.rules.loading import RulePack, load_pack, rule_from_document
-from improvement.rules.opening import Candidate, Choice, Proposal, Waiting, choose, priority
+from improvement.rules.opening import Candidate, Choice, Proposal, Waiting, choose, priority, size_of
 from improvement.rules.queries import Query, plan_queries
 from improvement.rules.rule import Limits, Mode, Rule, SeriesKey
 from improvement.rules.schema import json_schema
@@ -57,4 +57,5 @@ __all__ = [
     "priority",
     "rule_from_document",
     "run_tests",
+    "size_of",
 ]

@@ -114,12 +114,14 @@ def explain(
     memory: FindingMemory | None = None,
     companions: Mapping[SeriesKey, pa.Table | Cells] | None = None,
     first_week: int | None = None,
+    judged_by: Mapping[int, Rule] | None = None,
 ) -> Explanation:
     """Explain one scope when ``week`` is the last complete one.
 
     ``memory`` is what was known before that week; without it all weeks from ``first_week`` on are folded (default: from
-    the first that has cells).
+    the first that has cells). ``judged_by``: other versions of the rule, of the same series, by the week they judged.
     """
+    versions = judged_by or {}
     block = Cells.of(cells, rule.by)
     companions = {key: Cells.of(table, key.by) for key, table in (companions or {}).items()}
     week -= week % rule.every_weeks
@@ -131,10 +133,12 @@ def explain(
     point: Point | None = None
     course: list[CourseStep] = []
     for at in range(start, week + 1):
-        for found in points(rule, block, connection=connection, week=at, companions=companions, also=[scope]):
+        own = versions.get(at, rule)
+        for found in points(own, block, connection=connection, week=at, companions=companions, also=[scope]):
             if found.scope == scope:
-                point, memory = found, advance(memory, found, rule)
-                course.append(course_step(memory, found, rule))
+                point, memory = found, advance(memory, found, own)
+                course.append(course_step(memory, found, own))
+    rule = versions.get(week, rule)
     if point is None or memory is None:  # `also` and the rounded week above make a point certain
         raise ValueError(f"{rule.id} has no value in {weeks.label(week)}")
     conditions = tuple(_condition(rule, condition, scope, week, companions) for condition in rule.conditions)

@@ -128,6 +128,13 @@ def rank(proposal: Proposal) -> tuple[float, int, str, str, str]:
     return (-proposal.size, -n, proposal.rule.id, proposal.connection, proposal.scope.key)
 
 
+def size_of(value: float | None, target: float | None) -> float:
+    """How far a value lies from its target, as a share of the target; of the value where the target is 0."""
+    if value is None or target is None or value == target:
+        return 0.0
+    return abs(value - target) / abs(target or value)
+
+
 def priority(rule: Rule, scope: Scope, size: float) -> tuple[int, int]:
     """(impact, urgency), 1 high … 3 low: impact by how wide the scope is, urgency by how far beyond the target.
 

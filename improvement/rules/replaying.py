@@ -15,7 +15,7 @@ from improvement.rules.cells import Cells
 from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, FindingState, advance
 from improvement.rules.judging import Point
-from improvement.rules.opening import Candidate, Proposal, choose
+from improvement.rules.opening import Candidate, Proposal, choose, size_of
 from improvement.rules.rule import Limits, Rule, SeriesKey
 from improvement.rules.scope import Scope
 from improvement.vocabulary import HAS_OPEN_TWIN
@@ -210,7 +210,7 @@ class Replaying:
             connection=series.connection,
             scope=series.scope,
             week=week,
-            size=_size(point),
+            size=size_of(point.value, point.target.value),
             n=point.n,
             owner=self._owner(series),
             is_first_evaluation=is_first,
@@ -275,10 +275,3 @@ def replay(
 
 def _is_open(action: OpenedAction, week: int) -> bool:
     return action.week <= week and (action.until is None or week < action.until)
-
-
-def _size(point: Point) -> float:
-    """How far beyond its target a finding fired, as a share of the target; as the live queue ranks it."""
-    if point.value is None or not point.target.value:
-        return 0.0
-    return abs(point.value - point.target.value) / abs(point.target.value)

@@ -15,9 +15,9 @@ from improvement.rules import Rule, Scope
 from improvement.rules.in_force import in_force
 from improvement.rules.tiling import window_ends
 from workflows.checks.drawing import Studio
-from workflows.models import Finding, Point, ScopeChart
-from workflows.rules.counted_since import counted_since
+from workflows.models import Finding, ScopeChart
 from workflows.rules.live import standing_rules
+from workflows.rules.published import of_series
 
 DIMENSIONS = ("supplier", "country")
 LANGUAGES = ("en", "de")
@@ -52,17 +52,13 @@ def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
 
     Values that an earlier version published of something else (another metric, filter or window) are not added to them.
     """
-    since = counted_since(rule)
-    begin = weeks.week_of(since) if since > date.min else 0
-    newest = Point.objects.filter(finding__rule_id=rule.id, week__gte=begin).aggregate(week=Max("week"))["week"]
+    published = of_series(rule)
+    newest = published.aggregate(week=Max("week"))["week"]
     if newest is None:
         return None
-    ends = window_ends(newest, window_weeks=rule.window_weeks, every_weeks=rule.every_weeks)
-    span = [week for week in ends if week >= begin]
-    if not span:
-        return None
+    span = window_ends(newest, window_weeks=rule.window_weeks, every_weeks=rule.every_weeks)
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    found = Point.objects.filter(finding__rule_id=rule.id, week__in=span, denominator__gt=0)
+    found = published.filter(week__in=span, denominator__gt=0)
     for scope, events, records in found.values_list("finding__scope", "numerator", "denominator"):
         total = sums[scope.get(dimension, NONE)]
         total[0] += events

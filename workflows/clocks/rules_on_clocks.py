@@ -14,15 +14,17 @@ from improvement import weeks
 from improvement.dispositions import BreachedClock, RuleSays
 from improvement.errors import RegelkreisError
 from improvement.rules import Rule, Scope, SeriesKey, rule_from_document
-from workflows.models import Finding, LedgerEntry, Point, RuleVersion
-from workflows.steps.evaluate import last_week
+from workflows.complete_weeks import last_week
+from workflows.models import Finding, LedgerEntry, RuleVersion
+from workflows.rules.published import of_series
 
+OVER = ("finding.resolved", "finding.ended")
 BREACH_METRICS = frozenset({"sla_breach_rate"})  # those whose numerator is breached clocks
 
 
 @dataclass(frozen=True, slots=True)
 class _Fired:
-    """A finding from the first week of its trigger to the one it was resolved in, None while it fires."""
+    """A finding from the first week of its trigger to the one it was resolved or ended in, None while it fires."""
 
     name: str
     first_week: int
@@ -73,9 +75,9 @@ class RulesOnClocks:
 
     @cached_property
     def _entries(self) -> list[tuple[str, str, str, dict[str, Any]]]:
-        """(type, rule, scope, payload) of everything that fired or was resolved here until now, oldest first."""
+        """(type, rule, scope, payload) of everything that fired or was over here until now, oldest first."""
         found = []
-        rows = LedgerEntry.objects.filter(type__in=("finding.fired", "finding.resolved")).order_by("index")
+        rows = LedgerEntry.objects.filter(type__in=("finding.fired", *OVER)).order_by("index")
         for kind, data in rows.values_list("type", "data").iterator(chunk_size=2000):
             entry = json.loads(bytes(data))
             rule_id, connection, scope_key = entry["subject"].split("/", 2)
@@ -120,15 +122,12 @@ class RulesOnClocks:
     @cached_property
     def _points(self) -> Mapping[tuple[str, str], list[tuple[int, bool]]]:
         """(rule, scope) → (last week of the window, whether the value was compared with a target)."""
-        rows = Point.objects.filter(
-            finding__connection=self._connection,
-            finding__rule_id__in=list(self._rules),
-            week__lte=last_week(self._as_of),
-        )
         found: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
-        columns = ("finding__rule_id", "finding__scope_key", "week", "is_breaching")
-        for rule_id, scope_key, week, is_breaching in rows.values_list(*columns).iterator(chunk_size=5000):
-            found[rule_id, scope_key].append((week, is_breaching is not None))
+        columns = ("finding__scope_key", "week", "is_breaching")
+        for rule_id, rule in self._rules.items():
+            rows = of_series(rule).filter(finding__connection=self._connection, week__lte=last_week(self._as_of))
+            for scope_key, week, is_breaching in rows.values_list(*columns).iterator(chunk_size=5000):
+                found[rule_id, scope_key].append((week, is_breaching is not None))
         return found
 
 

@@ -67,7 +67,7 @@ class ToldFinding:
 
     fired: Mapping[str, Any]
     entry: int
-    is_resolved: bool = False
+    is_over: bool = False
 
 
 @dataclass(slots=True)
@@ -174,9 +174,9 @@ def _fired(told: Told, index: int, said: Mapping[str, Any]) -> None:
     told.findings[said["subject"]] = ToldFinding(said["payload"], index)
 
 
-def _resolved(told: Told, index: int, said: Mapping[str, Any]) -> None:
+def _over(told: Told, index: int, said: Mapping[str, Any]) -> None:
     if said["subject"] in told.findings:
-        told.findings[said["subject"]].is_resolved = True
+        told.findings[said["subject"]].is_over = True
 
 
 _HEARD: dict[str, Callable[[Told, int, Mapping[str, Any]], None]] = {
@@ -189,7 +189,8 @@ _HEARD: dict[str, Callable[[Told, int, Mapping[str, Any]], None]] = {
     "verdict.overridden": _overruled,
     "check.looked": _looked,
     "finding.fired": _fired,
-    "finding.resolved": _resolved,
+    "finding.resolved": _over,
+    "finding.ended": _over,
 }
 
 
@@ -318,8 +319,8 @@ def _wrong_findings(told: Mapping[str, ToldFinding]) -> Iterator[str]:
             said = finding.fired.get(column, value)
             if said != value:
                 yield f"The finding {name} has {column} “{value}”, but entry {finding.entry} says “{said}”."
-        if finding.is_resolved and row.state == "firing":
-            yield f"The finding {name} is firing, but the log says it was resolved after entry {finding.entry}."
+        if finding.is_over and row.state == "firing":
+            yield f"The finding {name} is firing, but the log says it was over after entry {finding.entry}."
     for name, row in rows.items():
         if name not in told and (row.state == "firing" or row.fired_at is not None):
             yield f"The finding {name} has fired by the database, but no entry of the log tells it."

@@ -114,6 +114,9 @@ class Point(models.Model):
     n = models.BigIntegerField()
     target_value = models.FloatField(null=True)
     is_breaching = models.BooleanField(null=True)
+    version = models.ForeignKey(  # that judged it; null: published before versions were noted
+        RuleVersion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     later_value = models.FloatField(null=True)
     later_at = models.DateTimeField(null=True)  # when the difference was found; null: there is none
 

@@ -8,19 +8,19 @@ addendum.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from improvement import weeks
-from improvement.errors import RegelkreisError
 from improvement.evidence.canonical import digest
-from improvement.rules import Rule, Scope, rule_from_document
+from improvement.rules import Rule, Scope
 from improvement.rules.in_force import Judged, Restated, restatements
 from workflows.evidence import ledger
-from workflows.models import LedgerEntry, LookKind, Point, RuleVersion
+from workflows.models import Evaluation, LedgerEntry, LookKind, RuleVersion
 from workflows.restating.touching import Touching, Value
+from workflows.rules.published import of_series, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,13 @@ class Backdated:
 
 
 def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) -> Backdated | None:
-    """Tell the ledger what a new version restates; None where it restates nothing. Inside the caller's transaction."""
-    old = _read(before)
-    found = compared(old, rule, at=at) if old is not None else None
+    """Tell the ledger what a new version restates; None where it restates nothing. Inside the caller's transaction.
+
+    ``before``: the version that was live last, also if the rule was removed since.
+    """
+    old = readable(before) if before is not None else None
+    published_to = _published_to(rule.id)
+    found = compared(old, rule, at=at, published_to=published_to) if old is not None else None
     if found is None or before is None:
         return None
     of_weeks = [one.judged.week for _, one in found.points]
@@ -70,6 +74,7 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
             "points": len(found.points),
             "turned": found.turned,
             "points_sha256": digest(found.as_dict()["points"]),
+            "published_to": {name: weeks.label(week) for name, week in published_to.items()},
             "open_actions": list(found.actions),
             "published_reviews": list(found.reviews),
         },
@@ -78,15 +83,29 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
     return found
 
 
-def compared(before: Rule, after: Rule, *, at: datetime) -> Backdated | None:
-    """What ``after``, applied at a moment, says otherwise of values that ``before`` had judged; None for nothing."""
+def _published_to(rule_id: str) -> dict[str, int]:
+    """The last week whose values were published, by connection."""
+    rows = Evaluation.objects.filter(rule_id=rule_id).order_by("connection")
+    return dict(rows.values_list("connection", "last_week"))
+
+
+def compared(
+    before: Rule, after: Rule, *, at: datetime, published_to: Mapping[str, int] | None = None
+) -> Backdated | None:
+    """What ``after``, applied at a moment, says otherwise of values that had been judged before; None for nothing.
+
+    ``published_to``: the last week of which values were published by then, by connection; None where an entry of an
+    earlier release does not tell.
+    """
     if before.series_sha256 != after.series_sha256 or not any(one.valid_from or one.valid_to for one in
                                                               (*before.overrides, *after.overrides)):  # fmt: skip
         return None
     day = at.date()
-    rows = Point.objects.filter(finding__rule_id=after.id, week__lt=weeks.week_of(day)).select_related("finding")
+    rows = of_series(after).filter(week__lt=weeks.week_of(day)).select_related("finding")
     points = []
     for row in rows.order_by("finding__connection", "finding__scope_key", "week").iterator(chunk_size=2000):
+        if published_to is not None and row.week > published_to.get(row.finding.connection, -1):
+            continue  # published since, by the new version
         judged = Judged(Scope.of(row.finding.scope), row.week, row.value, row.is_breaching)
         points += [(row.finding.connection, one) for one in restatements(before, after, [judged])]
     if not points:
@@ -119,8 +138,12 @@ def recorded(*, as_of: datetime) -> Iterator[Backdated]:
         at, payload = datetime.fromisoformat(entry["at"]), entry["payload"]
         if at > as_of:
             continue
-        both = [_version(entry["subject"], payload[name]) for name in ("before_sha256", "after_sha256")]
-        found = compared(both[0], both[1], at=at) if both[0] is not None and both[1] is not None else None
+        before, after = (_version(entry["subject"], payload[name]) for name in ("before_sha256", "after_sha256"))
+        told = payload.get("published_to")
+        to = {name: weeks.parse_label(label) for name, label in told.items()} if told is not None else None
+        found = None
+        if before is not None and after is not None:
+            found = compared(before, after, at=at, published_to=to)
         points = found.points if found is not None else ()
         yield Backdated(
             entry["subject"], at, points, tuple(payload["open_actions"]), tuple(payload["published_reviews"])
@@ -128,12 +151,5 @@ def recorded(*, as_of: datetime) -> Iterator[Backdated]:
 
 
 def _version(rule_id: str, sha256: str) -> Rule | None:
-    return _read(RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first())
-
-
-def _read(row: RuleVersion | None) -> Rule | None:
-    """The rule of a version; None where there is none, or this release cannot read it any more."""
-    try:
-        return rule_from_document(row.document) if row is not None else None
-    except RegelkreisError:
-        return None
+    row = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
+    return readable(row) if row is not None else None

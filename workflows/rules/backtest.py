@@ -13,7 +13,8 @@ from improvement.errors import InputError
 from improvement.rules import Cells, Limits, Rule, Scope, SeriesKey, plan_queries
 from improvement.rules.replaying import BACKFILL_WEEKS, CellsOf, Lasting, OwnerOf, Replay, replay
 from workflows import access
-from workflows.steps.evaluate import cell_query, last_week
+from workflows.complete_weeks import last_week
+from workflows.steps.evaluate import cell_query
 from workflows.warehouse import CellsAsked, Warehouse, our_warehouse
 
 DEFAULT_WEEKS = 52

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from improvement import weeks
-from improvement.rules import FindingMemory, Rule, Scope
+from improvement.rules import Rule, Scope
 from improvement.rules.backtesting import Month, OwnerLoad, RuleTally, action_dict, months, tally, workload
 from improvement.rules.explaining import target_text
 from improvement.rules.replaying import Episode, Lasting, Replay, Series
 from improvement.rules.stricter import scaled
 from improvement.rules.testing import value_text
-from workflows.models import Action, Point
+from workflows.models import Action
 from workflows.rules.backtest import History, replayed
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.published import of_series
 from workflows.rules.sources import Source
 
 FACTORS = (0.8, 1.2)  # of the target: a fifth stricter, a fifth looser
@@ -277,23 +276,19 @@ def acted(episode: Episode, until: int) -> bool:
 
 def against_live(rules: Sequence[Rule], found: Replay) -> tuple[int, list[Difference]]:
     """The values that were published of the same series in the replayed weeks: how many, and which differ."""
-    series_of = {rule.id: rule.series_sha256 for rule in rules}
-    rows = Point.objects.filter(
-        finding__rule_id__in=series_of, week__gte=found.first_week, week__lte=found.last_week
-    ).select_related("finding")
     compared, differences = 0, []
-    for row in rows.order_by("week", "finding__rule_id", "finding__connection", "finding__scope_key"):
-        finding = row.finding
-        series = Series(finding.rule_id, finding.connection, Scope.of(finding.scope))
-        memory = msgspec.convert(finding.memory, FindingMemory) if finding.memory else None
-        track = found.tracks.get(series)
-        is_same_series = memory is not None and memory.series == series_of[finding.rule_id]
-        if track is None or not is_same_series or row.week not in track.published:
-            continue
-        compared += 1
-        now = track.published[row.week]
-        if not _is_same(row.value, now):
-            differences.append(Difference(series, row.week, row.value, now))
+    for rule in rules:
+        rows = of_series(rule).filter(week__gte=found.first_week, week__lte=found.last_week).select_related("finding")
+        for row in rows:
+            series = Series(rule.id, row.finding.connection, Scope.of(row.finding.scope))
+            track = found.tracks.get(series)
+            if track is None or row.week not in track.published:
+                continue
+            compared += 1
+            now = track.published[row.week]
+            if not _is_same(row.value, now):
+                differences.append(Difference(series, row.week, row.value, now))
+    differences.sort(key=lambda one: (one.week, one.series.rule_id, one.series.connection, one.series.scope.key))
     return compared, differences
 
 

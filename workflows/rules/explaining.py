@@ -14,10 +14,12 @@ from improvement.errors import InputError
 from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
-from workflows.models import Evaluation, Finding, Point
+from workflows.complete_weeks import last_week
+from workflows.models import Evaluation, Finding, RuleVersion
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.published import of_series, readable
 from workflows.rules.sources import connection_names
-from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query, last_week
+from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
 
 ROWS_SHOWN = 10
@@ -27,7 +29,10 @@ LISTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An explanation, the rows and the SQL behind its value, and what was published of the same week."""
+    """An explanation, the rows and the SQL behind its value, and what was published of the same week.
+
+    ``rule`` is the version that judged it.
+    """
 
     rule: Rule
     connection: str
@@ -36,6 +41,11 @@ class Told:
     pinned: Pinned
     published: Mapping[str, Any] | None
     finding: Mapping[str, Any] | None
+
+    @property
+    def is_of_now(self) -> bool:
+        """Whether the live finding saw this week last."""
+        return self.finding is not None and self.finding["last_week"] == weeks.label(self.explanation.point.week)
 
     @property
     def sql(self) -> str:
@@ -98,8 +108,11 @@ class Told:
 
     def _published(self) -> Iterator[Line]:
         if self.published is not None and self.published["differs"]:
-            was = value_text(self.published["value"], self.rule)
-            yield Line(f"Published was {was}: what was recorded since changed it.", BAD)
+            was, target = (value_text(self.published[name], self.rule) for name in ("value", "target"))
+            yield Line(f"Published was {was}, held against {target}: what was recorded since changed it.", BAD)
+        if self.is_of_now and self.finding is not None and self.finding["state"] != self.explanation.memory.state:
+            state = self.finding["state"].replace("_", " ")
+            yield Line(f"Live it is {state}: a live finding rests on values as they were published.", BAD)
         if self.finding is not None and self.finding["queue_reason"]:
             yield Line(f"Its action waits: {self.finding['queue_reason']}.")
         for code in self.finding["actions"] if self.finding is not None else ():
@@ -134,11 +147,15 @@ def _titled(title: str, rows: list[tuple[Any, ...]], *, right: frozenset[int] = 
 
 
 def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None = None) -> Told:
-    """Explain a rule on one scope for the moment; the weeks before are folded as the live evaluation did."""
+    """Explain a rule on one scope for the moment; the weeks before are folded as the live evaluation did, each by the
+    version that judged it. A draft is folded by itself.
+    """
     scope = _scope(rule, scope_text)
     names = connection_names(connection)
+    judged_by = _judged_by(rule, scope)
     with our_warehouse() as warehouse:
-        cells = {name: _cells(warehouse, rule, name, as_of) for name in names}
+        others = {other.sha256: other for by_week in judged_by.values() for other in by_week.values()}
+        cells = {name: _cells(warehouse, [rule, *others.values()], name, as_of) for name in names}
         where = _connection_of(rule, scope, cells)
         week = last_week(as_of)
         found = explain(
@@ -149,6 +166,7 @@ def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None
             week=week,
             companions=cells[where],
             first_week=_first_week(rule, where, week),
+            judged_by=judged_by.get(where),
         )
         pinned = warehouse.pinned(
             cell_query(rule.key, where),
@@ -157,7 +175,25 @@ def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None
             first_week=found.point.first_week,
             last_week=found.point.week,
         )
-    return Told(rule, where, as_of, found, pinned, _published(found, where), _finding(found, where))
+    told_by = judged_by.get(where, {}).get(found.point.week, rule)
+    return Told(told_by, where, as_of, found, pinned, _published(rule, found, where), _finding(found, where))
+
+
+def _judged_by(rule: Rule, scope: Scope) -> dict[str, dict[int, Rule]]:
+    """Other versions of a live rule that judged its present series on a scope, by connection and week."""
+    if not RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256, is_live=True).exists():
+        return {}
+    found: dict[str, dict[int, Rule]] = {}
+    read: dict[int, Rule | None] = {}
+    judged = of_series(rule).filter(finding__scope_key=scope.key).exclude(version=None)
+    for point in judged.exclude(version__sha256=rule.sha256).select_related("version", "finding"):
+        version = point.version
+        if version is not None:
+            if version.pk not in read:
+                read[version.pk] = readable(version)
+            if (other := read[version.pk]) is not None:
+                found.setdefault(point.finding.connection, {})[point.week] = other
+    return found
 
 
 def _first_week(rule: Rule, connection: str, week: int) -> int:
@@ -166,9 +202,9 @@ def _first_week(rule: Rule, connection: str, week: int) -> int:
     return row.first_week if row is not None and row.first_week <= week else week - BACKFILL_WEEKS + 1
 
 
-def _cells(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -> dict[SeriesKey, Cells]:
+def _cells(warehouse: Warehouse, versions: list[Rule], connection: str, as_of: datetime) -> dict[SeriesKey, Cells]:
     week = last_week(as_of)
-    first = _first_week(rule, connection, week)
+    first = _first_week(versions[0], connection, week)
     return {
         query.key: Cells.of(
             warehouse.cells(
@@ -179,7 +215,7 @@ def _cells(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -
             ),
             query.by,
         )
-        for query in plan_queries([rule])
+        for query in plan_queries(versions)
     }
 
 
@@ -217,19 +253,23 @@ def _connection_of(rule: Rule, scope: Scope, cells: Mapping[str, Mapping[SeriesK
     raise InputError(f"Nothing is counted for {scope}.", mend=did_you_mean(scope.key, (other.key for other in known)))
 
 
-def _published(found: Explanation, connection: str) -> dict[str, Any] | None:
-    """The value that was published for the week, if the rule was live then."""
-    row = Point.objects.filter(
-        finding__rule_id=found.rule_id,
-        finding__connection=connection,
-        finding__scope_key=found.scope.key,
-        week=found.point.week,
-    ).first()
+def _published(rule: Rule, found: Explanation, connection: str) -> dict[str, Any] | None:
+    """The value that was published for the week, if what the rule counts was live then."""
+    rows = of_series(rule).filter(finding__connection=connection, finding__scope_key=found.scope.key)
+    row = rows.filter(week=found.point.week).first()
     if row is None:
         return None
-    now = found.point.value
-    is_same = row.value == now or (row.value is not None and now is not None and abs(row.value - now) < 1e-9)
+    point = found.point
+    is_same = (
+        _is_same(row.value, point.value)
+        and _is_same(row.target_value, point.target.value)
+        and row.is_breaching == point.is_breaching
+    )
     return {"value": row.value, "target": row.target_value, "is_breaching": row.is_breaching, "differs": not is_same}
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and abs(one - other) < 1e-9)
 
 
 def _finding(found: Explanation, connection: str) -> dict[str, Any] | None:
@@ -239,6 +279,7 @@ def _finding(found: Explanation, connection: str) -> dict[str, Any] | None:
         return None
     return {
         "state": row.state,
+        "last_week": weeks.label(row.memory["last_week"]) if row.memory else None,
         "fired_week": weeks.label(row.fired_week) if row.fired_week is not None else None,
         "rows": row.rows_count,
         "rows_sha256": row.rows_sha256,

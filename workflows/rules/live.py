@@ -23,8 +23,9 @@ from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
 from workflows.evidence import ledger
-from workflows.models import Action, LedgerEntry, Person, Role, RuleVersion
-from workflows.rules import backdating
+from workflows.models import Action, Finding, LedgerEntry, Person, Role, RuleVersion
+from workflows.rules import backdating, ending
+from workflows.rules.published import last_live
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,12 @@ def gone(rules: Iterable[Rule]) -> list[RuleVersion]:
 
 
 def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:
-    """Make a rule live no more; its open actions run on, as the answer says."""
+    """Make a rule live no more; its findings end, its open actions run on, as the answer says."""
     row.is_live = False
     row.save(update_fields=["is_live"])
     ledger.append("rule.removed", subject=row.rule_id, actor=actor, at=at, payload={"sha256": row.sha256})
+    seen = Finding.objects.filter(rule_id=row.rule_id).exclude(memory={})
+    ending.end(seen, because=ending.RULE_REMOVED, actor=actor, at=at)
     return f"{row.rule_id} ({open_actions(row.rule_id)} open actions run on)"
 
 
@@ -164,7 +167,7 @@ def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None
     row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
     if row is not None and row.is_live and (limits is None or (row.limits == kept and row.applied_by != ledger.ENGINE)):
         return False
-    before = RuleVersion.objects.filter(rule_id=rule.id, is_live=True).first()
+    before = last_live(rule.id)
     RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
     if row is None:
         row = RuleVersion(rule_id=rule.id, sha256=rule.sha256, document=rule.canonical(), mode=rule.mode.value)

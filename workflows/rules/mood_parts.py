@@ -11,8 +11,8 @@ from improvement import weeks
 from improvement.errors import InputError
 from improvement.metrics import CellQuery
 from improvement.rules.suggestions import did_you_mean
+from workflows.complete_weeks import last_week
 from workflows.rules.sources import connection_names
-from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse, our_warehouse
 
 

@@ -19,11 +19,12 @@ from improvement.metrics import CATALOGUE, DIMENSIONS
 from improvement.rules import Cells, Rule, Scope, SeriesKey, rule_from_document
 from improvement.rules.in_force import Holding, TargetInForce, holding, in_force, winning
 from improvement.rules.suggestions import did_you_mean
+from workflows.complete_weeks import last_week
 from workflows.models import LedgerEntry, RuleVersion
 from workflows.rules import sources
 from workflows.rules.backdating import Backdated, recorded
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
-from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query, last_week
+from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Warehouse, our_warehouse
 
 HELD_TO = ("country", "customer", "supplier", "service")  # whoever should have a target

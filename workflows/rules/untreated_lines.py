@@ -14,13 +14,13 @@ from django.db import transaction
 from improvement import weeks
 from improvement.rules.backtesting import RuleTally
 from improvement.rules.untreated import Untreated
+from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Person, UntreatedLine
 from workflows.rules.backtest import DEFAULT_WEEKS
 from workflows.rules.backtest_report import Report
 from workflows.rules.lines import QUIET, Line
 from workflows.rules.live import standing_rules
-from workflows.steps.evaluate import last_week
 
 
 def keep(report: Report, *, at: datetime, by: Person) -> list[str]:

@@ -33,9 +33,11 @@ from improvement.rules import (
     plan_queries,
     points,
 )
+from workflows.complete_weeks import last_week
 from workflows.evidence import ledger, pinning
-from workflows.models import Evaluation, Finding
+from workflows.models import Evaluation, Finding, RuleVersion
 from workflows.models import Point as PointRow
+from workflows.rules import ending
 from workflows.warehouse import KEPT_FROM, CellsAsked, Warehouse
 
 log = structlog.get_logger()
@@ -63,12 +65,6 @@ class Moment:
     week: int  # the last complete week
     as_of: datetime
     result: EvaluateResult
-
-
-def last_week(as_of: datetime) -> int:
-    """The last ISO week that is over in every zone we count in, so that all scopes show the same weeks."""
-    zones = {settings.REGELKREIS.default_zone, *settings.REGELKREIS.zones.values()}
-    return min(weeks.last_complete_week(as_of, zone) for zone in zones)
 
 
 def cell_query(key: SeriesKey, connection: str) -> CellQuery:
@@ -110,12 +106,13 @@ class Evaluating:
     def finish(self) -> EvaluateResult:
         """Fold the counts into findings. A rule that fails is reported; the others go on."""
         cells: dict[SeriesKey, Cells] = {}
-        known = self._known()
+        known, versions = self._known(), self._versions()
         for (query, _), found in zip(self._queries, self._cells, strict=True):
             cells[query.key] = Cells.of(found, query.by)
             for rule in query.rules:
                 try:
-                    _evaluate_rule(rule, self._todo[rule.id], cells, known[rule.id], self._moment)
+                    version = versions.get((rule.id, rule.sha256))
+                    _evaluate_rule(rule, self._todo[rule.id], cells, known[rule.id], self._moment, version)
                 except RegelkreisError as error:
                     self._result.errors.append(f"{rule.id}: {error}")
                     log.warning("evaluate.failed", connection=self._moment.connection, rule=rule.id, error=str(error))
@@ -129,6 +126,11 @@ class Evaluating:
         for row in rows.only("rule_id", "connection", "scope_key", "scope", *FOLDED):  # firing replaces all others
             found[row.rule_id].findings[row.scope_key] = row
         return found
+
+    def _versions(self) -> dict[tuple[str, str], int]:
+        """The keys of the live versions."""
+        rows = RuleVersion.objects.filter(is_live=True).values_list("rule_id", "sha256", "pk")
+        return {(rule_id, sha256): key for rule_id, sha256, key in rows}
 
     def close(self) -> None:
         """Let go of what was not taken."""
@@ -149,13 +151,20 @@ class _Known:
 
 
 def _evaluate_rule(
-    rule: Rule, span: range, cells: Mapping[SeriesKey, pa.Table | Cells], known: _Known, moment: Moment
+    rule: Rule,
+    span: range,
+    cells: Mapping[SeriesKey, pa.Table | Cells],
+    known: _Known,
+    moment: Moment,
+    version: int | None,
 ) -> None:
     if not len(span):
         return
     findings = known.findings
-    known_scopes = {key: Scope.of(row.scope) for key, row in findings.items()}
+    known_scopes = {key: Scope.of(row.scope) for key, row in findings.items() if row.scope.keys() == set(rule.by)}
     with transaction.atomic():
+        others = [row for row in findings.values() if row.memory and row.memory["series"] != rule.series_sha256]
+        ending.end(others, because=ending.COUNTED_OTHERWISE, actor=ledger.ENGINE, at=moment.as_of)
         seen: list[tuple[Finding, Point]] = []
         for week in span:
             for point in points(
@@ -172,7 +181,7 @@ def _evaluate_rule(
                 _take(finding, rule, point, moment)
                 seen.append((finding, point))
         _save({finding.pk: finding for finding, _ in seen}.values())
-        _publish(seen)
+        _publish(seen, version)
         moment.result.points += len(seen)
         _remember(rule, moment.connection, span, known.evaluation)
 
@@ -197,11 +206,11 @@ def _save(findings: Iterable[Finding]) -> None:
 PUBLISHED = ("week", "value", "numerator", "denominator", "n")
 
 
-def _publish(seen: Iterable[tuple[Finding, Point]]) -> None:
+def _publish(seen: Iterable[tuple[Finding, Point]], version: int | None) -> None:
     """Write new points, in one statement; one that was published before stays as it is."""
-    columns = ("finding_id", *PUBLISHED, "target_value", "is_breaching")
+    columns = ("finding_id", *PUBLISHED, "target_value", "is_breaching", "version_id")
     rows = [
-        (finding.pk, *(getattr(point, name) for name in PUBLISHED), point.target.value, point.is_breaching)
+        (finding.pk, *(getattr(point, name) for name in PUBLISHED), point.target.value, point.is_breaching, version)
         for finding, point in seen
     ]
     table, places = state.ops.quote_name(PointRow._meta.db_table), ", ".join(["%s"] * len(columns))

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from improvement import weeks
 from improvement.errors import GuardRefused, InputError
 from improvement.metrics import metric_named
-from improvement.rules import Candidate, Limits, Rule, Scope, choose
+from improvement.rules import Candidate, Limits, Rule, Scope, choose, size_of
 from improvement.vocabulary import ENDED_STATES
 from workflows import access
 from workflows.actions import opening
+from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, Transition
-from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse
 
 
@@ -67,8 +68,9 @@ def open_actions(
                 result.queued[f"{member.rule.id} [{member.scope.key}]"] = reason
             continue
         result.opened.append(action.code)
-    for finding in firing.values():
-        _add_evidence(finding, as_of)
+    for key in _with_new_evidence(connection):
+        if key in firing:
+            _add_evidence(firing[key], as_of)
     for key, finding in firing.items():
         reason = reasons.get(key, "")
         if finding.queue_reason != reason:
@@ -111,7 +113,7 @@ def _candidate(
         connection=finding.connection,
         scope=Scope.of(finding.scope),
         week=week,
-        size=_size(finding),
+        size=size_of(finding.value, finding.target_value),
         n=finding.n,
         owner=owner.username if owner else None,
         is_first_evaluation=evaluated.get(rule.id, 0) < 2,
@@ -120,14 +122,24 @@ def _candidate(
     )
 
 
+def _with_new_evidence(connection: str) -> list[tuple[str, str]]:
+    """(rule, scope) of what fired once more after the action on it was opened."""
+    pairs = Action.findings.through.objects.filter(finding__connection=connection, finding__state="firing")
+    again = pairs.filter(finding__fired_at__gt=F("action__opened_at")).exclude(action__state__in=ENDED_STATES)
+    scopes = again.order_by("finding__rule_id", "finding__scope_key")
+    return list(scopes.values_list("finding__rule_id", "finding__scope_key").distinct())
+
+
 def _add_evidence(finding: Finding, as_of: datetime) -> None:
-    """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger."""
-    if finding.fired_at != as_of:
-        return
-    action = Action.objects.filter(findings=finding, opened_at__lt=as_of).exclude(state__in=ENDED_STATES).first()
+    """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger.
+
+    Also when the cycle it fired in was broken off before this.
+    """
+    fired_at = finding.fired_at
+    action = Action.objects.filter(findings=finding, opened_at__lt=fired_at).exclude(state__in=ENDED_STATES).first()
     if action is None:
         return
-    seen = action.transitions.filter(event="evidence", at=as_of, note__contains=f"[{finding.scope_key}]")
+    seen = action.transitions.filter(event="evidence", at__gte=fired_at, note__contains=f"[{finding.scope_key}]")
     if seen.exists():
         return
     value = metric_named(action.metric).shown(finding.value)
@@ -147,9 +159,3 @@ def _add_evidence(finding: Finding, as_of: datetime) -> None:
 
 def _open_per_owner() -> Counter[str | None]:
     return Counter(Action.objects.exclude(state__in=ENDED_STATES).values_list("owner__username", flat=True))
-
-
-def _size(finding: Finding) -> float:
-    if finding.value is None or not finding.target_value:
-        return 0.0
-    return abs(finding.value - finding.target_value) / abs(finding.target_value)

@@ -38,6 +38,7 @@ BORROWING = tuple(TABLE_OF[kind] for kind in BORROWERS)  # tables whose rows bel
 #: Table → by which number its changed records are found, and which key of the change log gives it; else by their own.
 OWN_KEY = {"slas": ("ticket_hash", "split_part(c.key, '/', 1)")}
 LATE = "WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ"
+TICKET_CAME = "of a new ticket"
 NEW, GONE, DAY_US = "'new'", "'gone'", 86_400_000_000
 OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
 CANCELLED = "'cancelled' IN (coalesce(c.old, ''), coalesce(c.new, ''))"
@@ -245,21 +246,51 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
     if any(name == kind for name, _ in happened):
         by, key = OWN_KEY.get(table, ("key_hash", "c.key"))
         parts.append(_of_changed(table, by, key, columns("c.field", "{loud}"), f"c.kind = '{kind}'"))
-        was = (
-            f"CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) "
-            f"THEN epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US} END AS {name}"
-            for one, name in zip(of_table, names, strict=True)
-        )
-        parts.append(f"SELECT c.field, {', '.join(was)} FROM late c WHERE c.kind = '{kind}' AND c.old IS NOT NULL")
+        old = f"epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US}"
+        for day in (old, _beside(old)):
+            was = (
+                f"CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) THEN {day} END AS {name}"
+                for one, name in zip(of_table, names, strict=True)
+            )
+            parts.append(f"SELECT c.field, {', '.join(was)} FROM late c WHERE c.kind = '{kind}' AND c.old IS NOT NULL")
     if table in BORROWING and any(("ticket", name) in happened for name in LENDING):
         lent = f"c.kind = 'ticket' AND c.field IN ({', '.join(map(repr, LENDING))})"
         parts.append(_of_changed(table, "ticket_hash", "c.key", columns("c.field", "true"), lent))
+    if table in BORROWING:  # what came before its ticket borrows from it since
+        came = (
+            f"FROM tickets k JOIN {table} t ON t.ticket_hash = k.key_hash "
+            "WHERE k.connection = $connection AND k.first_seen_at > $since::TIMESTAMPTZ "
+            "AND t.first_seen_at < k.first_seen_at"
+        )
+        lent_late = (columns(f"'{TICKET_CAME}'", "true"), *_in_other_zones(of_table, names, f"'{TICKET_CAME}'"))
+        parts += (f"SELECT {days} {came}" for days in lent_late)
+    for whose in {kind, "ticket"} if table in BORROWING else {kind}:
+        if (whose, "country") in happened:
+            by, key = OWN_KEY.get(table, ("key_hash", "c.key")) if whose == kind else ("ticket_hash", "c.key")
+            moved = f"c.kind = '{whose}' AND c.field = 'country'"
+            parts += (_of_changed(table, by, key, other, moved) for other in _in_other_zones(of_table, names))
     sets = ", ".join(f"(what, {name})" for name in names)
     return (
         f"WITH late AS MATERIALIZED (SELECT kind, key, field, old, new FROM change_log {LATE}) "
         f"SELECT what, {', '.join(names)}, count(*) AS n FROM ({' UNION ALL '.join(parts)}) "
         f"GROUP BY GROUPING SETS ({sets})"
     )
+
+
+def _beside(day: str) -> str:
+    """SQL: the day before a Monday and after a Sunday, else NULL: where a record of this UTC day may count, too, in the
+    week of another zone.
+    """
+    return f"CASE (({day}) + 3) % 7 WHEN 0 THEN {day} - 1 WHEN 6 THEN {day} + 1 END"
+
+
+def _in_other_zones(of_table: Sequence[Reads], names: Sequence[str], what: str = "c.field") -> Iterator[str]:
+    """SQL: the days on which records of another country may have counted, by their UTC days."""
+    for number in range(max(len(one.instants) for one in of_table)):
+        instants = [one.instants[number] if number < len(one.instants) else None for one in of_table]
+        days = ["NULL" if instant is None else f"epoch_us(t.{instant}) // {DAY_US}" for instant in instants]
+        for found in (days, ["NULL" if day == "NULL" else _beside(day) for day in days]):
+            yield f"{what} AS what, " + ", ".join(f"{day} AS {name}" for day, name in zip(found, names, strict=True))
 
 
 def _of_changed(table: str, by: str, key: str, columns: str, only: str) -> str:

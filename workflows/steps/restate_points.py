@@ -6,7 +6,6 @@ only points that were published before: in a cycle without late data nothing is.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,13 +16,15 @@ from django.db import transaction
 from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
-from improvement.rules import Cells, Query, Rule, Scope, plan_queries, rule_from_document
+from improvement.rules import Cells, Query, Rule, Scope, plan_queries
+from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
-from workflows.models import Connection, LedgerEntry, Point, RuleVersion
+from workflows.models import Connection, Point
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules
-from workflows.steps.evaluate import cell_query, last_week
+from workflows.rules.published import of_series
+from workflows.steps.evaluate import cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
@@ -115,7 +116,7 @@ def touched_weeks(
 
 def _late_weeks(query: Query, late_weeks: Mapping[Reads, Late]) -> Causes:
     """What moved values of a query, and in which weeks; what it neither groups nor filters by moves nothing in it."""
-    silent = set(LENDING) - {"kind", *query.by, *query.where}
+    silent = set(LENDING) - {"kind", "country", *query.by, *query.where}  # a country sets the zone, and so the week
     found: dict[str, frozenset[int]] = {}
     for reads in reads_for_points(metric_named(query.metric)):
         for cause, weeks_of in late_weeks[reads].items():
@@ -139,10 +140,8 @@ def _restate_query(
     asked = [point.week for _, points in by_rule for point in points]
     if not asked:
         return []
-    longest = max(rule.window_weeks for rule in query.rules)
-    table = warehouse.cells(
-        cell_query(query.key, connection), as_of=as_of, first_week=min(asked) - longest + 1, last_week=max(asked)
-    )
+    first_week = min(asked) - query.weeks_needed + 1
+    table = warehouse.cells(cell_query(query.key, connection), as_of=as_of, first_week=first_week, last_week=max(asked))
     block = Cells.of(table, query.by)
     lines = []
     for rule, points in by_rule:
@@ -156,9 +155,7 @@ def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[
     """The points of a rule's present series whose window holds a touched week."""
     if not late:
         return []
-    rows = Point.objects.filter(
-        finding__rule_id=rule.id, finding__connection=connection, week__lte=last, week__gte=_series_begins(rule)
-    )
+    rows = of_series(rule).filter(finding__connection=connection, week__lte=last)
     if EVERY_WEEK not in late.values():
         wanted: set[int] = set()
         for week in frozenset().union(*late.values()):
@@ -168,27 +165,16 @@ def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[
     return list(rows.select_related("finding").order_by("finding_id", "week"))
 
 
-def _series_begins(rule: Rule) -> int:
-    """The first week whose point belongs to the rule's present series: an edit of what is counted began a new one."""
-    versions = {row.sha256: row.document for row in RuleVersion.objects.filter(rule_id=rule.id)}
-    begins = 0
-    for row in LedgerEntry.objects.filter(type="rule.applied", subject=rule.id).order_by("-index"):
-        entry = json.loads(bytes(row.data))
-        other = rule_from_document(versions[entry["payload"]["sha256"]])
-        if (other.key, other.window_weeks) != (rule.key, rule.window_weeks):
-            return begins
-        begins = last_week(datetime.fromisoformat(entry["at"])) - rule.lag_weeks
-    return 0  # it was never counted otherwise: what was back-filled belongs to it too
-
-
 def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
     for week in sorted({point.week for point in points}):
-        found = block.window(week - rule.window_weeks + 1, week, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
+        first = week - rule.window_weeks + 1
+        found = block.window(first, week, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
+        active = block.weeks_active(first - rule.reference_weeks, week, is_count=rule.is_count) > 0
         for point in points:
             if point.week != week:
                 continue
             row = block.row_of(Scope.of(point.finding.scope))
-            value = float(found.value[row]) if row is not None else math.nan
+            value = float(found.value[row]) if row is not None and active[row] else math.nan
             yield Restated(point, None if math.isnan(value) else value)
 
 

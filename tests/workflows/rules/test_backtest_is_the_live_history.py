@@ -19,9 +19,9 @@ from connectors.sandbox.testing import running_sandbox
 from improvement.rules import FindingMemory, Rule, Scope, load_pack
 from improvement.rules.replaying import Replaying, Series
 from workflows import cycle
+from workflows.complete_weeks import last_week
 from workflows.models import Action, Connection, Finding, Point
 from workflows.rules import backtest
-from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db

@@ -23,11 +23,11 @@ from tests.workflows.rules.two_years import QUIET, RULES, SCOPES, START, WEEKS, 
 from tests.workflows.versioned_platform import VersionedPlatform
 from workflows import access, cycle
 from workflows.actions import commands
+from workflows.complete_weeks import last_week
 from workflows.models import Action, Connection, Finding, Point, Role
 from workflows.rules import backtest
 from workflows.rules.backtest_report import against_live
 from workflows.steps import restate_points
-from workflows.steps.evaluate import last_week
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db

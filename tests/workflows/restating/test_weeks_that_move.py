@@ -1,0 +1,109 @@
+"""A record counts in another week, or for another scope, than when its value was published: both weeks are restated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from improvement import weeks
+from improvement.records import RecordKind, Survey, Ticket
+from tests.improvement.metrics.build import a_survey, a_ticket, at
+from tests.workflows.versioned_platform import VersionedPlatform
+from workflows import cycle
+from workflows.models import Connection, Point
+from workflows.steps import restate_points
+
+pytestmark = pytest.mark.django_db
+BEGIN = at("2025-07-07T00:00")
+COUNTS = """
+apiVersion: regelkreis/v1
+kind: Rule
+metadata: {id: counts, title: Incidents}
+spec:
+  mode: observe
+  metric: incident_count
+  where: {kind: incident}
+  by: [customer]
+  window: 1w
+  target: {max: 999}
+  trigger: {for: 1w, min_samples: 0}
+"""
+SCORES = COUNTS.replace("incident_count", "csat_mean").replace("where: {kind: incident}", "where: {survey.kind: csat}")
+SCORES = SCORES.replace("max: 999", "min: 1").replace("min_samples: 0", "min_samples: 5")
+SUNDAY = BEGIN + timedelta(weeks=9) - timedelta(hours=8)  # 16:00 UTC: Monday 01:00 in Japan
+TOLD = timedelta(weeks=11)  # when the edit is told of
+
+Lived = Callable[..., list[str]]
+
+
+@pytest.fixture
+def lived(home: Path) -> Lived:
+    """What weekly cycles over these records restate, with 20 incidents a week beside them."""
+
+    def live(*records: Any, rule: str = COUNTS) -> list[str]:
+        (home / "rules" / "sla.yaml").write_text(rule, encoding="utf-8")
+        Connection.objects.create(name="snow", platform="servicenow", integration_account="regelkreis")
+        rows: dict[RecordKind, list[dict[str, Any]]] = {RecordKind.TICKET: [], RecordKind.SURVEY: []}
+        for week in range(14):
+            noon = BEGIN + timedelta(weeks=week, days=2, hours=12)
+            rows[RecordKind.TICKET] += [incident(f"b{week}-{number}", noon, country="JP") for number in range(5)]
+        for record in records:
+            rows[RecordKind.SURVEY if "score" in record else RecordKind.TICKET].append(record)
+        platform = VersionedPlatform(name="snow", versions=rows)
+        found = []
+        for week in range(8, 14):
+            moment = BEGIN + timedelta(weeks=week, hours=12)
+            assert cycle.run_with([platform], as_of=moment).errors == []
+            found += restate_points.restate_all(as_of=moment)
+        return found
+
+    return live
+
+
+def incident(id: str, opened_at: datetime, *, updated_at: datetime | None = None, **fields: Any) -> dict[str, Any]:
+    told: Ticket = a_ticket(id, opened_at=opened_at, created_at=opened_at, updated_at=updated_at or opened_at, **fields)
+    return msgspec.structs.asdict(told)
+
+
+def survey(id: str, answered_at: datetime, **fields: Any) -> dict[str, Any]:
+    told: Survey = a_survey(id, answered_at=answered_at, updated_at=answered_at, **fields)
+    return msgspec.structs.asdict(told)
+
+
+def test_a_corrected_country_moves_a_record_into_another_week(lived: Lived) -> None:
+    assert lived(incident("x", SUNDAY, country="JP"), incident("x", SUNDAY, country="CH", updated_at=BEGIN + TOLD)) == [
+        "counts [customer=Acme] 2025-W36: 5.00 tickets → 6.00 tickets",
+        "counts [customer=Acme] 2025-W37: 6.00 tickets → 5.00 tickets",
+    ]
+
+
+def test_a_corrected_instant_leaves_the_week_of_its_own_zone(lived: Lived) -> None:
+    right = BEGIN + timedelta(weeks=8, days=2)
+    found = lived(incident("x", SUNDAY, country="JP"), incident("x", right, country="JP", updated_at=BEGIN + TOLD))
+    assert found == [
+        "counts [customer=Acme] 2025-W36: 5.00 tickets → 6.00 tickets",
+        "counts [customer=Acme] 2025-W37: 6.00 tickets → 5.00 tickets",
+    ]
+
+
+def test_a_survey_that_came_before_its_ticket_moves_to_its_customer(lived: Lived) -> None:
+    answered = BEGIN + timedelta(weeks=8, days=1)
+    of_known = [
+        survey(f"k{number}", answered, ticket_id=f"b7-{number % 5}", score=5.0, scale_max=5.0) for number in range(6)
+    ]
+    early = [survey(f"e{number}", answered, ticket_id="late", score=1.0, scale_max=5.0) for number in range(6)]
+    found = lived(*of_known, *early, incident("late", answered, updated_at=BEGIN + TOLD), rule=SCORES)
+    assert [line.split("]")[0] for line in found] == ["counts [customer=(none)", "counts [customer=Acme"]
+    point = Point.objects.get(finding__scope={"customer": "Acme"}, week=weeks.week_of(answered.date()))
+    assert (point.value, point.later_value) == (5.0, 3.0)
+
+
+def test_a_scope_in_which_nothing_happened_has_no_value_as_before(lived: Lived) -> None:
+    silent = incident("y", BEGIN + timedelta(weeks=3, days=1), customer="Bolt")
+    late = incident("z", BEGIN + timedelta(weeks=9, days=1), updated_at=BEGIN + TOLD)
+    assert lived(silent, late) == ["counts [customer=Acme] 2025-W37: 5.00 tickets → 6.00 tickets"]

@@ -1,0 +1,179 @@
+"""A rule is edited, removed and brought back: what was published and what fired belongs to the version of then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from improvement import weeks
+from improvement.dispositions import Disposition
+from improvement.evidence.canonical import digest
+from improvement.periods import period
+from tests.workflows.conftest import RULE
+from tests.workflows.platform import MemoryPlatform
+from workflows import cycle
+from workflows.cli.main import build
+from workflows.clocks import dispositions
+from workflows.evidence import verifying
+from workflows.models import Action, Connection, Finding, LedgerEntry, Point
+from workflows.steps import open as opening
+
+pytestmark = pytest.mark.django_db
+MAIL = "country=CH,customer=Acme,service=Mail"
+HOURS = RULE.replace("sla_breach_rate", "time_to_resolve").replace("max: 15%", "max: 40h")
+HOURS = HOURS.replace(", sla.target: resolution, sla.agreement: sla", "")
+COARSE = RULE.replace("by: [customer, country, service]", "by: [customer]").replace("max: 15%", "max: 90%")
+COARSE = COARSE.replace("for {service}", "for {customer}")
+PAST = RULE.replace(
+    "  trigger:", "  overrides:\n    - {when: {country: CH}, target: {max: 3%}, from: 2025-01-01}\n  trigger:"
+)
+Lived = Callable[..., datetime]
+
+
+@pytest.fixture
+def lived(home: Path, monday: datetime) -> Lived:
+    """So many weekly cycles more of a rule; the moment of the last. Mail goes bad in weeks 70 and 88."""
+    platform = MemoryPlatform(scopes={"Mail": {0: 0.05, 70: 0.3, 82: 0.05, 88: 0.3}, "Quiet": {0: 0.05}})
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    done = 0
+
+    def live(rule: str, number: int, *, late: timedelta = timedelta()) -> datetime:
+        nonlocal done
+        (home / "rules" / "sla.yaml").write_text(rule, encoding="utf-8")
+        for _ in range(number):
+            at = monday + timedelta(weeks=done) + late
+            assert cycle.run_with([platform], as_of=at).errors == []
+            done += 1
+        return at
+
+    return live
+
+
+def told(command: str, *arguments: object) -> dict[str, Any]:
+    result = CliRunner().invoke(build(), [*command.split(), *map(str, arguments), "--json"])
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def entries(kind: str) -> list[dict[str, Any]]:
+    rows = LedgerEntry.objects.filter(type=kind).order_by("index")
+    return [json.loads(bytes(row.data)) for row in rows]
+
+
+def test_values_of_another_series_are_compared_with_nothing(lived: Lived) -> None:
+    lived(RULE, 3)
+    at = lived(HOURS, 2)
+    found = told("rules backtest", "--as-of", at.isoformat())
+    assert (found["published_values_compared"], found["differs_from_live"]) == (0, [])
+    assert told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())["published"] is None
+    at = lived(HOURS, 4)
+    found = told("rules backtest", "--as-of", at.isoformat())
+    assert (found["published_values_compared"], found["differs_from_live"]) == (2 * 4, [])
+
+
+def test_a_week_is_explained_by_the_version_that_judged_it(lived: Lived) -> None:
+    before = lived(RULE, 3)
+    at = lived(RULE.replace("max: 15%", "max: 40%"), 1)
+    live = Finding.objects.get(scope_key=MAIL)
+    assert live.state == "firing"  # a looser target alone resolves nothing: it has to be clear for four values
+    now, then = (told("rules explain sla --scope", MAIL, "--as-of", one.isoformat()) for one in (at, before))
+    assert (now["state"], now["target"]["value"], now["is_breaching"]) == ("firing", 0.4, False)
+    assert (then["state"], then["target"]["value"], then["is_breaching"]) == ("firing", 0.15, True)
+    assert [one["published"]["differs"] for one in (now, then)] == [False, False]
+    assert now["rule_sha256"] != then["rule_sha256"]
+
+
+def test_what_is_said_of_now_and_the_live_finding_are_told_apart(lived: Lived) -> None:
+    at = lived(RULE, 3)
+    Finding.objects.filter(scope_key=MAIL).update(state="resolved")
+    result = CliRunner().invoke(build(), ["rules", "explain", "sla", "--scope", MAIL, "--as-of", at.isoformat()])
+    assert "Live it is resolved: a live finding rests on values as they were published." in result.stdout
+    Point.objects.filter(finding__scope_key=MAIL).update(target_value=0.01)
+    result = CliRunner().invoke(build(), ["rules", "explain", "sla", "--scope", MAIL, "--as-of", at.isoformat()])
+    assert "held against 1%: what was recorded since changed it." in result.stdout
+
+
+def test_a_target_dated_back_is_held_against_values_of_its_own_series_that_were_published_by_then(lived: Lived) -> None:
+    lived(HOURS, 6)
+    lived(RULE, 5)
+    of_series = Point.objects.filter(version__document__spec__metric="sla_breach_rate").count()
+    at = lived(PAST, 1)
+    (entry,) = entries("targets.restated")
+    assert entry["payload"]["points"] == of_series == 2 * 5
+    at = lived(PAST, 2)
+    (listed,) = told("targets --as-of", at.isoformat())["restatements"]
+    assert digest(listed["points"]) == entry["payload"]["points_sha256"]
+    assert {one["old_target"] for one in listed["points"]} == {"max 15%"}
+
+
+def test_a_rule_that_was_away_is_held_against_the_version_before(lived: Lived, home: Path) -> None:
+    lived(RULE, 2)
+    published = Point.objects.count()
+    (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
+    lived("", 1)
+    lived(PAST, 1)
+    (entry,) = entries("targets.restated")
+    assert entry["payload"]["points"] == published
+
+
+def test_a_finding_ends_with_its_rule_and_holds_no_later_breach(lived: Lived, home: Path) -> None:
+    lived(RULE, 2)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    at = lived("", 8)
+    (ended,) = entries("finding.ended")
+    assert (ended["subject"], ended["payload"]) == (
+        f"sla/snow/{MAIL}",
+        {"week": "2025-W27", "because": "its rule was removed"},
+    )
+    assert Finding.objects.get(rule_id="sla", scope_key=MAIL).state == "no_data"
+    held = dispositions.report(period("2025-06-01..2025-07-06"), as_of=at).parts[0]
+    later = dispositions.report(period("2025-07-07..2025-08-10"), as_of=at).parts[0]
+    assert held.counts[Disposition.COVERED] > 10
+    assert (later.counts[Disposition.COVERED], later.counts[Disposition.BELOW_THRESHOLD]) == (
+        0,
+        sum(later.counts.values()),
+    )
+    assert Action.objects.get().state == "proposed"
+    assert verifying.verify().is_ok
+
+
+def test_scopes_that_a_rule_does_not_have_any_more_get_no_values(lived: Lived) -> None:
+    lived(RULE, 2)
+    at = lived(COARSE, 8)
+    assert [entry["payload"]["because"] for entry in entries("finding.ended")] == ["its rule counts something else"]
+    newest = Point.objects.filter(finding__scope_key=MAIL).latest("week").week
+    assert weeks.label(newest) == "2025-W27"
+    later = dispositions.report(period("2025-07-14..2025-08-10"), as_of=at)
+    assert (later.parts[0].counts[Disposition.COVERED], later.adds_up) == (0, True)
+    assert verifying.verify().is_ok
+
+
+def test_evidence_of_a_cycle_that_was_broken_off_before_it_opened_anything_is_kept(
+    lived: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed_when_it_fires_again(*arguments: Any, **named: Any) -> opening.OpenResult:
+        if Finding.objects.filter(scope_key=MAIL, times_fired=2).exists():
+            raise Killed
+        return open_actions(*arguments, **named)
+
+    open_actions = opening.open_actions
+    hasty = RULE.replace("trigger:", "clear: {for: 1w}\n  trigger:")
+    with monkeypatch.context() as patched:
+        patched.setattr(opening, "open_actions", killed_when_it_fires_again)
+        with pytest.raises(Killed):
+            lived(hasty, 20)
+    action = Action.objects.get()
+    assert not action.transitions.filter(event="evidence").exists()
+    for _ in range(2):
+        lived(hasty, 1, late=timedelta(hours=1))
+        assert action.transitions.filter(event="evidence").count() == 1
