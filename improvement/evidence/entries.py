@@ -24,6 +24,7 @@ EntryType = Literal[
     "action.opened",
     "action.owner",
     "action.planned",
+    "action.served",
     "action.set_there",
     "action.task",
     "action.task_changed",
@@ -158,6 +159,10 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "owner.told": (By.ENGINE, "the effect of a closed action is gone, and its owner was told"),
     "action.evidence": (By.ENGINE, "a rule fired again while its action is open: digest and number of the rows"),
     "action.opened": (By.EITHER, "an action was opened: rule, scope, metric, trigger, owner"),
+    "action.served": (
+        By.ENGINE,
+        "a supplier's action serves a customer-facing one that was opened with it or later: which",
+    ),
     "action.transitioned": (
         By.EITHER,
         "an action moved, or was moved on the platform: event, states, cycle, go-live, verdict, whether it is late or"

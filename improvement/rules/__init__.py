@@ -11,7 +11,6 @@ from improvement.rules.checking import CheckReport, check_paths
 from improvement.rules.evaluation import points
 from improvement.rules.explaining import Explanation, explain
 from improvement.rules.findings import FindingMemory, FindingState, advance, fold
-from improvement.rules.flow_down import endangers
 from improvement.rules.judging import Point, Reason
 from improvement.rules.loading import RulePack, load_pack, rule_from_document
 from improvement.rules.opening import Candidate, Choice, Proposal, Waiting, choose, priority, size_of
@@ -47,7 +46,6 @@ __all__ = [
     "advance",
     "check_paths",
     "choose",
-    "endangers",
     "explain",
     "fold",
     "json_schema",

@@ -10,7 +10,6 @@ from improvement.rules.canonical import versioned
 from improvement.rules.documents import FlowDownPart
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import ActionTemplate, FlowDown, Override, Rule, SeriesKey, Target, TargetKind
-from improvement.rules.scope import Scope
 from improvement.rules.series import VALUES, by_of
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.templates import BRACES
@@ -94,12 +93,6 @@ def tightened(target: Target, factor: float, is_share: bool) -> Target | None:
     if target.kind is TargetKind.MIN and is_share:
         return replace(target, value=round(1 - factor * (1 - target.value), 12))
     return None
-
-
-def endangers(derived_scope: Scope, scope: Scope) -> bool:
-    """Whether a supplier's finding touches a customer-facing one: they agree in every dimension both have."""
-    values = scope.as_dict()
-    return all(values.get(name, value) == value for name, value in derived_scope.items)
 
 
 def _overrides(rule: Rule, flow_down: FlowDown) -> list[Override]:

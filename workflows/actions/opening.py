@@ -16,10 +16,10 @@ from improvement.errors import GuardRefused, InputError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import OPEN_STATES, ActionFacts, Actor, Refused, State, open_action
 from improvement.records import Outbound, Verb
-from improvement.rules import Mode, Proposal, Rule, Scope, endangers, priority
+from improvement.rules import Mode, Proposal, Rule, Scope, priority
 from improvement.rules.suggestions import did_you_mean
 from workflows import access
-from workflows.actions import planning, triggers
+from workflows.actions import planning, serving, triggers
 from workflows.actions.rights import must_hold
 from workflows.checks import measuring
 from workflows.deliveries import outbox
@@ -72,9 +72,11 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
         "from_week": memory.trigger_first_week,
         "to_week": memory.trigger_last_week,
         "scopes": [member.scope.key for member in proposal.members],
-        "endangers": _endangered(first, rule),
     }
-    action.rolls_up_to = _served(first, rule)
+    weeks_of = (int(action.trigger["from_week"]), int(action.trigger["to_week"]))
+    action.trigger["endangers"] = serving.endangered(rule, findings, weeks_of, warehouse, at=at)
+    scopes = [Scope.of(finding.scope) for finding in findings]
+    action.rolls_up_to = serving.served(rule, first.connection, scopes, weeks_of, warehouse, at=at)
     by = list(scope) if proposal.is_group else list(rule.by)
     action.measurement = {"where": _listed(rule.key.where), "by": by}
     return _complete(action, warehouse, rule, findings, actor=ledger.ENGINE, at=at)
@@ -266,29 +268,6 @@ def has_open_twin(action: Action) -> bool:
 
 def _open_ones() -> QuerySet[Action]:
     return Action.objects.filter(state__in=[state.value for state in OPEN_STATES])
-
-
-def _endangered(finding: Finding, rule: Rule) -> list[str]:
-    """The customer-facing scopes that fire or are about to, where a supplier misses what was passed on to it."""
-    if rule.derived_from is None:
-        return []
-    facing = Finding.objects.filter(
-        rule_id=rule.derived_from, connection=finding.connection, state__in=("firing", "pending")
-    )
-    own = Scope.of(finding.scope)
-    return [other.scope_key for other in facing.order_by("scope_key") if endangers(own, Scope.of(other.scope))]
-
-
-def _served(finding: Finding, rule: Rule) -> Action | None:
-    """The open customer-facing action that a supplier's one serves; of several the one with the most records."""
-    if rule.derived_from is None:
-        return None
-    facing = Action.objects.filter(
-        rule_id=rule.derived_from, connection=finding.connection, state__in=[state.value for state in OPEN_STATES]
-    )
-    own = Scope.of(finding.scope)
-    served = [other for other in facing.order_by("id") if endangers(own, Scope.of(other.scope))]
-    return max(served, key=lambda other: int(other.trigger.get("n") or 0), default=None)
 
 
 def pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from improvement.metrics import metric_named
 from improvement.rules import Candidate, Limits, Rule, Scope, choose, size_of
 from improvement.vocabulary import ENDED_STATES
 from workflows import access
-from workflows.actions import opening
+from workflows.actions import opening, serving
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, Transition
@@ -68,6 +68,7 @@ def open_actions(
                 result.queued[f"{member.rule.id} [{member.scope.key}]"] = reason
             continue
         result.opened.append(action.code)
+    serving.link_later_ones(rules, connection, warehouse, at=as_of)
     for key in _with_new_evidence(connection):
         if key in firing:
             _add_evidence(firing[key], as_of)

@@ -1,57 +1,97 @@
-"""A supplier's action serves the customer-facing one that its supplier endangers."""
+"""A supplier's action serves a customer-facing one of those that its supplier works for."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from improvement.rules import Rule
-from tests.improvement.rules.build import a_rule
+from improvement.records import RecordKind
+from tests.improvement.metrics.build import a_clock, a_ticket
 from tests.workflows.build import an_action, an_owner
-from workflows.actions import loop, opening
-from workflows.models import Finding
+from tests.workflows.conftest import RULE
+from tests.workflows.versioned_platform import VersionedPlatform
+from workflows import cycle
+from workflows.actions import loop
+from workflows.evidence import verifying
+from workflows.models import Action, Connection, LedgerEntry
 
 pytestmark = pytest.mark.django_db
+FLOWING = RULE.replace("by: [customer, country, service]", "by: [customer]").replace("{service}", "{customer}")
+FLOWING = FLOWING.replace("  trigger:", "  flow_down: {by: supplier, agreement: [uc]}\n  trigger:")
+WEEKS = 40
 
 
-@pytest.fixture
-def supplier_rule(tmp_path: Path) -> Rule:
-    return replace(a_rule(tmp_path), id="sla@supplier", derived_from="sla")
+def records(customer: str, supplier: str | None, begin: datetime, *, bad_from: int, theirs_from: int) -> Any:
+    """40 tickets a week, a few breached until a week and 12 from then on; the supplier's clocks likewise."""
+    tickets, clocks = [], []
+    for week in range(WEEKS):
+        for number in range(40):
+            id, at = f"{customer}-{week}-{number}", begin + timedelta(weeks=week, hours=8 + number)
+            told: dict[str, Any] = {"start_at": at, "breach_at": at + timedelta(hours=10), "updated_at": at}
+            tickets.append(
+                a_ticket(id, customer=customer, supplier=supplier, opened_at=at, created_at=at, updated_at=at)
+            )
+            for kind, first in (("sla", bad_from), ("uc", theirs_from)):
+                is_breached = number < (12 if week >= first else 1)
+                told["end_at"] = at + timedelta(hours=20 if is_breached else 5)
+                if kind == "sla" or supplier is not None:
+                    clock = {**told, "ticket_id": id, "is_breached": is_breached, "agreement": kind}
+                    clocks.append(a_clock(f"{kind}{id}", supplier=supplier if kind == "uc" else None, **clock))
+    return tickets, clocks
 
 
-def a_finding(**scope: str) -> Finding:
-    return Finding(rule_id="sla@supplier", connection="snow", scope=scope)
+def lived(home: Path, monday: datetime, *, theirs_from: int) -> None:
+    """Acme works with nobody, Bolt with Nimbus; both go bad in week 20, the larger Acme by itself."""
+    (home / "rules" / "sla.yaml").write_text(FLOWING, encoding="utf-8")
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    begin = monday - timedelta(weeks=24, hours=12)
+    both = [
+        records("Acme", None, begin, bad_from=20, theirs_from=WEEKS),
+        records("Bolt", "Nimbus", begin, bad_from=20, theirs_from=theirs_from),
+    ]
+    rows = {
+        kind: [msgspec.structs.asdict(one) for part in both for one in part[number]]
+        for number, kind in enumerate((RecordKind.TICKET, RecordKind.SLA))
+    }
+    platform = VersionedPlatform(name="snow", versions=rows)
+    for week in range(8):
+        assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
 
 
-def facing(customer: str, *, n: int, **changes: Any) -> Any:
-    scope = {"country": "CH", "customer": customer}
-    return an_action(None, scope=scope, trigger={"from_week": 2900, "to_week": 2904, "n": n}, **changes)
+def of(**scope: str) -> Action:
+    return Action.objects.get(scope=scope)
 
 
-def test_it_rolls_up_to_the_largest_open_action_it_endangers(supplier_rule: Rule) -> None:
-    facing("Acme", n=40)
-    largest = facing("Globex", n=90)
-    facing("Initech", n=500, state="closed")
-    facing("Hooli", n=400, rule_id="reopen")
-    assert opening._served(a_finding(supplier="Fixers", country="CH"), supplier_rule) == largest
+def test_it_serves_the_customer_its_supplier_works_for(home: Path, monday: datetime) -> None:
+    lived(home, monday, theirs_from=26)
+    nimbus = of(supplier="Nimbus")
+    assert nimbus.trigger["endangers"] == ["customer=Bolt"]
+    assert nimbus.rolls_up_to == of(customer="Bolt")
+    assert of(customer="Acme").opened_at < nimbus.opened_at
 
 
-def test_it_rolls_up_to_none_where_no_customer_is_endangered(supplier_rule: Rule) -> None:
-    facing("Acme", n=40)
-    assert opening._served(a_finding(supplier="Fixers", country="DE"), supplier_rule) is None
-    assert opening._served(a_finding(country="CH"), replace(supplier_rule, derived_from=None)) is None
+def test_one_that_is_opened_first_serves_the_one_that_comes_after(home: Path, monday: datetime) -> None:
+    lived(home, monday, theirs_from=18)
+    nimbus, bolt = of(supplier="Nimbus"), of(customer="Bolt")
+    assert nimbus.opened_at <= bolt.opened_at
+    assert nimbus.rolls_up_to == bolt
+    entry = json.loads(bytes(LedgerEntry.objects.get(type="action.served").data))
+    assert (entry["subject"], entry["payload"]) == (nimbus.code, {"rolls_up_to": bolt.code})
+    assert verifying.verify().is_ok
 
 
 def test_what_it_serves_is_published() -> None:
-    parent = facing("Acme", n=40)
+    parent = an_action(None)
     action = an_action(an_owner(), rolls_up_to=parent)
     assert loop.detail(action)["rolls_up_to"] == parent.code
     assert loop.detail(parent)["rolls_up_to"] is None
 
 
 def test_a_trigger_is_published_with_dates_instead_of_week_numbers() -> None:
-    trigger = loop.detail(facing("Acme", n=40))["trigger"]
+    trigger = loop.detail(an_action(None, trigger={"from_week": 2900, "to_week": 2904, "n": 40}))["trigger"]
     assert trigger == {"n": 40, "from": "2025-07-28", "to": "2025-08-31"}
