@@ -21,7 +21,7 @@ options; `regelkreis --version` prints the version.
 
 | everywhere | |
 |---|---|
-| `--json` | one JSON document on standard output, for programs |
+| `--json` | one JSON document on standard output, for programs; `errors` of what is refused: place, `what`, `mend` |
 | tables | drawn in a terminal, tab-separated lines when piped; `NO_COLOR=1` takes the colours away |
 | `--as-of` | act as if it were another moment (ISO 8601; UTC where it has no zone) |
 | exit code 0 | fine |

@@ -6,7 +6,7 @@ Every error Regelkreis raises on purpose derives from :class:`RegelkreisError` a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,10 @@ class RegelkreisError(Exception):
         self.what = what
         self.where = where
         self.mend = mend
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """As JSON: every part of the place, what, and how to mend it."""
+        return {**asdict(self.where or Place()), "what": self.what, "mend": self.mend}
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where is not None and str(self.where) else self.what

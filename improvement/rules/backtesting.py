@@ -177,7 +177,7 @@ def placebo(episodes: Iterable[Episode], *, last_week: int, acted: Acted, within
         horizon = min(end, one.fired_week + within)
         if acted(one, horizon):
             left += 1
-        elif one.resolved_week is None and last_week - one.fired_week < within:
+        elif last_week - one.fired_week < within:  # also one that cleared: those that did not yet would be missing
             young += 1
         else:
             followed += 1

@@ -40,8 +40,8 @@ class CheckReport:
                 for rule in self.rules
             ],
             "tests": sum(len(test.stories) for test in self.tests),
-            "errors": [_as_dict(error) for error in self.errors],
-            "warnings": [_as_dict(warning) for warning in self.warnings],
+            "errors": [error.as_dict() for error in self.errors],
+            "warnings": [warning.as_dict() for warning in self.warnings],
         }
 
 
@@ -95,15 +95,3 @@ def _goalless(rules: list[Rule]) -> list[RegelkreisError]:
         and rule.family is not None
         and rule.check.goal is None
     ]
-
-
-def _as_dict(error: RegelkreisError) -> dict[str, Any]:
-    where = error.where
-    return {
-        "file": where.file if where else None,
-        "line": where.line if where else None,
-        "column": where.column if where else None,
-        "field": where.field if where else None,
-        "what": error.what,
-        "mend": error.mend,
-    }

@@ -25,12 +25,13 @@ class Scope:
 
     @classmethod
     def parse(cls, key: str) -> Scope:
-        """The scope of a key as :attr:`key` writes it; :class:`InputError` for anything else."""
+        """The scope of a key as :attr:`key` writes it, or with blanks after its commas; :class:`InputError` else."""
         items = []
         for part in _split(key, ",") if key else []:
-            name, *rest = _split(part, "=")
+            name, *rest = _split(part.lstrip(" "), "=")
             if len(rest) != 1 or not name:
-                raise InputError(f"“{key}” is not a scope.", mend="Write it like country=CH,customer=Acme.")
+                mend = "Write it like country=CH,customer=Acme; a comma in a name as \\,."
+                raise InputError(f"“{key}” is not a scope.", mend=mend)
             items.append((_unescape(name), _unescape(rest[0])))
         if len(dict(items)) != len(items):
             raise InputError(f"“{key}” names a dimension twice.", mend="Name each dimension once.")

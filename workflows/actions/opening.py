@@ -271,16 +271,15 @@ def _open_ones() -> QuerySet[Action]:
 
 
 def pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
-    """``key=value,key=value`` as typed; :class:`InputError` for a key that is not known."""
-    values: dict[str, str] = {}
-    for part in text.split(","):
-        key, separator, value = part.partition("=")
-        if not separator or key.strip() not in known:
-            raise InputError(
-                f"“{part}” is no part of a {what}.",
-                mend=f"Write key=value, separated by commas; keys: {', '.join(known)}.",
-            )
-        values[key.strip()] = value.strip()
+    r"""``key=value,key=value`` as typed, a comma in a value as ``\,``; :class:`InputError` for an unknown key."""
+    mend = f"Write key=value, separated by commas; keys: {', '.join(known)}."
+    try:
+        values = {name.strip(): value.strip() for name, value in Scope.parse(text).items}
+    except InputError as error:
+        raise InputError(f"“{text}” is no {what}.", mend=f"{mend} A comma in a name is written \\,.") from error
+    for name in values:
+        if name not in known:
+            raise InputError(f"“{name}” is no part of a {what}.", mend=mend)
     return values
 
 

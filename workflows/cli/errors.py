@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from improvement.errors import ManyErrors, RegelkreisError
+from workflows.cli import output
 
 #: Errors of libraries that a person can mend, by full name (importing them here would cost every command a second).
 FOREIGN = {
@@ -68,11 +69,15 @@ def run(application: Callable[[list[str] | None], object], arguments: list[str] 
     ``arguments`` stand for those of the process. Anything unforeseen keeps its traceback: it is a bug and should
     look like one.
     """
+    output.begin()
     try:
         application(arguments)
     except SystemExit as leaving:
         return _code(leaving)
     except RegelkreisError as error:
+        is_json = "--json" in (sys.argv if arguments is None else arguments)
+        if is_json and not output.has_printed_json():
+            output.print_json({"errors": [one.as_dict() for one in _each(error)]})
         show(error)
         return error.exit_code
     except BrokenPipeError:
@@ -94,8 +99,12 @@ def run(application: Callable[[list[str] | None], object], arguments: list[str] 
 
 def show(error: RegelkreisError) -> None:
     """Print an error and how to mend it on standard error; several errors on a line each."""
-    for one in error.errors if isinstance(error, ManyErrors) else [error]:
+    for one in _each(error):
         say_error(str(one))
+
+
+def _each(error: RegelkreisError) -> list[RegelkreisError]:
+    return error.errors if isinstance(error, ManyErrors) else [error]
 
 
 def say_error(text: str) -> None:

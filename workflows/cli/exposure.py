@@ -29,7 +29,7 @@ def run(
 
     day, known = day_if_given(on) or moment(as_of).date(), exposures.known()
     if scope:
-        asked = Scope.parse(scope.replace(", ", ","))
+        asked = Scope.parse(scope)
         steps = known.steps_of(connection, asked)
         if as_json:
             print_json(None if steps is None else exposures.steps_dict(steps, day))

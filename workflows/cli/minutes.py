@@ -37,7 +37,7 @@ def show(
     from workflows.clocks import dispositions, minutes
     from workflows.rules.lines import print_lines
 
-    wanted = Scope.parse(scope.replace(", ", ","))
+    wanted = Scope.parse(scope)
     if action is not None:
         if scope:
             raise InputError("An action has a scope of its own.", mend="Leave out --scope, or --action.")

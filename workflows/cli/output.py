@@ -19,8 +19,25 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 LONG_WORD = 16  # characters of a word that may be broken in a table
 
 
+class _Printed:
+    """Whether this run printed its document: there is one at most."""
+
+    is_json = False
+
+
+def begin() -> None:
+    """A run begins: nothing is printed yet."""
+    _Printed.is_json = False
+
+
+def has_printed_json() -> bool:
+    """Whether this run printed its document."""
+    return _Printed.is_json
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output; moments as RFC 3339 text."""
+    _Printed.is_json = True
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=_as_text)
     sys.stdout.write("\n")
 

@@ -32,7 +32,7 @@ def run(
     report = targets_in_force.report(
         day_if_given(on) or now.date(),
         as_of=now,
-        scope=Scope() if gaps else Scope.parse(scope.replace(", ", ",")),
+        scope=Scope() if gaps else Scope.parse(scope),
         rule_id=rule,
         connection=connection,
     )

@@ -220,7 +220,7 @@ def _cells(warehouse: Warehouse, versions: list[Rule], connection: str, as_of: d
 
 
 def _scope(rule: Rule, text: str) -> Scope:
-    scope = Scope.parse(text.replace(", ", ","))
+    scope = Scope.parse(text)
     for name, _ in scope.items:
         if name not in rule.by:
             known = did_you_mean(name, rule.by) if rule.by else "Leave --scope out."

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from improvement.errors import InputError
 from improvement.rules import Scope, check_paths
 from improvement.rules.cascade import patterns_meet
 from improvement.rules.rule import compiled_pattern
@@ -95,7 +96,7 @@ def test_units_answer_anything(raw: object) -> None:
             parse(raw)
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), max_size=4))
+@given(st.dictionaries(st.text(min_size=1, max_size=8).map(str.strip).filter(bool), st.text(max_size=8), max_size=4))
 def test_a_scope_key_can_be_read_back(values: dict[str, str]) -> None:
     scope = Scope.of(values)
     assert Scope.parse(scope.key) == scope
@@ -114,3 +115,11 @@ def test_patterns_that_match_one_text_meet(one: str, other: str, text: str) -> N
 @pytest.mark.parametrize(("one", "other"), [("Auto*", "Bau*"), ("a?", "a"), ("*x", "*y"), ("Acme", "Zeta"), ("", "?*")])
 def test_patterns_without_a_common_text_do_not_meet(one: str, other: str) -> None:
     assert not patterns_meet(one, other)
+
+
+def test_a_comma_in_a_name_is_none_between_names_and_blanks_after_those_are_none_of_a_value() -> None:
+    scope = Scope.of({"country": "DE", "customer": "Müller, Söhne & Co"})
+    assert Scope.parse("country=DE, customer=Müller\\, Söhne & Co") == scope
+    with pytest.raises(InputError, match="is not a scope") as refused:
+        Scope.parse("customer=Acme, Inc.")
+    assert "a comma in a name as \\," in refused.value.mend

@@ -101,16 +101,17 @@ def test_what_cleared_by_itself_is_counted_where_it_could_be_followed(tmp_path: 
         mail("clears"): [*[GOOD] * 8, *[BAD] * 4, *[GOOD] * 20],
         mail("stays"): [*[GOOD] * 8, *[BAD] * 24],
         mail("young"): [*[GOOD] * 26, *[BAD] * 6],
+        mail("quick"): [*[GOOD] * 22, *[BAD] * 3, *[GOOD] * 7],
         mail("old"): [BAD] * 32,
     }
     found = replayed(rule, courses)
     told = tally(rule, found, the_cells(rule, courses), acted=nobody_acted)
-    assert (told.firing_at_start, told.fired, told.resolved, told.firing_at_end) == (1, 3, 1, 3)
-    assert (told.placebo.followed, told.placebo.cleared, told.placebo.too_new) == (2, 1, 1)
+    assert (told.firing_at_start, told.fired, told.resolved, told.firing_at_end) == (1, 4, 2, 3)
+    assert (told.placebo.followed, told.placebo.cleared, told.placebo.too_new) == (2, 1, 2)
     assert told.placebo.share == 0.5
-    assert sum(month.fired for month in months(found)) == 3
+    assert sum(month.fired for month in months(found)) == 4
     acted_on = placebo(found.episodes, last_week=found.last_week, acted=lambda *_: True)
-    assert (acted_on.followed, acted_on.acted) == (0, 4)
+    assert (acted_on.followed, acted_on.acted) == (0, 5)
 
 
 def test_a_fifth_stricter_means_stricter_on_every_side(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from improvement.errors import InputError
+from improvement.errors import InputError, ManyErrors, Place
 from workflows.cli.errors import run
 from workflows.cli.main import build
 from workflows.cli.output import print_json, print_table, shown
@@ -35,6 +35,35 @@ def test_in_a_narrow_terminal_no_word_is_broken(
         assert word in text
     assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()) <= width
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]", text)  # no colour
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_is_refused_is_told_to_programs_too(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    place = Place(file="sla.yaml", line=3, column=5)
+
+    def refusing(_: object) -> None:
+        raise ManyErrors([InputError("Wrong.", where=place, mend="Mend it."), InputError("Bad, too.")])
+
+    assert run(refusing, ["rules", "check", *(["--json"] if as_json else [])]) == 2
+    told = capsys.readouterr()
+    assert told.err == "error: sla.yaml:3:5: Wrong. Mend it.\nerror: Bad, too.\n"
+    if not as_json:
+        assert told.out == ""
+        return
+    first, second = json.loads(told.out)["errors"]
+    assert {name: first[name] for name in ("file", "line", "column", "what", "mend")} == {
+        "file": "sla.yaml", "line": 3, "column": 5, "what": "Wrong.", "mend": "Mend it.",
+    }  # fmt: skip
+    assert (second["what"], second["file"]) == ("Bad, too.", None)
+
+
+def test_a_document_that_was_printed_stays_the_only_one(capsys: pytest.CaptureFixture[str]) -> None:
+    def printing(_: object) -> None:
+        print_json({"fine": True})
+        raise InputError("Something after it.")
+
+    assert run(printing, ["--json"]) == 2
+    assert json.loads(capsys.readouterr().out) == {"fine": True}
 
 
 def test_titles_cannot_drive_a_terminal() -> None:
