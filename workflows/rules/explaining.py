@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlglot
 
 from improvement import weeks
 from improvement.errors import InputError
+from improvement.metrics import Fill, metric_named
 from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
@@ -25,6 +26,7 @@ from workflows.warehouse import Pinned, Warehouse, our_warehouse
 ROWS_SHOWN = 10
 COURSE_SHOWN = 12
 LISTED = 8
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,13 @@ class Told:
         table = self.pinned.rows
         shown = table if is_all else table.slice(0, ROWS_SHOWN)
         title = f"Rows counted: {table.num_rows}, SHA-256 {self.pinned.sha256[:12]}…"
-        listed = [
+        listed: list[tuple[str, ...]] = [
             (row["id"], weeks.label(row["week"]), _figure(row["numerator"]), _figure(row["denominator"]))
             for row in shown.to_pylist()
         ]
+        if metric_named(self.rule.metric).fill is Fill.SINCE_LAST:  # rows tell days, and are no parts of a sum
+            title += "; the day of each contact"
+            listed = [(row["id"], _day(row["numerator"])) for row in shown.to_pylist()]
         yield from _titled(title, listed, right=frozenset({2, 3}))
         if shown.num_rows < table.num_rows:
             yield Line(f"  … and {table.num_rows - shown.num_rows} more: --rows", QUIET)
@@ -134,6 +139,10 @@ class Told:
 def _figure(number: float | None) -> str:
     """A row's number; of a part nobody recorded that it is missing."""
     return "missing" if number is None else f"{number:g}"
+
+
+def _day(number: float) -> str:
+    return str(date.fromordinal(EPOCH + int(number)))
 
 
 def _mark(has_won: bool) -> str:

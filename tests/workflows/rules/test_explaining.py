@@ -8,12 +8,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import asdict
 from typer.testing import CliRunner, Result
 
 from improvement.errors import InputError
+from improvement.records import RecordKind
+from tests.improvement.metrics.build import a_contact, a_ticket
 from tests.workflows.beginnings import Beginnings
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
+from tests.workflows.versioned_platform import VersionedPlatform
 from workflows import cycle
 from workflows.cli.main import build
 from workflows.models import Connection, Finding
@@ -115,3 +119,19 @@ def test_a_customer_that_no_record_has_is_warned_of(evaluated: datetime, home: P
     assert [(one["what"], one["mend"]) for one in unknown] == [
         ("sla, override {service: Mial}: no record has the service “Mial”.", "Did you mean Mail?")
     ]
+
+
+def test_of_a_contact_gap_the_rows_are_days(home: Path, monday: datetime) -> None:
+    gap = RULE.replace("metric: sla_breach_rate", "metric: contact_gap").replace("{max: 15%}", "{max: 30}")
+    gap = gap.replace("where: {kind: incident, sla.target: resolution, sla.agreement: sla}", "where: {}")
+    gap = gap.replace("by: [customer, country, service]", "by: [customer]").replace("{service}", "{customer}")
+    gap = gap.replace("min_samples: 30", "min_samples: 1").replace("check: {goal: -50%}\n", "")
+    (home / "rules" / "sla.yaml").write_text(gap, encoding="utf-8")
+    Connection.objects.create(name="snow", platform="servicenow", integration_account="regelkreis")
+    opened, spoken = monday - timedelta(weeks=20), monday - timedelta(weeks=10)
+    ticket = a_ticket(opened_at=opened, created_at=opened, updated_at=opened)
+    talk = a_contact(at=spoken, updated_at=spoken)
+    rows = {RecordKind.TICKET: [asdict(ticket)], RecordKind.CONTACT: [asdict(talk)]}
+    assert cycle.run_with([VersionedPlatform(name="snow", versions=rows)], as_of=monday).errors == []
+    told = ran("sla", "--scope", "customer=Acme", "--as-of", monday.isoformat()).stdout
+    assert "the day of each contact\n  c1  2025-04-21\n" in told
