@@ -24,8 +24,13 @@ def versioned(rule: Rule) -> Rule:
 
 
 def series_of(document: Mapping[str, Any]) -> str:
-    """What a canonical document counts, as a SHA-256: versions of another one have other series."""
-    return digest({name: document["spec"][name] for name in SERIES})
+    """What a canonical document counts, as a SHA-256: versions of another one have other series.
+
+    The order of a list says nothing: the same scopes and records are meant.
+    """
+    spec = document["spec"]
+    where = {name: sorted(values) for name, values in spec["where"].items()}
+    return digest({**{name: spec[name] for name in SERIES}, "where": where, "by": sorted(spec["by"])})
 
 
 def canonical_document(rule: Rule) -> dict[str, Any]:

@@ -17,13 +17,14 @@ from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries
+from improvement.vocabulary import ENDED_STATES
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
-from workflows.models import Connection, Point
+from workflows.models import Action, Connection, Origin, Point, RuleVersion
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules
-from workflows.rules.published import of_series
+from workflows.rules.published import of_series, readable
 from workflows.steps.evaluate import cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
@@ -83,7 +84,7 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
     changed: list[str] = []
     with transaction.atomic():
         if since is not None:
-            queries = plan_queries(rules)
+            queries = plan_queries([*rules, *_of_open_actions(rules, connection)])
             read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
             late_weeks = touched_weeks(warehouse, read, connection, since=since)
             for query in queries:
@@ -94,6 +95,20 @@ def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, 
             kept = counted_by.remembered(row, "points")
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
     return changed
+
+
+def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
+    """The versions that opened actions which are still open, and whose series is live no more."""
+    live = {(rule.id, rule.series_sha256) for rule in rules}
+    found: dict[tuple[str, str], Rule] = {}
+    opened = Action.objects.filter(connection=connection, origin=Origin.RULE).exclude(state__in=ENDED_STATES)
+    versions = opened.order_by("rule_id", "rule_sha256").values_list("rule_id", "rule_sha256").distinct()
+    for rule_id, sha256 in versions:
+        version = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
+        rule = readable(version) if version is not None else None
+        if rule is not None and (rule.id, rule.series_sha256) not in live:
+            found[rule.id, rule.series_sha256] = rule
+    return list(found.values())
 
 
 def reads_for_points(metric: Metric) -> tuple[Reads, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.workflows.conftest import RULE
 from tests.workflows.platform import START, MemoryPlatform
 from workflows import cycle
 from workflows.evidence import verifying
-from workflows.models import Connection, LedgerEntry, Point
+from workflows.models import Action, Connection, LedgerEntry, Point
 from workflows.steps import restate, restate_points
 from workflows.warehouse import Warehouse
 from workflows.warehouse.schema import LENDING
@@ -66,6 +67,25 @@ def restated(service: str = "Mail") -> dict[int, tuple[float | None, float | Non
     """Published and later value of the points that have one, by week since the start."""
     points = Point.objects.filter(finding__scope__service=service, later_at__isnull=False).order_by("week")
     return {point.week - FIRST: (point.value, point.later_value) for point in points}
+
+
+@pytest.mark.parametrize("edit", ["removed", "counts otherwise"])
+def test_values_behind_an_open_action_are_restated_although_its_rule_is_live_no_more(
+    platform: MemoryPlatform, monday: datetime, home: Path, edit: str
+) -> None:
+    for week in range(2):
+        after_a_cycle(platform, monday + timedelta(weeks=week))
+    assert Action.objects.get().scope["service"] == "Mail"
+    rule = RULE.replace("id: sla", "id: other") if edit == "removed" else RULE.replace("window: 4w", "window: 2w")
+    (home / "rules" / "sla.yaml").write_text(rule, encoding="utf-8")
+    after_a_cycle(platform, monday + timedelta(weeks=2))
+    repaired(platform, monday + timedelta(weeks=2, days=1))
+    lines = after_a_cycle(platform, monday + timedelta(weeks=3))
+    of_then = {week for week in restated() if REPAIRED <= week < REPAIRED + 4}
+    assert of_then == {75, 76, 77, 78}
+    assert any(line.startswith("sla [") for line in lines)
+    entry = json.loads(bytes(LedgerEntry.objects.filter(type="points.restated", subject="sla").latest("index").data))
+    assert entry["payload"]["open_actions"] == ["ACT-1"]
 
 
 def test_without_late_data_nothing_is_counted_again(

@@ -155,6 +155,13 @@ def test_scopes_that_a_rule_does_not_have_any_more_get_no_values(lived: Lived) -
     assert verifying.verify().is_ok
 
 
+def test_the_order_of_lists_makes_no_other_series(lived: Lived) -> None:
+    lived(RULE, 2)
+    lived(RULE.replace("by: [customer, country, service]", "by: [service, country, customer]"), 1)
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    assert (entries("finding.ended"), len(entries("finding.fired"))) == ([], 1)
+
+
 def test_evidence_of_a_cycle_that_was_broken_off_before_it_opened_anything_is_kept(
     lived: Lived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
