@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from improvement.errors import GuardRefused, ManyErrors, PermissionMissing, RegelkreisError
+from improvement.errors import GuardRefused, InputError, ManyErrors, PermissionMissing, Place, RegelkreisError
 from improvement.rules import CheckReport, Limits, Mode, Rule, check_paths, rule_from_document
 from improvement.rules import run_tests as run
 from improvement.rules.comparing import Change, changes
 from workflows import access
 from workflows.evidence import ledger
-from workflows.models import Person, Role, RuleVersion
+from workflows.models import LedgerEntry, Person, Role, RuleVersion
 from workflows.rules import live as live_rules
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
 from workflows.rules.testing import TestReport, report_of
@@ -125,11 +126,31 @@ def apply(
     with transaction.atomic():
         ledger.hold()  # one at a time from here: whoever waited sees below what the other one did
         _must_be_as_planned(plan)
+        _must_be_next(at)
         if plan.is_first:
             _take_over(at)
         for step in plan.steps:
             _take(step, plan, actor, writer, at=at, is_waived=step.rule_id in is_waived)
     return replace(plan, is_done=True)
+
+
+def _must_be_next(at: datetime) -> None:
+    """Refuse a moment that has not come, and one before the last application: rules date targets of the past."""
+    now, where = datetime.now(UTC), Place(field="--as-of")
+    if at > now:
+        mend = "Leave it out, or name a moment that has come: rules are not applied ahead."
+        raise InputError(f"{at:%Y-%m-%d %H:%M}Z is later than now.", where=where, mend=mend)
+    happened = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed")).order_by("-index")
+    for data in happened.values_list("data", flat=True).iterator(chunk_size=100):
+        last = datetime.fromisoformat(json.loads(bytes(data))["at"])
+        if at < last <= now:
+            raise InputError(
+                f"Rules were applied at {last:%Y-%m-%d %H:%M}Z, which is later.",
+                where=where,
+                mend="Leave it out; what a target was in the past is said by `from` and `to` of an override.",
+            )
+        if last <= now:
+            return
 
 
 class TestsFailed(GuardRefused):

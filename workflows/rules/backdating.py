@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Max
+
 from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.rules import Rule, Scope
 from improvement.rules.in_force import Judged, Restated, restatements
 from workflows.evidence import ledger
-from workflows.models import Evaluation, LedgerEntry, LookKind, RuleVersion
+from workflows.models import LedgerEntry, LookKind, RuleVersion
 from workflows.restating.touching import Touching, Value
 from workflows.rules.published import of_series, readable
 
@@ -56,7 +58,7 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
     ``before``: the version that was live last, also if the rule was removed since.
     """
     old = readable(before) if before is not None else None
-    published_to = _published_to(rule.id)
+    published_to = _published_to(rule)
     found = compared(old, rule, at=at, published_to=published_to) if old is not None else None
     if found is None or before is None:
         return None
@@ -83,10 +85,10 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
     return found
 
 
-def _published_to(rule_id: str) -> dict[str, int]:
-    """The last week whose values were published, by connection."""
-    rows = Evaluation.objects.filter(rule_id=rule_id).order_by("connection")
-    return dict(rows.values_list("connection", "last_week"))
+def _published_to(rule: Rule) -> dict[str, int]:
+    """The last week whose values were published of what a rule counts, by connection."""
+    by_connection = of_series(rule).order_by().values("finding__connection").annotate(last=Max("week"))
+    return dict(by_connection.order_by("finding__connection").values_list("finding__connection", "last"))
 
 
 def compared(
@@ -100,8 +102,9 @@ def compared(
     if before.series_sha256 != after.series_sha256 or not any(one.valid_from or one.valid_to for one in
                                                               (*before.overrides, *after.overrides)):  # fmt: skip
         return None
-    day = at.date()
-    rows = of_series(after).filter(week__lt=weeks.week_of(day)).select_related("finding")
+    rows = of_series(after).select_related("finding")
+    if published_to is None:
+        rows = rows.filter(week__lt=weeks.week_of(at.date()))
     points = []
     for row in rows.order_by("finding__connection", "finding__scope_key", "week").iterator(chunk_size=2000):
         if published_to is not None and row.week > published_to.get(row.finding.connection, -1):

@@ -105,8 +105,18 @@ class Told:
             yield Line()
             yield Line("SQL of the rows of all scopes (DuckDB)", HEAD)
             yield from (Line(text, QUIET) for text in self.sql.splitlines())
+            if read := self._how_to_read_it():
+                yield Line(read)
         else:
             yield Line("  The query behind them: --sql", QUIET)
+
+    def _how_to_read_it(self) -> str:
+        """How the value comes from the rows where it is not the sum of numerators by the sum of denominators."""
+        if self.rule.is_count:
+            return "The value is the sum of the numerators by the weeks of the window."
+        if metric_named(self.rule.metric).fill is Fill.SINCE_LAST:
+            return "Numerators are days since 1970: the value is the end of the week less the last of them."
+        return ""
 
     def _published(self) -> Iterator[Line]:
         if self.published is not None and self.published["differs"]:

@@ -23,7 +23,7 @@ from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
 from workflows.evidence import ledger
-from workflows.models import Action, Finding, LedgerEntry, Person, Role, RuleVersion
+from workflows.models import Action, Evaluation, Finding, LedgerEntry, Person, Role, RuleVersion
 from workflows.rules import backdating, ending
 from workflows.rules.published import last_live
 
@@ -137,6 +137,7 @@ def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:
     ledger.append("rule.removed", subject=row.rule_id, actor=actor, at=at, payload={"sha256": row.sha256})
     seen = Finding.objects.filter(rule_id=row.rule_id).exclude(memory={})
     ending.end(seen, because=ending.RULE_REMOVED, actor=actor, at=at)
+    Evaluation.objects.filter(rule_id=row.rule_id).delete()  # if it comes back, its first evaluation opens nothing
     return f"{row.rule_id} ({open_actions(row.rule_id)} open actions run on)"
 
 

@@ -183,7 +183,7 @@ def _evaluate_rule(
         _save({finding.pk: finding for finding, _ in seen}.values())
         _publish(seen, version)
         moment.result.points += len(seen)
-        _remember(rule, moment.connection, span, known.evaluation)
+        _remember(rule, moment.connection, span, known.evaluation, starts_over=bool(others))
 
 
 #: What every value changes in a finding.
@@ -221,16 +221,19 @@ def _publish(seen: Iterable[tuple[Finding, Point]], version: int | None) -> None
         )
 
 
-def _remember(rule: Rule, connection: str, span: range, before: Evaluation | None) -> None:
-    """That the rule was evaluated up to the last week of the span; ``before``: what was remembered until now."""
+def _remember(rule: Rule, connection: str, span: range, before: Evaluation | None, *, starts_over: bool) -> None:
+    """That the rule was evaluated up to the last week of the span; ``before``: what was remembered until now.
+
+    ``starts_over``: it counts something else from the span on.
+    """
     if before is None:
         Evaluation.objects.create(rule_id=rule.id, connection=connection, first_week=span[0], last_week=span[-1])
         return
     table = state.ops.quote_name(Evaluation._meta.db_table)
     with state.cursor() as cursor:  # as in _save: Django would compose it anew for every rule
         cursor.execute(
-            f"UPDATE {table} SET last_week = %s, count = count + 1 WHERE id = %s",  # noqa: S608 (a name of our own)
-            (span[-1], before.pk),
+            f"UPDATE {table} SET first_week = %s, last_week = %s, count = count + 1 WHERE id = %s",  # noqa: S608
+            (span[0] if starts_over else before.first_week, span[-1], before.pk),
         )
 
 

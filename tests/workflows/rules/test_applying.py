@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from improvement.errors import GuardRefused, ManyErrors, PermissionMissing
+from improvement.errors import GuardRefused, InputError, ManyErrors, PermissionMissing
 from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
@@ -197,6 +197,19 @@ def test_a_flow_down_that_is_dropped_takes_its_derived_rule_along(rules: Path) -
     assert whats(applied(path)) == {"sla": "changed", "sla@supplier": "removed"}
     assert whats(applied()) == {"sla": "unchanged"}
     assert applied()["applied"] is False
+
+
+def test_neither_ahead_nor_before_what_was_applied_last(rules: Path, monday: datetime) -> None:
+    first = monday.isoformat()
+    applied("--as-of", first)
+    write(rules, PROPOSING.replace("max: 15%", "max: 14%"))
+    for moment, why in (("2030-01-01", "is later than now"), ("2025-01-01", "Rules were applied at 2025-06-30")):
+        refused = ran("--as-of", moment).exception
+        assert isinstance(refused, InputError)
+        assert why in refused.what
+    assert len(entries("rule.applied")) == 1
+    applied("--as-of", (monday + timedelta(weeks=1)).isoformat())
+    assert len(entries("rule.applied")) == 2
 
 
 @pytest.fixture

@@ -133,5 +133,6 @@ def test_of_a_contact_gap_the_rows_are_days(home: Path, monday: datetime) -> Non
     talk = a_contact(at=spoken, updated_at=spoken)
     rows = {RecordKind.TICKET: [asdict(ticket)], RecordKind.CONTACT: [asdict(talk)]}
     assert cycle.run_with([VersionedPlatform(name="snow", versions=rows)], as_of=monday).errors == []
-    told = ran("sla", "--scope", "customer=Acme", "--as-of", monday.isoformat()).stdout
+    told = ran("sla", "--scope", "customer=Acme", "--as-of", monday.isoformat(), "--sql").stdout
+    assert "the end of the week less the last of them" in told
     assert "the day of each contact\n  c1  2025-04-21\n" in told
