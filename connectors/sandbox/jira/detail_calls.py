@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from connectors.sandbox.jira import bodies, values
+from connectors.sandbox.jira import bodies, entity_properties, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
 
-MAX_PROPERTY = 32_768
 MAX_GLOBAL_ID = 255
 
 
@@ -271,51 +270,29 @@ def properties(call: Call, key: str) -> Answer:
     """``GET /issue/{key}/properties``: the keys."""
     issue = call.issue(key)
     names = issue.extras.properties if issue.extras is not None else {}
-    return json_answer(
-        {"keys": [{"self": f"{call.parts.api}/issue/{issue.id}/properties/{name}", "key": name} for name in names]}
-    )
+    return json_answer({"keys": entity_properties.keys(names, f"{call.parts.api}/issue/{issue.id}/properties")})
 
 
 def property_of(call: Call, key: str, name: str) -> Answer:
-    """``GET|PUT|DELETE /issue/{key}/properties/{name}``: any JSON of at most 32 768 characters."""
+    """``GET|PUT|DELETE /issue/{key}/properties/{name}``."""
     issue = call.issue(key)
-    known = issue.more().properties
-    if call.method == "PUT":
+    if call.method != "GET":
         call.writer()
-        if len(call.body.decode(errors="replace")) > MAX_PROPERTY:
-            raise ApiError(400, f"The property value cannot be longer than {MAX_PROPERTY} characters.")
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
+    return entity_properties.one(call, issue.more().properties, name)
 
 
 def comment_properties(call: Call, id: str) -> Answer:
     """``GET /comment/{id}/properties``: the keys."""
-    return json_answer({"keys": [{"key": name} for name in _properties_of_comment(call, id)]})
+    known = _properties_of_comment(call, id)
+    return json_answer({"keys": entity_properties.keys(known, f"{call.parts.api}/comment/{id}/properties")})
 
 
 def comment_property(call: Call, id: str, name: str) -> Answer:
     """``GET|PUT|DELETE /comment/{id}/properties/{name}``."""
     known = _properties_of_comment(call, id)
-    if call.method == "PUT":
+    if call.method != "GET":
         call.writer()
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
+    return entity_properties.one(call, known, name)
 
 
 def _properties_of_comment(call: Call, id: str) -> dict[str, Any]:

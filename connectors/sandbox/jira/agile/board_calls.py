@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.sandbox.jira import catalogue, jql
+from connectors.sandbox.jira import catalogue, entity_properties, jql
 from connectors.sandbox.jira.agile.lookups import (
     Page,
     board,
@@ -14,8 +14,6 @@ from connectors.sandbox.jira.agile.lookups import (
     filter_jql,
     found_on,
     issue_page,
-    kept_property,
-    property_keys,
     sprint_named,
     value_page,
 )
@@ -211,12 +209,16 @@ def quick_filter(call: Call, id: str, filter_id: str) -> Answer:
 def properties(call: Call, id: str) -> Answer:
     """``GET /board/{id}/properties``."""
     found = board_named(call, id)
-    return property_keys(found.properties, f"{call.desk.base}{AGILE}/board/{found.id}")
+    address = f"{call.desk.base}{AGILE}/board/{found.id}/properties"
+    return json_answer({"keys": entity_properties.keys(found.properties, address)})
 
 
 def property_of(call: Call, id: str, name: str) -> Answer:
     """``GET|PUT|DELETE /board/{id}/properties/{name}``."""
-    return kept_property(call, board_named(call, id).properties, name)
+    found = board_named(call, id)
+    if call.method != "GET":
+        call.writer()
+    return entity_properties.one(call, found.properties, name)
 
 
 def refined_velocity(call: Call, id: str) -> Answer:

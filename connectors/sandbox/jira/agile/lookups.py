@@ -11,7 +11,7 @@ from connectors.sandbox.jira import jql, searching, values
 from connectors.sandbox.jira.administration.filter_calls import seen
 from connectors.sandbox.jira.agile.planning import Board, Sprint, is_epic, ranked
 from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import HistoryItem, Issue
@@ -150,27 +150,6 @@ def value_page(call: Call, found: Sequence[Any]) -> Answer:
     return json_answer(
         {"maxResults": size, "startAt": start, "total": len(found), "isLast": is_last, "values": list(shown)}
     )
-
-
-def kept_property(call: Call, known: dict[str, Any], name: str) -> Answer:
-    """``GET|PUT|DELETE`` of a property of a board or sprint."""
-    if call.method == "PUT":
-        call.writer()
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
-
-
-def property_keys(known: dict[str, Any], address: str) -> Answer:
-    """The keys of the properties of a board or sprint."""
-    return json_answer({"keys": [{"key": name, "self": f"{address}/properties/{name}"} for name in known]})
 
 
 def move(call: Call, issue: Issue, sprint: Sprint | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import entity_properties
 from connectors.sandbox.jira.agile.lookups import (
     Page,
     board_named,
@@ -11,9 +12,7 @@ from connectors.sandbox.jira.agile.lookups import (
     instant_sent,
     issue_page,
     issues_sent,
-    kept_property,
     move,
-    property_keys,
     sprint_named,
 )
 from connectors.sandbox.jira.agile.planning import ACTIVE, CLOSED, FUTURE, Sprint
@@ -153,12 +152,16 @@ def swap(call: Call, id: str) -> Answer:
 def properties(call: Call, id: str) -> Answer:
     """``GET /sprint/{id}/properties``."""
     found = sprint_named(call, id)
-    return property_keys(found.properties, f"{call.desk.base}{AGILE}/sprint/{found.id}")
+    address = f"{call.desk.base}{AGILE}/sprint/{found.id}/properties"
+    return json_answer({"keys": entity_properties.keys(found.properties, address)})
 
 
 def property_of(call: Call, id: str, name: str) -> Answer:
     """``GET|PUT|DELETE /sprint/{id}/properties/{name}``."""
-    return kept_property(call, sprint_named(call, id).properties, name)
+    found = sprint_named(call, id)
+    if call.method != "GET":
+        call.writer()
+    return entity_properties.one(call, found.properties, name)
 
 
 def rename(call: Call, id: str) -> Answer:
