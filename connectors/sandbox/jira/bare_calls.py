@@ -1,11 +1,9 @@
 """What a site may have and this one has not: lists are empty, single things do not exist, in the vendors' own shapes.
 
-A client that asks for boards, schemes or avatars gets the answer of a site without any, not that of a wrong address.
+A client that asks for levels of issue security gets the answer of a site without any, not that of a wrong address.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 
@@ -31,8 +29,7 @@ SINGLE: dict[str, str] = {
 def page(call: Call) -> Answer:
     """An empty page."""
     call.signed_in()
-    asked: dict[str, Any] = {"startAt": call.number("startAt", 0), "maxResults": call.number("maxResults", 50)}
-    return json_answer({**asked, "total": 0, "isLast": True, "values": []})
+    return json_answer(call.page([]))
 
 
 def named(call: Call, name: str) -> Answer:

@@ -15,7 +15,6 @@ from connectors.sandbox.jira.agile.lookups import (
     found_on,
     issue_page,
     sprint_named,
-    value_page,
 )
 from connectors.sandbox.jira.agile.planning import Board, is_epic
 from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
@@ -44,7 +43,7 @@ def boards(call: Call) -> Answer:
         and (not filter_id or one.filter_id == filter_id)
         and (wanted is None or wanted in _projects_of(call, one))
     ]
-    return value_page(call, found)
+    return json_answer(call.page(found))
 
 
 def _create(call: Call) -> Answer:
@@ -83,7 +82,7 @@ def of_filter(call: Call, id: str) -> Answer:
     """``GET /board/filter/{id}``."""
     call.signed_in()
     found = [one for one in call.site.planning.boards.values() if one.filter_id == id]
-    return value_page(call, [{"id": one.id, "self": board(call, one)["self"], "name": one.name} for one in found])
+    return json_answer(call.page([{"id": one.id, "self": board(call, one)["self"], "name": one.name} for one in found]))
 
 
 def configuration(call: Call, id: str) -> Answer:
@@ -135,7 +134,7 @@ def epics(call: Call, id: str) -> Answer:
     """``GET /board/{id}/epic``; ``done`` tells those apart that were marked so."""
     done = call.param("done").lower()
     found = [epic(call.desk.base, issue) for issue in found_on(call, board_named(call, id)) if is_epic(issue)]
-    return value_page(call, [one for one in found if not done or one["done"] is (done == "true")])
+    return json_answer(call.page([one for one in found if not done or one["done"] is (done == "true")]))
 
 
 def issues_of_epic(call: Call, id: str, key: str, page: Page = issue_page) -> Answer:
@@ -158,7 +157,7 @@ def sprints(call: Call, id: str) -> Answer:
         for one in call.site.planning.sprints.values()
         if one.board == found.id and (not states or one.state in states)
     ]
-    return value_page(call, shown)
+    return json_answer(call.page(shown))
 
 
 def issues_of_sprint(call: Call, id: str, sprint_id: str, page: Page = issue_page) -> Answer:
@@ -169,7 +168,7 @@ def issues_of_sprint(call: Call, id: str, sprint_id: str, page: Page = issue_pag
 
 def projects(call: Call, id: str) -> Answer:
     """``GET /board/{id}/project``: those that the board's filter names."""
-    return value_page(call, [call.parts.project(one) for one in _projects_of(call, board_named(call, id))])
+    return json_answer(call.page([call.parts.project(one) for one in _projects_of(call, board_named(call, id))]))
 
 
 def versions(call: Call, id: str) -> Answer:
@@ -177,7 +176,7 @@ def versions(call: Call, id: str) -> Answer:
     keys = {project.key for project in _projects_of(call, board_named(call, id))}
     released = call.param("released").lower()
     found = [kept for kept in call.site.shelf["version"].values() if kept["project"] in keys]
-    return value_page(call, [kept for kept in found if not released or kept["released"] is (released == "true")])
+    return json_answer(call.page([kept for kept in found if not released or kept["released"] is (released == "true")]))
 
 
 def features(call: Call, id: str) -> Answer:
@@ -197,7 +196,7 @@ def reports(call: Call, id: str) -> Answer:
 def nothing(call: Call, id: str) -> Answer:
     """``GET /board/{id}/quickfilter``: none."""
     board_named(call, id)
-    return value_page(call, [])
+    return json_answer(call.page([]))
 
 
 def quick_filter(call: Call, id: str, filter_id: str) -> Answer:

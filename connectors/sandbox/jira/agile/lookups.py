@@ -142,16 +142,6 @@ def counted(call: Call, found: Sequence[Issue]) -> Answer:
     return json_answer({"count": len(found)})
 
 
-def value_page(call: Call, found: Sequence[Any]) -> Answer:
-    """A page of anything else."""
-    start, size = call.number("startAt", 0), call.number("maxResults", 50)
-    shown = found[start : start + size]
-    is_last = start + size >= len(found)
-    return json_answer(
-        {"maxResults": size, "startAt": start, "total": len(found), "isLast": is_last, "values": list(shown)}
-    )
-
-
 def move(call: Call, issue: Issue, sprint: Sprint | None) -> None:
     """Move an issue into a sprint, or to the backlog, and note that it changed."""
     note(call, issue, call.site.planning.put(issue, sprint))
