@@ -234,22 +234,6 @@ class Call:
 Handler = Callable[..., Answer]
 
 
-def inner(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object that a member of a body is; empty where it is not there, 400 where it is something else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise ApiError(400, f"Can not deserialize the member '{name}': it is no object.")
-    return value or {}
-
-
-def listed(document: Mapping[str, Any], name: str) -> list[Any]:
-    """The list that a member of a body is; empty where it is not there, 400 where it is something else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, list):
-        raise ApiError(400, f"Can not deserialize the member '{name}': it is no list.")
-    return value or []
-
-
 def json_answer(value: Any, status: int = 200) -> Answer:
     """An answer whose body is a plain Python value."""
     return Answer(status, msgspec.json.encode(value))

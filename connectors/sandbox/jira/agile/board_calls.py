@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.sandbox.jira import catalogue, entity_properties, jql
+from connectors.sandbox.jira import bodies, catalogue, entity_properties, jql
 from connectors.sandbox.jira.agile.lookups import (
     Page,
     board,
@@ -18,7 +18,7 @@ from connectors.sandbox.jira.agile.lookups import (
 )
 from connectors.sandbox.jira.agile.planning import Board, is_epic
 from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import DONE, Category, Flavour, Project
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import Issue
@@ -58,7 +58,7 @@ def _create(call: Call) -> Answer:
         errors["filterId"] = "The filter does not exist or you do not have permission to view it."
     if errors:
         raise ApiError(400, errors=errors)
-    location = inner(sent, "location")
+    location = bodies.part(sent, "location")
     project = ""
     if call.site.flavour is Flavour.CLOUD and location.get("type") == "project":
         project = _project_sent(call, str(location.get("projectKeyOrId") or "")).key

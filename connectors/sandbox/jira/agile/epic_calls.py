@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.agile.lookups import Page, epic_named, found_on, issue_page, issues_sent, note
 from connectors.sandbox.jira.agile.planning import is_epic
 from connectors.sandbox.jira.agile.rank_calls import put
 from connectors.sandbox.jira.agile.texts import epic
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import EPIC_LINK
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.values import plan
@@ -25,7 +26,7 @@ def one(call: Call, key: str) -> Answer:
 def _change(call: Call, found: Issue) -> None:
     call.writer()
     sent = call.document()
-    colour = inner(sent, "color").get("key", found.value("epic_colour"))
+    colour = bodies.part(sent, "color").get("key", found.value("epic_colour"))
     if colour is not None and str(colour) not in COLOURS:
         raise ApiError(400, errors={"color": f"There is no colour '{colour}'."})
     found.set_value("epic_colour", colour)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, listed
+from connectors.sandbox.jira import bodies
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.desk.lookups import DESK, date, desk_named, page, page_of, person, request
 from connectors.sandbox.jira.desk.request_calls import shown_comment
 from connectors.sandbox.jira.desk.service import TemporaryFile
@@ -34,7 +35,7 @@ def attachments(call: Call, key: str) -> Answer:
         files = issue.extras.attachments if issue.extras is not None else []
         return page(call, [shown(call, issue, file) for file in files])
     author, sent, now = call.writer(), call.document(), call.site.now
-    ids = [str(id) for id in listed(sent, "temporaryAttachmentIds")]
+    ids = [str(id) for id in bodies.listed(sent, "temporaryAttachmentIds")]
     known = call.site.service.files
     missing = [id for id in ids if id not in known]
     if missing or not ids:
@@ -43,7 +44,7 @@ def attachments(call: Call, key: str) -> Answer:
         Attachment(str(next(call.site.ids)), author.name, file.name, file.media_type, file.content, now)
         for file in (known.pop(id) for id in dict.fromkeys(ids))
     ]
-    said = str(inner(sent, "additionalComment").get("body") or "")
+    said = str(bodies.part(sent, "additionalComment").get("body") or "")
     body = "\n\n".join([*([said] if said else []), *(f"[^{file.name}]" for file in files)])
     comment = Comment(str(next(call.site.ids)), author.name, body, now, now, not sent.get("public", True))
     issue.more().attachments.extend(files)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from connectors.sandbox.jira import issue_calls
+from connectors.sandbox.jira import bodies, issue_calls
 from connectors.sandbox.jira.accounts import Account
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, listed
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import DONE
 from connectors.sandbox.jira.desk import participant_calls
 from connectors.sandbox.jira.desk.lookups import (
@@ -78,11 +78,11 @@ def create(call: Call) -> Answer:
     """``POST …/request``: an issue of the request type's issue type, for oneself or on behalf of somebody."""
     call.writer()
     sent = call.document()
-    fields = inner(sent, "requestFieldValues")
+    fields = bodies.part(sent, "requestFieldValues")
     desk_id = desk_named(call, str(sent.get("serviceDeskId")))
     kind = type_named(call, desk_id, str(sent.get("requestTypeId")))
     reporter = person_sent(call, sent["raiseOnBehalfOf"]) if sent.get("raiseOnBehalfOf") else None
-    others = [person_sent(call, name).name for name in listed(sent, "requestParticipants")]
+    others = [person_sent(call, name).name for name in bodies.listed(sent, "requestParticipants")]
     about = {"project": {"id": DESKS[desk_id].id}, "issuetype": {"id": kind.issue_type}}
     made = call.issue(issue_calls.create_issue(call, {"fields": {**fields, **about}})["key"])
     made.reporter = reporter.name if reporter is not None else made.reporter
@@ -126,7 +126,7 @@ def transitions(call: Call, key: str) -> Answer:
     request(call, key)
     if call.method == "POST":
         sent = call.document()
-        said = inner(sent, "additionalComment").get("body")
+        said = bodies.part(sent, "additionalComment").get("body")
         answer = issue_calls.take(call, key, {"transition": {"id": str(sent.get("id") or "")}})
         if said:
             now, author = call.site.now, call.writer()
