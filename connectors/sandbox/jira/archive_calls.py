@@ -19,7 +19,7 @@ MAX_PINS = 5
 def archive(call: Call, key: str) -> Answer:
     """``PUT /issue/{key}/archive`` (Data Center)."""
     call.only_on(Flavour.DATA_CENTER)
-    issue = _readable(call, key)
+    issue = call.readable(key)
     call.project_administrator(issue.project)
     if issue.id in call.site.unlisted:
         raise ApiError(409, f"The issue {issue.key} is archived already.")
@@ -30,7 +30,7 @@ def archive(call: Call, key: str) -> Answer:
 def restore(call: Call, key: str) -> Answer:
     """``PUT /issue/{key}/restore`` (Data Center)."""
     call.only_on(Flavour.DATA_CENTER)
-    issue = _readable(call, key)
+    issue = call.readable(key)
     call.project_administrator(issue.project)
     if issue.id not in call.site.archived or issue.project.id in call.site.projects.archived:
         raise ApiError(409, f"The issue {issue.key} is not archived by itself.")
@@ -48,8 +48,8 @@ def several(call: Call, verb: str) -> Answer:
     wants_archived = verb == "archive"
     changed, failed = 0, _Failures()
     for name in map(str, named):
-        issue = call.site.issue(name)
-        if issue is None or not call.may_see(issue):
+        issue = call.seen(name)
+        if issue is None:
             failed.add("issuesNotFound", "Issue not found.", name)
         elif issue.type.is_subtask:
             failed.add("issueIsSubtask", "Issue is subtask.", name)
@@ -73,13 +73,6 @@ class _Failures:
         one = self.told.setdefault(kind, {"count": 0, "issueIdsOrKeys": [], "message": message})
         one["count"] += 1
         one["issueIdsOrKeys"].append(name)
-
-
-def _readable(call: Call, key: str) -> Issue:
-    found = call.site.issue(key)
-    if found is None or not call.may_see(found):
-        raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
-    return found
 
 
 def _below(call: Call, issue: Issue) -> list[Issue]:

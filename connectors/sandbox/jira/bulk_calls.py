@@ -33,7 +33,7 @@ def changelogs(call: Call) -> Answer:
     size = sent.get("maxResults") or 1_000
     if not isinstance(size, int) or not 0 < size <= MAX_CHANGES:
         raise ApiError(400, f"maxResults has to be between 1 and {MAX_CHANGES}.")
-    found = [issue for name in names if (issue := call.site.issue(name)) is not None and call.may_see(issue)]
+    found = [issue for name in names if (issue := call.seen(name)) is not None]
     changes = [
         (issue, change)
         for issue in dict.fromkeys(found)

@@ -93,7 +93,7 @@ class Desk:
 
 @dataclass(slots=True)
 class Call:
-    """A request: who asks what. ``params`` keeps every value of a repeated parameter."""
+    """A request: who asks what. ``params`` keeps every value of a repeated parameter; headers are in lower case."""
 
     desk: Desk
     account: Account | None
@@ -182,6 +182,11 @@ class Call:
             raise ApiError(403, "You do not have permission to edit issues in this project.")
         return account
 
+    def refuse_forgery(self) -> None:
+        """403 for an upload that a page in a browser could have sent: one without ``X-Atlassian-Token: no-check``."""
+        if self.headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
+            raise ApiError(403, "XSRF check failed")
+
     def only_on(self, flavour: Flavour) -> None:
         """404, as of an address that there is not, on the other flavour."""
         if self.site.flavour is not flavour:
@@ -207,8 +212,7 @@ class Call:
         if account is None:
             return False
         actors = site.projects.details(project).actors(ADMINISTRATORS)
-        in_group = any(account.name in site.groups.members(name) for name in actors.groups)
-        return account.is_admin or account.name in actors.users or in_group
+        return account.is_admin or site.groups.reach(actors, account)
 
     def may_see(self, issue: Issue) -> bool:
         """The anonymous see service requests only, and only an administrator what issue security hides."""
@@ -217,15 +221,26 @@ class Call:
         return self.account.is_admin or issue.priority not in self.site.quirks.hidden_priorities
 
     @property
-    def sees_all(self) -> bool:
-        """Whether nothing is hidden from the caller."""
-        return self.account is not None and (self.account.is_admin or not self.site.quirks.hidden_priorities)
+    def visible(self) -> Callable[[Issue], bool] | None:
+        """Which issues a search may find: None where nothing is hidden from the caller."""
+        sees_all = self.account is not None and (self.account.is_admin or not self.site.quirks.hidden_priorities)
+        return None if sees_all else self.may_see
+
+    def seen(self, id_or_key: str) -> Issue | None:
+        """The issue of this id or key, if the caller may see it."""
+        found = self.site.issue(id_or_key)
+        return found if found is not None and self.may_see(found) else None
+
+    def readable(self, id_or_key: str) -> Issue:
+        """An issue by id or key; 404 when it does not exist or is hidden."""
+        found = self.seen(id_or_key)
+        if found is None:
+            raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
+        return found
 
     def issue(self, id_or_key: str) -> Issue:
-        """An issue by id or key; 404 when it does not exist or is hidden."""
-        found = self.site.issue(id_or_key)
-        if found is None or not self.may_see(found):
-            raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
+        """The same; to change one that is archived is refused (403)."""
+        found = self.readable(id_or_key)
         if self.method != "GET" and found.id in self.site.unlisted:
             raise ApiError(403, f"The issue {found.key} is archived and cannot be changed.")
         return found

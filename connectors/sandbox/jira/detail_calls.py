@@ -73,9 +73,7 @@ def attach(call: Call, key: str) -> Answer:
     """``POST /issue/{key}/attachments``: multipart, and only with ``X-Atlassian-Token: no-check``."""
     issue = call.issue(key)
     author = call.writer()
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    if headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
-        raise ApiError(403, "XSRF check failed")
+    call.refuse_forgery()
     if not call.uploads:
         raise ApiError(400, "No file was attached.")
     added = [
@@ -297,7 +295,7 @@ def comment_property(call: Call, id: str, name: str) -> Answer:
 
 def _properties_of_comment(call: Call, id: str) -> dict[str, Any]:
     for issue in call.site.ordered():
-        if issue.extras is not None and any(one.id == id for one in issue.extras.comments):
+        if issue.extras is not None and any(one.id == id for one in issue.extras.comments) and call.may_see(issue):
             return issue.extras.comment_properties.setdefault(id, {})
     raise ApiError(404, f"Can not find a comment for the id: {id}.")
 

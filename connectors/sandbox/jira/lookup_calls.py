@@ -147,7 +147,7 @@ def match(call: Call) -> Answer:
     matches: list[dict[str, Any]] = []
     for text in sent.get("jqls") or ():
         try:
-            found = {issue.id for issue in searching.find(jql.parse(text), call.asker)}
+            found = {issue.id for issue in searching.find(jql.parse(text), call.asker, is_visible=call.visible)}
             matches.append({"matchedIssues": sorted(wanted & found), "errors": []})
         except jql.JqlError as error:
             matches.append({"matchedIssues": [], "errors": [str(error)]})

@@ -44,8 +44,8 @@ def issues(call: Call) -> Answer:
     """``GET /issue/picker``: by key, or by words of the summary; the newest first."""
     call.signed_in()
     text = call.param("query").strip()
-    named = call.site.issue(text) if text else None
-    found = [named] if named is not None and call.may_see(named) else _with_words(call, text.lower().split())
+    named = call.seen(text) if text else None
+    found = [named] if named is not None else _with_words(call, text.lower().split())
     shown = [_issue(issue) for issue in found]
     section = {"id": "cs", "label": "Current Search", "sub": f"Showing {len(shown)} matching issues", "issues": shown}
     return json_answer({"sections": [section]})

@@ -70,8 +70,9 @@ def search_jql(call: Call) -> Answer:
     name, start, kept = _kept(call, asked)
     ids = kept.ids[start : start + size]
     issues = [issue for issue in map(call.site.by_id, ids) if issue is not None]
-    if not call.sees_all:
-        issues = [issue for issue in issues if call.may_see(issue)]
+    is_visible = call.visible
+    if is_visible is not None:
+        issues = [issue for issue in issues if is_visible(issue)]
     is_last = start + size >= len(kept.ids)
     texts = _issue_texts(call, issues, asked, is_light)
     if is_last:
@@ -276,7 +277,7 @@ def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
     try:
         query = jql.parse(text)
         asker: Asker = call.asker
-        return answer(query, asker, is_visible=None if call.sees_all else call.may_see)
+        return answer(query, asker, is_visible=call.visible)
     except jql.JqlError as error:
         raise ApiError(400, str(error)) from None
 

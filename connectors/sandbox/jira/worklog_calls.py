@@ -80,7 +80,7 @@ def _entries(issue: Issue) -> list[Worklog]:
 
 
 def _all(call: Call) -> list[Worklog]:
-    return [entry for issue in call.site.ordered() for entry in _entries(issue)]
+    return [entry for issue in call.site.ordered() if call.may_see(issue) for entry in _entries(issue)]
 
 
 def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:

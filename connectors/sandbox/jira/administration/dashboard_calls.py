@@ -112,19 +112,13 @@ def _shown(call: Call, id: str) -> Document:
 
 
 def _may_see(call: Call, kept: Document) -> bool:
-    account, shared = call.account, kept["sharePermissions"].values()
-    if account is None:
-        return any(one["type"] == "global" for one in shared)
-    is_shared = any(sharing.reaches(call, one, account) for one in shared)
-    return account.is_admin or kept["owner"] == account.name or is_shared or _may_edit(call, kept)
+    is_shared = sharing.reaches_caller(call, kept["owner"], kept["sharePermissions"].values())
+    return is_shared or _may_edit(call, kept)
 
 
 def _may_edit(call: Call, kept: Document) -> bool:
-    account = call.account
-    if account is None:
-        return False
-    is_shared = any(sharing.reaches(call, one, account) for one in kept["editPermissions"].values())
-    return account.is_admin or kept["owner"] == account.name or is_shared
+    is_shared = sharing.reaches_caller(call, kept["owner"], kept["editPermissions"].values())
+    return call.account is not None and is_shared
 
 
 def _kept(call: Call, id: str) -> Document:

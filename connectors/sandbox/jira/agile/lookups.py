@@ -50,8 +50,8 @@ def sprint_named(call: Call, id: str) -> Sprint:
 def epic_named(call: Call, key: str) -> Issue:
     """The epic of an id or key; 404 for any other issue."""
     call.signed_in()
-    found = call.site.issue(key)
-    if found is None or not is_epic(found) or not call.may_see(found):
+    found = call.seen(key)
+    if found is None or not is_epic(found):
         raise ApiError(404, "The requested epic was not found or you do not have permission to view it.")
     return found
 
@@ -66,8 +66,8 @@ def issues_sent(call: Call, document: dict[str, Any]) -> list[Issue]:
 
 def issue_sent(call: Call, name: Any) -> Issue:
     """The issue that a member of a body names; 400 where there is none."""
-    found = call.site.issue(str(name))
-    if found is None or not call.may_see(found):
+    found = call.seen(str(name))
+    if found is None:
         raise ApiError(400, f"Issue '{name}' does not exist or you do not have permission to see it.")
     return found
 
@@ -100,7 +100,7 @@ def found_on(call: Call, board: Board | None, among: Iterable[Issue] | None = No
         else:
             parts = tuple(part for query in (*queries, asked) for part in _parts(query.where))
             query = jql.Query(jql.And(parts) if parts else None, asked.order)
-            found = searching.find(query, call.asker, is_visible=None if call.sees_all else call.may_see)
+            found = searching.find(query, call.asker, is_visible=call.visible)
             ids = {issue.id for issue in among} if among is not None else None
             found = [issue for issue in found if ids is None or issue.id in ids]
     except jql.JqlError as error:

@@ -16,8 +16,7 @@ def temporary(call: Call, id: str) -> Answer:
     """``POST /servicedesk/{id}/attachTemporaryFile``: multipart, and only with ``X-Atlassian-Token: no-check``."""
     desk_named(call, id)
     call.writer()
-    if call.headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
-        raise ApiError(403, "XSRF check failed")
+    call.refuse_forgery()
     if not call.uploads:
         raise ApiError(400, "No file was sent.")
     shown = []

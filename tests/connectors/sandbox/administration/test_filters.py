@@ -41,6 +41,15 @@ def test_shared_with_a_project_a_role_a_person_and_everybody(
     assert [one["type"] for one in atlassian.add_filter_share_permission(made, "authenticated")] == ["loggedin"]
 
 
+def test_a_role_may_be_a_groups(atlassian: Any, nobody: Any, project: str, name: str) -> None:
+    made = atlassian.create_filter(name, "")["id"]
+    id = atlassian.get_project(project)["id"]
+    atlassian.add_filter_share_permission(made, "projectRole", project_id=id, project_role_id="10101")
+    assert refused(nobody.get_filter, made) == 400
+    atlassian.add_group_into_project_role(project, "10101", "jira-users")
+    assert nobody.get_filter(made)["id"] == made
+
+
 def test_favourites_are_each_persons_own(atlassian: Any, nobody: Any, jira: JIRA, name: str) -> None:
     share = [{"type": "authenticated"}]
     made = jira.create_filter(name=name, jql="project = CIP", favourite=True).id
