@@ -28,8 +28,8 @@ def add_comment(call: Call, key: str) -> Answer:
     issue = call.issue(key)
     author = call.writer()
     document = call.document()
-    properties = {entry.get("key"): entry.get("value") for entry in document.get("properties") or ()}
-    is_internal = bool((properties.get("sd.public.comment") or {}).get("internal"))
+    public = next((one for one in bodies.parts(document, "properties") if one.get("key") == "sd.public.comment"), {})
+    is_internal = bool(bodies.part(public, "value").get("internal"))
     now = call.site.now
     comment = Comment(str(next(call.site.ids)), author.name, _body(call, document), now, now, is_internal)
     issue.more().comments.append(comment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.sandbox.jira import catalogue, jql, searching
+from connectors.sandbox.jira import bodies, catalogue, jql, searching
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.administration.schemes import PERMISSIONS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
@@ -143,9 +143,9 @@ def suggestions(call: Call) -> Answer:
 def match(call: Call) -> Answer:
     """``POST /jql/match`` (Cloud): which of these issues match which of these queries."""
     sent = call.document()
-    wanted = {int(id) for id in sent.get("issueIds") or ()}
+    wanted = {int(id) for id in bodies.texts(sent, "issueIds") if id.isdecimal()}
     matches: list[dict[str, Any]] = []
-    for text in sent.get("jqls") or ():
+    for text in bodies.texts(sent, "jqls"):
         try:
             found = {issue.id for issue in searching.find(jql.parse(text), call.asker, is_visible=call.visible)}
             matches.append({"matchedIssues": sorted(wanted & found), "errors": []})

@@ -240,7 +240,7 @@ def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
             raise ApiError(400, _NO_TOKEN)
         return name, start, searches[name]
     name = f"s{next(_names)}"
-    hidden = call.site.lagging(frozenset(int(id) for id in asked.reconcile if id.isdigit()))
+    hidden = call.site.lagging(frozenset(int(id) for id in asked.reconcile if id.isdecimal()))
     kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql) if issue.id not in hidden])
     searches[name] = kept
     while len(searches) > KEPT_SEARCHES:

@@ -113,11 +113,11 @@ class Site:
 
     def issue(self, id_or_key: str) -> Issue | None:
         """The issue of this id or key."""
-        if id_or_key.isdigit():
+        if id_or_key.isdecimal():
             return self._issues.get(int(id_or_key))
         project_key, _, number = id_or_key.upper().rpartition("-")
-        project = self.projects.named(project_key) if not project_key.isdigit() else None
-        if project is None or not number.isdigit():
+        project = self.projects.named(project_key) if not project_key.isdecimal() else None
+        if project is None or not number.isdecimal():
             return None
         numbered = self._numbered[project.rank]
         if int(number) >= len(numbered):

@@ -82,7 +82,7 @@ def jql_time(text: str, zone: ZoneInfo, now: int) -> int | None:
         except ValueError:
             return None
         return int(local.timestamp())
-    if text.isdigit() and len(text) > 8:
+    if text.isdecimal() and len(text) > 8:
         return int(text) // 1000
     match = _JQL_RELATIVE.match(text)
     if match is None:

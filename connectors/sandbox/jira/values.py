@@ -186,7 +186,7 @@ def _custom_list(call: Call, field: Field, value: Any) -> tuple[str, ...]:
 def _sprint(call: Call, value: Any) -> Sprint | None:
     if value is None:
         return None
-    found = call.site.planning.sprints.get(int(value)) if str(value).isdigit() else None
+    found = call.site.planning.sprints.get(int(value)) if str(value).isdecimal() else None
     if found is None or found.is_closed:
         raise BadValueError("The sprint does not exist or is closed; it is set by its id, a number.")
     return found

@@ -87,7 +87,7 @@ def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:
     if "comment" in sent:
         entry.text = plain_text(call, sent["comment"])
     if sent.get("timeSpentSeconds"):
-        entry.seconds = int(sent["timeSpentSeconds"])
+        entry.seconds = _seconds(sent["timeSpentSeconds"])
     elif sent.get("timeSpent"):
         match = _SPENT.fullmatch(str(sent["timeSpent"]).strip())
         parts = match.groups() if match is not None else ()
@@ -98,6 +98,13 @@ def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:
             entry.started = int(datetime.strptime(str(sent["started"]), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp())
         except ValueError:
             raise ApiError(400, errors={"started": "The date is not in the form yyyy-MM-dd'T'HH:mm:ss.SSSZ."}) from None
+
+
+def _seconds(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ApiError(400, errors={"timeLogged": f"'{value}' is not a number of seconds."}) from None
 
 
 def _shown(call: Call, entry: Worklog) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def issue(call: Call, key: str) -> Answer:
 def estimation(call: Call, key: str) -> Answer:
     """``GET`` and ``PUT /issue/{key}/estimation?boardId=``: the story points, on boards that estimate."""
     board_id = call.param("boardId")
-    if not board_id.isdigit():
+    if not board_id.isdecimal():
         raise ApiError(400, "The board is required: boardId.")
     if board_named(call, board_id).kind != "scrum":
         raise ApiError(400, "The board does not estimate.")

@@ -31,7 +31,7 @@ def create(call: Call) -> Answer:
     name, board_id = str(sent.get("name") or "").strip(), str(sent.get("originBoardId") or "")
     if not name:
         raise ApiError(400, errors={"name": "The sprint name must not be empty."})
-    if not board_id.isdigit():
+    if not board_id.isdecimal():
         raise ApiError(400, errors={"originBoardId": "The board of a sprint must be named."})
     board = board_named(call, board_id)
     if board.kind != "scrum":
@@ -143,7 +143,7 @@ def swap(call: Call, id: str) -> Answer:
     found = sprint_named(call, id)
     call.writer()
     other = str(call.document().get("sprintToSwapWith") or "")
-    if not other.isdigit():
+    if not other.isdecimal():
         raise ApiError(400, errors={"sprintToSwapWith": "The other sprint must be named."})
     call.site.planning.swap(found, sprint_named(call, other))
     return no_content()

@@ -18,6 +18,9 @@ WRITES = (
     "PUT issue/{key}",
     "PUT issue/{key}/assignee",
     "POST issue/{key}/transitions",
+    "POST issue/{key}/comment",
+    "POST issue/{key}/worklog",
+    "POST jql/match",
     "POST issueLink",
     "POST worklog/list",
     "POST comment/list",
@@ -50,6 +53,7 @@ WRITES = (
     "PUT application-properties/jira.title",
     "PUT configuration/timetracking/options",
     "PUT applicationrole",
+    "PUT applicationrole/jira-software",
     "POST auditing/record",
 )
 NAMES = (
@@ -86,8 +90,18 @@ NAMES = (
     "workingHoursPerDay",
     "after",
     "editPermissions",
+    "defaultGroups",
+    "properties",
+    "comment",
+    "timeSpentSeconds",
+    "issueIds",
+    "jqls",
 )
-ODD: tuple[Any, ...] = (1, -0.5, "x", True, [], {}, [1], ["x"], [{}], [[]], {"a": 1}, {"type": "group"})
+ODD: tuple[Any, ...] = (
+    *(1, -0.5, "x", "²", True, [], {}, [1], ["x"], ["²"], [{}], [[]], {"a": 1}, {"type": "group"}),
+    [{"key": "jira-software", "groups": 1}],
+    [{"key": "sd.public.comment", "value": "x"}],
+)
 
 
 @pytest.fixture(scope="module")
