@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_a_filter_is_seen_by_those_it_is_shared_with(atlassian: Any, nobody: Any, name: str) -> None:

@@ -10,7 +10,7 @@ import requests
 
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
-from tests.connectors.sandbox.administration.conftest import FLAVOURS, NOW
+from tests.connectors.sandbox.foreign_jira.clients import FLAVOURS, NOW, login
 
 WRITES = (
     "POST search/jql",
@@ -113,13 +113,13 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.mark.parametrize("write", WRITES)
 def test_odd_bodies_break_nothing(
-    sandbox: RunningSandbox, flavour: Flavour, is_cloud: bool, project: str, key: str, write: str
+    sandbox: RunningSandbox, flavour: Flavour, project: str, key: str, write: str
 ) -> None:
     method, _, path = write.partition(" ")
     url = f"{sandbox.urls[flavour]}/rest/api/2/{path.format(key=key, project=project)}"
     with requests.Session() as session:
         session.trust_env = False
-        session.auth = ("admin@example.com" if is_cloud else "admin", "sandbox")
+        session.auth = (login(flavour), "sandbox")
         for body in (*ODD, *(dict.fromkeys(NAMES, odd) for odd in ODD)):
             answer = session.request(method, url, json=body, timeout=30)
             assert answer.status_code < 500, (body, answer.status_code, answer.text)

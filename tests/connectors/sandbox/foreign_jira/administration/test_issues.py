@@ -12,7 +12,7 @@ from jira.exceptions import JIRAError
 
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_an_archived_issue_is_read_and_not_found(
