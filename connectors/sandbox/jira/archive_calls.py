@@ -48,7 +48,7 @@ def several(call: Call, verb: str) -> Answer:
     wants_archived = verb == "archive"
     changed, failed = 0, _Failures()
     for name in map(str, named):
-        issue = call.seen(name)
+        issue = call.sight.issue(name)
         if issue is None:
             failed.add("issuesNotFound", "Issue not found.", name)
         elif issue.type.is_subtask:
@@ -56,7 +56,7 @@ def several(call: Call, verb: str) -> Answer:
         elif issue.project.id in call.site.projects.archived:
             failed.add("issuesInArchivedProjects", "Issue exists in archived project.", name)
         elif (issue.id in call.site.archived) is not wants_archived:
-            for one in (issue, *_below(call, issue)):
+            for one in (issue, *call.site.subtasks(issue)):
                 _set(call, one, is_archived=wants_archived)
             changed += 1
     return json_answer({"numberOfIssuesUpdated": changed, "errors": failed.told})
@@ -73,11 +73,6 @@ class _Failures:
         one = self.told.setdefault(kind, {"count": 0, "issueIdsOrKeys": [], "message": message})
         one["count"] += 1
         one["issueIdsOrKeys"].append(name)
-
-
-def _below(call: Call, issue: Issue) -> list[Issue]:
-    ids = issue.extras.subtasks if issue.extras is not None else ()
-    return [found for id in ids if (found := call.site.by_id(id)) is not None]
 
 
 def _set(call: Call, issue: Issue, *, is_archived: bool) -> None:

@@ -18,6 +18,7 @@ from connectors.sandbox.jira.agile.clauses import planning_test
 from connectors.sandbox.jira.catalogue import Field
 from connectors.sandbox.jira.jql import Clause, Empty, Function, JqlError, Operand
 from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.sight import Sight
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.jira.times import jql_time
 from connectors.sandbox.world import WorldSla
@@ -42,6 +43,11 @@ class Asker:
     site: Site
     account: Account | None
     zone: ZoneInfo
+
+    @property
+    def sight(self) -> Sight:
+        """What the caller may see."""
+        return Sight.of(self.site, self.account)
 
 
 def field_named(name: str, site: Site) -> Field | None:
@@ -75,7 +81,7 @@ def test_of(clause: Clause, asker: Asker) -> Test:
         return _contains(clause, _comment_text)
     if field.id == "labels":
         return _labels(clause, lambda issue: issue.labels)
-    planned = planning_test(clause, field, asker.site)
+    planned = planning_test(clause, field, asker.sight)
     if planned is not None:
         return planned
     if field.type == "array" and field.attribute:
@@ -157,7 +163,7 @@ def _minute(at: int | None) -> int | None:
 
 def _keys(clause: Clause, asker: Asker) -> Test:
     if clause.operator in _COMPARE:
-        issue = asker.site.issue(str(clause.operands[0]))
+        issue = asker.sight.issue(str(clause.operands[0]))
         if issue is None:
             raise JqlError(f"An issue with key '{clause.operands[0]}' does not exist for field 'key'.")
         compare, bound, project = _COMPARE[clause.operator], issue.number, issue.project
@@ -170,7 +176,7 @@ def keyed(clause: Clause, asker: Asker) -> list[Issue]:
     """The issues that a clause on key or id names; one that does not exist is an error, as in Jira."""
     found = []
     for operand in clause.operands:
-        issue = asker.site.issue(operand) if isinstance(operand, str) else None
+        issue = asker.sight.issue(operand) if isinstance(operand, str) else None
         if issue is None:
             raise JqlError(f"An issue with key '{operand}' does not exist for field '{clause.field}'.")
         found.append(issue)
@@ -228,6 +234,8 @@ def _members(clause: Clause, field: Field, asker: Asker) -> Test:
         return lambda issue: (get(issue) is None) is wants_empty
     if field.id == "priority" and clause.operator in _COMPARE:
         compare, bound = _COMPARE[clause.operator], _member_id(clause.operands[0], field, asker)
+        if bound is None:
+            raise _wrong_operator(clause)
         return lambda issue: issue.priority is not None and compare(-int(issue.priority), -int(str(bound)))
     wanted = {_member_id(operand, field, asker) for operand in clause.operands}
     return _membership(clause, wanted, get)
@@ -275,7 +283,7 @@ def _member_id(operand: Operand, field: Field, asker: Asker) -> object:
     if isinstance(operand, Function):
         raise JqlError(f"Unable to find JQL function '{operand.name}()' for field '{field.name}'.")
     if field.id == "parent":
-        parent = asker.site.issue(operand)
+        parent = asker.sight.issue(operand)
         return parent.id if parent is not None else -1
     named = _named_ids(asker.site, field)
     if named is None:
@@ -326,7 +334,7 @@ def _sla(clause: Clause, field: Field, asker: Asker) -> Test:
     if clause.operator in ("is", "is not"):
         wants_empty = clause.operator == "is"
         return lambda issue: (not slas.cycles_of(issue, field.id, site.now)) is wants_empty
-    (operand,) = clause.operands
+    operand = clause.operands[0]
     if clause.operator not in ("=", "!=") or not isinstance(operand, Function):
         raise JqlError(f"The SLA field '{field.name}' is compared with a function such as breached().")
     name = operand.name.lower()

@@ -107,7 +107,7 @@ def find_attachment(call: Call, id: str) -> tuple[Issue, Attachment]:
     call.signed_in()
     for issue in call.site.ordered():
         for found in issue.extras.attachments if issue.extras is not None else ():
-            if found.id == id and call.may_see(issue):
+            if found.id == id and call.sight.shows(issue):
                 return issue, found
     raise ApiError(404, f"The attachment with id '{id}' does not exist")
 
@@ -146,29 +146,31 @@ def link(call: Call) -> Answer:
 
 
 def link_of(call: Call, id: str) -> Answer:
-    """``GET|DELETE /issueLink/{id}``."""
-    ends = [
-        (issue, one)
-        for issue in call.site.ordered()
-        for one in (issue.extras.links if issue.extras is not None else ())
-        if one.id == id
-    ]
-    if not ends:
-        raise ApiError(404, f"No issue link with id '{id}' exists.")
+    """``GET|DELETE /issueLink/{id}``: between two issues that the caller may see."""
+    issue, seen = _link_named(call, id)
+    other = call.issue(str(seen.other))
     if call.method == "DELETE":
         call.writer()
-        for issue, one in ends:
-            issue.more().links.remove(one)
-            call.site.touch(issue)
+        for end in (issue, other):
+            end.more().links = [one for one in end.more().links if one.id != id]
+            call.site.touch(end)
         return no_content()
-    inward, seen = next((issue, one) for issue, one in ends if one.is_outward)
+    inward, outward = (issue, other) if seen.is_outward else (other, issue)
     name, inward_text, outward_text = call.site.link_types[seen.type_id]
     kind = msgspec.json.encode({"id": seen.type_id, "name": name, "inward": inward_text, "outward": outward_text})
     short = call.renderer.short
     return text_answer(
         f'{{"id":"{id}","self":"{call.parts.api}/issueLink/{id}","type":{kind.decode()},'
-        f'"inwardIssue":{short(inward.id)},"outwardIssue":{short(seen.other)}}}'
+        f'"inwardIssue":{short(inward.id)},"outwardIssue":{short(outward.id)}}}'
     )
+
+
+def _link_named(call: Call, id: str) -> tuple[Issue, Link]:
+    for issue in filter(call.sight.shows, call.site.ordered()):
+        for one in issue.extras.links if issue.extras is not None else ():
+            if one.id == id and call.sight.by_id(one.other) is not None:
+                return issue, one
+    raise ApiError(404, f"No issue link with id '{id}' exists.")
 
 
 def _end(call: Call, value: Any) -> Issue:
@@ -295,7 +297,7 @@ def comment_property(call: Call, id: str, name: str) -> Answer:
 
 def _properties_of_comment(call: Call, id: str) -> dict[str, Any]:
     for issue in call.site.ordered():
-        if issue.extras is not None and any(one.id == id for one in issue.extras.comments) and call.may_see(issue):
+        if issue.extras is not None and any(one.id == id for one in issue.extras.comments) and call.sight.shows(issue):
             return issue.extras.comment_properties.setdefault(id, {})
     raise ApiError(404, f"Can not find a comment for the id: {id}.")
 

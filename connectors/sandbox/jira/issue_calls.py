@@ -140,7 +140,7 @@ def delete(call: Call, key: str) -> Answer:
     """``DELETE /issue/{idOrKey}``."""
     issue = call.issue(key)
     call.writer()
-    below = [found for id in (issue.extras.subtasks if issue.extras else ()) if (found := call.site.by_id(id))]
+    below = call.site.subtasks(issue)
     if below and call.param("deleteSubtasks").lower() != "true":
         raise ApiError(400, f"The issue '{issue.key}' has subtasks. You must specify the 'deleteSubtasks' parameter.")
     for one in (*below, issue):

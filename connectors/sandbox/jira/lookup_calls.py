@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.sandbox.jira import bodies, catalogue, jql, searching
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.administration.schemes import PERMISSIONS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import Flavour
@@ -134,7 +135,7 @@ def suggestions(call: Call) -> Answer:
         "status": [(one.name, one.name) for one in catalogue.STATUSES],
         "priority": [(one, one) for one in catalogue.PRIORITIES.values()],
         "resolution": [(one, one) for one in catalogue.RESOLUTIONS.values()],
-        "labels": [(one, one) for one in sorted(site.by_label) if site.by_label[one]],
+        "labels": [(one, one) for one in sorted(site.by_label) if any(map(call.sight.by_id, site.by_label[one]))],
     }.get(name, [])
     found = [(shown, value) for shown, value in values if shown.lower().startswith(begin)]
     return json_answer({"results": [{"value": value, "displayName": shown} for shown, value in found[:15]]})
@@ -143,11 +144,11 @@ def suggestions(call: Call) -> Answer:
 def match(call: Call) -> Answer:
     """``POST /jql/match`` (Cloud): which of these issues match which of these queries."""
     sent = call.document()
-    wanted = {int(id) for id in bodies.texts(sent, "issueIds") if id.isdecimal()}
+    wanted = {id for id in map(whole, bodies.texts(sent, "issueIds")) if id is not None}
     matches: list[dict[str, Any]] = []
     for text in bodies.texts(sent, "jqls"):
         try:
-            found = {issue.id for issue in searching.find(jql.parse(text), call.asker, is_visible=call.visible)}
+            found = {issue.id for issue in searching.find(jql.parse(text), call.asker)}
             matches.append({"matchedIssues": sorted(wanted & found), "errors": []})
         except jql.JqlError as error:
             matches.append({"matchedIssues": [], "errors": [str(error)]})

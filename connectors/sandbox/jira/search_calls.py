@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from connectors.sandbox.jira import bodies, jql, searching
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.clauses import Asker
@@ -59,20 +60,19 @@ def search_jql(call: Call) -> Answer:
         raise ApiError(
             400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
         )
+    if asked.size is not None and not 1 <= asked.size <= MAX_ID_PAGE:
+        raise ApiError(400, "The max results parameter has to be between 1 and 5,000.")
     if len(asked.reconcile) > 50:
         raise ApiError(400, "The maximum number of issues to reconcile is 50.")
     is_light = set(asked.fields) <= _ID_ONLY and not asked.expand
     limit = MAX_ID_PAGE if is_light else MAX_PAGE
-    size = min(asked.size if asked.size is not None and asked.size > 0 else 50, limit)
+    size = min(asked.size if asked.size is not None else 50, limit)
     loaded = _loaded(call, asked.jql)
     if loaded is not None:
         return _loaded_by_token(call, asked, loaded, size, is_light)
     name, start, kept = _kept(call, asked)
     ids = kept.ids[start : start + size]
-    issues = [issue for issue in map(call.site.by_id, ids) if issue is not None]
-    is_visible = call.visible
-    if is_visible is not None:
-        issues = [issue for issue in issues if is_visible(issue)]
+    issues = [issue for issue in map(call.sight.by_id, ids) if issue is not None]
     is_last = start + size >= len(kept.ids)
     texts = _issue_texts(call, issues, asked, is_light)
     if is_last:
@@ -161,7 +161,7 @@ def _loaded_by_offset(call: Call, asked: Asked, loaded: _Loaded) -> Answer:
 def _loaded_texts(call: Call, asked: Asked, loaded: _Loaded, start: int, size: int, is_light: bool) -> list[bytes]:
     issues = call.desk.loaded
     assert issues is not None
-    begin = min(loaded.span[0] + max(0, start), loaded.span[1])
+    begin = min(loaded.span[0] + start, loaded.span[1])
     span = (begin, min(begin + size, loaded.span[1]))
     if is_light:
         return issues.ids(span, with_key="key" in asked.fields)
@@ -183,10 +183,13 @@ def _token(name: str, start: int) -> str:
 
 def _told(token: str) -> tuple[str, int]:
     try:
-        name, _, start = base64.urlsafe_b64decode(token + "==").decode().partition(":")
-        return name, int(start)
+        name, _, written = base64.urlsafe_b64decode(token + "==").decode().partition(":")
     except ValueError:
         raise ApiError(400, _NO_TOKEN) from None
+    start = whole(written)
+    if start is None:
+        raise ApiError(400, _NO_TOKEN)
+    return name, start
 
 
 def _asked(call: Call) -> Asked:
@@ -225,9 +228,9 @@ def _listed(value: Any) -> list[str]:
 def _whole(value: Any) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int):
+    if type(value) is not int:
         raise ApiError(400, "startAt and maxResults must be numbers.")
-    return value
+    return max(0, value)
 
 
 def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
@@ -240,7 +243,7 @@ def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
             raise ApiError(400, _NO_TOKEN)
         return name, start, searches[name]
     name = f"s{next(_names)}"
-    hidden = call.site.lagging(frozenset(int(id) for id in asked.reconcile if id.isdecimal()))
+    hidden = call.site.lagging(frozenset(id for id in map(whole, asked.reconcile) if id is not None))
     kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql) if issue.id not in hidden])
     searches[name] = kept
     while len(searches) > KEPT_SEARCHES:
@@ -277,7 +280,7 @@ def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
     try:
         query = jql.parse(text)
         asker: Asker = call.asker
-        return answer(query, asker, is_visible=call.visible)
+        return answer(query, asker)
     except jql.JqlError as error:
         raise ApiError(400, str(error)) from None
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.sandbox.jira import jql, searching, values
+from connectors.sandbox.jira.addresses import MAX_DIGITS, whole
 from connectors.sandbox.jira.administration.filter_calls import seen
 from connectors.sandbox.jira.agile.planning import Board, Sprint, is_epic, ranked
 from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
@@ -16,19 +17,20 @@ from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.parts import dump
+from connectors.sandbox.jira.times import epoch_of
 
 MAX_MOVED = 50
 MAX_PAGE = 1_000
 MAX_TOKEN_PAGE = 100
 Page = Callable[[Call, Sequence[Issue]], Answer]
-_TOKEN = re.compile(r"page-\d+")
+_TOKEN = re.compile(rf"page-\d{{1,{MAX_DIGITS}}}")
 _MEMBERS = ("sprint", "closedSprints", "flagged", "epic")
 
 
 def board_named(call: Call, id: str) -> Board:
     """The board of an id; 404 where there is none."""
     call.signed_in()
-    found = call.site.planning.boards.get(int(id))
+    found = call.site.planning.boards.get(whole(id) or 0)
     if found is None:
         raise ApiError(
             404,
@@ -41,7 +43,7 @@ def board_named(call: Call, id: str) -> Board:
 def sprint_named(call: Call, id: str) -> Sprint:
     """The sprint of an id; 404 where there is none."""
     call.signed_in()
-    found = call.site.planning.sprints.get(int(id))
+    found = call.site.planning.sprints.get(whole(id) or 0)
     if found is None:
         raise ApiError(404, "Sprint does not exist or you do not have permission to view it.")
     return found
@@ -50,7 +52,7 @@ def sprint_named(call: Call, id: str) -> Sprint:
 def epic_named(call: Call, key: str) -> Issue:
     """The epic of an id or key; 404 for any other issue."""
     call.signed_in()
-    found = call.seen(key)
+    found = call.sight.issue(key)
     if found is None or not is_epic(found):
         raise ApiError(404, "The requested epic was not found or you do not have permission to view it.")
     return found
@@ -66,7 +68,7 @@ def issues_sent(call: Call, document: dict[str, Any]) -> list[Issue]:
 
 def issue_sent(call: Call, name: Any) -> Issue:
     """The issue that a member of a body names; 400 where there is none."""
-    found = call.seen(str(name))
+    found = call.sight.issue(str(name))
     if found is None:
         raise ApiError(400, f"Issue '{name}' does not exist or you do not have permission to see it.")
     return found
@@ -96,11 +98,11 @@ def found_on(call: Call, board: Board | None, among: Iterable[Issue] | None = No
     try:
         asked = jql.parse(call.param("jql"))
         if asked.where is None and among is not None and board is None:
-            found = [issue for issue in among if call.may_see(issue)]
+            found = [issue for issue in among if call.sight.shows(issue)]
         else:
             parts = tuple(part for query in (*queries, asked) for part in _parts(query.where))
             query = jql.Query(jql.And(parts) if parts else None, asked.order)
-            found = searching.find(query, call.asker, is_visible=call.visible)
+            found = searching.find(query, call.asker)
             ids = {issue.id for issue in among} if among is not None else None
             found = [issue for issue in found if ids is None or issue.id in ids]
     except jql.JqlError as error:
@@ -160,9 +162,9 @@ def instant_sent(name: str, value: Any) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(str(value))
+        return epoch_of(moment.replace(tzinfo=moment.tzinfo or UTC))
     except ValueError:
         raise ApiError(400, errors={name: f"'{value}' is not a date of ISO 8601."}) from None
-    return int((moment.replace(tzinfo=moment.tzinfo or UTC)).timestamp())
 
 
 def board(call: Call, board: Board) -> dict[str, Any]:
@@ -211,7 +213,7 @@ def issue_text(call: Call, issue: Issue) -> str:
 def _members(call: Call, issue: Issue, wanted: Collection[str]) -> dict[str, Any]:
     planning, base = call.site.planning, call.desk.base
     known = [(one, sprint(base, call.site, one)) for one in planning.sprints_of(issue)]
-    above = call.site.by_id(issue.value("epic")) if issue.value("epic") is not None else None
+    above = call.sight.by_id(issue.value("epic"))
     everything: dict[str, Any] = {
         "sprint": next((shown for one, shown in known if not one.is_closed), None),
         "closedSprints": [shown for one, shown in known if one.is_closed],

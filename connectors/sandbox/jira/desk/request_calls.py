@@ -64,7 +64,7 @@ def mine(call: Call) -> Answer:
         for issue in call.site.ordered()
         if issue.project.type_key == "service_desk"
         and any(is_owned(issue, account) for is_owned in owned)
-        and call.may_see(issue)
+        and call.sight.shows(issue)
         and has_status(issue)
         and wanted in issue.summary.lower()
         and (project is None or issue.project.id == project.id)
