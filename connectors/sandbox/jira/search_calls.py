@@ -53,8 +53,7 @@ class Asked:
 
 def search_jql(call: Call) -> Answer:
     """``GET|POST /search/jql`` (Cloud): pages by token, no total, ids only unless fields are named."""
-    if call.site.flavour is not Flavour.CLOUD:
-        raise ApiError(404, "null for uri: /rest/api/latest/search/jql")
+    call.only_on(Flavour.CLOUD)
     asked = _asked(call)
     if not asked.jql.strip():
         raise ApiError(
@@ -95,14 +94,13 @@ def search(call: Call) -> Answer:
     found = [id for id in _found(call, asked.jql) if id not in hidden] if hidden else _found(call, asked.jql)
     size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
     shown = found[asked.start : asked.start + size]
-    issues = [issue for issue in map(call.site.by_id, shown) if issue is not None]
+    issues = call.site.known(shown)
     return _page(_offset_head(asked, size, len(found)), _issue_texts(call, issues, asked, False), "]}")
 
 
 def approximate_count(call: Call) -> Answer:
     """``POST /search/approximate-count`` (Cloud)."""
-    if call.site.flavour is not Flavour.CLOUD:
-        raise ApiError(404, "null for uri: /rest/api/latest/search/approximate-count")
+    call.only_on(Flavour.CLOUD)
     text = call.document().get("jql")
     if not isinstance(text, str) or not text.strip():
         raise ApiError(

@@ -85,7 +85,7 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
             chosen = keyed(part, asker)
         elif part.field.lower() == "labels" and part.operator in ("=", "in") and chosen is None:
             ids = set().union(*(site.by_label.get(str(operand), set()) for operand in part.operands))
-            chosen = [issue for issue in map(site.by_id, ids) if issue is not None]
+            chosen = site.known(ids)
         elif part.field.lower() == "parent" and part.operator in ("=", "in") and chosen is None:
             chosen = _below(part, asker)
             rest.append(part)  # one may have been given to another parent since
@@ -111,7 +111,7 @@ def _below(clause: Clause, asker: Asker) -> list[Issue]:
     above = [parent for parent in parents if parent is not None and parent.extras]
     ids = {id for parent in above if parent.extras for id in parent.extras.subtasks}
     ids.update(*(asker.site.planning.children(parent.id) for parent in parents if parent is not None))
-    return [issue for issue in map(asker.site.by_id, ids) if issue is not None]
+    return asker.site.known(ids)
 
 
 def _means_running(node: Node, asker: Asker) -> bool:

@@ -142,7 +142,10 @@ class Site:
 
     def subtasks(self, issue: Issue) -> list[Issue]:
         """The sub-tasks of an issue."""
-        ids = issue.extras.subtasks if issue.extras is not None else ()
+        return self.known(issue.extras.subtasks if issue.extras is not None else ())
+
+    def known(self, ids: Iterable[int]) -> list[Issue]:
+        """The issues of these ids that are still there."""
         return [found for id in ids if (found := self.by_id(id)) is not None]
 
     def ordered(self, since: int | None = None, before: int | None = None) -> list[Issue]:

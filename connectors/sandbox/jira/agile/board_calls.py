@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.sandbox.jira import bodies, catalogue, entity_properties, jql
+from connectors.sandbox.jira import bodies, catalogue, jql
 from connectors.sandbox.jira.agile.lookups import (
     Page,
     board,
@@ -17,7 +17,7 @@ from connectors.sandbox.jira.agile.lookups import (
     sprint_named,
 )
 from connectors.sandbox.jira.agile.planning import Board, is_epic
-from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
+from connectors.sandbox.jira.agile.texts import epic, sprint
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import DONE, Category, Flavour, Project
 from connectors.sandbox.jira.meta_calls import project_named
@@ -143,7 +143,7 @@ def issues_of_epic(call: Call, id: str, key: str, page: Page = issue_page) -> An
     if key == "none":
         return page(call, [one for one in found_on(call, found) if not is_epic(one) and not one.value("epic")])
     above = epic_named(call, key)
-    return page(call, found_on(call, found, _known(call, call.site.planning.children(above.id))))
+    return page(call, found_on(call, found, call.site.known(call.site.planning.children(above.id))))
 
 
 def sprints(call: Call, id: str) -> Answer:
@@ -163,7 +163,7 @@ def sprints(call: Call, id: str) -> Answer:
 def issues_of_sprint(call: Call, id: str, sprint_id: str, page: Page = issue_page) -> Answer:
     """``GET /board/{id}/sprint/{sprintId}/issue``."""
     found, within = board_named(call, id), sprint_named(call, sprint_id)
-    return page(call, found_on(call, found, _known(call, call.site.planning.members(within))))
+    return page(call, found_on(call, found, call.site.known(call.site.planning.members(within))))
 
 
 def projects(call: Call, id: str) -> Answer:
@@ -205,21 +205,6 @@ def quick_filter(call: Call, id: str, filter_id: str) -> Answer:
     raise ApiError(404, f"The quick filter '{filter_id}' does not exist.")
 
 
-def properties(call: Call, id: str) -> Answer:
-    """``GET /board/{id}/properties``."""
-    found = board_named(call, id)
-    address = f"{call.desk.base}{AGILE}/board/{found.id}/properties"
-    return json_answer({"keys": entity_properties.keys(found.properties, address)})
-
-
-def property_of(call: Call, id: str, name: str) -> Answer:
-    """``GET|PUT|DELETE /board/{id}/properties/{name}``."""
-    found = board_named(call, id)
-    if call.method != "GET":
-        call.writer()
-    return entity_properties.one(call, found.properties, name)
-
-
 def refined_velocity(call: Call, id: str) -> Answer:
     """``GET`` and ``PUT /board/{id}/settings/refined-velocity`` (Data Center)."""
     found = board_named(call, id)
@@ -233,10 +218,6 @@ def refined_velocity(call: Call, id: str) -> Answer:
 
 
 _CATEGORIES: tuple[Category, ...] = (catalogue.TO_DO, catalogue.IN_PROGRESS, DONE)
-
-
-def _known(call: Call, ids: frozenset[int]) -> list[Issue]:
-    return [issue for issue in map(call.site.by_id, ids) if issue is not None]
 
 
 def _number(field: catalogue.Field) -> int:

@@ -47,8 +47,7 @@ def issues(call: Call, key: str, page: Page = issue_page) -> Answer:
     if above is None:
         call.signed_in()
         return page(call, [one for one in found_on(call, None) if not is_epic(one) and not one.value("epic")])
-    within = map(call.site.by_id, call.site.planning.children(above.id))
-    return page(call, found_on(call, None, [issue for issue in within if issue is not None]))
+    return page(call, found_on(call, None, call.site.known(call.site.planning.children(above.id))))
 
 
 def _move(call: Call, above: Issue | None) -> Answer:
@@ -70,5 +69,5 @@ def rank(call: Call, key: str) -> Answer:
     before, after = sent.get("rankBeforeEpic"), sent.get("rankAfterEpic")
     if bool(before) == bool(after):
         raise ApiError(400, "Exactly one of rankBeforeEpic and rankAfterEpic must be given.")
-    put(call, [found], epic_named(call, str(before or after)), is_before=bool(before))
+    put(call, [found], (epic_named(call, str(before or after)), bool(before)))
     return no_content()

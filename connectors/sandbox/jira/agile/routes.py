@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from connectors.sandbox.jira.addresses import ID, KEY, NAME, number
-from connectors.sandbox.jira.agile import board_calls, epic_calls, rank_calls, sprint_calls
+from connectors.sandbox.jira.agile import board_calls, epic_calls, property_calls, rank_calls, sprint_calls
 from connectors.sandbox.jira.agile.lookups import counted, token_page
+from connectors.sandbox.jira.agile.property_calls import OWNERS
 from connectors.sandbox.jira.calls import Handler
 
 _AGILE = r"/rest/agile/(?:1\.0|latest)"
@@ -33,17 +34,18 @@ TABLE: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_BOARD}/reports", board_calls.reports),
     ("GET", f"{_BOARD}/quickfilter", board_calls.nothing),
     ("GET", f"{_BOARD}/quickfilter/{number('filter_id')}", board_calls.quick_filter),
-    ("GET", f"{_BOARD}/properties", board_calls.properties),
-    ("GET PUT DELETE", f"{_BOARD}/properties/{NAME}", board_calls.property_of),
     ("GET PUT", f"{_BOARD}/settings/refined-velocity", board_calls.refined_velocity),
     ("POST", f"{_AGILE}/sprint", sprint_calls.create),
     ("GET PUT POST DELETE", _SPRINT, sprint_calls.one),
     ("GET POST", f"{_SPRINT}/issue", sprint_calls.issues),
     ("POST", f"{_SPRINT}/swap", sprint_calls.swap),
-    ("GET", f"{_SPRINT}/properties", sprint_calls.properties),
-    ("GET PUT DELETE", f"{_SPRINT}/properties/{NAME}", sprint_calls.property_of),
+    *(("GET", f"{_AGILE}/{owner}/{ID}/properties", partial(property_calls.keys, owner=owner)) for owner in OWNERS),
+    *(
+        ("GET PUT DELETE", f"{_AGILE}/{owner}/{ID}/properties/{NAME}", partial(property_calls.one, owner=owner))
+        for owner in OWNERS
+    ),
     ("POST", f"{_AGILE}/backlog/issue", rank_calls.to_backlog),
-    ("POST", f"{_AGILE}/backlog/{ID}/issue", rank_calls.to_backlog),
+    ("POST", f"{_AGILE}/backlog/{ID}/issue", rank_calls.to_backlog_of),
     ("PUT", f"{_AGILE}/issue/rank", rank_calls.rank),
     ("GET", f"{_AGILE}/issue/{KEY}", rank_calls.issue),
     ("GET PUT", f"{_AGILE}/issue/{KEY}/estimation", rank_calls.estimation),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import entity_properties
 from connectors.sandbox.jira.agile.lookups import (
     Page,
     board_named,
@@ -16,8 +15,8 @@ from connectors.sandbox.jira.agile.lookups import (
     sprint_named,
 )
 from connectors.sandbox.jira.agile.planning import ACTIVE, CLOSED, FUTURE, Sprint
-from connectors.sandbox.jira.agile.rank_calls import place
-from connectors.sandbox.jira.agile.texts import AGILE, sprint
+from connectors.sandbox.jira.agile.rank_calls import beside_sent, settle
+from connectors.sandbox.jira.agile.texts import sprint
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
 
@@ -112,9 +111,8 @@ def _delete(call: Call, found: Sprint) -> Answer:
     planning = call.site.planning
     if found.state != FUTURE and call.site.flavour is not Flavour.CLOUD:
         raise ApiError(400, "Only a future sprint can be deleted.")
-    for issue in list(map(call.site.by_id, planning.members(found))):
-        if issue is not None and not found.is_closed:
-            move(call, issue, None)
+    for issue in call.site.known(planning.members(found)) if not found.is_closed else ():
+        move(call, issue, None)
     planning.drop(found)
     call.site.version += 1
     return no_content()
@@ -124,17 +122,13 @@ def issues(call: Call, id: str, page: Page = issue_page) -> Answer:
     """``GET`` and ``POST /sprint/{id}/issue``: into one that is closed nothing moves (400)."""
     found = sprint_named(call, id)
     if call.method == "GET":
-        within = map(call.site.by_id, call.site.planning.members(found))
-        return page(call, found_on(call, None, [issue for issue in within if issue is not None]))
+        return page(call, found_on(call, None, call.site.known(call.site.planning.members(found))))
     call.writer()
     sent = call.document()
-    moved = issues_sent(call, sent)
+    moved, beside = issues_sent(call, sent), beside_sent(call, sent)
     if found.is_closed:
         raise ApiError(400, "Issues can only be moved to open sprints.")
-    for issue in moved:
-        move(call, issue, found)
-    if sent.get("rankBeforeIssue") or sent.get("rankAfterIssue"):
-        place(call, moved, sent)
+    settle(call, moved, found, beside)
     return no_content()
 
 
@@ -147,21 +141,6 @@ def swap(call: Call, id: str) -> Answer:
         raise ApiError(400, errors={"sprintToSwapWith": "The other sprint must be named."})
     call.site.planning.swap(found, sprint_named(call, other))
     return no_content()
-
-
-def properties(call: Call, id: str) -> Answer:
-    """``GET /sprint/{id}/properties``."""
-    found = sprint_named(call, id)
-    address = f"{call.desk.base}{AGILE}/sprint/{found.id}/properties"
-    return json_answer({"keys": entity_properties.keys(found.properties, address)})
-
-
-def property_of(call: Call, id: str, name: str) -> Answer:
-    """``GET|PUT|DELETE /sprint/{id}/properties/{name}``."""
-    found = sprint_named(call, id)
-    if call.method != "GET":
-        call.writer()
-    return entity_properties.one(call, found.properties, name)
 
 
 def rename(call: Call, id: str) -> Answer:

@@ -12,7 +12,7 @@ from requests import HTTPError
 
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
-from tests.connectors.sandbox.foreign_jira.clients import a_jira, an_atlassian
+from tests.connectors.sandbox.foreign_jira.clients import a_jira, an_atlassian, refused
 
 DATES = {"startDate": "2024-07-29T09:00:00.000Z", "endDate": "2024-08-12T09:00:00.000+02:00"}
 _NUMBERS = count(1)  # a person's filters have different names
@@ -60,10 +60,10 @@ def test_a_board_is_made_found_told_and_deleted(jira: Any, atlassian: Any, board
 
 
 def test_what_makes_no_board_is_told_by_field(sandbox: RunningSandbox, jira: Any, flavour: Flavour) -> None:
-    with pytest.raises(JIRAError) as refused:
+    with pytest.raises(JIRAError) as caught:
         jira.create_board("", "999", preset="agility")
-    assert refused.value.status_code == 400
-    assert {*refused.value.response.json()["errors"]} == {"name", "type", "filterId"}
+    assert caught.value.status_code == 400
+    assert {*caught.value.response.json()["errors"]} == {"name", "type", "filterId"}
     with pytest.raises(JIRAError) as forbidden:
         a_jira(sandbox, flavour, "reader").create_board("Mine", "10000")
     assert forbidden.value.status_code == 403
@@ -127,6 +127,15 @@ def test_an_issue_shows_the_sprint_it_is_in(jira: Any, atlassian: Any, board: An
     with pytest.raises(JIRAError) as unknown:
         jira.move_to_backlog(["CIP-99999"])
     assert unknown.value.status_code == 400
+
+
+def test_a_move_to_a_place_that_there_is_not_moves_nothing(jira: Any, atlassian: Any, board: Any) -> None:
+    (key,) = some_tasks(jira, 1)
+    sprint = jira.create_sprint("First", board.id)
+    for wrong in ({"rankBeforeIssue": "CIP-99999"}, {"rankBeforeIssue": key, "rankAfterIssue": key}):
+        sent = {"issues": [key], **wrong}
+        assert refused(atlassian.post, f"rest/agile/1.0/sprint/{sprint.id}/issue", data=sent) == 400
+        assert keys(atlassian.get_sprint_issues(sprint.id, 0, 50)) == []
 
 
 def test_a_sprint_is_renamed_and_deleted(jira: Any, atlassian: Any, board: Any, is_cloud: bool) -> None:
@@ -205,9 +214,9 @@ def test_an_epic_holds_issues_and_lets_them_go(jira: Any, atlassian: Any, board:
             project="CIP", issuetype={"name": "Task"}, summary="Born in it", parent={"key": epic.key}
         )
         assert {one.key for one in jira.search_issues(f"parent = {epic.key}")} == {inside, child.key}
-    with pytest.raises(JIRAError) as refused:
+    with pytest.raises(JIRAError) as caught:
         jira.add_issues_to_epic(epic.key, [an_epic(jira).key])
-    assert refused.value.status_code == 400
+    assert caught.value.status_code == 400
     with pytest.raises(JIRAError) as unknown:
         jira.add_issues_to_epic(inside, [outside])
     assert unknown.value.status_code == 404
@@ -228,9 +237,9 @@ def test_sprint_epic_and_points_are_set_with_the_issue_itself(jira: Any, board: 
     made.update(fields={SPRINT: None, EPIC_LINK: None})
     assert jira.search_issues(f"sprint = {sprint.id}") == []
     for wrong in ({SPRINT: 999}, {EPIC_LINK: made.key}, {"customfield_10054": "many"}, {RANK: "0|a:"}):
-        with pytest.raises(JIRAError) as refused:
+        with pytest.raises(JIRAError) as caught:
             made.update(fields=wrong)
-        assert (refused.value.status_code, {*refused.value.response.json()["errors"]}) == (400, {*wrong})
+        assert (caught.value.status_code, {*caught.value.response.json()["errors"]}) == (400, {*wrong})
 
 
 def test_a_flag_a_property_and_the_versions_of_a_board(jira: Any, atlassian: Any, board: Any) -> None:
@@ -288,7 +297,7 @@ def test_a_rank_is_not_set_even_where_a_screen_shows_it(jira: Any, atlassian: An
     (tab,) = atlassian.get_screen_tabs(3)
     atlassian.add_field(RANK, 3, tab["id"])
     (key,) = some_tasks(jira, 1)
-    with pytest.raises(JIRAError) as refused:
+    with pytest.raises(JIRAError) as caught:
         jira.issue(key).update(fields={RANK: "0|a:"})
-    assert "before or after" in refused.value.response.json()["errors"][RANK]
+    assert "before or after" in caught.value.response.json()["errors"][RANK]
     jira.rank(key, next_issue=some_tasks(jira, 1)[0])
