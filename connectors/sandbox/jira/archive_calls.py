@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import Issue
@@ -87,7 +88,7 @@ def pin(call: Call, key: str, id: str) -> Answer:
     """``PUT /issue/{key}/comment/{id}/pin`` (Data Center): the body is ``true`` or ``false``."""
     call.only_on(Flavour.DATA_CENTER)
     issue, author = call.issue(key), call.writer()
-    if all(comment.id != id for comment in issue.more().comments):
+    if values.comment_named(call, issue, id) is None:
         raise ApiError(404, f"Can not find a comment for the id: {id}.")
     wanted = call.json()
     if not isinstance(wanted, bool):
@@ -106,7 +107,7 @@ def pinned(call: Call, key: str) -> Answer:
     """``GET /issue/{key}/pinned-comments`` (Data Center)."""
     issue = call.issue(key)
     shown = []
-    for comment in issue.more().comments:
+    for comment in call.sight.comments(issue):
         if comment.id in issue.more().pins:
             name, at = issue.more().pins[comment.id]
             account = call.site.directory.named(name)

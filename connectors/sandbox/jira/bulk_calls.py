@@ -85,9 +85,8 @@ def comments(call: Call) -> Answer:
     wanted = _list(call.document(), "ids", MAX_COMMENTS)
     known = {
         comment.id: (issue, comment)
-        for issue in call.site.ordered()
-        if issue.extras is not None and issue.extras.comments and call.sight.shows(issue)
-        for comment in issue.extras.comments
+        for issue in filter(call.sight.shows, call.site.ordered())
+        for comment in call.sight.comments(issue)
     }
     found = [known[id] for id in dict.fromkeys(wanted) if id in known]
     shown = ",".join(call.renderer.comment(issue, comment) for issue, comment in found)

@@ -63,7 +63,7 @@ def field_named(name: str, site: Site) -> Field | None:
 def test_of(clause: Clause, asker: Asker) -> Test:
     """The test a clause makes of an issue."""
     if clause.field.lower() == "text":
-        return _contains(clause, lambda issue: _all_text(issue))
+        return _contains(clause, lambda issue: _all_text(issue, asker.sight))
     field = field_named(clause.field, asker.site)
     if field is None:
         return _keys(clause, asker)
@@ -78,7 +78,7 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     if field.id == "description":
         return _contains(clause, lambda issue: issue.description)
     if field.id == "comment":
-        return _contains(clause, _comment_text)
+        return _contains(clause, lambda issue: _comment_text(issue, asker.sight))
     if field.id == "labels":
         return _labels(clause, lambda issue: issue.labels)
     planned = planning_test(clause, field, asker.sight)
@@ -380,12 +380,12 @@ _SLA_FUNCTIONS: dict[str, Callable[[Issue, list[WorldSla], int], bool]] = {
 }
 
 
-def _all_text(issue: Issue) -> str:
-    return f"{issue.summary}\n{issue.description}\n{_comment_text(issue)}"
+def _all_text(issue: Issue, sight: Sight) -> str:
+    return f"{issue.summary}\n{issue.description}\n{_comment_text(issue, sight)}"
 
 
-def _comment_text(issue: Issue) -> str:
-    return "\n".join(comment.body for comment in issue.extras.comments) if issue.extras is not None else ""
+def _comment_text(issue: Issue, sight: Sight) -> str:
+    return "\n".join(comment.body for comment in sight.comments(issue))
 
 
 def _wrong_operator(clause: Clause) -> JqlError:

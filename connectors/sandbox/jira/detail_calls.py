@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.sandbox.jira import bodies, entity_properties, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
-from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
+from connectors.sandbox.jira.model import Attachment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
 
 MAX_GLOBAL_ID = 255
@@ -26,21 +26,19 @@ def comments(call: Call, key: str) -> Answer:
 def add_comment(call: Call, key: str) -> Answer:
     """``POST /issue/{key}/comment``; the property ``sd.public.comment`` makes it internal."""
     issue = call.issue(key)
-    author = call.writer()
+    call.writer()
     document = call.document()
     public = next((one for one in bodies.parts(document, "properties") if one.get("key") == "sd.public.comment"), {})
     is_internal = bool(bodies.part(public, "value").get("internal"))
-    now = call.site.now
-    comment = Comment(str(next(call.site.ids)), author.name, _body(call, document), now, now, is_internal)
-    issue.more().comments.append(comment)
+    made = values.add_comment(call, issue, _body(call, document), is_internal=is_internal)
     call.site.touch(issue)
-    return text_answer(call.renderer.comment(issue, comment), 201)
+    return text_answer(call.renderer.comment(issue, made), 201)
 
 
 def comment(call: Call, key: str, id: str) -> Answer:
     """``GET|PUT|DELETE /issue/{key}/comment/{id}``."""
     issue = call.issue(key)
-    found = next((one for one in issue.more().comments if one.id == id), None)
+    found = values.comment_named(call, issue, id)
     if found is None:
         raise ApiError(404, f"Can not find a comment for the id: {id}.")
     if call.method == "GET":
@@ -296,9 +294,9 @@ def comment_property(call: Call, id: str, name: str) -> Answer:
 
 
 def _properties_of_comment(call: Call, id: str) -> dict[str, Any]:
-    for issue in call.site.ordered():
-        if issue.extras is not None and any(one.id == id for one in issue.extras.comments) and call.sight.shows(issue):
-            return issue.extras.comment_properties.setdefault(id, {})
+    for issue in filter(call.sight.shows, call.site.ordered()):
+        if values.comment_named(call, issue, id) is not None:
+            return issue.more().comment_properties.setdefault(id, {})
     raise ApiError(404, f"Can not find a comment for the id: {id}.")
 
 

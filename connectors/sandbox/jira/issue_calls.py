@@ -8,7 +8,7 @@ from connectors.sandbox.jira import bodies, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
 from connectors.sandbox.jira.desk import approvals
-from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
+from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.values import BadValueError
 
 MAX_BULK = 50
@@ -100,7 +100,7 @@ def edit(call: Call, key: str) -> Answer:
 
 def _finish(call: Call, issue: Issue, author: str, changed: list[HistoryItem], comments: list[str]) -> None:
     for text in comments:
-        issue.more().comments.append(Comment(str(next(call.site.ids)), author, text, call.site.now, call.site.now))
+        values.add_comment(call, issue, text)
     values.record(call, issue, author, changed)
     call.site.touch(issue)
 

@@ -205,7 +205,7 @@ class Renderer:
 
     def comments(self, issue: Issue, start: int = 0, limit: int | None = None) -> str:
         """A page of comments, as JSON text."""
-        everything = issue.extras.comments if issue.extras else []
+        everything = self.sight.comments(issue)
         shown = everything[start:] if limit is None else everything[start : start + limit]
         rendered = ",".join(self.comment(issue, comment) for comment in shown)
         size = limit if limit is not None else len(shown)

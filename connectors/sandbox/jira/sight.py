@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.catalogue import SERVICE_REQUEST
-from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.model import Comment, Issue
 from connectors.sandbox.jira.site import Site
 
 
@@ -35,6 +35,11 @@ class Sight:
             return issue.type.id == SERVICE_REQUEST.id
         secured = (self.site.by_id(issue.parent) if issue.type.is_subtask else None) or issue
         return self.is_admin or secured.priority not in self.site.quirks.hidden_priorities
+
+    def comments(self, issue: Issue) -> list[Comment]:
+        """The comments of an issue that may be read: those for the team are not for the anonymous."""
+        known = issue.extras.comments if issue.extras is not None else []
+        return [one for one in known if not one.is_internal] if self.is_anonymous else known
 
     def issue(self, id_or_key: str) -> Issue | None:
         """The issue of this id or key, if it may be seen."""

@@ -13,7 +13,7 @@ from connectors.sandbox.jira.agile.planning import Sprint, is_epic
 from connectors.sandbox.jira.calls import ApiError, Call
 from connectors.sandbox.jira.catalogue import EPIC_LINK, FLAGGED, RANK, SPRINT, STORY_POINTS, Field, Flavour
 from connectors.sandbox.jira.history import person_item
-from connectors.sandbox.jira.model import History, HistoryItem, Issue
+from connectors.sandbox.jira.model import Comment, History, HistoryItem, Issue
 from connectors.sandbox.jira.text import is_document, plain
 
 MAX_TEXT = 32_767
@@ -290,6 +290,19 @@ def plan(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
     points = issue.value("story_points")
     issue.set_value("story_points", value)
     return _item(STORY_POINTS.name, field_id, points, value)
+
+
+def add_comment(call: Call, issue: Issue, body: str, *, is_internal: bool = False) -> Comment:
+    """A comment of the caller's on an issue; internal is one for the team alone."""
+    now = call.site.now
+    made = Comment(str(next(call.site.ids)), call.writer().name, body, now, now, is_internal)
+    issue.more().comments.append(made)
+    return made
+
+
+def comment_named(call: Call, issue: Issue, id: str) -> Comment | None:
+    """The comment of an issue with this id, if the caller may read it."""
+    return next((one for one in call.sight.comments(issue) if one.id == id), None)
 
 
 def resolve(call: Call, issue: Issue, resolution: str | None) -> HistoryItem | None:

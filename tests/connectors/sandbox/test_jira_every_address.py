@@ -18,7 +18,7 @@ from connectors.sandbox.jira import calls
 from connectors.sandbox.jira.accounts import of_user
 from connectors.sandbox.jira.api import JiraApi
 from connectors.sandbox.jira.calls import Answer, Upload
-from connectors.sandbox.jira.catalogue import Flavour
+from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour
 from connectors.sandbox.jira.routes import ADDRESSES
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.users import Accounts, accounts_of
@@ -137,18 +137,19 @@ class Asked:
             template = re.sub(unnamed, plain, template)
         return (template.format(*chosen) for chosen in product(*choices))
 
-    def _add_issue(self, kind: str, project: str = "CIP", **fields: Any) -> str:
+    def add_issue(self, kind: str, project: str = "CIP", **fields: Any) -> str:
+        """The key of a new issue."""
         about = {"project": {"key": project}, "issuetype": {"name": kind}, "summary": "Seen", **fields}
         return str(self.add(f"{API}/issue", {"fields": about})["key"])
 
     def _add_issues(self) -> None:
         secret = {"summary": SECRET, "priority": {"id": "1"}}
-        self.seen = self._add_issue("Task", description="a", duedate="2026-04-01", labels=["a"])
-        self.hidden = self._add_issue("Task", description=SECRET, labels=[SECRET], **secret)
-        self.epic = self._add_issue("Epic", **secret)
-        self._add_issue("Sub-task", parent={"key": self.seen})
-        self._add_issue("Sub-task", parent={"key": self.hidden}, summary=SECRET)  # as secret as its parent
-        for issue in (self.hidden, self._add_issue("Task", "IMP", **secret)):
+        self.seen = self.add_issue("Task", description="a", duedate="2026-04-01", labels=["a"])
+        self.hidden = self.add_issue("Task", description=SECRET, labels=[SECRET], **secret)
+        self.epic = self.add_issue("Epic", **secret)
+        self.add_issue("Sub-task", parent={"key": self.seen})
+        self.add_issue("Sub-task", parent={"key": self.hidden}, summary=SECRET)  # as secret as its parent
+        for issue in (self.hidden, self.add_issue("Task", "IMP", **secret)):
             one = f"{API}/issue/{issue}"
             self.add(f"{one}/comment", {"body": SECRET})
             spent = {"timeSpent": "1h", "started": "2026-03-01T09:00:00.000+0000"}
@@ -224,6 +225,26 @@ def test_who_may_not_write_changes_nothing(asked: Asked) -> None:
         if asked.ask(user, method, address, body).status not in (400, 401, 403, 404)
     }
     assert written <= {("reader", "POST", f"{API}/{own}") for own in ("filter", "dashboard")}
+
+
+def test_a_comment_for_the_team_is_not_for_the_anonymous(asked: Asked) -> None:
+    key = asked.add_issue(SERVICE_REQUEST.name, "OPS")
+    of_desk = f"{DESK}/request/{key}"
+    asked.add(f"{of_desk}/comment", {"body": "Hello"})
+    internal = asked.add(f"{of_desk}/comment", {"body": SECRET, "public": False})["id"]
+    of_issue = f"{API}/issue/{key}"
+    found = f"{API}/search/jql" if asked.is_cloud else f"{API}/search"
+    for path in (of_issue, f"{of_issue}/comment", of_desk, f"{of_desk}/comment", found):
+        params = {"expand": ["comment"], "fields": ["*all"], "jql": [f"key = {key}"]}
+        told = [asked.ask(user, "GET", path, params=params) for user in ("reader", None)]
+        assert [(one.status, b"Hello" in one.body, SECRET.encode() in one.body) for one in told] == [
+            (200, True, True),
+            (200, True, False),
+        ]
+    single = [f"{of_issue}/comment/{internal}", f"{of_desk}/comment/{internal}", f"{API}/comment/{internal}/properties"]
+    assert [asked.ask(None, "GET", path).status for path in single] == [404, 404, 404]
+    by_text = {"jql": [f"comment ~ {SECRET}"], "fields": ["key"]}
+    assert key.encode() not in asked.ask(None, "GET", found, params=by_text).body
 
 
 @pytest.mark.parametrize("path", ["role/10002", "role/10101", "permissionscheme"])

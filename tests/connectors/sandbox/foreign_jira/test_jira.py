@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 import pytest
-from jira import JIRA
+from jira import JIRA, JIRAError
 
 from tests.connectors.sandbox.foreign_jira.clients import NOW
 
@@ -73,7 +73,9 @@ def test_worklogs(jira: JIRA, task: Any) -> None:
     logged = jira.add_worklog(task, timeSpent="2h 30m", comment="Thinking")
     assert jira.worklog(task, logged.id).timeSpentSeconds == 9_000
     logged.update(timeSpent="1h")
-    assert [one.timeSpentSeconds for one in jira.worklogs(task)] == [3_600]
+    with pytest.raises(JIRAError):
+        logged.update(comment="Sleeping", timeSpent="2h", started="yesterday")
+    assert [(one.timeSpentSeconds, one.comment) for one in jira.worklogs(task)] == [(3_600, "Thinking")]
     logged.delete()
     assert jira.worklogs(task) == []
 
