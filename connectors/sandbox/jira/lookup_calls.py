@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from connectors.sandbox.jira import bodies, catalogue, jql, searching
-from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.administration.schemes import PERMISSIONS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
@@ -62,17 +60,14 @@ def createmeta(call: Call) -> Answer:
 # --- people and groups ----------------------------------------------------------------------------------------
 
 
-def assignable(call: Call) -> Answer:
-    """``GET /user/assignable/search`` and its like: people who may be chosen; the sandbox leaves nobody out."""
+def people(call: Call) -> Answer:
+    """``GET /user/search`` and its like, of those who may be assigned too: the sandbox leaves nobody out."""
     call.signed_in()
-    text = call.param("query") or call.param("username")
+    text = call.param("query") or call.param("username") or call.param("accountId")
     found = call.site.directory.search("" if text == "." else text)
     start = call.number("startAt", 0)
-    return json_answer(_people(call, found[start : start + call.number("maxResults", 50)]))
-
-
-def _people(call: Call, accounts: Iterable[Account]) -> list[dict[str, Any]]:
-    return [call.parts.person(account) for account in accounts]
+    shown = found[start : start + call.number("maxResults", 50)]
+    return json_answer([call.parts.person(account) for account in shown])
 
 
 # --- settings -------------------------------------------------------------------------------------------------

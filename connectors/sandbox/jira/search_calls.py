@@ -5,18 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from connectors.sandbox.jira import bodies, jql, searching
 from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
-from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.model import Issue
-
-T = TypeVar("T")
 
 MAX_PAGE = 100
 MAX_ID_PAGE = 5_000
@@ -125,11 +121,8 @@ def _loaded(call: Call, text: str) -> _Loaded | None:
     issues = call.desk.loaded
     if issues is None:
         return None
-    try:
-        query = jql.parse(text)
-        span = issues.span(query, call.asker)
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    query = jql.parse(text)
+    span = issues.span(query, call.asker)
     return _Loaded(query, span) if span is not None else None
 
 
@@ -266,21 +259,11 @@ def _found(call: Call, text: str) -> list[int]:
 
 
 def _matching(call: Call, text: str) -> list[Issue]:
-    return _answered(call, text, searching.find)
+    return searching.find(jql.parse(text), call.asker)
 
 
 def _counted(call: Call, text: str) -> int:
-    return _answered(call, text, searching.count)
-
-
-def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
-    """What a search answers to a query, for what the caller may see."""
-    try:
-        query = jql.parse(text)
-        asker: Asker = call.asker
-        return answer(query, asker)
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    return searching.count(jql.parse(text), call.asker)
 
 
 def _page(begin: str, issues: list[bytes], end: str) -> Answer:

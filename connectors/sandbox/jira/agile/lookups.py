@@ -83,30 +83,21 @@ def filter_jql(call: Call, id: str) -> str | None:
 def board_query(call: Call, board: Board) -> jql.Query:
     """The query of a board; one whose filter was deleted finds nothing."""
     text = filter_jql(call, board.filter_id)
-    if text is None:
-        return jql.Query(jql.Or(()))
-    try:
-        return jql.parse(text)
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    return jql.parse(text) if text is not None else jql.Query(jql.Or(()))
 
 
 def found_on(call: Call, board: Board | None, among: Iterable[Issue] | None = None) -> list[Issue]:
     """The issues of a board (None: of the site), or those ``among`` them, that fit the ``jql`` sent; in its order, by
     default as people ranked them."""
-    queries = [board_query(call, board)] if board is not None else []
-    try:
-        asked = jql.parse(call.param("jql"))
-        if asked.where is None and among is not None and board is None:
-            found = [issue for issue in among if call.sight.shows(issue)]
-        else:
-            parts = tuple(part for query in (*queries, asked) for part in _parts(query.where))
-            query = jql.Query(jql.And(parts) if parts else None, asked.order)
-            found = searching.find(query, call.asker)
-            ids = {issue.id for issue in among} if among is not None else None
-            found = [issue for issue in found if ids is None or issue.id in ids]
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    asked = jql.parse(call.param("jql"))
+    if asked.where is None and among is not None and board is None:
+        found = [issue for issue in among if call.sight.shows(issue)]
+    else:
+        queries = [board_query(call, board)] if board is not None else []
+        parts = tuple(part for query in (*queries, asked) for part in _parts(query.where))
+        found = searching.find(jql.Query(jql.And(parts) if parts else None, asked.order), call.asker)
+        ids = {issue.id for issue in among} if among is not None else None
+        found = [issue for issue in found if ids is None or issue.id in ids]
     return found if asked.order else ranked(found)
 
 
