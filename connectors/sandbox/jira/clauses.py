@@ -62,8 +62,9 @@ def field_named(name: str, site: Site) -> Field | None:
 
 def test_of(clause: Clause, asker: Asker) -> Test:
     """The test a clause makes of an issue."""
+    sight = asker.sight
     if clause.field.lower() == "text":
-        return _contains(clause, lambda issue: _all_text(issue, asker.sight))
+        return _contains(clause, lambda issue: _all_text(issue, sight))
     field = field_named(clause.field, asker.site)
     if field is None:
         return _keys(clause, asker)
@@ -78,10 +79,10 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     if field.id == "description":
         return _contains(clause, lambda issue: issue.description)
     if field.id == "comment":
-        return _contains(clause, lambda issue: _comment_text(issue, asker.sight))
+        return _contains(clause, lambda issue: _comment_text(issue, sight))
     if field.id == "labels":
         return _labels(clause, lambda issue: issue.labels)
-    planned = planning_test(clause, field, asker.sight)
+    planned = planning_test(clause, field, sight)
     if planned is not None:
         return planned
     if field.type == "array" and field.attribute:

@@ -227,6 +227,16 @@ def test_who_may_not_write_changes_nothing(asked: Asked) -> None:
     assert written <= {("reader", "POST", f"{API}/{own}") for own in ("filter", "dashboard")}
 
 
+def test_a_link_of_an_archived_issue_is_read_and_stays(asked: Asked) -> None:
+    (link,) = json.loads(asked.ask("admin", "GET", f"{API}/issue/{asked.hidden}").body)["fields"]["issuelinks"]
+    one = f"{API}/issueLink/{link['id']}"
+    if asked.is_cloud:
+        asked.add(f"{API}/issue/archive", {"issueIdsOrKeys": [asked.seen]}, method="PUT")
+    else:
+        asked.add(f"{API}/issue/{asked.seen}/archive", method="PUT")
+    assert [asked.ask("admin", method, one).status for method in ("GET", "DELETE", "GET")] == [200, 403, 200]
+
+
 def test_a_comment_for_the_team_is_not_for_the_anonymous(asked: Asked) -> None:
     key = asked.add_issue(SERVICE_REQUEST.name, "OPS")
     of_desk = f"{DESK}/request/{key}"
