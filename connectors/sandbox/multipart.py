@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from aiohttp import MultipartReader, StreamReader, web
+from dataclasses import dataclass
+
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 
 
-async def parts_of(request: web.Request) -> MultipartReader:
-    """The parts, in order. The whole body is read first; read before, it is kept."""
-    body = await request.read()
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: a field of a form, or a file where it has a file name."""
+
+    name: str
+    file_name: str | None
+    media_type: str
+    content: bytes
+
+
+async def parts_of(request: web.Request) -> list[Part]:
+    """The parts, in order; what is nested in one is left out. Raises HTTPBadRequest for a body that is none."""
+    body = await request.read()  # read before, it is kept
     stream = StreamReader(request.protocol, limit=len(body) + 1)
     stream.feed_data(body)
     stream.feed_eof()
-    return MultipartReader(request.headers, stream)
+    try:
+        return [
+            Part(
+                part.name or "",
+                part.filename,
+                part.headers.get("Content-Type", "application/octet-stream"),
+                bytes(await part.read(decode=False)),
+            )
+            async for part in MultipartReader(request.headers, stream)
+            if isinstance(part, BodyPartReader)
+        ]
+    except (ValueError, AssertionError, BadHttpMessage) as error:
+        raise web.HTTPBadRequest(reason="The multipart body cannot be read") from error

@@ -159,3 +159,10 @@ def first_clock(world: World, config: SandboxConfig) -> datetime:
         return config.now.astimezone(UTC)
     first_cycle = world.start + FIRST_CYCLE_WEEK * WEEK_S + 12 * 3600
     return datetime.fromtimestamp(min(first_cycle, world.start + world.weeks * WEEK_S), UTC)
+
+
+def is_like(value: object, default: object) -> bool:
+    """Whether an option sent as JSON is of its default's type; a number is not negative."""
+    if isinstance(default, tuple):
+        return isinstance(value, list | tuple)
+    return type(value) is type(default) and not (isinstance(value, int) and value < 0)

@@ -55,7 +55,7 @@ _CONDITION = re.compile(
     re.DOTALL,
 )
 _RELATED = re.compile(r"(OR|NQ)?(?P<kind>RLQUERY|JOIN)(?P<rest>.*)", re.DOTALL)
-_LIST = re.compile(r"(?P<table>[a-z0-9_]+)\.(?P<field>[a-z0-9_]+),(?P<operator>>=|<=|=|>|<)(?P<count>\d+)(,m2m)?")
+_LIST = re.compile(r"(?P<table>[a-z0-9_]+)\.(?P<field>[a-z0-9_]+),(?P<operator>>=|<=|=|>|<)(?P<count>\d{1,9})(,m2m)?")
 _JOIN = re.compile(
     r"(?P<own_table>[a-z0-9_]+)\.(?P<own_field>[a-z0-9_]+)=(?P<table>[a-z0-9_]+)\.(?P<field>[a-z0-9_]+)!(?P<first>.*)",
     re.DOTALL,

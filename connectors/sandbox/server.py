@@ -37,6 +37,7 @@ from connectors.sandbox.world import World
 
 log = logging.getLogger("connectors.sandbox")
 MAX_BODY_BYTES = 64 * 1024 * 1024
+_WRONG = (KeyError, OverflowError, RecursionError, TypeError, ValueError)  # what a body of the control API may be
 
 
 def serve(config: SandboxConfig) -> None:
@@ -119,6 +120,8 @@ class _Port:
             return self.platform.error(405, "Method not supported")
         except web.HTTPRequestEntityTooLarge:
             return self.platform.error(413, "Request Entity Too Large")
+        except web.HTTPBadRequest as error:
+            return self.platform.error(400, error.reason)
         except web.HTTPException:
             raise
         except Exception:
@@ -130,13 +133,13 @@ class _Port:
 
     async def _move_clock(self, request: web.Request) -> web.Response:
         try:
-            asked = parse_instant((await request.json())["now"])
-        except (KeyError, TypeError, ValueError) as error:
+            asked = parse_instant((await _object(request))["now"])
+        except _WRONG as error:
             return web.json_response({"error": str(error)}, status=400)
         self.catch_up()  # somebody else may have sent it on while this question was read
         try:
             self._due = self.clock.ahead(asked)
-        except ClockGoesBack as error:
+        except (ClockGoesBack, OverflowError) as error:
             return web.json_response({"error": str(error)}, status=400)
         asyncio.get_running_loop().call_soon(self.catch_up)  # after the answer, without waiting for a question
         return _told(self._due)
@@ -162,7 +165,7 @@ class _Port:
     async def _replace_faults(self, request: web.Request) -> web.Response:
         try:
             self.faults.replace(await request.json())
-        except ValueError as error:
+        except _WRONG as error:
             return web.json_response({"error": str(error)}, status=400)
         return await self._list_faults(request)
 
@@ -172,16 +175,16 @@ class _Port:
 
     async def _change_options(self, request: web.Request) -> web.Response:
         try:
-            options: dict[str, Any] = await request.json()
+            options = await _object(request)
             self.platform.configure(options)
-        except (TypeError, ValueError) as error:
+        except _WRONG as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(options)
 
     async def _happen(self, request: web.Request) -> web.Response:
         try:
-            return web.json_response(dict(self.platform.happen(await request.json())))
-        except (KeyError, TypeError, ValueError) as error:
+            return web.json_response(dict(self.platform.happen(await _object(request))))
+        except _WRONG as error:
             return web.json_response({"error": str(error)}, status=400)
 
     async def _stats(self, _request: web.Request) -> web.Response:
@@ -194,6 +197,14 @@ class _Port:
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
         }
         return web.json_response({**own, **self.platform.stats()})
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
+    """The JSON object sent. Raises ValueError for anything else."""
+    sent = await request.json()
+    if not isinstance(sent, dict):
+        raise ValueError("The body has to be a JSON object.")
+    return sent
 
 
 def _told(now: datetime) -> web.Response:

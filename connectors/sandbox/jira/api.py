@@ -10,6 +10,7 @@ from connectors.sandbox.jira.administration.session_calls import token_of
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, Desk, Upload
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.desk.lookups import DESK
+from connectors.sandbox.jira.jql import JqlError
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.routes import matching
 from connectors.sandbox.jira.site import Site
@@ -59,6 +60,8 @@ class JiraApi:
         call = Call(self.desk, account, version, method, params, body, lowered, uploads)
         try:
             answer = handler(call, **parts)
+        except JqlError as error:
+            answer = ApiError(400, str(error)).answer()
         except ApiError as error:
             answer = error.desk_answer() if path.startswith(DESK) and error.status != 401 else error.answer()
         if is_refused:

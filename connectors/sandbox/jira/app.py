@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from connectors.sandbox.jira import events
 from connectors.sandbox.jira.accounts import of_user
@@ -145,13 +145,11 @@ class JiraApp:
 
 
 async def _uploads(request: web.Request) -> tuple[Upload, ...]:
-    found = []
-    async for part in await parts_of(request):
-        if not isinstance(part, BodyPartReader) or part.name != "file" or part.filename is None:
-            continue
-        name, content = part.filename, bytes(await part.read(decode=False))
-        found.append(Upload(name, part.headers.get("Content-Type", "application/octet-stream"), content))
-    return tuple(found)
+    return tuple(
+        Upload(part.file_name, part.media_type, part.content)
+        for part in await parts_of(request)
+        if part.name == "file" and part.file_name is not None
+    )
 
 
 def _response(answer: Answer) -> web.Response:

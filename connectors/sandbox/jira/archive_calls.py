@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import Issue
@@ -19,7 +20,7 @@ MAX_PINS = 5
 def archive(call: Call, key: str) -> Answer:
     """``PUT /issue/{key}/archive`` (Data Center)."""
     call.only_on(Flavour.DATA_CENTER)
-    issue = _readable(call, key)
+    issue = call.readable(key)
     call.project_administrator(issue.project)
     if issue.id in call.site.unlisted:
         raise ApiError(409, f"The issue {issue.key} is archived already.")
@@ -30,7 +31,7 @@ def archive(call: Call, key: str) -> Answer:
 def restore(call: Call, key: str) -> Answer:
     """``PUT /issue/{key}/restore`` (Data Center)."""
     call.only_on(Flavour.DATA_CENTER)
-    issue = _readable(call, key)
+    issue = call.readable(key)
     call.project_administrator(issue.project)
     if issue.id not in call.site.archived or issue.project.id in call.site.projects.archived:
         raise ApiError(409, f"The issue {issue.key} is not archived by itself.")
@@ -48,15 +49,15 @@ def several(call: Call, verb: str) -> Answer:
     wants_archived = verb == "archive"
     changed, failed = 0, _Failures()
     for name in map(str, named):
-        issue = call.site.issue(name)
-        if issue is None or not call.may_see(issue):
+        issue = call.sight.issue(name)
+        if issue is None:
             failed.add("issuesNotFound", "Issue not found.", name)
         elif issue.type.is_subtask:
             failed.add("issueIsSubtask", "Issue is subtask.", name)
         elif issue.project.id in call.site.projects.archived:
             failed.add("issuesInArchivedProjects", "Issue exists in archived project.", name)
         elif (issue.id in call.site.archived) is not wants_archived:
-            for one in (issue, *_below(call, issue)):
+            for one in (issue, *call.site.subtasks(issue)):
                 _set(call, one, is_archived=wants_archived)
             changed += 1
     return json_answer({"numberOfIssuesUpdated": changed, "errors": failed.told})
@@ -75,18 +76,6 @@ class _Failures:
         one["issueIdsOrKeys"].append(name)
 
 
-def _readable(call: Call, key: str) -> Issue:
-    found = call.site.issue(key)
-    if found is None or not call.may_see(found):
-        raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
-    return found
-
-
-def _below(call: Call, issue: Issue) -> list[Issue]:
-    ids = issue.extras.subtasks if issue.extras is not None else ()
-    return [found for id in ids if (found := call.site.by_id(id)) is not None]
-
-
 def _set(call: Call, issue: Issue, *, is_archived: bool) -> None:
     (call.site.archived.add if is_archived else call.site.archived.discard)(issue.id)
     call.site.list_issues((issue,), is_listed=not is_archived)
@@ -99,7 +88,7 @@ def pin(call: Call, key: str, id: str) -> Answer:
     """``PUT /issue/{key}/comment/{id}/pin`` (Data Center): the body is ``true`` or ``false``."""
     call.only_on(Flavour.DATA_CENTER)
     issue, author = call.issue(key), call.writer()
-    if all(comment.id != id for comment in issue.more().comments):
+    if values.comment_named(call, issue, id) is None:
         raise ApiError(404, f"Can not find a comment for the id: {id}.")
     wanted = call.json()
     if not isinstance(wanted, bool):
@@ -118,7 +107,7 @@ def pinned(call: Call, key: str) -> Answer:
     """``GET /issue/{key}/pinned-comments`` (Data Center)."""
     issue = call.issue(key)
     shown = []
-    for comment in issue.more().comments:
+    for comment in call.sight.comments(issue):
         if comment.id in issue.more().pins:
             name, at = issue.more().pins[comment.id]
             account = call.site.directory.named(name)

@@ -1,38 +1,34 @@
 """What a site may have and this one has not: lists are empty, single things do not exist, in the vendors' own shapes.
 
-A client that asks for boards, schemes or avatars gets the answer of a site without any, not that of a wrong address.
+A client that asks for levels of issue security gets the answer of a site without any, not that of a wrong address.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from connectors.sandbox.jira.addresses import API, ID
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 
-_API = r"/rest/api/(?:2|3|latest)"
 _AGILE = r"/rest/agile/1\.0"
-_ID = r"[0-9]+"
 _KEY = "[A-Za-z0-9-]+"
 
 #: Lists in pages, as the newer parts of the API and Jira Software have them.
-PAGES: tuple[str, ...] = (f"{_API}/workflowschemes",)
+PAGES: tuple[str, ...] = (f"{API}/workflowschemes",)
 #: Lists under a name of their own.
 NAMED: dict[str, str] = {
-    f"{_API}/project/{_KEY}/securitylevel": "levels",
-    f"{_API}/workflow/rule/config": "workflows",
+    f"{API}/project/{_KEY}/securitylevel": "levels",
+    f"{API}/workflow/rule/config": "workflows",
 }
 #: Single things → what is said of one that is not there.
 SINGLE: dict[str, str] = {
     f"{_AGILE}/rapid/.*": "Board does not exist or you do not have permission to see it.",
-    f"{_API}/securitylevel/{_ID}": "The security level does not exist.",
+    f"{API}/securitylevel/{ID}": "The security level does not exist.",
 }
 
 
 def page(call: Call) -> Answer:
     """An empty page."""
     call.signed_in()
-    asked: dict[str, Any] = {"startAt": call.number("startAt", 0), "maxResults": call.number("maxResults", 50)}
-    return json_answer({**asked, "total": 0, "isLast": True, "values": []})
+    return json_answer(call.page([]))
 
 
 def named(call: Call, name: str) -> Answer:
@@ -41,7 +37,7 @@ def named(call: Call, name: str) -> Answer:
     return json_answer({name: []})
 
 
-def missing(call: Call, said: str) -> Answer:
+def missing(call: Call, said: str, id: str = "") -> Answer:
     """A 404 that names what is missing."""
     call.signed_in()
     raise ApiError(404, said)

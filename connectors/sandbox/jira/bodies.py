@@ -19,7 +19,7 @@ def part(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def parts(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """A list of objects within the body."""
-    value = _list(document, name)
+    value = listed(document, name)
     if not all(isinstance(one, dict) for one in value):
         raise _unlike(name, "a list of objects")
     return value
@@ -27,13 +27,14 @@ def parts(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def texts(document: dict[str, Any], name: str) -> list[str]:
     """A list of names or numbers within the body, as text."""
-    value = _list(document, name)
+    value = listed(document, name)
     if not all(isinstance(one, str | int) for one in value):
         raise _unlike(name, "a list of names")
     return [str(one) for one in value]
 
 
-def _list(document: dict[str, Any], name: str) -> list[Any]:
+def listed(document: dict[str, Any], name: str) -> list[Any]:
+    """A list of anything within the body; empty where there is none."""
     value = document.get(name)
     if value is None:
         return []

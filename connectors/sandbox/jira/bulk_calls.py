@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import Issue
@@ -33,7 +33,7 @@ def changelogs(call: Call) -> Answer:
     size = sent.get("maxResults") or 1_000
     if not isinstance(size, int) or not 0 < size <= MAX_CHANGES:
         raise ApiError(400, f"maxResults has to be between 1 and {MAX_CHANGES}.")
-    found = [issue for name in names if (issue := call.site.issue(name)) is not None and call.may_see(issue)]
+    found = [issue for name in names if (issue := call.sight.issue(name)) is not None]
     changes = [
         (issue, change)
         for issue in dict.fromkeys(found)
@@ -70,9 +70,12 @@ def _start(token: Any) -> int:
     if not token:
         return 0
     try:
-        return int(base64.b64decode(str(token), validate=True).decode().removeprefix("c"))
-    except (binascii.Error, ValueError):
-        raise ApiError(400, "The nextPageToken is not valid.") from None
+        start = whole(base64.b64decode(str(token), validate=True).decode().removeprefix("c"))
+    except ValueError:
+        start = None
+    if start is None:
+        raise ApiError(400, "The nextPageToken is not valid.")
+    return start
 
 
 def comments(call: Call) -> Answer:
@@ -82,9 +85,8 @@ def comments(call: Call) -> Answer:
     wanted = _list(call.document(), "ids", MAX_COMMENTS)
     known = {
         comment.id: (issue, comment)
-        for issue in call.site.ordered()
-        if issue.extras is not None and issue.extras.comments and call.may_see(issue)
-        for comment in issue.extras.comments
+        for issue in filter(call.sight.shows, call.site.ordered())
+        for comment in call.sight.comments(issue)
     }
     found = [known[id] for id in dict.fromkeys(wanted) if id in known]
     shown = ",".join(call.renderer.comment(issue, comment) for issue, comment in found)

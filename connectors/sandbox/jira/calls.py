@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.administration.projects import ADMINISTRATORS
-from connectors.sandbox.jira.catalogue import SERVICE_REQUEST, Flavour, Project
+from connectors.sandbox.jira.catalogue import Flavour, Project
 from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.load import LoadedIssues
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.parts import Parts
 from connectors.sandbox.jira.render import Renderer
+from connectors.sandbox.jira.sight import Sight
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.users import Accounts
 
@@ -75,7 +77,7 @@ class Desk:
         self.users = users
         self.searches: dict[str, Any] = {}
         self._parts: dict[str, Parts] = {}
-        self._renderers: dict[tuple[str, str], Renderer] = {}
+        self._renderers: dict[tuple[str, str, Sight], Renderer] = {}
 
     def parts(self, version: str) -> Parts:
         """JSON parts of one API version."""
@@ -83,17 +85,17 @@ class Desk:
             self._parts[version] = Parts(self.site, self.base, version)
         return self._parts[version]
 
-    def renderer(self, version: str, zone: ZoneInfo) -> Renderer:
-        """The issue renderer of one API version and time zone."""
-        key = (version, str(zone))
+    def renderer(self, version: str, zone: ZoneInfo, sight: Sight) -> Renderer:
+        """The issue renderer of one API version and time zone, for those who see this much."""
+        key = (version, str(zone), sight)
         if key not in self._renderers:
-            self._renderers[key] = Renderer(self.parts(version), zone)
+            self._renderers[key] = Renderer(self.parts(version), zone, sight)
         return self._renderers[key]
 
 
 @dataclass(slots=True)
 class Call:
-    """A request: who asks what. ``params`` keeps every value of a repeated parameter."""
+    """A request: who asks what. ``params`` keeps every value of a repeated parameter; headers are in lower case."""
 
     desk: Desk
     account: Account | None
@@ -116,13 +118,18 @@ class Call:
 
     @property
     def renderer(self) -> Renderer:
-        """Renders in the caller's version and zone."""
-        return self.desk.renderer(self.version, self.zone)
+        """Renders in the caller's version and zone what the caller may see."""
+        return self.desk.renderer(self.version, self.zone, self.sight)
 
     @property
     def parts(self) -> Parts:
         """JSON parts in the caller's version."""
         return self.desk.parts(self.version)
+
+    @property
+    def sight(self) -> Sight:
+        """What the caller may see."""
+        return Sight.of(self.site, self.account)
 
     @property
     def asker(self) -> Asker:
@@ -135,14 +142,14 @@ class Call:
         return values[0] if values else default
 
     def number(self, name: str, default: int) -> int:
-        """A query parameter as an integer."""
+        """A query parameter that is a place, a size or an instant: a negative one counts as 0."""
         text = self.param(name)
         if not text:
             return default
-        try:
-            return int(text)
-        except ValueError:
-            raise ApiError(400, f"The value '{text}' of the parameter '{name}' is not a number.") from None
+        found = whole(text.removeprefix("-"))
+        if found is None:
+            raise ApiError(400, f"The value '{text}' of the parameter '{name}' is not a number.")
+        return 0 if text.startswith("-") else found
 
     def names(self, name: str) -> tuple[str, ...]:
         """A parameter that lists names, repeated or separated by commas."""
@@ -166,7 +173,7 @@ class Call:
         """The JSON sent; 400 when the body is none."""
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ApiError(400, f"Can not deserialize the request body: {error}") from None
 
     def signed_in(self) -> Account:
@@ -181,6 +188,11 @@ class Call:
         if not account.may_write:
             raise ApiError(403, "You do not have permission to edit issues in this project.")
         return account
+
+    def refuse_forgery(self) -> None:
+        """403 for an upload that a page in a browser could have sent: one without ``X-Atlassian-Token: no-check``."""
+        if self.headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
+            raise ApiError(403, "XSRF check failed")
 
     def only_on(self, flavour: Flavour) -> None:
         """404, as of an address that there is not, on the other flavour."""
@@ -207,47 +219,24 @@ class Call:
         if account is None:
             return False
         actors = site.projects.details(project).actors(ADMINISTRATORS)
-        in_group = any(account.name in site.groups.members(name) for name in actors.groups)
-        return account.is_admin or account.name in actors.users or in_group
+        return account.is_admin or site.groups.reach(actors, account)
 
-    def may_see(self, issue: Issue) -> bool:
-        """The anonymous see service requests only, and only an administrator what issue security hides."""
-        if self.account is None:
-            return issue.type.id == SERVICE_REQUEST.id
-        return self.account.is_admin or issue.priority not in self.site.quirks.hidden_priorities
-
-    @property
-    def sees_all(self) -> bool:
-        """Whether nothing is hidden from the caller."""
-        return self.account is not None and (self.account.is_admin or not self.site.quirks.hidden_priorities)
+    def readable(self, id_or_key: str) -> Issue:
+        """An issue by id or key; 404 when it does not exist or is hidden."""
+        found = self.sight.issue(id_or_key)
+        if found is None:
+            raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
+        return found
 
     def issue(self, id_or_key: str) -> Issue:
-        """An issue by id or key; 404 when it does not exist or is hidden."""
-        found = self.site.issue(id_or_key)
-        if found is None or not self.may_see(found):
-            raise ApiError(404, "Issue does not exist or you do not have permission to see it.")
+        """The same; to change one that is archived is refused (403)."""
+        found = self.readable(id_or_key)
         if self.method != "GET" and found.id in self.site.unlisted:
             raise ApiError(403, f"The issue {found.key} is archived and cannot be changed.")
         return found
 
 
 Handler = Callable[..., Answer]
-
-
-def inner(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object that a member of a body is; empty where it is not there, 400 where it is something else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise ApiError(400, f"Can not deserialize the member '{name}': it is no object.")
-    return value or {}
-
-
-def listed(document: Mapping[str, Any], name: str) -> list[Any]:
-    """The list that a member of a body is; empty where it is not there, 400 where it is something else."""
-    value = document.get(name)
-    if value is not None and not isinstance(value, list):
-        raise ApiError(400, f"Can not deserialize the member '{name}': it is no list.")
-    return value or []
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

@@ -18,6 +18,7 @@ from connectors.sandbox.jira.agile.clauses import planning_test
 from connectors.sandbox.jira.catalogue import Field
 from connectors.sandbox.jira.jql import Clause, Empty, Function, JqlError, Operand
 from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.sight import Sight
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.jira.times import jql_time
 from connectors.sandbox.world import WorldSla
@@ -43,6 +44,11 @@ class Asker:
     account: Account | None
     zone: ZoneInfo
 
+    @property
+    def sight(self) -> Sight:
+        """What the caller may see."""
+        return Sight.of(self.site, self.account)
+
 
 def field_named(name: str, site: Site) -> Field | None:
     """The field a clause or sort names, by clause name, id or ``cf[…]``; None for the issue key."""
@@ -56,8 +62,9 @@ def field_named(name: str, site: Site) -> Field | None:
 
 def test_of(clause: Clause, asker: Asker) -> Test:
     """The test a clause makes of an issue."""
+    sight = asker.sight
     if clause.field.lower() == "text":
-        return _contains(clause, lambda issue: _all_text(issue))
+        return _contains(clause, lambda issue: _all_text(issue, sight))
     field = field_named(clause.field, asker.site)
     if field is None:
         return _keys(clause, asker)
@@ -72,10 +79,10 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     if field.id == "description":
         return _contains(clause, lambda issue: issue.description)
     if field.id == "comment":
-        return _contains(clause, _comment_text)
+        return _contains(clause, lambda issue: _comment_text(issue, sight))
     if field.id == "labels":
         return _labels(clause, lambda issue: issue.labels)
-    planned = planning_test(clause, field, asker.site)
+    planned = planning_test(clause, field, sight)
     if planned is not None:
         return planned
     if field.type == "array" and field.attribute:
@@ -157,7 +164,7 @@ def _minute(at: int | None) -> int | None:
 
 def _keys(clause: Clause, asker: Asker) -> Test:
     if clause.operator in _COMPARE:
-        issue = asker.site.issue(str(clause.operands[0]))
+        issue = asker.sight.issue(str(clause.operands[0]))
         if issue is None:
             raise JqlError(f"An issue with key '{clause.operands[0]}' does not exist for field 'key'.")
         compare, bound, project = _COMPARE[clause.operator], issue.number, issue.project
@@ -170,7 +177,7 @@ def keyed(clause: Clause, asker: Asker) -> list[Issue]:
     """The issues that a clause on key or id names; one that does not exist is an error, as in Jira."""
     found = []
     for operand in clause.operands:
-        issue = asker.site.issue(operand) if isinstance(operand, str) else None
+        issue = asker.sight.issue(operand) if isinstance(operand, str) else None
         if issue is None:
             raise JqlError(f"An issue with key '{operand}' does not exist for field '{clause.field}'.")
         found.append(issue)
@@ -228,6 +235,8 @@ def _members(clause: Clause, field: Field, asker: Asker) -> Test:
         return lambda issue: (get(issue) is None) is wants_empty
     if field.id == "priority" and clause.operator in _COMPARE:
         compare, bound = _COMPARE[clause.operator], _member_id(clause.operands[0], field, asker)
+        if bound is None:
+            raise _wrong_operator(clause)
         return lambda issue: issue.priority is not None and compare(-int(issue.priority), -int(str(bound)))
     wanted = {_member_id(operand, field, asker) for operand in clause.operands}
     return _membership(clause, wanted, get)
@@ -275,7 +284,7 @@ def _member_id(operand: Operand, field: Field, asker: Asker) -> object:
     if isinstance(operand, Function):
         raise JqlError(f"Unable to find JQL function '{operand.name}()' for field '{field.name}'.")
     if field.id == "parent":
-        parent = asker.site.issue(operand)
+        parent = asker.sight.issue(operand)
         return parent.id if parent is not None else -1
     named = _named_ids(asker.site, field)
     if named is None:
@@ -326,7 +335,7 @@ def _sla(clause: Clause, field: Field, asker: Asker) -> Test:
     if clause.operator in ("is", "is not"):
         wants_empty = clause.operator == "is"
         return lambda issue: (not slas.cycles_of(issue, field.id, site.now)) is wants_empty
-    (operand,) = clause.operands
+    operand = clause.operands[0]
     if clause.operator not in ("=", "!=") or not isinstance(operand, Function):
         raise JqlError(f"The SLA field '{field.name}' is compared with a function such as breached().")
     name = operand.name.lower()
@@ -372,12 +381,12 @@ _SLA_FUNCTIONS: dict[str, Callable[[Issue, list[WorldSla], int], bool]] = {
 }
 
 
-def _all_text(issue: Issue) -> str:
-    return f"{issue.summary}\n{issue.description}\n{_comment_text(issue)}"
+def _all_text(issue: Issue, sight: Sight) -> str:
+    return f"{issue.summary}\n{issue.description}\n{_comment_text(issue, sight)}"
 
 
-def _comment_text(issue: Issue) -> str:
-    return "\n".join(comment.body for comment in issue.extras.comments) if issue.extras is not None else ""
+def _comment_text(issue: Issue, sight: Sight) -> str:
+    return "\n".join(comment.body for comment in sight.comments(issue))
 
 
 def _wrong_operator(clause: Clause) -> JqlError:

@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from connectors.sandbox.jira import bodies, values
+from connectors.sandbox.jira import bodies, entity_properties, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
-from connectors.sandbox.jira.model import Attachment, Comment, Issue, Link, RemoteLink
+from connectors.sandbox.jira.model import Attachment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
 
-MAX_PROPERTY = 32_768
 MAX_GLOBAL_ID = 255
 
 
@@ -27,21 +26,19 @@ def comments(call: Call, key: str) -> Answer:
 def add_comment(call: Call, key: str) -> Answer:
     """``POST /issue/{key}/comment``; the property ``sd.public.comment`` makes it internal."""
     issue = call.issue(key)
-    author = call.writer()
+    call.writer()
     document = call.document()
-    properties = {entry.get("key"): entry.get("value") for entry in document.get("properties") or ()}
-    is_internal = bool((properties.get("sd.public.comment") or {}).get("internal"))
-    now = call.site.now
-    comment = Comment(str(next(call.site.ids)), author.name, _body(call, document), now, now, is_internal)
-    issue.more().comments.append(comment)
+    public = next((one for one in bodies.parts(document, "properties") if one.get("key") == "sd.public.comment"), {})
+    is_internal = bool(bodies.part(public, "value").get("internal"))
+    made = values.add_comment(call, issue, _body(call, document), is_internal=is_internal)
     call.site.touch(issue)
-    return text_answer(call.renderer.comment(issue, comment), 201)
+    return text_answer(call.renderer.comment(issue, made), 201)
 
 
 def comment(call: Call, key: str, id: str) -> Answer:
     """``GET|PUT|DELETE /issue/{key}/comment/{id}``."""
     issue = call.issue(key)
-    found = next((one for one in issue.more().comments if one.id == id), None)
+    found = values.comment_named(call, issue, id)
     if found is None:
         raise ApiError(404, f"Can not find a comment for the id: {id}.")
     if call.method == "GET":
@@ -74,9 +71,7 @@ def attach(call: Call, key: str) -> Answer:
     """``POST /issue/{key}/attachments``: multipart, and only with ``X-Atlassian-Token: no-check``."""
     issue = call.issue(key)
     author = call.writer()
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    if headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
-        raise ApiError(403, "XSRF check failed")
+    call.refuse_forgery()
     if not call.uploads:
         raise ApiError(400, "No file was attached.")
     added = [
@@ -110,7 +105,7 @@ def find_attachment(call: Call, id: str) -> tuple[Issue, Attachment]:
     call.signed_in()
     for issue in call.site.ordered():
         for found in issue.extras.attachments if issue.extras is not None else ():
-            if found.id == id and call.may_see(issue):
+            if found.id == id and call.sight.shows(issue):
                 return issue, found
     raise ApiError(404, f"The attachment with id '{id}' does not exist")
 
@@ -149,29 +144,31 @@ def link(call: Call) -> Answer:
 
 
 def link_of(call: Call, id: str) -> Answer:
-    """``GET|DELETE /issueLink/{id}``."""
-    ends = [
-        (issue, one)
-        for issue in call.site.ordered()
-        for one in (issue.extras.links if issue.extras is not None else ())
-        if one.id == id
-    ]
-    if not ends:
-        raise ApiError(404, f"No issue link with id '{id}' exists.")
+    """``GET|DELETE /issueLink/{id}``: between two issues that the caller may see."""
+    issue, seen = _link_named(call, id)
+    other = call.issue(str(seen.other))
     if call.method == "DELETE":
         call.writer()
-        for issue, one in ends:
-            issue.more().links.remove(one)
-            call.site.touch(issue)
+        for end in (issue, other):
+            end.more().links = [one for one in end.more().links if one.id != id]
+            call.site.touch(end)
         return no_content()
-    inward, seen = next((issue, one) for issue, one in ends if one.is_outward)
+    inward, outward = (issue, other) if seen.is_outward else (other, issue)
     name, inward_text, outward_text = call.site.link_types[seen.type_id]
     kind = msgspec.json.encode({"id": seen.type_id, "name": name, "inward": inward_text, "outward": outward_text})
     short = call.renderer.short
     return text_answer(
         f'{{"id":"{id}","self":"{call.parts.api}/issueLink/{id}","type":{kind.decode()},'
-        f'"inwardIssue":{short(inward.id)},"outwardIssue":{short(seen.other)}}}'
+        f'"inwardIssue":{short(inward.id)},"outwardIssue":{short(outward.id)}}}'
     )
+
+
+def _link_named(call: Call, id: str) -> tuple[Issue, Link]:
+    for issue in filter(call.sight.shows, call.site.ordered()):
+        for one in issue.extras.links if issue.extras is not None else ():
+            if one.id == id and call.sight.by_id(one.other) is not None:
+                return issue, one
+    raise ApiError(404, f"No issue link with id '{id}' exists.")
 
 
 def _end(call: Call, value: Any) -> Issue:
@@ -271,57 +268,35 @@ def properties(call: Call, key: str) -> Answer:
     """``GET /issue/{key}/properties``: the keys."""
     issue = call.issue(key)
     names = issue.extras.properties if issue.extras is not None else {}
-    return json_answer(
-        {"keys": [{"self": f"{call.parts.api}/issue/{issue.id}/properties/{name}", "key": name} for name in names]}
-    )
+    return json_answer({"keys": entity_properties.keys(names, f"{call.parts.api}/issue/{issue.id}/properties")})
 
 
 def property_of(call: Call, key: str, name: str) -> Answer:
-    """``GET|PUT|DELETE /issue/{key}/properties/{name}``: any JSON of at most 32 768 characters."""
+    """``GET|PUT|DELETE /issue/{key}/properties/{name}``."""
     issue = call.issue(key)
-    known = issue.more().properties
-    if call.method == "PUT":
+    if call.method != "GET":
         call.writer()
-        if len(call.body.decode(errors="replace")) > MAX_PROPERTY:
-            raise ApiError(400, f"The property value cannot be longer than {MAX_PROPERTY} characters.")
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
+    return entity_properties.one(call, issue.more().properties, name)
 
 
 def comment_properties(call: Call, id: str) -> Answer:
     """``GET /comment/{id}/properties``: the keys."""
-    return json_answer({"keys": [{"key": name} for name in _properties_of_comment(call, id)]})
+    known = _properties_of_comment(call, id)
+    return json_answer({"keys": entity_properties.keys(known, f"{call.parts.api}/comment/{id}/properties")})
 
 
 def comment_property(call: Call, id: str, name: str) -> Answer:
     """``GET|PUT|DELETE /comment/{id}/properties/{name}``."""
     known = _properties_of_comment(call, id)
-    if call.method == "PUT":
+    if call.method != "GET":
         call.writer()
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
+    return entity_properties.one(call, known, name)
 
 
 def _properties_of_comment(call: Call, id: str) -> dict[str, Any]:
-    for issue in call.site.ordered():
-        if issue.extras is not None and any(one.id == id for one in issue.extras.comments):
-            return issue.extras.comment_properties.setdefault(id, {})
+    for issue in filter(call.sight.shows, call.site.ordered()):
+        if values.comment_named(call, issue, id) is not None:
+            return issue.more().comment_properties.setdefault(id, {})
     raise ApiError(404, f"Can not find a comment for the id: {id}.")
 
 

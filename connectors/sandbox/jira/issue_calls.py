@@ -8,7 +8,7 @@ from connectors.sandbox.jira import bodies, catalogue, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
 from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
 from connectors.sandbox.jira.desk import approvals
-from connectors.sandbox.jira.model import Comment, HistoryItem, Issue
+from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.values import BadValueError
 
 MAX_BULK = 50
@@ -100,7 +100,7 @@ def edit(call: Call, key: str) -> Answer:
 
 def _finish(call: Call, issue: Issue, author: str, changed: list[HistoryItem], comments: list[str]) -> None:
     for text in comments:
-        issue.more().comments.append(Comment(str(next(call.site.ids)), author, text, call.site.now, call.site.now))
+        values.add_comment(call, issue, text)
     values.record(call, issue, author, changed)
     call.site.touch(issue)
 
@@ -140,7 +140,7 @@ def delete(call: Call, key: str) -> Answer:
     """``DELETE /issue/{idOrKey}``."""
     issue = call.issue(key)
     call.writer()
-    below = [found for id in (issue.extras.subtasks if issue.extras else ()) if (found := call.site.by_id(id))]
+    below = call.site.subtasks(issue)
     if below and call.param("deleteSubtasks").lower() != "true":
         raise ApiError(400, f"The issue '{issue.key}' has subtasks. You must specify the 'deleteSubtasks' parameter.")
     for one in (*below, issue):

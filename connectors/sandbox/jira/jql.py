@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _TOKEN = re.compile(
@@ -15,6 +16,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(.)")
+MAX_DEPTH = 100
 _RESERVED = frozenset({"and", "or", "not", "in", "is", "order", "by", "empty", "null"})
 
 
@@ -115,6 +117,7 @@ class _Parser:
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
         self._index = 0
+        self._depth = 0
 
     @property
     def _now(self) -> _Token:
@@ -181,14 +184,22 @@ class _Parser:
 
     def _not(self) -> Node:
         if self._is_word("not") or self._is_sign("!"):
-            self._take()
-            return Not(self._not())
+            return Not(self._within(self._not))
         if self._is_sign("("):
-            self._take()
-            inner = self._or()
+            inner = self._within(self._or)
             self._close()
             return inner
         return self._clause()
+
+    def _within(self, inner: Callable[[], Node]) -> Node:
+        """What follows the word or bracket under way, one level deeper."""
+        self._take()
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise JqlError(f"Error in the JQL Query: It is nested deeper than {MAX_DEPTH} levels.")
+        node = inner()
+        self._depth -= 1
+        return node
 
     def _close(self) -> None:
         if not self._is_sign(")"):

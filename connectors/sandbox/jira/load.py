@@ -17,6 +17,7 @@ from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.jql import And, Clause, Query
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.render import Renderer
+from connectors.sandbox.jira.sight import Sight
 
 TEMPLATES = 500
 FIRST_S = 1_704_067_200  # 2024-01-01T00:00:00Z
@@ -36,7 +37,7 @@ class LoadedIssues:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._models: dict[str, list[Issue]] = {}  # the site's own issues that a search is answered with
+        self._models: dict[tuple[Sight, str], list[Issue]] = {}  # the site's own issues that a search is answered with
         self._templates: dict[_Shape, list[_Template]] = {}
 
     def span(self, query: Query, asker: Asker) -> tuple[int, int] | None:
@@ -88,7 +89,7 @@ class LoadedIssues:
 
     def _models_of(self, query: Query, asker: Asker) -> list[Issue]:
         timeless = _timeless(query)
-        known = repr(timeless)
+        known = (asker.sight, repr(timeless))
         if known not in self._models:
             found = [issue for issue in searching.find(timeless, asker) if issue.type.id != CONTACT.id]
             self._models[known] = found[:TEMPLATES]

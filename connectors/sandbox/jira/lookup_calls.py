@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from connectors.sandbox.jira import catalogue, jql, searching
-from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira import bodies, catalogue, jql, searching
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.administration.schemes import PERMISSIONS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import Flavour
@@ -61,17 +60,14 @@ def createmeta(call: Call) -> Answer:
 # --- people and groups ----------------------------------------------------------------------------------------
 
 
-def assignable(call: Call) -> Answer:
-    """``GET /user/assignable/search`` and its like: people who may be chosen; the sandbox leaves nobody out."""
+def people(call: Call) -> Answer:
+    """``GET /user/search`` and its like, of those who may be assigned too: the sandbox leaves nobody out."""
     call.signed_in()
-    text = call.param("query") or call.param("username")
+    text = call.param("query") or call.param("username") or call.param("accountId")
     found = call.site.directory.search("" if text == "." else text)
     start = call.number("startAt", 0)
-    return json_answer(_people(call, found[start : start + call.number("maxResults", 50)]))
-
-
-def _people(call: Call, accounts: Iterable[Account]) -> list[dict[str, Any]]:
-    return [call.parts.person(account) for account in accounts]
+    shown = found[start : start + call.number("maxResults", 50)]
+    return json_answer([call.parts.person(account) for account in shown])
 
 
 # --- settings -------------------------------------------------------------------------------------------------
@@ -134,7 +130,7 @@ def suggestions(call: Call) -> Answer:
         "status": [(one.name, one.name) for one in catalogue.STATUSES],
         "priority": [(one, one) for one in catalogue.PRIORITIES.values()],
         "resolution": [(one, one) for one in catalogue.RESOLUTIONS.values()],
-        "labels": [(one, one) for one in sorted(site.by_label) if site.by_label[one]],
+        "labels": [(one, one) for one in sorted(site.by_label) if any(map(call.sight.by_id, site.by_label[one]))],
     }.get(name, [])
     found = [(shown, value) for shown, value in values if shown.lower().startswith(begin)]
     return json_answer({"results": [{"value": value, "displayName": shown} for shown, value in found[:15]]})
@@ -143,9 +139,9 @@ def suggestions(call: Call) -> Answer:
 def match(call: Call) -> Answer:
     """``POST /jql/match`` (Cloud): which of these issues match which of these queries."""
     sent = call.document()
-    wanted = {int(id) for id in sent.get("issueIds") or ()}
+    wanted = {id for id in map(whole, bodies.texts(sent, "issueIds")) if id is not None}
     matches: list[dict[str, Any]] = []
-    for text in sent.get("jqls") or ():
+    for text in bodies.texts(sent, "jqls"):
         try:
             found = {issue.id for issue in searching.find(jql.parse(text), call.asker)}
             matches.append({"matchedIssues": sorted(wanted & found), "errors": []})

@@ -149,16 +149,6 @@ def project_named(call: Call, key: str) -> Project:
     raise ApiError(404, f"No project could be found with key '{key}'.")
 
 
-def users(call: Call) -> Answer:
-    """``GET /user/search``: ``query`` on Cloud, ``username`` on Data Center."""
-    call.signed_in()
-    text = call.param("query") or call.param("username") or call.param("accountId")
-    start = call.number("startAt", 0)
-    size = call.number("maxResults", 50)
-    found = call.site.directory.search(text) if text and text != "." else call.site.directory.search("")
-    return json_answer([call.parts.person(account) for account in found[start : start + size]])
-
-
 def permissions(call: Call) -> Answer:
     """``GET /mypermissions``: what the caller may do, in ``projectKey`` where one is named."""
     may_write = call.account is not None and call.account.may_write

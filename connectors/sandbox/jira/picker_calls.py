@@ -44,8 +44,8 @@ def issues(call: Call) -> Answer:
     """``GET /issue/picker``: by key, or by words of the summary; the newest first."""
     call.signed_in()
     text = call.param("query").strip()
-    named = call.site.issue(text) if text else None
-    found = [named] if named is not None and call.may_see(named) else _with_words(call, text.lower().split())
+    named = call.sight.issue(text) if text else None
+    found = [named] if named is not None else _with_words(call, text.lower().split())
     shown = [_issue(issue) for issue in found]
     section = {"id": "cs", "label": "Current Search", "sub": f"Showing {len(shown)} matching issues", "issues": shown}
     return json_answer({"sections": [section]})
@@ -54,7 +54,7 @@ def issues(call: Call) -> Answer:
 def _with_words(call: Call, words: list[str]) -> list[Issue]:
     found: list[Issue] = []
     for issue in reversed(call.site.ordered()) if words else ():
-        if all(word in issue.summary.lower() for word in words) and call.may_see(issue):
+        if all(word in issue.summary.lower() for word in words) and call.sight.shows(issue):
             found.append(issue)
             if len(found) == MAX_ISSUES:
                 break
@@ -87,7 +87,6 @@ def subtasks(call: Call, key: str) -> Answer:
     """``GET /issue/{key}/subtask`` (Data Center)."""
     call.only_on(Flavour.DATA_CENTER)
     issue = call.issue(key)
-    below = [call.site.by_id(id) for id in issue.extras.subtasks] if issue.extras is not None else []
     shown = [
         {
             "id": str(one.id),
@@ -95,8 +94,8 @@ def subtasks(call: Call, key: str) -> Answer:
             "self": f"{call.parts.api}/issue/{one.id}",
             "fields": {"summary": one.summary, "status": call.parts.status(one.status)},
         }
-        for one in below
-        if one is not None
+        for one in call.site.subtasks(issue)
+        if call.sight.shows(one)
     ]
     return json_answer(shown)
 

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from connectors.sandbox.jira.catalogue import CUSTOM_FIELDS, Field, Transition
+from connectors.sandbox.plugin import is_like
 
 DUPLICATE_ID = 10_900
 
@@ -52,10 +53,9 @@ class Quirks:
 
     def changed(self, options: Mapping[str, Any]) -> Quirks:
         """These with others laid over. Raises ValueError for an option that there is not, or of another type."""
-        known = {option.name: type(getattr(Quirks(), option.name)) for option in fields(Quirks)}
+        known = {option.name: getattr(Quirks(), option.name) for option in fields(Quirks)}
         for name, value in options.items():
-            wanted = (list, tuple) if known.get(name) is tuple else known.get(name)
-            if wanted is None or not isinstance(value, wanted) or (isinstance(value, int) and value < 0):
+            if name not in known or not is_like(value, known[name]):
                 raise ValueError(f"Jira has no option {name} = {value!r}; there are {', '.join(sorted(known))}.")
         return replace(self, **options)
 

@@ -17,6 +17,7 @@ from connectors.sandbox.jira.catalogue import Field, Flavour
 from connectors.sandbox.jira.history import Changelog
 from connectors.sandbox.jira.model import Attachment, Comment, Issue
 from connectors.sandbox.jira.parts import Parts, dump, quote
+from connectors.sandbox.jira.sight import Sight
 from connectors.sandbox.jira.text import document
 from connectors.sandbox.jira.times import ZoneText
 
@@ -26,11 +27,12 @@ CHANGELOG_ON_CLOUD = 100
 
 
 class Renderer:
-    """Renders issues of one site for one API version and time zone."""
+    """Renders issues of one site for one API version and time zone, and for those who see as much of the site."""
 
-    def __init__(self, parts: Parts, zone: ZoneInfo) -> None:
+    def __init__(self, parts: Parts, zone: ZoneInfo, sight: Sight) -> None:
         self.parts = parts
         self.zone = zone
+        self.sight = sight
         self.times = ZoneText(zone)
         self.changelog = Changelog(parts, self.times)
         self._shape = lru_cache(maxsize=KEPT_SHAPES)(self._make_shape)
@@ -119,7 +121,7 @@ class Renderer:
             return lambda issue: slas.satisfaction(issue, site.now)
         if field is catalogue.SATISFACTION_DATE:
             return lambda issue: slas.satisfaction_date(issue, site.now, times)
-        software = field_value(parts, field)
+        software = field_value(parts, field, self.sight)
         if software is not None:
             return lambda issue: dump(software(issue))
         if field.attribute:
@@ -144,9 +146,9 @@ class Renderer:
             "comment": lambda issue: self.comments(issue),
             "attachment": lambda issue: self.attachments(issue),
             "issuelinks": lambda issue: self.links(issue),
-            "parent": lambda issue: self.short(issue.parent) if issue.parent is not None else "null",
+            "parent": lambda issue: self.short(issue.parent) or "null",
             "subtasks": lambda issue: (
-                "[" + ",".join(self.short(id) for id in issue.extras.subtasks) + "]" if issue.extras else "[]"
+                f"[{','.join(filter(None, map(self.short, issue.extras.subtasks)))}]" if issue.extras else "[]"
             ),
             "watches": lambda issue: (
                 f'{{"self":"{parts.api}/issue/{issue.id}/watchers",'
@@ -175,11 +177,11 @@ class Renderer:
         """A description or comment: an ADF document in version 3, wiki text in version 2."""
         return dump(document(text)) if self.parts.version == "3" else quote(text)
 
-    def short(self, id: int) -> str:
-        """Another issue as a link target, as JSON text."""
-        issue = self.parts.site.by_id(id)
+    def short(self, id: int | None) -> str:
+        """Another issue as a link target, as JSON text; empty where there is none that may be seen."""
+        issue = self.sight.by_id(id)
         if issue is None:
-            return "null"
+            return ""
         parts = self.parts
         return (
             f'{{"id":"{issue.id}","key":"{issue.key}","self":"{parts.api}/issue/{issue.id}","fields":{{'
@@ -203,7 +205,7 @@ class Renderer:
 
     def comments(self, issue: Issue, start: int = 0, limit: int | None = None) -> str:
         """A page of comments, as JSON text."""
-        everything = issue.extras.comments if issue.extras else []
+        everything = self.sight.comments(issue)
         shown = everything[start:] if limit is None else everything[start : start + limit]
         rendered = ",".join(self.comment(issue, comment) for comment in shown)
         size = limit if limit is not None else len(shown)
@@ -226,9 +228,12 @@ class Renderer:
         return "[" + ",".join(self.attachment(attachment) for attachment in found) + "]"
 
     def links(self, issue: Issue) -> str:
-        """All issue links, as JSON text."""
+        """All links to issues that may be seen, as JSON text."""
         rendered = []
         for link in issue.extras.links if issue.extras else []:
+            other = self.short(link.other)
+            if not other:
+                continue
             name, inward, outward = self.parts.site.link_types[link.type_id]
             kind = {
                 "id": link.type_id,
@@ -240,7 +245,7 @@ class Renderer:
             side = "outwardIssue" if link.is_outward else "inwardIssue"
             rendered.append(
                 f'{{"id":"{link.id}","self":"{self.parts.api}/issueLink/{link.id}","type":{dump(kind)},'
-                f'"{side}":{self.short(link.other)}}}'
+                f'"{side}":{other}}}'
             )
         return "[" + ",".join(rendered) + "]"
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from connectors.sandbox.jira import bodies, jql, searching
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
-from connectors.sandbox.jira.clauses import Asker
 from connectors.sandbox.jira.model import Issue
-
-T = TypeVar("T")
 
 MAX_PAGE = 100
 MAX_ID_PAGE = 5_000
@@ -52,26 +49,25 @@ class Asked:
 
 def search_jql(call: Call) -> Answer:
     """``GET|POST /search/jql`` (Cloud): pages by token, no total, ids only unless fields are named."""
-    if call.site.flavour is not Flavour.CLOUD:
-        raise ApiError(404, "null for uri: /rest/api/latest/search/jql")
+    call.only_on(Flavour.CLOUD)
     asked = _asked(call)
     if not asked.jql.strip():
         raise ApiError(
             400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
         )
+    if asked.size is not None and not 1 <= asked.size <= MAX_ID_PAGE:
+        raise ApiError(400, "The max results parameter has to be between 1 and 5,000.")
     if len(asked.reconcile) > 50:
         raise ApiError(400, "The maximum number of issues to reconcile is 50.")
     is_light = set(asked.fields) <= _ID_ONLY and not asked.expand
     limit = MAX_ID_PAGE if is_light else MAX_PAGE
-    size = min(asked.size if asked.size is not None and asked.size > 0 else 50, limit)
+    size = min(asked.size if asked.size is not None else 50, limit)
     loaded = _loaded(call, asked.jql)
     if loaded is not None:
         return _loaded_by_token(call, asked, loaded, size, is_light)
     name, start, kept = _kept(call, asked)
     ids = kept.ids[start : start + size]
-    issues = [issue for issue in map(call.site.by_id, ids) if issue is not None]
-    if not call.sees_all:
-        issues = [issue for issue in issues if call.may_see(issue)]
+    issues = [issue for issue in map(call.sight.by_id, ids) if issue is not None]
     is_last = start + size >= len(kept.ids)
     texts = _issue_texts(call, issues, asked, is_light)
     if is_last:
@@ -94,14 +90,13 @@ def search(call: Call) -> Answer:
     found = [id for id in _found(call, asked.jql) if id not in hidden] if hidden else _found(call, asked.jql)
     size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
     shown = found[asked.start : asked.start + size]
-    issues = [issue for issue in map(call.site.by_id, shown) if issue is not None]
+    issues = call.site.known(shown)
     return _page(_offset_head(asked, size, len(found)), _issue_texts(call, issues, asked, False), "]}")
 
 
 def approximate_count(call: Call) -> Answer:
     """``POST /search/approximate-count`` (Cloud)."""
-    if call.site.flavour is not Flavour.CLOUD:
-        raise ApiError(404, "null for uri: /rest/api/latest/search/approximate-count")
+    call.only_on(Flavour.CLOUD)
     text = call.document().get("jql")
     if not isinstance(text, str) or not text.strip():
         raise ApiError(
@@ -126,11 +121,8 @@ def _loaded(call: Call, text: str) -> _Loaded | None:
     issues = call.desk.loaded
     if issues is None:
         return None
-    try:
-        query = jql.parse(text)
-        span = issues.span(query, call.asker)
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    query = jql.parse(text)
+    span = issues.span(query, call.asker)
     return _Loaded(query, span) if span is not None else None
 
 
@@ -160,7 +152,7 @@ def _loaded_by_offset(call: Call, asked: Asked, loaded: _Loaded) -> Answer:
 def _loaded_texts(call: Call, asked: Asked, loaded: _Loaded, start: int, size: int, is_light: bool) -> list[bytes]:
     issues = call.desk.loaded
     assert issues is not None
-    begin = min(loaded.span[0] + max(0, start), loaded.span[1])
+    begin = min(loaded.span[0] + start, loaded.span[1])
     span = (begin, min(begin + size, loaded.span[1]))
     if is_light:
         return issues.ids(span, with_key="key" in asked.fields)
@@ -182,10 +174,13 @@ def _token(name: str, start: int) -> str:
 
 def _told(token: str) -> tuple[str, int]:
     try:
-        name, _, start = base64.urlsafe_b64decode(token + "==").decode().partition(":")
-        return name, int(start)
+        name, _, written = base64.urlsafe_b64decode(token + "==").decode().partition(":")
     except ValueError:
         raise ApiError(400, _NO_TOKEN) from None
+    start = whole(written)
+    if start is None:
+        raise ApiError(400, _NO_TOKEN)
+    return name, start
 
 
 def _asked(call: Call) -> Asked:
@@ -224,9 +219,9 @@ def _listed(value: Any) -> list[str]:
 def _whole(value: Any) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int):
+    if type(value) is not int:
         raise ApiError(400, "startAt and maxResults must be numbers.")
-    return value
+    return max(0, value)
 
 
 def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
@@ -239,7 +234,7 @@ def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
             raise ApiError(400, _NO_TOKEN)
         return name, start, searches[name]
     name = f"s{next(_names)}"
-    hidden = call.site.lagging(frozenset(int(id) for id in asked.reconcile if id.isdigit()))
+    hidden = call.site.lagging(frozenset(id for id in map(whole, asked.reconcile) if id is not None))
     kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql) if issue.id not in hidden])
     searches[name] = kept
     while len(searches) > KEPT_SEARCHES:
@@ -264,21 +259,11 @@ def _found(call: Call, text: str) -> list[int]:
 
 
 def _matching(call: Call, text: str) -> list[Issue]:
-    return _answered(call, text, searching.find)
+    return searching.find(jql.parse(text), call.asker)
 
 
 def _counted(call: Call, text: str) -> int:
-    return _answered(call, text, searching.count)
-
-
-def _answered(call: Call, text: str, answer: Callable[..., T]) -> T:
-    """What a search answers to a query, for what the caller may see."""
-    try:
-        query = jql.parse(text)
-        asker: Asker = call.asker
-        return answer(query, asker, is_visible=None if call.sees_all else call.may_see)
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    return searching.count(jql.parse(text), call.asker)
 
 
 def _page(begin: str, issues: list[bytes], end: str) -> Answer:

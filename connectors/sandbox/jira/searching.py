@@ -15,13 +15,13 @@ from connectors.sandbox.jira.site import Site
 _KEY_FIELDS = ("key", "issuekey", "issue", "id")
 
 
-def find(query: Query, asker: Asker, *, is_visible: Test | None = None) -> list[Issue]:
-    """The matching issues in the query's order (by default newest created first)."""
+def find(query: Query, asker: Asker) -> list[Issue]:
+    """The matching issues that the asker may see, in the query's order (by default newest created first)."""
     parts = _conjuncts(query.where, asker)
     candidates, rest = _candidates(parts, asker)
     tests = [_test(part, asker) for part in rest]
-    if is_visible is not None:
-        tests.append(is_visible)
+    if not asker.sight.is_whole:
+        tests.append(asker.sight.shows)
     if asker.site.unlisted:
         tests.append(lambda issue: issue.id not in asker.site.unlisted)
     found: Iterable[Issue] = candidates
@@ -30,14 +30,14 @@ def find(query: Query, asker: Asker, *, is_visible: Test | None = None) -> list[
     return _sorted(list(found), query.order, asker.site)
 
 
-def count(query: Query, asker: Asker, *, is_visible: Test | None = None) -> int:
+def count(query: Query, asker: Asker) -> int:
     """How many issues match: of whole types without looking at any, as a database's index would."""
     parts = _conjuncts(query.where, asker)
-    if is_visible is None and len(parts) == 1 and isinstance(parts[0], Clause):
+    if asker.sight.is_whole and len(parts) == 1 and isinstance(parts[0], Clause):
         types = type_ids(parts[0], asker)
         if types is not None:
             return sum(len(asker.site.by_type.get(type_id, ())) for type_id in types)
-    return len(find(query, asker, is_visible=is_visible))
+    return len(find(query, asker))
 
 
 def _conjuncts(where: Node | None, asker: Asker) -> tuple[Node, ...]:
@@ -85,7 +85,7 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
             chosen = keyed(part, asker)
         elif part.field.lower() == "labels" and part.operator in ("=", "in") and chosen is None:
             ids = set().union(*(site.by_label.get(str(operand), set()) for operand in part.operands))
-            chosen = [issue for issue in map(site.by_id, ids) if issue is not None]
+            chosen = site.known(ids)
         elif part.field.lower() == "parent" and part.operator in ("=", "in") and chosen is None:
             chosen = _below(part, asker)
             rest.append(part)  # one may have been given to another parent since
@@ -107,11 +107,11 @@ def _candidates(parts: tuple[Node, ...], asker: Asker) -> tuple[Iterable[Issue],
 
 def _below(clause: Clause, asker: Asker) -> list[Issue]:
     """The sub-tasks of the issues that a clause on the parent names; of one that does not exist there are none."""
-    parents = [asker.site.issue(operand) for operand in clause.operands if isinstance(operand, str)]
+    parents = [asker.sight.issue(operand) for operand in clause.operands if isinstance(operand, str)]
     above = [parent for parent in parents if parent is not None and parent.extras]
     ids = {id for parent in above if parent.extras for id in parent.extras.subtasks}
     ids.update(*(asker.site.planning.children(parent.id) for parent in parents if parent is not None))
-    return [issue for issue in map(asker.site.by_id, ids) if issue is not None]
+    return asker.site.known(ids)
 
 
 def _means_running(node: Node, asker: Asker) -> bool:

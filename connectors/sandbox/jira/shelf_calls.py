@@ -65,10 +65,7 @@ def of_project(call: Call, key: str, kind: str) -> Answer:
 
 def page_of_project(call: Call, key: str, kind: str) -> Answer:
     """``GET /project/{key}/version`` and ``/component``, paged."""
-    found = _of_project(call, key, kind)
-    start, size = call.number("startAt", 0), call.number("maxResults", 50)
-    page = {"startAt": start, "maxResults": size, "total": len(found), "isLast": start + size >= len(found)}
-    return json_answer(page | {"values": found[start : start + size]})
+    return json_answer(call.page(_of_project(call, key, kind)))
 
 
 def counted(call: Call, kind: str, id: str, count: str) -> Answer:

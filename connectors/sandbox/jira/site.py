@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.sandbox.jira import catalogue, tickets
 from connectors.sandbox.jira.accounts import Account, Directory
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.administration.groups import Groups
 from connectors.sandbox.jira.administration.projects import ADMIN_GROUP, ADMINISTRATORS, Actors, Projects
 from connectors.sandbox.jira.administration.schemes import first_documents
@@ -113,16 +114,17 @@ class Site:
 
     def issue(self, id_or_key: str) -> Issue | None:
         """The issue of this id or key."""
-        if id_or_key.isdigit():
-            return self._issues.get(int(id_or_key))
-        project_key, _, number = id_or_key.upper().rpartition("-")
-        project = self.projects.named(project_key) if not project_key.isdigit() else None
-        if project is None or not number.isdigit():
+        if id_or_key.isdecimal():
+            return self.by_id(whole(id_or_key))
+        project_key, _, digits = id_or_key.upper().rpartition("-")
+        project = self.projects.named(project_key) if not project_key.isdecimal() else None
+        number = whole(digits)
+        if project is None or number is None:
             return None
         numbered = self._numbered[project.rank]
-        if int(number) >= len(numbered):
+        if number >= len(numbered):
             return None
-        found = numbered[int(number)] or self._moved.get((project.rank, int(number)))
+        found = numbered[number] or self._moved.get((project.rank, number))
         return found if found is not None and found.id in self._issues else None
 
     def create_screen(self, project: Project) -> tuple[str, ...]:
@@ -134,9 +136,17 @@ class Site:
         """The ids of the fields that may be changed afterwards."""
         return self.screens.editable(project) - self.quirks.lacking("edit")
 
-    def by_id(self, id: int) -> Issue | None:
-        """The issue of this id."""
-        return self._issues.get(id)
+    def by_id(self, id: int | None) -> Issue | None:
+        """The issue of this id; None is nobody's."""
+        return self._issues.get(id) if id is not None else None
+
+    def subtasks(self, issue: Issue) -> list[Issue]:
+        """The sub-tasks of an issue."""
+        return self.known(issue.extras.subtasks if issue.extras is not None else ())
+
+    def known(self, ids: Iterable[int]) -> list[Issue]:
+        """The issues of these ids that are still there."""
+        return [found for id in ids if (found := self.by_id(id)) is not None]
 
     def ordered(self, since: int | None = None, before: int | None = None) -> list[Issue]:
         """Issues by (updated, key), updated in ``[since, before)`` epoch seconds."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
+from connectors.sandbox.jira.addresses import MAX_DIGITS
+
 _JQL_TIME = re.compile(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?: (\d{1,2}):(\d{2}))?$")
-_JQL_RELATIVE = re.compile(r"^([+-]?)(?=\d)(?:(\d+)w)? ?(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?$")
+_JQL_RELATIVE = re.compile(r"^([+-]?)(?=\d)(?:(\d{1,9})w)? ?(?:(\d{1,9})d)? ?(?:(\d{1,9})h)? ?(?:(\d{1,9})m)?$")
+_SIZES = (604_800, 86_400, 3_600, 60)  # of a week, a day, an hour and a minute
 
 
+FIRST_YEAR, LAST_YEAR = 1900, 9998
 _Quarter = tuple[str, tuple[str, ...], str]  # "2026-03-02T09:", its seconds' "00:00" … "14:59", "+0100"
 _QUARTER_S = 900
 _KEPT_QUARTERS = 200_000  # more than five years
@@ -54,6 +58,13 @@ class ZoneText:
         return known
 
 
+def epoch_of(moment: datetime) -> int:
+    """Epoch seconds of an aware instant; ValueError where some zone or form has no text for it."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"The year has to be between {FIRST_YEAR} and {LAST_YEAR}.")
+    return int(moment.timestamp())
+
+
 def iso(epoch: int, zone: tzinfo) -> str:
     """One instant as an issue shows it."""
     return ZoneText(zone).iso(epoch)
@@ -82,13 +93,11 @@ def jql_time(text: str, zone: ZoneInfo, now: int) -> int | None:
         except ValueError:
             return None
         return int(local.timestamp())
-    if text.isdigit() and len(text) > 8:
+    if text.isdecimal() and 8 < len(text) <= MAX_DIGITS:
         return int(text) // 1000
     match = _JQL_RELATIVE.match(text)
     if match is None:
         return None
-    sign, weeks, days, hours, minutes = match.groups()
-    span = timedelta(
-        weeks=int(weeks or 0), days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0)
-    ).total_seconds()
-    return now + int(-span if sign == "-" else span)
+    sign, *counts = match.groups()
+    span = sum(int(count or 0) * size for count, size in zip(counts, _SIZES, strict=True))
+    return now + (-span if sign == "-" else span)

@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 
 from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.agile.planning import Sprint, is_epic
 from connectors.sandbox.jira.calls import ApiError, Call
 from connectors.sandbox.jira.catalogue import EPIC_LINK, FLAGGED, RANK, SPRINT, STORY_POINTS, Field, Flavour
 from connectors.sandbox.jira.history import person_item
-from connectors.sandbox.jira.model import History, HistoryItem, Issue
+from connectors.sandbox.jira.model import Comment, History, HistoryItem, Issue
 from connectors.sandbox.jira.text import is_document, plain
 
 MAX_TEXT = 32_767
@@ -138,7 +139,7 @@ def _day(value: Any) -> str | None:
 
 
 def _parent(call: Call, value: Any) -> int | None:
-    found = call.site.issue(str(value.get("id") or value.get("key") or "")) if isinstance(value, dict) else None
+    found = call.sight.issue(str(value.get("id") or value.get("key") or "")) if isinstance(value, dict) else None
     if found is None:
         raise BadValueError("Could not find issue by id or key.")
     return found.id
@@ -186,7 +187,7 @@ def _custom_list(call: Call, field: Field, value: Any) -> tuple[str, ...]:
 def _sprint(call: Call, value: Any) -> Sprint | None:
     if value is None:
         return None
-    found = call.site.planning.sprints.get(int(value)) if str(value).isdigit() else None
+    found = call.site.planning.sprints.get(whole(value) or 0)
     if found is None or found.is_closed:
         raise BadValueError("The sprint does not exist or is closed; it is set by its id, a number.")
     return found
@@ -195,7 +196,7 @@ def _sprint(call: Call, value: Any) -> Sprint | None:
 def _epic(call: Call, value: Any) -> Issue | None:
     if value is None:
         return None
-    found = call.site.issue(str(value))
+    found = call.sight.issue(str(value))
     if found is None or not is_epic(found):
         raise BadValueError(f"Issue '{value}' is not an epic.")
     return found
@@ -252,7 +253,7 @@ def _set(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
             parent.more().subtasks.append(issue.id)
         return None
     if field_id == "resolution":
-        return _resolve(call, issue, value)
+        return resolve(call, issue, value)
     if field_id in _PLANNED:
         return plan(call, issue, field_id, value)
     if field_id in ("priority", "summary", "description", "duedate"):
@@ -291,12 +292,21 @@ def plan(call: Call, issue: Issue, field_id: str, value: Any) -> HistoryItem | N
     return _item(STORY_POINTS.name, field_id, points, value)
 
 
+def add_comment(call: Call, issue: Issue, body: str, *, is_internal: bool = False) -> Comment:
+    """A comment of the caller's on an issue; internal is one for the team alone."""
+    now = call.site.now
+    made = Comment(str(next(call.site.ids)), call.writer().name, body, now, now, is_internal)
+    issue.more().comments.append(made)
+    return made
+
+
+def comment_named(call: Call, issue: Issue, id: str) -> Comment | None:
+    """The comment of an issue with this id, if the caller may read it."""
+    return next((one for one in call.sight.comments(issue) if one.id == id), None)
+
+
 def resolve(call: Call, issue: Issue, resolution: str | None) -> HistoryItem | None:
     """Set or clear the resolution and its date."""
-    return _resolve(call, issue, resolution)
-
-
-def _resolve(call: Call, issue: Issue, resolution: str | None) -> HistoryItem | None:
     old = issue.resolution
     issue.resolution = resolution
     issue.resolved = call.site.now if resolution is not None else None

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sandbox.jira import bodies
+from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.issue_calls import plain_text
 from connectors.sandbox.jira.model import Issue, Worklog
-from connectors.sandbox.jira.times import friendly
+from connectors.sandbox.jira.times import epoch_of, friendly
 
-_SPENT = re.compile(r"(?:(\d+)w)? ?(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
+_SPENT = re.compile(r"(?:(\d{1,9})w)? ?(?:(\d{1,9})d)? ?(?:(\d{1,9})h)? ?(?:(\d{1,9})m)?")
 
 
 def worklogs(call: Call, key: str) -> Answer:
@@ -80,24 +81,39 @@ def _entries(issue: Issue) -> list[Worklog]:
 
 
 def _all(call: Call) -> list[Worklog]:
-    return [entry for issue in call.site.ordered() for entry in _entries(issue)]
+    return [entry for issue in call.site.ordered() if call.sight.shows(issue) for entry in _entries(issue)]
 
 
 def _fill(call: Call, entry: Worklog, sent: dict[str, Any]) -> None:
-    if "comment" in sent:
-        entry.text = plain_text(call, sent["comment"])
+    """Change what is sent of an entry; 400 for what cannot be read, and changes nothing then."""
+    text = plain_text(call, sent["comment"]) if "comment" in sent else entry.text
+    seconds = _seconds(call, sent)
+    started = _started(sent["started"]) if sent.get("started") else entry.started
+    entry.text, entry.started = text, started
+    entry.seconds = entry.seconds if seconds is None else seconds
+
+
+def _seconds(call: Call, sent: dict[str, Any]) -> int | None:
+    """The seconds that were worked, as a number or as text such as ``2h 30m``; None where nothing is said."""
     if sent.get("timeSpentSeconds"):
-        entry.seconds = int(sent["timeSpentSeconds"])
-    elif sent.get("timeSpent"):
+        found = whole(sent["timeSpentSeconds"])
+        if found is None:
+            told = f"'{sent['timeSpentSeconds']}' is not a number of seconds."
+            raise ApiError(400, errors={"timeLogged": told})
+        return found
+    if sent.get("timeSpent"):
         match = _SPENT.fullmatch(str(sent["timeSpent"]).strip())
         parts = match.groups() if match is not None else ()
         sizes = call.site.settings.worklog_seconds()
-        entry.seconds = round(sum(int(part) * size for part, size in zip(parts, sizes, strict=False) if part))
-    if sent.get("started"):
-        try:
-            entry.started = int(datetime.strptime(str(sent["started"]), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp())
-        except ValueError:
-            raise ApiError(400, errors={"started": "The date is not in the form yyyy-MM-dd'T'HH:mm:ss.SSSZ."}) from None
+        return round(sum(int(part) * size for part, size in zip(parts, sizes, strict=False) if part))
+    return None
+
+
+def _started(value: Any) -> int:
+    try:
+        return epoch_of(datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S.%f%z"))
+    except ValueError:
+        raise ApiError(400, errors={"started": "The date is not in the form yyyy-MM-dd'T'HH:mm:ss.SSSZ."}) from None
 
 
 def _shown(call: Call, entry: Worklog) -> dict[str, Any]:

@@ -44,6 +44,8 @@ PROCESS_TABLES = frozenset(
 FALLBACK_TABLES = frozenset({"problem", "problem_task", "task", "u_improvement_action"})
 AUDIT_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_user_has_role", "sla_repair_log_entry"})
 
+#: What hangs on records → the columns that name its table and its record.
+BESIDE = {"sys_attachment": ("table_name", "table_sys_id"), "sys_journal_field": ("name", "element_id")}
 WRITABLE: dict[str, frozenset[str]] = {
     "integration": IMPROVEMENT_TABLES | FALLBACK_TABLES,
     "owner": IMPROVEMENT_TABLES | PROCESS_TABLES | {"u_improvement_action", "sn_cim_strategic_objective"},
@@ -82,8 +84,13 @@ def may_move_state(account: Account) -> bool:
 
 def visible(instance: Instance, account: Account, table: Table, asker: Asker) -> Callable[[Row], bool] | None:
     """The test a row must pass to be shown to this user; None where all are."""
-    hidden = instance.config.hidden_rows.get(account.username, {}).get(table.name)
-    if not hidden or account.is_admin:
+    config = instance.config
+    if account.is_admin or not (config.hidden_rows.get(account.username) or config.denied.get(account.username)):
+        return None
+    if table.name in BESIDE:
+        return _visible_beside(instance, account, table, asker)
+    hidden = config.hidden_rows.get(account.username, {}).get(table.name)
+    if not hidden:
         return None
     groups = [
         [
@@ -93,6 +100,21 @@ def visible(instance: Instance, account: Account, table: Table, asker: Asker) ->
         for group in parse(hidden).groups
     ]
     return lambda row: not any(all(any(test(row) for test in tests) for tests in group) for group in groups)
+
+
+def _visible_beside(instance: Instance, account: Account, table: Table, asker: Asker) -> Callable[[Row], bool]:
+    """What hangs on a record is shown to whom the record is."""
+    named, key = (table.position[name] for name in BESIDE[table.name])
+
+    def is_shown(row: Row) -> bool:
+        name = row[named]
+        found = instance.find(name, row[key]) if instance.has_table(name) else None
+        if found is None or not may_read(instance, account, name):
+            return False
+        test = visible(instance, account, found[0], asker)
+        return test is None or test(found[1])
+
+    return is_shown
 
 
 def platform_roles(account: Account) -> tuple[str, ...]:

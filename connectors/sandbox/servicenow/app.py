@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.sandbox.plugin import Flavour, SandboxConfig
+from connectors.sandbox.plugin import Flavour, SandboxConfig, is_like
 from connectors.sandbox.servicenow import cim, events
 from connectors.sandbox.servicenow.attachment_api import AttachmentApi
 from connectors.sandbox.servicenow.batch_api import BatchApi
@@ -122,6 +122,9 @@ class ServiceNowApp:
                 f"Not an option that can change: {', '.join(unknown)}. There are {', '.join(sorted(CHANGEABLE))}."
             )
         config = replace(self.instance.config, **options)
+        wrong = [name for name, value in options.items() if not is_like(value, getattr(SandboxConfig(), name))]
+        if wrong:
+            raise ValueError(f"Of another type than its default: {', '.join(wrong)}.")
         self.instance.relabel(config.renamed_choices)
         self.instance.config = config
         self.master.dictionary()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from connectors.sandbox.multipart import parts_of
 from connectors.sandbox.query import parse
 from connectors.sandbox.servicenow import access
-from connectors.sandbox.servicenow.errors import ApiError, acl, invalid_table, json_response, no_record
+from connectors.sandbox.servicenow.errors import ApiError, acl, invalid_table, json_response
 from connectors.sandbox.servicenow.presenting import shaper
 from connectors.sandbox.servicenow.selecting import select
 from connectors.sandbox.servicenow.table_api import TableApi, base_url, link_header, page_of
@@ -20,6 +21,7 @@ from connectors.sandbox.store import Row
 from connectors.sandbox.users import Account
 
 TABLE = "sys_attachment"
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\"]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class AttachmentApi:
             limit=page.limit,
         )
         shape = shaper(self.instance, self.instance.tables[TABLE], self.tables.view(request, account))
-        records = [record for _, rows in selection.chunks for record in shape(rows)]
+        shown = self.tables.without_hidden(selection.chunks, account)
+        records = [record for _, rows in shown for record in shape(rows)]
         headers = {"X-Total-Count": str(selection.total)}
         return json_response(
             {"result": records},
@@ -70,18 +73,18 @@ class AttachmentApi:
 
     async def read(self, request: web.Request, account: Account) -> web.Response:
         """``GET /attachment/{sys_id}``: the description."""
-        return self.tables.record(request, account, self.instance.tables[TABLE], self._row(request))
+        return self.tables.record(request, account, self.instance.tables[TABLE], self._row(request, account))
 
     async def download(self, request: web.Request, account: Account) -> web.Response:
         """``GET /attachment/{sys_id}/file``: the content."""
-        row = self._row(request)
+        row = self._row(request, account)
         table = self.instance.tables[TABLE]
         name = self.instance.value(table, row, "file_name")
         return web.Response(
             body=self.instance.contents[row[0]],
             headers={
                 "Content-Type": self.instance.value(table, row, "content_type"),
-                "Content-Disposition": f'attachment;filename="{name}"',
+                "Content-Disposition": f'attachment;filename="{_UNPRINTABLE.sub("_", name)}"',
             },
         )
 
@@ -99,20 +102,17 @@ class AttachmentApi:
                 "the request was rejected because no multipart boundary was found",
             )
         fields: dict[str, str] = {}
-        async for part in await parts_of(request):
-            if not isinstance(part, BodyPartReader):
+        for part in await parts_of(request):
+            if part.file_name is None:
+                fields[part.name] = part.content.decode(errors="replace")
                 continue
-            if part.filename is None:
-                fields[part.name or ""] = await part.text()
-                continue
-            media_type = part.headers.get("Content-Type", "application/octet-stream")
-            target = Target(fields.get("table_name", ""), fields.get("table_sys_id", ""), part.filename)
-            return self._store(request, account, target, media_type, bytes(await part.read()))
+            target = Target(fields.get("table_name", ""), fields.get("table_sys_id", ""), part.file_name)
+            return self._store(request, account, target, part.media_type, part.content)
         raise ApiError(400, "Failed to create the attachment", "No file found in the request")
 
     async def delete(self, request: web.Request, account: Account) -> web.Response:
         """``DELETE /attachment/{sys_id}`` → 204."""
-        row = self._row(request)
+        row = self._row(request, account)
         table = self.instance.tables[TABLE]
         if not account.is_admin and self.instance.value(table, row, "sys_created_by") != account.username:
             raise acl("Delete")
@@ -120,11 +120,8 @@ class AttachmentApi:
         self.instance.contents.pop(row[0], None)
         return web.Response(status=204)
 
-    def _row(self, request: web.Request) -> Row:
-        row = self.instance.tables[TABLE].rows.get(request.match_info["sys_id"])
-        if row is None:
-            raise no_record()
-        return row
+    def _row(self, request: web.Request, account: Account) -> Row:
+        return self.tables.visible_record(TABLE, request.match_info["sys_id"], account)[1]
 
     def _store(
         self, request: web.Request, account: Account, target: Target, media_type: str, content: bytes

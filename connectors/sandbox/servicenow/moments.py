@@ -18,7 +18,8 @@ _SECONDS = tuple(f"{second:02d}" for second in range(60))
 _DATE_GENERATE = re.compile(
     r"""gs\.dateGenerate\(\s*["'](?P<date>[^"']*)["']\s*(?:,\s*["'](?P<time>[^"']*)["']\s*)?\)"""
 )
-_AGO = re.compile(r"gs\.(?P<unit>minutes|hours|days|months)Ago(?P<edge>Start|End)?\(\s*(?P<amount>-?\d+)\s*\)")
+_AGO = re.compile(r"gs\.(?P<unit>minutes|hours|days|months)Ago(?P<edge>Start|End)?\(\s*(?P<amount>-?\d{1,9})\s*\)")
+_AMOUNT = re.compile(r"[0-9]{1,9}")
 _EDGE_OF_DAY = re.compile(r"gs\.(?P<edge>beginning|end)Of(?P<day>Today|Yesterday|Tomorrow)\(\)")
 
 
@@ -90,16 +91,13 @@ def evaluated(value: str, *, zone: ZoneInfo, now: datetime, user: str) -> str | 
     if match is not None:
         offset = {"Today": 0, "Yesterday": -1, "Tomorrow": 1}[match["day"]]
         day = now.astimezone(zone).date() + timedelta(days=offset)
-        return _local(day, "00:00:00" if match["edge"] == "beginning" else "23:59:59", zone)
+        return _local(day.isoformat(), "00:00:00" if match["edge"] == "beginning" else "23:59:59", zone)
     return None
 
 
 def day_bounds(value: str, zone: ZoneInfo) -> tuple[str, str] | None:
     """First and last second (stored) of the day of an ``ON`` value ``2025-06-30@…``, in the user's zone."""
-    try:
-        day = date.fromisoformat(value.partition("@")[0][:10])
-    except ValueError:
-        return None
+    day = value.partition("@")[0][:10]
     first, last = _local(day, "00:00:00", zone), _local(day, "23:59:59", zone)
     return (first, last) if first is not None and last is not None else None
 
@@ -108,32 +106,41 @@ def relative(value: str, now: datetime) -> str | None:
     """The instant of a relative value ``dayofweek@ago@7`` (minute, hour, dayofweek, week, month, year)."""
     parts = value.split("@")
     sizes = {"minute": 60, "hour": 3600, "dayofweek": 86400, "week": 604800, "month": 2629800, "year": 31557600}
-    if len(parts) != 3 or parts[0] not in sizes or parts[1] not in ("ago", "ahead") or not parts[2].isdigit():
+    if len(parts) != 3 or parts[0] not in sizes or parts[1] not in ("ago", "ahead") or not _AMOUNT.fullmatch(parts[2]):
         return None
     seconds = sizes[parts[0]] * int(parts[2])
-    return (now + timedelta(seconds=-seconds if parts[1] == "ago" else seconds)).strftime(STORED)
+    moment = _moved(now, -seconds if parts[1] == "ago" else seconds)
+    return moment.strftime(STORED) if moment is not None else None
 
 
 def _generated(day: str, time: str | None, zone: ZoneInfo) -> str | None:
     time = {"start": "00:00:00", "end": "23:59:59"}.get(time or "", time)
     text = normalised(f"{day} {time}" if time else day)
-    return _local(date.fromisoformat(text[:10]), text[11:], zone) if text is not None else None
+    return _local(text[:10], text[11:], zone) if text is not None else None
 
 
 def _ago(match: re.Match[str], zone: ZoneInfo, now: datetime) -> str | None:
     size = {"minutes": 60, "hours": 3600, "days": 86400, "months": 2629800}[match["unit"]]
-    moment = now - timedelta(seconds=size * int(match["amount"]))
-    if match["edge"] is None:
-        return moment.strftime(STORED)
-    return _local(moment.astimezone(zone).date(), "00:00:00" if match["edge"] == "Start" else "23:59:59", zone)
+    moment = _moved(now, -size * int(match["amount"]))
+    if moment is None or match["edge"] is None:
+        return moment.strftime(STORED) if moment is not None else None
+    day = moment.astimezone(zone).date().isoformat()
+    return _local(day, "00:00:00" if match["edge"] == "Start" else "23:59:59", zone)
 
 
-def _local(day: date, time: str, zone: ZoneInfo) -> str | None:
+def _moved(now: datetime, seconds: int) -> datetime | None:
+    """The instant so much later; None where the calendar has ended."""
     try:
-        moment = datetime.strptime(f"{day.isoformat()} {time}", STORED).replace(tzinfo=zone)
-    except ValueError:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:
         return None
-    return moment.astimezone(UTC).strftime(STORED)
+
+
+def _local(day: str, time: str, zone: ZoneInfo) -> str | None:
+    try:
+        return datetime.strptime(f"{day} {time}", STORED).replace(tzinfo=zone).astimezone(UTC).strftime(STORED)
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=16384)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ from connectors.sandbox.users import Account, Accounts
 
 MAX_LIMIT = 10_000
 TRUE = "true"
+_WHOLE = re.compile("-?[0-9]{1,18}")
 Answer = Callable[[web.Request, Account], Awaitable[web.StreamResponse]]
 
 
@@ -228,7 +230,7 @@ async def json_body(request: web.Request) -> dict[str, Any]:
     raw = await request.read()
     try:
         body = msgspec.json.decode(raw) if raw.strip() else {}
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(400, "Exception while reading request", f"Cannot decode: {error}") from error
     if not isinstance(body, dict):
         raise ApiError(400, "Exception while reading request", "The request body must be a JSON object")
@@ -239,10 +241,8 @@ def _number(request: web.Request, name: str, default: int) -> int:
     raw = request.query.get(name, "")
     if raw in ("", "None"):
         return default
-    try:
-        number = int(raw)
-    except ValueError:
-        raise ApiError(400, "Invalid parameter", f"{name} must be a number") from None
-    if number < 0:
+    if not _WHOLE.fullmatch(raw):
+        raise ApiError(400, "Invalid parameter", f"{name} must be a number")
+    if raw.startswith("-"):
         raise ApiError(400, "Invalid parameter", f"{name} must not be negative")
-    return number
+    return int(raw)

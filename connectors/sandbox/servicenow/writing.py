@@ -6,6 +6,7 @@ its value when sent one that is no choice, journal fields append an entry. A cal
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -200,6 +201,8 @@ def _number(column: Column, text: str) -> str | None:
     try:
         number = float(text)
     except ValueError:
+        return None
+    if not math.isfinite(number):
         return None
     return str(int(number)) if column.type == "integer" else f"{number:.10g}"
 

@@ -80,6 +80,31 @@ def test_a_hidden_record_does_not_exist_for_its_reader(api: Any) -> None:
     assert "ACL restricts" in refused.json()["error"]["detail"]
 
 
+def test_what_hangs_on_a_hidden_record_is_hidden_with_it(api: Any) -> None:
+    hidden, shown = (api.list("incident", f"priority={priority}", limit=1)[0]["sys_id"] for priority in (1, 3))
+    files = {}
+    for incident in (hidden, shown):
+        named = {"table_name": "incident", "table_sys_id": incident, "file_name": "a\r\nb.txt"}
+        made = api.send("POST", "/api/now/attachment/file", params=named, data=b"abc").json()["result"]
+        files[incident] = made["sys_id"]
+        api.change("incident", incident, work_notes="Confidential")
+
+    def told(caller: Any, incident: str) -> list[Any]:
+        query = f"sys_id={files[incident]}"
+        listed = caller.send("GET", "/api/now/attachment", params={"sysparm_query": query}).json()["result"]
+        rows = [
+            len(caller.list(*one))
+            for one in (("sys_attachment", query), ("sys_journal_field", f"element_id={incident}"))
+        ]
+        paths = (f"/api/now/attachment/{files[incident]}{end}" for end in ("", "/file"))
+        return [len(listed), *rows, *(caller.send("GET", path).status_code for path in paths)]
+
+    for caller in (api, api.as_user("regelkreis")):
+        assert told(caller, hidden) == told(caller, shown) == [1, 1, 1, 200, 200]
+    reader = api.as_user("reader")
+    assert (told(reader, hidden), told(reader, shown)) == ([0, 0, 0, 404, 404], [1, 1, 1, 200, 200])
+
+
 def test_readers_and_the_integration_user_may_not_write_incidents(api: Any) -> None:
     incident = api.list("incident", "priority=3", limit=1)[0]["sys_id"]
 

@@ -78,6 +78,8 @@ def ask(site: Site) -> Callable[..., list[str]]:
         ('"Time to resolution" = everBreached() ORDER BY key', ["OPS-1", "OPS-2", "OPS-3"]),
         ('"Satisfaction date" >= "2026-03-02 08:00" ORDER BY key', ["OPS-2", "OPS-3"]),
         ('created >= -2d AND created < "2026-03-02 02:00" ORDER BY key', ["OPS-1", "OPS-2"]),
+        ("NOT " * 100 + "Supplier = Hoster", ["OPS-2"]),
+        ("(" * 100 + "Supplier = Hoster" + ")" * 100, ["OPS-2"]),
         ("priority in (Medium, High) AND issuetype = 10100 ORDER BY created ASC", ["OPS-1", "OPS-2", "OPS-3"]),
     ],
 )
@@ -107,6 +109,13 @@ def test_times_are_minutes_in_the_zone_of_the_caller(ask: Callable[..., list[str
         ("project OPS", "Expecting an operator"),
         ("summary = x", "The operator '=' is not supported by the 'summary' field."),
         ("updated >= nightfall()", "Unable to find JQL function 'nightfall()'"),
+        ("updated >= -99999999999w", "Date value '-99999999999w' for field 'updated' is invalid"),
+        ("updated >= " + "9" * 5_000, "for field 'updated' is invalid"),
+        ("parent = OPS-" + "9" * 5_000 + " AND summary = x", "The operator '='"),
+        ("priority > EMPTY", "The operator '>' is not supported by the 'priority' field."),
+        ('"Time to resolution" in (running(), paused())', "is compared with a function"),
+        ("(" * 101 + "project = OPS" + ")" * 101, "nested deeper than 100 levels"),
+        ("NOT " * 101 + "project = OPS", "nested deeper than 100 levels"),
     ],
 )
 def test_a_wrong_query_says_what_is_wrong(ask: Callable[..., list[str]], query: str, message: str) -> None:

@@ -94,6 +94,20 @@ def test_cloud_refuses_unbounded_queries_and_foreign_tokens(cloud: Caller) -> No
     assert "token" in other.json()["errorMessages"][0]
 
 
+@pytest.mark.parametrize("size", [-1, 0, 5_001])
+def test_a_page_on_cloud_holds_between_one_and_5000_issues(cloud: Caller, size: int) -> None:
+    asked = [cloud.get("/rest/api/3/search/jql", jql=INCIDENTS, maxResults=size)]
+    asked.append(cloud.post("/rest/api/3/search/jql", {"jql": INCIDENTS, "maxResults": size}))
+    assert [answer.status_code for answer in asked] == [400, 400]
+    assert "between 1 and 5,000" in asked[0].json()["errorMessages"][0]
+
+
+def test_a_list_begins_at_its_first_member_whoever_asks_for_one_before(cloud: Caller, dc: Caller) -> None:
+    for caller, path in ((dc, "search"), (cloud, "project/search"), (dc, "user/assignable/search")):
+        asked = [caller.get(f"/rest/api/2/{path}", startAt=start, maxResults=2, project="CIP") for start in (0, -1)]
+        assert (asked[1].status_code, asked[1].json()) == (200, asked[0].json())
+
+
 def test_data_center_pages_by_offset_with_a_total(dc: Caller) -> None:
     first = dc.get("/rest/api/2/search", jql=INCIDENTS, maxResults=30, fields="summary").json()
     second = dc.get("/rest/api/2/search", jql=INCIDENTS, maxResults=30, startAt=30, fields="summary").json()

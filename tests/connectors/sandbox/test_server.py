@@ -64,8 +64,15 @@ def test_children_end_with_their_parent() -> None:
 def test_unknown_options_and_bad_clocks_are_refused(small: RunningSandbox) -> None:
     with pytest.raises(ValueError, match="Not an option that can change: colour"):
         small.set_options("servicenow", colour="red")
+    with pytest.raises(ValueError, match="Of another type than its default: max_rows"):
+        small.set_options("servicenow", max_rows="many")
     with pytest.raises(ValueError, match="Invalid isoformat"):
         small.control("servicenow", "POST", "clock", {"now": "yesterday"})
+    with pytest.raises(ValueError, match="out of range"):
+        small.control("servicenow", "POST", "clock", {"now": "9999-12-31T23:59:59-14:00"})
+    for name in ("clock", "options", "events"):
+        with pytest.raises(ValueError, match="has to be a JSON object"):
+            small.control("servicenow", "POST", name, ["now"])
 
 
 def test_statistics_name_records(small: RunningSandbox) -> None:

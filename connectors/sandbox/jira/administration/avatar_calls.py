@@ -148,9 +148,8 @@ def _choice(call: Call, kind: str, owner: str) -> str:
 
 
 def _upload(call: Call, kind: str, owner: str) -> Answer:
+    call.refuse_forgery()
     content = call.uploads[0].content if call.uploads else call.body
-    if call.headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
-        raise ApiError(403, "XSRF check failed")
     if not content:
         raise ApiError(400, "No picture was sent.")
     if len(content) > MAX_BYTES:

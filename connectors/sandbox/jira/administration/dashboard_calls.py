@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira import bodies
+from connectors.sandbox.jira import bodies, entity_properties
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.administration import sharing
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
@@ -112,19 +112,13 @@ def _shown(call: Call, id: str) -> Document:
 
 
 def _may_see(call: Call, kept: Document) -> bool:
-    account, shared = call.account, kept["sharePermissions"].values()
-    if account is None:
-        return any(one["type"] == "global" for one in shared)
-    is_shared = any(sharing.reaches(call, one, account) for one in shared)
-    return account.is_admin or kept["owner"] == account.name or is_shared or _may_edit(call, kept)
+    is_shared = sharing.reaches_caller(call, kept["owner"], kept["sharePermissions"].values())
+    return is_shared or _may_edit(call, kept)
 
 
 def _may_edit(call: Call, kept: Document) -> bool:
-    account = call.account
-    if account is None:
-        return False
-    is_shared = any(sharing.reaches(call, one, account) for one in kept["editPermissions"].values())
-    return account.is_admin or kept["owner"] == account.name or is_shared
+    is_shared = sharing.reaches_caller(call, kept["owner"], kept["editPermissions"].values())
+    return call.account is not None and is_shared
 
 
 def _kept(call: Call, id: str) -> Document:
@@ -209,8 +203,8 @@ def _gadget(kept: Document) -> Document:
 def item_properties(call: Call, id: str, number: str) -> Answer:
     """``GET /dashboard/{id}/items/{gadgetId}/properties``: the keys."""
     kept = _gadget_of(_kept(call, id), number)["properties"]
-    link = f"{call.parts.api}/dashboard/{id}/items/{number}/properties"
-    return json_answer({"keys": [{"self": f"{link}/{name}", "key": name} for name in kept]})
+    address = f"{call.parts.api}/dashboard/{id}/items/{number}/properties"
+    return json_answer({"keys": entity_properties.keys(kept, address)})
 
 
 def item_property(call: Call, id: str, number: str, name: str) -> Answer:
@@ -219,13 +213,4 @@ def item_property(call: Call, id: str, number: str, name: str) -> Answer:
     kept = _gadget_of(dashboard, number)["properties"]
     if call.method != "GET":
         _editable(call, dashboard)
-    if call.method == "PUT":
-        is_new = name not in kept
-        kept[name] = call.json()
-        return json_answer({}, 201 if is_new else 200)
-    if name not in kept:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        del kept[name]
-        return no_content()
-    return json_answer({"key": name, "value": kept[name]})
+    return entity_properties.one(call, kept, name)

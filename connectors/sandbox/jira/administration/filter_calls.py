@@ -196,13 +196,7 @@ def seen(call: Call) -> dict[str, Document]:
 
 
 def _may_see(call: Call, kept: Document) -> bool:
-    account = call.account
-    shared = kept["shares"].values()
-    if account is None:
-        return any(one["type"] == "global" for one in shared)
-    return (
-        account.is_admin or account.name == kept["owner"] or any(sharing.reaches(call, one, account) for one in shared)
-    )
+    return sharing.reaches_caller(call, kept["owner"], kept["shares"].values())
 
 
 def _kept(call: Call, id: str) -> Document:

@@ -54,6 +54,7 @@ def membership(call: Call) -> Answer:
 
 def picker(call: Call) -> Answer:
     """``GET /groups/picker``."""
+    call.signed_in()
     return json_answer(picked(call))
 
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 
 from connectors.sandbox.jira.accounts import Account, Directory
-from connectors.sandbox.jira.administration.projects import ADMIN_GROUP
+from connectors.sandbox.jira.administration.projects import ADMIN_GROUP, Actors
 
 USERS = "jira-users"
 _NAMESPACE = uuid.UUID("5a9db00c-0000-4000-8000-000000000007")
@@ -42,6 +42,10 @@ class Groups:
     def of(self, account: Account) -> list[str]:
         """The groups a person is in."""
         return [name for name in self.names() if account.name in self.members(name)]
+
+    def reach(self, actors: Actors, account: Account) -> bool:
+        """Whether these mean a person, by name or by a group."""
+        return account.name in actors.users or any(account.name in self.members(name) for name in actors.groups)
 
     def add(self, name: str) -> None:
         """A new group, with nobody in it."""

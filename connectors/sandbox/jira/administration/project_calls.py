@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from connectors.sandbox.jira import catalogue
+from connectors.sandbox.jira import catalogue, entity_properties
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.administration.projects import Details
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
@@ -18,7 +18,6 @@ from connectors.sandbox.jira.meta_calls import project_named
 
 _KEY = re.compile("[A-Z][A-Z0-9]{1,9}")
 MAX_NAME = 80
-_MAX_PROPERTY = 32_768
 TYPES = {"software": "Software", "service_desk": "Service Desk", "business": "Business"}
 #: Project type → whose issue types, workflow and screen a new project of this type has.
 TEMPLATES: dict[str, Project] = {
@@ -331,26 +330,13 @@ def _category_name(call: Call, sent: dict[str, Any], own: str | None) -> str:
 def properties(call: Call, key: str) -> Answer:
     """``GET /project/{key}/properties``: the keys."""
     found = project_named(call, key)
-    link = f"{call.parts.api}/project/{found.id}/properties"
     kept = call.site.projects.details(found).properties
-    return json_answer({"keys": [{"self": f"{link}/{name}", "key": name} for name in kept]})
+    return json_answer({"keys": entity_properties.keys(kept, f"{call.parts.api}/project/{found.id}/properties")})
 
 
 def property_of(call: Call, key: str, name: str) -> Answer:
     """``GET|PUT|DELETE /project/{key}/properties/{name}``."""
     found = project_named(call, key)
-    kept = call.site.projects.details(found).properties
     if call.method != "GET":
         call.project_administrator(found)
-    if call.method == "PUT":
-        if len(call.body) > _MAX_PROPERTY:
-            raise ApiError(400, f"The property value cannot be longer than {_MAX_PROPERTY} characters.")
-        is_new = name not in kept
-        kept[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in kept:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        del kept[name]
-        return no_content()
-    return json_answer({"key": name, "value": kept[name]})
+    return entity_properties.one(call, call.site.projects.details(found).properties, name)

@@ -21,6 +21,7 @@ _NOBODY = (
 
 def roles(call: Call) -> Answer:
     """``GET|POST /role``."""
+    call.signed_in()
     if call.method == "GET":
         return json_answer([_role(call, id, _default(call, id)) for id in call.site.roles])
     caller, sent = call.administrator(), call.document()
@@ -68,6 +69,7 @@ def default_actors(call: Call, id: str) -> Answer:
 
 def of_project(call: Call, key: str) -> Answer:
     """``GET /project/{key}/role``: names and addresses."""
+    call.signed_in()
     found = project_named(call, key)
     link = f"{call.parts.api}/project/{found.id}/role"
     return json_answer({role["name"]: f"{link}/{id}" for id, role in call.site.roles.items()})
@@ -76,6 +78,7 @@ def of_project(call: Call, key: str) -> Answer:
 def details(call: Call, key: str) -> Answer:
     """``GET /project/{key}/roledetails`` (Cloud)."""
     call.only_on(Flavour.CLOUD)
+    call.signed_in()
     project_named(call, key)
     shown = [_role(call, id, Actors()) for id in call.site.roles]
     return json_answer([{name: value for name, value in one.items() if name != "actors"} for one in shown])
@@ -84,11 +87,11 @@ def details(call: Call, key: str) -> Answer:
 def in_project(call: Call, key: str, id: str) -> Answer:
     """``GET|POST|PUT|DELETE /project/{key}/role/{id}``: who has the role; POST adds, PUT replaces."""
     project = project_named(call, key)
+    caller = call.project_administrator(project)
     _role_document(call, id)
     actors = call.site.projects.details(project).actors(id)
     if call.method == "GET":
         return json_answer(_role(call, id, actors, project))
-    caller = call.project_administrator(project)
     if call.method == "DELETE":
         _take(call, actors)
         return no_content()

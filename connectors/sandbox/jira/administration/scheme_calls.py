@@ -126,6 +126,7 @@ def grant(call: Call, id: str, number: str) -> Answer:
 def permission_scheme_of(call: Call, key: str) -> Answer:
     """``GET|PUT /project/{key}/permissionscheme``."""
     project = project_named(call, key)
+    call.project_administrator(project)
     if call.method == "PUT":
         caller = call.administrator()
         id = str(call.document().get("id", ""))
@@ -201,9 +202,9 @@ def priority_scheme(call: Call, id: str) -> Answer:
 def priority_scheme_of(call: Call, key: str) -> Answer:
     """``GET|PUT /project/{key}/priorityscheme`` (Data Center)."""
     project = project_named(call, key)
+    call.project_administrator(project)
     if call.method == "PUT":
         call.only_on(Flavour.DATA_CENTER)
-        call.project_administrator(project)
         id = str(call.document().get("id", ""))
         _document(call, "priorityscheme", id)
         call.site.projects.details(project).schemes["priorityscheme"] = int(id)

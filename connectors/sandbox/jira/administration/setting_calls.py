@@ -37,7 +37,7 @@ def property_of(call: Call, name: str) -> Answer:
     if not isinstance(value, str):
         raise ApiError(400, "The value of an application property has to be text.")
     kind = PROPERTIES[name][1]
-    if (kind == "number" and not value.isdigit()) or (kind == "boolean" and value not in ("true", "false")):
+    if (kind == "number" and not value.isdecimal()) or (kind == "boolean" and value not in ("true", "false")):
         raise ApiError(400, f"'{value}' is not a {kind}.")
     call.site.settings.properties[name] = value
     call.site.note(caller, "Application property changed", "general configuration", name)
@@ -149,11 +149,10 @@ def _known(key: str) -> str:
 def _groups_sent(call: Call, sent: Document) -> dict[str, list[str]]:
     taken = {}
     for name in ("groups", "defaultGroups"):
-        asked = sent.get(name) or []
-        unknown = [str(one) for one in asked if call.site.groups.named(str(one)) is None]
+        taken[name] = bodies.texts(sent, name)
+        unknown = [one for one in taken[name] if call.site.groups.named(one) is None]
         if unknown:
             raise ApiError(400, f"There is no group {', '.join(unknown)}.")
-        taken[name] = [str(one) for one in asked]
     if not set(taken["defaultGroups"]) <= set(taken["groups"]):
         raise ApiError(400, "Default groups have to be among the groups.")
     return taken
@@ -235,9 +234,7 @@ def _instant(call: Call, name: str) -> int | None:
 
 
 def _record(call: Call, kept: AuditRecord) -> Document:
-    author = call.site.directory.named(kept.author)
-    name = "authorAccountId" if call.site.flavour is Flavour.CLOUD else "authorKey"
-    is_cloud = call.site.flavour is Flavour.CLOUD
+    author, is_cloud = call.site.directory.named(kept.author), call.site.flavour is Flavour.CLOUD
     shown_author = "" if author is None else author.account_id if is_cloud else author.key
     return {
         "objectItem": {"name": kept.about, "typeName": kept.category.upper()},
@@ -247,7 +244,7 @@ def _record(call: Call, kept: AuditRecord) -> Document:
         "id": kept.id,
         "summary": kept.summary,
         "remoteAddress": "127.0.0.1",
-        name: shown_author,
+        "authorAccountId" if is_cloud else "authorKey": shown_author,
         "created": iso(kept.at, call.zone),
         "category": kept.category,
         "eventSource": "",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from connectors.sandbox.jira.accounts import Account
+from connectors.sandbox.jira.administration.projects import Actors
 from connectors.sandbox.jira.calls import ApiError, Call
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.meta_calls import project_named
@@ -49,6 +51,7 @@ def _part(document: Document, name: str, *parts: str) -> Any:
 
 
 def shown(call: Call, number: str, kept: Document) -> Document:
+    """A share under its number."""
     shown: Document = {"id": int(number), "type": kept["type"]}
     if "group" in kept:
         shown["group"] = call.parts.group(kept["group"])
@@ -61,12 +64,20 @@ def shown(call: Call, number: str, kept: Document) -> Document:
     return shown | ({} if call.site.flavour is Flavour.CLOUD else {"view": True, "edit": False})
 
 
-def reaches(call: Call, shared: Document, account: Account) -> bool:
+def reaches_caller(call: Call, owner: str, shares: Iterable[Document]) -> bool:
+    """Whether the caller owns what is shared so, administers the site, or is meant by a share."""
+    account = call.account
+    if account is None:
+        return any(one["type"] == "global" for one in shares)
+    return account.is_admin or account.name == owner or any(_means(call, one, account) for one in shares)
+
+
+def _means(call: Call, shared: Document, account: Account) -> bool:
     """Whether a share means this person; everybody who signs in sees every project."""
     if "group" in shared:
         return account.name in call.site.groups.members(shared["group"])
     if "role" in shared:
         project = call.site.projects.named(shared["project"])
-        actors = call.site.projects.details(project).actors(shared["role"]) if project is not None else None
-        return actors is not None and account.name in actors.users
+        actors = call.site.projects.details(project).actors(shared["role"]) if project is not None else Actors()
+        return call.site.groups.reach(actors, account)
     return bool(shared.get("user", account.name) == account.name)

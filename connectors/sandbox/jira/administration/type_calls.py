@@ -69,7 +69,7 @@ def _type_name(call: Call, sent: dict[str, Any], own: str | None) -> str:
 
 def _delete_type(call: Call, found: IssueType) -> Answer:
     site = call.site
-    issues = [issue for id in sorted(site.by_type.get(found.id, ())) if (issue := site.by_id(id)) is not None]
+    issues = site.known(sorted(site.by_type.get(found.id, ())))
     instead = site.types.get(call.param("alternativeIssueTypeId"))
     if instead is not None and instead.is_subtask is not found.is_subtask:
         raise ApiError(400, "The alternative issue type has to be of the same kind.")

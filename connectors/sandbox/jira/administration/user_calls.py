@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.sandbox import users
+from connectors.sandbox.jira import entity_properties
 from connectors.sandbox.jira.accounts import Account, of_user
 from connectors.sandbox.jira.administration.groups import USERS
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
@@ -16,7 +17,6 @@ from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.users import PASSWORD
 
 _UNKNOWN = "Specified user does not exist or you do not have required permissions"
-_MAX_PROPERTY = 32_768
 
 
 def user(call: Call) -> Answer:
@@ -56,7 +56,7 @@ def duplicated(call: Call, form: str) -> Answer:
 def properties(call: Call) -> Answer:
     """``GET /user/properties``: the keys."""
     kept = call.site.user_properties.get(_asked_or_self(call).name, {})
-    return json_answer({"keys": [{"self": f"{call.parts.api}/user/properties/{key}", "key": key} for key in kept]})
+    return json_answer({"keys": entity_properties.keys(kept, f"{call.parts.api}/user/properties")})
 
 
 def property_of(call: Call, name: str) -> Answer:
@@ -65,18 +65,7 @@ def property_of(call: Call, name: str) -> Answer:
     if account is not call.account:
         call.administrator()
     kept = call.site.user_properties.setdefault(account.name, {})
-    if call.method == "PUT":
-        if len(call.body) > _MAX_PROPERTY:
-            raise ApiError(400, f"The property value cannot be longer than {_MAX_PROPERTY} characters.")
-        is_new = name not in kept
-        kept[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in kept:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        del kept[name]
-        return no_content()
-    return json_answer({"key": name, "value": kept[name]})
+    return entity_properties.one(call, kept, name)
 
 
 def _text(call: Call) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.sandbox.jira import catalogue, jql
+from connectors.sandbox.jira import bodies, catalogue, jql
 from connectors.sandbox.jira.agile.lookups import (
     Page,
     board,
@@ -14,14 +14,11 @@ from connectors.sandbox.jira.agile.lookups import (
     filter_jql,
     found_on,
     issue_page,
-    kept_property,
-    property_keys,
     sprint_named,
-    value_page,
 )
 from connectors.sandbox.jira.agile.planning import Board, is_epic
-from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
+from connectors.sandbox.jira.agile.texts import epic, sprint
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import DONE, Category, Flavour, Project
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import Issue
@@ -46,7 +43,7 @@ def boards(call: Call) -> Answer:
         and (not filter_id or one.filter_id == filter_id)
         and (wanted is None or wanted in _projects_of(call, one))
     ]
-    return value_page(call, found)
+    return json_answer(call.page(found))
 
 
 def _create(call: Call) -> Answer:
@@ -61,7 +58,7 @@ def _create(call: Call) -> Answer:
         errors["filterId"] = "The filter does not exist or you do not have permission to view it."
     if errors:
         raise ApiError(400, errors=errors)
-    location = inner(sent, "location")
+    location = bodies.part(sent, "location")
     project = ""
     if call.site.flavour is Flavour.CLOUD and location.get("type") == "project":
         project = _project_sent(call, str(location.get("projectKeyOrId") or "")).key
@@ -85,7 +82,7 @@ def of_filter(call: Call, id: str) -> Answer:
     """``GET /board/filter/{id}``."""
     call.signed_in()
     found = [one for one in call.site.planning.boards.values() if one.filter_id == id]
-    return value_page(call, [{"id": one.id, "self": board(call, one)["self"], "name": one.name} for one in found])
+    return json_answer(call.page([{"id": one.id, "self": board(call, one)["self"], "name": one.name} for one in found]))
 
 
 def configuration(call: Call, id: str) -> Answer:
@@ -137,7 +134,7 @@ def epics(call: Call, id: str) -> Answer:
     """``GET /board/{id}/epic``; ``done`` tells those apart that were marked so."""
     done = call.param("done").lower()
     found = [epic(call.desk.base, issue) for issue in found_on(call, board_named(call, id)) if is_epic(issue)]
-    return value_page(call, [one for one in found if not done or one["done"] is (done == "true")])
+    return json_answer(call.page([one for one in found if not done or one["done"] is (done == "true")]))
 
 
 def issues_of_epic(call: Call, id: str, key: str, page: Page = issue_page) -> Answer:
@@ -146,7 +143,7 @@ def issues_of_epic(call: Call, id: str, key: str, page: Page = issue_page) -> An
     if key == "none":
         return page(call, [one for one in found_on(call, found) if not is_epic(one) and not one.value("epic")])
     above = epic_named(call, key)
-    return page(call, found_on(call, found, _known(call, call.site.planning.children(above.id))))
+    return page(call, found_on(call, found, call.site.known(call.site.planning.children(above.id))))
 
 
 def sprints(call: Call, id: str) -> Answer:
@@ -160,18 +157,18 @@ def sprints(call: Call, id: str) -> Answer:
         for one in call.site.planning.sprints.values()
         if one.board == found.id and (not states or one.state in states)
     ]
-    return value_page(call, shown)
+    return json_answer(call.page(shown))
 
 
 def issues_of_sprint(call: Call, id: str, sprint_id: str, page: Page = issue_page) -> Answer:
     """``GET /board/{id}/sprint/{sprintId}/issue``."""
     found, within = board_named(call, id), sprint_named(call, sprint_id)
-    return page(call, found_on(call, found, _known(call, call.site.planning.members(within))))
+    return page(call, found_on(call, found, call.site.known(call.site.planning.members(within))))
 
 
 def projects(call: Call, id: str) -> Answer:
     """``GET /board/{id}/project``: those that the board's filter names."""
-    return value_page(call, [call.parts.project(one) for one in _projects_of(call, board_named(call, id))])
+    return json_answer(call.page([call.parts.project(one) for one in _projects_of(call, board_named(call, id))]))
 
 
 def versions(call: Call, id: str) -> Answer:
@@ -179,7 +176,7 @@ def versions(call: Call, id: str) -> Answer:
     keys = {project.key for project in _projects_of(call, board_named(call, id))}
     released = call.param("released").lower()
     found = [kept for kept in call.site.shelf["version"].values() if kept["project"] in keys]
-    return value_page(call, [kept for kept in found if not released or kept["released"] is (released == "true")])
+    return json_answer(call.page([kept for kept in found if not released or kept["released"] is (released == "true")]))
 
 
 def features(call: Call, id: str) -> Answer:
@@ -199,24 +196,13 @@ def reports(call: Call, id: str) -> Answer:
 def nothing(call: Call, id: str) -> Answer:
     """``GET /board/{id}/quickfilter``: none."""
     board_named(call, id)
-    return value_page(call, [])
+    return json_answer(call.page([]))
 
 
 def quick_filter(call: Call, id: str, filter_id: str) -> Answer:
     """``GET /board/{id}/quickfilter/{id}``: none."""
     board_named(call, id)
     raise ApiError(404, f"The quick filter '{filter_id}' does not exist.")
-
-
-def properties(call: Call, id: str) -> Answer:
-    """``GET /board/{id}/properties``."""
-    found = board_named(call, id)
-    return property_keys(found.properties, f"{call.desk.base}{AGILE}/board/{found.id}")
-
-
-def property_of(call: Call, id: str, name: str) -> Answer:
-    """``GET|PUT|DELETE /board/{id}/properties/{name}``."""
-    return kept_property(call, board_named(call, id).properties, name)
 
 
 def refined_velocity(call: Call, id: str) -> Answer:
@@ -232,10 +218,6 @@ def refined_velocity(call: Call, id: str) -> Answer:
 
 
 _CATEGORIES: tuple[Category, ...] = (catalogue.TO_DO, catalogue.IN_PROGRESS, DONE)
-
-
-def _known(call: Call, ids: frozenset[int]) -> list[Issue]:
-    return [issue for issue in map(call.site.by_id, ids) if issue is not None]
 
 
 def _number(field: catalogue.Field) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from connectors.sandbox.jira import bodies
 from connectors.sandbox.jira.agile.lookups import Page, epic_named, found_on, issue_page, issues_sent, note
 from connectors.sandbox.jira.agile.planning import is_epic
 from connectors.sandbox.jira.agile.rank_calls import put
 from connectors.sandbox.jira.agile.texts import epic
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import EPIC_LINK
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.values import plan
@@ -25,7 +26,7 @@ def one(call: Call, key: str) -> Answer:
 def _change(call: Call, found: Issue) -> None:
     call.writer()
     sent = call.document()
-    colour = inner(sent, "color").get("key", found.value("epic_colour"))
+    colour = bodies.part(sent, "color").get("key", found.value("epic_colour"))
     if colour is not None and str(colour) not in COLOURS:
         raise ApiError(400, errors={"color": f"There is no colour '{colour}'."})
     found.set_value("epic_colour", colour)
@@ -46,8 +47,7 @@ def issues(call: Call, key: str, page: Page = issue_page) -> Answer:
     if above is None:
         call.signed_in()
         return page(call, [one for one in found_on(call, None) if not is_epic(one) and not one.value("epic")])
-    within = map(call.site.by_id, call.site.planning.children(above.id))
-    return page(call, found_on(call, None, [issue for issue in within if issue is not None]))
+    return page(call, found_on(call, None, call.site.known(call.site.planning.children(above.id))))
 
 
 def _move(call: Call, above: Issue | None) -> Answer:
@@ -69,5 +69,5 @@ def rank(call: Call, key: str) -> Answer:
     before, after = sent.get("rankBeforeEpic"), sent.get("rankAfterEpic")
     if bool(before) == bool(after):
         raise ApiError(400, "Exactly one of rankBeforeEpic and rankAfterEpic must be given.")
-    put(call, [found], epic_named(call, str(before or after)), is_before=bool(before))
+    put(call, [found], (epic_named(call, str(before or after)), bool(before)))
     return no_content()

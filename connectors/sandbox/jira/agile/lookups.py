@@ -8,27 +8,29 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.sandbox.jira import jql, searching, values
+from connectors.sandbox.jira.addresses import MAX_DIGITS, whole
 from connectors.sandbox.jira.administration.filter_calls import seen
 from connectors.sandbox.jira.agile.planning import Board, Sprint, is_epic, ranked
 from connectors.sandbox.jira.agile.texts import AGILE, epic, sprint
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.parts import dump
+from connectors.sandbox.jira.times import epoch_of
 
 MAX_MOVED = 50
 MAX_PAGE = 1_000
 MAX_TOKEN_PAGE = 100
 Page = Callable[[Call, Sequence[Issue]], Answer]
-_TOKEN = re.compile(r"page-\d+")
+_TOKEN = re.compile(rf"page-\d{{1,{MAX_DIGITS}}}")
 _MEMBERS = ("sprint", "closedSprints", "flagged", "epic")
 
 
 def board_named(call: Call, id: str) -> Board:
     """The board of an id; 404 where there is none."""
     call.signed_in()
-    found = call.site.planning.boards.get(int(id))
+    found = call.site.planning.boards.get(whole(id) or 0)
     if found is None:
         raise ApiError(
             404,
@@ -41,7 +43,7 @@ def board_named(call: Call, id: str) -> Board:
 def sprint_named(call: Call, id: str) -> Sprint:
     """The sprint of an id; 404 where there is none."""
     call.signed_in()
-    found = call.site.planning.sprints.get(int(id))
+    found = call.site.planning.sprints.get(whole(id) or 0)
     if found is None:
         raise ApiError(404, "Sprint does not exist or you do not have permission to view it.")
     return found
@@ -50,8 +52,8 @@ def sprint_named(call: Call, id: str) -> Sprint:
 def epic_named(call: Call, key: str) -> Issue:
     """The epic of an id or key; 404 for any other issue."""
     call.signed_in()
-    found = call.site.issue(key)
-    if found is None or not is_epic(found) or not call.may_see(found):
+    found = call.sight.issue(key)
+    if found is None or not is_epic(found):
         raise ApiError(404, "The requested epic was not found or you do not have permission to view it.")
     return found
 
@@ -66,8 +68,8 @@ def issues_sent(call: Call, document: dict[str, Any]) -> list[Issue]:
 
 def issue_sent(call: Call, name: Any) -> Issue:
     """The issue that a member of a body names; 400 where there is none."""
-    found = call.site.issue(str(name))
-    if found is None or not call.may_see(found):
+    found = call.sight.issue(str(name))
+    if found is None:
         raise ApiError(400, f"Issue '{name}' does not exist or you do not have permission to see it.")
     return found
 
@@ -81,30 +83,21 @@ def filter_jql(call: Call, id: str) -> str | None:
 def board_query(call: Call, board: Board) -> jql.Query:
     """The query of a board; one whose filter was deleted finds nothing."""
     text = filter_jql(call, board.filter_id)
-    if text is None:
-        return jql.Query(jql.Or(()))
-    try:
-        return jql.parse(text)
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    return jql.parse(text) if text is not None else jql.Query(jql.Or(()))
 
 
 def found_on(call: Call, board: Board | None, among: Iterable[Issue] | None = None) -> list[Issue]:
     """The issues of a board (None: of the site), or those ``among`` them, that fit the ``jql`` sent; in its order, by
     default as people ranked them."""
-    queries = [board_query(call, board)] if board is not None else []
-    try:
-        asked = jql.parse(call.param("jql"))
-        if asked.where is None and among is not None and board is None:
-            found = [issue for issue in among if call.may_see(issue)]
-        else:
-            parts = tuple(part for query in (*queries, asked) for part in _parts(query.where))
-            query = jql.Query(jql.And(parts) if parts else None, asked.order)
-            found = searching.find(query, call.asker, is_visible=None if call.sees_all else call.may_see)
-            ids = {issue.id for issue in among} if among is not None else None
-            found = [issue for issue in found if ids is None or issue.id in ids]
-    except jql.JqlError as error:
-        raise ApiError(400, str(error)) from None
+    asked = jql.parse(call.param("jql"))
+    if asked.where is None and among is not None and board is None:
+        found = [issue for issue in among if call.sight.shows(issue)]
+    else:
+        queries = [board_query(call, board)] if board is not None else []
+        parts = tuple(part for query in (*queries, asked) for part in _parts(query.where))
+        found = searching.find(jql.Query(jql.And(parts) if parts else None, asked.order), call.asker)
+        ids = {issue.id for issue in among} if among is not None else None
+        found = [issue for issue in found if ids is None or issue.id in ids]
     return found if asked.order else ranked(found)
 
 
@@ -142,37 +135,6 @@ def counted(call: Call, found: Sequence[Issue]) -> Answer:
     return json_answer({"count": len(found)})
 
 
-def value_page(call: Call, found: Sequence[Any]) -> Answer:
-    """A page of anything else."""
-    start, size = call.number("startAt", 0), call.number("maxResults", 50)
-    shown = found[start : start + size]
-    is_last = start + size >= len(found)
-    return json_answer(
-        {"maxResults": size, "startAt": start, "total": len(found), "isLast": is_last, "values": list(shown)}
-    )
-
-
-def kept_property(call: Call, known: dict[str, Any], name: str) -> Answer:
-    """``GET|PUT|DELETE`` of a property of a board or sprint."""
-    if call.method == "PUT":
-        call.writer()
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property with key '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
-
-
-def property_keys(known: dict[str, Any], address: str) -> Answer:
-    """The keys of the properties of a board or sprint."""
-    return json_answer({"keys": [{"key": name, "self": f"{address}/properties/{name}"} for name in known]})
-
-
 def move(call: Call, issue: Issue, sprint: Sprint | None) -> None:
     """Move an issue into a sprint, or to the backlog, and note that it changed."""
     note(call, issue, call.site.planning.put(issue, sprint))
@@ -191,9 +153,9 @@ def instant_sent(name: str, value: Any) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(str(value))
+        return epoch_of(moment.replace(tzinfo=moment.tzinfo or UTC))
     except ValueError:
         raise ApiError(400, errors={name: f"'{value}' is not a date of ISO 8601."}) from None
-    return int((moment.replace(tzinfo=moment.tzinfo or UTC)).timestamp())
 
 
 def board(call: Call, board: Board) -> dict[str, Any]:
@@ -242,7 +204,7 @@ def issue_text(call: Call, issue: Issue) -> str:
 def _members(call: Call, issue: Issue, wanted: Collection[str]) -> dict[str, Any]:
     planning, base = call.site.planning, call.desk.base
     known = [(one, sprint(base, call.site, one)) for one in planning.sprints_of(issue)]
-    above = call.site.by_id(issue.value("epic")) if issue.value("epic") is not None else None
+    above = call.sight.by_id(issue.value("epic"))
     everything: dict[str, Any] = {
         "sprint": next((shown for one, shown in known if not one.is_closed), None),
         "closedSprints": [shown for one, shown in known if one.is_closed],

@@ -11,14 +11,12 @@ from connectors.sandbox.jira.agile.lookups import (
     instant_sent,
     issue_page,
     issues_sent,
-    kept_property,
     move,
-    property_keys,
     sprint_named,
 )
 from connectors.sandbox.jira.agile.planning import ACTIVE, CLOSED, FUTURE, Sprint
-from connectors.sandbox.jira.agile.rank_calls import place
-from connectors.sandbox.jira.agile.texts import AGILE, sprint
+from connectors.sandbox.jira.agile.rank_calls import beside_sent, settle
+from connectors.sandbox.jira.agile.texts import sprint
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
 
@@ -32,7 +30,7 @@ def create(call: Call) -> Answer:
     name, board_id = str(sent.get("name") or "").strip(), str(sent.get("originBoardId") or "")
     if not name:
         raise ApiError(400, errors={"name": "The sprint name must not be empty."})
-    if not board_id.isdigit():
+    if not board_id.isdecimal():
         raise ApiError(400, errors={"originBoardId": "The board of a sprint must be named."})
     board = board_named(call, board_id)
     if board.kind != "scrum":
@@ -113,9 +111,8 @@ def _delete(call: Call, found: Sprint) -> Answer:
     planning = call.site.planning
     if found.state != FUTURE and call.site.flavour is not Flavour.CLOUD:
         raise ApiError(400, "Only a future sprint can be deleted.")
-    for issue in list(map(call.site.by_id, planning.members(found))):
-        if issue is not None and not found.is_closed:
-            move(call, issue, None)
+    for issue in call.site.known(planning.members(found)) if not found.is_closed else ():
+        move(call, issue, None)
     planning.drop(found)
     call.site.version += 1
     return no_content()
@@ -125,17 +122,13 @@ def issues(call: Call, id: str, page: Page = issue_page) -> Answer:
     """``GET`` and ``POST /sprint/{id}/issue``: into one that is closed nothing moves (400)."""
     found = sprint_named(call, id)
     if call.method == "GET":
-        within = map(call.site.by_id, call.site.planning.members(found))
-        return page(call, found_on(call, None, [issue for issue in within if issue is not None]))
+        return page(call, found_on(call, None, call.site.known(call.site.planning.members(found))))
     call.writer()
     sent = call.document()
-    moved = issues_sent(call, sent)
+    moved, beside = issues_sent(call, sent), beside_sent(call, sent)
     if found.is_closed:
         raise ApiError(400, "Issues can only be moved to open sprints.")
-    for issue in moved:
-        move(call, issue, found)
-    if sent.get("rankBeforeIssue") or sent.get("rankAfterIssue"):
-        place(call, moved, sent)
+    settle(call, moved, found, beside)
     return no_content()
 
 
@@ -144,21 +137,10 @@ def swap(call: Call, id: str) -> Answer:
     found = sprint_named(call, id)
     call.writer()
     other = str(call.document().get("sprintToSwapWith") or "")
-    if not other.isdigit():
+    if not other.isdecimal():
         raise ApiError(400, errors={"sprintToSwapWith": "The other sprint must be named."})
     call.site.planning.swap(found, sprint_named(call, other))
     return no_content()
-
-
-def properties(call: Call, id: str) -> Answer:
-    """``GET /sprint/{id}/properties``."""
-    found = sprint_named(call, id)
-    return property_keys(found.properties, f"{call.desk.base}{AGILE}/sprint/{found.id}")
-
-
-def property_of(call: Call, id: str, name: str) -> Answer:
-    """``GET|PUT|DELETE /sprint/{id}/properties/{name}``."""
-    return kept_property(call, sprint_named(call, id).properties, name)
 
 
 def rename(call: Call, id: str) -> Answer:

@@ -12,6 +12,7 @@ from connectors.sandbox.jira.agile.planning import Sprint, rank_of
 from connectors.sandbox.jira.catalogue import EPIC_LINK, FLAGGED, RANK, SPRINT, Field, Flavour
 from connectors.sandbox.jira.model import Issue
 from connectors.sandbox.jira.parts import Parts
+from connectors.sandbox.jira.sight import Sight
 from connectors.sandbox.jira.site import Site
 
 AGILE = "/rest/agile/1.0"
@@ -48,14 +49,14 @@ def epic(base: str, issue: Issue) -> dict[str, Any]:
     }
 
 
-def field_value(parts: Parts, field: Field) -> Callable[[Issue], Any] | None:
+def field_value(parts: Parts, field: Field, sight: Sight) -> Callable[[Issue], Any] | None:
     """What the platform's API shows of a field of Jira Software; None for any other field."""
     site = parts.site
     table: dict[str, Callable[[Issue], Any]] = {
         SPRINT.id: lambda issue: [_in_field(site, one) for one in site.planning.sprints_of(issue)] or None,
         RANK.id: lambda issue: _lexo_rank(rank_of(issue)),
         FLAGGED.id: lambda issue: [_impediment(parts)] if issue.value("flagged") else None,
-        EPIC_LINK.id: lambda issue: _epic_key(site, issue),
+        EPIC_LINK.id: lambda issue: _epic_key(sight, issue),
     }
     return table.get(field.id)
 
@@ -79,8 +80,8 @@ def _impediment(parts: Parts) -> dict[str, str]:
     return {"self": f"{parts.api}/customFieldOption/10019", "value": "Impediment", "id": "10019"}
 
 
-def _epic_key(site: Site, issue: Issue) -> str | None:
-    above = site.by_id(issue.value("epic")) if issue.value("epic") is not None else None
+def _epic_key(sight: Sight, issue: Issue) -> str | None:
+    above = sight.by_id(issue.value("epic"))
     return above.key if above is not None else None
 
 

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.desk.approvals import OUTCOMES, answer, may_answer
-from connectors.sandbox.jira.desk.lookups import request
+from connectors.sandbox.jira.desk.lookups import date, page, request
 from connectors.sandbox.jira.model import Approval
-from connectors.sandbox.jira.times import ZoneText
-
-PAGE = 50
 
 
 def approvals(call: Call, key: str) -> Answer:
     """``GET …/approval``: oldest first, paged; none for a request that never asked."""
     extras = request(call, key).extras
-    known = extras.approvals if extras is not None else []
-    start, limit = call.number("start", 0), call.number("limit", PAGE)
-    shown = [_shown(call, one) for one in known[start : start + limit]]
-    is_last = start + limit >= len(known)
-    return json_answer({"size": len(shown), "start": start, "limit": limit, "isLastPage": is_last, "values": shown})
+    return page(call, [_shown(call, one) for one in extras.approvals] if extras is not None else [])
 
 
 def approval(call: Call, key: str, id: str) -> Answer:
@@ -44,8 +35,7 @@ def approval(call: Call, key: str, id: str) -> Answer:
 
 def _shown(call: Call, one: Approval) -> dict[str, Any]:
     named = ((call.site.directory.named(name), said) for name, said in one.decisions.items())
-    dates = ZoneText(call.zone)
-    shown: dict[str, Any] = {
+    return {
         "id": one.id,
         "name": "Waiting for approval",
         "finalDecision": one.final,
@@ -55,9 +45,6 @@ def _shown(call: Call, one: Approval) -> dict[str, Any]:
             for account, said in named
             if account is not None
         ],
-        "createdDate": msgspec.Raw(dates.sla_date(one.created).encode()),
-        "completedDate": None,
+        "createdDate": date(call, one.created),
+        "completedDate": date(call, one.completed) if one.completed is not None else None,
     }
-    if one.completed is not None:
-        shown["completedDate"] = msgspec.Raw(dates.sla_date(one.completed).encode())
-    return shown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from connectors.sandbox.jira import slas
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, no_content
+from connectors.sandbox.jira import bodies, slas
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import SLA_FIELDS, Field
 from connectors.sandbox.jira.desk.lookups import desk, desk_named, page, request
 from connectors.sandbox.jira.desk.service import DESKS
@@ -58,7 +58,7 @@ def feedback(call: Call, key: str) -> Answer:
         rating = sent.get("rating")
         if sent.get("type", "csat") != "csat" or type(rating) is not int or not 1 <= rating <= BEST_RATING:
             raise ApiError(400, f"Feedback is of type csat, with a rating from 1 to {BEST_RATING}.")
-        body = str(inner(sent, "comment").get("body") or "")
+        body = str(bodies.part(sent, "comment").get("body") or "")
         issue.set_value("feedback", Feedback(rating, call.site.now, body))
         call.site.service.rated.add(issue.id)
         call.site.touch(issue)

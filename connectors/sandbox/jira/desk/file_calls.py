@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, listed
+from connectors.sandbox.jira import bodies, values
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.desk.lookups import DESK, date, desk_named, page, page_of, person, request
 from connectors.sandbox.jira.desk.request_calls import shown_comment
 from connectors.sandbox.jira.desk.service import TemporaryFile
-from connectors.sandbox.jira.model import Attachment, Comment, Issue
+from connectors.sandbox.jira.model import Attachment, Issue
 
 
 def temporary(call: Call, id: str) -> Answer:
     """``POST /servicedesk/{id}/attachTemporaryFile``: multipart, and only with ``X-Atlassian-Token: no-check``."""
     desk_named(call, id)
     call.writer()
-    if call.headers.get("x-atlassian-token") not in ("no-check", "nocheck"):
-        raise ApiError(403, "XSRF check failed")
+    call.refuse_forgery()
     if not call.uploads:
         raise ApiError(400, "No file was sent.")
     shown = []
@@ -34,7 +34,7 @@ def attachments(call: Call, key: str) -> Answer:
         files = issue.extras.attachments if issue.extras is not None else []
         return page(call, [shown(call, issue, file) for file in files])
     author, sent, now = call.writer(), call.document(), call.site.now
-    ids = [str(id) for id in listed(sent, "temporaryAttachmentIds")]
+    ids = [str(id) for id in bodies.listed(sent, "temporaryAttachmentIds")]
     known = call.site.service.files
     missing = [id for id in ids if id not in known]
     if missing or not ids:
@@ -43,11 +43,10 @@ def attachments(call: Call, key: str) -> Answer:
         Attachment(str(next(call.site.ids)), author.name, file.name, file.media_type, file.content, now)
         for file in (known.pop(id) for id in dict.fromkeys(ids))
     ]
-    said = str(inner(sent, "additionalComment").get("body") or "")
+    said = str(bodies.part(sent, "additionalComment").get("body") or "")
     body = "\n\n".join([*([said] if said else []), *(f"[^{file.name}]" for file in files)])
-    comment = Comment(str(next(call.site.ids)), author.name, body, now, now, not sent.get("public", True))
+    comment = values.add_comment(call, issue, body, is_internal=not sent.get("public", True))
     issue.more().attachments.extend(files)
-    issue.more().comments.append(comment)
     issue.set_value("comment_files", {**(issue.value("comment_files") or {}), comment.id: [one.id for one in files]})
     call.site.touch(issue)
     told = {"comment": shown_comment(call, comment)}
@@ -57,7 +56,7 @@ def attachments(call: Call, key: str) -> Answer:
 def of_comment(call: Call, key: str, id: str) -> Answer:
     """``GET /request/{key}/comment/{id}/attachment``."""
     issue = request(call, key)
-    if all(one.id != id for one in issue.more().comments):
+    if values.comment_named(call, issue, id) is None:
         raise ApiError(404, "The comment doesn't exist.")
     ids = (issue.value("comment_files") or {}).get(id, ())
     return page(call, [shown(call, issue, file) for file in issue.more().attachments if file.id in ids])

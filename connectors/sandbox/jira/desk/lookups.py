@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.sandbox.jira import entity_properties
 from connectors.sandbox.jira.accounts import Account
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import Flavour, Project
@@ -78,6 +79,13 @@ def person_sent(call: Call, name: Any) -> Account:
     if found is None:
         raise ApiError(400, f"The user '{name}' does not exist.")
     return found
+
+
+def one_property(call: Call, kept: dict[str, Any], name: str) -> Answer:
+    """``GET|PUT|DELETE`` of a property of an organisation or request type."""
+    if call.method != "GET":
+        call.writer()
+    return entity_properties.one(call, kept, name, unknown="The property '{}' does not exist.")
 
 
 def date(call: Call, epoch: int) -> msgspec.Raw:

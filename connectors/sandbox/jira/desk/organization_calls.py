@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import entity_properties
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
 from connectors.sandbox.jira.catalogue import Flavour
-from connectors.sandbox.jira.desk.lookups import DESK, desk_named, page, people, people_sent, person_sent
+from connectors.sandbox.jira.desk.lookups import DESK, desk_named, one_property, page, people, people_sent, person_sent
 from connectors.sandbox.jira.desk.service import Organization
 
 MAX_NAME = 200
@@ -80,28 +81,12 @@ def property_keys(call: Call, id: str) -> Answer:
     """``GET /organization/{id}/property``."""
     known = _named(call, id).properties
     address = f"{call.desk.base}{DESK}/organization/{id}/property"
-    return json_answer({"entityPropertyKeyBeans": [{"key": name, "self": f"{address}/{name}"} for name in known]})
+    return json_answer({"entityPropertyKeyBeans": entity_properties.keys(known, address)})
 
 
 def property_of(call: Call, id: str, name: str) -> Answer:
     """``GET|PUT|DELETE /organization/{id}/property/{name}``."""
-    return kept_property(call, _named(call, id).properties, name)
-
-
-def kept_property(call: Call, known: dict[str, Any], name: str) -> Answer:
-    """``GET|PUT|DELETE`` of a property of an organisation or request type."""
-    if call.method == "PUT":
-        call.writer()
-        is_new = name not in known
-        known[name] = call.json()
-        return Answer(201 if is_new else 200)
-    if name not in known:
-        raise ApiError(404, f"The property '{name}' does not exist.")
-    if call.method == "DELETE":
-        call.writer()
-        del known[name]
-        return no_content()
-    return json_answer({"key": name, "value": known[name]})
+    return one_property(call, _named(call, id).properties, name)
 
 
 def _of_asked(call: Call, known: dict[str, Organization]) -> list[Organization]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from connectors.sandbox.jira import issue_calls
+from connectors.sandbox.jira import bodies, issue_calls, values
 from connectors.sandbox.jira.accounts import Account
-from connectors.sandbox.jira.calls import Answer, ApiError, Call, inner, json_answer, listed
+from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer
 from connectors.sandbox.jira.catalogue import DONE
 from connectors.sandbox.jira.desk import participant_calls
 from connectors.sandbox.jira.desk.lookups import (
@@ -64,7 +64,7 @@ def mine(call: Call) -> Answer:
         for issue in call.site.ordered()
         if issue.project.type_key == "service_desk"
         and any(is_owned(issue, account) for is_owned in owned)
-        and call.may_see(issue)
+        and call.sight.shows(issue)
         and has_status(issue)
         and wanted in issue.summary.lower()
         and (project is None or issue.project.id == project.id)
@@ -78,11 +78,11 @@ def create(call: Call) -> Answer:
     """``POST …/request``: an issue of the request type's issue type, for oneself or on behalf of somebody."""
     call.writer()
     sent = call.document()
-    fields = inner(sent, "requestFieldValues")
+    fields = bodies.part(sent, "requestFieldValues")
     desk_id = desk_named(call, str(sent.get("serviceDeskId")))
     kind = type_named(call, desk_id, str(sent.get("requestTypeId")))
     reporter = person_sent(call, sent["raiseOnBehalfOf"]) if sent.get("raiseOnBehalfOf") else None
-    others = [person_sent(call, name).name for name in listed(sent, "requestParticipants")]
+    others = [person_sent(call, name).name for name in bodies.listed(sent, "requestParticipants")]
     about = {"project": {"id": DESKS[desk_id].id}, "issuetype": {"id": kind.issue_type}}
     made = call.issue(issue_calls.create_issue(call, {"fields": {**fields, **about}})["key"])
     made.reporter = reporter.name if reporter is not None else made.reporter
@@ -96,21 +96,21 @@ def comments(call: Call, key: str) -> Answer:
     issue = request(call, key)
     if call.method == "GET":
         kinds = {name: call.param(name, "true").lower() != "false" for name in ("public", "internal")}
-        found = [one for one in issue.more().comments if kinds["internal" if one.is_internal else "public"]]
+        found = [one for one in call.sight.comments(issue) if kinds["internal" if one.is_internal else "public"]]
         return page(call, [shown_comment(call, one) for one in found])
-    author, sent, now = call.writer(), call.document(), call.site.now
+    call.writer()
+    sent = call.document()
     body = str(sent.get("body") or "")
     if not body.strip():
         raise ApiError(400, "The comment body can not be empty.")
-    made = Comment(str(next(call.site.ids)), author.name, body, now, now, not sent.get("public", True))
-    issue.more().comments.append(made)
+    made = values.add_comment(call, issue, body, is_internal=not sent.get("public", True))
     call.site.touch(issue)
     return json_answer(shown_comment(call, made), 201)
 
 
 def comment(call: Call, key: str, id: str) -> Answer:
     """``GET …/request/{key}/comment/{id}``."""
-    found = next((one for one in request(call, key).more().comments if one.id == id), None)
+    found = values.comment_named(call, request(call, key), id)
     if found is None:
         raise ApiError(404, "The comment doesn't exist.")
     return json_answer(shown_comment(call, found))
@@ -126,11 +126,10 @@ def transitions(call: Call, key: str) -> Answer:
     request(call, key)
     if call.method == "POST":
         sent = call.document()
-        said = inner(sent, "additionalComment").get("body")
+        said = bodies.part(sent, "additionalComment").get("body")
         answer = issue_calls.take(call, key, {"transition": {"id": str(sent.get("id") or "")}})
         if said:
-            now, author = call.site.now, call.writer()
-            call.issue(key).more().comments.append(Comment(str(next(call.site.ids)), author.name, str(said), now, now))
+            values.add_comment(call, call.issue(key), str(said))
         return answer
     return page(call, issue_calls.ways_of(call, key))
 
@@ -160,7 +159,7 @@ def _type_of(issue: Issue) -> str:
 def _shown(call: Call, issue: Issue) -> dict[str, Any]:
     reporter = call.site.directory.named(issue.reporter) if issue.reporter else None
     desk_id = next((id for id, project in DESKS.items() if project.id == issue.project.id), None)
-    values = {"summary": issue.summary, "description": issue.description}
+    texts = {"summary": issue.summary, "description": issue.description}
     shown = {
         "issueId": str(issue.id),
         "issueKey": issue.key,
@@ -169,7 +168,7 @@ def _shown(call: Call, issue: Issue) -> dict[str, Any]:
         "createdDate": date(call, issue.created),
         "reporter": person(call, reporter) if reporter is not None else None,
         "requestFieldValues": [
-            {"fieldId": name, "label": name.capitalize(), "value": value} for name, value in values.items() if value
+            {"fieldId": name, "label": name.capitalize(), "value": value} for name, value in texts.items() if value
         ],
         "currentStatus": _status(call, issue),
         "_links": {
@@ -184,7 +183,7 @@ def _shown(call: Call, issue: Issue) -> dict[str, Any]:
     if "status" in expanded:
         shown["status"] = page_of(call, [_status(call, issue)])
     if "comment" in expanded:
-        shown["comments"] = page_of(call, [shown_comment(call, one) for one in issue.more().comments])
+        shown["comments"] = page_of(call, [shown_comment(call, one) for one in call.sight.comments(issue)])
     if "serviceDesk" in expanded and desk_id is not None:
         shown["serviceDesk"] = desk(call, desk_id)
     if "requestType" in expanded and desk_id is not None:

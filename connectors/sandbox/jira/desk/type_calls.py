@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.jira import entity_properties
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content
-from connectors.sandbox.jira.desk.lookups import DESK, desk_named, desk_project, page
-from connectors.sandbox.jira.desk.organization_calls import kept_property
+from connectors.sandbox.jira.desk.lookups import DESK, desk_named, desk_project, one_property, page
 from connectors.sandbox.jira.desk.service import DESKS, RequestType
 
 PORTAL_GROUP = {"id": "1", "name": "General"}
@@ -77,12 +77,12 @@ def property_keys(call: Call, id: str, type_id: str) -> Answer:
     """``GET …/requesttype/{typeId}/property``."""
     known = type_named(call, desk_named(call, id), type_id).properties
     address = f"{call.desk.base}{DESK}/servicedesk/{id}/requesttype/{type_id}/property"
-    return json_answer({"entityPropertyKeyBeans": [{"key": name, "self": f"{address}/{name}"} for name in known]})
+    return json_answer({"entityPropertyKeyBeans": entity_properties.keys(known, address)})
 
 
 def property_of(call: Call, id: str, type_id: str, name: str) -> Answer:
     """``GET|PUT|DELETE …/requesttype/{typeId}/property/{name}``."""
-    return kept_property(call, type_named(call, desk_named(call, id), type_id).properties, name)
+    return one_property(call, type_named(call, desk_named(call, id), type_id).properties, name)
 
 
 def type_named(call: Call, desk: str, type_id: str) -> RequestType:

@@ -10,19 +10,17 @@ import inspect
 import io
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from atlassian import Jira, JiraServiceManagement, JiraSoftware, ServiceDesk
-from jira import JIRA
 
 from connectors.sandbox.plugin import Flavour
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from connectors.sandbox.testing import RunningSandbox
+from tests.connectors.sandbox.foreign_jira.clients import a_jira, an_atlassian
 
-FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
 TASK = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": "Slow"}
 API = r"/rest/api/[^/]+"
 CHANGE = "(?:POST|PUT|DELETE)"
@@ -76,29 +74,14 @@ class Unanswered:
             self.found.add(f"{asked} → {response.status_code}")
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(platforms=FLAVOURS) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some methods leave files where they are called."""
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(params=FLAVOURS)
-def flavour(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 def a_task(project: str) -> dict[str, Any]:
     return {**TASK, "project": {"key": project}}
-
-
-def login(flavour: Flavour) -> str:
-    return "admin@example.com" if flavour == "jira_cloud" else "admin"
 
 
 def call_all(client: Any, known: dict[str, Any], *, but: tuple[str, ...]) -> int:
@@ -122,7 +105,7 @@ def call_all(client: Any, known: dict[str, Any], *, but: tuple[str, ...]) -> int
 
 
 def test_every_method_of_jira_is_answered(sandbox: RunningSandbox, flavour: Flavour) -> None:
-    client = JIRA(sandbox.urls[flavour], basic_auth=(login(flavour), "sandbox"), max_retries=0)
+    client = a_jira(sandbox, flavour)
     client.create_project("BREA", "All of jira", ptype="business")
     task = a_task("BREA")
     issue, other = (client.create_issue(fields=task) for _ in range(2))
@@ -151,14 +134,9 @@ def test_every_method_of_jira_is_answered(sandbox: RunningSandbox, flavour: Flav
 
 @pytest.mark.parametrize("client_type", [Jira, ServiceDesk])
 def test_every_method_of_atlassian_python_api_is_answered(
-    sandbox: RunningSandbox, flavour: Flavour, client_type: Any
+    sandbox: RunningSandbox, flavour: Flavour, is_cloud: bool, client_type: Any
 ) -> None:
-    unanswered, session = Unanswered(flavour), requests.Session()
-    session.trust_env = False
-    session.hooks["response"].append(unanswered)
-    is_cloud = flavour == "jira_cloud"
-    made = {"username": login(flavour), "password": "sandbox", "session": session, "cloud": is_cloud}
-    jira = Jira(url=sandbox.urls[flavour], **made)
+    jira = an_atlassian(sandbox, flavour)
     me = jira.myself()
     project = f"BR{client_type.__name__.upper()[:8]}"
     lead = {"leadAccountId": me["accountId"]} if is_cloud else {"lead": me["name"]}
@@ -182,7 +160,8 @@ def test_every_method_of_atlassian_python_api_is_answered(
         "data": {"a": 1},
         "status_name": "In Progress",
     }
-    client = client_type(url=sandbox.urls[flavour], **made)
+    client, unanswered = an_atlassian(sandbox, flavour, kind=client_type), Unanswered(flavour)
+    client._session.hooks["response"].append(unanswered)
     plain = ("close", "request", "get", "post", "put", "delete", "patch", "create_issue")
     assert call_all(client, known, but=plain) > 30
     assert "\n".join(sorted(unanswered.found)) == ""
@@ -190,22 +169,14 @@ def test_every_method_of_atlassian_python_api_is_answered(
 
 @pytest.mark.parametrize("client_type", [JiraSoftware, JiraServiceManagement])
 def test_every_method_of_the_clients_for_cloud_alone_is_answered(sandbox: RunningSandbox, client_type: Any) -> None:
-    unanswered, session = Unanswered("jira_cloud"), requests.Session()
-    session.trust_env = False
-    session.hooks["response"].append(unanswered)
-    url = sandbox.urls["jira_cloud"]
-    client = client_type(url=url, username=login("jira_cloud"), password="sandbox", session=session)
+    client, unanswered = an_atlassian(sandbox, "jira_cloud", kind=client_type), Unanswered("jira_cloud")
+    client._session.hooks["response"].append(unanswered)
     assert call_all(client, {}, but=("close", "request", "get", "post", "put", "delete", "patch")) > 70
     assert "\n".join(sorted(unanswered.found)) == ""
 
 
 def test_a_request_of_service_management_is_read_commented_and_moved(sandbox: RunningSandbox, flavour: Flavour) -> None:
-    session = requests.Session()
-    session.trust_env = False
-    made = {"username": login(flavour), "password": "sandbox", "session": session}
-    url, is_cloud = sandbox.urls[flavour], flavour == "jira_cloud"
-    desk = ServiceDesk(url=url, cloud=is_cloud, **made)
-    jira = Jira(url=url, cloud=is_cloud, **made)
+    desk, jira = an_atlassian(sandbox, flavour, kind=ServiceDesk), an_atlassian(sandbox, flavour)
     kind = next(one for one in jira.get_project("IMP", expand="issueTypes")["issueTypes"] if one["name"] == "Task")
     made_request = desk.create_customer_request("2", kind["id"], {"summary": "Faster mail"})
     key = made_request["issueKey"]

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import pytest
-from atlassian import Jira, JiraSoftware
-from jira import JIRA, JIRAError
+from atlassian import JiraSoftware
+from jira import JIRAError
 from requests import HTTPError
 
 from connectors.sandbox.plugin import Flavour
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from connectors.sandbox.testing import RunningSandbox
+from tests.connectors.sandbox.foreign_jira.clients import a_jira, an_atlassian, refused
 
-NOW = datetime(2024, 7, 29, 12, tzinfo=UTC)
 DATES = {"startDate": "2024-07-29T09:00:00.000Z", "endDate": "2024-08-12T09:00:00.000+02:00"}
-FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
 _NUMBERS = count(1)  # a person's filters have different names
 SPRINT, RANK, EPIC_LINK = "customfield_10050", "customfield_10051", "customfield_10053"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(platforms=FLAVOURS, now=NOW) as running:
-        yield running
-
-
-@pytest.fixture(params=FLAVOURS)
-def is_cloud(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "jira_cloud")
-
-
-@pytest.fixture
-def jira(sandbox: RunningSandbox, is_cloud: bool) -> Any:
-    return a_jira(sandbox, is_cloud, "admin")
-
-
-@pytest.fixture
-def other(sandbox: RunningSandbox, is_cloud: bool) -> Any:
-    """The same site, asked by the other client."""
-    login = "admin@example.com" if is_cloud else "admin"
-    url = sandbox.jira_cloud_url if is_cloud else sandbox.jira_dc_url
-    return Jira(url=url, username=login, password="sandbox", cloud=is_cloud)
 
 
 @pytest.fixture
 def board(jira: Any) -> Any:
     return a_board(jira)
-
-
-def a_jira(sandbox: RunningSandbox, is_cloud: bool, user: str) -> Any:
-    url = sandbox.jira_cloud_url if is_cloud else sandbox.jira_dc_url
-    login = f"{user}@example.com" if is_cloud else user
-    return JIRA(url, basic_auth=(login, "sandbox"), max_retries=0)
 
 
 def a_board(jira: Any, *, kind: str = "scrum", jql: str = "project = CIP") -> Any:
@@ -74,45 +41,45 @@ def keys(page: dict[str, Any]) -> list[str]:
     return [issue["key"] for issue in page["issues"]]
 
 
-def test_a_board_is_made_found_told_and_deleted(jira: Any, other: Any, board: Any, is_cloud: bool) -> None:
+def test_a_board_is_made_found_told_and_deleted(jira: Any, atlassian: Any, board: Any, is_cloud: bool) -> None:
     found = jira.boards(name="improv", projectKeyOrID="CIP", type="scrum", maxResults=False)
-    told = other.get_agile_board_configuration(board.id)
+    told = atlassian.get_agile_board_configuration(board.id)
 
     assert board.id in {one.id for one in found}
     assert board.id not in {one.id for one in jira.boards(projectKeyOrID="OPS", maxResults=False)}
-    assert other.get_agile_board_by_filter_id(told["filter"]["id"])["values"][0]["id"] == board.id
+    assert atlassian.get_agile_board_by_filter_id(told["filter"]["id"])["values"][0]["id"] == board.id
     assert [column["name"] for column in told["columnConfig"]["columns"]] == ["To Do", "In Progress", "Done"]
     assert told["ranking"]["rankCustomFieldId"] == 10051
     assert ("location" in board.raw) is is_cloud
 
-    other.delete_filter(told["filter"]["id"])
-    assert keys(other.get_issues_for_board(board.id, "")) == []  # what a filter found that is gone
+    atlassian.delete_filter(told["filter"]["id"])
+    assert keys(atlassian.get_issues_for_board(board.id, "")) == []  # what a filter found that is gone
     board.delete()
     with pytest.raises(HTTPError, match="either does not exist"):
-        other.get_agile_board(board.id)
+        atlassian.get_agile_board(board.id)
 
 
-def test_what_makes_no_board_is_told_by_field(sandbox: RunningSandbox, jira: Any, is_cloud: bool) -> None:
-    with pytest.raises(JIRAError) as refused:
+def test_what_makes_no_board_is_told_by_field(sandbox: RunningSandbox, jira: Any, flavour: Flavour) -> None:
+    with pytest.raises(JIRAError) as caught:
         jira.create_board("", "999", preset="agility")
-    assert refused.value.status_code == 400
-    assert {*refused.value.response.json()["errors"]} == {"name", "type", "filterId"}
+    assert caught.value.status_code == 400
+    assert {*caught.value.response.json()["errors"]} == {"name", "type", "filterId"}
     with pytest.raises(JIRAError) as forbidden:
-        a_jira(sandbox, is_cloud, "reader").create_board("Mine", "10000")
+        a_jira(sandbox, flavour, "reader").create_board("Mine", "10000")
     assert forbidden.value.status_code == 403
 
 
 def test_a_sprint_goes_from_future_to_active_to_closed_and_no_other_way(
-    jira: Any, other: Any, board: Any, is_cloud: bool
+    jira: Any, atlassian: Any, board: Any, is_cloud: bool
 ) -> None:
     done, left, waiting = some_tasks(jira, 3, label="sprint")
     sprint = jira.create_sprint(" First ", board.id, goal="Half")
-    other.add_issues_to_sprint(sprint.id, [done, left])
+    atlassian.add_issues_to_sprint(sprint.id, [done, left])
     assert (sprint.state, sprint.name, sprint.goal) == ("future", "First", "Half")
     with pytest.raises(HTTPError, match="start date"):
-        other.update_partially_sprint(sprint.id, {"state": "active"})
+        atlassian.update_partially_sprint(sprint.id, {"state": "active"})
     with pytest.raises(HTTPError, match="not closed"):
-        other.update_partially_sprint(sprint.id, {"state": "closed"})
+        atlassian.update_partially_sprint(sprint.id, {"state": "closed"})
 
     jira.update_sprint(sprint.id, name="First", state="active", **DATES)
     (in_it,) = (one for one in jira.sprints(board.id, state="active") if one.id == sprint.id)
@@ -121,25 +88,25 @@ def test_a_sprint_goes_from_future_to_active_to_closed_and_no_other_way(
     jira.transition_issue(done, "Start work")
     jira.transition_issue(done, "Finish", resolution={"name": "Done"})
     assert {one.key for one in jira.search_issues("labels = sprint AND sprint in openSprints()")} >= {done, left}
-    backlog = keys(other.get_issues_for_backlog(board.id))
+    backlog = keys(atlassian.get_issues_for_backlog(board.id))
     assert (waiting in backlog, left in backlog) == (True, False)
 
-    closed = other.update_partially_sprint(sprint.id, {"state": "closed"})
+    closed = atlassian.update_partially_sprint(sprint.id, {"state": "closed"})
     assert closed["completeDate"] == "2024-07-29T12:00:00.000Z"
-    backlog = keys(other.get_issues_for_backlog(board.id))
+    backlog = keys(atlassian.get_issues_for_backlog(board.id))
     assert (left in backlog, done in backlog) == (True, False)
-    assert sorted(keys(other.get_sprint_issues(sprint.id, 0, 50))) == sorted([done, left])
+    assert sorted(keys(atlassian.get_sprint_issues(sprint.id, 0, 50))) == sorted([done, left])
     with pytest.raises(HTTPError, match="open sprints"):
-        other.add_issues_to_sprint(sprint.id, [waiting])
+        atlassian.add_issues_to_sprint(sprint.id, [waiting])
     if is_cloud:
-        assert other.update_partially_sprint(sprint.id, {"name": "Past", "startDate": None})["name"] == "Past"
+        assert atlassian.update_partially_sprint(sprint.id, {"name": "Past", "startDate": None})["name"] == "Past"
         assert jira.sprint(sprint.id).startDate == DATES["startDate"]
     else:
         with pytest.raises(HTTPError, match="cannot be updated"):
-            other.update_partially_sprint(sprint.id, {"name": "Past"})
+            atlassian.update_partially_sprint(sprint.id, {"name": "Past"})
 
 
-def test_an_issue_shows_the_sprint_it_is_in(jira: Any, other: Any, board: Any, is_cloud: bool) -> None:
+def test_an_issue_shows_the_sprint_it_is_in(jira: Any, atlassian: Any, board: Any, is_cloud: bool) -> None:
     (key,) = some_tasks(jira, 1)
     first, second = (jira.create_sprint(name, board.id) for name in ("One", "Two"))
     jira.add_issues_to_sprint(first.id, [key])
@@ -152,8 +119,8 @@ def test_an_issue_shows_the_sprint_it_is_in(jira: Any, other: Any, board: Any, i
     else:
         assert f"[id={second.id},rapidViewId={board.id},state=FUTURE,name=Two,startDate=<null>" in shown
     assert [one.items[0].toString for one in issue.changelog.histories] == ["One", "Two"]
-    assert keys(other.get_all_issues_for_sprint_in_board(board.id, second.id, jql=f"key = {key}")) == [key]
-    assert keys(other.get_sprint_issues(first.id, 0, 50)) == []
+    assert keys(atlassian.get_all_issues_for_sprint_in_board(board.id, second.id, jql=f"key = {key}")) == [key]
+    assert keys(atlassian.get_sprint_issues(first.id, 0, 50)) == []
 
     jira.move_to_backlog([key])
     assert getattr(jira.issue(key).fields, SPRINT) is None
@@ -162,52 +129,61 @@ def test_an_issue_shows_the_sprint_it_is_in(jira: Any, other: Any, board: Any, i
     assert unknown.value.status_code == 400
 
 
-def test_a_sprint_is_renamed_and_deleted(jira: Any, other: Any, board: Any, is_cloud: bool) -> None:
+def test_a_move_to_a_place_that_there_is_not_moves_nothing(jira: Any, atlassian: Any, board: Any) -> None:
+    (key,) = some_tasks(jira, 1)
+    sprint = jira.create_sprint("First", board.id)
+    for wrong in ({"rankBeforeIssue": "CIP-99999"}, {"rankBeforeIssue": key, "rankAfterIssue": key}):
+        sent = {"issues": [key], **wrong}
+        assert refused(atlassian.post, f"rest/agile/1.0/sprint/{sprint.id}/issue", data=sent) == 400
+        assert keys(atlassian.get_sprint_issues(sprint.id, 0, 50)) == []
+
+
+def test_a_sprint_is_renamed_and_deleted(jira: Any, atlassian: Any, board: Any, is_cloud: bool) -> None:
     (key,) = some_tasks(jira, 1)
     sprint = jira.create_sprint("Once", board.id)
-    other.add_issues_to_sprint(sprint.id, [key])
-    other.rename_sprint(sprint.id, "Twice", DATES["startDate"], DATES["endDate"])
-    assert [one["name"] for one in other.get_all_sprints_from_board(board.id)["values"]] == ["Twice"]
-    other.update_partially_sprint(sprint.id, {"state": "active"})
+    atlassian.add_issues_to_sprint(sprint.id, [key])
+    atlassian.rename_sprint(sprint.id, "Twice", DATES["startDate"], DATES["endDate"])
+    assert [one["name"] for one in atlassian.get_all_sprints_from_board(board.id)["values"]] == ["Twice"]
+    atlassian.update_partially_sprint(sprint.id, {"state": "active"})
     if not is_cloud:
         with pytest.raises(HTTPError, match="Only a future sprint"):
-            other.delete_sprint(sprint.id)
+            atlassian.delete_sprint(sprint.id)
         sprint = jira.create_sprint("Later", board.id)
-        other.add_issues_to_sprint(sprint.id, [key])
-    other.delete_sprint(sprint.id)
+        atlassian.add_issues_to_sprint(sprint.id, [key])
+    atlassian.delete_sprint(sprint.id)
     assert getattr(jira.issue(key).fields, SPRINT) is None
     with pytest.raises(JIRAError) as gone:
         jira.sprint(sprint.id)
     assert gone.value.status_code == 404
 
 
-def test_a_kanban_board_has_no_sprints(jira: Any, other: Any) -> None:
+def test_a_kanban_board_has_no_sprints(jira: Any, atlassian: Any) -> None:
     board = a_board(jira, kind="kanban")
     with pytest.raises(HTTPError, match="does not support sprints"):
-        other.get_all_sprints_from_board(board.id)
+        atlassian.get_all_sprints_from_board(board.id)
     with pytest.raises(JIRAError):
         jira.create_sprint("None", board.id)
 
 
-def test_a_rank_changes_the_order_that_boards_and_searches_show(jira: Any, other: Any) -> None:
+def test_a_rank_changes_the_order_that_boards_and_searches_show(jira: Any, atlassian: Any) -> None:
     first, second, third, fourth = some_tasks(jira, 4, label="ranked")
     board = a_board(jira, jql="project = CIP AND labels = ranked")
     before = jira.issue(first).fields.updated
 
     jira.rank(fourth, next_issue=second)
     jira.rank(first, prev_issue=third)
-    other.update_rank([third, second], fourth, 10051)
+    atlassian.update_rank([third, second], fourth, 10051)
 
-    assert keys(other.get_issues_for_board(board.id, "")) == [third, second, fourth, first]
+    assert keys(atlassian.get_issues_for_board(board.id, "")) == [third, second, fourth, first]
     assert next(one.key for one in jira.search_issues("labels = ranked ORDER BY Rank DESC")) == first
-    assert keys(other.get_issues_for_board(board.id, "ORDER BY key"))[0] == first
+    assert keys(atlassian.get_issues_for_board(board.id, "ORDER BY key"))[0] == first
     values = [getattr(jira.issue(key).fields, RANK) for key in (third, second, fourth, first)]
     assert values == sorted(values)
     shown = jira.issue(first, expand="changelog")
     assert [one.items[0].toString for one in shown.changelog.histories] == ["Ranked lower"]
     assert shown.fields.updated == before
     with pytest.raises(HTTPError, match="rank field"):
-        other.update_rank([first], second, 10020)
+        atlassian.update_rank([first], second, 10020)
 
 
 def test_many_ranks_in_one_gap_stay_apart(jira: Any) -> None:
@@ -219,17 +195,17 @@ def test_many_ranks_in_one_gap_stay_apart(jira: Any) -> None:
     assert found == [anchor, *reversed(moved)]
 
 
-def test_an_epic_holds_issues_and_lets_them_go(jira: Any, other: Any, board: Any, is_cloud: bool) -> None:
+def test_an_epic_holds_issues_and_lets_them_go(jira: Any, atlassian: Any, board: Any, is_cloud: bool) -> None:
     inside, outside = some_tasks(jira, 2)
     epic = an_epic(jira)
     jira.add_issues_to_epic(epic.id, f"{inside},{outside}")
     jira.add_issues_to_epic("none", [outside])
 
     assert getattr(jira.issue(inside).fields, EPIC_LINK) == epic.key
-    assert keys(other.epic_issues(epic.key)) == [inside]
-    assert keys(other.get_issues_for_epic(board.id, epic.key)) == [inside]
-    assert epic.key in {one["key"] for one in other.get_epics(board.id)["values"]}
-    without = keys(other.get_issues_without_epic(board.id, jql=f"key in ({inside}, {outside})"))
+    assert keys(atlassian.epic_issues(epic.key)) == [inside]
+    assert keys(atlassian.get_issues_for_epic(board.id, epic.key)) == [inside]
+    assert epic.key in {one["key"] for one in atlassian.get_epics(board.id)["values"]}
+    without = keys(atlassian.get_issues_without_epic(board.id, jql=f"key in ({inside}, {outside})"))
     assert without == [outside]
     assert [one.key for one in jira.search_issues(f'"Epic Link" = {epic.key}')] == [inside]
     if is_cloud:
@@ -238,9 +214,9 @@ def test_an_epic_holds_issues_and_lets_them_go(jira: Any, other: Any, board: Any
             project="CIP", issuetype={"name": "Task"}, summary="Born in it", parent={"key": epic.key}
         )
         assert {one.key for one in jira.search_issues(f"parent = {epic.key}")} == {inside, child.key}
-    with pytest.raises(JIRAError) as refused:
+    with pytest.raises(JIRAError) as caught:
         jira.add_issues_to_epic(epic.key, [an_epic(jira).key])
-    assert refused.value.status_code == 400
+    assert caught.value.status_code == 400
     with pytest.raises(JIRAError) as unknown:
         jira.add_issues_to_epic(inside, [outside])
     assert unknown.value.status_code == 404
@@ -261,30 +237,30 @@ def test_sprint_epic_and_points_are_set_with_the_issue_itself(jira: Any, board: 
     made.update(fields={SPRINT: None, EPIC_LINK: None})
     assert jira.search_issues(f"sprint = {sprint.id}") == []
     for wrong in ({SPRINT: 999}, {EPIC_LINK: made.key}, {"customfield_10054": "many"}, {RANK: "0|a:"}):
-        with pytest.raises(JIRAError) as refused:
+        with pytest.raises(JIRAError) as caught:
             made.update(fields=wrong)
-        assert (refused.value.status_code, {*refused.value.response.json()["errors"]}) == (400, {*wrong})
+        assert (caught.value.status_code, {*caught.value.response.json()["errors"]}) == (400, {*wrong})
 
 
-def test_a_flag_a_property_and_the_versions_of_a_board(jira: Any, other: Any, board: Any) -> None:
+def test_a_flag_a_property_and_the_versions_of_a_board(jira: Any, atlassian: Any, board: Any) -> None:
     (key,) = some_tasks(jira, 1)
-    other.flag_issue([key])
+    atlassian.flag_issue([key])
     assert jira.search_issues(f"Flagged = Impediment AND key = {key}")[0].key == key
-    other.flag_issue([key], flag=False)
+    atlassian.flag_issue([key], flag=False)
     assert jira.search_issues(f"Flagged = Impediment AND key = {key}") == []
 
     version = jira.create_version("9.0", "CIP", released=True)
-    assert version.id in {one["id"] for one in other.get_all_versions_from_board(board.id)["values"]}
-    assert [one["key"] for one in other.get_all_projects_associated_with_board(board.id)["values"]] == ["CIP"]
-    other.set_agile_board_refined_velocity(board.id, {"value": True})
-    assert other.get_agile_board_refined_velocity(board.id) == {"value": True}
+    assert version.id in {one["id"] for one in atlassian.get_all_versions_from_board(board.id)["values"]}
+    assert [one["key"] for one in atlassian.get_all_projects_associated_with_board(board.id)["values"]] == ["CIP"]
+    atlassian.set_agile_board_refined_velocity(board.id, {"value": True})
+    assert atlassian.get_agile_board_refined_velocity(board.id) == {"value": True}
 
 
 def test_the_newer_addresses_of_cloud_go_by_token(sandbox: RunningSandbox) -> None:
-    jira = a_jira(sandbox, True, "admin")
+    jira = a_jira(sandbox, "jira_cloud")
     made = some_tasks(jira, 5, label="token")
     board = a_board(jira, jql="project = CIP AND labels = token")
-    software = JiraSoftware(url=sandbox.jira_cloud_url, username="admin@example.com", password="sandbox")
+    software = an_atlassian(sandbox, "jira_cloud", kind=JiraSoftware)
 
     pages = [software.get_issues_for_board_jsis(board.id, max_results=2)]
     while not pages[-1]["isLast"]:
@@ -297,11 +273,11 @@ def test_the_newer_addresses_of_cloud_go_by_token(sandbox: RunningSandbox) -> No
 
 
 def test_an_estimate_a_property_and_the_order_of_sprints(sandbox: RunningSandbox) -> None:
-    jira = a_jira(sandbox, True, "admin")
+    jira = a_jira(sandbox, "jira_cloud")
     (key,) = some_tasks(jira, 1)
     board = a_board(jira)
     first, second = (jira.create_sprint(name, board.id) for name in ("One", "Two"))
-    software = JiraSoftware(url=sandbox.jira_cloud_url, username="admin@example.com", password="sandbox")
+    software = an_atlassian(sandbox, "jira_cloud", kind=JiraSoftware)
 
     software.estimate_issue_for_board(key, board.id, data={"value": "5"})
     assert software.get_issue_estimation_for_board(key, board.id)["value"] == "5.0"
@@ -317,11 +293,11 @@ def test_an_estimate_a_property_and_the_order_of_sprints(sandbox: RunningSandbox
         software.estimate_issue_for_board(key, board.id, data={"value": "many"})
 
 
-def test_a_rank_is_not_set_even_where_a_screen_shows_it(jira: Any, other: Any) -> None:
-    (tab,) = other.get_screen_tabs(3)
-    other.add_field(RANK, 3, tab["id"])
+def test_a_rank_is_not_set_even_where_a_screen_shows_it(jira: Any, atlassian: Any) -> None:
+    (tab,) = atlassian.get_screen_tabs(3)
+    atlassian.add_field(RANK, 3, tab["id"])
     (key,) = some_tasks(jira, 1)
-    with pytest.raises(JIRAError) as refused:
+    with pytest.raises(JIRAError) as caught:
         jira.issue(key).update(fields={RANK: "0|a:"})
-    assert "before or after" in refused.value.response.json()["errors"][RANK]
+    assert "before or after" in caught.value.response.json()["errors"][RANK]
     jira.rank(key, next_issue=some_tasks(jira, 1)[0])

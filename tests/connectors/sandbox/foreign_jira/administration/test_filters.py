@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_a_filter_is_seen_by_those_it_is_shared_with(atlassian: Any, nobody: Any, name: str) -> None:
@@ -39,6 +39,15 @@ def test_shared_with_a_project_a_role_a_person_and_everybody(
     atlassian.add_filter_share_permission(made, "project", project_id=id)
     assert [one["type"] for one in atlassian.get_filter_share_permissions(made)] == ["project", "user", "project"]
     assert [one["type"] for one in atlassian.add_filter_share_permission(made, "authenticated")] == ["loggedin"]
+
+
+def test_a_role_may_be_a_groups(atlassian: Any, nobody: Any, project: str, name: str) -> None:
+    made = atlassian.create_filter(name, "")["id"]
+    id = atlassian.get_project(project)["id"]
+    atlassian.add_filter_share_permission(made, "projectRole", project_id=id, project_role_id="10101")
+    assert refused(nobody.get_filter, made) == 400
+    atlassian.add_group_into_project_role(project, "10101", "jira-users")
+    assert nobody.get_filter(made)["id"] == made
 
 
 def test_favourites_are_each_persons_own(atlassian: Any, nobody: Any, jira: JIRA, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_a_project_has_a_workflow(atlassian: Any, nobody: Any, jira: JIRA, project: str, is_cloud: bool) -> None:

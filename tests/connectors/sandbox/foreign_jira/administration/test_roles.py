@@ -6,7 +6,7 @@ from typing import Any
 
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 TEAM = "10101"
 

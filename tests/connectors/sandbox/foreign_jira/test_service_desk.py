@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from atlassian import Jira, ServiceDesk
-from jira import JIRA, JIRAError
-from requests import HTTPError
+from atlassian import ServiceDesk
+from jira import JIRAError
 
 from connectors.sandbox.plugin import Flavour
-from connectors.sandbox.testing import RunningSandbox, running_sandbox
+from connectors.sandbox.testing import RunningSandbox
+from tests.connectors.sandbox.foreign_jira.clients import a_jira, an_atlassian, login, refusal
 
-NOW = datetime(2024, 7, 29, 12, tzinfo=UTC)
-FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
 IMPROVEMENTS, TASK = "2", "10002"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(platforms=FLAVOURS, now=NOW) as running:
-        yield running
-
-
-@pytest.fixture(params=FLAVOURS)
-def flavour(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 class Clients:
@@ -37,13 +22,9 @@ class Clients:
 
     def __init__(self, sandbox: RunningSandbox, flavour: Flavour, user: str) -> None:
         self.is_cloud = flavour == "jira_cloud"
-        self.url, login = sandbox.urls[flavour], f"{user}@example.com" if self.is_cloud else user
-        session = requests.Session()
-        session.trust_env = False
-        self.auth = (login, "sandbox")
-        made = {"username": login, "password": "sandbox", "session": session, "cloud": self.is_cloud}
-        self.desk: Any = ServiceDesk(url=self.url, **made)
-        self.jira: Any = Jira(url=self.url, **made)
+        self.url, self.auth = sandbox.urls[flavour], (login(flavour, user), "sandbox")
+        self.desk: Any = an_atlassian(sandbox, flavour, user, kind=ServiceDesk)
+        self.jira: Any = an_atlassian(sandbox, flavour, user)
         self.me = str(self.jira.myself()["accountId" if self.is_cloud else "name"])
 
     def people(self, *names: str) -> dict[str, list[str]]:
@@ -70,13 +51,11 @@ def hana(sandbox: RunningSandbox, flavour: Flavour) -> Clients:
     return Clients(sandbox, flavour, "honolulu")
 
 
-def refused(status: int, call: Any, *args: Any, **named: Any) -> str:
+def refused_with(status: int, call: Any, *args: Any, **named: Any) -> str:
     """What the vendor's error of this status says, in the form of Service Management."""
-    with pytest.raises(HTTPError) as error:
-        call(*args, **named)
-    assert error.value.response.status_code == status
-    body = error.value.response.json()
-    assert set(body) == {"errorMessage", "i18nErrorMessage"}
+    answer = refusal(call, *args, **named)
+    body = answer.json()
+    assert (answer.status_code, set(body)) == (status, {"errorMessage", "i18nErrorMessage"})
     return str(body["errorMessage"])
 
 
@@ -90,17 +69,17 @@ def test_an_organisation_is_made_filled_served_and_deleted(admin: Clients, hana:
     desk.add_users_to_organization(made["id"], **admin.people(admin.me, hana.me))
     desk.remove_users_from_organization(made["id"], **admin.people(admin.me))
     assert admin.ids_of(desk.get_users_in_organization(made["id"])["values"]) == [hana.me]
-    assert "does not exist" in refused(400, desk.add_users_to_organization, made["id"], **admin.people("nobody"))
+    assert "does not exist" in refused_with(400, desk.add_users_to_organization, made["id"], **admin.people("nobody"))
 
     desk.add_organization(IMPROVEMENTS, int(made["id"]))
     assert [one["id"] for one in desk.get_organisations(service_desk_id="IMP")["values"]] == [made["id"]]
     desk.remove_organization(IMPROVEMENTS, int(made["id"]))
     assert desk.get_organisations(service_desk_id=IMPROVEMENTS)["values"] == []
 
-    assert "administrator" in refused(403, hana.desk.delete_organization, made["id"])
+    assert "administrator" in refused_with(403, hana.desk.delete_organization, made["id"])
     desk.delete_organization(made["id"])
-    assert "doesn't exist" in refused(404, desk.get_organization, made["id"])
-    assert "between 1 and 200" in refused(400, desk.create_organization, "")
+    assert "doesn't exist" in refused_with(404, desk.get_organization, made["id"])
+    assert "between 1 and 200" in refused_with(400, desk.create_organization, "")
 
 
 def test_a_participant_shows_on_the_request_and_has_it_among_theirs(admin: Clients, hana: Clients) -> None:
@@ -119,8 +98,8 @@ def test_a_participant_shows_on_the_request_and_has_it_among_theirs(admin: Clien
     admin.desk.remove_request_participants(key, **admin.people(hana.me))
     assert admin.desk.get_request_participants(key) == []
     assert key not in {one["issueKey"] for one in hana.desk.get_my_customer_requests()}
-    refused(400, admin.desk.add_request_participants, key, **admin.people("nobody"))
-    refused(404, admin.desk.get_request_participants, "CIP-99999")
+    refused_with(400, admin.desk.add_request_participants, key, **admin.people("nobody"))
+    refused_with(404, admin.desk.get_request_participants, "CIP-99999")
 
 
 def test_a_request_is_raised_for_somebody_with_others_taking_part(admin: Clients, hana: Clients) -> None:
@@ -133,10 +112,10 @@ def test_a_request_is_raised_for_somebody_with_others_taking_part(admin: Clients
     assert key in {one["issueKey"] for one in hana.desk.get_my_customer_requests()}
 
     make = admin.desk.create_customer_request
-    assert "summary" in refused(400, make, IMPROVEMENTS, TASK, {"description": "Slow"})
-    refused(400, make, IMPROVEMENTS, TASK, {"summary": "Slow"}, raise_on_behalf_of="nobody")
-    refused(404, make, IMPROVEMENTS, "77", {"summary": "Slow"})
-    refused(404, make, "77", TASK, {"summary": "Slow"})
+    assert "summary" in refused_with(400, make, IMPROVEMENTS, TASK, {"description": "Slow"})
+    refused_with(400, make, IMPROVEMENTS, TASK, {"summary": "Slow"}, raise_on_behalf_of="nobody")
+    refused_with(404, make, IMPROVEMENTS, "77", {"summary": "Slow"})
+    refused_with(404, make, "77", TASK, {"summary": "Slow"})
 
 
 def test_files_are_sent_first_and_hung_on_the_request_with_a_comment(admin: Clients, tmp_path: Path) -> None:
@@ -159,16 +138,16 @@ def test_files_are_sent_first_and_hung_on_the_request_with_a_comment(admin: Clie
     admin.desk.add_attachment(key, waiting, public=False)
     assert [one["public"] for one in admin.desk.get_request_comments(key)] == [True, False]
     assert len(admin.desk.get_request_comments(key, internal=False)) == 1
-    assert "no temporary file" in refused(400, admin.desk.add_attachment, key, waiting)  # it is used up
-    refused(404, admin.desk.attach_temporary_file, "77", str(first))
+    assert "no temporary file" in refused_with(400, admin.desk.add_attachment, key, waiting)  # it is used up
+    refused_with(404, admin.desk.attach_temporary_file, "77", str(first))
 
 
 def test_a_customer_is_created_once_and_belongs_to_service_desks(admin: Clients, hana: Clients) -> None:
     made = admin.desk.create_customer("Fred Miller", "fred@example.org")
     (fred,) = admin.ids_of([made])
     assert (made["displayName"], made["emailAddress"]) == ("Fred Miller", "fred@example.org")
-    assert "already exists" in refused(400, admin.desk.create_customer, "Fred", "Fred@example.org")
-    refused(403, hana.desk.create_customer, "Eve", "eve@example.org")
+    assert "already exists" in refused_with(400, admin.desk.create_customer, "Fred", "Fred@example.org")
+    refused_with(403, hana.desk.create_customer, "Eve", "eve@example.org")
 
     admin.desk.add_customers(IMPROVEMENTS, **admin.customers(fred, hana.me))
     assert admin.ids_of(admin.desk.get_customers(IMPROVEMENTS)["values"]) == [fred, hana.me]
@@ -197,7 +176,7 @@ def test_queues_show_what_is_to_be_done(admin: Clients, hana: Clients) -> None:
     assert (key in shown("Unassigned"), key in shown("Assigned to me")) == (False, True)
     admin.jira.set_issue_status(key, "Cancelled")
     assert key not in shown("All open")
-    refused(404, admin.desk.get_issues_in_queue, IMPROVEMENTS, "1")  # the queue of another desk
+    refused_with(404, admin.desk.get_issues_in_queue, IMPROVEMENTS, "1")  # the queue of another desk
 
 
 def test_one_clock_of_a_request_by_itself(admin: Clients) -> None:
@@ -208,7 +187,7 @@ def test_one_clock_of_a_request_by_itself(admin: Clients) -> None:
 
     assert admin.desk.get_sla_by_id(issue, "10031") in listed
     assert {one["id"] for one in listed} >= {"10031"}
-    refused(404, admin.desk.get_sla_by_id, issue, "99")
+    refused_with(404, admin.desk.get_sla_by_id, issue, "99")
 
 
 def test_a_desk_goes_by_its_project_and_request_types_are_added(admin: Clients) -> None:
@@ -223,12 +202,14 @@ def test_a_desk_goes_by_its_project_and_request_types_are_added(admin: Clients) 
     assert admin.jira.issue(key)["fields"]["issuetype"]["id"] == TASK
     address = f"{admin.url}/rest/servicedeskapi/servicedesk/{IMPROVEMENTS}/requesttype/{made['id']}"
     assert requests.delete(address, auth=admin.auth, timeout=30).status_code == 204
-    refused(404, admin.desk.get_request_type, IMPROVEMENTS, made["id"])
-    refused(400, admin.desk.create_request_type, IMPROVEMENTS, "10100", "Broken", "", "")  # an issue type of OPS
+    refused_with(404, admin.desk.get_request_type, IMPROVEMENTS, made["id"])
+    refused_with(400, admin.desk.create_request_type, IMPROVEMENTS, "10100", "Broken", "", "")  # an issue type of OPS
 
 
-def test_the_client_jira_finds_a_desk_and_raises_a_request(admin: Clients, flavour: Flavour) -> None:
-    jira = JIRA(admin.url, basic_auth=admin.auth, max_retries=0)
+def test_the_client_jira_finds_a_desk_and_raises_a_request(
+    sandbox: RunningSandbox, admin: Clients, flavour: Flavour
+) -> None:
+    jira = a_jira(sandbox, flavour)
     (desk,) = (one for one in jira.service_desks() if one.projectKey == "IMP")
     about = {"serviceDeskId": desk.id, "requestTypeId": "Task", "requestFieldValues": {"summary": "Via jira"}}
     assert jira.create_customer_request(about).fields.summary == "Via jira"

@@ -6,7 +6,7 @@ from typing import Any
 
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_people_groups_and_issues_are_picked(atlassian: Any, key: str, claudia: str, is_cloud: bool) -> None:

@@ -11,7 +11,7 @@ from jira.exceptions import JIRAError
 
 from connectors.sandbox.jira.administration.projects import MAX_PROJECTS, Projects
 from connectors.sandbox.jira.catalogue import CIP
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def lead(is_cloud: bool, person: str) -> dict[str, str]:

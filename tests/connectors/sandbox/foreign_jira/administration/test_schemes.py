@@ -6,7 +6,7 @@ from typing import Any
 
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 BROWSE = {"holder": {"type": "group", "parameter": "jira-users"}, "permission": "BROWSE_PROJECTS"}
 DELETE = {"holder": {"type": "reporter"}, "permission": "DELETE_ISSUES"}

@@ -9,7 +9,7 @@ import pytest
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def chosen(shown: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from jira import JIRA
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_a_new_user_signs_in_and_is_found(

@@ -8,7 +8,7 @@ import pytest
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def give(client: Any, is_cloud: bool, scheme: str, project: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from tests.connectors.sandbox.administration.refusal import refused
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 TYPES = "com.atlassian.jira.plugin.system.customfieldtypes:"
 SCREEN = "3"  # of projects made for business

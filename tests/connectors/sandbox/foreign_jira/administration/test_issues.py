@@ -10,7 +10,9 @@ import pytest
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from tests.connectors.sandbox.administration.refusal import refused
+from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
+from tests.connectors.sandbox.foreign_jira.clients import refused
 
 
 def test_an_archived_issue_is_read_and_not_found(
@@ -124,6 +126,34 @@ def test_deleted_worklogs_are_told(atlassian: Any, jira: JIRA, key: str) -> None
     told = atlassian.get("rest/api/2/worklog/deleted", params={"since": 1_722_254_400_000})
     assert int(logged.id) in {one["worklogId"] for one in told["values"]}
     assert atlassian.get("rest/api/2/worklog/deleted", params={"since": 1_722_254_400_001})["values"] == []
+
+
+def test_nothing_tells_of_an_issue_that_security_hides(
+    sandbox: RunningSandbox, flavour: Flavour, atlassian: Any, nobody: Any, jira: JIRA, is_cloud: bool
+) -> None:
+    urgent = {"project": "CIP", "summary": "Secret", "issuetype": {"name": "Task"}, "priority": {"id": "1"}}
+    issue = jira.create_issue(fields=urgent)
+    comment, logged = jira.add_comment(issue, "Psst"), jira.add_worklog(issue, timeSpent="1h")
+
+    def told(client: Any) -> list[Any]:
+        worklogs = client.post("rest/api/2/worklog/list", data={"ids": [int(logged.id)]})
+        since = client.get("rest/api/2/worklog/updated", params={"since": 0})["values"]
+        path = f"rest/api/2/comment/{comment.id}/properties"
+        status = client.get(path, advanced_mode=True).status_code
+        told: list[Any] = [len(worklogs), int(logged.id) in {one["worklogId"] for one in since}, status]
+        if is_cloud:
+            sent = {"issueIds": [int(issue.id)], "jqls": [f"project = CIP AND key = {issue.key}"]}
+            told.append(client.post("rest/api/3/jql/match", data=sent)["matches"][0]["matchedIssues"])
+        return told
+
+    shown = [1, True, 200, [int(issue.id)]] if is_cloud else [1, True, 200]
+    hidden = [0, False, 404, []] if is_cloud else [0, False, 404]
+    assert told(nobody) == shown
+    sandbox.set_options(flavour, hidden_priorities=["1"])
+    try:
+        assert (told(nobody), told(atlassian)) == (hidden, shown)
+    finally:
+        sandbox.set_options(flavour, hidden_priorities=[])
 
 
 def test_values_are_suggested_for_queries(atlassian: Any, project: str) -> None:
