@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from bench.faults.deleting import DELETED, RESTORED, deleted_cells
 from bench.faults.desks import Desks
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
@@ -18,7 +19,8 @@ from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
 from bench.faults.killing import IN_EFFECT, LAGGING, MOMENTS, Killers, kill_cells
 from bench.faults.kinds import TABLES
 from bench.faults.pulling import pull_cell
-from bench.faults.traps import EVERYWHERE, JIRA, PULL
+from bench.faults.together import TOGETHER
+from bench.faults.traps import EVERYWHERE, JIRA, PULL, SERVICENOW
 from bench.faults.write_traps import WRITE
 from bench.faults.writing import write_cells
 from connectors.sandbox.plugin import Flavour
@@ -55,17 +57,17 @@ def main() -> None:
 def run(only: str = "") -> Cells:
     """Every cell's text, "" where it is green; a line is printed as soon as it is known."""
     cells: Cells = {}
-    print(f"{'':46}" + "".join(f"{flavour:>12}" for flavour in EVERYWHERE), flush=True)
+    print(f"{'':54}" + "".join(f"{flavour:>12}" for flavour in EVERYWHERE), flush=True)
     with Desks() as desks, Killers(desks) as killers:
         for way, trap, row in _rows(desks, killers, only):
             cells.setdefault((way, trap), {}).update(row)
             marks = (_mark(row[flavour]) if row.get(flavour) else "–" for flavour in EVERYWHERE)
-            print(f"{way:10}{trap:36}" + "".join(f"{mark:>12}" for mark in marks), flush=True)
+            print(f"{way:10}{trap:44}" + "".join(f"{mark:>12}" for mark in marks), flush=True)
     return cells
 
 
 def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str, Row]]:
-    for pull in PULL:
+    for pull in (*PULL, *TOGETHER):
         if only in pull.name:
             yield "pull", pull.name, {flavour: {"": pull_cell(pull, flavour)} for flavour in pull.on}
     for write in WRITE:
@@ -75,6 +77,14 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
         for write in WRITE:
             if only in write.name and write.is_for_fallbacks():
                 yield mode, write.name, {"servicenow": write_cells(write, desks, "servicenow", mode)}
+    for moment in DELETED:
+        if only in moment:
+            on = SERVICENOW if moment == RESTORED else EVERYWHERE
+            yield "deleted", moment, {flavour: deleted_cells(moment, desks, flavour) for flavour in on}
+    for mode in FALLBACKS:
+        for moment in DELETED:
+            if only in moment:
+                yield mode, moment, {"servicenow": deleted_cells(moment, desks, "servicenow", mode)}
     at_servicenow = {trap.name: trap for trap in FLOW}
     for name in dict.fromkeys([*at_servicenow, *APPROVALS, *FLOWS]):
         if only in name:

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from bench.faults.kinds import KINDS, TABLES, Kind
+from bench.faults.kinds import KINDS, TABLES, TASKS, Kind
 from bench.faults.places import INSTALLATION, asked, connected, serving
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
@@ -250,11 +250,17 @@ class Story:
             "updates": len(rows("sys_audit", f"documentkey={id}^fieldname=description")),
             "notes": len([row for row in rows("sys_journal_field", f"element_id={id}") if NOTE in row["value"]]),
             "files": [int(row["size_bytes"]) for row in rows("sys_attachment", f"table_sys_id={id}")],
-            "tasks": [row["short_description"] for row in rows("sn_cim_task", f"cim_register={id}")] if is_cim else [],
+            "tasks": [row["short_description"] for row in self._tasks(id)],
             "links": sorted(row["source_id"] for row in rows("sn_cim_inbound_m2m", f"cim_register={id}"))
             if is_cim
             else [],
         }
+
+    def _tasks(self, id: str) -> list[dict[str, Any]]:
+        if self.desk.mode not in TASKS:
+            return []
+        table, parent = TASKS[self.desk.mode]
+        return self.desk.rows(table, f"{parent}={id}")
 
     def _at_jira(self) -> Found:
         made = {name: counted - self.before[name] for name, counted in self.desk.issues_made().items()}

@@ -85,8 +85,8 @@ def _pulled_to_the_end(
             if not trap.may_stop:
                 raise
             running.set_faults(flavour)
-            if trap.options:
-                running.set_options(flavour, duplicate_fields=[], hourly_points=0)
+            if trap.mended:
+                running.set_options(flavour, **trap.mended)
     else:
         raise Lost(f"stopped every time: {told}")
     running.set_faults(flavour)
@@ -128,7 +128,7 @@ def _pull(
     now: datetime,
 ) -> None:
     """What the step of the same name does: every kind from its cursor on, then what is gone or rewritten."""
-    with connected(running, flavour, trap.user, within=trap.within) as connector:
+    with connected(running, flavour, trap.user, within=trap.within, signs_in=trap.signs_in) as connector:
         begun = {kind: progress.cursors.get(kind) for kind in connector.kinds()}
         for number, kind in enumerate(begun):
             if isinstance(connector, BringsAlong):
