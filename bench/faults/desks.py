@@ -35,6 +35,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
         "demanded_fields": {},
         "screen_lacks": {},
         "max_links": 2_000,
+        "limits_issue_writes": False,
     },
 }
 DESCRIPTION, HYPOTHESIS = "SLA breach rate 24.3 %", "A second engineer at night"

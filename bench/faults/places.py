@@ -13,6 +13,7 @@ import requests
 
 from connectors.base import Connector
 from connectors.config import ConnectionConfig
+from connectors.http import Reader
 from connectors.jira.connector import JiraConnector
 from connectors.sandbox.generator import generate
 from connectors.sandbox.jira.oauth import CLIENT_ID, CLIENT_SECRET, CLOUD_ID
@@ -147,12 +148,19 @@ def connected(
         **settings,
     )
     connector: Connector = ServiceNowConnector(config) if flavour == "servicenow" else JiraConnector(config)
-    reader = connector._instance.reader if isinstance(connector, ServiceNowConnector) else connector.reader
-    reader.sleep = lambda seconds: None
+    reader_of(connector).sleep = lambda seconds: None
     try:
         yield connector
     finally:
         connector.close()
+
+
+def reader_of(connector: Connector) -> Reader:
+    """What reads for a connector, and waits."""
+    if isinstance(connector, ServiceNowConnector):
+        return connector._instance.reader
+    assert isinstance(connector, JiraConnector)
+    return connector.reader
 
 
 def _by_password(running: RunningSandbox, flavour: Flavour, user: str) -> dict[str, Any]:
