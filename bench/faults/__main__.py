@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -19,11 +20,14 @@ from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
 from bench.faults.killing import IN_EFFECT, LAGGING, MOMENTS, Killers, kill_cells
 from bench.faults.kinds import TABLES
 from bench.faults.pulling import pull_cell
+from bench.faults.pulling_processes import PULLED, process_cell
 from bench.faults.together import TOGETHER
 from bench.faults.traps import EVERYWHERE, JIRA, PULL, SERVICENOW
+from bench.faults.two_at_once import MEETINGS, ON_POSTGRESQL, two_cells
 from bench.faults.write_traps import WRITE
 from bench.faults.writing import write_cells
 from connectors.sandbox.plugin import Flavour
+from tests.postgresql_server import NOT_INSTALLED, running_server, server_programs
 
 Row = dict[Flavour, dict[str, str]]  # of each platform the cells by name: what is written, or ""
 Cells = dict[tuple[str, str], Row]
@@ -96,6 +100,14 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
         if only in moment:
             on = JIRA if moment == LAGGING else EVERYWHERE
             yield "kill −9", moment, {flavour: kill_cells(moment, desks, killers, flavour) for flavour in on}
+    for meeting in MEETINGS:
+        if only in meeting:
+            with _home(meeting, desks, killers) as home:
+                if home is not None:
+                    yield "two", meeting, {flavour: two_cells(meeting, desks, home, flavour) for flavour in EVERYWHERE}
+    for moment in PULLED:
+        if only in moment:
+            yield "pull", moment, {flavour: {"": process_cell(moment, desks, killers, flavour)} for flavour in EVERYWHERE}
     for mode in FALLBACKS:
         if only in IN_EFFECT:
             yield (
@@ -103,6 +115,21 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
                 f"kill −9: {IN_EFFECT}",
                 {"servicenow": kill_cells(IN_EFFECT, desks, killers, "servicenow", mode)},
             )
+
+
+@contextmanager
+def _home(meeting: str, desks: Desks, killers: Killers) -> Iterator[Killers | None]:
+    """Whence two deliver; None, and that is said, where there is no PostgreSQL to share."""
+    if meeting != ON_POSTGRESQL:
+        yield killers
+        return
+    programs = server_programs()
+    if programs is None:
+        print(f"two       {meeting}: not run. {NOT_INSTALLED}", flush=True)
+        yield None
+        return
+    with running_server(programs) as server, Killers(desks, server.new_database()) as home:
+        yield home
 
 
 def _mark(found: dict[str, str]) -> str:

@@ -173,14 +173,14 @@ def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehous
     platform = holdings.of_platform(running, flavour, user=user, within=trap.within)
     found = holdings.of_warehouse(warehouse)
     for kind, expected in platform.items():
-        _differ_by("platform", kind.value, expected, found[kind])
+        differ_by("platform", kind.value, expected, found[kind])
     with Warehouse.open(folder / "clean.duckdb") as clean:
         now = running.clock() + timedelta(days=2)
         running.set_clock(now)
         _pull(running, flavour, trap, clean, Progress(), now)
         _pull(running, flavour, trap, warehouse, Progress(), now)
         for kind in RecordKind:
-            _differ_by("clean pull", kind.value, _rows(clean, kind), _rows(warehouse, kind))
+            differ_by("clean pull", kind.value, _rows(clean, kind), _rows(warehouse, kind))
 
 
 def _rows(warehouse: Warehouse, kind: RecordKind) -> Counter[tuple[Any, ...]]:
@@ -190,7 +190,8 @@ def _rows(warehouse: Warehouse, kind: RecordKind) -> Counter[tuple[Any, ...]]:
     return Counter(tuple(row.values()) for row in found)
 
 
-def _differ_by(than: str, kind: str, expected: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> None:
+def differ_by(than: str, kind: str, expected: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> None:
+    """Raise :class:`Lost` where two differ."""
     missing, surplus = expected - found, found - expected
     if missing or surplus:
         example = next(iter(missing or surplus))
