@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from bench.faults.deleting import DELETED, RESTORED, deleted_cells
+from bench.faults.deleting import DELETED, KILLED, RESTORED, deleted_cells, killed_cells
 from bench.faults.desks import Desks
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
@@ -100,6 +100,8 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
         if only in moment:
             on = JIRA if moment == LAGGING else EVERYWHERE
             yield "kill −9", moment, {flavour: kill_cells(moment, desks, killers, flavour) for flavour in on}
+    if only in KILLED:
+        yield "deleted", KILLED, {flavour: killed_cells(desks, killers, flavour) for flavour in EVERYWHERE}
     for meeting in MEETINGS:
         if only in meeting:
             with _home(meeting, desks, killers) as home:

@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from bench.faults.desks import Desk, Desks, Step, Story
-from bench.faults.killing import Wrong
+from bench.faults.killing import DEAD, FOR_EVER_S, SETTLED, WAITING, Delivering, Killers, Wrong, took_effect
 from bench.faults.kinds import TABLES, TASKS, Kind
 from bench.faults.writing import A_MOMENT_S, AN_HOUR_S, shown, until_received
 from connectors.sandbox.plugin import Flavour
@@ -31,6 +31,39 @@ def deleted_cells(moment: str, desks: Desks, flavour: Flavour, mode: str = "") -
             if not kind.no_place and not kind.is_apart and not kind.is_inside and _concerns(moment, kind):
                 cells[kind.name] = _cell(DELETED[moment], kind, desk)
     return cells
+
+
+def killed_cells(desks: Desks, killers: Killers, flavour: Flavour) -> dict[str, str]:
+    """For each kind of request the same where a process was killed after it took effect, before the record went."""
+    cells: dict[str, str] = {}
+    with desks.at(flavour) as desk:
+        delivery = killers.delivering(desk)
+        for kind in desk.kinds:
+            if not kind.no_place and not kind.is_apart and not kind.is_inside:
+                try:
+                    cells[kind.name] = _killed(kind, delivery)
+                except Exception as error:  # whatever happens makes its cell red
+                    cells[kind.name] = str(error)[:200] if isinstance(error, Wrong) else shown(error)
+    return cells
+
+
+def _killed(kind: Kind, delivery: Delivering) -> str:
+    story, desk = delivery.story(), delivery.desk
+    if kind.verb is not Verb.CREATE:
+        delivery.delivered(story, story.step(desk.kinds[0]))
+    step = story.step(kind)
+    delivery.queue(story, step)
+    delivery.kill(kind.met_by({"kind": "stall", "seconds": FOR_EVER_S}), once=took_effect(kind, story))
+    id = _deleted(story)
+    had = _hanging(desk, id, step)
+    if kind.verb is Verb.CREATE:
+        delivery.settled(story, step)
+        return story.wrong()
+    told = delivery.after(SETTLED, step)
+    if told["state"] == WAITING or (told["state"] == DEAD and "gone or hidden" not in told["error"]):
+        return f"it is {told['state']}: {told['error']}"
+    there = _hanging(desk, id, step)
+    return "" if there == had else f"made for a record that is gone: {there}, before it {had}"
 
 
 def _concerns(moment: str, kind: Kind) -> bool:
@@ -105,6 +138,7 @@ def _restored(kind: Kind, story: Story, step: Step) -> str:
 
 Moment = Callable[[Kind, Story, Step], str]
 RESTORED = "deleted, restored"
+KILLED = "kill −9 after it took effect, then deleted"
 DELETED: Mapping[str, Moment] = {
     "deleted before": _before,
     "deleted while the request is on its way": _on_its_way,

@@ -301,13 +301,13 @@ class Delivering:
         """Deliver again when nothing can come any more. What stays in doubt is given up after a day; then a person
         looks whether it is there, and has it sent again.
         """
-        told = self._after(SETTLED, step)
+        told = self.after(SETTLED, step)
         if told["state"] == WAITING and step.outbound.verb is Verb.CREATE and self.desk.flavour == "jira_dc":
-            told = self._after(A_DAY, step)
+            told = self.after(A_DAY, step)
             if told["state"] != DEAD or story.found()["record"]:
                 raise Wrong(f"after a day it is {told['state']}, records: {story.found()['record']}")
             self.killers.ask("replay", key=step.outbound.key)
-            told = self._after(0, step)
+            told = self.after(0, step)
         if told["state"] != SENT or told["is_in_doubt"]:
             raise Wrong(f"it is {told['state']}: {told['error']}")
         ref = RecordRef(connection=self.connection, url="", **told["ref"])
@@ -318,7 +318,8 @@ class Delivering:
         self.queue(story, step)
         self.settled(story, step)
 
-    def _after(self, minutes: int, step: Step) -> dict[str, Any]:
+    def after(self, minutes: int, step: Step) -> dict[str, Any]:
+        """Deliver so much later; what the state knows then."""
         self.killers.minutes += minutes
         self.deliver()
         return self.killers.ask("told", key=step.outbound.key)
