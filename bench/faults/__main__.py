@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
-
-import structlog
 
 from bench.faults.deleting import DELETED, KILLED, RESTORED, deleted_cells, killed_cells
 from bench.faults.desks import Desks
@@ -19,10 +18,10 @@ from bench.faults.flowing import flow_cell
 from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
 from bench.faults.killing import IN_EFFECT, LAGGING, MOMENTS, Killers, kill_cells
 from bench.faults.kinds import TABLES
-from bench.faults.pulling import pull_cell
+from bench.faults.pulling import pull_cell, quieten
 from bench.faults.pulling_processes import PULLED, process_cell
 from bench.faults.together import TOGETHER
-from bench.faults.traps import EVERYWHERE, JIRA, PULL, SERVICENOW
+from bench.faults.traps import EVERYWHERE, JIRA, PULL, SERVICENOW, PullTrap
 from bench.faults.two_at_once import MEETINGS, ON_POSTGRESQL, two_cells
 from bench.faults.write_traps import WRITE
 from bench.faults.writing import write_cells
@@ -40,7 +39,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="traps whose name contains this")
     parser.add_argument("--json", type=Path, help="write the cells to this file too")
     asked = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    quieten()
     cells = run(asked.only)
     texts = {
         f"{way} · {trap} · {flavour}{kind and f' · {kind}'}": text
@@ -71,9 +70,15 @@ def run(only: str = "") -> Cells:
 
 
 def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str, Row]]:
-    for pull in (*PULL, *TOGETHER):
-        if only in pull.name:
-            yield "pull", pull.name, {flavour: {"": pull_cell(pull, flavour)} for flavour in pull.on}
+    """Pulls have sandboxes of their own: another process makes them meanwhile."""
+    with ProcessPoolExecutor(1, get_context("spawn"), quieten) as beside:
+        pulls = [pull for pull in (*PULL, *TOGETHER) if only in pull.name]
+        cells = [(pull, {on: beside.submit(pull_cell, pull, on) for on in pull.on}) for pull in pulls]
+        yield from _written(desks, killers, only)
+        yield from _pulled(cells)
+
+
+def _written(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str, Row]]:
     for write in WRITE:
         if only in write.name:
             yield "write", write.name, {flavour: write_cells(write, desks, flavour) for flavour in write.on}
@@ -109,7 +114,11 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
                     yield "two", meeting, {flavour: two_cells(meeting, desks, home, flavour) for flavour in EVERYWHERE}
     for moment in PULLED:
         if only in moment:
-            yield "pull", moment, {flavour: {"": process_cell(moment, desks, killers, flavour)} for flavour in EVERYWHERE}
+            yield (
+                "pull",
+                moment,
+                {flavour: {"": process_cell(moment, desks, killers, flavour)} for flavour in EVERYWHERE},
+            )
     for mode in FALLBACKS:
         if only in IN_EFFECT:
             yield (
@@ -117,6 +126,11 @@ def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str,
                 f"kill −9: {IN_EFFECT}",
                 {"servicenow": kill_cells(IN_EFFECT, desks, killers, "servicenow", mode)},
             )
+
+
+def _pulled(cells: list[tuple[PullTrap, dict[Flavour, Future[str]]]]) -> Iterator[tuple[str, str, Row]]:
+    for pull, found in cells:
+        yield "pull", pull.name, {flavour: {"": cell.result()} for flavour, cell in found.items()}
 
 
 @contextmanager

@@ -94,13 +94,12 @@ def _before(kind: Kind, story: Story, step: Step) -> str:
 def _on_its_way(kind: Kind, story: Story, step: Step) -> str:
     """It goes while the request is on its way. A row of its own may be made all the same, which must be told then."""
     desk, id = story.desk, _id_of(story)
-    with ThreadPoolExecutor(1) as pool:
-        with desk.trapped(kind.met_by({"kind": "slow", "seconds": ON_ITS_WAY_S})):
-            sending = pool.submit(desk.connector.write, step.outbound, story.ref)
-            _until_held(desk, sending)
-            _deleted(story)
-            had = _hanging(desk, id, step)
-            is_refused = _is_refused(sending)
+    with ThreadPoolExecutor(1) as pool, desk.trapped(kind.met_by({"kind": "slow", "seconds": ON_ITS_WAY_S})):
+        sending = pool.submit(desk.connector.write, step.outbound, story.ref)
+        _until_held(desk, sending)
+        _deleted(story)
+        had = _hanging(desk, id, step)
+        is_refused = _is_refused(sending)
     made = {name: number - had[name] for name, number in _hanging(desk, id, step).items()}
     if sum(made.values()) > (0 if is_refused else len(step.outbound.trigger_ids) or 1):
         return f"{'refused' if is_refused else 'received'}, and there is more: {made}"

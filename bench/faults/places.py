@@ -37,7 +37,8 @@ PAGE = 40
 @cache
 def world(flavour: Flavour, until: datetime | None = None) -> World:
     """Some weeks of the generator's small world, the first or the last before ``until``. Of their incidents some that
-    breached are never resolved, some are reopened after they were closed, some are major, at once or later on, and one is passed on again and again.
+    breached are never resolved, some are reopened after they were closed, some are major, at once or later on, and one
+    is passed on again and again.
     """
     made = generate("servicenow" if flavour == "servicenow" else "jira", size="small")
     if until is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from bench.faults import holdings
 from bench.faults.places import CONNECTION, connected, first_now, serving
@@ -45,6 +48,11 @@ class Progress:
     looked: dict[RecordKind, Looked] = field(
         default_factory=lambda: {kind: Looked(is_whole=True) for kind in RecordKind}
     )
+
+
+def quieten() -> None:
+    """Show no line of the log that a trap causes."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:

@@ -29,7 +29,9 @@ def changing(table: str = "incident") -> Rule:
 
 
 TOGETHER: tuple[PullTrap, ...] = (
-    PullTrap("changing + 429 + cut + reset", rules=(changing(), LIMITED, page("cut_body", after=6), RESET), events=({},)),
+    PullTrap(
+        "changing + 429 + cut + reset", rules=(changing(), LIMITED, page("cut_body", after=6), RESET), events=({},)
+    ),
     PullTrap(
         "equal times + changing + 503",
         rules=(changing(), page("unavailable", seconds=0, times=2)),

@@ -263,7 +263,9 @@ PULL: tuple[PullTrap, ...] = (
         events=({"kind": "rebuild_slas", "count": 30},),
         leaves_no_trace=True,
     ),
-    PullTrap("points of the hour spent", on=CLOUD, options={"hourly_points": 300}, may_stop=True, mended={"hourly_points": 0}),
+    PullTrap(
+        "points of the hour spent", on=CLOUD, options={"hourly_points": 300}, may_stop=True, mended={"hourly_points": 0}
+    ),
     PullTrap(
         "field name there twice",
         on=JIRA,
