@@ -74,9 +74,10 @@ def process_cell(moment: str, desks: Desks, killers: Killers, flavour: Flavour) 
 
 
 def _killed(pulling: Pulling) -> None:
-    """Killed at one page after the other, then left alone."""
-    pulling.later(hours=30)
-    for after in (2, 5, 9):
+    """Killed at one page and at another, each time with more to read; then left alone."""
+    for after in (1, 3):
+        pulling.later(hours=30)
+        pulling.happen("mass_update", count=200)
         pulling.kill(page("slow", after=after))
     pulling.pull()
 

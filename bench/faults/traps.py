@@ -26,8 +26,8 @@ class PullTrap:
     ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
     ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can;
     ``while_listing`` act during that look, after which nothing may be missing that is there; the next one is without.
-    ``later`` are options from the events on, ``mended`` those that are set once the connector has stopped; ``within`` is
-    a filter of incidents in the mapping; ``is_reconciled``: a person asks for a look at everything with each pull;
+    ``later`` are options from the events on, ``mended`` those that are set once the connector has stopped; ``within``
+    is a filter of incidents in the mapping; ``is_reconciled``: a person asks for a look at everything with each pull;
     ``signs_in`` with a token that expires.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.faults.desks import Desks, Step, Story
 from bench.faults.killing import FOR_EVER_S, SENT, Delivering, Killers, Wrong, took_effect, until_held
@@ -13,14 +13,18 @@ from connectors.sandbox.plugin import Flavour
 HELD_S = 0.4
 
 
-def two_cells(meeting: str, desks: Desks, killers: Killers, flavour: Flavour, mode: str = "") -> dict[str, str]:
-    """For each kind of request "" where it took effect once although two delivered it; else what is wrong."""
+def two_cells(
+    meeting: str, desks: Desks, killers: Killers, flavour: Flavour, kinds: Sequence[str] = ()
+) -> dict[str, str]:
+    """For each kind of request (or ``kinds`` only) "" where it took effect once although two delivered it; else what is
+    wrong.
+    """
     cells: dict[str, str] = {}
-    with desks.at(flavour, mode) as desk:
+    with desks.at(flavour) as desk:
         delivery = killers.delivering(desk)
         story = delivery.story()
         for kind in desk.kinds:
-            if kind.no_place or kind.is_inside:
+            if kind.no_place or kind.is_inside or (kinds and kind.name not in kinds):
                 continue
             one = delivery.story() if kind.is_apart else story
             try:

@@ -119,7 +119,7 @@ class _Port:
             return self.platform.error(405, "Method not supported")
         except web.HTTPRequestEntityTooLarge:
             return self.platform.error(413, "Request Entity Too Large")
-        except web.HTTPException:
+        except (web.HTTPException, ConnectionResetError):  # a reset: whoever asked is gone
             raise
         except Exception:
             log.exception("%s %s failed", request.method, request.path_qs)
