@@ -16,7 +16,7 @@ from bench.faults.desks import Desks
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
 from bench.faults.jira_flowing import APPROVALS, FLOWS, jira_flow_cell
-from bench.faults.killing import IN_EFFECT, LAGGING, MOMENTS, Killers, kill_cells
+from bench.faults.killing import IN_EFFECT, INDEXED, MOMENTS, Killers, kill_cells
 from bench.faults.kinds import TABLES
 from bench.faults.pulling import pull_cell, quieten
 from bench.faults.pulling_processes import PULLED, process_cell
@@ -103,7 +103,7 @@ def _written(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, s
             yield "flow", name, row
     for moment in MOMENTS:
         if only in moment:
-            on = JIRA if moment == LAGGING else EVERYWHERE
+            on = JIRA if moment in INDEXED else EVERYWHERE
             yield "kill −9", moment, {flavour: kill_cells(moment, desks, killers, flavour) for flavour in on}
     if only in KILLED:
         yield "deleted", KILLED, {flavour: killed_cells(desks, killers, flavour) for flavour in EVERYWHERE}

@@ -101,6 +101,33 @@ WRITE: tuple[WriteTrap, ...] = (
         kinds=("update", "property", "remote link", "transition", "note", "file"),
         others_write=20,
     ),
+    WriteTrap(
+        "as many writes as it takes + reset",
+        on=CLOUD,
+        rules=(fault("reset_after"),),
+        options={"limits_issue_writes": True},
+        kinds=("update", "property", "note", "file"),
+        others_write=20,
+    ),
+    WriteTrap(
+        "index lags + time-out, effect later",
+        on=JIRA,
+        rules=(fault("slow", seconds=0.5),),
+        options={"index_lag": 40},
+        kinds=RECORDS,
+        timeout_s=0.3,
+        late_s=0.5,
+    ),
+    WriteTrap(
+        "409 + 401 + 429 + HTML + reset after",
+        rules=(
+            fault("refuse", status=409),
+            fault("unauthorised"),
+            fault("rate_limit", seconds=0),
+            fault("html_page"),
+            fault("reset_after"),
+        ),
+    ),
     WriteTrap("CAPTCHA 403", on=JIRA, rules=(fault("captcha"),)),
     WriteTrap("no right (403)", rules=(fault("refuse", status=403, times=None, after=0),), is_told=True, is_dead=True),
     WriteTrap(
