@@ -159,7 +159,7 @@ def test_an_unknown_fault_is_refused_by_name(faulty: RunningSandbox) -> None:
         faulty.set_faults("servicenow", {"kind": "earthquake"})
 
 
-def test_what_did_not_arrive_whole_meets_no_fault_and_has_no_effect(api: Any, faulty: RunningSandbox) -> None:
+def test_what_did_not_arrive_whole_is_not_met_later_and_has_no_effect(api: Any, faulty: RunningSandbox) -> None:
     faulty.set_faults("servicenow", {"kind": "slow", "seconds": 0.1, "method": "POST"})
     before = api.count("sn_cim_register", "")
     host, port = urlsplit(faulty.servicenow_url).netloc.split(":")

@@ -295,3 +295,9 @@ def test_the_writes_that_an_issue_takes_are_counted_anew_when_their_limit_is_set
     assert statuses[20] == 429
     sandbox.set_options("jira_cloud", limits_issue_writes=True)
     assert written(often) == 200
+
+
+def test_a_search_of_nobody_is_answered_and_shows_nothing(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    sandbox.set_faults(flavour, {"kind": "anonymous"})
+    site = Site(sandbox, flavour)
+    assert [site.issues(INCIDENTS) != [] for _ in range(2)] == [False, True]
