@@ -148,6 +148,14 @@ WRITE: tuple[WriteTrap, ...] = (
     ),
     WriteTrap("ACL (403)", on=SERVICENOW, options=_rule("acl"), kinds=_OF_REGISTER, is_told=True, is_dead=True),
     WriteTrap(
+        "rows below it denied (403)",
+        on=SERVICENOW,
+        options={"denied": {"regelkreis": ["sn_cim_task:write", "sn_cim_inbound_m2m:write"]}},
+        kinds=("task", "link"),
+        is_told=True,
+        is_dead=True,
+    ),
+    WriteTrap(
         "a rule changes a value",
         on=SERVICENOW,
         options=_rule("change", set={"description": "By rule"}),
