@@ -30,6 +30,7 @@ from tests.postgresql_server import NOT_INSTALLED, running_server, server_progra
 
 Row = dict[Flavour, dict[str, str]]  # of each platform the cells by name: what is written, or ""
 Cells = dict[tuple[str, str], Row]
+BESIDE = 2  # processes that pull while this one writes
 FALLBACKS = tuple(mode for mode in TABLES if mode != "cim")
 
 
@@ -70,8 +71,8 @@ def run(only: str = "") -> Cells:
 
 
 def _rows(desks: Desks, killers: Killers, only: str) -> Iterator[tuple[str, str, Row]]:
-    """Pulls have sandboxes of their own: another process makes them meanwhile."""
-    with ProcessPoolExecutor(1, get_context("spawn"), quieten) as beside:
+    """Pulls have sandboxes of their own: other processes make them meanwhile."""
+    with ProcessPoolExecutor(BESIDE, get_context("spawn"), quieten) as beside:
         pulls = [pull for pull in (*PULL, *TOGETHER) if only in pull.name]
         cells = [(pull, {on: beside.submit(pull_cell, pull, on) for on in pull.on}) for pull in pulls]
         yield from _written(desks, killers, only)
