@@ -25,6 +25,7 @@ from psycopg import sql
 
 USER, PASSWORD = "regelkreis", "a-p@ss/word:of it"  # what an address has to escape is in it
 START_S = 30
+NOT_INSTALLED = "PostgreSQL's server programs are not installed (Debian: apt-get install postgresql)"
 #: Fast and forgetful: the data ends with the tests.
 OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB")
 
@@ -54,17 +55,16 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresServer]:
     """The server of this test process, started when the first test asks for it."""
-    programs = _programs()
+    programs = server_programs()
     if programs is None:
-        reason = "PostgreSQL's server programs are not installed (Debian: apt-get install postgresql)"
         if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with _running(programs) as server:
+            pytest.fail(NOT_INSTALLED)
+        pytest.skip(NOT_INSTALLED)
+    with running_server(programs) as server:
         yield server
 
 
-def _programs() -> Path | None:
+def server_programs() -> Path | None:
     """The folder of ``initdb`` and ``postgres``: Debian keeps each version in one of its own."""
     found = shutil.which("initdb")
     if found and shutil.which("postgres"):
@@ -74,7 +74,8 @@ def _programs() -> Path | None:
 
 
 @contextmanager
-def _running(programs: Path) -> Iterator[PostgresServer]:
+def running_server(programs: Path) -> Iterator[PostgresServer]:
+    """A server with an empty cluster while the block runs."""
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="regelkreis-postgresql-"))
     data, secret = folder / "data", folder / "password"
@@ -124,7 +125,8 @@ def _await(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) 
             psycopg.connect(server.address(), connect_timeout=2).close()
         except psycopg.OperationalError:
             if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+                told = log.read_text(errors="replace")
+                raise RuntimeError(f"PostgreSQL did not start:\n{told}") from None
             time.sleep(0.05)
         else:
             return

@@ -38,7 +38,6 @@ _STATES = {
 _RISKS = {"High": "high", "Medium": "moderate", "Low": "low"}
 _OUTCOMES = {"Successful": True, "Unsuccessful": False}
 _DONE, _FINAL = ("Resolved", "Closed", "Canceled"), ("Closed", "Canceled")
-_SHOWN_ON_CLOUD = 100  # changes of an issue
 
 
 def facts(running: RunningSandbox, flavour: Flavour, within: str) -> Facts:
@@ -60,7 +59,7 @@ def facts(running: RunningSandbox, flavour: Flavour, within: str) -> Facts:
                 *(_KINDS[shown["issuetype"]["name"]], _STATES[shown["status"]["name"]]),
                 *(_option(shown[_MAJOR]) == "Yes", _RISKS.get(_option(shown[_RISK]) or "")),
                 _OUTCOMES.get(_option(shown[_OUTCOME]) or ""),
-                *_told(issue),
+                *_told(issue, _histories(running, flavour, issue)),
                 _instant(shown["created"]),
             )
         )
@@ -87,12 +86,10 @@ def facts(running: RunningSandbox, flavour: Flavour, within: str) -> Facts:
     }
 
 
-def _told(issue: dict[str, Any]) -> Fact:
+def _told(issue: dict[str, Any], histories: list[dict[str, Any]]) -> Fact:
     """By its history: when it was closed for good, how often it was reopened, and given to another group."""
-    history = issue["changelog"]
-    assert history["total"] == len(history["histories"]) <= _SHOWN_ON_CLOUD, "the rest would have to be asked for"
     closed, reopened, regrouped = None, 0, 0
-    for change in sorted(history["histories"], key=lambda one: (_instant(one["created"]), int(one["id"]))):
+    for change in sorted(histories, key=lambda one: (_instant(one["created"]), int(one["id"]))):
         for item in change["items"]:
             before, now = item["fromString"], item["toString"]
             if item["field"] == "status":
@@ -102,6 +99,19 @@ def _told(issue: dict[str, Any]) -> Fact:
                 regrouped += bool(before and now)
     is_final = issue["fields"]["status"]["name"] in _FINAL
     return closed or (_instant(issue["fields"]["resolutiondate"]) if is_final else None), reopened, regrouped
+
+
+def _histories(running: RunningSandbox, flavour: Flavour, issue: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every change of an issue: with it come its newest hundred, and all on Data Center."""
+    shown: list[dict[str, Any]] = issue["changelog"]["histories"]
+    total = issue["changelog"]["total"]
+    if len(shown) == total:
+        return shown
+    found: list[dict[str, Any]] = []
+    while len(found) < total:
+        path = f"/rest/api/2/issue/{issue['id']}/changelog"
+        found += asked(running, flavour, "GET", path, params={"startAt": len(found)})["values"]
+    return found
 
 
 def _cycles(issue: dict[str, Any]) -> Iterator[Fact]:

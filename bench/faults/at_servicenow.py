@@ -109,7 +109,7 @@ class _Instance:
         )
         for row in self._rows("task_sla", fields):
             end, planned = _at(row, "end_time"), _at(row, "planned_end_time")
-            is_over = row["stage"] == "in_progress" and planned is not None and planned <= now
+            is_over = row["stage"] in ("starting", "in_progress") and planned is not None and planned <= now
             yield (
                 *_texts(row, "task", "sla.target"),
                 _AGREEMENTS[row["sla.type"]],

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from bench.faults.kinds import KINDS, TABLES, Kind
+from bench.faults.kinds import KINDS, TABLES, TASKS, Kind
 from bench.faults.places import INSTALLATION, asked, connected, serving
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
@@ -27,6 +27,8 @@ ORDINARY: dict[str, dict[str, Any]] = {
         "rules": [],
         "read_only_fields": {},
         "retired_choices": {},
+        "renamed_choices": {},
+        "denied": {},
     },
     "jira": {
         "index_lag": 0,
@@ -35,9 +37,12 @@ ORDINARY: dict[str, dict[str, Any]] = {
         "demanded_fields": {},
         "screen_lacks": {},
         "max_links": 2_000,
+        "limits_issue_writes": False,
     },
 }
 DESCRIPTION, HYPOTHESIS = "SLA breach rate 24.3 %", "A second engineer at night"
+GOAL_COLUMNS = ("base_value", "target_value", "percentage_improvement")  # the last is computed there
+GOAL = ("24.3", "17", "-30.0412")
 NOTE, STEP = "Improved.", "Hire a second engineer"
 CONTENT = b'{"verdict":"improved"}'
 TICKETS = 60
@@ -222,7 +227,8 @@ class Story:
     def _created(self, fields: Mapping[str, str]) -> Found:
         leaves: Found = {"record": 1, "updates": 0, "notes": 0, "files": [], "tasks": [], "links": []}
         if self.desk.is_servicenow:
-            return leaves | {"description": fields["description"]}
+            goal = {"goal": GOAL} if self.desk.mode == "cim" else {}
+            return leaves | goal | {"description": fields["description"]}
         kept = {"id": self.action, "installation": self.installation, "state": None, "url": fields["url"]}
         leaves |= {"kept": kept, "pages": [fields["url"]], "status": "To Do", "moves": 0, "sub-tasks": 0}
         return leaves | {"description": f"{fields['description']}\n\nHypothesis: {fields['hypothesis']}"}
@@ -244,17 +250,24 @@ class Story:
             return {"record": 0}
         id = records[0]["sys_id"]
         is_cim = self.desk.mode == "cim"
-        return {
+        goal = {"goal": tuple(records[0][name] for name in GOAL_COLUMNS)} if is_cim else {}
+        return goal | {
             "record": len(records),
             "description": records[0]["description"],
             "updates": len(rows("sys_audit", f"documentkey={id}^fieldname=description")),
             "notes": len([row for row in rows("sys_journal_field", f"element_id={id}") if NOTE in row["value"]]),
             "files": [int(row["size_bytes"]) for row in rows("sys_attachment", f"table_sys_id={id}")],
-            "tasks": [row["short_description"] for row in rows("sn_cim_task", f"cim_register={id}")] if is_cim else [],
+            "tasks": [row["short_description"] for row in self._tasks(id)],
             "links": sorted(row["source_id"] for row in rows("sn_cim_inbound_m2m", f"cim_register={id}"))
             if is_cim
             else [],
         }
+
+    def _tasks(self, id: str) -> list[dict[str, Any]]:
+        if self.desk.mode not in TASKS:
+            return []
+        table, parent = TASKS[self.desk.mode]
+        return self.desk.rows(table, f"{parent}={id}")
 
     def _at_jira(self) -> Found:
         made = {name: counted - self.before[name] for name, counted in self.desk.issues_made().items()}
@@ -275,7 +288,7 @@ class Story:
             "status": shown["status"]["name"],
             "moves": changes.count("status"),
             "kept": {name: kept.get(name) for name in ("id", "installation", "state", "url")},
-            "pages": [one["object"]["url"] for one in self.desk.get(f"{path}/remotelink")],
+            "pages": [_page(one) for one in self.desk.get(f"{path}/remotelink")],
             "notes": len([one for one in shown["comment"]["comments"] if NOTE in one["body"]]),
             "files": [one["size"] for one in shown["attachment"]],
             "tasks": [one["fields"]["summary"] for one in shown["subtasks"]],
@@ -295,6 +308,14 @@ class Story:
                 raise
             return {}
         return found
+
+
+def _page(link: Mapping[str, Any]) -> str:
+    """The address of a remote link, if it has kept all that an update may null."""
+    told = link["object"]
+    nulled = [name for name in ("title", "summary") if not told.get(name)]
+    nulled += [name for name in ("application", "relationship") if not link.get(name)]
+    return f"{told['url']} without {nulled}" if nulled else str(told["url"])
 
 
 class Desks:

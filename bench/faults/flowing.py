@@ -19,7 +19,8 @@ from connectors.sandbox.servicenow.cim import state_value
 from connectors.sandbox.testing import RunningSandbox
 from improvement.records import PlatformState, RecordRef, Verb
 
-REGISTER, APPROVER = "sn_cim_register", "sysapproval_approver"
+REGISTER, APPROVER, TASK = "sn_cim_register", "sysapproval_approver", "sn_cim_task"
+CLOSED_COMPLETE, OVER = "3", ("3", "4", "7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,26 @@ class Flow:
         """We write a note, which sets a rule off."""
         self.connector.write(outbound(Verb.NOTE, self.ref.number, "note/1", text="Improved."), self.ref)
 
+    def task(self) -> None:
+        """We add a task."""
+        fields = {"title": f"Step {len(self.tasks()) + 1}"}
+        self.connector.write(outbound(Verb.TASK, self.ref.number, fields["title"], fields=fields), self.ref)
+
+    def close_a_task(self) -> None:
+        """The owner has done the first one."""
+        task = self._one(TASK, f"cim_register={self.ref.id}^ORDERBYnumber")
+        self._as(self.owner, "PATCH", f"/{TASK}/{task}", json={"state": CLOSED_COMPLETE})
+
+    def delete(self) -> None:
+        """An administrator deletes the record."""
+        self._as("admin", "DELETE", f"/{REGISTER}/{self.ref.id}")
+
+    def tasks(self) -> list[tuple[str, bool]]:
+        """Title of each task and whether it is over, by plain HTTP."""
+        asking = {"sysparm_query": f"cim_register={self.ref.id}", "sysparm_fields": "short_description,state"}
+        rows = asked(self.running, self.flavour, "GET", f"/api/now/table/{TASK}", params=asking)["result"]
+        return sorted((row["short_description"], row["state"] in OVER) for row in rows)
+
     def approvals(self) -> list[tuple[str, str]]:
         """Approver and answer of each row, by plain HTTP."""
         asking = {"sysparm_query": f"document_id={self.ref.id}", "sysparm_fields": "approver.user_name,state"}
@@ -96,11 +117,14 @@ STEPS: dict[str, Callable[[Flow], None]] = {
     "begin": lambda flow: flow.move("In Progress"),
     "review": lambda flow: flow.move("Monitor/Review"),
     "note": Flow.note,
+    "task": Flow.task,
+    "close a task": Flow.close_a_task,
+    "delete": Flow.delete,
 }
 
 
 def flow_cell(trap: FlowTrap, desks: Desks) -> str:
-    """ "" where state and approvals come home as they stand; else what is wrong."""
+    """ "" where state, tasks and approvals come home as they stand; else what is wrong."""
     with desks.at("servicenow") as desk, desk.trapped(**trap.options):
         try:
             flow = _begun(desk)
@@ -124,6 +148,11 @@ def _begun(desk: Desk) -> Flow:
 
 
 def _compared(trap: FlowTrap, found: PlatformState, flow: Flow) -> str:
+    if found.is_missing or not trap.state:
+        return "" if found.is_missing and not trap.state else f"missing: {found.is_missing}"
+    tasks = sorted((task.title, task.is_done) for task in found.tasks)
+    if tasks != flow.tasks():
+        return f"tasks here {tasks}, there {flow.tasks()}"
     home = sorted((approval.approver, approval.state) for approval in found.approvals)
     if home != flow.approvals():
         return f"approvals here {home}, there {flow.approvals()}"

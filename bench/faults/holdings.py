@@ -10,6 +10,7 @@ from collections import Counter
 
 from bench.faults import at_jira, at_servicenow
 from bench.faults.facts import Facts
+from bench.faults.places import CONNECTION
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from improvement.records import RecordKind
@@ -47,12 +48,13 @@ COLUMNS: dict[RecordKind, tuple[str, ...]] = {  # SQL of what is compared
 }
 
 
-def of_warehouse(warehouse: Warehouse) -> Facts:
-    """What the warehouse takes for being there."""
+def of_warehouse(warehouse: Warehouse, connection: str = CONNECTION) -> Facts:
+    """What the warehouse takes for being there on a connection."""
     found: Facts = {}
+    there = f"vanished_at IS NULL AND connection = '{connection}'"
     for kind, columns in COLUMNS.items():
         named = ", ".join(f"{sql} AS c{number}" for number, sql in enumerate(columns))
-        rows = warehouse.arrow(f"SELECT {named} FROM {TABLE_OF[kind]} WHERE vanished_at IS NULL").to_pylist()
+        rows = warehouse.arrow(f"SELECT {named} FROM {TABLE_OF[kind]} WHERE {there}").to_pylist()
         found[kind] = Counter(tuple(row.values()) for row in rows)
     return found
 

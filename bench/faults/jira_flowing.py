@@ -58,6 +58,21 @@ def _stays_and_tells(desk: Desk, **options: Any) -> str:
     return story.wrong(("moves", "status")) or _untold(receipt, "state")
 
 
+def _no_way_at_all(desk: Desk) -> str:
+    """No transition leads anywhere: our user lost the right, or the workflow its ways."""
+    ways = desk.get(f"{_path(_created(desk))}/transitions")["transitions"]
+    return _stays_and_tells(desk, missing_transitions=[way["id"] for way in ways])
+
+
+def _deleted(desk: Desk) -> str:
+    """It comes home as missing, beside one that is there."""
+    gone, there = _created(desk), _created(desk)
+    desk.act("admin", "DELETE", f"{_path(gone)}?deleteSubtasks=true")
+    states = desk.connector.states([_ref(gone), _ref(there)])
+    missing = [state.is_missing for state in states]
+    return "" if missing == [True, False] else f"missing: {missing}"
+
+
 def _moved_by_a_person(desk: Desk) -> str:
     """Put on hold before our state arrives: they are not overruled."""
     story = _created(desk)
@@ -240,6 +255,8 @@ def _ref(story: Story) -> RecordRef:
 FLOWS: Mapping[str, Callable[[Desk], str]] = {
     "transition names localised": _arrives_under_another_name,
     "transition missing": partial(_stays_and_tells, missing_transitions=[BEGIN_ID]),
+    "no transition at all": _no_way_at_all,
+    "deleted": _deleted,
     "transition demands a field": partial(_stays_and_tells, demanded_fields={BEGIN_ID: ["duedate"]}),
     "moved by a person first": _moved_by_a_person,
     "an issue full of links (413)": _full_of_links,

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import msgspec
 
 from bench.faults.desks import Desk, Desks, Step, Story
 from bench.faults.kinds import KINDS, TABLES, Kind
-from bench.faults.places import ROOT
+from bench.faults.places import PAGE, ROOT
 from bench.faults.traps import Rule
 from bench.faults.writing import shown
 from connectors.sandbox.plugin import Flavour
@@ -48,14 +49,16 @@ def kill_cells(
     moment; else what is wrong.
     """
     cells: dict[str, str] = {}
-    act, options = MOMENTS[moment], {"index_lag": FOR_EVER} if moment == LAGGING else {}
+    act, options = MOMENTS[moment], {"index_lag": FOR_EVER} if moment in INDEXED else {}
     with desks.at(flavour, mode) as desk, desk.trapped(**options):
         delivery = killers.delivering(desk)
         story = delivery.story()
         for kind in desk.kinds:
             if kind.no_place or (kind.is_inside and moment != IN_EFFECT):
                 continue
-            is_meant = kind.name in kinds if kinds else moment != LAGGING or kind.name in SEARCHED
+            if kind.is_apart and act is _answer_lost:  # the record is there: it follows with the next update
+                continue
+            is_meant = kind.name in kinds if kinds else moment not in INDEXED or kind.name in SEARCHED
             if not is_meant and kind.verb is not Verb.CREATE:
                 continue
             one = delivery.story() if kind.is_apart else story
@@ -104,6 +107,24 @@ def _effect_comes_late(kind: Kind, story: Story, step: Step, delivery: Deliverin
 
 def _took_effect(kind: Kind, story: Story, step: Step, delivery: Delivering) -> None:
     """The request took effect, and the process is killed before it commits that."""
+    delivery.kill(kind.met_by({"kind": "stall", "seconds": FOR_EVER_S}), once=took_effect(kind, story))
+
+
+def _answer_lost(kind: Kind, story: Story, step: Step, delivery: Delivering) -> None:
+    """The request took effect and was answered by a reset; the process that looks for it is killed."""
+    running, flavour = delivery.desk.running, delivery.desk.flavour
+    running.set_faults(flavour, kind.met_by({"kind": "reset_after"}))
+    delivery.deliver()
+    hits = [rule["hits"] for rule in running.control(flavour, "GET", "faults")]
+    running.set_faults(flavour)
+    if hits != [1]:
+        raise Wrong("the trap was met by no request")
+    looking = LOOKING["servicenow" if story.desk.is_servicenow else "jira"]
+    delivery.kill({"kind": "slow", "seconds": FOR_EVER_S, **looking})
+
+
+def took_effect(kind: Kind, story: Story) -> Callable[[], bool]:
+    """Whether the next request of a kind has taken effect."""
     before = story.found()
 
     def is_there() -> bool:
@@ -114,7 +135,7 @@ def _took_effect(kind: Kind, story: Story, step: Step, delivery: Delivering) -> 
             return any(_filled(found.get(name)) for name in kind.seen_in)
         return _part(kind, found) != _part(kind, before)
 
-    delivery.kill(kind.met_by({"kind": "stall", "seconds": FOR_EVER_S}), once=is_there)
+    return is_there
 
 
 def _stands_as_before(kind: Kind, story: Story) -> None:
@@ -134,13 +155,17 @@ def _part(kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:
 Moment = Callable[[Kind, Story, Step, "Delivering"], None]
 IN_EFFECT = "took effect, not committed"
 LAGGING = f"{IN_EFFECT}, index lags"
+LOST_AND_LAGGING = "answer lost, killed while looking, index lags"
+INDEXED = (LAGGING, LOST_AND_LAGGING)  # moments that Jira's index makes harder
 SEARCHED = ("record", "task")  # what Jira's index has to show
 MOMENTS: Mapping[str, Moment] = {
     "looking, nothing sent": _while_looking,
     "sent, lost on its way": _on_its_way,
     "sent, takes effect later": _effect_comes_late,
     IN_EFFECT: _took_effect,
+    "answer lost, killed while looking": _answer_lost,
     LAGGING: _took_effect,
+    LOST_AND_LAGGING: _answer_lost,
 }
 
 
@@ -148,12 +173,17 @@ MOMENTS: Mapping[str, Moment] = {
 
 
 class Killers:
-    """The home from which processes deliver; it is made when it is first needed."""
+    """The home from which processes deliver and pull; it is made when it is first needed.
 
-    def __init__(self, desks: Desks) -> None:
+    Its state is in a file, or in ``database``.
+    """
+
+    def __init__(self, desks: Desks, database: str = "") -> None:
         self.desks = desks
+        self._database = database
         self._stack = ExitStack()
         self._process: subprocess.Popen[str] | None = None
+        self.folder = Path()
         self.minutes = 0  # how much later than the wall clock the next process delivers
 
     def __enter__(self) -> Killers:
@@ -168,6 +198,29 @@ class Killers:
         """Deliveries to one desk."""
         return Delivering(self, desk)
 
+    def kill(
+        self,
+        start: Callable[[], int],
+        running: RunningSandbox,
+        flavour: Flavour,
+        rule: Rule,
+        *,
+        once: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Start a process and kill it where the rule holds it, as soon as ``once`` is true."""
+        running.set_faults(flavour, rule)
+        pid = start()
+        try:
+            until_held(running, flavour, pid)
+            if not comes(once):
+                raise Wrong("nothing took effect before it was to be killed")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            ended = self.ask("wait", pid=pid)["ended"]
+            running.set_faults(flavour)
+        if ended != -signal.SIGKILL:
+            raise Wrong(f"it was not killed, but ended with {ended}")
+
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
         """One command to the process of the home."""
         process = self._process or self._start()
@@ -179,10 +232,11 @@ class Killers:
         return answer
 
     def _start(self) -> subprocess.Popen[str]:
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-")))
+        self.folder = folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="outbox-")))
         (folder / "regelkreis.toml").write_text(self._connections(), encoding="utf-8")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
         here = {"REGELKREIS_HOME": str(folder), "DJANGO_SETTINGS_MODULE": "config.django_settings"}
+        here |= {"REGELKREIS_DATABASE": self._database} if self._database else {}
         environment = {**clean, **here, "PYTHONPATH": str(ROOT)}
         begin = "import sys; sys.argv[0] = 'regelkreis'; from config.entry import main; main()"
         command = [sys.executable, "-c", begin, "init"]
@@ -212,7 +266,7 @@ CONNECTIONS |= {"jira_cloud": "jira_cloud", "jira_dc": "jira_dc"}
 def _connection(name: str, flavour: Flavour, url: str) -> str:
     user = "regelkreis@example.com" if flavour == "jira_cloud" else "regelkreis"
     lines = [f"[connections.{name}]", f'platform = "{platform_of(flavour)}"', f'url = "{url}"', f'user = "{user}"']
-    lines += ['password = "sandbox"', "link_triggers = true"]
+    lines += ['password = "sandbox"', "link_triggers = true", f"page_size = {PAGE}"]
     if name in KINDS and name != "cim":
         lines += [f'fallback_modes = ["{name}"]']
         lines += [f'custom_table = "{TABLES[name]}"'] if name == "custom" else []
@@ -243,40 +297,36 @@ class Delivering:
         content = base64.b64encode(msgspec.json.encode(step.outbound)).decode()
         self.killers.ask("queue", action=story.action, outbound=content)
 
-    def kill(self, rule: Rule, *, once: Callable[[], bool] = lambda: True) -> None:
+    def kill(self, rule: Rule, *, once: Callable[[], bool] = lambda: True, is_leased: bool = False) -> None:
         """Let a process deliver and kill it where the rule holds it, as soon as ``once`` is true."""
-        running, flavour = self.desk.running, self.desk.flavour
-        running.set_faults(flavour, rule)
-        pid = self._started()
-        try:
-            if not _comes(lambda: _is_held(running, flavour) or _has_ended(pid)) or not _is_held(running, flavour):
-                raise Wrong("it was never held at that request")
-            if not _comes(once):
-                raise Wrong("nothing took effect before it was to be killed")
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            ended = self.killers.ask("wait", pid=pid)["ended"]
-            running.set_faults(flavour)
-        if ended != -signal.SIGKILL:
-            raise Wrong(f"it was not killed, but ended with {ended}")
+        start = partial(self.started, is_leased=is_leased)
+        self.killers.kill(start, self.desk.running, self.desk.flavour, rule, once=once)
 
     def deliver(self) -> None:
         """Let a process deliver undisturbed."""
-        ended = self.killers.ask("wait", pid=self._started())["ended"]
-        if ended:
-            raise Wrong(f"a process that delivers ended with {ended}")
+        self.ended(self.started())
+
+    def started(self, *, is_leased: bool = False) -> int:
+        """A process that delivers; ``is_leased``: while it holds the warehouse, as a cycle does."""
+        asking = {"connection": self.connection, "minutes": self.killers.minutes, "is_leased": is_leased}
+        return int(self.killers.ask("start", **asking)["pid"])
+
+    def ended(self, pid: int) -> None:
+        """Wait until it has delivered."""
+        if status := self.killers.ask("wait", pid=pid)["ended"]:
+            raise Wrong(f"a process that delivers ended with {status}")
 
     def settled(self, story: Story, step: Step) -> None:
         """Deliver again when nothing can come any more. What stays in doubt is given up after a day; then a person
         looks whether it is there, and has it sent again.
         """
-        told = self._after(SETTLED, step)
+        told = self.after(SETTLED, step)
         if told["state"] == WAITING and step.outbound.verb is Verb.CREATE and self.desk.flavour == "jira_dc":
-            told = self._after(A_DAY, step)
+            told = self.after(A_DAY, step)
             if told["state"] != DEAD or story.found()["record"]:
                 raise Wrong(f"after a day it is {told['state']}, records: {story.found()['record']}")
             self.killers.ask("replay", key=step.outbound.key)
-            told = self._after(0, step)
+            told = self.after(0, step)
         if told["state"] != SENT or told["is_in_doubt"]:
             raise Wrong(f"it is {told['state']}: {told['error']}")
         ref = RecordRef(connection=self.connection, url="", **told["ref"])
@@ -287,17 +337,20 @@ class Delivering:
         self.queue(story, step)
         self.settled(story, step)
 
-    def _after(self, minutes: int, step: Step) -> dict[str, Any]:
+    def after(self, minutes: int, step: Step) -> dict[str, Any]:
+        """Deliver so much later; what the state knows then."""
         self.killers.minutes += minutes
         self.deliver()
         return self.killers.ask("told", key=step.outbound.key)
 
-    def _started(self) -> int:
-        started = self.killers.ask("start", connection=self.connection, minutes=self.killers.minutes)
-        return int(started["pid"])
+
+def until_held(running: RunningSandbox, flavour: Flavour, pid: int) -> None:
+    """Wait until a process comes to the request at which the rule holds it."""
+    if not comes(lambda: _is_held(running, flavour) or _has_ended(pid)) or not _is_held(running, flavour):
+        raise Wrong("it was never held at that request")
 
 
-def _comes(is_true: Callable[[], bool]) -> bool:
+def comes(is_true: Callable[[], bool]) -> bool:
     """Whether it becomes true in time."""
     until = time.monotonic() + PATIENCE_S
     while not is_true():

@@ -9,6 +9,7 @@ from typing import Any
 from improvement.records import Verb
 
 TABLES = {"cim": "sn_cim_register", "custom": "u_improvement_action", "problem": "problem", "task_min": "task"}
+TASKS = {"cim": ("sn_cim_task", "cim_register"), "problem": ("problem_task", "problem")}  # table, what leads upwards
 LINKED = 4
 
 
@@ -56,9 +57,13 @@ def _at_servicenow(mode: str) -> tuple[Kind, ...]:
     )
 
 
+def _task(mode: str) -> Kind:
+    return Kind("task", Verb.TASK, "POST", f"/table/{TASKS[mode][0]}$")
+
+
 _LINK = "/table/sn_cim_inbound_m2m$"
 _OF_CIM = (
-    Kind("task", Verb.TASK, "POST", "/table/sn_cim_task$"),
+    _task("cim"),
     Kind("link", Verb.LINK, "POST", _LINK, triggers=1),
     Kind("links", Verb.LINK, "POST", "/v1/batch$", triggers=LINKED),
     Kind("one of the links", Verb.LINK, "POST", _LINK, after=1, triggers=LINKED, is_inside=True, tells=True),
@@ -99,7 +104,7 @@ _NO_TASKS = Kind("task", Verb.TASK, "POST", "task$", no_place="task")
 KINDS: dict[str, tuple[Kind, ...]] = {
     "cim": (*_at_servicenow("cim"), *_OF_CIM),
     "custom": (*_at_servicenow("custom"), _NO_TASKS, _NO_LINKS),
-    "problem": (*_at_servicenow("problem"), _NO_LINKS),
+    "problem": (*_at_servicenow("problem"), _task("problem"), _NO_LINKS),
     "task_min": (*_at_servicenow("task_min"), _NO_TASKS, _NO_LINKS),
     "jira": JIRA,
 }

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,9 +39,14 @@ def main() -> None:
 
 def _load() -> None:
     """All that a delivery needs, once for every process."""
-    for name in ("connectors.jira.connector", "connectors.servicenow.connector", "workflows.steps.deliver"):
+    for name in ("connectors.jira.connector", "connectors.servicenow.connector", "workflows.cycle"):
         importlib.import_module(name)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
+def ready() -> Answer:
+    """It answers."""
+    return {}
 
 
 def open_action(*, connection: str, platform: str, title: str) -> Answer:
@@ -70,13 +76,24 @@ def queue(*, action: str, outbound: str) -> Answer:
     return {}
 
 
-def start(*, connection: str, minutes: int) -> Answer:
-    """Fork a process that delivers, so many minutes later than the wall clock says."""
+def start(*, connection: str, minutes: int, is_leased: bool = False) -> Answer:
+    """Fork a process that delivers, so many minutes later than the wall clock says. ``is_leased``: while it holds the
+    warehouse, as a cycle does.
+    """
+    return _forked(lambda: _deliver(connection, timedelta(minutes=minutes), is_leased=is_leased))
+
+
+def start_pull(*, connection: str, at: str) -> Answer:
+    """Fork a process that pulls at this moment (ISO 8601)."""
+    return _forked(lambda: _pull(connection, datetime.fromisoformat(at)))
+
+
+def _forked(do: Callable[[], None]) -> Answer:
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            _deliver(connection, timedelta(minutes=minutes))
+            do()
             status = 0
         finally:
             os._exit(status)
@@ -107,14 +124,24 @@ def replay(*, key: str) -> Answer:
     return {}
 
 
-def _deliver(connection: str, later: timedelta) -> None:
+def _deliver(connection: str, later: timedelta, *, is_leased: bool) -> None:
     from django.conf import settings
 
     from connectors.registry import connector
     from workflows.steps import deliver
+    from workflows.warehouse import our_warehouse
 
     one = connector(settings.REGELKREIS.connections[connection])
-    deliver.deliver(one, as_of=datetime.now(UTC), clock=lambda: datetime.now(UTC) + later)
+    with our_warehouse() if is_leased else nullcontext():
+        deliver.deliver(one, as_of=datetime.now(UTC), clock=lambda: datetime.now(UTC) + later)
+
+
+def _pull(connection: str, at: datetime) -> None:
+    from workflows import cycle
+
+    (result,) = cycle.pull_all(as_of=at, names=[connection])
+    if told := [*result.errors, *filter(None, [result.problem])]:
+        raise SystemExit(f"pull: {told}")
 
 
 def _action(code: str) -> Any:
@@ -124,7 +151,7 @@ def _action(code: str) -> Any:
 
 
 COMMANDS: dict[str, Callable[..., Answer]] = {
-    function.__name__: function for function in (open_action, queue, start, wait, told, replay)
+    function.__name__: function for function in (ready, open_action, queue, start, start_pull, wait, told, replay)
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from bench.faults import holdings
 from bench.faults.places import CONNECTION, connected, first_now, serving
@@ -45,6 +48,11 @@ class Progress:
     looked: dict[RecordKind, Looked] = field(
         default_factory=lambda: {kind: Looked(is_whole=True) for kind in RecordKind}
     )
+
+
+def quieten() -> None:
+    """Show no line of the log that a trap causes."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
 def pull_cell(trap: PullTrap, flavour: Flavour) -> str:
@@ -85,8 +93,8 @@ def _pulled_to_the_end(
             if not trap.may_stop:
                 raise
             running.set_faults(flavour)
-            if trap.options:
-                running.set_options(flavour, duplicate_fields=[], hourly_points=0)
+            if trap.mended:
+                running.set_options(flavour, **trap.mended)
     else:
         raise Lost(f"stopped every time: {told}")
     running.set_faults(flavour)
@@ -128,7 +136,7 @@ def _pull(
     now: datetime,
 ) -> None:
     """What the step of the same name does: every kind from its cursor on, then what is gone or rewritten."""
-    with connected(running, flavour, trap.user, within=trap.within) as connector:
+    with connected(running, flavour, trap.user, within=trap.within, signs_in=trap.signs_in) as connector:
         begun = {kind: progress.cursors.get(kind) for kind in connector.kinds()}
         for number, kind in enumerate(begun):
             if isinstance(connector, BringsAlong):
@@ -173,14 +181,14 @@ def _compare(running: RunningSandbox, flavour: Flavour, trap: PullTrap, warehous
     platform = holdings.of_platform(running, flavour, user=user, within=trap.within)
     found = holdings.of_warehouse(warehouse)
     for kind, expected in platform.items():
-        _differ_by("platform", kind.value, expected, found[kind])
+        differ_by("platform", kind.value, expected, found[kind])
     with Warehouse.open(folder / "clean.duckdb") as clean:
         now = running.clock() + timedelta(days=2)
         running.set_clock(now)
         _pull(running, flavour, trap, clean, Progress(), now)
         _pull(running, flavour, trap, warehouse, Progress(), now)
         for kind in RecordKind:
-            _differ_by("clean pull", kind.value, _rows(clean, kind), _rows(warehouse, kind))
+            differ_by("clean pull", kind.value, _rows(clean, kind), _rows(warehouse, kind))
 
 
 def _rows(warehouse: Warehouse, kind: RecordKind) -> Counter[tuple[Any, ...]]:
@@ -190,7 +198,8 @@ def _rows(warehouse: Warehouse, kind: RecordKind) -> Counter[tuple[Any, ...]]:
     return Counter(tuple(row.values()) for row in found)
 
 
-def _differ_by(than: str, kind: str, expected: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> None:
+def differ_by(than: str, kind: str, expected: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> None:
+    """Raise :class:`Lost` where two differ."""
     missing, surplus = expected - found, found - expected
     if missing or surplus:
         example = next(iter(missing or surplus))

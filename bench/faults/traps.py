@@ -14,6 +14,7 @@ SERVICENOW: tuple[Flavour, ...] = ("servicenow",)
 CLOUD: tuple[Flavour, ...] = ("jira_cloud",)
 JIRA: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
 EVERYWHERE: tuple[Flavour, ...] = ("servicenow", "jira_cloud", "jira_dc")
+TOKENS: tuple[Flavour, ...] = ("servicenow", "jira_cloud")
 PAGES = r"/table/(incident|task_sla)|/search"
 
 
@@ -25,8 +26,9 @@ class PullTrap:
     ``may_stop``: the connector may stop with a clear error; the pull after that, without the trap, must be complete.
     ``leaves_no_trace``: neither an update time nor a log tells, so that only the weekly look at counts and keys can;
     ``while_listing`` act during that look, after which nothing may be missing that is there; the next one is without.
-    ``later`` are options from the events on; ``within`` is a filter of incidents in the mapping; ``is_reconciled``: a
-    person asks for a look at everything with each pull.
+    ``later`` are options from the events on, ``mended`` those that are set once the connector has stopped; ``within``
+    is a filter of incidents in the mapping; ``is_reconciled``: a person asks for a look at everything with each pull;
+    ``signs_in`` with a token that expires.
     """
 
     name: str
@@ -42,8 +44,10 @@ class PullTrap:
     hides: str = ""  # the table of which some rows are hidden from the user
     until: datetime | None = None  # the moment of the first pull, where it matters
     later: Mapping[str, Any] = field(default_factory=dict)
+    mended: Mapping[str, Any] = field(default_factory=dict)
     within: str = ""
     is_reconciled: bool = False
+    signs_in: bool = False
 
 
 def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Rule:
@@ -90,6 +94,7 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("a page twice", on=JIRA, rules=(page("duplicate_page", method="GET"),)),
     PullTrap("page token repeated", on=CLOUD, rules=(page("repeat_token"),)),
     PullTrap("page token expired", on=CLOUD, rules=(page("expired_token"),)),
+    PullTrap("401, by token", on=TOKENS, rules=(page("unauthorised"),), signs_in=True),
     PullTrap("anonymous 200", on=JIRA, rules=({"kind": "anonymous", "times": None},), may_stop=True),
     PullTrap("CAPTCHA 403", on=JIRA, rules=({"kind": "captcha", "times": 1},), may_stop=True),
     PullTrap("rows hidden, pages short", on=SERVICENOW, user="reader", hides="incident"),
@@ -143,6 +148,8 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("retroactive start, reset", on=SERVICENOW, events=({"kind": "sla_reset", "count": 20},)),
     PullTrap("stages of the old engine", on=SERVICENOW, events=({"kind": "compatibility", "count": 100},)),
     PullTrap("running clocks stand still", on=SERVICENOW, events=({},), served={"stale_clocks": True}),
+    PullTrap("clocks about to start", on=SERVICENOW, events=({"kind": "starting", "count": 30},)),
+    PullTrap("surveys handed in, −1 answered", on=SERVICENOW, events=({"kind": "unanswered", "count": 20},)),
     PullTrap("surveys answered in two sittings", on=SERVICENOW, events=({"kind": "second_sitting", "count": 20},)),
     PullTrap(
         "clocks in business hours, or without a schedule",
@@ -161,6 +168,27 @@ PULL: tuple[PullTrap, ...] = (
                 "interaction.type": {"review": "Jour fixe"},
             }
         },
+    ),
+    PullTrap(
+        "a bad condition finds nothing",
+        on=SERVICENOW,
+        options={"invalid_query_returns_no_rows": True},
+        events=({"kind": "delete", "count": 9}, {"kind": "sla_repair", "count": 30, "fewer": True}),
+        is_reconciled=True,
+    ),
+    PullTrap(
+        "a table denied, then allowed",
+        on=SERVICENOW,
+        options={"denied": {"regelkreis": ["task_sla:read"]}},
+        may_stop=True,
+        mended={"denied": {}},
+    ),
+    PullTrap(
+        "deletions, their log denied",
+        on=SERVICENOW,
+        options={"denied": {"regelkreis": ["sys_audit_delete:read"]}},
+        events=({"kind": "delete", "table": "incident", "count": 9},),
+        leaves_no_trace=True,
     ),
     PullTrap("deletions, audited", on=SERVICENOW, events=({"kind": "delete", "table": "incident", "count": 9},)),
     PullTrap(
@@ -235,6 +263,14 @@ PULL: tuple[PullTrap, ...] = (
         events=({"kind": "rebuild_slas", "count": 30},),
         leaves_no_trace=True,
     ),
-    PullTrap("points of the hour spent", on=CLOUD, options={"hourly_points": 300}, may_stop=True),
-    PullTrap("field name there twice", on=JIRA, options={"duplicate_fields": ["Customer"]}, may_stop=True),
+    PullTrap(
+        "points of the hour spent", on=CLOUD, options={"hourly_points": 300}, may_stop=True, mended={"hourly_points": 0}
+    ),
+    PullTrap(
+        "field name there twice",
+        on=JIRA,
+        options={"duplicate_fields": ["Customer"]},
+        may_stop=True,
+        mended={"duplicate_fields": []},
+    ),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.faults.kinds import TABLES, Kind
-from bench.faults.traps import EVERYWHERE, JIRA, SERVICENOW, Rule
+from bench.faults.traps import CLOUD, EVERYWHERE, JIRA, SERVICENOW, Rule
 from connectors.sandbox.plugin import Flavour
 
 ANSWERS = frozenset({"rate_limit", "unavailable", "server_error", "unauthorised", "refuse", "slow"})
@@ -19,7 +19,7 @@ class WriteTrap:
 
     ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
-    has long given up.
+    has long given up. ``others_write``: so often has somebody else just written the record.
     """
 
     name: str
@@ -31,6 +31,7 @@ class WriteTrap:
     is_dead: bool = False
     timeout_s: float = 5
     late_s: float = 0
+    others_write: int = 0
 
     def meets(self, kind: Kind) -> bool:
         """Whether it hits this kind of request. An item of a batch can only be answered wrongly, and what has no place
@@ -93,6 +94,40 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap(
         "index lags, reset after", on=JIRA, rules=(fault("reset_after"),), options={"index_lag": 40}, kinds=RECORDS
     ),
+    WriteTrap(
+        "as many writes as an issue takes (429)",
+        on=CLOUD,
+        options={"limits_issue_writes": True},
+        kinds=("update", "property", "remote link", "transition", "note", "file"),
+        others_write=20,
+    ),
+    WriteTrap(
+        "as many writes as it takes + reset",
+        on=CLOUD,
+        rules=(fault("reset_after"),),
+        options={"limits_issue_writes": True},
+        kinds=("update", "property", "note", "file"),
+        others_write=20,
+    ),
+    WriteTrap(
+        "index lags + time-out, effect later",
+        on=JIRA,
+        rules=(fault("slow", seconds=0.5),),
+        options={"index_lag": 40},
+        kinds=RECORDS,
+        timeout_s=0.3,
+        late_s=0.5,
+    ),
+    WriteTrap(
+        "409 + 401 + 429 + HTML + reset after",
+        rules=(
+            fault("refuse", status=409),
+            fault("unauthorised"),
+            fault("rate_limit", seconds=0),
+            fault("html_page"),
+            fault("reset_after"),
+        ),
+    ),
     WriteTrap("CAPTCHA 403", on=JIRA, rules=(fault("captcha"),)),
     WriteTrap("no right (403)", rules=(fault("refuse", status=403, times=None, after=0),), is_told=True, is_dead=True),
     WriteTrap(
@@ -112,6 +147,14 @@ WRITE: tuple[WriteTrap, ...] = (
         is_dead=True,
     ),
     WriteTrap("ACL (403)", on=SERVICENOW, options=_rule("acl"), kinds=_OF_REGISTER, is_told=True, is_dead=True),
+    WriteTrap(
+        "rows below it denied (403)",
+        on=SERVICENOW,
+        options={"denied": {"regelkreis": ["sn_cim_task:write", "sn_cim_inbound_m2m:write"]}},
+        kinds=("task", "link"),
+        is_told=True,
+        is_dead=True,
+    ),
     WriteTrap(
         "a rule changes a value",
         on=SERVICENOW,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
 from requests import RequestException
 
 from bench.faults.desks import Desk, Desks, Hits, Step, Story
 from bench.faults.kinds import Kind
+from bench.faults.places import reader_of
 from bench.faults.write_traps import WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
@@ -52,12 +54,12 @@ def _effective(trap: WriteTrap, kind: Kind, story: Story) -> str:
     """It must take effect, once."""
     desk, step = story.desk, story.step(kind)
     begun = time.monotonic()
-    with _trapped(trap, kind, desk) as hits:
+    with _trapped(trap, kind, desk) as hits, _others_writing(trap, story) as waits:
         look = (lambda: int(story.found()["record"])) if kind.verb is Verb.CREATE else None
         receipt = until_received(desk.connector, step.outbound, story.ref, look, late_s=trap.late_s)
         if trap.late_s:  # what nobody waited for takes effect by now
             time.sleep(max(0.0, begun + trap.late_s + 0.1 - time.monotonic()))
-    if trap.rules and not hits.number:
+    if (trap.rules and not hits.number) or (trap.others_write and not waits):
         return "the trap was met by no request"
     if receipt.differences:
         return f"read back otherwise: {receipt.differences}"
@@ -103,6 +105,32 @@ def _took_otherwise(story: Story, step: Step, receipt: Receipt) -> str:
     found = story.found()
     story.expected = found
     return "" if found["record"] == 1 else f"record: {found['record']} instead of 1"
+
+
+@contextmanager
+def _others_writing(trap: WriteTrap, story: Story) -> Iterator[list[float]]:
+    """Others write the record as often as it takes, until the connector has waited; the seconds that it waited."""
+    waits: list[float] = []
+    if not trap.others_write:
+        yield waits
+        return
+    desk = story.desk
+    assert story.ref is not None, "it was created"
+    path = f"/rest/api/2/issue/{story.ref.id}/properties/others"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: desk.act("admin", "PUT", path, json={"n": n}), range(trap.others_write)))
+
+    def wait(seconds: float) -> None:
+        """The time passes."""
+        waits.append(seconds)
+        desk.running.set_options(desk.flavour, **trap.options)
+
+    reader = reader_of(desk.connector)
+    reader.sleep, before = wait, reader.sleep
+    try:
+        yield waits
+    finally:
+        reader.sleep = before
 
 
 def _trapped(trap: WriteTrap, kind: Kind, desk: Desk) -> AbstractContextManager[Hits]:

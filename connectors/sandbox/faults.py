@@ -130,6 +130,8 @@ class Faults:
         """Answer a request, with the first fault that fits."""
         if not self.rules:
             return await handler(request)
+        if any(rule.kind == "slow" for rule in self.rules):
+            await request.read()  # it meets what arrived whole: of the rest nothing takes effect later
         asked_for = await _asked_for(request) if any(rule.min_limit for rule in self.rules) else 0
         for rule in self.rules:
             if not rule.acts_on(request, asked_for):
@@ -227,8 +229,7 @@ async def _unauthorised(faults: Faults, rule: FaultRule, request: web.Request, h
 
 
 async def _slow(faults: Faults, rule: FaultRule, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The request arrived whole, so it takes effect in the end also where its sender is gone by then."""
-    await request.read()
+    """The request has arrived whole, so it takes effect in the end also where its sender is gone by then."""
     await asyncio.sleep(rule.seconds)
     return await handler(request)
 

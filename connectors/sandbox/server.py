@@ -122,7 +122,7 @@ class _Port:
             return self.platform.error(413, "Request Entity Too Large")
         except web.HTTPBadRequest as error:
             return self.platform.error(400, error.reason)
-        except web.HTTPException:
+        except (web.HTTPException, ConnectionResetError):  # a reset: whoever asked is gone
             raise
         except Exception:
             log.exception("%s %s failed", request.method, request.path_qs)

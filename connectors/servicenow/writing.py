@@ -248,8 +248,9 @@ class Writer:
         if table is None or not self.instance.known(table):
             return Intent(None, {"task": f"mode {self.mode.name} has no tasks here"})
         body, unwritten = Columns(self.instance, Mode("task", table, TASK_COLUMNS, ())).body(outbound.fields)
-        sent = dict(body)
-        body |= {self.mode.task_parent: ref.id, "correlation_id": correlation(outbound.installation, outbound.key)}
+        body |= {self.mode.task_parent: ref.id}
+        sent = dict(body)  # with what leads to the record: deleted meanwhile, the task would belong to nothing
+        body |= {"correlation_id": correlation(outbound.installation, outbound.key)}
         is_there = self.traces.task(table, ref.id, outbound) is not None
         return Intent(Request("POST", f"/table/{table}", body), unwritten, is_there, sent)
 

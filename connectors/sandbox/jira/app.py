@@ -86,6 +86,8 @@ class JiraApp:
         self.site.version += 1  # kept searches may answer otherwise now
         if "hourly_points" in options:
             self._limits.begin_anew()
+        if "limits_issue_writes" in options:
+            self._limits.forget_writes()
 
     def disturb(self, table: str, records: int) -> None:
         """Somebody changes the issues that come first in the order of their update time."""

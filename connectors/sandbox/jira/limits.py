@@ -2,7 +2,7 @@
 ``limits_issue_writes``; both off unless a test or demo asks).
 
 Thresholds and points: developer.atlassian.com, *Rate limiting*. Lifetimes run in real time: the sandbox's clock jumps
-by weeks. The quota begins anew at the top of each UTC hour, and when the option is set.
+by weeks. The quota begins anew at the top of each UTC hour, and either when its option is set.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Limits:
     def begin_anew(self) -> None:
         """A new hour, nothing spent."""
         self.points, self.refused = 0, {}
+
+    def forget_writes(self) -> None:
+        """No issue was written yet."""
+        self._writes.clear()
 
     def refusal(self, method: str, path: str, *, hourly_points: int, limits_issue_writes: bool) -> Answer | None:
         """The 429 of a request over a limit."""

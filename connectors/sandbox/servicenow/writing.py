@@ -106,6 +106,7 @@ def delete(instance: Instance, account: Account, table: Table, row: Row) -> None
         raise acl("Delete")
     if table.remove(row[0]) is None:
         raise no_record()
+    instance.removed.append((table, row))
     instance.insert(
         "sys_audit_delete",
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,13 +11,18 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from bench.faults.desks import Desks
+from bench.faults.deleting import DELETED, RESTORED, deleted_cells, killed_cells
+from bench.faults.desks import Desks, Step, Story
 from bench.faults.flow_traps import FLOW
 from bench.faults.flowing import flow_cell
 from bench.faults.jira_flowing import jira_flow_cell
-from bench.faults.killing import IN_EFFECT, Killers, kill_cells
+from bench.faults.killing import IN_EFFECT, Delivering, Killers, kill_cells
+from bench.faults.kinds import Kind
 from bench.faults.pulling import pull_cell
+from bench.faults.pulling_processes import PULLED, process_cell
+from bench.faults.together import TOGETHER
 from bench.faults.traps import EVERYWHERE, PULL, PullTrap
+from bench.faults.two_at_once import MEETINGS, ON_POSTGRESQL, two_cells
 from bench.faults.write_traps import WRITE, WriteTrap
 from bench.faults.writing import write_cells
 from connectors.base import Cursor, Keys, Page
@@ -27,6 +33,7 @@ from connectors.sandbox.plugin import Flavour
 from connectors.servicenow.connector import ServiceNowConnector
 from connectors.servicenow.defaults import DEFAULT
 from improvement.records import Outbound, PlatformState, Receipt, RecordKind, RecordRef
+from tests.postgresql_server import PostgresServer
 from workflows.steps.departures import Departed, Departures
 from workflows.steps.lacking import Found, Lacking
 
@@ -54,7 +61,7 @@ def red(cells: Mapping[str, str]) -> dict[str, str]:
 
 
 def pull_trap(name: str, flavour: Flavour) -> PullTrap:
-    return next(trap for trap in PULL if trap.name == name and flavour in trap.on)
+    return next(trap for trap in (*PULL, *TOGETHER) if trap.name == name and flavour in trap.on)
 
 
 def write_trap(name: str) -> WriteTrap:
@@ -340,3 +347,105 @@ def test_a_connector_that_takes_a_part_for_the_whole_turns_its_cell_red(monkeypa
     assert pull_cell(trap, "servicenow") == ""  # each record is asked for before it is buried
     monkeypatch.setattr(ServiceNowConnector, "gone", lambda self, kind, ids: list(ids))
     assert "missing" in pull_cell(trap, "servicenow")
+
+
+@pytest.mark.parametrize(
+    ("name", "flavour"),
+    [
+        ("hidden + changing + 429 + reset", "servicenow"),
+        ("two sittings + −1 + cut + changing", "servicenow"),
+        ("starting + stand still + capped + 503", "servicenow"),
+        ("token repeated + expired + changing + 429", "jira_cloud"),
+        ("moved + deleted, keys: cut, 429, nobody", "jira_dc"),
+    ],
+)
+def test_traps_that_meet_lose_and_double_nothing(name: str, flavour: Flavour) -> None:
+    assert pull_cell(pull_trap(name, flavour), flavour) == ""
+
+
+def test_a_connector_that_takes_a_clock_about_to_start_for_cancelled_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trap = pull_trap("clocks about to start", "servicenow")
+    assert pull_cell(trap, "servicenow") == ""
+    same = {name: name for name in ("in_progress", "paused", "completed", "cancelled")}
+    stage = {"field": "stage", "values": {"starting": "cancelled", **same}, "otherwise": "completed"}
+    swapped = merged(DEFAULT, {"sla": {"fields": {"stage": stage}}}, connection="acme")
+    monkeypatch.setattr("connectors.servicenow.connector.DEFAULT", swapped)
+    assert "sla against platform" in pull_cell(trap, "servicenow")
+
+
+def test_a_connector_that_counts_no_answer_as_one_turns_its_cell_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = pull_trap("surveys handed in, −1 answered", "servicenow")
+    assert pull_cell(trap, "servicenow") == ""
+    monkeypatch.setattr("connectors.servicenow.surveys._number", lambda text: abs(float(text)) if text else None)
+    assert "survey against platform" in pull_cell(trap, "servicenow")
+
+
+def test_a_connector_that_reads_a_hundred_changes_of_an_issue_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = lambda self, issue: issue.changelog.histories  # noqa: E731
+    monkeypatch.setattr("connectors.jira.decoding.IssueReader._entries", shown)
+    assert "ticket against platform" in pull_cell(pull_trap("no trap", "jira_cloud"), "jira_cloud")
+
+
+@pytest.mark.parametrize(
+    ("moment", "flavour"),
+    [(name, "servicenow") for name in DELETED] + [(name, "jira_dc") for name in DELETED if name != RESTORED],
+)
+def test_nothing_is_made_for_a_record_that_is_gone(desks: Desks, moment: str, flavour: Flavour) -> None:
+    assert red(deleted_cells(moment, desks, flavour)) == {}
+
+
+def test_a_connector_that_does_not_look_whether_the_record_is_there_turns_its_cells_red(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.writing.Writer._demand", lambda self, ref, outbound: None)
+    assert red(deleted_cells("deleted before", desks, "servicenow")).keys() == {"task", "link", "links"}
+
+
+def test_a_process_killed_before_the_record_goes_leaves_nothing_behind(desks: Desks, killers: Killers) -> None:
+    assert red(killed_cells(desks, killers, "jira_cloud")) == {}
+
+
+def test_the_writes_that_an_issue_takes_are_waited_for(monkeypatch: pytest.MonkeyPatch, desks: Desks) -> None:
+    trap = write_trap("as many writes as an issue takes (429)")
+    assert red(write_cells(trap, desks, "jira_cloud")) == {}
+    monkeypatch.setattr("connectors.pacing.Pace.hold", lambda self, longest_s: 0.0)
+    assert set(red(write_cells(trap, desks, "jira_cloud"))) == set(trap.kinds)
+
+
+@pytest.mark.parametrize("meeting", [name for name in MEETINGS if name != ON_POSTGRESQL])
+def test_two_that_deliver_at_once_make_it_once(desks: Desks, killers: Killers, meeting: str) -> None:
+    kinds = ("record", "note")
+    assert two_cells(meeting, desks, killers, "servicenow", kinds=kinds) == dict.fromkeys(kinds, "")
+
+
+def test_what_two_make_twice_turns_its_cell_red(
+    desks: Desks, killers: Killers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(kind: Kind, story: Story, step: Step, delivery: Delivering) -> None:
+        if kind.name == "note":
+            again = msgspec.structs.replace(step.outbound, key=f"{step.outbound.key}/again")
+            delivery.queue(story, dataclasses.replace(step, outbound=again))
+
+    monkeypatch.setitem(MEETINGS, "one waits", twice)
+    told = two_cells("one waits", desks, killers, "servicenow", kinds=("record", "note"))
+    assert told["note"] == "notes: 2 instead of 1"
+
+
+def test_nor_do_they_where_they_share_a_postgresql(desks: Desks, postgresql_server: PostgresServer) -> None:
+    kinds = ("record", "note")
+    with Killers(desks, postgresql_server.new_database()) as home:
+        assert two_cells(ON_POSTGRESQL, desks, home, "jira_cloud", kinds=kinds) == dict.fromkeys(kinds, "")
+
+
+@every_connector
+def test_two_that_pull_at_once_and_one_that_is_killed_lose_and_double_nothing(
+    flavour: Flavour, desks: Desks, killers: Killers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert process_cell("two pull at once", desks, killers, flavour) == ""
+    assert process_cell("kill −9 at several pages", desks, killers, flavour) == ""
+    monkeypatch.setitem(PULLED, "two pull at once", lambda pulling: pulling.later(hours=30))
+    assert "missing" in process_cell("two pull at once", desks, killers, flavour)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -155,3 +157,16 @@ def test_rules_wait_for_their_turn_and_count(api: Any, faulty: RunningSandbox) -
 def test_an_unknown_fault_is_refused_by_name(faulty: RunningSandbox) -> None:
     with pytest.raises(ValueError, match="no fault “earthquake”"):
         faulty.set_faults("servicenow", {"kind": "earthquake"})
+
+
+def test_what_did_not_arrive_whole_is_not_met_later_and_has_no_effect(api: Any, faulty: RunningSandbox) -> None:
+    faulty.set_faults("servicenow", {"kind": "slow", "seconds": 0.1, "method": "POST"})
+    before = api.count("sn_cim_register", "")
+    host, port = urlsplit(faulty.servicenow_url).netloc.split(":")
+    head = "POST /api/now/table/sn_cim_register HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 400\r\n\r\n{"
+    with socket.create_connection((host, int(port))) as sender:
+        sender.sendall(head.encode())
+        time.sleep(0.2)
+    time.sleep(0.2)
+    assert [rule["hits"] for rule in faulty.control("servicenow", "GET", "faults")] == [0]
+    assert api.count("sn_cim_register", "") == before

@@ -22,6 +22,7 @@ ORDINARY: dict[str, Any] = {
     "screen_lacks": {},
     "max_links": 2_000,
     "duplicate_fields": [],
+    "limits_issue_writes": False,
 }
 
 
@@ -279,3 +280,24 @@ def test_a_property_of_32769_characters_is_refused_and_a_remote_link_nulls_what_
 
     assert (fits.status_code, too_long.status_code) == (201, 400)
     assert kept["object"].get("summary") is None
+
+
+def test_the_writes_that_an_issue_takes_are_counted_anew_when_their_limit_is_set(sandbox: RunningSandbox) -> None:
+    site = Site(sandbox, "jira_cloud")
+    sandbox.set_options("jira_cloud", limits_issue_writes=True)
+
+    def written(key: str) -> int:
+        return site.send("PUT", f"/issue/{key}/properties/others", json={"n": 1}).status_code
+
+    often, once = site.task()["key"], site.task()["key"]
+    statuses = [written(often) for _ in range(21)]
+    assert {*statuses[:20], written(once)} <= {200, 201}
+    assert statuses[20] == 429
+    sandbox.set_options("jira_cloud", limits_issue_writes=True)
+    assert written(often) == 200
+
+
+def test_a_search_of_nobody_is_answered_and_shows_nothing(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    sandbox.set_faults(flavour, {"kind": "anonymous"})
+    site = Site(sandbox, flavour)
+    assert [site.issues(INCIDENTS) != [] for _ in range(2)] == [False, True]

@@ -236,6 +236,16 @@ def test_an_archived_record_leaves_no_trace_and_a_restored_one_leaves_its_deleti
     assert api.count("sys_audit_delete", f"documentkey={gone}") == 1
 
 
+def test_a_record_that_somebody_deleted_is_restored_as_it_was(trapped: tuple[RunningSandbox, Any]) -> None:
+    sandbox, api = trapped
+    made = api.create("sn_cim_register", short_description="Fewer breaches")
+    assert api.send("DELETE", f"/api/now/table/sn_cim_register/{made['sys_id']}").status_code == 204
+    assert sandbox.happen("servicenow", "restore", count=1)["sys_ids"] == [made["sys_id"]]
+    assert api.list("sn_cim_register", f"sys_id={made['sys_id']}", fields="short_description") == [
+        {"short_description": "Fewer breaches"}
+    ]
+
+
 def test_keys_in_their_own_order_are_every_record_once(trapped: tuple[RunningSandbox, Any]) -> None:
     _, api = trapped
     found: list[str] = []

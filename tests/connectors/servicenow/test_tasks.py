@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
+from msgspec import structs
 
 from connectors.sandbox.testing import RunningSandbox
 from connectors.servicenow.connector import ServiceNowConnector
@@ -71,6 +73,24 @@ def test_a_task_whose_answer_was_lost_is_found(
     with pytest.raises(ConnectionFailed):
         connector.write(HIRE, ref)
     assert connector.write(HIRE, ref).was_found
+    assert len(admin.find("problem_task", "")) == 1
+
+
+def test_a_task_whose_problem_goes_while_it_is_on_its_way_says_that_it_belongs_to_nothing(
+    running: RunningSandbox, connect: Connect, admin: Person
+) -> None:
+    connector = connect(running)
+    ref = a_record(connector)
+    running.set_faults("servicenow", {"kind": "slow", "seconds": 0.5, "method": "POST", "path": "problem_task"})
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(connector.write, HIRE, ref)
+        while not running.control("servicenow", "GET", "faults")[0]["hits"]:
+            assert not sending.done()
+        admin.send_away("problem", ref.id)
+        receipt = sending.result()
+    assert receipt.differences == {"problem": f"sent “{ref.id}”, found “”"}
+    with pytest.raises(WriteRefused, match="gone or hidden"):
+        connector.write(structs.replace(HIRE, key="ACT-7/task/2"), ref)
     assert len(admin.find("problem_task", "")) == 1
 
 
