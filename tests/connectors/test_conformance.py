@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ def sandbox() -> Iterator[RunningSandbox]:
         yield running
 
 
-class OnTheSandbox(Conformance):
+class OnTheSandbox(Conformance, ABC):
     """The integration user of one sandbox flavour. The platform is looked at by plain HTTP, as its administrator."""
 
     until: ClassVar[datetime] = NOW
@@ -101,13 +102,13 @@ class OnTheSandbox(Conformance):
         is_file = "/attachment" in shown.url
         return is_one and (is_file or readable(shown.body) == readable(sent.body))
 
+    @abstractmethod
     def spoil(self, answer: dict[str, Any], id: str) -> None:
         """Make a record of this id one that cannot be read, wherever it is in an answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def path_of(self, kind: RecordKind, id: str) -> str:
         """Where a record is."""
-        raise NotImplementedError
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         """One plain request of the administrator."""

@@ -196,3 +196,9 @@ def a_world(*tickets: WorldTicket) -> World:
         suppliers=["Hoster"],
         people=PEOPLE,
     )
+
+
+@pytest.fixture
+def admin(running: RunningSandbox) -> Person:
+    """The administrator of the instance that a story runs."""
+    return Person(running.servicenow_url, "admin")

@@ -32,11 +32,6 @@ def running(serve: Serve) -> RunningSandbox:
     return serve(a_world(a_ticket()))
 
 
-@pytest.fixture
-def admin(running: RunningSandbox) -> Person:
-    return Person(running.servicenow_url, "admin")
-
-
 def standing(admin: Person, ref: RecordRef) -> tuple[str, ...]:
     (row,) = admin.find("sn_cim_register", f"sys_id={ref.id}")
     return tuple(row[name] for name in COLUMNS)

@@ -26,11 +26,6 @@ def running(serve: Serve) -> RunningSandbox:
     return serve(a_world(*(a_ticket(number) for number in range(1, 5))))
 
 
-@pytest.fixture
-def admin(running: RunningSandbox) -> Person:
-    return Person(running.servicenow_url, "admin")
-
-
 def an_action(connector: ServiceNowConnector) -> RecordRef:
     create = Outbound(verb=Verb.CREATE, key="ACT-7/create", action_id="ACT-7", fields={"title": "Fewer breaches"})
     return connector.write(create, None).ref

@@ -27,11 +27,6 @@ def running(serve: Serve) -> RunningSandbox:
 
 
 @pytest.fixture
-def admin(running: RunningSandbox) -> Person:
-    return Person(running.servicenow_url, "admin")
-
-
-@pytest.fixture
 def mail(admin: Person) -> str:
     (row,) = admin.find("cmdb_ci_service", "name=Mail")
     return str(row["sys_id"])

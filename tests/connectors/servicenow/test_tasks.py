@@ -26,11 +26,6 @@ def running(serve: Serve) -> RunningSandbox:
 
 
 @pytest.fixture
-def admin(running: RunningSandbox) -> Person:
-    return Person(running.servicenow_url, "admin")
-
-
-@pytest.fixture
 def olga(running: RunningSandbox) -> Person:
     return Person(running.servicenow_url, "olga.owner")
 
