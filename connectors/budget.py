@@ -78,8 +78,8 @@ class Budget:
                 raise BudgetSpent(
                     f"{told}; the next begins at {ends:%H:%M} UTC.",
                     where=Place(connection=self._config.name),
-                    mend="Run again then: what was read is kept, and it goes on from there. A higher quota is set with "
-                    "hourly_points.",
+                    mend="Run again then: what was read is kept, and it goes on from there. Where the platform grants "
+                    "more, set hourly_points higher: that counts at once (0: no budget).",
                 )
             log.info("budget", connection=self._config.name, wait_s=round(wait_s, 1))
             self._sleep(wait_s)

@@ -6,9 +6,6 @@ of random numbers: the same seed, platform and size give the same world, to the 
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +14,7 @@ import numpy as np
 from connectors.sandbox import companions, levels, scenario
 from connectors.sandbox.arrivals import WEEK_S
 from connectors.sandbox.incidents import incidents_of
-from connectors.sandbox.world import World, WorldPerson, WorldTicket
+from connectors.sandbox.world import World, WorldPerson, WorldTicket, no_garbage_collection
 
 Platform = Literal["servicenow", "jira"]
 Size = Literal["small", "demo", "large"]
@@ -117,15 +114,3 @@ def people_of(platform: str) -> list[WorldPerson]:
 def end_of(world: World) -> int:
     """The instant (epoch seconds UTC) at which the world's last week is over."""
     return world.start + world.weeks * WEEK_S
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Collecting garbage while millions of long-lived objects are made takes half of the time and frees nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -16,7 +16,7 @@ import requests
 
 from connectors.sandbox.launch import Children
 from connectors.sandbox.plugin import FLAVOURS, Flavour, SandboxConfig, Size
-from connectors.sandbox.world import World
+from connectors.sandbox.world import World, no_garbage_collection
 
 CLOCK_TIMEOUT_S = 120
 
@@ -123,7 +123,8 @@ def running_sandbox(
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         if worlds is not None:
             file = Path(folder) / "worlds.pickle"
-            file.write_bytes(pickle.dumps(dict(worlds)))
+            with no_garbage_collection():
+                file.write_bytes(pickle.dumps(dict(worlds)))
             config = replace(config, world_file=file)
         with Children(config) as children:
             yield RunningSandbox(urls=dict(children.urls))

@@ -7,7 +7,12 @@ it that its clock has reached: an event is visible from its ``at`` on, a clock f
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import msgspec
 
 Value = str | int | bool | None
 
@@ -21,8 +26,7 @@ OUTAGE_KINDS = ("outage", "degradation", "planned")
 RISKS = ("high", "moderate", "low")
 
 
-@dataclass(slots=True)
-class TicketEvent:
+class TicketEvent(msgspec.Struct, gc=False):
     """Fields of a ticket that changed at one instant.
 
     ``changes`` uses canonical names: state (one of :data:`STATES`), assignment_group, assignee, reopen_count,
@@ -36,8 +40,7 @@ class TicketEvent:
     changes: dict[str, Value]
 
 
-@dataclass(slots=True)
-class WorldSla:
+class WorldSla(msgspec.Struct, gc=False):
     """One clock of one agreement on one ticket.
 
     ``stop`` is None where the ticket never ends; it may lie beyond the world's end. ``breached`` and ``elapsed_s``
@@ -59,8 +62,7 @@ class WorldSla:
     cancelled: bool = False
 
 
-@dataclass(slots=True)
-class WorldSurvey:
+class WorldSurvey(msgspec.Struct, gc=False):
     """A satisfaction survey about a ticket; ``score`` is 1 to 5, None where nobody answered."""
 
     sent: int
@@ -68,8 +70,7 @@ class WorldSurvey:
     score: int | None
 
 
-@dataclass(slots=True)
-class WorldTicket:
+class WorldTicket(msgspec.Struct):
     """An incident, request, problem or change with all that will ever happen to it.
 
     ``events`` are in time order; the first is the opening (state new, group, counts 0) at or after ``opened`` (a
@@ -100,8 +101,7 @@ class WorldTicket:
     location: str | None = None
 
 
-@dataclass(slots=True)
-class WorldContact:
+class WorldContact(msgspec.Struct):
     """One conversation with a customer (kinds: :data:`CONTACT_KINDS`), or what a customer holds against us.
 
     Kinds of the latter: :data:`GRIEVANCE_KINDS`. Only the ServiceNow flavour shows them.
@@ -115,8 +115,7 @@ class WorldContact:
     at: int
 
 
-@dataclass(slots=True)
-class WorldRecommendation:
+class WorldRecommendation(msgspec.Struct):
     """A survey that asks a customer's people whether they would recommend us; ``score`` is 0 to 10.
 
     Only the ServiceNow flavour shows them. ``answered`` and ``score`` are None where nobody answered.
@@ -130,8 +129,7 @@ class WorldRecommendation:
     score: int | None
 
 
-@dataclass(slots=True)
-class WorldOutage:
+class WorldOutage(msgspec.Struct):
     """A time in which a service was not, or not fully, available (kinds: :data:`OUTAGE_KINDS`)."""
 
     uid: int
@@ -175,3 +173,15 @@ class World:
     suppliers: list[str] = field(default_factory=list)
     people: list[WorldPerson] = field(default_factory=list)
     recommendations: list[WorldRecommendation] = field(default_factory=list)
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Collecting garbage while millions of long-lived objects are made takes half of the time and frees nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -64,21 +64,28 @@ def _read(path: Path, _changed_ns: int, _size: int) -> Exposures:
 
 def _line(table: CsvTable, line: int, row: Mapping[str, str]) -> Line:
     complete(row, NEEDED)
-    value = number(row["number"], "number", has_decimal_comma=table.has_decimal_comma)
-    if value < 0:
-        what = f"number is {row['number'][:40]}."
-        raise InputError(what, where=table.place(line, "number"), mend="Write how many there are; 0 where nobody is.")
     scope = Scope.of({name: row[name] for name in DIMENSIONS if row.get(name)})
     if not scope.items:
         raise InputError("The line names no scope.", mend=f"Fill at least one of {', '.join(DIMENSIONS)}.")
     return Line(
         scope=scope,
         since=_day(table, line, row["from"]),
-        number=value,
+        number=_number(table, line, row["number"]),
         unit=row.get("unit") or USUAL_UNIT,
         connection=row.get("connection", ""),
         place=table.place(line),
     )
+
+
+def _number(table: CsvTable, line: int, text: str) -> float:
+    place = table.place(line, "number")
+    try:
+        value = number(text, "number", has_decimal_comma=table.has_decimal_comma)
+    except InputError as error:
+        raise placed(error, place) from error
+    if value < 0:
+        raise InputError(f"number is {text[:40]}.", where=place, mend="Write how many there are; 0 where nobody is.")
+    return value
 
 
 def _day(table: CsvTable, line: int, text: str) -> date:

@@ -55,7 +55,7 @@ def play(**asked: Any) -> None:
     """Prepare a home, start the sandbox, run the loop, print the summary, serve the site."""
     show = Show(**asked)
     started = time.monotonic()
-    begin, until = _span(show)
+    begin, until = span(show)
     _work_in_long_turns()
     _prepare_home(show)
     _say(show, "Starting the sandbox: a ServiceNow-like and a Jira-like platform …")
@@ -89,7 +89,7 @@ def _work_in_long_turns() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def _span(show: Show) -> tuple[datetime, datetime]:
+def span(show: Show) -> tuple[datetime, datetime]:
     """When the sandbox's clock begins, and when the last cycle is; of a log: its first and its last week."""
     if show.replay is None:
         return FIRST_CYCLE, week_after(FIRST_CYCLE, show.weeks)

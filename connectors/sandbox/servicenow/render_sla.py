@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from connectors.sandbox.servicenow.business import ALWAYS, BUSINESS, NONE, ZONE, runs_out, worked
 from connectors.sandbox.servicenow.instance import SYSTEM, Instance, sys_id_of

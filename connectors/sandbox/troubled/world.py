@@ -9,7 +9,7 @@ import numpy as np
 
 from connectors.sandbox import companions, levels
 from connectors.sandbox.arrivals import DAY_S, WEEK_S, Floats, Ints, opening_times, weekly_volumes
-from connectors.sandbox.generator import AGENTS, no_garbage_collection
+from connectors.sandbox.generator import AGENTS
 from connectors.sandbox.incidents import REASSIGNMENTS, Draws, incidents_at
 from connectors.sandbox.titles import CHANGES, PROBLEMS, REQUESTS
 from connectors.sandbox.troubled.courses import Courses
@@ -25,7 +25,15 @@ from connectors.sandbox.troubled.plan import (
 )
 from connectors.sandbox.troubled.truth import AREAS, LIE_WEEKS, Cell, Kind, Trouble
 from connectors.sandbox.truth import ZONES, ScenarioScope, Truth
-from connectors.sandbox.world import World, WorldContact, WorldOutage, WorldPerson, WorldRecommendation, WorldTicket
+from connectors.sandbox.world import (
+    World,
+    WorldContact,
+    WorldOutage,
+    WorldPerson,
+    WorldRecommendation,
+    WorldTicket,
+    no_garbage_collection,
+)
 
 SUPPLIED = 0.25  # of the incidents
 PER_WEEK = {"request": 4.0, "problem": 0.3, "change": 1.0}  # of a cell

@@ -203,6 +203,17 @@ def test_one_request_may_always_be_made_however_dear(a_budget: Any) -> None:
     assert slept == []
 
 
+def test_a_higher_budget_counts_at_once(a_budget: Any) -> None:
+    spent, _, _ = a_budget(max_wait_s=0.0)
+    spent.take(10)
+    with pytest.raises(BudgetSpent, match="set hourly_points higher: that counts at once"):
+        spent.take(1)
+    raised, _, _ = a_budget(max_wait_s=0.0, hourly_points=12)
+    raised.take(2)
+    with pytest.raises(BudgetSpent, match="hour is spent"):
+        raised.take(1)
+
+
 def write_notes(desk: Desk, ref: RecordRef, count: int) -> None:
     for number in range(count):
         desk.note(ref, text=f"note {number}", name=f"note/{number}")

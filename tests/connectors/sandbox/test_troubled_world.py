@@ -75,30 +75,37 @@ SHARES: dict[Kind, Callable[[WorldTicket], bool]] = {
 
 @pytest.mark.parametrize("kind", SHARES)
 def test_tickets_show_the_level_of_their_weeks(world: Troubled, kind: Kind) -> None:
-    for trouble in world.troubles:
-        if trouble.kind is kind and trouble.is_bad:
-            tickets = [one for one in incidents(world.world.tickets, trouble) if solved(one)]
-            share = sum(map(SHARES[kind], tickets)) / len(tickets)
-            assert share == pytest.approx(trouble.level, abs=0.06), trouble
+    for trouble in bad(world, kind):
+        tickets = [one for one in incidents(world.world.tickets, trouble) if solved(one)]
+        share = sum(map(SHARES[kind], tickets)) / len(tickets)
+        assert share == pytest.approx(trouble.level, abs=0.06), trouble
 
 
-def test_answers_and_response_times_show_it_too(world: Troubled) -> None:
-    for trouble in world.troubles:
-        tickets = list(incidents(world.world.tickets, trouble))
-        if trouble.kind is Kind.SCORE and trouble.is_bad:
-            scores = [one.survey.score for one in tickets if one.survey and one.survey.score is not None]
-            assert np.mean(scores) == pytest.approx(trouble.level, abs=0.3), trouble
-        if trouble.kind is Kind.RESPONSE and trouble.is_bad:
-            clocks = [one for ticket in tickets if ticket.priority <= 3 for one in ticket.slas]
-            hours = [one.elapsed_s / 3600 for one in clocks if one.target == "response"]
-            assert np.mean(hours) > 2.0, trouble
+def test_answers_show_it_too(world: Troubled) -> None:
+    for trouble in bad(world, Kind.SCORE):
+        tickets = incidents(world.world.tickets, trouble)
+        scores = [one.survey.score for one in tickets if one.survey and one.survey.score is not None]
+        assert np.mean(scores) == pytest.approx(trouble.level, abs=0.3), trouble
+
+
+def test_response_times_show_it_too(world: Troubled) -> None:
+    for trouble in bad(world, Kind.RESPONSE):
+        tickets = incidents(world.world.tickets, trouble)
+        clocks = [one for ticket in tickets if ticket.priority <= 3 for one in ticket.slas]
+        hours = [one.elapsed_s / 3600 for one in clocks if one.target == "response"]
+        assert np.mean(hours) > 2.0, trouble
+
+
+def bad(world: Troubled, kind: Kind) -> list[Trouble]:
+    found = [one for one in world.troubles if one.kind is kind and one.is_bad]
+    assert found
+    return found
 
 
 def incidents(tickets: Iterable[WorldTicket], trouble: Trouble) -> Iterable[WorldTicket]:
     for ticket in tickets:
-        week = (ticket.opened - BEGIN) // WEEK_S
-        is_here = all(getattr(ticket, name) == value for name, value in trouble.unit)
-        if ticket.kind == "incident" and is_here and trouble.first_week <= week <= trouble.last_week:
+        is_then = trouble.first_week <= (ticket.opened - BEGIN) // WEEK_S <= trouble.last_week
+        if ticket.kind == "incident" and is_then and all(getattr(ticket, key) == value for key, value in trouble.unit):
             yield ticket
 
 

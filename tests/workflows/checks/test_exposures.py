@@ -69,7 +69,7 @@ def test_a_file_is_read_again_once_it_is_saved(home: Path) -> None:
         ("customer,number\nAcme,4\n", "exposure.csv:1: Missing columns: from."),
         ("customer,from,number,region\nAcme,2025-01-01,4,Alps\n", "Unknown columns: region."),
         ("customer,from,number\nAcme,1.1.2025,4\n", "exposure.csv:2:2, from: from is “1.1.2025”, not a date."),
-        ("customer,from,number\nAcme,2025-01-01,many\n", "exposure.csv:2: number is “many”, not a number."),
+        ("customer,from,number\nAcme,2025-01-01,many\n", "exposure.csv:2:3, number: number is “many”, not a number."),
         ("customer,from,number\n\nAcme,2025-01-01,-4\n", "exposure.csv:3:3, number: number is -4."),
         ("customer,from,number\n,2025-01-01,4\n", "exposure.csv:2: The line names no scope."),
         ("customer,from,number\nAcme,2025-01-01,4\nAcme,2025-01-01,5\n", "already (line 2)."),
