@@ -19,11 +19,11 @@ TARGETS = {
     "time_to_respond": ["2h", "90min", "own 30%"],
     "time_to_resolve": ["40h", "2d", "own 25%"],
     "backlog_open": ["50", "own 150%"],
-    "csat_mean": ["3.8", "own 0.3"],
+    "csat_mean": ["3.8", "4.8", "own 0.3"],
     "contact_gap": ["60d", "8w"],
     "backlog_age_p90": ["60d", "8w", "own 50%"],
     "problem_age_p90": ["180d", "26w"],
-    "nps": ["0.2", "own 0.2"],
+    "nps": ["0.2", "-0.2", "own 0.2"],
     "complaint_count": ["2", "own 50%"],
     "mood_index": ["60", "own 10%"],
 }
