@@ -182,6 +182,11 @@ def _conditions(
         if lacking:
             what = f"{metric.id} cannot be grouped by {', '.join(lacking)}, as the rule is: it would never hold."
             problems.add_futile((*path, "metric"), what, "Name another metric, or group the rule otherwise.")
+        for name in key.by:
+            kept, looked_at = dict(key.where).get(name), dict(where).get(name)
+            if kept and looked_at and not set(kept) & set(looked_at):
+                what = f"The rule keeps only {name} {' or '.join(map(str, kept))}: such a rule never fires."
+                problems.add_futile((*path, "where", name), what, "Name one of them, or leave it out.")
         kind = TargetKind.MAX if part.max is not None else TargetKind.MIN
         amount = part.max if part.max is not None else part.min
         limit = in_range(amount, (*path, kind.value), problems, metric) if amount is not None else None

@@ -78,7 +78,8 @@ def never_broken(metric: Metric, targets: Sequence[Target]) -> tuple[str, str] |
     if any(target.kind is TargetKind.WORSE_THAN_OWN or target.value != best for target in targets):
         return None
     text = limit_text(best, metric)
-    return f"No value of {metric.id} lies {side} {text}: such a rule never fires.", f"Use a limit {mend} {text}."
+    hint = " (1% is 0.01)" if metric.is_share and best == 1 else ""
+    return f"No value of {metric.id} lies {side} {text}: such a rule never fires.", f"Use a limit {mend} {text}{hint}."
 
 
 def never_cleared(metric: Metric, clear: Clear, targets: Sequence[Target]) -> tuple[str, str] | None:

@@ -195,9 +195,9 @@ def _values(said: Answers) -> tuple[float, float]:
         is_relative = text.strip().endswith("%")
         _must_be_in_reach(metric, number, text, is_relative=is_relative)
         return _own_values(metric, number, is_relative=is_relative)
-    if is_upper:
-        return number / 2, min(number * 2 + (0 if number else 1), 1.0) if metric.is_share else number * 2 + 1
     low, high = range_of(metric)
+    if is_upper:
+        return number / 2, min(number * 2 + (0 if metric.is_share and number else 1), high)
     return number + (high - number) / 2, number - (number - low) / 3
 
 

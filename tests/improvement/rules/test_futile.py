@@ -71,6 +71,12 @@ SCORE = "metric: csat_mean\nwhere: {}\ntarget: {min: 4}"
             "a where of its own",
         ),
         (
+            BREACHES + "where: {customer: Acme}\nwhile: [{metric: csat_mean, where: {customer: Acne}, min: 4}]",
+            "9:49, while[0].where.customer",
+            "The rule keeps only customer Acme: such a rule never fires.",
+            "Name one of them",
+        ),
+        (
             "metric: incident_count\nby: [category]\ntarget: {max: 9}\nwhile: [{metric: contact_gap, max: 30}]",
             "8:20, while[0].metric",
             "contact_gap cannot be grouped by category, as the rule is",
@@ -94,7 +100,12 @@ SCORE = "metric: csat_mean\nwhere: {}\ntarget: {min: 4}"
             "change_failure_rate counts nothing where kind is incident",
             "Write kind: change, or leave it out.",
         ),
-        ("metric: sla_breach_rate\ntarget: {max: 100%}", "6:17, target.max", "lies above 100%", "a limit below 100%"),
+        (
+            "metric: sla_breach_rate\ntarget: {max: 100%}",
+            "6:17, target.max",
+            "lies above 100%",
+            "below 100% (1% is 0.01).",
+        ),
         ("metric: survey_response_rate\ntarget: {min: 0%}", "6:17, target.min", "lies below 0%", "a limit above 0%"),
         (SCORES + "target: {min: 1}", "7:17, target.min", "lies below 1: such a rule never fires", "a limit above 1"),
         ("metric: nps\ntarget: {min: 30}", "6:17, target.min", "30 lies outside -1 and 1", "Did you mean 0.3?"),

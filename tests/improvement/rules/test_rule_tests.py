@@ -202,3 +202,24 @@ def test_a_scope_that_lacks_a_dimension_is_told_once(tmp_path: Path) -> None:
     errors = refused(tmp_path, text)
     assert len(errors) == 2  # each given
     assert all("The scope lacks country" in error for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("metric", "given", "what"),
+    [
+        ("availability", "services: 10, available: 99.5", "99.5 lies outside 0 and 1"),
+        ("csat_mean", "responses: 40, score: 45", "45 lies outside 1 and 5"),
+        ("nps", "responses: 40, score: 30", "30 lies outside -1 and 1"),
+        ("mood_index", "mood: 120", "120 lies outside 0 and 100"),
+        ("time_to_resolve", "tickets: 40, hours: 500", "500 lies outside 0 and 336"),
+        ("escalation_rate", "tickets: 40, rate: 1.5", ""),
+        ("csat_mean", "responses: 40, score: 4.5", ""),
+        ("incident_count", "tickets: 4000", ""),
+    ],
+)
+def test_weeks_no_scope_can_have_are_refused(tmp_path: Path, metric: str, given: str, what: str) -> None:
+    target = "{worse_than_own: {by: 1%}}"
+    text = RULE.replace("sla_breach_rate", metric).replace("{max: 5%}", target).replace(", min_samples: 30", "")
+    text = text.replace("tickets: 40, breached: 1", given).replace("tickets: 40, breached: 8", given)
+    errors = refused(tmp_path, text + "      - {as_of: 2026-W08, finding: ok}\n")
+    assert [what in error for error in errors] == ([True, True] if what else []), errors

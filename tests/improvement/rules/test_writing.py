@@ -17,7 +17,7 @@ TARGETS = {
     "incident_count": ["80", "own 50%"],
     "major_incident_count": ["0.5", "2"],
     "time_to_respond": ["2h", "90min", "own 30%"],
-    "time_to_resolve": ["40h", "2d", "own 25%"],
+    "time_to_resolve": ["40h", "2d", "300h", "own 25%"],
     "backlog_open": ["50", "own 150%"],
     "csat_mean": ["3.8", "4.8", "own 0.3"],
     "contact_gap": ["60d", "8w"],
