@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from improvement.rules.documents import TargetPart
 from improvement.rules.problems import Path, Problems
-from improvement.rules.reach import out_of_reach
+from improvement.rules.reach import out_of_range, out_of_reach
 from improvement.rules.rule import Target, TargetKind
 from improvement.rules.units import Amount, number_text
 
@@ -36,8 +36,17 @@ def limit_of(kind: TargetKind, amount: Amount, path: Path, problems: Problems, m
         what = f"Of {metric.id} {metric.direction} values are better: {kind.value} would fire on good ones."
         problems.add(at, what, f"Did you mean {other.value}: {amount.text}?", of_key=True)
         return None
-    number = in_unit(amount, at, problems, metric)
+    number = in_range(amount, at, problems, metric)
     return None if number is None else Target(kind, number)
+
+
+def in_range(amount: Amount, path: Path, problems: Problems, metric: Metric) -> float | None:
+    """A limit in the metric's unit that its values can be near, or None after reporting."""
+    number = in_unit(amount, path, problems, metric)
+    wrong = out_of_range(metric, number, amount.text) if number is not None else None
+    if wrong is not None:
+        problems.add_futile(path, *wrong)
+    return number
 
 
 def in_unit(amount: Amount, path: Path, problems: Problems, metric: Metric) -> float | None:
@@ -87,6 +96,5 @@ def _own(part: TargetPart, path: Path, problems: Problems, metric: Metric) -> Ta
         return None
     wrong = out_of_reach(metric, number, own.by.text, is_relative=own.by.is_percent)
     if wrong is not None:
-        problems.add(at, *wrong)
-        return None
+        problems.add_futile(at, *wrong)
     return Target(TargetKind.WORSE_THAN_OWN, number, own.by.is_percent, own.reference)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from improvement.rules.amounts import target_of
 from improvement.rules.documents import OverridePart
 from improvement.rules.problems import Problems
 from improvement.rules.rule import Override, SeriesKey, Target, compiled_pattern, is_pattern
-from improvement.rules.scope import DIMENSIONS
+from improvement.rules.scope import DIMENSIONS, PRIORITIES
 from improvement.rules.series import NO_PEOPLE, PEOPLE
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.targets import rank
@@ -28,7 +30,8 @@ def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, 
             _check_condition(name, text, position, key, problems)
         if target is None or len(problems.errors) > before:
             continue
-        found.append((position, made(tuple(sorted(part.when.items())), target, part)))
+        override = made(tuple(sorted(part.when.items())), target, part)
+        found.append((position, replace(override, place=problems.place(path))))
     for index, (position, override) in enumerate(found):
         for earlier_position, earlier in found[:index]:
             if is_tie(earlier, override):
@@ -42,6 +45,13 @@ def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, 
                     what,
                     "Make one more exact, or give them dates that do not overlap.",
                 )
+    wide = [override for _, override in found if any(_is_all(text) for _, text in override.when)]
+    for position, override in found:
+        above = next((other for other in wide if rank(other) > rank(override) and covers(other, override)), None)
+        if above is not None and above.place is not None:
+            line = above.place.line
+            what = f"This override never wins: the one at line {line} goes first, and holds for all of its scopes."
+            problems.add_futile(("spec", "overrides", position), what, "Remove it, or narrow the other one.")
     return tuple(override for _, override in found)
 
 
@@ -54,6 +64,26 @@ def made(when: tuple[tuple[str, str], ...], target: Target, part: OverridePart) 
         label += f" to {part.valid_to}"
     patterns = tuple((name, compiled_pattern(text)) for name, text in when)
     return Override(when, target, part.valid_from, part.valid_to, label, patterns)
+
+
+def covers(one: Override, other: Override) -> bool:
+    """Whether one applies to every scope on every day that the other does."""
+    conditions = dict(other.when)
+    first, last = other.valid_from, other.valid_to
+    is_begun = one.valid_from is None or (first is not None and one.valid_from <= first)
+    is_lasting = one.valid_to is None or (last is not None and last <= one.valid_to)
+    return is_begun and is_lasting and all(_lets_pass(text, conditions.get(name, "*")) for name, text in one.when)
+
+
+def _lets_pass(pattern: str, text: str) -> bool:
+    """Whether a condition is met by all that another one is met by; certainty, not every case."""
+    if not is_pattern(text):
+        return _is_met(text, pattern, compiled_pattern(pattern))
+    return pattern == text or _is_all(pattern)
+
+
+def _is_all(pattern: str) -> bool:
+    return not pattern.strip("*")
 
 
 def is_tie(one: Override, other: Override) -> bool:
@@ -113,11 +143,16 @@ def _check_condition(name: str, text: str, position: int, key: SeriesKey, proble
     else:
         allowed = dict(key.where).get(name)
         pattern = compiled_pattern(text) if is_pattern(text) else None
-        if allowed and not any(
-            str(value) == text if pattern is None else pattern.fullmatch(str(value)) for value in allowed
-        ):
+        if name == "priority" and not any(_is_met(level, text, pattern) for level in PRIORITIES):
+            what = "This override can never apply: a priority is a whole number from 1 (critical) to 5 (planning)."
+            problems.add_futile(path, what, "Write it like priority: 1.")
+        elif allowed and not any(_is_met(str(value), text, pattern) for value in allowed):
             problems.add(
                 path,
                 f"This override can never apply: where keeps only {name} {', '.join(map(str, allowed))}.",
                 "Remove it, or widen where.",
             )
+
+
+def _is_met(value: str, text: str, pattern: re.Pattern[str] | None) -> bool:
+    return value == text if pattern is None else pattern.fullmatch(value) is not None

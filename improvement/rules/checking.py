@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improvement.errors import InputError, RegelkreisError
+from improvement.rules.flow_down import unreached
 from improvement.rules.loading import load
 from improvement.rules.rule import Mode, Rule
 from improvement.rules.testing import RuleTest
@@ -46,12 +48,20 @@ class CheckReport:
 
 
 def check_paths(
-    paths: Sequence[Path | str], *, catalogue: Mapping[str, Metric] | None = None, within: Path | None = None
+    paths: Sequence[Path | str],
+    *,
+    catalogue: Mapping[str, Metric] | None = None,
+    within: Path | None = None,
+    today: date | None = None,
 ) -> CheckReport:
-    """Check rule files and folders; never raises for what they hold. ``within``: see :func:`load`."""
+    """Check rule files and folders; never raises for what they hold. ``within``: see :func:`load`.
+
+    Overrides that ended before ``today`` give no warning.
+    """
     loaded = load(paths, catalogue=catalogue, within=within)
     warnings = [
         *_overlaps(loaded.rules),
+        *_unreached(loaded.rules, today),
         *_untested(loaded.rules, loaded.tests, bool(loaded.errors)),
         *_goalless(loaded.rules),
     ]
@@ -66,6 +76,21 @@ def _overlaps(rules: list[Rule]) -> list[RegelkreisError]:
         if same is not rule:
             what = f"{rule.id} counts the same as {same.id} ({same.place}): one bad scope opens two actions."
             found.append(InputError(what, where=rule.place, mend="Join them, or set one to mode: observe."))
+    return found
+
+
+def _unreached(rules: list[Rule], today: date | None) -> list[InputError]:
+    by_id = {rule.id: rule for rule in rules}
+    pairs = [(by_id[below.derived_from], below) for below in rules if below.derived_from in by_id]
+    found = [
+        InputError(f"{below.id}: {what}", where=override.place, mend=mend)
+        for rule, below in pairs
+        for override, what, mend in unreached(rule, below, today=today)
+    ]
+    for rule, below in pairs:
+        if rule.conditions:
+            what = f"{below.id} fires whether the while of {rule.id} holds or not: it is not passed on to suppliers."
+            found.append(InputError(what, where=rule.place, mend="Give suppliers a rule of their own instead."))
     return found
 
 

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from improvement.rules.amounts import in_unit, limit_of, target_of
+from improvement.rules.amounts import in_range, limit_of, target_of
 from improvement.rules.canonical import versioned
 from improvement.rules.cascade import overrides_of
 from improvement.rules.documents import RuleDocument
-from improvement.rules.flow_down import flow_down_of
+from improvement.rules.flow_down import flow_down_of, tightened
 from improvement.rules.problems import Problems
-from improvement.rules.rule import Clear, Condition, Limits, Mode, Rule, SeriesKey, Target, TargetKind
+from improvement.rules.reach import counts_nothing, never_broken, never_cleared, never_holds, too_many_samples
+from improvement.rules.rule import (
+    Clear,
+    Condition,
+    FlowDown,
+    Limits,
+    Mode,
+    Rule,
+    SeriesKey,
+    Target,
+    TargetKind,
+)
+from improvement.rules.scope import DIMENSIONS
 from improvement.rules.series import by_of, metric_of, where_of
+from improvement.rules.targets import is_looser
 from improvement.rules.templates import action_of, check_of
 
 if TYPE_CHECKING:
@@ -26,19 +39,22 @@ def compiled(
 ) -> Rule | None:
     """The rule of a document, or None after reporting to ``problems`` all that is wrong."""
     spec, metadata = document.spec, document.metadata
-    by = by_of(spec.by, problems)
+    is_whole = not problems.errors  # else overrides may have been taken out
     metric = metric_of(spec.metric, ("spec", "metric"), problems, catalogue)
+    by = by_of(spec.by, problems, metric)
     every_weeks = _every(document, problems)
     if metric is None:
         return None
     key = SeriesKey(metric.id, where_of(spec.where, ("spec", "where"), problems, metric), by)
     target = target_of(spec.target, ("spec", "target"), problems, metric)
     overrides = overrides_of(spec.overrides, key, problems, metric)
-    conditions = _conditions(document, key, problems, catalogue)
     clear = _clear(document, target, problems, metric, every_weeks)
     action = action_of(document.action, metadata.title, key, problems)
     check = check_of(document.check, key, problems, metric)
     flow_down = flow_down_of(spec.flow_down, key, target, problems, metric)
+    targets = [] if target is None else [target, *(override.target for override in overrides)]
+    conditions = _conditions(document, key, targets if is_whole else [], problems, catalogue)
+    _refuse_idle(clear, targets, flow_down, problems, metric, is_whole=is_whole)
     samples = _samples(document, metric, by, limits, problems)
     if problems.errors or target is None:
         return None
@@ -91,7 +107,34 @@ def _samples(document: RuleDocument, metric: Metric, by: tuple[str, ...], limits
     if is_personal and samples < limits.min_people:
         what = f"On {samples} samples a value can be that of one person; at least {limits.min_people} are needed."
         problems.add(("spec", "trigger", "min_samples"), what, f"Use {limits.min_people} or more (limits.min_people).")
+    unreachable = too_many_samples(metric, by, samples)
+    if unreachable is not None:
+        problems.add_futile(("spec", "trigger", "min_samples"), *unreachable)
     return samples
+
+
+def _refuse_idle(
+    clear: Clear,
+    targets: list[Target],
+    flow_down: FlowDown | None,
+    problems: Problems,
+    metric: Metric,
+    *,
+    is_whole: bool,
+) -> None:
+    """Report targets that nothing can break, for customers and suppliers alike, and findings that nothing resolves."""
+    if not targets:
+        return
+    passed_on = []
+    if flow_down is not None:
+        own = flow_down.target or tightened(targets[0], flow_down.tighten, metric.is_share)
+        passed_on = [own] if own is not None else []
+    unbroken = never_broken(metric, [*targets, *passed_on]) if is_whole else None
+    if unbroken is not None:
+        problems.add_futile(("spec", "target", targets[0].kind.value), *unbroken)
+    uncleared = never_cleared(metric, clear, [*targets, *passed_on])
+    if uncleared is not None:
+        problems.add_futile(("spec", "clear", "ratio"), *uncleared)
 
 
 def _every(document: RuleDocument, problems: Problems) -> int:
@@ -115,9 +158,13 @@ def _every(document: RuleDocument, problems: Problems) -> int:
 
 
 def _conditions(
-    document: RuleDocument, key: SeriesKey, problems: Problems, catalogue: Mapping[str, Metric]
+    document: RuleDocument,
+    key: SeriesKey,
+    targets: list[Target],
+    problems: Problems,
+    catalogue: Mapping[str, Metric],
 ) -> tuple[Condition, ...]:
-    found = []
+    found: list[Condition] = []
     for position, part in enumerate(document.spec.conditions):
         path = ("spec", "while", position)
         metric = metric_of(part.metric, (*path, "metric"), problems, catalogue)
@@ -127,14 +174,30 @@ def _conditions(
             where = where_of(part.where, (*path, "where"), problems, metric)
         else:
             where = tuple((name, values) for name, values in key.where if name in metric.where_keys)
+            nothing = counts_nothing(metric, where)
+            if nothing is not None:
+                mend = "Give this while a where of its own: the rule's is passed on."
+                problems.add_futile((*path, "metric"), nothing[1], mend)
+        lacking = [name for name in key.by if name in DIMENSIONS and name not in metric.where_keys]
+        if lacking:
+            what = f"{metric.id} cannot be grouped by {', '.join(lacking)}, as the rule is: it would never hold."
+            problems.add_futile((*path, "metric"), what, "Name another metric, or group the rule otherwise.")
+        for name in key.by:
+            kept, looked_at = dict(key.where).get(name), dict(where).get(name)
+            if kept and looked_at and not set(kept) & set(looked_at):
+                what = f"The rule keeps only {name} {' or '.join(map(str, kept))}: such a rule never fires."
+                problems.add_futile((*path, "where", name), what, "Name one of them, or leave it out.")
         kind = TargetKind.MAX if part.max is not None else TargetKind.MIN
         amount = part.max if part.max is not None else part.min
-        limit = in_unit(amount, (*path, kind.value), problems, metric) if amount is not None else None
+        limit = in_range(amount, (*path, kind.value), problems, metric) if amount is not None else None
         if limit is not None:
             other = SeriesKey(metric.id, where, key.by)
-            found.append(
-                Condition(other, Target(kind, limit), metric.is_snapshot, metric.family == "count", metric.lag_weeks)
-            )
+            made = Condition(other, Target(kind, limit), metric.is_snapshot, metric.family == "count", metric.lag_weeks)
+            alike = [condition for condition in found if condition.key == other]
+            impossible = never_holds(metric, made, targets if other == key else [], alike)
+            if impossible is not None:
+                problems.add_futile((*path, kind.value), *impossible)
+            found.append(made)
     return tuple(found)
 
 
@@ -160,11 +223,7 @@ def _clear(document: RuleDocument, target: Target | None, problems: Problems, me
             "Use ratio, like 0.8.",
             of_key=True,
         )
-    elif _is_looser(limit, target):
+    elif is_looser(limit, target):
         what = "The finding would be resolved while it still breaks its target."
         problems.add((*path, kind.value), what, "Use a stricter value, or ratio: 0.8.")
     return Clear(1.0, limit, values)
-
-
-def _is_looser(limit: Target, target: Target) -> bool:
-    return limit.value > target.value if target.kind is TargetKind.MAX else limit.value < target.value

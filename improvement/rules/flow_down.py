@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from improvement.rules.amounts import target_of
 from improvement.rules.canonical import versioned
+from improvement.rules.cascade import covers
 from improvement.rules.documents import FlowDownPart
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import ActionTemplate, FlowDown, Override, Rule, SeriesKey, Target, TargetKind
 from improvement.rules.series import VALUES, by_of
 from improvement.rules.suggestions import did_you_mean
+from improvement.rules.targets import is_looser, rank
 from improvement.rules.templates import BRACES
+from improvement.rules.units import number_text
 
 if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
@@ -27,7 +31,7 @@ def flow_down_of(
     """The flow-down of a rule, or None; a target that no factor can tighten needs one of its own."""
     if part is None:
         return None
-    by = by_of(part.by, problems, (*PATH, "by"))
+    by = by_of(part.by, problems, metric, (*PATH, "by"))
     has_agreements = "sla.agreement" in metric.where_keys
     agreement = part.agreement if part.agreement is not None else AGREEMENTS if has_agreements else ()
     if agreement and not has_agreements:
@@ -44,6 +48,9 @@ def flow_down_of(
     elif set(by) <= set(key.by):
         problems.add((*PATH, "by"), "The rule itself groups by this.", "Use supplier, or remove flow_down.")
     own = target_of(part.target, (*PATH, "target"), problems, metric) if part.target is not None else None
+    if target is not None and own is not None and is_looser(own, target):
+        what = f"Suppliers would be held to less than was promised to customers ({_text(target, metric.is_share)})."
+        problems.add_futile((*PATH, "target", own.kind.value), what, "Use a stricter target, or tighten instead.")
     if (
         target is not None
         and own is None
@@ -93,6 +100,38 @@ def tightened(target: Target, factor: float, is_share: bool) -> Target | None:
     if target.kind is TargetKind.MIN and is_share:
         return replace(target, value=round(1 - factor * (1 - target.value), 12))
     return None
+
+
+def unreached(rule: Rule, below: Rule, *, today: date | None = None) -> list[tuple[Override, str, str]]:
+    """The overrides that promise customers more than ``below``, the rule made for suppliers, asks of those who serve
+    them, each with what is wrong and how to mend it. Overrides that ended before ``today`` are left out."""
+    flow_down = rule.flow_down
+    found = []
+    for override in rule.overrides if flow_down is not None else ():
+        held = _held_to(below, override)
+        has_ended = today is not None and override.valid_to is not None and override.valid_to < today
+        if flow_down is None or has_ended or not is_looser(held, override.target):
+            continue
+        promised = _text(override.target, rule.is_share)
+        asked = _text(held, rule.is_share)
+        what = f"{override.label} promises customers {promised}, but holds their suppliers to {asked} only."
+        missing = [name for name, _ in override.when if name not in flow_down.by]
+        mends = [f"target: {{{promised.replace(' ', ': ')}}}"]
+        if missing and tightened(override.target, flow_down.tighten, rule.is_share) is not None:
+            mends.insert(0, f"by: [{', '.join([*flow_down.by, *missing])}]")
+        found.append((override, what, f"Give flow_down {' or '.join(mends)}."))
+    return found
+
+
+def _held_to(below: Rule, override: Override) -> Target:
+    """What suppliers of the scopes of an override must keep: that of the best override that covers all of them."""
+    covering = [other for other in below.overrides if covers(other, override)]
+    return max(covering, key=rank).target if covering else below.target
+
+
+def _text(target: Target, is_share: bool) -> str:
+    number = number_text(target.value * 100) + "%" if is_share or target.is_relative else number_text(target.value)
+    return f"{target.kind.value.replace('_', ' ')} {number}"
 
 
 def _overrides(rule: Rule, flow_down: FlowDown) -> list[Override]:

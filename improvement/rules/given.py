@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from improvement.rules.documents import GivenPart
 from improvement.rules.problems import Path, Problems
+from improvement.rules.reach import out_of_range
 from improvement.rules.scope import Scope
 from improvement.rules.suggestions import did_you_mean
+from improvement.rules.units import number_text
 
 if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
@@ -42,6 +44,7 @@ WORDS: dict[str, tuple[str, str | None]] = {
 }
 GENERIC = {"proportion": ("events", "trials"), "count": ("count", None)}
 MEAN = ("value", "samples")
+UNBOUNDED = ("escalation_rate",)  # a share by its form: a ticket may be escalated twice
 
 
 def words_of(metric: Metric) -> tuple[str, str | None]:
@@ -91,6 +94,10 @@ def _counts(part: GivenPart, path: Path, metric: Metric, problems: Problems) -> 
                 f"Give {' and '.join(word for word in (top, bottom) if word)} per week.",
             )
     if len(problems.errors) > before:
+        return None
+    wrong = out_of_range(metric, float(given[top]), number_text(given[top])) if metric.family != "proportion" else None
+    if wrong is not None and metric.id not in UNBOUNDED:
+        problems.add((*path, top), *wrong)
         return None
     numerator = float(given[top])
     if bottom is None:

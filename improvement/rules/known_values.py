@@ -13,17 +13,30 @@ NAMED = ("customer", "country", "service", "supplier", "category", "assignment_g
 
 
 def unknown_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) -> list[RegelkreisError]:
-    """A warning for every value of an override or a ``where`` that is none of the known ones, by dimension.
+    """A warning for every value of an override, a ``where`` or a ``while`` that is none of the known ones.
 
-    Derived rules say what the rule they come from says. A dimension that nothing is known of is not judged.
+    ``known`` lists them by dimension; one that nothing is known of is not judged. Derived rules say what the rule they
+    come from says.
     """
     return [warning for rule in rules if rule.derived_from is None for warning in _of(rule, known)]
 
 
+def named(rule: Rule) -> list[tuple[str, str, str]]:
+    """What a rule names: dimension or other key, text or pattern, and where it says so."""
+    found = [(name, text, override.label) for override in rule.overrides for name, text in override.when]
+    found += [(name, str(value), "where") for name, values in rule.key.where for value in values]
+    found += [
+        (name, str(value), "while")
+        for condition in rule.conditions
+        for name, values in condition.key.where
+        if (name, values) not in rule.key.where
+        for value in values
+    ]
+    return found
+
+
 def _of(rule: Rule, known: Mapping[str, Collection[str]]) -> Iterator[RegelkreisError]:
-    named = [(name, text, override.label) for override in rule.overrides for name, text in override.when]
-    named += [(name, str(value), "where") for name, values in rule.key.where for value in values]
-    for name, text, place in named:
+    for name, text, place in named(rule):
         values = known.get(name) if name in NAMED else None
         if values and text != NONE and not _is_met(text, values):
             what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."

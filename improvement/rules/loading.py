@@ -104,8 +104,11 @@ def load(
 
 
 def rule_from_document(document: Mapping[str, Any], *, catalogue: Mapping[str, Metric] | None = None) -> Rule:
-    """The rule of a canonical document (:meth:`Rule.canonical`), for example of the version that opened an action."""
-    problems = Problems([(Node({}, 1, 1), "(stored rule)")])
+    """The rule of a canonical document (:meth:`Rule.canonical`), for example of the version that opened an action.
+
+    What was live may be live on: only files are refused for what can never do what it is written for.
+    """
+    problems = Problems([(Node({}, 1, 1), "(stored rule)")], is_stored=True)
     try:
         model = RuleDocument.model_validate(document)
     except ValidationError as error:

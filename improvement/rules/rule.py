@@ -63,6 +63,7 @@ class Override:
     valid_to: date | None
     label: str  # how explain and findings name it
     patterns: tuple[tuple[str, re.Pattern[str] | None], ...] = field(repr=False, compare=False, default=())
+    place: Place | None = field(repr=False, compare=False, default=None)
 
     @property
     def level(self) -> int:

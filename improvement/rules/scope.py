@@ -9,6 +9,7 @@ from improvement.errors import InputError
 
 DIMENSIONS = ("customer", "country", "service", "supplier", "category", "assignment_group", "priority")
 NONE = "(none)"  # the scope value of a missing dimension
+PRIORITIES = ("1", "2", "3", "4", "5", NONE)
 _ESCAPES = str.maketrans({letter: "\\" + letter for letter in "\\,="})
 
 

@@ -46,6 +46,16 @@ def rank(override: Override) -> tuple[int, bool]:
     return override.level, override.is_exact
 
 
+def is_looser(target: Target, than: Target) -> bool:
+    """Whether a target lets pass what the other does not; never of two that cannot be compared."""
+    if target.kind is not than.kind:
+        return False
+    if target.kind is TargetKind.MIN:
+        return target.value < than.value
+    is_alike = (target.is_relative, target.reference_weeks) == (than.is_relative, than.reference_weeks)
+    return is_alike and target.value > than.value
+
+
 class Targets:
     """The targets of a rule on a day as numbers; those that are the same for many scopes are made once."""
 

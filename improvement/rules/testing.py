@@ -18,15 +18,17 @@ from improvement.rules.judging import Point
 from improvement.rules.opening import Candidate, choose
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import Rule, SeriesKey
-from improvement.rules.scope import Scope
+from improvement.rules.scope import PRIORITIES, Scope
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.units import Amount, number_text
+from improvement.rules.vacuous import refuse_accidental, refuse_unseen
 
 if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
 
 
 LONGEST_STORY = 520  # weeks
+HALF = 0.5
 COURSE_SHOWN = 6  # values before and at an expectation that was not met
 
 
@@ -245,6 +247,7 @@ def rule_test_of(
 
 
 def _story(part: TestPart, path: Path, rule: Rule, problems: Problems, catalogue: Mapping[str, Metric]) -> Story | None:
+    before = len(problems.errors)
     keys = {key.metric: key for key in (*(condition.key for condition in rule.conditions), rule.key)}
     given: dict[SeriesKey, list[tuple[Path, GivenPart, Scope]]] = {}
     for position, entry in enumerate(part.given):
@@ -256,18 +259,23 @@ def _story(part: TestPart, path: Path, rule: Rule, problems: Problems, catalogue
         scope = _scope(entry.scope, (*at, "scope"), rule, problems)
         if scope is not None:
             given.setdefault(keys[name], []).append((at, entry, scope))
-    scopes = sorted({scope for entries in given.values() for _, _, scope in entries}, key=lambda scope: scope.key)
+    scopes = sorted({scope for _, _, scope in given.get(rule.key, ())}, key=lambda scope: scope.key)
     cells = {key: given_cells(entries, key.by, problems, catalogue[key.metric]) for key, entries in given.items()}
     expectations = [
         _expectation(expected, (*path, "expect", position), scopes, rule, problems)
         for position, expected in enumerate(part.expect)
     ]
-    if problems.errors or not given:
+    if len(problems.errors) > before or not given:
         return None
+    refuse_unseen(given, rule, problems)
+    is_seen = len(problems.errors) == before
+    for position, (expected, expectation) in enumerate(zip(part.expect, expectations, strict=True)):
+        if expectation is not None and is_seen:
+            refuse_accidental(expected, expectation.scope, (*path, "expect", position), given, rule, problems)
     first_week = min(entry.weeks[0] for entries in given.values() for _, entry, _ in entries)
     known = tuple(expectation for expectation in expectations if expectation is not None)
-    if any(not 0 <= expectation.week - first_week < LONGEST_STORY for expectation in known):
-        what = "An expectation lies before what is given, or more than ten years after it."
+    if any(expectation.week - first_week >= LONGEST_STORY for expectation in known):
+        what = "An expectation lies more than ten years after what is given."
         problems.add((*path, "expect"), what, "Move it, or give weeks around it.")
         return None
     return Story(part.name, cells, first_week, known, problems.place((*path, "name")))
@@ -279,6 +287,9 @@ def _scope(values: Mapping[str, str], path: Path, rule: Rule, problems: Problems
             problems.add(
                 (*path, name), f"The rule does not group by “{name[:60]}”.", did_you_mean(name, rule.by), of_key=True
             )
+        elif name == "priority" and values[name] not in PRIORITIES:
+            what = "A priority is a whole number from 1 (critical) to 5 (planning)."
+            problems.add((*path, name), what, "Write it like priority: 1.")
     missing = [name for name in rule.by if name not in values]
     if missing:
         problems.add(path, f"The scope lacks {', '.join(missing)}.", "Name every dimension the rule groups by.")
@@ -294,6 +305,7 @@ def _expectation(
         scope = scopes[0]
     else:
         scope = None
+    if part.scope is None and len(scopes) > 1:
         problems.add(path, f"Which of the {len(scopes)} scopes is meant?", "Add scope: to the expectation.")
     if part.finding is None and part.action is None and part.value is None:
         problems.add(path, "Nothing is expected.", "Add finding, action or value.")
@@ -309,6 +321,9 @@ def _expectation(
             f"{rule.metric} is not a percentage.",
             f"Did you mean {number_text(part.value.number * 100)}?",
         )
+    if part.value is not None and rule.is_share and not part.value.is_percent and part.value.precision >= HALF:
+        what = "A share lies between 0 and 1: a whole number says nothing of it."
+        problems.add((*path, "value"), what, f"Did you mean {part.value.text}%?")
     if scope is None:
         return None
     return Expectation(part.as_of, scope, part.finding, part.action, part.value, problems.place(path))

@@ -34,6 +34,7 @@ FIXED_WHERE: dict[str, dict[str, str]] = {  # what a metric is nearly always nar
     "sla_breach_rate": {"sla.target": "resolution", "sla.agreement": "sla"},
     "time_to_respond": {"sla.target": "response", "sla.agreement": "sla"},
     "change_failure_rate": {"kind": "change"},
+    "problem_age_p90": {"kind": "problem"},
     "csat_mean": {"survey.kind": "csat"},
     "nps": {"survey.kind": "nps"},
 }
@@ -107,7 +108,7 @@ def _rule(said: Answers) -> Iterator[str]:
     yield "  #   - {when: {country: JP}, target: {…}, from: 2027-01-01}"
     samples = f", min_samples: {said.min_samples}" if said.min_samples else ""
     yield _beside(f"  trigger: {{for: {said.hold}w{samples}}}", "bad for so long, on at least so many records")
-    yield _beside("  clear: {ratio: 0.8, for: 4w}", "stricter than the target, so that a finding does not flicker")
+    yield _beside(f"  clear: {_clear(said)}", "stricter than the target, so that a finding does not flicker")
     yield "action:"
     yield f"  title: {_quoted(_title(said))}"
     if metric.family is not None:
@@ -142,6 +143,15 @@ def _target(said: Answers) -> str:
         return f"{{worse_than_own: {{by: {own[1].strip()}, reference: {REFERENCE}w}}}}"
     side = "max" if said.metric.direction == "lower" else "min"
     return f"{{{side}: {said.target.strip()}}}"
+
+
+def _clear(said: Answers) -> str:
+    """A ratio; of scores, which have an end, a tenth of the way from the target to the best there is."""
+    _, high = range_of(said.metric)
+    if said.metric.is_share or said.metric.direction == "lower" or OWN.match(said.target.strip()):
+        return "{ratio: 0.8, for: 4w}"
+    limit = _number(said, said.target)
+    return f"{{min: {number_text(max(limit, round(limit + (high - limit) / 10, 2)))}, for: 4w}}"
 
 
 # --- its test ---------------------------------------------------------------------------------------------------
@@ -179,21 +189,27 @@ def _values(said: Answers) -> tuple[float, float]:
     metric = said.metric
     own = OWN.match(said.target.strip())
     text = own[1] if own else said.target
+    number = _number(said, text)
+    is_upper = metric.direction == "lower"
+    if own:
+        is_relative = text.strip().endswith("%")
+        _must_be_in_reach(metric, number, text, is_relative=is_relative)
+        return _own_values(metric, number, is_relative=is_relative)
+    low, high = range_of(metric)
+    if is_upper:
+        return number / 2, min(number * 2 + (0 if metric.is_share and number else 1), high)
+    return number + (high - number) / 2, number - (number - low) / 3
+
+
+def _number(said: Answers, text: str) -> float:
+    """A limit or a distance in the metric's unit, a percentage as a share."""
     try:
         amount = parse_amount(text.strip())
     except UnitError as error:
         raise InputError(error.what, where=Place(field="--target"), mend=error.mend) from error
+    metric = said.metric
     number = amount.number * {"d": 24.0, "min": 1 / 60}.get(amount.unit, 1.0) if metric.unit == "h" else amount.number
-    if metric.unit == "days" and amount.unit == "w":
-        number *= 7
-    is_upper = metric.direction == "lower"
-    if own:
-        _must_be_in_reach(metric, number, text, is_relative=amount.is_percent)
-        return _own_values(metric, number, is_relative=amount.is_percent)
-    if is_upper:
-        return number / 2, min(number * 2 + (0 if number else 1), 1.0) if metric.is_share else number * 2 + 1
-    good = number + (1 - number) / 2 if metric.is_share else number * 1.1
-    return good, number * 0.7
+    return number * 7 if metric.unit == "days" and amount.unit == "w" else number
 
 
 def _own_values(metric: Metric, number: float, *, is_relative: bool) -> tuple[float, float]:

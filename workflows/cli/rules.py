@@ -63,7 +63,8 @@ def check(paths: Paths = None, as_json: Json = False) -> None:
     from workflows.cli.output import print_json, say
     from workflows.rules.checking import against_records
 
-    report, untold = against_records(check_paths(_paths(paths), within=_within()), whose=_whose)
+    report = check_paths(_paths(paths), within=_within(), today=moment(None).date())
+    report, untold = against_records(report, whose=_whose)
     if untold:
         say(untold)
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def apply(
         mend = f"Ask one, or `regelkreis users grant {actor.username} --role admin`."
         raise PermissionMissing(f"{actor.username} is no administrator.", mend=mend)
     writer = access.person_named(author) if author else actor
-    plan = replace(_plan(paths), author=writer.username, actor=actor.username)
+    plan = replace(_plan(paths, today=at.date()), author=writer.username, actor=actor.username)
     if plan.tests.failed:
         raise TestsFailed(plan.tests)
     is_waived = _must_be_two(plan, actor, writer)
@@ -187,11 +187,11 @@ def unapplied() -> list[str]:
 # --- the plan ---------------------------------------------------------------------------------------------------
 
 
-def _plan(paths: Sequence[Path] | None) -> Plan:
+def _plan(paths: Sequence[Path] | None, *, today: date) -> Plan:
     folder = settings.REGELKREIS.rules
     is_whole = not paths or [path.resolve() for path in paths] == [folder.resolve()]
     given = [folder] if is_whole or not paths else list(paths)
-    report = check_paths(given, within=folder)
+    report = check_paths(given, within=folder, today=today)
     if report.errors:
         errors: list[RegelkreisError] = list(report.errors)
         raise ManyErrors(errors)

@@ -11,7 +11,7 @@ from django.db import Error as StateError
 
 from improvement.errors import RegelkreisError
 from improvement.rules import CheckReport
-from improvement.rules.known_values import NAMED, unknown_values
+from improvement.rules.known_values import NAMED, named, unknown_values
 
 if TYPE_CHECKING:
     from workflows.warehouse import Warehouse
@@ -39,11 +39,7 @@ def against_records(report: CheckReport, *, whose: Callable[[], str]) -> tuple[C
 
 
 def _names_values(report: CheckReport) -> bool:
-    return any(
-        name in NAMED
-        for rule in report.rules
-        for name in (*(name for name, _ in rule.key.where), *(n for one in rule.overrides for n, _ in one.when))
-    )
+    return any(name in NAMED for rule in report.rules for name, _, _ in named(rule))
 
 
 def _values(warehouse: Warehouse, name: str) -> Iterable[str]:

@@ -21,6 +21,7 @@ OPTIONS = {  # the key of a rule, as errors name it → the option that fills it
     "where": "--kind",
     "by": "--by",
     "target": "--target",
+    "clear": "--target",
     "trigger.for": "--for",
     "trigger.min_samples": "--min-samples",
     "action.title": "--title",

@@ -82,7 +82,7 @@ def test_a_quiet_week_is_part_of_a_count(tmp_path: Path) -> None:
 def test_the_unit_may_stand_behind_a_number(tmp_path: Path) -> None:
     rule = a_rule(tmp_path, "metric: time_to_respond\ntarget: {max: 90min}")
     assert rule.target.value == pytest.approx(1.5)
-    assert a_rule(tmp_path, "metric: contact_gap\nwhere: {}\ntarget: {max: 8w}").target.value == 56
+    assert a_rule(tmp_path, "metric: contact_gap\nwhere: {}\ntarget: {max: 8w}\ntrigger: {for: 2w}").target.value == 56
 
 
 OVERRIDES = """

@@ -27,3 +27,11 @@ def test_exact_names_and_patterns_are_held_against_the_records(tmp_path: Path) -
         (" has the customer “Zoo*”.", "Known: Acme, Auto AG."),
         (" has the country “AT”.", "Known: CH, DE."),
     ]
+
+
+def test_a_while_is_held_against_the_records_too(tmp_path: Path) -> None:
+    rule = a_rule(tmp_path, "while: [{metric: reopen_rate, where: {customer: Acne}, max: 5%}]")
+    (error,) = unknown_values([rule], KNOWN)
+    assert (error.what, error.mend) == ("sla, while: no record has the customer “Acne”.", "Did you mean Acme?")
+    rule = a_rule(tmp_path, "where: {customer: Acne}\nwhile: [{metric: reopen_rate, max: 5%}]")
+    assert len(unknown_values([rule], KNOWN)) == 1  # handed on, and told once

@@ -34,6 +34,23 @@ def test_the_pack_is_without_warnings() -> None:
     assert (report.errors, report.warnings) == ((), ())
 
 
+def test_the_rules_of_the_manual_are_valid_and_their_tests_pass(tmp_path: Path) -> None:
+    seen = 0
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        blocks = re.findall(
+            r"```yaml\n(apiVersion: regelkreis/v1\n.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+        )
+        if not blocks:
+            continue
+        path = tmp_path / f"{page.stem}.yaml"
+        path.write_text("---\n".join(blocks), encoding="utf-8")
+        report = check_paths([path])
+        assert [str(told) for told in (*report.errors, *report.warnings)] == []
+        assert [outcome.sentence for outcome in run_tests(report.tests) if not outcome.is_met] == []
+        seen += len(report.rules)
+    assert seen >= 2
+
+
 def test_the_pack_covers_hard_and_soft_factors(pack: RulePack) -> None:
     assert {rule.metric for rule in pack.rules} == set(CATALOGUE)
     assert len([rule for rule in pack.rules if rule.derived_from is None]) >= 14
