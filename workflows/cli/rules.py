@@ -58,7 +58,7 @@ def _source(paths: list[Path] | None) -> Source:
 
 @group.command()
 def check(paths: Paths = None, as_json: Json = False) -> None:
-    """Validate rule files: every error with file, line and column; warns of names no record has. Exit 2 if any."""
+    """Validate rule files: errors with file, line, column; warns of unknown names and look-alikes. Exit 2 if errors."""
     from improvement.rules import check_paths
     from workflows.cli.output import print_json, say
     from workflows.rules.checking import against_records

@@ -56,7 +56,7 @@ class Population:
     """The clocks of one connection, how many rows the warehouse counts by itself, and those its platform can count.
 
     ``platform_can_count``: rows or tickets (``basis``) among them that were pulled, not imported from a file.
-    ``undated`` are the ids of breached clocks that belong to no period: nobody knows when they, or their tickets, began.
+    ``undated``: ids of breached clocks that belong to no period, as nobody knows when they, or their tickets, began.
     """
 
     connection: str

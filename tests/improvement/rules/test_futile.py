@@ -257,6 +257,7 @@ def test_an_override_that_could_not_be_read_is_not_taken_for_missing(tmp_path: P
         ("metric: time_to_resolve", {"target": {"max": 480}}),
         (GAP, {"by": ["customer", "country", "service", "supplier"]}),
         (SCORE, {"clear": {"ratio": 0.5, "for": "2w"}}),
+        ("", {"where": {"assignment_group": ["Desk"]}, "trigger": {"for": "2w", "min_samples": 2}}),
         (
             SCORE,
             {"target": {"worse_than_own": {"by": 4, "reference": "52w"}}},
