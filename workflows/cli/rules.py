@@ -118,7 +118,8 @@ def explain(
     from workflows.rules import explaining
     from workflows.rules.lines import print_lines
 
-    told = explaining.told(_source(path).rule(rule), scope, as_of=moment(as_of), connection=connection)
+    one, removed_at = (_source(path).rule(rule), None) if path else explaining.live_or_last(rule)
+    told = explaining.told(one, scope, as_of=moment(as_of), connection=connection, removed_at=removed_at)
     if as_json:
         print_json(told.as_dict(rows=rows))
     else:
