@@ -13,6 +13,7 @@ from improvement.rules.suggestions import did_you_mean
 
 NAMED = ("customer", "country", "service", "supplier", "category", "assignment_group")
 MOST_ALIKE = 10  # told of a dimension
+MOST_UNKNOWN = 50  # told of a rule: each is compared with every known name to find what was meant
 
 
 def unknown_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) -> list[RegelkreisError]:
@@ -71,11 +72,17 @@ def named(rule: Rule) -> list[tuple[str, str, str]]:
 
 
 def _of(rule: Rule, known: Mapping[str, Collection[str]]) -> Iterator[RegelkreisError]:
-    for name, text, place in named(rule):
-        values = known.get(name) if name in NAMED else None
-        if values and text != NONE and not _is_met(text, values):
-            what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."
-            yield InputError(what, where=rule.place, mend=did_you_mean(text, values))
+    unknown = [
+        (name, text, place, values)
+        for name, text, place in named(rule)
+        if name in NAMED and (values := known.get(name)) and text != NONE and not _is_met(text, values)
+    ]
+    for name, text, place, values in unknown[:MOST_UNKNOWN]:
+        what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."
+        yield InputError(what, where=rule.place, mend=did_you_mean(text, values))
+    if len(unknown) > MOST_UNKNOWN:
+        what = f"{rule.id} names {len(unknown) - MOST_UNKNOWN} more values that no record has."
+        yield InputError(what, where=rule.place)
 
 
 def _is_met(text: str, values: Collection[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 
 from improvement.rules.known_values import alike_values, unknown_values
 from tests.improvement.rules.build import a_rule
@@ -58,3 +59,14 @@ def test_of_many_that_look_alike_some_are_told(tmp_path: Path) -> None:
     found = alike_values([a_rule(tmp_path)], known)
     assert len(found) == 11
     assert found[-1].what == "20 more values of service look like another one."
+
+
+def test_of_many_unknown_names_some_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    listed = "".join(f"  - {{when: {{customer: customer {index}}}, target: {{max: 9%}}}}\n" for index in range(2000))
+    rule = a_rule(tmp_path, "overrides:\n" + listed)
+    known = {"customer": {f"The {index}th customer of all" for index in range(3000)}}
+    begun = process_time()
+    found = unknown_values([rule], known)
+    assert process_time() - begun < 15
+    assert len(found) == 51
+    assert found[-1].what == "sla names 1950 more values that no record has."
