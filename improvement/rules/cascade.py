@@ -32,8 +32,10 @@ def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, 
             continue
         override = made(tuple(sorted(part.when.items())), target, part)
         found.append((position, replace(override, place=problems.place(path))))
-    for index, (position, override) in enumerate(found):
-        for earlier_position, earlier in found[:index]:
+    equals: dict[tuple[int, bool], list[tuple[int, Override]]] = {}
+    for position, override in found:
+        same = equals.setdefault(rank(override), [])
+        for earlier_position, earlier in same:
             if is_tie(earlier, override):
                 place = problems.place(("spec", "overrides", earlier_position))
                 what = (
@@ -45,6 +47,7 @@ def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, 
                     what,
                     "Make one more exact, or give them dates that do not overlap.",
                 )
+        same.append((position, override))
     wide = [override for _, override in found if any(_is_all(text) for _, text in override.when)]
     for position, override in found:
         above = next((other for other in wide if rank(other) > rank(override) and covers(other, override)), None)
@@ -87,8 +90,8 @@ def _is_all(pattern: str) -> bool:
 
 
 def is_tie(one: Override, other: Override) -> bool:
-    """Whether some scope on some day would have both as its winner."""
-    if rank(one) != rank(other) or not _periods_meet(one, other):
+    """Of two of the same rank: whether some scope on some day would have both as its winner."""
+    if not _periods_meet(one, other):
         return False
     conditions = dict(one.when)
     return all(patterns_meet(conditions[name], text) for name, text in other.when if name in conditions)
