@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from improvement.rules.documents import TargetPart
 from improvement.rules.problems import Path, Problems
-from improvement.rules.reach import out_of_range, out_of_reach
+from improvement.rules.reach import out_of_range, out_of_reach, range_of
 from improvement.rules.rule import Target, TargetKind
 from improvement.rules.units import Amount, number_text
 
@@ -68,7 +68,7 @@ def in_unit(amount: Amount, path: Path, problems: Problems, metric: Metric) -> f
         problems.add(
             path,
             f"{metric.id} is measured in {metric.unit}, not as a percentage.",
-            f"Did you mean {number_text(amount.number * 100)}?",
+            _meant_by_percent(amount.number, metric),
         )
         return None
     if not amount.unit:
@@ -79,6 +79,15 @@ def in_unit(amount: Amount, path: Path, problems: Problems, metric: Metric) -> f
         problems.add(path, f"{metric.id} is measured in {metric.unit}; “{amount.unit}” is not understood.", mend)
         return None
     return amount.number * known[amount.unit]
+
+
+def _meant_by_percent(number: float, metric: Metric) -> str:
+    """The number that was probably meant, of those the metric can have."""
+    low, high = range_of(metric)
+    meant = next((one for one in (number * 100, number) if low <= one <= high), None)
+    if meant is not None:
+        return f"Did you mean {number_text(meant)}?"
+    return f"Write a number from {number_text(low)} to {number_text(high)}."
 
 
 def _own(part: TargetPart, path: Path, problems: Problems, metric: Metric) -> Target | None:

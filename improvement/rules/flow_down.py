@@ -109,9 +109,11 @@ def unreached(rule: Rule, below: Rule, *, today: date | None = None) -> list[tup
     found = []
     covering = Covering(below.overrides)
     for override in rule.overrides if flow_down is not None else ():
-        held = _held_to(below, covering, override)
         has_ended = today is not None and override.valid_to is not None and override.valid_to < today
-        if flow_down is None or has_ended or not is_looser(held, override.target):
+        if flow_down is None or has_ended or _is_passed_on(rule, flow_down, override):
+            continue
+        held = _held_to(below, covering, override)
+        if not is_looser(held, override.target):
             continue
         promised = _text(override.target, rule.is_share)
         asked = _text(held, rule.is_share)
@@ -135,11 +137,16 @@ def _text(target: Target, is_share: bool) -> str:
     return f"{target.kind.value.replace('_', ' ')} {number}"
 
 
+def _is_passed_on(rule: Rule, flow_down: FlowDown, override: Override) -> bool:
+    is_reached = all(name in flow_down.by for name, _ in override.when)
+    return is_reached and tightened(override.target, flow_down.tighten, rule.is_share) is not None
+
+
 def _overrides(rule: Rule, flow_down: FlowDown) -> list[Override]:
     found = []
     for override in rule.overrides:
         target = tightened(override.target, flow_down.tighten, rule.is_share)
-        if target is not None and all(name in flow_down.by for name, _ in override.when):
+        if target is not None and _is_passed_on(rule, flow_down, override):
             found.append(replace(override, target=target))
     return found
 

@@ -14,7 +14,7 @@ from improvement.rules.documents import ExpectPart, GivenPart, RuleTestDocument,
 from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, FindingState, advance
 from improvement.rules.given import given_cells
-from improvement.rules.judging import Point
+from improvement.rules.judging import Point, Reason
 from improvement.rules.opening import Candidate, choose
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import Rule, SeriesKey
@@ -210,6 +210,8 @@ def _judged(rule: Rule, story: Story, expectation: Expectation, told: _Told) -> 
     met = {"opened": ("opened",), "open": ("opened", "open"), "none": ("none",)}
     if expectation.action is not None and found["action"] not in met[expectation.action]:
         differences["action"] = (expectation.action, found["action"])
+    if _is_none_for_want_of_a_past(expectation, told):
+        differences["action"] = ("none of a value that counts", f"none, because of {Reason.SHORT_PAST}")
     if expectation.value is not None and not _is_value(expectation.value, value):
         differences["value"] = (expectation.value.text, found["value"])
     return Outcome(
@@ -222,6 +224,13 @@ def _judged(rule: Rule, story: Story, expectation: Expectation, told: _Told) -> 
         expectation.place,
         tuple(told.course[-COURSE_SHOWN:]),
     )
+
+
+def _is_none_for_want_of_a_past(expectation: Expectation, told: _Told) -> bool:
+    """Whether no action is all there could be: nothing ever counted, for the given weeks hold too little of a past."""
+    is_alone = (expectation.finding, expectation.action, expectation.value) == (None, "none", None)
+    is_short = told.point is not None and told.point.reason == Reason.SHORT_PAST
+    return is_alone and is_short and all(step.reason for step in told.course)
 
 
 def value_text(value: float | None, rule: Rule) -> str:

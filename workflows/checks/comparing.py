@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from improvement import charts, weeks
 from improvement.metrics import NONE
@@ -53,10 +53,13 @@ def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
     Values that an earlier version published of something else (another metric, filter or window) are not added to them.
     """
     published = of_series(rule)
-    newest = published.aggregate(week=Max("week"))["week"]
-    if newest is None:
+    weeks_of = published.aggregate(first=Min("week"), last=Max("week"))
+    if weeks_of["last"] is None:
         return None
-    span = window_ends(newest, window_weeks=rule.window_weeks, every_weeks=rule.every_weeks)
+    ends = window_ends(weeks_of["last"], window_weeks=rule.window_weeks, every_weeks=rule.every_weeks)
+    span = [week for week in ends if week >= weeks_of["first"]]
+    if not span:
+        return None
     sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     found = published.filter(week__in=span, denominator__gt=0)
     for scope, events, records in found.values_list("finding__scope", "numerator", "denominator"):
@@ -75,7 +78,7 @@ def funnel_of(rule: Rule, dimension: str) -> charts.Funnel | None:
         ],
         is_lower_better=rule.direction == "lower",
         first=weeks.monday(span[-1] - rule.window_weeks + 1),
-        as_of=weeks.sunday(newest),
+        as_of=weeks.sunday(weeks_of["last"]),
     )
 
 

@@ -19,14 +19,10 @@ def of_series(rule: Rule) -> QuerySet[Point]:
 
     One that names no version was published by an earlier release: it belongs to the series that was live in its week.
     """
-    versions = RuleVersion.objects.filter(rule_id=rule.id)
-    same = {
-        row.pk: row.sha256
-        for row in versions.only("sha256", "document")
-        if series_of(row.document) == rule.series_sha256
-    }
+    versions = list(RuleVersion.objects.filter(rule_id=rule.id).only("sha256", "document"))
+    same = {row.pk: row.sha256 for row in versions if series_of(row.document) == rule.series_sha256}
+    begins = 0 if len(same) == len(versions) else _begins(rule, set(same.values()))
     belongs = Q(version__in=same)
-    begins = _begins(rule, set(same.values()))
     if begins is not None:
         belongs |= Q(version=None, week__gte=begins)
     return Point.objects.filter(belongs, finding__rule_id=rule.id)

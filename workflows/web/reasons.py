@@ -43,6 +43,8 @@ SENTENCES: tuple[str | Promise, ...] = (
         "no effect of this kind is detectable with these numbers, so neither is the goal (%(goal)s): give a reason to "
         "go on nevertheless"
     ),
+    _("%(why)s: set another goal, or give a reason to go on nevertheless"),
+    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s"),
     _("%(size)s on the link scale"),
     _("this plan version is approved already"),
     _("a person has to approve"),
@@ -95,6 +97,8 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("Write a percentage, like -30%."),
     _("A goal of %(goal)s leaves nothing."),
     _("Choose one smaller than -100%."),
+    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s."),
+    _("It has to stay between 0 % and 100 %."),
     _("A goal of %(goal)s would make %(metric)s worse: %(direction)s is better."),
     _("Turn its sign."),
     _("The minimum effect is larger than the goal."),
@@ -174,7 +178,7 @@ def _known(text: str) -> str | None:
 
 def _filled(name: str, value: str) -> str:
     """What was filled in: a state, a role, a verdict, a size, or something that has no translation."""
-    if name == "size":
+    if name in ("size", "rate", "reached"):
         return effect(value)
     parts = [part.strip() for part in value.split(", ")]
     if all(part in STATES for part in parts):

@@ -111,6 +111,8 @@ SCORE = "metric: csat_mean\nwhere: {}\ntarget: {min: 4}"
         ("metric: survey_response_rate\ntarget: {min: 0%}", "6:17, target.min", "lies below 0%", "a limit above 0%"),
         (SCORES + "target: {min: 1}", "7:17, target.min", "lies below 1: such a rule never fires", "a limit above 1"),
         ("metric: nps\ntarget: {min: 30}", "6:17, target.min", "30 lies outside -1 and 1", "Did you mean 0.3?"),
+        ("metric: nps\ntarget: {min: 30%}", "6:17, target.min", "not as a percentage", "Did you mean 0.3?"),
+        ("metric: mood_index\ntarget: {min: 60%}", "6:17, target.min", "not as a percentage", "Did you mean 60?"),
         ("metric: mood_index\ntarget: {min: 120}", "6:17, target.min", "120 lies outside 0 and 100", "from 0 to 100."),
         ("metric: time_to_resolve\ntarget: {max: 20d}", "6:17, target.max", "20d lies outside 0 and 336", "0 to 336h."),
         ("metric: time_to_resolve\ntarget: {max: 14d}", "6:17, target.max", "lies above 336", "a limit below 336."),

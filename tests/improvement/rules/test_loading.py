@@ -115,7 +115,7 @@ def test_a_mistake_is_told_with_its_place(
         ("clear: {ratio: 1.5}", 9, 18, "1.5", ""),
         ("trigger: {min_samples: many}", 9, 26, "should be a whole number", "30"),
         ("while: [{metric: csat, min: 3}]", 9, 20, "There is no metric “csat”", "Did you mean csat_mean?"),
-        ("while: [{metric: csat_mean, min: 30%}]", 9, 36, "measured in points", "Did you mean 30?"),
+        ("while: [{metric: csat_mean, min: 30%}]", 9, 36, "measured in points", "a number from 1 to 5."),
         ("flow_down: {by: country}", 9, 19, "itself groups by this", "Use supplier"),
         ("flow_down: {by: supplier, agreement: [olla]}", 9, 41, "“olla” is no agreement", "Did you mean ola?"),
         ("overrides: [{when: {planet: Mars}, target: {max: 1%}}]", 9, 23, "no dimension “planet”", "customer"),

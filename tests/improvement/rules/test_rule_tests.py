@@ -223,3 +223,17 @@ def test_weeks_no_scope_can_have_are_refused(tmp_path: Path, metric: str, given:
     text = text.replace("tickets: 40, breached: 1", given).replace("tickets: 40, breached: 8", given)
     errors = refused(tmp_path, text + "      - {as_of: 2026-W08, finding: ok}\n")
     assert [what in error for error in errors] == ([True, True] if what else []), errors
+
+
+def test_no_action_for_want_of_a_past_is_no_success(tmp_path: Path) -> None:
+    text = RULE.replace("{max: 5%}", "{worse_than_own: {by: 30%, reference: 26w}}")
+    text = text.replace("2026-W01..2026-W06", "FIRST..2026-W06").replace("breached: 8", "breached: 1")
+    none = "      - {as_of: 2026-W08, action: none}\n"
+    short = text.replace("FIRST", "2026-W01")
+    (outcome,) = run_tests(load_pack([a_file(tmp_path, short + none)]).tests)
+    assert outcome.differences == {"action": ("none of a value that counts", "none, because of own past too short")}
+    meant = none.replace("action: none", "action: none, finding: no data")
+    (outcome,) = run_tests(load_pack([a_file(tmp_path, short + meant)]).tests)
+    assert outcome.is_met
+    (outcome,) = run_tests(load_pack([a_file(tmp_path, text.replace("FIRST", "2025-W01") + none)]).tests)
+    assert outcome.is_met

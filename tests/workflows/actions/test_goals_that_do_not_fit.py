@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.utils.translation import override
 
 from improvement.errors import GuardRefused, InputError
 from tests.workflows.build import GOLIVE, OPENED, a_person, an_action
@@ -14,6 +15,7 @@ from workflows import cycle
 from workflows.actions import commands, planning
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, Person, ReviewRecord, Role
+from workflows.web import reasons
 
 pytestmark = pytest.mark.django_db
 FLAWLESS, BAD = {0: 0.0, 74: 0.3, 86: 0.0}, {0: 0.1, 74: 0.26}
@@ -68,6 +70,14 @@ def test_a_goal_beyond_all_is_told_before_the_plan_is_handed_in(olga: Person, sa
         commands.plan(olga, satisfied.code, at=OPENED, goal="+30%")
     commands.plan(olga, satisfied.code, at=OPENED, goal="+10%")
     assert commands.submit(olga, satisfied.code, at=OPENED).state == "planned"
+
+
+def test_a_reader_of_german_is_told_in_german(olga: Person, satisfied: Action) -> None:
+    with pytest.raises(GuardRefused) as refused:
+        commands.submit(olga, satisfied.code, at=OPENED)
+    with override("de"):
+        (told,) = [reasons.translated(one) for one in refused.value.reasons if "rate" in one]
+    assert told.startswith("Ein Ziel von +30% führte einen Anteil von 80,0% auf 104,0%: setzen Sie ein anderes Ziel")
 
 
 def test_a_least_effect_that_cannot_be_expressed_is_told_too(olga: Person, satisfied: Action) -> None:
