@@ -26,6 +26,7 @@ from workflows.models import Connection
 from workflows.progress import Progress, progress
 from workflows.rules import applying, kept_targets
 from workflows.rules.live import live_rules
+from workflows.rules.renamed import counted_twice
 from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
 from workflows.warehouse import Warehouse, our_warehouse
@@ -218,6 +219,7 @@ def run_with(opened: list[Connector], *, as_of: datetime, is_shown: bool = False
     rules, limits = live_rules(as_of=as_of, errors=summary.errors, removed=summary.rules_removed)
     summary.rules = len(rules)
     summary.notes += applying.unapplied()
+    summary.notes += counted_twice(rules)
     with (
         progress(is_shown) as told,
         our_warehouse() as warehouse,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 from improvement.rules.amounts import target_of
@@ -14,14 +17,21 @@ from improvement.rules.scope import DIMENSIONS, PRIORITIES
 from improvement.rules.series import NO_PEOPLE, PEOPLE
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.targets import rank
+from improvement.rules.ties import ties
 
 if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
+
+MOST_PATTERNS = 300  # of a rule; each is compared with each, and asked for every scope
 
 
 def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, metric: Metric) -> tuple[Override, ...]:
     """The overrides of a rule; unreachable ones and ties are reported."""
     found: list[tuple[int, Override]] = []
+    if sum(any(map(is_pattern, part.when.values())) for part in parts) > MOST_PATTERNS and not problems.is_stored:
+        what = f"More than {MOST_PATTERNS} overrides have wildcards."
+        problems.add(("spec", "overrides"), what, "Name the values, or make patterns wider.", of_key=True)
+        return ()
     for position, part in enumerate(parts):
         path = ("spec", "overrides", position)
         target = target_of(part.target, (*path, "target"), problems, metric)
@@ -32,25 +42,17 @@ def overrides_of(parts: list[OverridePart], key: SeriesKey, problems: Problems, 
             continue
         override = made(tuple(sorted(part.when.items())), target, part)
         found.append((position, replace(override, place=problems.place(path))))
-    equals: dict[tuple[int, bool], list[tuple[int, Override]]] = {}
+    for later, earlier in ties([override for _, override in found]):
+        place = problems.place(("spec", "overrides", found[earlier][0]))
+        what = (
+            f"This override and the one at line {place.line} both apply to some scopes, "
+            "on the same level and equally exactly."
+        )
+        mend = "Make one more exact, or give them dates that do not overlap."
+        problems.add(("spec", "overrides", found[later][0]), what, mend)
+    wide = Covering([override for _, override in found if any(_is_all(text) for _, text in override.when)])
     for position, override in found:
-        same = equals.setdefault(rank(override), [])
-        for earlier_position, earlier in same:
-            if is_tie(earlier, override):
-                place = problems.place(("spec", "overrides", earlier_position))
-                what = (
-                    f"This override and the one at line {place.line} both apply to some scopes, "
-                    "on the same level and equally exactly."
-                )
-                problems.add(
-                    ("spec", "overrides", position),
-                    what,
-                    "Make one more exact, or give them dates that do not overlap.",
-                )
-        same.append((position, override))
-    wide = [override for _, override in found if any(_is_all(text) for _, text in override.when)]
-    for position, override in found:
-        above = next((other for other in wide if rank(other) > rank(override) and covers(other, override)), None)
+        above = next((other for other in wide.of(override) if rank(other) > rank(override)), None)
         if above is not None and above.place is not None:
             line = above.place.line
             what = f"This override never wins: the one at line {line} goes first, and holds for all of its scopes."
@@ -69,13 +71,37 @@ def made(when: tuple[tuple[str, str], ...], target: Target, part: OverridePart) 
     return Override(when, target, part.valid_from, part.valid_to, label, patterns)
 
 
-def covers(one: Override, other: Override) -> bool:
-    """Whether one applies to every scope on every day that the other does."""
-    conditions = dict(other.when)
+class Covering:
+    """Finds, among many overrides, those that apply to every scope on every day that another one does."""
+
+    def __init__(self, overrides: Iterable[Override]) -> None:
+        self._exact: dict[tuple[tuple[str, str], ...], list[Override]] = defaultdict(list)
+        self._patterns: list[Override] = []
+        for override in overrides:
+            if override.is_exact:
+                self._exact[override.when].append(override)
+            else:
+                self._patterns.append(override)
+
+    def of(self, override: Override) -> Iterator[Override]:
+        """Those that cover it, itself among them; certainty, not every case."""
+        conditions = dict(override.when)
+        exact = [(name, text) for name, text in override.when if not is_pattern(text)]
+        parts = chain.from_iterable(combinations(exact, size) for size in range(len(exact) + 1))
+        for other in chain.from_iterable(self._exact.get(part, ()) for part in parts):
+            if _holds_as_long(other, override):
+                yield other
+        for other in self._patterns:
+            if _holds_as_long(other, override) and all(
+                _lets_pass(text, conditions.get(name, "*")) for name, text in other.when
+            ):
+                yield other
+
+
+def _holds_as_long(one: Override, other: Override) -> bool:
     first, last = other.valid_from, other.valid_to
     is_begun = one.valid_from is None or (first is not None and one.valid_from <= first)
-    is_lasting = one.valid_to is None or (last is not None and last <= one.valid_to)
-    return is_begun and is_lasting and all(_lets_pass(text, conditions.get(name, "*")) for name, text in one.when)
+    return is_begun and (one.valid_to is None or (last is not None and last <= one.valid_to))
 
 
 def _lets_pass(pattern: str, text: str) -> bool:
@@ -87,51 +113,6 @@ def _lets_pass(pattern: str, text: str) -> bool:
 
 def _is_all(pattern: str) -> bool:
     return not pattern.strip("*")
-
-
-def is_tie(one: Override, other: Override) -> bool:
-    """Of two of the same rank: whether some scope on some day would have both as its winner."""
-    if not _periods_meet(one, other):
-        return False
-    conditions = dict(one.when)
-    return all(patterns_meet(conditions[name], text) for name, text in other.when if name in conditions)
-
-
-def patterns_meet(one: str, other: str) -> bool:
-    """Whether some text matches both patterns (``*``: anything, ``?``: one letter)."""
-    reached = {(0, 0)}
-    pending = [(0, 0)]
-    while pending:
-        left, right = pending.pop()
-        for step in _steps(one, other, left, right):
-            if step not in reached:
-                reached.add(step)
-                pending.append(step)
-    return (len(one), len(other)) in reached
-
-
-def _steps(one: str, other: str, left: int, right: int) -> list[tuple[int, int]]:
-    first = one[left] if left < len(one) else None
-    second = other[right] if right < len(other) else None
-    steps = []
-    if first == "*":
-        steps.append((left + 1, right))
-        if second is not None:
-            steps.append((left, right + 1))
-    if second == "*":
-        steps.append((left, right + 1))
-        if first is not None:
-            steps.append((left + 1, right))
-    are_letters = first is not None and second is not None and "*" not in (first, second)
-    if are_letters and (first == second or "?" in (first, second)):
-        steps.append((left + 1, right + 1))
-    return steps
-
-
-def _periods_meet(one: Override, other: Override) -> bool:
-    starts = [day for day in (one.valid_from, other.valid_from) if day is not None]
-    ends = [day for day in (one.valid_to, other.valid_to) if day is not None]
-    return not starts or not ends or max(starts) <= min(ends)
 
 
 def _check_condition(name: str, text: str, position: int, key: SeriesKey, problems: Problems) -> None:

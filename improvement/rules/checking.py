@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from improvement.errors import InputError, RegelkreisError
 from improvement.rules.flow_down import unreached
 from improvement.rules.loading import load
+from improvement.rules.overlapping import overlaps
 from improvement.rules.rule import Mode, Rule
 from improvement.rules.testing import RuleTest
+from improvement.rules.unreachable import idle_overrides, late_clear
 
 if TYPE_CHECKING:
     from improvement.metrics.catalogue import Metric
@@ -56,11 +58,12 @@ def check_paths(
 ) -> CheckReport:
     """Check rule files and folders; never raises for what they hold. ``within``: see :func:`load`.
 
-    Overrides that ended before ``today`` give no warning.
+    Of overrides that ended before ``today`` suppliers are not told.
     """
     loaded = load(paths, catalogue=catalogue, within=within)
     warnings = [
-        *_overlaps(loaded.rules),
+        *overlaps(loaded.rules),
+        *_idle(loaded.rules, today),
         *_unreached(loaded.rules, today),
         *_untested(loaded.rules, loaded.tests, bool(loaded.errors)),
         *_goalless(loaded.rules),
@@ -68,15 +71,13 @@ def check_paths(
     return CheckReport(loaded.files, tuple(loaded.rules), tuple(loaded.tests), tuple(loaded.errors), tuple(warnings))
 
 
-def _overlaps(rules: list[Rule]) -> list[RegelkreisError]:
-    first: dict[object, Rule] = {}
-    found: list[RegelkreisError] = []
+def _idle(rules: list[Rule], today: date | None) -> Iterator[RegelkreisError]:
     for rule in rules:
-        same = first.setdefault((rule.key, rule.window_weeks, rule.target.kind, rule.conditions), rule)
-        if same is not rule:
-            what = f"{rule.id} counts the same as {same.id} ({same.place}): one bad scope opens two actions."
-            found.append(InputError(what, where=rule.place, mend="Join them, or set one to mode: observe."))
-    return found
+        if rule.derived_from is None:
+            yield from idle_overrides(rule, today)
+            late = late_clear(rule)
+            if late is not None:
+                yield late
 
 
 def _unreached(rules: list[Rule], today: date | None) -> list[InputError]:

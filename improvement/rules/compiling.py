@@ -55,7 +55,7 @@ def compiled(
     targets = [] if target is None else [target, *(override.target for override in overrides)]
     conditions = _conditions(document, key, targets if is_whole else [], problems, catalogue)
     _refuse_idle(clear, targets, flow_down, problems, metric, is_whole=is_whole)
-    samples = _samples(document, metric, by, limits, problems)
+    samples = _samples(document, metric, key, limits, problems)
     if problems.errors or target is None:
         return None
     return versioned(
@@ -95,7 +95,7 @@ def compiled(
     )
 
 
-def _samples(document: RuleDocument, metric: Metric, by: tuple[str, ...], limits: Limits, problems: Problems) -> int:
+def _samples(document: RuleDocument, metric: Metric, key: SeriesKey, limits: Limits, problems: Problems) -> int:
     """How many samples a value needs; a value must never rest on so few records that they can be one person's.
 
     Records carry no people, so their number is the most people they can come from.
@@ -103,11 +103,13 @@ def _samples(document: RuleDocument, metric: Metric, by: tuple[str, ...], limits
     given = document.spec.trigger.min_samples
     default = 0 if metric.family == "count" or metric.is_snapshot else max(DEFAULT_SAMPLES, limits.min_people)
     samples = default if given is None else given
-    is_personal = "survey.kind" in metric.where_keys or "assignment_group" in by
-    if is_personal and samples < limits.min_people:
+    is_of_groups = "assignment_group" in key.by
+    if not problems.is_stored:  # versions that were live may name groups
+        is_of_groups |= "assignment_group" in dict(key.where)
+    if ("survey.kind" in metric.where_keys or is_of_groups) and samples < limits.min_people:
         what = f"On {samples} samples a value can be that of one person; at least {limits.min_people} are needed."
         problems.add(("spec", "trigger", "min_samples"), what, f"Use {limits.min_people} or more (limits.min_people).")
-    unreachable = too_many_samples(metric, by, samples)
+    unreachable = too_many_samples(metric, key.by, samples)
     if unreachable is not None:
         problems.add_futile(("spec", "trigger", "min_samples"), *unreachable)
     return samples

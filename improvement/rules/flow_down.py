@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from improvement.rules.amounts import target_of
 from improvement.rules.canonical import versioned
-from improvement.rules.cascade import covers
+from improvement.rules.cascade import Covering
 from improvement.rules.documents import FlowDownPart
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import ActionTemplate, FlowDown, Override, Rule, SeriesKey, Target, TargetKind
@@ -107,11 +107,12 @@ def unreached(rule: Rule, below: Rule, *, today: date | None = None) -> list[tup
     them, each with what is wrong and how to mend it. Overrides that ended before ``today`` are left out."""
     flow_down = rule.flow_down
     found = []
+    covering = Covering(below.overrides)
     for override in rule.overrides if flow_down is not None else ():
         has_ended = today is not None and override.valid_to is not None and override.valid_to < today
         if flow_down is None or has_ended or _is_passed_on(rule, flow_down, override):
             continue
-        held = _held_to(below, override)
+        held = _held_to(below, covering, override)
         if not is_looser(held, override.target):
             continue
         promised = _text(override.target, rule.is_share)
@@ -125,10 +126,10 @@ def unreached(rule: Rule, below: Rule, *, today: date | None = None) -> list[tup
     return found
 
 
-def _held_to(below: Rule, override: Override) -> Target:
+def _held_to(below: Rule, covering: Covering, override: Override) -> Target:
     """What suppliers of the scopes of an override must keep: that of the best override that covers all of them."""
-    covering = [other for other in below.overrides if covers(other, override)]
-    return max(covering, key=rank).target if covering else below.target
+    best = max(covering.of(override), key=rank, default=None)
+    return below.target if best is None else best.target
 
 
 def _text(target: Target, is_share: bool) -> str:

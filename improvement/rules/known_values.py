@@ -1,8 +1,10 @@
-"""Names in rules that no record has: a misspelt customer matches nothing, and nobody would notice."""
+"""Names that no record has, or that look like another one: what a rule means by them is missed without a word."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from unicodedata import normalize
 
 from improvement.errors import InputError, RegelkreisError
 from improvement.rules.rule import Rule, compiled_pattern
@@ -10,6 +12,8 @@ from improvement.rules.scope import NONE
 from improvement.rules.suggestions import did_you_mean
 
 NAMED = ("customer", "country", "service", "supplier", "category", "assignment_group")
+MOST_ALIKE = 10  # told of a dimension
+MOST_UNKNOWN = 50  # told of a rule: each is compared with every known name to find what was meant
 
 
 def unknown_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) -> list[RegelkreisError]:
@@ -19,6 +23,38 @@ def unknown_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) 
     come from says.
     """
     return [warning for rule in rules if rule.derived_from is None for warning in _of(rule, known)]
+
+
+def alike_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) -> list[RegelkreisError]:
+    """A warning for known values that look alike, of the dimensions that rules group by or name."""
+    rules = list(rules)
+    used = {name for rule in rules for name in rule.by} | {name for rule in rules for name, *_ in named(rule)}
+    found: list[RegelkreisError] = []
+    for dimension in (name for name in NAMED if name in used):
+        groups = alike(known.get(dimension, ()))
+        found += [InputError(alike_text(dimension, group), mend=ALIKE_MEND) for group in groups[:MOST_ALIKE]]
+        if len(groups) > MOST_ALIKE:
+            title = dimension.replace("_", " ")
+            found.append(InputError(f"{len(groups) - MOST_ALIKE} more values of {title} look like another one."))
+    return found
+
+
+ALIKE_MEND = "Give them one name on the platform, or write overrides and filters for each."
+
+
+def alike(values: Iterable[str]) -> list[tuple[str, ...]]:
+    """Values that are equal but for capitals and the coding of their letters (Unicode NFC), group by group."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for value in sorted(values):
+        groups[normalize("NFC", normalize("NFC", value).casefold())].append(value)
+    return [tuple(group) for _, group in sorted(groups.items()) if len(group) > 1]
+
+
+def alike_text(dimension: str, values: Iterable[str]) -> str:
+    """What is wrong with values that look alike; letters made of several signs are shown as such."""
+    shown = [f"“{one}”" if normalize("NFC", one) == one else f"“{one}” ({ascii(one)[1:-1]})" for one in values]
+    title = dimension.replace("_", " ")
+    return f"{' and '.join(shown)} look alike, but are {len(shown)} different values of {title} to every rule."
 
 
 def named(rule: Rule) -> list[tuple[str, str, str]]:
@@ -36,11 +72,17 @@ def named(rule: Rule) -> list[tuple[str, str, str]]:
 
 
 def _of(rule: Rule, known: Mapping[str, Collection[str]]) -> Iterator[RegelkreisError]:
-    for name, text, place in named(rule):
-        values = known.get(name) if name in NAMED else None
-        if values and text != NONE and not _is_met(text, values):
-            what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."
-            yield InputError(what, where=rule.place, mend=did_you_mean(text, values))
+    unknown = [
+        (name, text, place, values)
+        for name, text, place in named(rule)
+        if name in NAMED and (values := known.get(name)) and text != NONE and not _is_met(text, values)
+    ]
+    for name, text, place, values in unknown[:MOST_UNKNOWN]:
+        what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."
+        yield InputError(what, where=rule.place, mend=did_you_mean(text, values))
+    if len(unknown) > MOST_UNKNOWN:
+        what = f"{rule.id} names {len(unknown) - MOST_UNKNOWN} more values that no record has."
+        yield InputError(what, where=rule.place)
 
 
 def _is_met(text: str, values: Collection[str]) -> bool:

@@ -45,7 +45,7 @@ class Problems:
 
     def __init__(self, layers: list[tuple[Node, str]], *, is_stored: bool = False) -> None:
         self._layers = layers
-        self._is_stored = is_stored
+        self.is_stored = is_stored
         self.errors: list[InputError] = []
 
     def add(self, path: Path, what: str, mend: str = "", *, of_key: bool = False) -> None:
@@ -54,7 +54,7 @@ class Problems:
 
     def add_futile(self, path: Path, what: str, mend: str = "", *, of_key: bool = False) -> None:
         """An error about what has a meaning, but never does what it is written for."""
-        if not self._is_stored:
+        if not self.is_stored:
             self.add(path, what, mend, of_key=of_key)
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:

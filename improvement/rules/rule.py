@@ -253,8 +253,14 @@ def is_pattern(text: str) -> bool:
 
 
 def compiled_pattern(text: str) -> re.Pattern[str] | None:
-    """The pattern of a text with wildcards, None for an exact one; case counts."""
+    """The pattern of a text with wildcards, None for an exact one; case counts.
+
+    What lies between two stars is taken where it is met first and never sought again: no pattern takes long.
+    """
     if not is_pattern(text):
         return None
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(letter, re.escape(letter)) for letter in re.sub(r"\*+", "*", text)), re.DOTALL)
+    head, *inner = ("".join("." if letter == "?" else re.escape(letter) for letter in part) for part in text.split("*"))
+    if not inner:
+        return re.compile(head, re.DOTALL)
+    middle = "".join(f"(?>.*?{part})" for part in inner[:-1] if part)
+    return re.compile(f"{head}{middle}.*{inner[-1]}", re.DOTALL)

@@ -58,7 +58,7 @@ def _source(paths: list[Path] | None) -> Source:
 
 @group.command()
 def check(paths: Paths = None, as_json: Json = False) -> None:
-    """Validate rule files: every error with file, line and column; warns of names no record has. Exit 2 if any."""
+    """Validate rule files: errors with file, line, column; warns of unknown names and look-alikes. Exit 2 if errors."""
     from improvement.rules import check_paths
     from workflows.cli.output import print_json, say
     from workflows.rules.checking import against_records
@@ -118,7 +118,8 @@ def explain(
     from workflows.rules import explaining
     from workflows.rules.lines import print_lines
 
-    told = explaining.told(_source(path).rule(rule), scope, as_of=moment(as_of), connection=connection)
+    one, removed_at = (_source(path).rule(rule), None) if path else explaining.live_or_last(rule)
+    told = explaining.told(one, scope, as_of=moment(as_of), connection=connection, removed_at=removed_at)
     if as_json:
         print_json(told.as_dict(rows=rows))
     else:

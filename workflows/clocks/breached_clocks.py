@@ -31,6 +31,7 @@ _IN_PERIOD: dict[Basis, str] = {
     "rows": "s.start_at BETWEEN $since::TIMESTAMPTZ AND $until::TIMESTAMPTZ",
     "tickets": "t.created_at BETWEEN $since::TIMESTAMPTZ AND $until::TIMESTAMPTZ",
 }
+_UNDATED: dict[Basis, str] = {"rows": "s.start_at IS NULL", "tickets": "t.created_at IS NULL"}
 _FROM = "FROM slas s LEFT JOIN tickets t ON t.connection = s.connection AND t.id = s.ticket_id"
 _POPULATION = f"{_FROM} WHERE s.connection = $connection AND s.vanished_at IS NULL AND s.is_breached"
 _GOALS = (  # as they were first pulled: a repair or reconstruction sets today's goal on clocks of the past
@@ -55,6 +56,7 @@ class Population:
     """The clocks of one connection, how many rows the warehouse counts by itself, and those its platform can count.
 
     ``platform_can_count``: rows or tickets (``basis``) among them that were pulled, not imported from a file.
+    ``undated``: ids of breached clocks that belong to no period, as nobody knows when they, or their tickets, began.
     """
 
     connection: str
@@ -62,6 +64,7 @@ class Population:
     clocks: tuple[BreachedClock, ...]
     rows: int
     platform_can_count: int
+    undated: tuple[str, ...] = ()
 
 
 Spans = Callable[[Sequence[str]], Mapping[str, Sequence[Span]]]  # tickets → when they waited, where that is told
@@ -77,6 +80,7 @@ class Rows:
     below: Mapping[str, list[dict[str, Any]]]
     counted: int
     platform_can_count: int
+    undated: tuple[str, ...]
 
 
 def read(warehouse: Warehouse, connection: str, basis: Basis, period: Period) -> Rows:
@@ -99,8 +103,11 @@ def read(warehouse: Warehouse, connection: str, basis: Basis, period: Period) ->
     totals = warehouse.arrow(
         f"SELECT count(*) AS rows, {counted} FILTER (WHERE {pulled}) AS pulled {condition}", span
     ).to_pylist()[0]
+    undated = warehouse.arrow(
+        f"SELECT s.id {_POPULATION} AND {_UNDATED[basis]} ORDER BY s.id", {"connection": connection}
+    )["id"].to_pylist()
     below = _below(warehouse, span, condition)
-    return Rows(connection, basis, found, below, int(totals["rows"]), int(totals["pulled"]))
+    return Rows(connection, basis, found, below, int(totals["rows"]), int(totals["pulled"]), tuple(undated))
 
 
 def population(rows: Rows, order: Order, spans: Spans) -> Population:
@@ -111,7 +118,7 @@ def population(rows: Rows, order: Order, spans: Spans) -> Population:
         _clock(rows.connection, row, rows.below.get(row["ticket_id"], ()), waits.get(row["ticket_id"]), order)
         for row in rows.breached
     )
-    return Population(rows.connection, rows.basis, clocks, rows.counted, rows.platform_can_count)
+    return Population(rows.connection, rows.basis, clocks, rows.counted, rows.platform_can_count, rows.undated)
 
 
 def _below(warehouse: Warehouse, span: Mapping[str, str], condition: str) -> dict[str, list[dict[str, Any]]]:

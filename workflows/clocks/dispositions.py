@@ -85,6 +85,7 @@ class OfConnection:
             "counted_as": self.population.basis,
             "here": self.population.platform_can_count,
             "platform": self.platform,
+            "undated": list(self.population.undated),
             "rejected": self.rejected,
             "waiting_untold": self.untold or None,
             "gaps": list(self.gaps),
@@ -276,7 +277,18 @@ def _sums(part: OfConnection) -> Iterator[Line]:
         yield Line(f"  The platform counts {part.platform} {NOUNS[part.population.basis]}, as many as are here.", GOOD)
     elif part.platform is None and not part.gaps:
         yield Line("  The platform was not asked.", QUIET)
+    if part.population.undated:
+        yield Line(f"  {_undated(part.population)}", BAD)
     yield from (Line(f"  GAP: {gap}", BAD) for gap in part.gaps)
+
+
+def _undated(found: Population) -> str:
+    listed = ", ".join(found.undated[:REASONS_SHOWN])
+    rest = len(found.undated) - REASONS_SHOWN
+    clocks = "breached clock belongs" if len(found.undated) == 1 else "breached clocks belong"
+    of = "a start" if found.basis == "rows" else "a ticket that was read"
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"Besides, {len(found.undated)} {clocks} to no period, without {of}: {listed}{more}."
 
 
 def _cells(one: Disposed) -> tuple[object, ...]:

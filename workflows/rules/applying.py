@@ -21,6 +21,7 @@ from workflows.evidence import ledger
 from workflows.models import LedgerEntry, Person, Role, RuleVersion
 from workflows.rules import live as live_rules
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.renamed import counted_twice
 from workflows.rules.testing import TestReport, report_of
 
 SIGNS = {"new": "+", "changed": "~", "limits changed": "~", "taken over": "=", "unchanged": "=", "removed": "-"}
@@ -207,7 +208,10 @@ def _plan(paths: Sequence[Path] | None, *, today: date) -> Plan:
         if row.rule_id not in rules and (is_whole or row.rule_id.partition("@")[0] in rules)
     ]
     steps += [_removal(row) for row in sorted(gone, key=lambda row: row.rule_id)]
+    dropped = {row.rule_id for row in gone}
+    stays = [rule for rule in standing.rules if rule.id not in rules and rule.id not in dropped]
     warnings = [str(warning) for warning in report.warnings] + live_rules.unknown_owners(rules.values())
+    warnings += counted_twice([*rules.values(), *stays], dropped=dropped)
     return Plan(
         report=report,
         tests=report_of(run(report.tests), rules),

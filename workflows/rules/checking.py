@@ -11,7 +11,7 @@ from django.db import Error as StateError
 
 from improvement.errors import RegelkreisError
 from improvement.rules import CheckReport
-from improvement.rules.known_values import NAMED, named, unknown_values
+from improvement.rules.known_values import NAMED, alike_values, named, unknown_values
 
 if TYPE_CHECKING:
     from workflows.warehouse import Warehouse
@@ -35,11 +35,13 @@ def against_records(report: CheckReport, *, whose: Callable[[], str]) -> tuple[C
     except (RegelkreisError, StateError) as error:
         why = error.what if isinstance(error, RegelkreisError) else "The state's database does not answer."
         return report, f"Customers, countries … were not compared with the records: {why}"
-    return replace(report, warnings=(*report.warnings, *unknown_values(report.rules, known))), ""
+    told = [*unknown_values(report.rules, known), *alike_values(report.rules, known)]
+    return replace(report, warnings=(*report.warnings, *told)), ""
 
 
 def _names_values(report: CheckReport) -> bool:
-    return any(name in NAMED for rule in report.rules for name, _, _ in named(rule))
+    names = ((*rule.by, *(name for name, _, _ in named(rule))) for rule in report.rules)
+    return any(name in NAMED for of_rule in names for name in of_rule)
 
 
 def _values(warehouse: Warehouse, name: str) -> Iterable[str]:

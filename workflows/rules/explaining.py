@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import sqlglot
+from django.db.models import Min
 
 from improvement import weeks
 from improvement.errors import InputError
 from improvement.metrics import Fill, metric_named
-from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries
+from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries, rule_from_document
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
 from workflows.complete_weeks import last_week
-from workflows.models import Evaluation, Finding, RuleVersion
+from workflows.models import Evaluation, Finding, LedgerEntry, RuleVersion
+from workflows.rules import sources
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
-from workflows.rules.published import of_series, readable
+from workflows.rules.published import last_live, of_series, readable
 from workflows.rules.sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
@@ -33,7 +36,7 @@ EPOCH = date(1970, 1, 1).toordinal()
 class Told:
     """An explanation, the rows and the SQL behind its value, and what was published of the same week.
 
-    ``rule`` is the version that judged it.
+    ``rule`` is the version that judged it; ``removed_at`` is when the rule was removed, None of one that is live.
     """
 
     rule: Rule
@@ -43,6 +46,7 @@ class Told:
     pinned: Pinned
     published: Mapping[str, Any] | None
     finding: Mapping[str, Any] | None
+    removed_at: datetime | None = None
 
     @property
     def is_of_now(self) -> bool:
@@ -69,6 +73,7 @@ class Told:
             **self.explanation.as_dict(),
             "rows": self.pinned.rows.num_rows,
             "rows_sha256": self.pinned.sha256,
+            "removed_at": self.removed_at.isoformat() if self.removed_at is not None else None,
             "published": self.published,
             "finding": self.finding,
             "sql": self.sql,
@@ -80,6 +85,8 @@ class Told:
         found, rule = self.explanation, self.rule
         yield Line(f"{rule.id}: {rule.title}", HEAD)
         yield Line(f"{found.scope} on {self.connection}, version {rule.sha256[:12]}", QUIET)
+        if self.removed_at is not None:
+            yield Line(f"Removed on {self.removed_at:%Y-%m-%d}: explained by its last version.", BAD)
         yield Line()
         colour = BAD if found.memory.state.value == "firing" else GOOD if found.memory.state.value == "ok" else ""
         yield from (Line(sentence, colour if sentence == found.sentences[-1] else "") for sentence in found.sentences)
@@ -165,13 +172,32 @@ def _titled(title: str, rows: list[tuple[Any, ...]], *, right: frozenset[int] = 
     yield from (Line(text) for text in columns(rows, right=right))
 
 
-def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None = None) -> Told:
+def live_or_last(rule_id: str) -> tuple[Rule, datetime | None]:
+    """The live rule of this id; else the last version of a removed one, and when it was removed."""
+    live = sources.live()
+    row = last_live(rule_id)
+    if row is None or row.is_live or any(rule.id == rule_id for rule in live.rules):
+        return live.rule(rule_id), None
+    removed = LedgerEntry.objects.filter(type="rule.removed", subject=rule_id).order_by("-index").first()
+    if removed is None:
+        return live.rule(rule_id), None
+    return rule_from_document(row.document), datetime.fromisoformat(json.loads(bytes(removed.data))["at"])
+
+
+def told(
+    rule: Rule,
+    scope_text: str,
+    *,
+    as_of: datetime,
+    connection: str | None = None,
+    removed_at: datetime | None = None,
+) -> Told:
     """Explain a rule on one scope for the moment; the weeks before are folded as the live evaluation did, each by the
     version that judged it. A draft is folded by itself.
     """
     scope = _scope(rule, scope_text)
     names = connection_names(connection)
-    judged_by = _judged_by(rule, scope)
+    judged_by = _judged_by(rule, scope, is_removed=removed_at is not None)
     with our_warehouse() as warehouse:
         others = {other.sha256: other for by_week in judged_by.values() for other in by_week.values()}
         cells = {name: _cells(warehouse, [rule, *others.values()], name, as_of) for name in names}
@@ -195,12 +221,14 @@ def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None
             last_week=found.point.week,
         )
     told_by = judged_by.get(where, {}).get(found.point.week, rule)
-    return Told(told_by, where, as_of, found, pinned, _published(rule, found, where), _finding(found, where))
+    return Told(
+        told_by, where, as_of, found, pinned, _published(rule, found, where), _finding(found, where), removed_at
+    )
 
 
-def _judged_by(rule: Rule, scope: Scope) -> dict[str, dict[int, Rule]]:
-    """Other versions of a live rule that judged its present series on a scope, by connection and week."""
-    if not RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256, is_live=True).exists():
+def _judged_by(rule: Rule, scope: Scope, *, is_removed: bool) -> dict[str, dict[int, Rule]]:
+    """Other versions of a live or removed rule that judged its last series on a scope, by connection and week."""
+    if not is_removed and not RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256, is_live=True).exists():
         return {}
     found: dict[str, dict[int, Rule]] = {}
     read: dict[int, Rule | None] = {}
@@ -216,9 +244,13 @@ def _judged_by(rule: Rule, scope: Scope) -> dict[str, dict[int, Rule]]:
 
 
 def _first_week(rule: Rule, connection: str, week: int) -> int:
-    """Where the live evaluation began, or would have begun."""
+    """Where the live evaluation began, or would have begun; of a removed rule the first value it published."""
     row = Evaluation.objects.filter(rule_id=rule.id, connection=connection).first()
-    return row.first_week if row is not None and row.first_week <= week else week - BACKFILL_WEEKS + 1
+    if row is not None:
+        return row.first_week if row.first_week <= week else week - BACKFILL_WEEKS + 1
+    published = of_series(rule).filter(finding__connection=connection, week__lte=week)
+    first: int | None = published.aggregate(first=Min("week"))["first"]
+    return week - BACKFILL_WEEKS + 1 if first is None else first
 
 
 def _cells(warehouse: Warehouse, versions: list[Rule], connection: str, as_of: datetime) -> dict[SeriesKey, Cells]:

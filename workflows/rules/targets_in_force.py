@@ -18,6 +18,7 @@ from improvement.errors import InputError, RegelkreisError
 from improvement.metrics import CATALOGUE, DIMENSIONS
 from improvement.rules import Cells, Rule, Scope, SeriesKey, rule_from_document
 from improvement.rules.in_force import Holding, TargetInForce, holding, in_force, winning
+from improvement.rules.known_values import alike, alike_text
 from improvement.rules.suggestions import did_you_mean
 from workflows.complete_weeks import last_week
 from workflows.models import LedgerEntry, RuleVersion
@@ -81,7 +82,8 @@ class Report:
     """The targets in force on a day.
 
     ``unknown``: (connection, dimension) → tickets that name none. ``zoneless``, ``calendarless``: countries without a
-    time zone, and without a business calendar where something is counted by them.
+    time zone, and without a business calendar where something is counted by them. ``alike``: (connection, dimension,
+    values) where values differ by nothing that people see.
     """
 
     on: date
@@ -91,6 +93,7 @@ class Report:
     zoneless: tuple[str, ...]
     calendarless: tuple[str, ...]
     restated: tuple[Backdated, ...]
+    alike: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     @property
     def without(self) -> tuple[Gap, ...]:
@@ -106,6 +109,10 @@ class Report:
             "unknown": [
                 {"connection": name, "dimension": dimension, "tickets": number}
                 for (name, dimension), number in self.unknown.items()
+            ],
+            "alike": [
+                {"connection": name, "dimension": dimension, "values": list(values)}
+                for name, dimension, values in self.alike
             ],
             "countries_in_the_default_zone": list(self.zoneless),
             "countries_by_the_wall_clock": list(self.calendarless),
@@ -127,6 +134,7 @@ class Report:
             yield Line("No rule has a scope with records.", BAD)
         yield Line()
         yield Line("For one of them and why: --scope country=CH. Who has none: --gaps.", QUIET)
+        yield from self.alike_lines()
         yield from self.restatement_lines()
 
     def details(self) -> Iterator[Line]:
@@ -150,11 +158,16 @@ class Report:
         yield from _gap_table([gap for gap in self.gaps if gap.holding is Holding.GENERAL], "")
         for (name, dimension), number in self.unknown.items():
             yield Line(f"{name}: {number} tickets name no {dimension}; they count under (none).", BAD)
+        yield from self.alike_lines()
         if self.zoneless:
             zone = settings.REGELKREIS.default_zone
             yield Line(f"Without a time zone, counted in {zone}: {', '.join(self.zoneless)}", BAD)
         if self.calendarless:
             yield Line(f"Without business hours, counted by the wall clock: {', '.join(self.calendarless)}", BAD)
+
+    def alike_lines(self) -> Iterator[Line]:
+        """Names that people take for one, and rules for several."""
+        yield from (Line(f"{name}: {alike_text(dimension, of)}", BAD) for name, dimension, of in self.alike)
 
     def restatement_lines(self) -> Iterator[Line]:
         """What targets with dates in the past changed of published values."""
@@ -199,6 +212,7 @@ def report(
     applied: list[Applied] = []
     gaps: list[Gap] = []
     unknown: dict[tuple[str, str], int] = {}
+    twins: list[tuple[str, str, tuple[str, ...]]] = []
     with our_warehouse() as warehouse:
         for name in sources.connection_names(connection):
             known = _known_scopes(warehouse, {rule.key for rule in rules}, name, as_of=as_of, last=last)
@@ -210,6 +224,7 @@ def report(
             applied += here
             values = _values(warehouse, name, on=on, as_of=as_of)
             gaps += _gaps(name, values, here)
+            twins += _alike(name, values)
             unknown |= {(name, d): n for (d, value), n in values.items() if value is None and d in MUST_BE_KNOWN}
     countries = {gap.value for gap in gaps if gap.dimension == "country"}
     countries |= {one.target.scope.get("country") or "" for one in applied} - {"", "(none)"}
@@ -217,7 +232,7 @@ def report(
     zoneless = tuple(sorted(countries - set(ours.zones)))
     calendarless = tuple(sorted(countries - set(ours.calendars))) if ours.metrics.business else ()
     restated = tuple(one for one in recorded(as_of=as_of) if rule_id in (None, one.rule_id))
-    return Report(on, tuple(applied), tuple(gaps), unknown, zoneless, calendarless, restated)
+    return Report(on, tuple(applied), tuple(gaps), unknown, zoneless, calendarless, restated, tuple(twins))
 
 
 def rules_on(on: date, *, as_of: datetime) -> list[Rule]:
@@ -326,6 +341,14 @@ def _gaps(connection: str, values: dict[tuple[str, str | None], int], applied: I
         if held is not Holding.OWN or missing:
             found.append(Gap(connection, dimension, value, number, held, missing))
     return found
+
+
+def _alike(connection: str, values: Iterable[tuple[str, str | None]]) -> list[tuple[str, str, tuple[str, ...]]]:
+    by_dimension: dict[str, list[str]] = defaultdict(list)
+    for dimension, value in values:
+        if value is not None:
+            by_dimension[dimension].append(value)
+    return [(connection, dimension, group) for dimension, of in by_dimension.items() for group in alike(of)]
 
 
 def _gap_table(gaps: Iterable[Gap], style: str) -> Iterator[Line]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 
 from improvement.metrics import CATALOGUE
 from improvement.metrics.cells import COLUMN_OF
-from improvement.rules import check_paths, load_pack, rule_from_document
+from improvement.rules import Scope, check_paths, load_pack, rule_from_document
 from improvement.rules.reach import ALONE
 from tests.improvement.rules.build import a_file, a_rule
 from workflows.warehouse import sql_of
@@ -257,6 +259,7 @@ def test_an_override_that_could_not_be_read_is_not_taken_for_missing(tmp_path: P
         ("metric: time_to_resolve", {"target": {"max": 480}}),
         (GAP, {"by": ["customer", "country", "service", "supplier"]}),
         (SCORE, {"clear": {"ratio": 0.5, "for": "2w"}}),
+        ("", {"where": {"assignment_group": ["Desk"]}, "trigger": {"for": "2w", "min_samples": 2}}),
         (
             SCORE,
             {"target": {"worse_than_own": {"by": 4, "reference": "52w"}}},
@@ -386,3 +389,49 @@ def test_an_exact_name_with_a_question_mark_stays_one(tmp_path: Path) -> None:
         [a_file(tmp_path, HEAD + "  metric: reopen_rate\n  where: {category: 'How?'}\n  target: {max: 5%}\n")]
     )
     assert rule.rules[0].where["category"] == ("How?",)
+
+
+MANY = "metric: sla_breach_rate\nby: [customer, country, service]\ntarget: {max: 15%}\noverrides:\n"
+HARD = "*" + "a*" * 50
+OTHER = "a?" * 50
+
+
+def many(count: int, when: Callable[[int], str], dates: Callable[[int], str] = lambda index: "") -> str:
+    return MANY + "".join(
+        f"  - {{when: {{{when(index)}}}, target: {{max: 3%}}{dates(index)}}}\n" for index in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        many(2000, lambda index: f"customer: customer {index}"),
+        many(2000, lambda index: f"customer: Acme, service: service {index}"),
+        many(2000, lambda index: f"customer: {'Acme' if index % 2 else 'Bolt'}, service: service {index}"),
+        many(300, lambda index: f"customer: 'c{index:03}*'"),
+        many(300, lambda index: f"customer: '{HARD}b{index:03}'"),
+        many(300, lambda index: f"customer: '{HARD}b{index:03}'" if index % 2 else f"customer: '{OTHER}x{index:03}'"),
+    ],
+)
+@pytest.mark.parametrize("flow_down", ["", "flow_down: {by: supplier}"])
+def test_a_file_within_its_bounds_takes_seconds_at_most(tmp_path: Path, spec: str, flow_down: str) -> None:
+    begun = process_time()
+    assert told(tmp_path, spec + flow_down) == []
+    assert process_time() - begun < 6
+
+
+def test_more_patterns_than_can_be_compared_are_refused_but_read_where_they_were_live(tmp_path: Path) -> None:
+    (error,) = told(tmp_path, many(301, lambda index: f"customer: 'c{index:03}*'"))
+    assert error.startswith("8:3, overrides: More than 300 overrides have wildcards.")
+    document = a_rule(tmp_path, many(1, lambda index: "customer: 'c*'")).canonical()
+    overrides = [{"when": {"customer": f"c{index:03}*"}, "target": {"max": 0.03}} for index in range(301)]
+    stored = {**document, "spec": {**document["spec"], "overrides": overrides}}
+    assert len(rule_from_document(stored).overrides) == 301
+
+
+def test_a_name_is_held_against_the_hardest_pattern_at_once(tmp_path: Path) -> None:
+    (override,) = a_rule(tmp_path, many(1, lambda index: f"customer: '{HARD}b'")).overrides
+    begun = process_time()
+    assert not override.matches(Scope.of({"customer": "a" * 200}))
+    assert override.matches(Scope.of({"customer": "a" * 200 + "b"}))
+    assert process_time() - begun < 1

@@ -383,6 +383,8 @@ def test_hostile_files_are_refused_quickly(tmp_path: Path, text: str, what: str)
         ("metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w, min_samples: 5}", False),
         ("metric: csat_mean\nwhere: {}\ntarget: {min: 4}\ntrigger: {for: 2w}", False),
         ("by: [customer, assignment_group]\ntrigger: {for: 2w, min_samples: 2}", True),
+        ("where: {assignment_group: [Desk]}\ntrigger: {for: 2w, min_samples: 2}", True),
+        ("where: {assignment_group: [Desk]}\ntrigger: {for: 2w, min_samples: 5}", False),
         ("trigger: {for: 2w, min_samples: 2}", False),
     ],
 )

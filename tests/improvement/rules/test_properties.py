@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ from ruamel.yaml import YAML
 
 from improvement.errors import InputError
 from improvement.rules import Scope, check_paths
-from improvement.rules.cascade import patterns_meet
-from improvement.rules.rule import compiled_pattern
+from improvement.rules.rule import Override, Target, TargetKind, compiled_pattern
+from improvement.rules.targets import rank
+from improvement.rules.ties import meet, patterns_meet, ties
 from improvement.rules.units import UnitError, parse_amount, parse_duration, parse_effect
 
 PACK = Path(__file__).parents[3] / "config" / "rules"
@@ -102,14 +106,49 @@ def test_a_scope_key_can_be_read_back(values: dict[str, str]) -> None:
     assert Scope.parse(scope.key) == scope
 
 
-@given(st.text(alphabet="ab*?", max_size=6), st.text(alphabet="ab*?", max_size=6), st.text(alphabet="ab", max_size=6))
-def test_patterns_that_match_one_text_meet(one: str, other: str, text: str) -> None:
-    def is_match(pattern: str) -> bool:
-        compiled = compiled_pattern(pattern)
-        return pattern == text if compiled is None else compiled.fullmatch(text) is not None
+ALL_TEXTS = ["".join(letters) for size in range(9) for letters in product("ab", repeat=size)]
+PATTERNS = st.text(alphabet="ab*?", max_size=4)
 
-    if is_match(one) and is_match(other):
-        assert patterns_meet(one, other)
+
+def is_match(pattern: str, text: str) -> bool:
+    compiled = compiled_pattern(pattern)
+    return pattern == text if compiled is None else compiled.fullmatch(text) is not None
+
+
+@given(PATTERNS, PATTERNS)
+def test_patterns_meet_where_a_text_matches_both(one: str, other: str) -> None:
+    is_found = any(is_match(one, text) and is_match(other, text) for text in ALL_TEXTS)
+    assert patterns_meet(one, other) == is_found
+
+
+@given(st.text(alphabet="ab*?.[", max_size=8), st.text(alphabet="ab.[\n", max_size=8))
+def test_a_pattern_matches_what_a_plain_regular_expression_does(pattern: str, text: str) -> None:
+    parts = {"*": ".*", "?": "."}
+    plain = "".join(parts.get(letter, re.escape(letter)) for letter in pattern)
+    assert is_match(pattern, text) == (re.fullmatch(plain, text, re.DOTALL) is not None)
+
+
+CONDITION = st.sampled_from(["A", "B", "A*", "*B", "?"])
+DAY = st.none() | st.sampled_from([date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)])
+OVERRIDES = st.builds(
+    lambda when, first, last: Override(
+        tuple(sorted(when.items())), Target(TargetKind.MAX, 0.1), first, last and first and max(first, last), "override"
+    ),
+    st.dictionaries(st.sampled_from(["country", "customer", "service"]), CONDITION, min_size=1),
+    DAY,
+    DAY,
+)
+
+
+@given(st.lists(OVERRIDES, max_size=12))
+def test_ties_are_those_of_all_pairs(overrides: list[Override]) -> None:
+    pairs = [
+        (later, earlier)
+        for later, override in enumerate(overrides)
+        for earlier, other in enumerate(overrides[:later])
+        if rank(other) == rank(override) and meet(other, override)
+    ]
+    assert dict(ties(overrides)) == dict(reversed(pairs))  # the first of each
 
 
 @pytest.mark.parametrize(("one", "other"), [("Auto*", "Bau*"), ("a?", "a"), ("*x", "*y"), ("Acme", "Zeta"), ("", "?*")])

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -108,3 +109,23 @@ def test_the_file_has_every_clock_once(year: datetime, tmp_path: Path) -> None:
     for row in rows:
         parts = ("customer_wait_s", "supplier_s", "own_s", "unattributed_s")
         assert sum(int(row[part]) for part in parts) == int(row["overrun_s"]) == 20 * 3600
+
+
+def test_breached_clocks_that_belong_to_no_period_are_told_beside_every_one(home: Path, monday: datetime) -> None:
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    platform = MemoryPlatform(scopes={"Mail": {0: 0.4}})
+    slas = platform._tables[RecordKind.SLA]
+    breached = pc.and_(slas["is_breached"], pc.greater_equal(slas["start_at"], period(QUARTER).since))
+    lost = slas.filter(breached).slice(0, 6)
+    position = slas.schema.get_field_index("start_at")
+    undated = lost.set_column(position, slas.schema.field(position), pa.nulls(len(lost), slas["start_at"].type))
+    kept = slas.filter(pc.invert(pc.is_in(slas["id"], lost["id"])))
+    platform._tables = {**platform._tables, RecordKind.SLA: pa.concat_tables([kept, undated])}
+    assert cycle.run_with([platform], as_of=monday).errors == []
+    ids = sorted(lost["id"].to_pylist())
+    for asked in (QUARTER, "2025Q1"):
+        told = json.loads(ran("--period", asked, "--offline", "--json").stdout)["connections"][0]
+        assert told["undated"] == ids
+        assert told["sum"] == told["population"]
+    shown = ran("--period", QUARTER, "--offline").stdout
+    assert f"Besides, 6 breached clocks belong to no period, without a start: {', '.join(ids[:5])} and 1 more." in shown

@@ -169,9 +169,33 @@ def test_open_actions_of_a_changed_or_removed_rule_run_on(rules: Path, monday: d
     assert Action.objects.get().rule_sha256 == opened_by
     (rules / "sla.yaml").unlink()
     write(rules, other("more"), "more")
-    (removed,) = [rule for rule in applied()["rules"] if rule["what"] == "removed"]
+    told = applied()
+    (removed,) = [rule for rule in told["rules"] if rule["what"] == "removed"]
     assert (removed["rule"], removed["open_actions"]) == ("sla", 1)
-    assert cycle.run_with([platform], as_of=monday + timedelta(weeks=2)).rules == 1
+    summary = cycle.run_with([platform], as_of=monday + timedelta(weeks=2))
+    assert summary.rules == 1
+    code = Action.objects.get().code
+    sentence = (
+        f"more counts the same as sla, which is live no more and whose {code} is open: it opens another action on the "
+        "same scope. Close the first, or keep the id sla."
+    )
+    assert sentence in told["warnings"]
+    assert sentence in summary.notes
+
+
+def test_a_rule_that_only_observes_or_counts_otherwise_opens_no_second_action(rules: Path, monday: datetime) -> None:
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    platform = MemoryPlatform(scopes={"Mail": {0: 0.05, 74: 0.26}, "Quiet": {0: 0.05}})
+    for week in range(2):
+        assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).notes == []
+    assert Action.objects.count() == 1
+    write(rules, other("more"), "more")
+    write(rules, PROPOSING + "nonsense: 1\n")  # a file that cannot be read removes nothing
+    assert cycle.run_with([platform], as_of=monday + timedelta(weeks=2)).notes == []
+    (rules / "sla.yaml").unlink()
+    write(rules, other("more").replace("mode: propose", "mode: observe"), "more")
+    write(rules, other("wider").replace("by: [customer, country, service]", "by: [service]"), "wider")
+    assert cycle.run_with([platform], as_of=monday + timedelta(weeks=3)).notes == []
 
 
 def test_limits_are_applied_with_the_whole_folder(rules: Path, tmp_path: Path) -> None:

@@ -101,6 +101,20 @@ def test_whoever_has_no_target_is_a_gap_and_exit_1(judged: datetime, home: Path)
     assert gap["records"] > 100
 
 
+def test_names_that_look_alike_are_told(home: Path, monday: datetime) -> None:
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    written(home)
+    platform = MemoryPlatform(scopes={"Büro": {0: 0.05}, "Bu\u0308ro": {0: 0.05}, "Mail": {0: 0.05}})
+    assert cycle.run_with([platform], as_of=monday).errors == []
+    (pair,) = told("--as-of", monday.isoformat())["alike"]
+    assert pair == {"connection": "snow", "dimension": "service", "values": ["Bu\u0308ro", "Büro"]}
+    sentence = "“Bu\u0308ro” (Bu\\u0308ro) and “Büro” look alike, but are 2 different values of service to every rule."
+    for asked in ((), ("--gaps",)):
+        assert f"snow: {sentence}" in ran(*asked, "--as-of", monday.isoformat()).stdout
+    checked = CliRunner().invoke(build(), ["rules", "check"]).stdout
+    assert f"warning: {sentence} Give them one name on the platform" in checked
+
+
 def test_countries_that_others_count_in_business_hours_and_they_do_not_are_listed(
     judged: datetime, home: Path, settings: Any
 ) -> None:

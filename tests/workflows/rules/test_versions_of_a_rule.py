@@ -67,6 +67,26 @@ def entries(kind: str) -> list[dict[str, Any]]:
     return [json.loads(bytes(row.data)) for row in rows]
 
 
+def test_a_removed_rule_is_explained_by_its_last_version_and_said_to_be(lived: Lived, home: Path) -> None:
+    at = lived(RULE, 3)
+    (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
+    at = lived(RULE.replace("max: 15%", "max: 14%"), 1)
+    live = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    assert live["removed_at"] is None
+    (home / "rules" / "sla.yaml").unlink()
+    assert cycle.run_with([], as_of=at + timedelta(days=1)).rules == 1
+    assert Action.objects.exists()
+    gone = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    assert gone["removed_at"] == (at + timedelta(days=1)).isoformat()
+    told_of = ("rule_sha256", "value", "target", "state", "course", "published", "rows_sha256")
+    assert [gone[name] for name in told_of] == [live[name] for name in told_of]
+    asked = ["rules", "explain", "sla", "--scope", MAIL, "--as-of", at.isoformat()]
+    text = CliRunner().invoke(build(), asked).stdout
+    assert f"Removed on {at + timedelta(days=1):%Y-%m-%d}: explained by its last version." in text
+    refused = CliRunner().invoke(build(), ["rules", "explain", "sle", "--scope", MAIL])
+    assert "there is no rule “sle”" in str(refused.exception)
+
+
 def test_values_of_another_series_are_compared_with_nothing(lived: Lived) -> None:
     lived(RULE, 3)
     at = lived(HOURS, 2)
