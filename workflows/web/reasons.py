@@ -38,6 +38,9 @@ SENTENCES: tuple[str | Promise, ...] = (
         "the goal (%(goal)s) is smaller than the smallest detectable effect (%(effect)s): give a reason to go on "
         "nevertheless"
     ),
+    _("%(why)s: set another goal, or give a reason to go on nevertheless"),
+    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s"),
+    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s."),
     _("no effect of this kind is detectable with these numbers"),
     _(
         "no effect of this kind is detectable with these numbers, so neither is the goal (%(goal)s): give a reason to "
@@ -174,7 +177,7 @@ def _known(text: str) -> str | None:
 
 def _filled(name: str, value: str) -> str:
     """What was filled in: a state, a role, a verdict, a size, or something that has no translation."""
-    if name == "size":
+    if name in ("size", "rate", "reached"):
         return effect(value)
     parts = [part.strip() for part in value.split(", ")]
     if all(part in STATES for part in parts):
