@@ -60,7 +60,9 @@ def open_actions(
     for proposal in choice.opened:
         findings = [firing[member.rule.id, member.scope.key] for member in proposal.members]
         try:
-            action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
+            with transaction.atomic():
+                action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
+                serving.link_to(action, rules, warehouse, at=as_of)
         except (GuardRefused, InputError) as refusal:  # such as a group whose parent has an open action already
             reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what
             for member in proposal.members:
@@ -68,7 +70,6 @@ def open_actions(
                 result.queued[f"{member.rule.id} [{member.scope.key}]"] = reason
             continue
         result.opened.append(action.code)
-    serving.link_later_ones(rules, connection, warehouse, at=as_of)
     for key in _with_new_evidence(connection):
         if key in firing:
             _add_evidence(firing[key], as_of)
