@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, TextField, Value
+from django.db.models.functions import Concat
 
 from improvement import weeks
 from improvement.errors import GuardRefused, InputError
@@ -72,7 +73,7 @@ def open_actions(
         result.opened.append(action.code)
     for key in _with_new_evidence(connection):
         if key in firing:
-            _add_evidence(firing[key], as_of)
+            _add_evidence(firing[key], by_id[key[0]], as_of)
     for key, finding in firing.items():
         reason = reasons.get(key, "")
         if finding.queue_reason != reason:
@@ -125,26 +126,32 @@ def _candidate(
 
 
 def _with_new_evidence(connection: str) -> list[tuple[str, str]]:
-    """(rule, scope) of what fired once more after the action on it was opened."""
+    """(rule, scope) of what fired once more after the action on it was opened, and is not told there yet."""
     pairs = Action.findings.through.objects.filter(finding__connection=connection, finding__state="firing")
     again = pairs.filter(finding__fired_at__gt=F("action__opened_at")).exclude(action__state__in=ENDED_STATES)
-    scopes = again.order_by("finding__rule_id", "finding__scope_key")
+    told = Transition.objects.filter(
+        action=OuterRef("action"),
+        event="evidence",
+        at__gte=OuterRef("finding__fired_at"),
+        note__contains=Concat(Value("["), OuterRef("finding__scope_key"), Value("]"), output_field=TextField()),
+    )
+    scopes = again.exclude(Exists(told)).order_by("finding__rule_id", "finding__scope_key")
     return list(scopes.values_list("finding__rule_id", "finding__scope_key").distinct())
 
 
-def _add_evidence(finding: Finding, as_of: datetime) -> None:
+def _add_evidence(finding: Finding, rule: Rule, as_of: datetime) -> None:
     """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger.
 
     Also when the cycle it fired in was broken off before this.
     """
-    fired_at = finding.fired_at
-    action = Action.objects.filter(findings=finding, opened_at__lt=fired_at).exclude(state__in=ENDED_STATES).first()
+    opened = Action.objects.filter(findings=finding, opened_at__lt=finding.fired_at)
+    action = opened.exclude(state__in=ENDED_STATES).first()
     if action is None:
         return
-    seen = action.transitions.filter(event="evidence", at__gte=fired_at, note__contains=f"[{finding.scope_key}]")
-    if seen.exists():
-        return
-    value = metric_named(action.metric).shown(finding.value)
+    metric = metric_named(rule.metric)
+    value = metric.shown(finding.value)
+    if rule.metric != action.metric:  # the rule counts something else since
+        value = f"{metric.title} {value}"
     with transaction.atomic():
         Transition.objects.create(
             action=action,

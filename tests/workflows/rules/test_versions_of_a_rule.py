@@ -184,3 +184,21 @@ def test_evidence_of_a_cycle_that_was_broken_off_before_it_opened_anything_is_ke
     for _ in range(2):
         lived(hasty, 1, late=timedelta(hours=1))
         assert action.transitions.filter(event="evidence").count() == 1
+
+
+def test_evidence_that_is_told_is_looked_for_in_one_query(lived: Lived, django_assert_max_num_queries: Any) -> None:
+    hasty = RULE.replace("trigger:", "clear: {for: 1w}\n  trigger:")
+    lived(hasty, 21)
+    assert Action.objects.get().transitions.filter(event="evidence").count() == 1
+    with django_assert_max_num_queries(1):
+        assert opening._with_new_evidence("snow") == []
+    Action.objects.get().transitions.filter(event="evidence").update(note="fired again [country=CH,customer=Acme]")
+    assert opening._with_new_evidence("snow") == [("sla", MAIL)]
+
+
+def test_what_fires_by_another_metric_is_told_in_its_own_unit(lived: Lived) -> None:
+    lived(RULE, 2)
+    lived(HOURS.replace("max: 40h", "max: 0.5h"), 3)
+    note = Action.objects.get(scope_key=MAIL).transitions.get(event="evidence").note
+    assert note.startswith("fired again: Time to resolve")
+    assert " h on " in note
