@@ -20,6 +20,7 @@ from workflows.actions import opening, serving
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, Transition
+from workflows.steps.evaluate import memory_of
 from workflows.warehouse import Warehouse
 
 
@@ -42,7 +43,7 @@ def open_actions(
     firing = {
         (finding.rule_id, finding.scope_key): finding
         for finding in Finding.objects.filter(connection=connection, state="firing").defer("sql")
-        if finding.rule_id in by_id
+        if finding.rule_id in by_id and _is_of(by_id[finding.rule_id], finding)
     }
     week = last_week(as_of)
     owners, acted_on = access.Owners(), _acted_on(connection)
@@ -65,7 +66,7 @@ def open_actions(
                 action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
                 serving.link_to(action, rules, warehouse, at=as_of)
         except (GuardRefused, InputError) as refusal:  # such as a group whose parent has an open action already
-            reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what
+            reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what.rstrip(".")
             for member in proposal.members:
                 reasons[member.rule.id, member.scope.key] = reason
                 result.queued[f"{member.rule.id} [{member.scope.key}]"] = reason
@@ -91,6 +92,12 @@ class _ActedOn:
 
 
 _NEVER = _ActedOn()
+
+
+def _is_of(rule: Rule, finding: Finding) -> bool:
+    """Whether the rule still counts what the finding fired on; edited within a week it is ended by the next value."""
+    memory = memory_of(finding)
+    return memory is None or memory.series == rule.series_sha256
 
 
 def _acted_on(connection: str) -> dict[int, _ActedOn]:

@@ -22,6 +22,7 @@ from workflows.cli.main import build
 from workflows.clocks import dispositions
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, Finding, LedgerEntry, Point
+from workflows.rules import ending
 from workflows.steps import open as opening
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +145,21 @@ def test_a_finding_ends_with_its_rule_and_holds_no_later_breach(lived: Lived, ho
     assert verifying.verify().is_ok
 
 
+@pytest.mark.parametrize("then", ["", HOURS])
+def test_what_an_earlier_release_left_firing_holds_no_later_breach(
+    lived: Lived, home: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(ending, "end", lambda *_, **__: None)  # as then
+    lived(RULE, 2)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    at = lived(then, 8)
+    assert entries("finding.ended") == []
+    held = dispositions.report(period("2025-06-01..2025-07-06"), as_of=at).parts[0]
+    later = dispositions.report(period("2025-07-14..2025-08-10"), as_of=at)
+    assert held.counts[Disposition.COVERED] > 10
+    assert (later.parts[0].counts[Disposition.COVERED], later.adds_up) == (0, True)
+
+
 def test_scopes_that_a_rule_does_not_have_any_more_get_no_values(lived: Lived) -> None:
     lived(RULE, 2)
     at = lived(COARSE, 8)
@@ -202,3 +218,12 @@ def test_what_fires_by_another_metric_is_told_in_its_own_unit(lived: Lived) -> N
     note = Action.objects.get(scope_key=MAIL).transitions.get(event="evidence").note
     assert note.startswith("fired again: Time to resolve")
     assert " h on " in note
+
+
+def test_nothing_opens_by_a_rule_on_what_fired_by_another_series(lived: Lived) -> None:
+    lived(RULE.replace("mode: open", "mode: observe"), 2)
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    lived(HOURS, 1, late=-timedelta(days=5))  # edited, and run, within the week
+    assert not Action.objects.exists()
+    lived(HOURS.replace("max: 40h", "max: 0.5h"), 3)
+    assert "h" in Action.objects.get(scope_key=MAIL).trigger["value_text"]
