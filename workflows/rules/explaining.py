@@ -18,7 +18,7 @@ from improvement.rules.testing import value_text
 from workflows.complete_weeks import last_week
 from workflows.models import Evaluation, Finding, RuleVersion
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
-from workflows.rules.published import of_series, readable
+from workflows.rules.published import applied_since_removal, of_series, readable
 from workflows.rules.sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
@@ -199,19 +199,27 @@ def told(rule: Rule, scope_text: str, *, as_of: datetime, connection: str | None
 
 
 def _judged_by(rule: Rule, scope: Scope) -> dict[str, dict[int, Rule]]:
-    """Other versions of a live rule that judged its present series on a scope, by connection and week."""
+    """Other versions of a live rule that judged its present series on a scope, by connection and week.
+
+    A rule that comes back judges all weeks anew that it looks back on, whatever had been published of them.
+    """
     if not RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256, is_live=True).exists():
         return {}
     found: dict[str, dict[int, Rule]] = {}
-    read: dict[int, Rule | None] = {}
+    read: dict[str, Rule | None] = {}
+    lived = applied_since_removal(rule.id)
     judged = of_series(rule).filter(finding__scope_key=scope.key).exclude(version=None)
-    for point in judged.exclude(version__sha256=rule.sha256).select_related("version", "finding"):
-        version = point.version
-        if version is not None:
-            if version.pk not in read:
-                read[version.pk] = readable(version)
-            if (other := read[version.pk]) is not None:
-                found.setdefault(point.finding.connection, {})[point.week] = other
+    rows = judged.values_list("finding__connection", "week", "version__sha256")
+    for connection, week, published_by in rows:
+        sha256 = published_by if published_by in lived or not lived else lived[0]  # what it published before it went
+        if sha256 == rule.sha256:
+            continue
+        if sha256 not in read:
+            version = RuleVersion.objects.filter(rule_id=rule.id, sha256=sha256).first()
+            read[sha256] = readable(version) if version is not None else None
+        other = read[sha256]
+        if other is not None and other.series_sha256 == rule.series_sha256:
+            found.setdefault(connection, {})[week] = other
     return found
 
 

@@ -91,6 +91,18 @@ def test_a_week_is_explained_by_the_version_that_judged_it(lived: Lived) -> None
     assert now["rule_sha256"] != then["rule_sha256"]
 
 
+def test_a_rule_that_comes_back_is_explained_by_the_version_that_looked_back(lived: Lived, home: Path) -> None:
+    lived(RULE, 3)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    lived("", 1)
+    lived(RULE.replace("max: 15%", "max: 40%"), 2)
+    at = lived(RULE.replace("max: 15%", "max: 50%"), 1)
+    live = Finding.objects.get(rule_id="sla", scope_key=MAIL)
+    said = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    assert said["state"] == live.state == "ok"
+    assert said["course"][-2]["target"] == "40%"
+
+
 def test_what_is_said_of_now_and_the_live_finding_are_told_apart(lived: Lived) -> None:
     at = lived(RULE, 3)
     Finding.objects.filter(scope_key=MAIL).update(state="resolved")
