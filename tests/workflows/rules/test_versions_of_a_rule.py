@@ -101,6 +101,7 @@ def test_a_rule_that_comes_back_is_explained_by_the_version_that_looked_back(liv
     said = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
     assert said["state"] == live.state == "ok"
     assert said["course"][-2]["target"] == "40%"
+    assert verifying.verify().is_ok
 
 
 def test_what_is_said_of_now_and_the_live_finding_are_told_apart(lived: Lived) -> None:
@@ -239,3 +240,4 @@ def test_nothing_opens_by_a_rule_on_what_fired_by_another_series(lived: Lived) -
     assert not Action.objects.exists()
     lived(HOURS.replace("max: 40h", "max: 0.5h"), 3)
     assert "h" in Action.objects.get(scope_key=MAIL).trigger["value_text"]
+    assert verifying.verify().is_ok
