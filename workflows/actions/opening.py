@@ -29,6 +29,7 @@ from workflows.rules.live import standing_rules
 from workflows.steps.evaluate import memory_of
 from workflows.warehouse import Warehouse, our_warehouse
 
+ESCAPED = r"Within a name a comma is written \,, an equals sign \=, a backslash \\."
 PERSON_TRIGGER_WEEKS = 8  # without a trigger: the weeks before the opening
 
 
@@ -276,7 +277,9 @@ def pairs(text: str, what: str, known: tuple[str, ...]) -> dict[str, str]:
     try:
         values = {name.strip(): value.strip() for name, value in Scope.parse(text).items}
     except InputError as error:
-        raise InputError(f"“{text}” is no {what}.", mend=f"{mend} A comma in a name is written \\,.") from error
+        raise InputError(f"“{text}” is no {what}.", mend=f"{mend} {ESCAPED}") from error
+    if not values:
+        raise InputError(f"“{text}” is no {what}.", mend=mend)
     for name in values:
         if name not in known:
             raise InputError(f"“{name}” is no part of a {what}.", mend=mend)

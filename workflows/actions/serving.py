@@ -47,18 +47,17 @@ def served(
     return max(found, key=lambda one: int(one.trigger.get("n") or 0), default=None)
 
 
-def link_later_ones(rules: Iterable[Rule], connection: str, warehouse: Warehouse, *, at: datetime) -> None:
-    """Let suppliers' actions serve a customer-facing one that was opened with them or after them."""
-    by_id = {rule.id: rule for rule in rules if rule.derived_from is not None}
-    alone = _open(connection).filter(rule_id__in=by_id, rolls_up_to=None)
-    for action in alone:
-        rule = by_id[action.rule_id]
-        if not _open(connection).filter(rule_id=rule.derived_from, opened_at__gte=action.opened_at).exists():
-            continue
-        scopes = [Scope.parse(key) for key in action.trigger["scopes"]]
+def link_to(parent: Action, rules: Iterable[Rule], warehouse: Warehouse, *, at: datetime) -> None:
+    """Let suppliers' actions that serve nobody yet serve a customer-facing one that is opened just now.
+
+    Inside the transaction that opens it: later cycles do not look for them again.
+    """
+    by_id = {rule.id: rule for rule in rules if rule.derived_from == parent.rule_id}
+    scope = Scope.of(parent.scope)
+    for action in _open(parent.connection).filter(rule_id__in=by_id, rolls_up_to=None).order_by("id"):
+        suppliers = [Scope.parse(key) for key in action.trigger["scopes"]]
         weeks = (int(action.trigger["from_week"]), int(action.trigger["to_week"]))
-        parent = served(rule, connection, scopes, weeks, warehouse, at=at)
-        if parent is not None:
+        if _worked_for(by_id[action.rule_id], suppliers, [scope], parent.connection, weeks, warehouse, at=at):
             action.rolls_up_to = parent
             action.save(update_fields=["rolls_up_to"])
             payload = {"rolls_up_to": parent.code}

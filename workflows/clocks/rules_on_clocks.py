@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,11 +14,13 @@ from improvement import weeks
 from improvement.dispositions import BreachedClock, RuleSays
 from improvement.errors import RegelkreisError
 from improvement.rules import Rule, Scope, SeriesKey, rule_from_document
+from improvement.rules.canonical import series_of
 from workflows.complete_weeks import last_week
 from workflows.models import Finding, LedgerEntry, RuleVersion
 from workflows.rules.published import of_series
 
 OVER = ("finding.resolved", "finding.ended")
+OF_RULES = ("rule.applied", "rule.removed")  # earlier releases ended no finding with its rule
 BREACH_METRICS = frozenset({"sla_breach_rate"})  # those whose numerator is breached clocks
 
 
@@ -29,6 +31,7 @@ class _Fired:
     name: str
     first_week: int
     last_week: int | None
+    counts: str = ""  # digest of the series it fired on
 
     def holds(self, week: int) -> bool:
         return self.first_week <= week and (self.last_week is None or week <= self.last_week)
@@ -75,13 +78,22 @@ class RulesOnClocks:
 
     @cached_property
     def _entries(self) -> list[tuple[str, str, str, dict[str, Any]]]:
-        """(type, rule, scope, payload) of everything that fired or was over here until now, oldest first."""
+        """(type, rule, scope, payload) of everything that fired or was over here until now, oldest first.
+
+        Of rules that were applied or removed, without a scope, the payload has the last week that was over then.
+        """
         found = []
-        rows = LedgerEntry.objects.filter(type__in=("finding.fired", *OVER)).order_by("index")
+        rows = LedgerEntry.objects.filter(type__in=("finding.fired", *OVER, *OF_RULES)).order_by("index")
         for kind, data in rows.values_list("type", "data").iterator(chunk_size=2000):
             entry = json.loads(bytes(data))
+            at = datetime.fromisoformat(entry["at"])
+            if at > self._as_of:
+                continue
+            if kind in OF_RULES:
+                found.append((kind, entry["subject"], "", {**entry["payload"], "week": weeks.label(last_week(at))}))
+                continue
             rule_id, connection, scope_key = entry["subject"].split("/", 2)
-            if connection == self._connection and datetime.fromisoformat(entry["at"]) <= self._as_of:
+            if connection == self._connection:
                 found.append((kind, rule_id, scope_key, entry["payload"]))
         return found
 
@@ -99,6 +111,9 @@ class RulesOnClocks:
         found: dict[tuple[str, str], list[_Fired]] = defaultdict(list)
         codes = self._actions
         for kind, rule_id, scope_key, payload in self._entries:
+            if kind in OF_RULES:
+                self._end(found, rule_id, payload)
+                continue
             of = found[rule_id, scope_key]
             if kind == "finding.fired":
                 if payload["series"]["metric"] in BREACH_METRICS:
@@ -106,10 +121,27 @@ class RulesOnClocks:
                     first = weeks.parse_label(payload["series"]["from"]) - held
                     name = f"{rule_id} [{scope_key}]"
                     named = " ".join([name, *codes.get((rule_id, scope_key), ())])
-                    of.append(_Fired(named, first, None))
-            elif of and of[-1].last_week is None:
-                of[-1] = _Fired(of[-1].name, of[-1].first_week, weeks.parse_label(payload["week"]))
+                    of.append(_Fired(named, first, None, self._counts(rule_id, payload["rule_sha256"])))
+            elif of and (of[-1].last_week is None or kind == "finding.ended"):  # it knows better than its rule's entry
+                of[-1] = replace(of[-1], last_week=weeks.parse_label(payload["week"]))
         return found
+
+    def _end(self, found: Mapping[tuple[str, str], list[_Fired]], rule_id: str, payload: Mapping[str, Any]) -> None:
+        """What fires of a rule ends with it, and where another series is applied."""
+        counts = self._counts(rule_id, payload["sha256"]) if "mode" in payload else None
+        for (of_rule, _), of in found.items():
+            if of_rule == rule_id and of and of[-1].last_week is None and of[-1].counts != counts:
+                of[-1] = replace(of[-1], last_week=weeks.parse_label(payload["week"]))
+
+    def _counts(self, rule_id: str, sha256: str) -> str:
+        """What a version counts, as a digest; '' of one that is not kept."""
+        document = self._documents.get((rule_id, sha256))
+        return series_of(document) if document is not None else ""
+
+    @cached_property
+    def _documents(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        rows = RuleVersion.objects.values_list("rule_id", "sha256", "document")
+        return {(rule_id, sha256): document for rule_id, sha256, document in rows}
 
     @cached_property
     def _actions(self) -> dict[tuple[str, str], list[str]]:

@@ -21,7 +21,7 @@ from workflows.complete_weeks import last_week
 from workflows.models import Evaluation, Finding, LedgerEntry, RuleVersion
 from workflows.rules import sources
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
-from workflows.rules.published import last_live, of_series, readable
+from workflows.rules.published import applied_since_removal, last_live, of_series, readable
 from workflows.rules.sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
@@ -227,19 +227,27 @@ def told(
 
 
 def _judged_by(rule: Rule, scope: Scope, *, is_removed: bool) -> dict[str, dict[int, Rule]]:
-    """Other versions of a live or removed rule that judged its last series on a scope, by connection and week."""
+    """Other versions of a live or removed rule that judged its last series on a scope, by connection and week.
+
+    A rule that comes back judges all weeks anew that it looks back on, whatever had been published of them.
+    """
     if not is_removed and not RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256, is_live=True).exists():
         return {}
     found: dict[str, dict[int, Rule]] = {}
-    read: dict[int, Rule | None] = {}
+    read: dict[str, Rule | None] = {}
+    lived = applied_since_removal(rule.id)
     judged = of_series(rule).filter(finding__scope_key=scope.key).exclude(version=None)
-    for point in judged.exclude(version__sha256=rule.sha256).select_related("version", "finding"):
-        version = point.version
-        if version is not None:
-            if version.pk not in read:
-                read[version.pk] = readable(version)
-            if (other := read[version.pk]) is not None:
-                found.setdefault(point.finding.connection, {})[point.week] = other
+    rows = judged.values_list("finding__connection", "week", "version__sha256")
+    for connection, week, published_by in rows:
+        sha256 = published_by if published_by in lived or not lived else lived[0]  # what it published before it went
+        if sha256 == rule.sha256:
+            continue
+        if sha256 not in read:
+            version = RuleVersion.objects.filter(rule_id=rule.id, sha256=sha256).first()
+            read[sha256] = readable(version) if version is not None else None
+        other = read[sha256]
+        if other is not None and other.series_sha256 == rule.series_sha256:
+            found.setdefault(connection, {})[week] = other
     return found
 
 

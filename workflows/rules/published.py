@@ -45,6 +45,17 @@ def last_live(rule_id: str) -> RuleVersion | None:
     return RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
 
 
+def applied_since_removal(rule_id: str) -> list[str]:
+    """The versions that were applied since a rule was removed last, or ever, oldest first, as digests."""
+    found: list[str] = []
+    told = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed"), subject=rule_id).order_by("-index")
+    for kind, data in told.values_list("type", "data"):
+        if kind == "rule.removed":
+            break
+        found.append(json.loads(bytes(data))["payload"]["sha256"])
+    return found[::-1]
+
+
 def _begins(rule: Rule, same: set[str]) -> int | None:
     """The first week whose value the present series gave, by the ledger: of a version that was live twice the row knows
     the second time only. None where the present series was not live last.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, TextField, Value
+from django.db.models.functions import Concat
 
 from improvement import weeks
 from improvement.errors import GuardRefused, InputError
@@ -19,6 +20,7 @@ from workflows.actions import opening, serving
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, Transition
+from workflows.steps.evaluate import memory_of
 from workflows.warehouse import Warehouse
 
 
@@ -41,7 +43,7 @@ def open_actions(
     firing = {
         (finding.rule_id, finding.scope_key): finding
         for finding in Finding.objects.filter(connection=connection, state="firing").defer("sql")
-        if finding.rule_id in by_id
+        if finding.rule_id in by_id and _is_of(by_id[finding.rule_id], finding)
     }
     week = last_week(as_of)
     owners, acted_on = access.Owners(), _acted_on(connection)
@@ -60,18 +62,19 @@ def open_actions(
     for proposal in choice.opened:
         findings = [firing[member.rule.id, member.scope.key] for member in proposal.members]
         try:
-            action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
+            with transaction.atomic():
+                action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
+                serving.link_to(action, rules, warehouse, at=as_of)
         except (GuardRefused, InputError) as refusal:  # such as a group whose parent has an open action already
-            reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what
+            reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what.rstrip(".")
             for member in proposal.members:
                 reasons[member.rule.id, member.scope.key] = reason
                 result.queued[f"{member.rule.id} [{member.scope.key}]"] = reason
             continue
         result.opened.append(action.code)
-    serving.link_later_ones(rules, connection, warehouse, at=as_of)
     for key in _with_new_evidence(connection):
         if key in firing:
-            _add_evidence(firing[key], as_of)
+            _add_evidence(firing[key], by_id[key[0]], as_of)
     for key, finding in firing.items():
         reason = reasons.get(key, "")
         if finding.queue_reason != reason:
@@ -89,6 +92,12 @@ class _ActedOn:
 
 
 _NEVER = _ActedOn()
+
+
+def _is_of(rule: Rule, finding: Finding) -> bool:
+    """Whether the rule still counts what the finding fired on; edited within a week it is ended by the next value."""
+    memory = memory_of(finding)
+    return memory is None or memory.series == rule.series_sha256
 
 
 def _acted_on(connection: str) -> dict[int, _ActedOn]:
@@ -124,26 +133,32 @@ def _candidate(
 
 
 def _with_new_evidence(connection: str) -> list[tuple[str, str]]:
-    """(rule, scope) of what fired once more after the action on it was opened."""
+    """(rule, scope) of what fired once more after the action on it was opened, and is not told there yet."""
     pairs = Action.findings.through.objects.filter(finding__connection=connection, finding__state="firing")
     again = pairs.filter(finding__fired_at__gt=F("action__opened_at")).exclude(action__state__in=ENDED_STATES)
-    scopes = again.order_by("finding__rule_id", "finding__scope_key")
+    told = Transition.objects.filter(
+        action=OuterRef("action"),
+        event="evidence",
+        at__gte=OuterRef("finding__fired_at"),
+        note__contains=Concat(Value("["), OuterRef("finding__scope_key"), Value("]"), output_field=TextField()),
+    )
+    scopes = again.exclude(Exists(told)).order_by("finding__rule_id", "finding__scope_key")
     return list(scopes.values_list("finding__rule_id", "finding__scope_key").distinct())
 
 
-def _add_evidence(finding: Finding, as_of: datetime) -> None:
+def _add_evidence(finding: Finding, rule: Rule, as_of: datetime) -> None:
     """A finding that fires once more while its action is open: the action keeps the new evidence beside its trigger.
 
     Also when the cycle it fired in was broken off before this.
     """
-    fired_at = finding.fired_at
-    action = Action.objects.filter(findings=finding, opened_at__lt=fired_at).exclude(state__in=ENDED_STATES).first()
+    opened = Action.objects.filter(findings=finding, opened_at__lt=finding.fired_at)
+    action = opened.exclude(state__in=ENDED_STATES).first()
     if action is None:
         return
-    seen = action.transitions.filter(event="evidence", at__gte=fired_at, note__contains=f"[{finding.scope_key}]")
-    if seen.exists():
-        return
-    value = metric_named(action.metric).shown(finding.value)
+    metric = metric_named(rule.metric)
+    value = metric.shown(finding.value)
+    if rule.metric != action.metric:  # the rule counts something else since
+        value = f"{metric.title} {value}"
     with transaction.atomic():
         Transition.objects.create(
             action=action,

@@ -11,7 +11,7 @@ changed in a field their metric reads, or gone, or by marks that people made sin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -235,9 +235,12 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
     mine = "t.connection = $connection"
     names = [f"d{number}" for number in range(len(of_table))]
 
+    def named(days: Iterable[str]) -> str:
+        return ", ".join(f"{day} AS {name}" for day, name in zip(days, names, strict=True))
+
     def columns(what: str, when: str) -> str:
         parts = (f"CASE WHEN {when.format(loud=one.loud)} AND {one.only} THEN t.{one.day} END" for one in of_table)
-        return f"{what} AS what, " + ", ".join(f"{part} AS {name}" for part, name in zip(parts, names, strict=True))
+        return f"{what} AS what, {named(parts)}"
 
     parts = [
         f"SELECT {columns(NEW, 'true')} FROM {table} t WHERE {mine} AND t.first_seen_at > $since::TIMESTAMPTZ",
@@ -247,28 +250,27 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
         by, key = OWN_KEY.get(table, ("key_hash", "c.key"))
         parts.append(_of_changed(table, by, key, columns("c.field", "{loud}"), f"c.kind = '{kind}'"))
         old = f"epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US}"
-        for day in (old, _beside(old)):
-            was = (
-                f"CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) THEN {day} END AS {name}"
-                for one, name in zip(of_table, names, strict=True)
-            )
-            parts.append(f"SELECT c.field, {', '.join(was)} FROM late c WHERE c.kind = '{kind}' AND c.old IS NOT NULL")
+        was = (
+            f"unnest(CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) THEN [{old}, {_beside(old)}] END)"
+            for one in of_table
+        )
+        parts.append(f"SELECT c.field, {named(was)} FROM late c WHERE c.kind = '{kind}' AND c.old IS NOT NULL")
     if table in BORROWING and any(("ticket", name) in happened for name in LENDING):
         lent = f"c.kind = 'ticket' AND c.field IN ({', '.join(map(repr, LENDING))})"
         parts.append(_of_changed(table, "ticket_hash", "c.key", columns("c.field", "true"), lent))
     if table in BORROWING:  # what came before its ticket borrows from it since
-        came = (
-            f"FROM tickets k JOIN {table} t ON t.ticket_hash = k.key_hash "
+        days = named(f"unnest([t.{one.day}, {_in_other_zones(one)}])" for one in of_table)
+        parts.append(
+            f"SELECT '{TICKET_CAME}', {days} FROM tickets k JOIN {table} t ON t.ticket_hash = k.key_hash "
             "WHERE k.connection = $connection AND k.first_seen_at > $since::TIMESTAMPTZ "
             "AND t.first_seen_at < k.first_seen_at"
         )
-        lent_late = (columns(f"'{TICKET_CAME}'", "true"), *_in_other_zones(of_table, names, f"'{TICKET_CAME}'"))
-        parts += (f"SELECT {days} {came}" for days in lent_late)
     for whose in {kind, "ticket"} if table in BORROWING else {kind}:
         if (whose, "country") in happened:
             by, key = OWN_KEY.get(table, ("key_hash", "c.key")) if whose == kind else ("ticket_hash", "c.key")
+            days = named(f"unnest([{_in_other_zones(one)}])" for one in of_table)
             moved = f"c.kind = '{whose}' AND c.field = 'country'"
-            parts += (_of_changed(table, by, key, other, moved) for other in _in_other_zones(of_table, names))
+            parts.append(_of_changed(table, by, key, f"c.field, {days}", moved))
     sets = ", ".join(f"(what, {name})" for name in names)
     return (
         f"WITH late AS MATERIALIZED (SELECT kind, key, field, old, new FROM change_log {LATE}) "
@@ -284,13 +286,10 @@ def _beside(day: str) -> str:
     return f"CASE (({day}) + 3) % 7 WHEN 0 THEN {day} - 1 WHEN 6 THEN {day} + 1 END"
 
 
-def _in_other_zones(of_table: Sequence[Reads], names: Sequence[str], what: str = "c.field") -> Iterator[str]:
-    """SQL: the days on which records of another country may have counted, by their UTC days."""
-    for number in range(max(len(one.instants) for one in of_table)):
-        instants = [one.instants[number] if number < len(one.instants) else None for one in of_table]
-        days = ["NULL" if instant is None else f"epoch_us(t.{instant}) // {DAY_US}" for instant in instants]
-        for found in (days, ["NULL" if day == "NULL" else _beside(day) for day in days]):
-            yield f"{what} AS what, " + ", ".join(f"{day} AS {name}" for day, name in zip(found, names, strict=True))
+def _in_other_zones(one: Reads) -> str:
+    """SQL, a list's inside: the days on which a record of another country may have counted, by its UTC days."""
+    days = [f"epoch_us(t.{instant}) // {DAY_US}" for instant in one.instants]
+    return ", ".join([*days, *map(_beside, days)])
 
 
 def _of_changed(table: str, by: str, key: str, columns: str, only: str) -> str:

@@ -38,13 +38,14 @@ SENTENCES: tuple[str | Promise, ...] = (
         "the goal (%(goal)s) is smaller than the smallest detectable effect (%(effect)s): give a reason to go on "
         "nevertheless"
     ),
+    _("%(why)s: set another goal, or give a reason to go on nevertheless"),
+    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s"),
+    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s."),
     _("no effect of this kind is detectable with these numbers"),
     _(
         "no effect of this kind is detectable with these numbers, so neither is the goal (%(goal)s): give a reason to "
         "go on nevertheless"
     ),
-    _("%(why)s: set another goal, or give a reason to go on nevertheless"),
-    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s"),
     _("%(size)s on the link scale"),
     _("this plan version is approved already"),
     _("a person has to approve"),
@@ -97,7 +98,6 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("Write a percentage, like -30%."),
     _("A goal of %(goal)s leaves nothing."),
     _("Choose one smaller than -100%."),
-    _("A goal of %(goal)s would take a rate of %(rate)s to %(reached)s."),
     _("It has to stay between 0 % and 100 %."),
     _("A goal of %(goal)s would make %(metric)s worse: %(direction)s is better."),
     _("Turn its sign."),

@@ -77,7 +77,7 @@ def test_a_reader_of_german_is_told_in_german(olga: Person, satisfied: Action) -
         commands.submit(olga, satisfied.code, at=OPENED)
     with override("de"):
         (told,) = [reasons.translated(one) for one in refused.value.reasons if "rate" in one]
-    assert told.startswith("Ein Ziel von +30% führte einen Anteil von 80,0% auf 104,0%: setzen Sie ein anderes Ziel")
+    assert told.startswith("Ein Ziel von +30% brächte einen Anteil von 80,0% auf 104,0%: setzen Sie ein anderes Ziel")
 
 
 def test_a_least_effect_that_cannot_be_expressed_is_told_too(olga: Person, satisfied: Action) -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from improvement import weeks
 from improvement.check import Windows
+from improvement.errors import InputError
+from improvement.metrics import DIMENSIONS
 from improvement.rules import Scope
 from tests.workflows.build import OPENED, an_action
+from workflows.actions import opening
 from workflows.checks import measuring
 from workflows.models import Action
 
@@ -87,3 +90,16 @@ def test_a_control_in_whose_records_others_act_is_dropped(scope: str, dropped: l
     on(scope)
     controls = {name: {"country": "CH", "customer": name} for name in ("Globex", "Initech")}
     assert sorted(measuring.acting_controls(ours, controls, first_week=AFTER - 60, at=OPENED)) == dropped
+
+
+@pytest.mark.parametrize("text", ["", "customer", "customer=Acme,", "person=Anna"])
+def test_a_scope_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="scope"):
+        opening.pairs(text, "scope", DIMENSIONS)
+
+
+def test_a_name_in_a_scope_may_have_commas_and_equals_signs() -> None:
+    assert opening.pairs(r"customer=Acme\, Inc., service = a\=b", "scope", DIMENSIONS) == {
+        "customer": "Acme, Inc.",
+        "service": "a=b",
+    }

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from improvement.errors import InputError
 from improvement.records import RecordKind
 from tests.improvement.metrics.build import a_clock, a_ticket
 from tests.workflows.build import an_action, an_owner
 from tests.workflows.conftest import RULE
 from tests.workflows.versioned_platform import VersionedPlatform
 from workflows import cycle
-from workflows.actions import loop
+from workflows.actions import loop, serving
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry
 
@@ -45,7 +46,7 @@ def records(customer: str, supplier: str | None, begin: datetime, *, bad_from: i
     return tickets, clocks
 
 
-def lived(home: Path, monday: datetime, *, theirs_from: int) -> None:
+def lived(home: Path, monday: datetime, *, theirs_from: int) -> VersionedPlatform:
     """Acme works with nobody, Bolt with Nimbus; both go bad in week 20, the larger Acme by itself."""
     (home / "rules" / "sla.yaml").write_text(FLOWING, encoding="utf-8")
     Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
@@ -61,6 +62,7 @@ def lived(home: Path, monday: datetime, *, theirs_from: int) -> None:
     platform = VersionedPlatform(name="snow", versions=rows)
     for week in range(8):
         assert cycle.run_with([platform], as_of=monday + timedelta(weeks=week)).errors == []
+    return platform
 
 
 def of(**scope: str) -> Action:
@@ -95,3 +97,41 @@ def test_what_it_serves_is_published() -> None:
 def test_a_trigger_is_published_with_dates_instead_of_week_numbers() -> None:
     trigger = loop.detail(an_action(None, trigger={"from_week": 2900, "to_week": 2904, "n": 40}))["trigger"]
     assert trigger == {"n": 40, "from": "2025-07-28", "to": "2025-08-31"}
+
+
+def test_whom_it_serves_is_looked_up_when_one_opens_and_never_again(
+    home: Path, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[datetime] = []
+    counted = serving._worked_for
+
+    def counting(*arguments: Any, at: datetime) -> Any:
+        looked.append(at)
+        return counted(*arguments, at=at)
+
+    monkeypatch.setattr(serving, "_worked_for", counting)
+    platform = lived(home, monday, theirs_from=18)
+    Action.objects.filter(scope={"supplier": "Nimbus"}).update(rolls_up_to=None)  # as one that serves nobody
+    before = len(looked)
+    assert before > 0
+    assert cycle.run_with([platform], as_of=monday + timedelta(weeks=8)).errors == []
+    assert len(looked) == before
+
+
+def test_killed_while_it_is_linked_neither_is_there_and_the_next_cycle_does_both(
+    home: Path, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked = serving.link_to
+    killed: list[bool] = []
+
+    def breaking_off(parent: Action, *arguments: Any, at: datetime) -> None:
+        if parent.scope == {"customer": "Bolt"} and not killed:
+            killed.append(True)
+            raise InputError("Killed here.", mend="")
+        linked(parent, *arguments, at=at)
+
+    monkeypatch.setattr(serving, "link_to", breaking_off)
+    lived(home, monday, theirs_from=18)
+    assert killed
+    assert of(supplier="Nimbus").rolls_up_to == of(customer="Bolt")
+    assert verifying.verify().is_ok

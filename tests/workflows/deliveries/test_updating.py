@@ -74,12 +74,12 @@ MAY_STAND_UNNAMED = [
 ]
 
 
-def updated(home: Path, **environment: str) -> dict[str, Any]:
-    """What became of a state that was of the version before."""
+def updated(home: Path, story: str = STORY, **environment: str) -> dict[str, Any]:
+    """What became of a state that was of a version before, as its story tells."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REGELKREIS_")}
     settings = {"REGELKREIS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.django_settings", **environment}
     done = subprocess.run(
-        [sys.executable, "-c", STORY], env={**clean, **settings}, cwd=ROOT, text=True, capture_output=True, timeout=100
+        [sys.executable, "-c", story], env={**clean, **settings}, cwd=ROOT, text=True, capture_output=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

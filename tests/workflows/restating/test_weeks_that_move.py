@@ -34,7 +34,7 @@ spec:
   trigger: {for: 1w, min_samples: 0}
 """
 SCORES = COUNTS.replace("incident_count", "csat_mean").replace("where: {kind: incident}", "where: {survey.kind: csat}")
-SCORES = SCORES.replace("max: 999", "min: 1").replace("min_samples: 0", "min_samples: 5")
+SCORES = SCORES.replace("max: 999", "min: 1.1").replace("min_samples: 0", "min_samples: 5")
 SUNDAY = BEGIN + timedelta(weeks=9) - timedelta(hours=8)  # 16:00 UTC: Monday 01:00 in Japan
 TOLD = timedelta(weeks=11)  # when the edit is told of
 

@@ -22,6 +22,7 @@ from workflows.cli.main import build
 from workflows.clocks import dispositions
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, Finding, LedgerEntry, Point
+from workflows.rules import ending
 from workflows.steps import open as opening
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,19 @@ def test_a_week_is_explained_by_the_version_that_judged_it(lived: Lived) -> None
     assert now["rule_sha256"] != then["rule_sha256"]
 
 
+def test_a_rule_that_comes_back_is_explained_by_the_version_that_looked_back(lived: Lived, home: Path) -> None:
+    lived(RULE, 3)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    lived("", 1)
+    lived(RULE.replace("max: 15%", "max: 40%"), 2)
+    at = lived(RULE.replace("max: 15%", "max: 50%"), 1)
+    live = Finding.objects.get(rule_id="sla", scope_key=MAIL)
+    said = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    assert said["state"] == live.state == "ok"
+    assert said["course"][-2]["target"] == "40%"
+    assert verifying.verify().is_ok
+
+
 def test_what_is_said_of_now_and_the_live_finding_are_told_apart(lived: Lived) -> None:
     at = lived(RULE, 3)
     Finding.objects.filter(scope_key=MAIL).update(state="resolved")
@@ -164,6 +178,21 @@ def test_a_finding_ends_with_its_rule_and_holds_no_later_breach(lived: Lived, ho
     assert verifying.verify().is_ok
 
 
+@pytest.mark.parametrize("then", ["", HOURS])
+def test_what_an_earlier_release_left_firing_holds_no_later_breach(
+    lived: Lived, home: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(ending, "end", lambda *_, **__: None)  # as then
+    lived(RULE, 2)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    at = lived(then, 8)
+    assert entries("finding.ended") == []
+    held = dispositions.report(period("2025-06-01..2025-07-06"), as_of=at).parts[0]
+    later = dispositions.report(period("2025-07-14..2025-08-10"), as_of=at)
+    assert held.counts[Disposition.COVERED] > 10
+    assert (later.parts[0].counts[Disposition.COVERED], later.adds_up) == (0, True)
+
+
 def test_scopes_that_a_rule_does_not_have_any_more_get_no_values(lived: Lived) -> None:
     lived(RULE, 2)
     at = lived(COARSE, 8)
@@ -204,3 +233,31 @@ def test_evidence_of_a_cycle_that_was_broken_off_before_it_opened_anything_is_ke
     for _ in range(2):
         lived(hasty, 1, late=timedelta(hours=1))
         assert action.transitions.filter(event="evidence").count() == 1
+
+
+def test_evidence_that_is_told_is_looked_for_in_one_query(lived: Lived, django_assert_max_num_queries: Any) -> None:
+    hasty = RULE.replace("trigger:", "clear: {for: 1w}\n  trigger:")
+    lived(hasty, 21)
+    assert Action.objects.get().transitions.filter(event="evidence").count() == 1
+    with django_assert_max_num_queries(1):
+        assert opening._with_new_evidence("snow") == []
+    Action.objects.get().transitions.filter(event="evidence").update(note="fired again [country=CH,customer=Acme]")
+    assert opening._with_new_evidence("snow") == [("sla", MAIL)]
+
+
+def test_what_fires_by_another_metric_is_told_in_its_own_unit(lived: Lived) -> None:
+    lived(RULE, 2)
+    lived(HOURS.replace("max: 40h", "max: 0.5h"), 3)
+    note = Action.objects.get(scope_key=MAIL).transitions.get(event="evidence").note
+    assert note.startswith("fired again: Time to resolve")
+    assert " h on " in note
+
+
+def test_nothing_opens_by_a_rule_on_what_fired_by_another_series(lived: Lived) -> None:
+    lived(RULE.replace("mode: open", "mode: observe"), 2)
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    lived(HOURS, 1, late=-timedelta(days=5))  # edited, and run, within the week
+    assert not Action.objects.exists()
+    lived(HOURS.replace("max: 40h", "max: 0.5h"), 3)
+    assert "h" in Action.objects.get(scope_key=MAIL).trigger["value_text"]
+    assert verifying.verify().is_ok

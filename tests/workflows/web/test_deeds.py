@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from django.test import Client
 from django.utils.translation import override
 
 import improvement.guards
+from improvement.action import ActionFacts, Call
+from improvement.check import Goal
+from improvement.errors import InputError
+from improvement.pdca import Actor, Event, State
 from tests.workflows.web.conftest import Visit
 from tests.workflows.web.stage import OPENED, Stage, bring_live
 from workflows import access
@@ -262,6 +267,20 @@ def test_every_sentence_of_the_guards_is_translated() -> None:
     with override("de"):
         for sentence in guard_sentences():
             assert reasons.translated(sentence) != sentence, sentence
+
+
+def test_a_goal_that_leads_beyond_all_is_refused_in_german() -> None:
+    with pytest.raises(InputError) as refused:
+        Goal.parse("+30%").link_size(family="proportion", sign=1, rate=0.8)
+    told = refused.value.what
+    facts = ActionFacts(state=State.PROPOSED, goal_inexpressible=told.rstrip("."))
+    (guarded,) = improvement.guards.goal_is_detectable(facts, Call(Event.SUBMIT, Actor("olga"), date(2026, 11, 2)))
+    with override("de"):
+        assert reasons.translated(told) == "Ein Ziel von +30% brächte einen Anteil von 80,0% auf 104,0%."
+        assert reasons.translated(guarded) == (
+            "Ein Ziel von +30% brächte einen Anteil von 80,0% auf 104,0%: setzen Sie ein anderes Ziel, oder geben Sie "
+            "einen Grund an, trotzdem fortzufahren"
+        )
 
 
 def guard_sentences() -> list[str]:
