@@ -32,6 +32,7 @@ class _Fired:
     first_week: int
     last_week: int | None
     counts: str = ""  # digest of the series it fired on
+    is_told: bool = False  # that it is over, by an entry of its own
 
     def holds(self, week: int) -> bool:
         return self.first_week <= week and (self.last_week is None or week <= self.last_week)
@@ -122,16 +123,22 @@ class RulesOnClocks:
                     name = f"{rule_id} [{scope_key}]"
                     named = " ".join([name, *codes.get((rule_id, scope_key), ())])
                     of.append(_Fired(named, first, None, self._counts(rule_id, payload["rule_sha256"])))
-            elif of and (of[-1].last_week is None or kind == "finding.ended"):  # it knows better than its rule's entry
-                of[-1] = replace(of[-1], last_week=weeks.parse_label(payload["week"]))
+            elif of and not of[-1].is_told:
+                of[-1] = replace(of[-1], last_week=weeks.parse_label(payload["week"]), is_told=True)
         return found
 
     def _end(self, found: Mapping[tuple[str, str], list[_Fired]], rule_id: str, payload: Mapping[str, Any]) -> None:
-        """What fires of a rule ends with it, and where another series is applied."""
+        """What fires of a rule ends with it, and where another series is applied; one that is back before a week is
+        over was never away.
+        """
         counts = self._counts(rule_id, payload["sha256"]) if "mode" in payload else None
+        week = weeks.parse_label(payload["week"])
         for (of_rule, _), of in found.items():
-            if of_rule == rule_id and of and of[-1].last_week is None and of[-1].counts != counts:
-                of[-1] = replace(of[-1], last_week=weeks.parse_label(payload["week"]))
+            if of_rule == rule_id and of and not of[-1].is_told:
+                if of[-1].last_week is None and of[-1].counts != counts:
+                    of[-1] = replace(of[-1], last_week=week)
+                elif of[-1].last_week == week and of[-1].counts == counts:
+                    of[-1] = replace(of[-1], last_week=None)
 
     def _counts(self, rule_id: str, sha256: str) -> str:
         """What a version counts, as a digest; '' of one that is not kept."""

@@ -6,7 +6,7 @@ have given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -107,6 +107,7 @@ class Evaluating:
         """Fold the counts into findings. A rule that fails is reported; the others go on."""
         cells: dict[SeriesKey, Cells] = {}
         known, versions = self._known(), self._versions()
+        self._end_of_removed({rule_id for rule_id, _ in versions} | self._todo.keys())
         for (query, _), found in zip(self._queries, self._cells, strict=True):
             cells[query.key] = Cells.of(found, query.by)
             for rule in query.rules:
@@ -131,6 +132,12 @@ class Evaluating:
         """The keys of the live versions."""
         rows = RuleVersion.objects.filter(is_live=True).values_list("rule_id", "sha256", "pk")
         return {(rule_id, sha256): key for rule_id, sha256, key in rows}
+
+    def _end_of_removed(self, live: Collection[str]) -> None:
+        """End what an earlier release left firing when its rule was removed."""
+        left = Finding.objects.filter(connection=self._moment.connection, state="firing").exclude(rule_id__in=live)
+        with transaction.atomic():
+            ending.end(left.exclude(memory={}), because=ending.RULE_REMOVED, actor=ledger.ENGINE, at=self._moment.as_of)
 
     def close(self) -> None:
         """Let go of what was not taken."""

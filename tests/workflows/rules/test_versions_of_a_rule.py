@@ -193,6 +193,33 @@ def test_what_an_earlier_release_left_firing_holds_no_later_breach(
     assert (later.parts[0].counts[Disposition.COVERED], later.adds_up) == (0, True)
 
 
+def test_an_edit_that_is_taken_back_within_the_week_ends_nothing(lived: Lived) -> None:
+    lived(RULE, 2)
+    lived(HOURS, 1, late=-timedelta(days=5))
+    lived(RULE, 1, late=-timedelta(days=11))
+    at = lived(RULE, 4, late=-timedelta(days=14))
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    assert (entries("finding.ended"), len(entries("finding.fired"))) == ([], 1)
+    later = dispositions.report(period("2025-07-07..2025-07-20"), as_of=at)
+    assert later.parts[0].counts[Disposition.COVERED] > 10
+    assert verifying.verify().is_ok
+
+
+def test_what_an_earlier_release_left_firing_ends_with_the_next_cycle(
+    lived: Lived, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived(RULE, 2)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    with monkeypatch.context() as then:
+        then.setattr(ending, "end", lambda *_, **__: None)
+        lived("", 1)
+    assert Finding.objects.get(rule_id="sla", scope_key=MAIL).state == "firing"
+    lived("", 2)
+    assert Finding.objects.get(rule_id="sla", scope_key=MAIL).state == "no_data"
+    assert [entry["payload"]["week"] for entry in entries("finding.ended")] == ["2025-W27"]
+    assert verifying.verify().is_ok
+
+
 def test_scopes_that_a_rule_does_not_have_any_more_get_no_values(lived: Lived) -> None:
     lived(RULE, 2)
     at = lived(COARSE, 8)
