@@ -133,7 +133,10 @@ def link(call: Call) -> Answer:
     known = inward.extras.links if inward.extras is not None else []
     if any(one.type_id == type_id and one.other == outward.id and one.is_outward for one in known):
         return Answer(201)
-    if len(known) >= call.site.quirks.max_links:
+    standing = sum(
+        call.site.issue(str(one.other)) is not None for one in known
+    )  # what is deleted takes its links along
+    if standing >= call.site.quirks.max_links:
         raise ApiError(413, "The issue has reached the limit of links.")
     id = str(next(call.site.ids))
     inward.more().links.append(Link(id, type_id, outward.id, is_outward=True))

@@ -188,6 +188,9 @@ def test_screens_lack_fields_and_issues_are_full_of_links(sandbox: RunningSandbo
     assert "duedate" in created.json()["errors"]
     assert "description" not in screen
     assert [one.status_code for one in linked] == [201, 413]
+    assert site.send("DELETE", f"/issue/{keys[1]}").status_code == 204  # and its link with it
+    again = site.send("POST", "/issueLink", json={**link, "outwardIssue": {"key": keys[2]}})
+    assert again.status_code == 201
 
 
 def test_a_field_name_is_there_twice(sandbox: RunningSandbox, flavour: Flavour) -> None:
