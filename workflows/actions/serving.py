@@ -29,8 +29,9 @@ def endangered(
         rule_id=rule.derived_from, connection=connection, state__in=("firing", "pending")
     ).order_by("scope_key")
     scopes = [Scope.of(one.scope) for one in facing]
-    served = _worked_for(rule, [Scope.of(one.scope) for one in findings], scopes, connection, weeks, warehouse, at=at)
-    return [scope.key for scope in scopes if scope in served]
+    suppliers = [Scope.of(one.scope) for one in findings]
+    theirs = _worked_for(rule, suppliers, scopes, connection, weeks, warehouse, at=at)
+    return [scope.key for scope in scopes if scope in theirs]
 
 
 def served(

@@ -12,12 +12,11 @@ from typing import Any
 
 from improvement import weeks
 from improvement.dispositions import BreachedClock, RuleSays
-from improvement.errors import RegelkreisError
-from improvement.rules import Rule, Scope, SeriesKey, rule_from_document
+from improvement.rules import Rule, Scope, SeriesKey
 from improvement.rules.canonical import series_of
 from workflows.complete_weeks import last_week
 from workflows.models import Finding, LedgerEntry, RuleVersion
-from workflows.rules.published import of_series
+from workflows.rules.published import of_series, readable
 
 OVER = ("finding.resolved", "finding.ended")
 OF_RULES = ("rule.applied", "rule.removed")  # earlier releases ended no finding with its rule
@@ -178,10 +177,7 @@ def _meets(values: Mapping[str, Any], key: SeriesKey) -> bool:
 def _hold_weeks(rule_id: str, sha256: str) -> int:
     """Weeks from the first value that broke the target to the one it fired on."""
     row = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
-    if row is None:
-        return 0
-    try:
-        rule = rule_from_document(row.document)
-    except RegelkreisError:  # a version this release cannot read: the window it fired on is certain, no more
+    rule = readable(row) if row is not None else None
+    if rule is None:  # of a version this release cannot read: the window it fired on is certain, no more
         return 0
     return (rule.for_values - 1) * rule.every_weeks

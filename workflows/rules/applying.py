@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError, ManyErrors, PermissionMissing, Place, RegelkreisError
-from improvement.rules import CheckReport, Limits, Mode, Rule, check_paths, rule_from_document
+from improvement.rules import CheckReport, Limits, Mode, Rule, check_paths
 from improvement.rules import run_tests as run
 from improvement.rules.comparing import Change, changes
 from workflows import access
@@ -21,6 +21,7 @@ from workflows.evidence import ledger
 from workflows.models import LedgerEntry, Person, Role, RuleVersion
 from workflows.rules import live as live_rules
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.published import readable
 from workflows.rules.renamed import counted_twice
 from workflows.rules.testing import TestReport, report_of
 
@@ -248,10 +249,7 @@ def _step(rule: Rule, row: RuleVersion | None) -> Step:
 
 def _stored(row: RuleVersion, rule: Rule) -> Rule:
     """The live version of a rule; where it cannot be read any more, one that differs in nothing."""
-    try:
-        return rule_from_document(row.document)
-    except RegelkreisError:
-        return rule
+    return readable(row) or rule
 
 
 def _removal(row: RuleVersion) -> Step:
