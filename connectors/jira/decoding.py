@@ -42,7 +42,7 @@ class IssueReader:
         self._kind = kind
         self._needs_history = needs_history
         self._whole_history = whole_history
-        self._histories = Histories(plan.states, plan.group_field)
+        self._histories = Histories(plan.states, plan.group)
         issue = issue_type(list(plan.decoded.items()), Changelog[RawEntry] if needs_history else None)
         self._issue = msgspec.json.Decoder(issue)
         self.decoder = page_decoder(issue)

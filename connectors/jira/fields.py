@@ -31,7 +31,8 @@ def _markup(value: Any) -> str | None:
 
 
 def _number(value: float) -> str:
-    return f"{value:g}"
+    """A customer's number stays that number: no digit is rounded away."""
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _first(read: Reading) -> Reading:
@@ -72,10 +73,10 @@ READERS: dict[str, tuple[Any, Reading]] = {
 
 @dataclass(frozen=True, slots=True)
 class FoundField:
-    """A field of this Jira: its id, what to decode it as, and how to read a decoded value as text."""
+    """A field of this Jira: its id, its names, what to decode it as, and how to read a decoded value as text."""
 
     id: str
-    name: str
+    names: tuple[str, ...]
     decoded: Any
     read: Reading
 
@@ -115,7 +116,7 @@ class Fields:
             raise unknown_field(name, self.names, connection=self._connection, source=source, used_for=used_for)
         info = self._only(fitting, name, f"mapping.{source}.fields.{used_for}")
         decoded, read = _reader_of(info)
-        return FoundField(info.id, info.name, decoded, read)
+        return FoundField(info.id, (info.name, *info.clause_names), decoded, read)
 
     def typed_field(self, name: str, custom_type: str, *, source: str) -> FoundField:
         """The field of this name and custom type (an SLA, a satisfaction rating); errors as above."""
@@ -133,7 +134,7 @@ class Fields:
             )
         info = self._only(fitting, name, f"mapping.{source}.source")
         decoded = SlaValue if custom_type == SLA_TYPE else Feedback
-        return FoundField(info.id, info.name, decoded, _anything)
+        return FoundField(info.id, (info.name, *info.clause_names), decoded, _anything)
 
     def clause(self, field_id: str) -> str:
         """How JQL names the field without doubt: ``cf[10030]`` for a custom one."""

@@ -1,6 +1,7 @@
 """What the history of an issue tells: how often it was reopened and reassigned, and when it was closed.
 
-Jira keeps no counters. Cloud lists the newest change first, Data Center the oldest: we order by the entries' ids.
+Jira keeps no counters. Cloud lists the newest change first, Data Center the oldest: we order by the entries' ids. Which
+field was changed Cloud tells by its id, Data Center by its name alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from connectors.jira.wire import E, HistoryEntry, HistoryItem, RawEntry
 ENDED = frozenset({"resolved", "closed", "cancelled"})
 FINAL = frozenset({"closed", "cancelled"})
 MOST_KEPT = 10_000  # changes whose meaning is remembered
+_IN_HISTORIES = {"components": "Component", "fixVersions": "Fix Version", "versions": "Version"}  # as Data Center says
 LONGEST_KEPT = 1_000  # bytes: what is longer quotes somebody's text, and does not come again
 
 
@@ -42,6 +44,29 @@ class _Meaning(NamedTuple):
 _NOTHING = _Meaning(0, 0, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A field whose changes are counted: its id, and every name it may have in a history without ids."""
+
+    id: str
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, id: str, *names: str) -> Watched:
+        """The field of this id; of one of Jira's own, also by the name it has in histories alone."""
+        return cls(id, frozenset(name.casefold() for name in (id, *names, _IN_HISTORIES.get(id, id))))
+
+    def is_changed_by(self, item: HistoryItem) -> bool:
+        """Whether an entry is about this field."""
+        if item.field_id:
+            return item.field_id == self.id
+        is_custom = self.id.startswith("customfield_")
+        return (item.fieldtype == "custom") == is_custom and item.field.casefold() in self.names
+
+
+ASSIGNEE = Watched.of("assignee")
+
+
 class Histories:
     """Reads histories.
 
@@ -52,13 +77,13 @@ class Histories:
     ----------
     states
         Status id → canonical state.
-    group_field
-        Id of the field that holds the assignment group; None: changes of the assignee are counted instead.
+    group
+        The field that holds the assignment group; None: changes of the assignee are counted instead.
     """
 
-    def __init__(self, states: Mapping[str, str], group_field: str | None) -> None:
+    def __init__(self, states: Mapping[str, str], group: Watched | None) -> None:
         self._states = states
-        self._watched = group_field or "assignee"
+        self._watched = group or ASSIGNEE
         self._known: dict[bytes, _Meaning] = {}
 
     def story(self, entries: Sequence[RawEntry]) -> Story:
@@ -91,8 +116,7 @@ class Histories:
         reopened = reassigned = 0
         is_closed: bool | None = None
         for item in items:
-            field = item.field_id or item.field
-            if field == "status":
+            if (item.field_id or item.field) == "status":
                 before = self._states.get(item.from_ or "", "")
                 now = self._states.get(item.to or "", "")
                 if before in ENDED and now not in ENDED:
@@ -101,8 +125,8 @@ class Histories:
                     is_closed = True
                 elif now not in ENDED:
                     is_closed = False
-            elif field == self._watched and (item.from_ or item.from_string) and (item.to or item.to_string):
-                reassigned += 1
+            elif (item.from_ or item.from_string) and (item.to or item.to_string):
+                reassigned += self._watched.is_changed_by(item)
         found = _Meaning(reopened, reassigned, is_closed)
         return _NOTHING if found == _NOTHING else found
 

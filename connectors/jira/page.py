@@ -83,8 +83,15 @@ class Seen:
         return issues
 
     def delivered(self, bound: datetime | None) -> Delivered:
-        """What is handed on; an issue updated from ``bound`` on does not stand in its place."""
+        """What is handed on; an issue updated from ``bound`` on may not stand in its place."""
         return Delivered(self.issues, reached([issue.fields.updated for issue in self.issues], bound), self.undecoded)
+
+    def is_all_after(self, instant: datetime, bound: datetime | None) -> bool:
+        """Whether it has issues in their place, and all of them were updated after an instant."""
+        if not self.issues or updated_at(self.issues[0]) <= instant:
+            return False
+        in_place = [at for at in map(updated_at, self.issues) if bound is None or at < bound]
+        return bool(in_place) and min(in_place) > instant
 
 
 def updated_at(issue: Any) -> datetime:
@@ -96,14 +103,14 @@ def reached(texts: Sequence[str], bound: datetime | None) -> datetime | None:
     """Up to when everything was delivered with a page, by the update times of the issues that stand in their place.
 
     An index that lags behind shows an issue in its old place with its new update time. Whoever went on from that time
-    would skip all between.
+    would skip all between. So times from ``bound`` on tell nothing, and the last one only what the one before confirms.
     """
     if _sort_as_texts(texts) and (bound is None or _instant(max(texts)) < bound):
-        return _instant(texts[-1] if list(texts) == sorted(texts) else min(texts))
+        return _instant(texts[-2:][0] if list(texts) == sorted(texts) else min(texts))
     told = [at for at in map(_instant, texts) if bound is None or at < bound]
     if not told:
         return None
-    return told[-1] if all(one <= other for one, other in pairwise(told)) else min(told)
+    return told[-2:][0] if all(one <= other for one, other in pairwise(told)) else min(told)
 
 
 def _sort_as_texts(texts: Sequence[str]) -> bool:

@@ -76,7 +76,7 @@ class Search:
     page_size: int = 100
     is_slice: bool = False  # others are read beside it: a page from before its begin or after its end is not its own
     until: datetime | None = None  # where a slice ends, if another follows
-    bound: datetime | None = None  # what was updated from here on changed while we read: it stands in an old place
+    bound: datetime | None = None  # what was updated from here on may stand in an old place: the index lags
     decoder: msgspec.json.Decoder[Any] = HEADS  # of its pages
 
     def jql(self, since: datetime | None, site: Site) -> str:
@@ -236,7 +236,8 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
 
 
 def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
-    """Pages that each begin at the last minute read; offsets only within a minute that fills whole pages.
+    """Pages that each begin at the last minute read; offsets only within a minute that fills whole pages, and where
+    update times do not tell the place.
 
     Slices only ever move on: in the hour that occurs twice they begin before it, so it is read as one slice.
 
@@ -271,12 +272,13 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             start, restarts = 0, restarts + 1
             give_up(restarts, "issues change faster than they can be read", reader)
             continue
+        delivered = found.delivered(search.bound)
         if not seen.issuperset(ids):
-            yield found.delivered(search.bound)
+            yield delivered
         if not issues or start + len(issues) >= (found.page.total or 0):
             return
-        following = floor(updated_at(issues[-1]), site.zone)
-        if since is not None and following <= floor(since, site.zone):
+        following = floor(delivered.reached, site.zone) if delivered.reached is not None else None
+        if following is None or (since is not None and following <= floor(since, site.zone)):
             seen.update(ids)  # still the same slice; it is an hour where clocks are put back
             start += max(1, len(issues) - OVERLAP)
         else:
@@ -312,7 +314,7 @@ def _page(
             raise TooHeavy(unusable.what, where=unusable.where, mend=LOWER)
         if earliest is not None and seen.issues and updated_at(seen.issues[0]) < earliest:
             wrong = "the page of another query"
-        elif search.until is not None and seen.issues and updated_at(seen.issues[0]) > search.until:
+        elif search.until is not None and seen.is_all_after(search.until, search.bound):
             wrong = "the page of another query, or its index lags behind"
         if wrong:
             raise _unusable(reader, wrong)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from connectors.config import ConnectionConfig
 from connectors.jira.defaults import CLOSED_AT, COMPUTED, DEFAULT_MAPPING, OPTIONAL_SOURCES, REASSIGNED, REOPENED
 from connectors.jira.fields import FEEDBACK_TYPE, SLA_TYPE, FoundField, texts
-from connectors.jira.history import Story
+from connectors.jira.history import Story, Watched
 from connectors.jira.site import Site
 from connectors.jira.wire import StatusValue
 from connectors.mapping import FieldMap, PlatformMapping, SourceMap, digest_of, merged, near_matches
@@ -64,7 +64,7 @@ class Plan:
     survey: list[tuple[str, Filler]] = field(default_factory=list)
     survey_date: str | None = None
     states: dict[str, str] = field(default_factory=dict)
-    group_field: str | None = None
+    group: Watched | None = None
     needs_history: bool = False
     missing: list[str] = field(default_factory=list)
 
@@ -162,7 +162,7 @@ class _Planner:
         if not found:
             return _always(blank)
         if column == "assignment_group":
-            self._plan.group_field = found[0].id
+            self._plan.group = Watched.of(found[0].id, *found[0].names)
         if column == "state" and [field.id for field in found] == ["status"]:
             return self._state_filler()
         return _translating(texts(found), mapped, kind, column, blank)

@@ -8,7 +8,6 @@ from typing import Any, Generic
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.ahead import read_ahead
 from connectors.answers import Declined
@@ -29,6 +28,7 @@ FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between rea
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
+INDEX_LAG = timedelta(minutes=30)  # the search index may show what was updated so shortly before in its old place
 IDS_PER_SEARCH = 100
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
@@ -177,7 +177,7 @@ class Puller:
             since=since,
             until_text=instants.after(until, self._site.zone),
             page_size=paging.page_size(self._config, self._site),
-            bound=until,
+            bound=until - INDEX_LAG,
             decoder=harvest.decoder,
         )
         taken = 0
@@ -235,10 +235,9 @@ class Puller:
 
     def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
         mark = self._marks[kind]
-        reached = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC), tiebreak=mark)
-        for table, whole_of in spool.take(kind):
-            reached = Cursor(updated_at=pc.max(table["updated_at"]).as_py() or reached.updated_at, tiebreak=mark)
-            yield Page(kind=kind, batch=table, cursor=reached, whole_of=whole_of)
+        begun = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC), tiebreak=mark)
+        for table, whole_of in spool.take(kind):  # they are soon read again, and one in an old place moves no cursor
+            yield Page(kind=kind, batch=table, cursor=begun, whole_of=whole_of)
         empty = self._harvest((kind,)).columns[kind].finish(until)[0]
         yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until, tiebreak=mark), whole_of=spool.rowless(kind))
 

@@ -52,7 +52,7 @@ class Changelog:
         after them."""
         before, now = dict(zip(_ITEMS, known, strict=True)), dict(zip(names, values, strict=True))
         items = [
-            _text_of(_ITEMS[name](self._parts, before[name], value))
+            self._text_of(_ITEMS[name](self._parts, before[name], value))
             for name, value in now.items()
             if name in _ITEMS and before[name] != value
         ]
@@ -64,7 +64,22 @@ class Changelog:
 
     def _recorded(self, history: History) -> str:
         author = self._parts.person_text(history.author)
-        return self._entry(history.id, author, history.at, ",".join(_text_of(item) for item in history.items))
+        return self._entry(history.id, author, history.at, ",".join(self._text_of(item) for item in history.items))
+
+    def _text_of(self, item: HistoryItem) -> str:
+        """Only Cloud tells the field's id: Data Center's ``ChangelogBean.ChangeItemBean`` has none."""
+        id = {"fieldId": item.field_id} if self._parts.site.flavour is catalogue.Flavour.CLOUD else {}
+        return dump(
+            {
+                "field": item.field,
+                "fieldtype": "custom" if item.is_custom else "jira",
+                **id,
+                "from": item.old,
+                "fromString": item.old_text,
+                "to": item.new,
+                "toString": item.new_text,
+            }
+        )
 
 
 @lru_cache(maxsize=256)
@@ -72,20 +87,6 @@ def _opened(priority: int, is_major: bool, names: _Names, values: tuple[Value, .
     """What holds after a ticket's opening event."""
     known: dict[str, Value] = {"priority": priority, "is_major": is_major, **dict(zip(names, values, strict=True))}
     return tuple(known.get(name) for name in _ITEMS)
-
-
-def _text_of(item: HistoryItem) -> str:
-    return dump(
-        {
-            "field": item.field,
-            "fieldtype": "custom" if item.is_custom else "jira",
-            "fieldId": item.field_id,
-            "from": item.old,
-            "fromString": item.old_text,
-            "to": item.new,
-            "toString": item.new_text,
-        }
-    )
 
 
 def _status_item(parts: Parts, old: Value, new: Value) -> HistoryItem:

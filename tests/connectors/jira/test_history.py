@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.jira import history
-from connectors.jira.history import Histories
+from connectors.jira.history import Histories, Watched
 from connectors.jira.wire import RawEntry
 
 STATES = {"1": "new", "2": "in_progress", "3": "resolved", "4": "closed", "5": "cancelled"}
-GROUP = "customfield_10015"
+GROUP = Watched.of("customfield_10015", "Assignment Group")
 
 person = st.sampled_from([None, "", "anna", "ben"])
 status = st.sampled_from([*STATES, "unheard of", None])
@@ -24,7 +24,8 @@ item = st.one_of(
     st.fixed_dictionaries(
         {
             "field": st.sampled_from(["assignee", "Assignment group", "summary"]),
-            "fieldId": st.sampled_from(["assignee", GROUP, "summary", None]),
+            "fieldtype": st.sampled_from(["custom", "jira"]),
+            "fieldId": st.sampled_from(["assignee", GROUP.id, "summary", None]),
             "fromString": person,
             "to": person,
             "toString": st.one_of(person, st.text(max_size=5)),
@@ -40,31 +41,41 @@ entries = st.lists(st.lists(item, max_size=3), max_size=6).map(
 )
 
 
-def told(found: list[dict[str, Any]], group_field: str | None) -> tuple[int, int, str | None]:
+def told(found: list[dict[str, Any]], group: Watched | None) -> tuple[int, int, str | None]:
     """The same, as one would write it at first: reopened, reassigned, closed at."""
     reopened, reassigned, closed = 0, 0, None
     for entry in found:
         for one in entry["items"]:
-            field = one.get("fieldId") or one["field"]
-            if field == "status":
+            field = one.get("fieldId") or (one["field"], one.get("fieldtype"))
+            ours = (GROUP.id, ("Assignment group", "custom")) if group else ("assignee", ("assignee", "jira"))
+            if (one.get("fieldId") or one["field"]) == "status":
                 before, now = STATES.get(one["from"], ""), STATES.get(one["to"], "")
                 is_over = now in ("resolved", "closed", "cancelled")
                 reopened += before in ("resolved", "closed", "cancelled") and not is_over
                 closed = entry["created"] if now in ("closed", "cancelled") else closed if is_over else None
-            elif field == (group_field or "assignee"):
+            elif field in ours:
                 reassigned += bool((one.get("from") or one.get("fromString")) and (one["to"] or one["toString"]))
     return reopened, reassigned, closed
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(entries, min_size=1, max_size=4), st.sampled_from([None, GROUP]), st.booleans())
 def test_a_story_is_the_same_however_often_its_changes_were_met(
-    found: list[list[dict[str, Any]]], group_field: str | None, newest_first: bool
+    found: list[list[dict[str, Any]]], group: Watched | None, newest_first: bool
 ) -> None:
-    reading = Histories(STATES, group_field)
+    reading = Histories(STATES, group)
     for one in [*found, *found]:
         body = msgspec.json.encode(one[::-1] if newest_first else one)
         story = reading.story(msgspec.json.decode(body, type=list[RawEntry]))
-        assert (story.reopened, story.reassigned, story.closed) == told(one, group_field)
+        assert (story.reopened, story.reassigned, story.closed) == told(one, group)
+
+
+def test_on_data_center_a_field_is_told_by_the_name_it_has_in_histories() -> None:
+    item = {"field": "Component", "fieldtype": "jira", "fromString": "Mail", "to": "10001", "toString": "Net"}
+    body = msgspec.json.encode([{"id": "1", "created": "2026-03-02T12:00:00.000+0000", "items": [item]}])
+    entries = msgspec.json.decode(body, type=list[RawEntry])
+    assert Histories(STATES, Watched.of("components", "Component/s")).story(entries).reassigned == 1
+    assert Histories(STATES, Watched.of("customfield_10400", "Component")).story(entries).reassigned == 0
 
 
 def test_only_so_many_changes_are_remembered_and_no_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:

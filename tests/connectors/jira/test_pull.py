@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import pytest
 import requests
 import responses
 
 from connectors.base import Cursor, Page
 from connectors.jira import pull, site
+from connectors.jira.client import BulkSession
 from connectors.jira.wire import HistoryItem
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
@@ -307,8 +308,47 @@ def test_batches_are_flushed_by_rows_and_the_cursor_moves_with_them(
     cursors = [page.cursor.updated_at for page in pages]
     assert cursors == sorted(cursors)
     assert cursors[-1] == now
-    for page in pages[:-1]:
-        assert page.cursor.updated_at == pa.compute.max(page.batch["updated_at"]).as_py()
+    for page, following in pairwise(pages):
+        *_, before, last = sorted(page.batch["updated_at"].to_pylist())
+        assert before <= page.cursor.updated_at <= last
+        assert all(at >= page.cursor.updated_at for at in following.batch["updated_at"].to_pylist())
+
+
+@pytest.mark.parametrize("place", [9, 4])
+@pytest.mark.parametrize("before", [timedelta(seconds=-20), timedelta(minutes=20), timedelta(hours=2)])
+def test_an_issue_in_its_old_place_with_its_new_update_time_skips_nothing(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    place: int,
+    before: timedelta,
+) -> None:
+    """As the index of a node that lags behind shows it; also where the pull breaks off after that page."""
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    tickets = [an_incident(n, noon + timedelta(minutes=3 * n), resolved_after_h=None) for n in range(1, 61)]
+    running = serve(tickets, now=until)
+    shown = (until - before).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    altered: list[str] = []
+    request = BulkSession.request
+
+    def lagging(self: BulkSession, *arguments: Any, **options: Any) -> requests.Response:
+        answer = request(self, *arguments, **options)
+        if not altered and answer.content.startswith(b"{") and len(issues := answer.json().get("issues", [])) == 10:
+            altered.append(issues[place]["id"])
+            issues[place]["fields"]["updated"] = shown
+            answer._content = msgspec.json.encode({**answer.json(), "issues": issues})
+        return answer
+
+    monkeypatch.setattr(BulkSession, "request", lagging)
+    monkeypatch.setattr(pull, "FLUSH_ROWS", 1)
+    pages = list(connect(flavour, at=running, page_size=10).pull(RecordKind.TICKET, None, until=until))
+    every = {row["id"] for row in rows(pages)}
+    assert len(every.union(altered)) == 60  # what changed after the pull began is left to the next one
+    broken_off = connect(flavour, at=running).pull(RecordKind.TICKET, pages[0].cursor, until=until)
+    assert {row["id"] for row in [*rows(pages[:1]), *rows(broken_off)]} >= every
 
 
 def test_counts_agree_with_what_was_read(connect: Connect, flavour: Flavour, now: datetime) -> None:

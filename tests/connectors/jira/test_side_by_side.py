@@ -117,6 +117,26 @@ def test_a_bad_day_in_the_middle_of_slices_loses_nothing(
     assert sorted(set(bad)) == sorted(set(calm))
 
 
+def test_issues_that_are_edited_while_their_slice_is_read_do_not_end_it(
+    flavour: Flavour, desks: RunningSandbox, connect: Callable[..., JiraConnector], now: datetime, person: Any
+) -> None:
+    """Also the one that comes first on a page to come: it shows its new time in its old place."""
+    calm = {id for id, _ in tickets(connect(flavour, at=desks, page_size=20), now, days=90)}
+    connector = connect(flavour, at=desks, page_size=20)
+    client, request, is_edited = person(at=desks), connector.reader.session.request, Lock()
+
+    def edited(*arguments: Any, **options: Any) -> Any:
+        answer = request(*arguments, **options)
+        if is_edited.acquire(blocking=False):
+            for id in sorted(calm)[:40]:
+                client.issue(id).update(summary="Edited", notify=flavour == "jira_cloud")
+        return answer
+
+    connector.reader.session.request = edited  # type: ignore[method-assign]
+    assert {id for id, _ in tickets(connector, now, days=90)} == calm
+    assert connector.reader.retries == 0
+
+
 def test_an_error_in_a_later_slice_comes_after_the_pages_before_it(
     flavour: Flavour, desks: RunningSandbox, connect: Callable[..., JiraConnector], now: datetime
 ) -> None:
