@@ -33,6 +33,14 @@ class TooHeavy(ConnectionFailed):
     """The platform could not finish this answer in time (time-out, cancelled transaction, body cut): ask for less."""
 
 
+class TokenUnavailable(ConnectionFailed):
+    """Whoever gives out tokens did not answer as it should: asked again after ``wait_s`` seconds, it may."""
+
+    def __init__(self, what: str, *, wait_s: float | None = None, where: Place | None = None, mend: str = "") -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.wait_s = wait_s
+
+
 def refusal(response: Response, config: ConnectionConfig, what: str) -> ConnectionFailed:
     """The error of an answer that is not 2xx, with the platform's own words and how to mend it."""
     place = Place(connection=config.name)

@@ -24,9 +24,9 @@ import tenacity
 from requests import PreparedRequest, ReadTimeout, RequestException, Response, Session
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from connectors.answers import HELD_STATUS, TooHeavy, cause, redacted, refusal, retry_after_s
+from connectors.answers import HELD_STATUS, TokenUnavailable, TooHeavy, cause, redacted, refusal, retry_after_s
 from connectors.budget import adapter
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
@@ -313,12 +313,23 @@ class _Call:
                     timeout=(CONNECT_TIMEOUT_S, config.timeout_s),
                     allow_redirects=False,
                 )
+        except TokenUnavailable as error:
+            if error.wait_s is not None and self.waited_s + error.wait_s > config.max_wait_s:
+                raise
+            raise _Again(error, error.wait_s) from None
         except RegelkreisError:
             raise
         except SSLError as error:
             told = f"TLS failed: {redacted(error, config)}"
             raise self._failed(told, mend="Set verify to your CA file.", kind=_kind_of(error)) from None
-        except (ReadTimeout, ChunkedEncodingError) as error:
+        except RequestException as error:
+            if not _is_unfinished(error):
+                failed = self._failed(
+                    f"{config.url} could not be reached: {cause(error, config)}.",
+                    mend="Check the address, the network and the proxy.",
+                    kind=_kind_of(error),
+                )
+                raise _Again(failed, None) from None
             unfinished = TooHeavy(
                 f"{config.url} did not finish its answer ({self.what}): {redacted(error, config)}",
                 where=Place(connection=config.name),
@@ -327,13 +338,6 @@ class _Call:
             if not retry_heavy:
                 raise unfinished from None
             raise _Again(unfinished, None) from None
-        except RequestException as error:
-            failed = self._failed(
-                f"{config.url} could not be reached: {cause(error, config)}.",
-                mend="Check the address, the network and the proxy.",
-                kind=_kind_of(error),
-            )
-            raise _Again(failed, None) from None
         _drop_nul(response)
         reader.is_down = False
         return self._judged(response, check, retry_heavy)
@@ -390,6 +394,12 @@ class _Call:
 
     def _failed(self, what: str, *, mend: str, kind: type[ConnectionFailed] = ConnectionFailed) -> ConnectionFailed:
         return kind(what, where=Place(connection=self.reader.config.name), mend=mend)
+
+
+def _is_unfinished(error: RequestException) -> bool:
+    """Whether an answer did not come to its end; requests tells a time-out within the body as a lost connection."""
+    is_late = bool(error.args) and isinstance(error.args[0], ReadTimeoutError)
+    return is_late or isinstance(error, ReadTimeout | ChunkedEncodingError)
 
 
 def _kind_of(error: RequestException) -> type[ConnectionFailed]:

@@ -9,18 +9,20 @@ lock.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
+from connectors.answers import TokenUnavailable, retry_after_s
 from connectors.config import ConnectionConfig
 from connectors.pacing import Pace, Paced
 from connectors.sealing import Seal
 from connectors.tokens import Token, TokenFile
 from connectors.transport import transport
-from improvement.errors import ConnectionFailed, CredentialsRefused, Place
+from improvement.errors import CredentialsRefused, Place
 
 DEFAULT_LIFE_S = 1800.0
 
@@ -134,16 +136,23 @@ class OAuthToken(AuthBase):
             with transport(requests.Session(), self._config, url) as session:
                 session.mount(self._config.url, Paced(Pace(self._config), self._config.max_wait_s))  # no other host
                 answer = session.post(url, timeout=(10.0, self._config.timeout_s), allow_redirects=False, **sent)
-            body = answer.json()
+            body = None if _may_pass(answer) else answer.json()
         except (requests.RequestException, ValueError):
-            raise ConnectionFailed(
+            raise TokenUnavailable(
                 f"{url} gave no readable answer.",
                 where=Place(connection=self._config.name),
                 mend="Check the address and the proxy; on ServiceNow also that OAuth is switched on "
                 "(com.snc.platform.security.oauth.is.active).",
             ) from None
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise ConnectionFailed(
-                f"{url} answered {answer.status_code}.", where=Place(connection=self._config.name), mend="Try again."
+        if _may_pass(answer):
+            raise TokenUnavailable(
+                f"{url} answered {answer.status_code}.",
+                wait_s=retry_after_s(answer, datetime.now(UTC)),
+                where=Place(connection=self._config.name),
+                mend="Try again.",
             )
         return body if answer.ok and isinstance(body, dict) and body.get("access_token") else None
+
+
+def _may_pass(answer: requests.Response) -> bool:
+    return answer.status_code >= 500 or answer.status_code == 429

@@ -57,7 +57,7 @@ class BulkSession(requests.Session):
         except urllib3.exceptions.ProtocolError as error:
             raise requests.exceptions.ChunkedEncodingError(error) from None
         except urllib3.exceptions.ReadTimeoutError as error:
-            raise requests.exceptions.ConnectionError(error) from None
+            raise requests.exceptions.ReadTimeout(error) from None
         except urllib3.exceptions.HTTPError as error:
             raise requests.exceptions.ContentDecodingError(error) from None
         response._content_consumed = True  # type: ignore[attr-defined]

@@ -153,6 +153,7 @@ DEFAULT = PlatformMapping(
             {
                 "kind": "survey",
                 "source": "asmt_assessment_instance",
+                "filter": "metric_type.evaluation_method=survey",  # assessments, attestations and quizzes lie there too
                 "fields": {
                     "kind": {"constant": "csat"},
                     "ticket_id": {"field": ["task_id", "trigger_id"], "is_optional": True},

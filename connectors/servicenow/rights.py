@@ -15,7 +15,7 @@ from connectors.base import Finding
 from connectors.config import ConnectionConfig
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.rights import EVERYTHING, Right
-from connectors.servicenow import batching
+from connectors.servicenow import batching, filters
 from connectors.servicenow.deletions import LOG
 from connectors.servicenow.describing import LOGGED, NOT_THERE, TRACED
 from connectors.servicenow.measured import DEFINITIONS, MEASURED
@@ -152,6 +152,10 @@ def _pull(kind: RecordKind, sources: Iterable[SourceMap], walk: Walk) -> list[Ri
                 behind.setdefault(table, []).append(path)
         for table, paths in behind.items():
             found.append(_read(use, table, f"what {', '.join(sorted(set(paths)))} says"))
+        for start, path in filters.walks(source.filter, source.source):
+            for table in walk(start, path):
+                if table not in behind:
+                    found.append(_read(use, table, f"the filter: {path}"))
     if kind is RecordKind.SURVEY:
         found.append(_read(use, RESULTS, "the answers: instance, metric, actual_value"))
         found.append(_read(use, METRICS, "the scale of each question: min, max"))

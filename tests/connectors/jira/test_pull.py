@@ -204,13 +204,14 @@ def test_a_minute_that_fills_many_pages_is_read_whole(
         {"kind": "repeat_token", "times": 2, "after": 3},
         {"kind": "server_error", "times": None, "after": 1, "min_limit": 40},
         {"kind": "cut_body", "times": None, "after": 1, "min_limit": 40},  # longer than something lets through
+        {"kind": "stall", "times": None, "after": 1, "min_limit": 60, "seconds": 2},
     ],
     ids=lambda fault: fault["kind"] + (" of long pages" if "min_limit" in fault else ""),
 )
 def test_a_bad_day_loses_nothing(
     connect: Connect, flavour: Flavour, now: datetime, faults: Callable[..., None], fault: dict[str, Any], whole: Whole
 ) -> None:
-    connector = connect(flavour)
+    connector = connect(flavour, timeout_s=1)
     assert connector.site.me.account
     faults({"path": "/search", **fault})
     assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == whole

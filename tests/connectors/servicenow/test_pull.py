@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import requests
 
 from connectors.base import Connector
 from connectors.registry import connector as connector_of
@@ -125,6 +126,7 @@ def test_times_do_not_depend_on_the_zone_of_our_user(
         {"kind": "cut_connection", "path": "task_sla", "times": 2},
         {"kind": "error_in_200", "path": "task_sla", "times": 2},
         {"kind": "server_error", "path": "task_sla", "min_limit": 500, "times": None},
+        {"kind": "stall", "path": "task_sla", "min_limit": 900, "times": None, "seconds": 2},
         {"kind": "rate_limit", "path": "task_sla", "times": 2, "seconds": 3},
         {"kind": "rate_limit", "path": "task_sla", "times": 1, "seconds": 3, "as_date": True},
         {"kind": "unavailable", "path": "task_sla", "times": 2},
@@ -138,7 +140,7 @@ def test_a_bad_day_changes_nothing_in_what_arrives(
     sandbox: RunningSandbox, connect: Connect, fault: dict[str, Any], clocks: pa.Table
 ) -> None:
     sandbox.set_faults("servicenow", fault)
-    found = pulled(connect(sandbox, page_size=1000), SLA, until=sandbox.clock())
+    found = pulled(connect(sandbox, page_size=1000, timeout_s=1), SLA, until=sandbox.clock())
     assert found.table.equals(clocks)
 
 
@@ -206,6 +208,27 @@ def test_an_empty_platform_and_one_with_a_single_ticket(connect: Connect, serve:
     (survey,) = pulled(single, SURVEY).rows
     assert (survey["score"], survey["scale_min"], survey["scale_max"]) == (4.0, 1.0, 5.0)
     assert survey["ticket_id"] == clock["ticket_id"]
+
+
+def test_an_assessment_that_is_no_survey_is_nobodys_satisfaction(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    """Vendor assessments, attestations and quizzes lie in the table of surveys."""
+    running = serve(a_world(a_ticket()))
+    admin = requests.Session()
+    admin.trust_env, admin.auth = False, ("admin", "sandbox")
+
+    def made(table: str, **fields: str) -> str:
+        answer = admin.post(f"{running.servicenow_url}/api/now/table/{table}", json=fields)
+        assert answer.status_code == 201
+        return str(answer.json()["result"]["sys_id"])
+
+    (survey,) = pulled(connect(running), SURVEY).ids
+    kind = made("asmt_metric_type", name="Risk of changes", evaluation_method="assessment")
+    question = made("asmt_metric", metric_type=kind, min="0", max="100")
+    one = made("asmt_assessment_instance", metric_type=kind, state="complete", taken_on="2024-01-02 10:00:00")
+    made("asmt_metric_result", instance=one, metric=question, actual_value="95")
+    assert pulled(connect(running), SURVEY, until=END + timedelta(days=1000)).ids == [survey]
 
 
 def test_an_unanswered_survey_has_no_score_and_no_answer_time(

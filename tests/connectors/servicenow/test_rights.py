@@ -59,6 +59,7 @@ def test_reading_touches_no_table_that_is_not_listed(serve: Serve, connect: Conn
     assert asked - written == set()
     assert {operation for _, operation in asked} == {"read"}
     assert {("task_sla", "read"), ("core_company", "read"), ("asmt_metric", "read")} <= asked
+    assert "asmt_metric_type" in {right.where for right in rights}  # the filter of surveys leads there
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -78,6 +78,23 @@ def test_a_token_refused_in_mid_pull_is_renewed_once_and_nothing_is_lost(
     assert sorted(found.ids) == sorted(whole)
 
 
+@pytest.mark.parametrize(
+    "kind", ["reset_before", "reset_after", "unavailable", "server_error", "rate_limit", "cut_body"]
+)
+def test_a_bad_moment_where_tokens_are_given_out_ends_no_pull(
+    sandbox: RunningSandbox, connect: Connect, kind: str
+) -> None:
+    whole = pulled(connect(sandbox), RecordKind.TICKET).ids
+    connector = connect(sandbox, page_size=500, **an_oauth())
+    pages = connector.pull(RecordKind.TICKET, None, until=sandbox.clock())
+    found = next(pages).batch["id"].to_pylist()
+    sandbox.set_options("servicenow", expire_tokens=True)
+    sandbox.set_faults("servicenow", {"kind": kind, "path": "oauth_token", "times": 1, "seconds": 1})
+    found += [id for page in pages for id in page.batch["id"].to_pylist()]
+    (rule,) = sandbox.control("servicenow", "GET", "faults")
+    assert (rule["hits"], sorted(set(found))) == (1, sorted(whole))
+
+
 def test_a_token_refused_again_and_again_stops_with_a_clear_error(sandbox: RunningSandbox, connect: Connect) -> None:
     connector = connect(sandbox, **an_oauth())
     assert connector.describe().user == "regelkreis"
