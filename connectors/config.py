@@ -301,3 +301,12 @@ class ConnectionConfig(BaseModel):
         if self.proxy is not None and (password := urlsplit(self.proxy).password):
             texts += [password, unquote(password)]
         return tuple(texts)
+
+
+#: The keys of a connection whose values nobody may be shown: secrets, and an address that may carry a password.
+SECRET_KEYS = frozenset({"proxy"}) | {
+    name
+    for model in (ConnectionConfig, OAuthConfig)
+    for name, field in model.model_fields.items()
+    if SecretStr.__name__ in repr(field.annotation)
+}

@@ -21,9 +21,12 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Item
 
+from connectors.config import SECRET_KEYS
 from improvement.errors import InputError, Place
 
 LONGEST_COMMENT = 140
+SECRET = SECRET_KEYS | {"database", "token_key"}
+DOTS = "•••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,12 @@ def edited(text: str, lines: Sequence[Line], *, remark: str, path: Path) -> str:
 
 
 def diff(before: str, after: str, path: Path) -> str:
-    """Only the lines that change, as a unified diff: what stands around them may be secret."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), str(path), n=0, lineterm="")
-    return "\n".join(lines)
+    """Only the lines that change, as a unified diff: what stands around them may be secret.
+
+    What stands beside them in one line may be too, so secrets are replaced by dots.
+    """
+    old, new = (_without_secrets(text).splitlines() for text in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, str(path), str(path), n=0, lineterm=""))
 
 
 def write(path: Path, before: str, after: str) -> None:
@@ -93,6 +99,24 @@ def remark_of(text: str) -> str:
     kept = "".join(" " if unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp", "Cs") else one for one in text)
     line = " ".join(kept.split())
     return line if len(line) <= LONGEST_COMMENT else line[: LONGEST_COMMENT - 1].rstrip() + "…"
+
+
+def _without_secrets(text: str) -> str:
+    """The text as it is laid out, with dots for the values of :data:`SECRET`."""
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError:  # such a file is only ever added to: none of its lines changes
+        return text
+    _hide_in(document)
+    return tomlkit.dumps(document)
+
+
+def _hide_in(node: Any) -> None:
+    for key, value in node.items():
+        if key in SECRET:
+            node[key] = DOTS
+        elif isinstance(value, Mapping):
+            _hide_in(value)
 
 
 def _expected(data: dict[str, Any], lines: Sequence[Line]) -> dict[str, Any]:

@@ -83,6 +83,21 @@ def test_the_diff_shows_no_line_that_stays() -> None:
     assert "hunter22" not in shown
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[connections]\nsnow = { platform = 'x', password = \"hunt\\u0065r22\", hook_secret = 'hunter23' }\n",
+        "[connections]\nsnow = { oauth = { client_secret = 'hunter24' }, proxy = 'http://u:hunter25@proxy' }\n",
+        "[connections.snow]\npassword = 'hunter26'\nmapping = { }\n",
+        "connections = { snow = { token = 'hunter27' }, jira = { token = 'hunter28' } }\n",
+    ],
+)
+def test_a_secret_in_the_line_that_changes_is_not_shown(text: str) -> None:
+    shown = diff(text, after(text, Line(FIELDS, "country", "location.country")), Path("x.toml"))
+    assert "location.country" in shown
+    assert "hunt" not in shown
+
+
 def test_a_remark_cannot_end_its_line_or_turn_its_direction() -> None:
     evil = 'Acme\n[connections.snow]\npassword = "x"\u202e\u2028\x1b[31m'
     found = after(HAND, Line(FIELDS, "country", "c", evil))
