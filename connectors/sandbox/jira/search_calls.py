@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ MAX_ID_PAGE = 5_000
 MAX_DC_PAGE = 1_000
 KEPT_SEARCHES = 64
 _NO_TOKEN = "The provided next page token is invalid or expired."
+_NO_CONDITION = re.compile(r"\s*(order\s+by\b|$)", re.IGNORECASE)
 _ID_ONLY = frozenset({"id", "key"})
 _REMOVED = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
@@ -51,10 +53,7 @@ def search_jql(call: Call) -> Answer:
     """``GET|POST /search/jql`` (Cloud): pages by token, no total, ids only unless fields are named."""
     call.only_on(Flavour.CLOUD)
     asked = _asked(call)
-    if not asked.jql.strip():
-        raise ApiError(
-            400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
-        )
+    _must_be_bounded(asked.jql)
     if asked.size is not None and not 1 <= asked.size <= MAX_ID_PAGE:
         raise ApiError(400, "The max results parameter has to be between 1 and 5,000.")
     if len(asked.reconcile) > 50:
@@ -97,13 +96,18 @@ def search(call: Call) -> Answer:
 def approximate_count(call: Call) -> Answer:
     """``POST /search/approximate-count`` (Cloud)."""
     call.only_on(Flavour.CLOUD)
-    text = call.document().get("jql")
-    if not isinstance(text, str) or not text.strip():
+    text = str(call.document().get("jql") or "")
+    _must_be_bounded(text)
+    loaded = _loaded(call, text)
+    return json_answer({"count": _length(loaded) if loaded is not None else _counted(call, text)})
+
+
+def _must_be_bounded(text: str) -> None:
+    """Cloud refuses a search without a condition; an order is none."""
+    if _NO_CONDITION.match(text):
         raise ApiError(
             400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
         )
-    loaded = _loaded(call, text)
-    return json_answer({"count": _length(loaded) if loaded is not None else _counted(call, text)})
 
 
 # --- load mode ------------------------------------------------------------------------------------------------

@@ -87,7 +87,9 @@ def test_cloud_gives_ids_only_unless_fields_are_named(cloud: Caller) -> None:
 
 
 def test_cloud_refuses_unbounded_queries_and_foreign_tokens(cloud: Caller) -> None:
-    assert cloud.get("/rest/api/3/search/jql", jql="").status_code == 400
+    for unbounded in ("", "  ", "order by created DESC", " ORDER\tBY key"):
+        assert cloud.get("/rest/api/3/search/jql", jql=unbounded).status_code == 400
+        assert cloud.post("/rest/api/3/search/approximate-count", {"jql": unbounded}).status_code == 400
     first = cloud.get("/rest/api/3/search/jql", jql=INCIDENTS, maxResults=10).json()
     other = cloud.get("/rest/api/3/search/jql", jql="project = OPS", nextPageToken=first["nextPageToken"])
     assert other.status_code == 400
