@@ -107,6 +107,12 @@ try:
 except applying.AppliedMeanwhile as error:
     print("refused", error)
 """
+ADD_STEPS = """
+from workflows import access
+from workflows.actions import commands
+for number in range(int(sys.argv[2])):
+    commands.add_task(access.local_admin(), "ACT-1", f"{sys.argv[1]} {number}", at=now)
+"""
 HIRE = """
 from workflows import access
 from workflows.models import Role
@@ -228,6 +234,13 @@ def test_of_people_who_apply_rules_at_once_one_wins_and_the_others_are_told_what
         assert f"sla is live as {str(live[0][0])[:12]}, applied by {winner} (it was not live before)" in said[name]
     assert state.rows("SELECT count(*) FROM workflows_ledgerentry WHERE type = 'rule.applied'") == [(1,)]
     assert regelkreis(tmp_path, "evidence", "verify", REGELKREIS_DATABASE=state.address).returncode == 0
+
+
+def test_steps_that_people_add_at_once_are_all_kept(state: State) -> None:
+    state.run(QUEUE, 1)
+    all_ended([state.start(ADD_STEPS, name, ENTRIES) for name in ("ada", "ben")])
+    keys = state.rows("SELECT key FROM workflows_delivery WHERE verb = 'task' ORDER BY id")
+    assert keys == [(f"ACT-1/task/{number}",) for number in range(1, 2 * ENTRIES + 1)]
 
 
 def test_the_database_itself_refuses_a_second_live_version(state: State) -> None:

@@ -49,19 +49,27 @@ __all__ = [
 ]
 
 
-def accept(actor: Person, code: str, *, at: datetime) -> Action:
-    """Accept a proposal of a rule in mode *propose*: only then is anything written to the platform."""
+def _held(code: str) -> Action:
+    """The action, which nobody else changes until the transaction ends."""
     action = find(code)
-    must_own(actor, action)
-    if State(action.state) is State.CANCELLED:
-        raise GuardRefused(f"{action.code} cannot be accepted", [f"it is {action.state}"])
-    with transaction.atomic():
-        action.is_accepted = True
-        action.save(update_fields=["is_accepted"])
-        ledger.append("action.accepted", subject=action.code, actor=actor.uid, at=at, payload={})
+    action.refresh_from_db(from_queryset=Action.objects.select_for_update())
     return action
 
 
+@transaction.atomic
+def accept(actor: Person, code: str, *, at: datetime) -> Action:
+    """Accept a proposal of a rule in mode *propose*: only then is anything written to the platform."""
+    action = _held(code)
+    must_own(actor, action)
+    if State(action.state) is State.CANCELLED:
+        raise GuardRefused(f"{action.code} cannot be accepted", [f"it is {action.state}"])
+    action.is_accepted = True
+    action.save(update_fields=["is_accepted"])
+    ledger.append("action.accepted", subject=action.code, actor=actor.uid, at=at, payload={})
+    return action
+
+
+@transaction.atomic
 def plan(
     actor: Person,
     code: str,
@@ -75,7 +83,7 @@ def plan(
     accept_detectable: str | None = None,
 ) -> Action:
     """Fill in the plan of a proposed action. Only what is given changes."""
-    action = find(code)
+    action = _held(code)
     must_own(actor, action)
     plan_now = loop.current_plan(action)
     is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
@@ -86,41 +94,40 @@ def plan(
             reasons = [f"people edited it on {action.connection}, so it is changed there"]
             raise GuardRefused(f"The hypothesis of {action.code} is not changed here", reasons)
         hypothesis = None  # as a form shows and sends it, which has other line ends
-    with transaction.atomic():
-        if hypothesis is not None:
-            action.hypothesis = hypothesis
-        if goal is not None:
-            action.goal = Goal.parse(goal).text
-        if min_effect is not None:
-            action.min_effect = Goal.parse(min_effect).text
-        if goal is not None or min_effect is not None:
-            planning.check_goal(action)
-        if golive is not None:
-            action.golive_planned = golive
-        if due is not None:
-            action.due = due
-        if accept_detectable is not None:
-            action.detectable_accepted_reason = accept_detectable
-        action.save()
-        if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
-            plan_now.document = planning.document(action)
-            plan_now.drafted_at = at
-            plan_now.save(update_fields=["document", "drafted_at"])
-            log_draft(plan_now, actor=actor.uid, at=at)
-        ledger.append(
-            "action.planned",
-            subject=action.code,
-            actor=actor.uid,
-            at=at,
-            payload={
-                "goal": action.goal,
-                "min_effect": action.min_effect,
-                "golive_planned": action.golive_planned.isoformat() if action.golive_planned else "",
-                "hypothesis_sha256": ledger.sealed(action.hypothesis) if hypothesis else "",
-                "detectable_accepted_sha256": ledger.sealed(accept_detectable or ""),
-            },
-        )
-        loop.queue_update(action, at)
+    if hypothesis is not None:
+        action.hypothesis = hypothesis
+    if goal is not None:
+        action.goal = Goal.parse(goal).text
+    if min_effect is not None:
+        action.min_effect = Goal.parse(min_effect).text
+    if goal is not None or min_effect is not None:
+        planning.check_goal(action)
+    if golive is not None:
+        action.golive_planned = golive
+    if due is not None:
+        action.due = due
+    if accept_detectable is not None:
+        action.detectable_accepted_reason = accept_detectable
+    action.save()
+    if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
+        plan_now.document = planning.document(action)
+        plan_now.drafted_at = at
+        plan_now.save(update_fields=["document", "drafted_at"])
+        log_draft(plan_now, actor=actor.uid, at=at)
+    ledger.append(
+        "action.planned",
+        subject=action.code,
+        actor=actor.uid,
+        at=at,
+        payload={
+            "goal": action.goal,
+            "min_effect": action.min_effect,
+            "golive_planned": action.golive_planned.isoformat() if action.golive_planned else "",
+            "hypothesis_sha256": ledger.sealed(action.hypothesis) if hypothesis else "",
+            "detectable_accepted_sha256": ledger.sealed(accept_detectable or ""),
+        },
+    )
+    loop.queue_update(action, at)
     return action
 
 
@@ -180,36 +187,36 @@ def reapprove(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
     return _owner_event(actor, code, Event.REAPPROVE, at=at, reason=reason)
 
 
+@transaction.atomic
 def add_task(actor: Person, code: str, title: str, *, at: datetime, due: date | None = None) -> Action:
     """Queue a task below the platform's record."""
-    action = find(code)
+    action = _held(code)
     must_own(actor, action)
     if not title.strip():
         raise InputError("A task needs a title.", mend="Say what is to be done.")
-    with transaction.atomic():
-        number = action.deliveries.filter(verb=Verb.TASK.value).count() + 1
-        outbound = Outbound(
-            verb=Verb.TASK,
-            key=f"{action.code}/task/{number}",
-            action_id=action.code,
-            fields={"title": title, "due": due.isoformat() if due else None},
-        )
-        outbox.queue(action, outbound, at=at)
-        payload = {"no": number, "title_sha256": ledger.sealed(title)}
-        ledger.append("action.task", subject=action.code, actor=actor.uid, at=at, payload=payload)
+    number = action.deliveries.filter(verb=Verb.TASK.value).count() + 1
+    outbound = Outbound(
+        verb=Verb.TASK,
+        key=f"{action.code}/task/{number}",
+        action_id=action.code,
+        fields={"title": title, "due": due.isoformat() if due else None},
+    )
+    outbox.queue(action, outbound, at=at)
+    payload = {"no": number, "title_sha256": ledger.sealed(title)}
+    ledger.append("action.task", subject=action.code, actor=actor.uid, at=at, payload=payload)
     return action
 
 
+@transaction.atomic
 def assign(actor: Person, code: str, owner: Person, *, at: datetime) -> Action:
     """Make somebody the owner: an administrator, the present owner, or whoever may take an ownerless action."""
-    action = find(code)
+    action = _held(code)
     must_own(actor, action)
     must_be_able_to_own(owner, action)
-    with transaction.atomic():
-        action.owner = owner
-        action.save(update_fields=["owner"])
-        ledger.append("action.owner", subject=action.code, actor=actor.uid, at=at, payload={"owner": owner.uid})
-        loop.queue_update(action, at)
+    action.owner = owner
+    action.save(update_fields=["owner"])
+    ledger.append("action.owner", subject=action.code, actor=actor.uid, at=at, payload={"owner": owner.uid})
+    loop.queue_update(action, at)
     return action
 
 
