@@ -86,6 +86,11 @@ def refusal(response: Response, config: ConnectionConfig, what: str) -> Connecti
     )
 
 
+def is_web_page(response: Response) -> bool:
+    """Whether the body is a page for people: of a sleeping instance, a login, a proxy, a firewall."""
+    return response.content[:200].lstrip()[:1] == b"<"
+
+
 def is_absent(error: ConnectionFailed) -> bool:
     """Whether an error says that something does not exist, or is hidden from us."""
     return isinstance(error, Declined) and error.status == 404

@@ -45,6 +45,9 @@ class OAuthToken(AuthBase):
         self._lock = Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        body: Any = request.body
+        if hasattr(body, "read"):  # a stream can be sent once, and after a 401 it has to be sent again
+            request.body = body.read()
         request.headers["Authorization"] = f"Bearer {self._valid()}"
         request.register_hook("response", self._renew_on_401)  # type: ignore[no-untyped-call]
         return request

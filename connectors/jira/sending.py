@@ -18,7 +18,7 @@ import requests
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from connectors.answers import redacted, refusal
+from connectors.answers import is_web_page, redacted, refusal
 from connectors.config import ConnectionConfig
 from connectors.http import send, unanswered
 from connectors.jira.client import BulkSession
@@ -31,6 +31,8 @@ UNREADABLE = (requests.RequestException, ValueError, LookupError, TypeError, Att
 """What the ``jira`` library raises over no answer, or over one that is not what it takes it for."""
 INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"})
 SENT_AS = "application/octet-stream"  # whatever a file is, the library says no more of it
+LOOKED_FOR = "It is looked for before anything is sent again."
+TOO_LARGE = 413  # whoever says it, sending it again does not help
 UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 
 
@@ -146,7 +148,7 @@ class LiveSender:
         response = send(BulkSession(self.client), self.config, method, API + path, what=what, json=body)
         if not response.ok or response.status_code >= 300:
             raise self._refused(response, what)
-        if response.content[:200].lstrip()[:1] == b"<":
+        if is_web_page(response):
             raise self._unknown(what, "a web page came instead")
         self.status = self.status or response.status_code
 
@@ -243,11 +245,17 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
     found = refusal(response, config, what)
     if response.status_code >= 500 and response.status_code != UNTOUCHED:
-        return OutcomeUnknown(found.what, where=found.where, mend="It is looked for before anything is sent again.")
+        return OutcomeUnknown(found.what, where=found.where, mend=LOOKED_FOR)
     if isinstance(found, PermissionMissing) and "json" in response.headers.get("Content-Type", ""):
         return WriteForbidden(found.what, where=found.where, mend=found.mend)
     if response.status_code not in REFUSED:
         return found
+    if is_web_page(response) and response.status_code != TOO_LARGE:
+        return OutcomeUnknown(
+            f"Not Jira answered {response.status_code} to a write ({what}), but a web page did.",
+            where=found.where,
+            mend=f"Let what stands in between (a proxy, a firewall) pass writes. {LOOKED_FOR}",
+        )
     mend = "Correct what Jira names; sending it again cannot help."
     reasons = _reasons(response, config)
     if reasons:

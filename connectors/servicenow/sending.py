@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pysnow
 import requests
 
-from connectors.answers import platform_message, refusal
+from connectors.answers import is_web_page, platform_message, refusal
 from connectors.http import writing
 from connectors.servicenow.batching import readable
 from connectors.servicenow.tables import Instance
@@ -19,6 +19,7 @@ from improvement.errors import OutcomeUnknown, Place, WriteRefused
 from improvement.records import OutboundFile, PreviewRequest
 
 FOR_GOOD = frozenset({400, 403, 404, 405, 406, 413, 415, 422})  # no 409: what somebody else changed just now passes
+TOO_LARGE = 413  # whoever says it, sending it again does not help
 UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 LOOKED_FOR = "The write is looked for on the platform before anything is sent again."
 BASE = "/api/now"
@@ -93,6 +94,12 @@ def send(instance: Instance, request: Request, key: str) -> Sent:
     with writing(config, key):
         answered = resource.request(request.method, headers=headers, data=request.content, allow_redirects=False)
         response: requests.Response = answered._response
+    if response.status_code in FOR_GOOD and response.status_code != TOO_LARGE and is_web_page(response):
+        raise OutcomeUnknown(
+            f"Not the platform answered {response.status_code} to {key}, but a web page did.",
+            where=Place(connection=config.name),
+            mend=f"Let what stands in between (a proxy, a firewall) pass writes to {BASE}. {LOOKED_FOR}",
+        )
     if response.status_code in FOR_GOOD:
         raise _refused(instance, response, key)
     if not response.ok or response.status_code >= 300:
@@ -104,13 +111,13 @@ def send(instance: Instance, request: Request, key: str) -> Sent:
 
 
 def _result(instance: Instance, response: requests.Response, key: str) -> Any:
-    instance.check_web_page(response)
     try:
         body = response.json()
     except ValueError:
         body = None
     if not isinstance(body, dict) or body.get("error"):
-        said = platform_message(response, instance.config) or "its answer was cut."
+        unread = "a web page came instead." if is_web_page(response) else "its answer was cut."
+        said = platform_message(response, instance.config) or unread
         raise OutcomeUnknown(
             f"The platform answered {response.status_code} to {key}, but: {said}",
             where=Place(connection=instance.config.name),

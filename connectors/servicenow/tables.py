@@ -16,7 +16,7 @@ import msgspec
 import pysnow
 import requests
 
-from connectors.answers import TooHeavy, redacted
+from connectors.answers import TooHeavy, is_web_page, redacted
 from connectors.config import ConnectionConfig
 from connectors.http import Reader, prepare
 from connectors.mapping import unknown_field
@@ -246,7 +246,7 @@ class Instance:
 
     def check_web_page(self, response: requests.Response) -> None:
         """A sleeping developer instance and a login page answer 200 with HTML; a write must not take it for success."""
-        if response.content[:200].lstrip()[:1] == b"<":
+        if is_web_page(response):
             raise ConnectionFailed(
                 f"{self.config.url} answered with a web page instead of data.",
                 where=self._place,

@@ -54,6 +54,11 @@ def test_a_package_of_somebody_else_is_found_by_its_entry_point(package: Path) -
     assert connector(a_config(package)).platform == "ticketdesk"
 
 
+def test_an_option_that_is_missing_is_named(package: Path) -> None:
+    with pytest.raises(SettingsError, match=r"connection desk, options\.folder"):
+        connector(a_config(package, options={}))
+
+
 def test_a_row_that_cannot_be_read_is_kept_with_its_reason(package: Path) -> None:
     broken = {**TICKETS[0], "id": "T-0", "opened": "yesterday"}
     with (package / "tickets.jsonl").open("a", encoding="utf-8") as file:
@@ -87,9 +92,10 @@ def test_nobody_replaces_a_connector_of_ours(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("nowhere_to_be_found:Desk", "cannot be loaded: No module named 'nowhere_to_be_found'"),
-        ("json:Desk", "cannot be loaded: module 'json' has no attribute 'Desk'"),
+        ("nowhere_to_be_found:Desk", "cannot be opened: ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        ("json:Desk", "cannot be opened: AttributeError: module 'json' has no attribute 'Desk'"),
         ("halfdesk:Desk", "lacks name, platform, describe"),
+        ("fussydesk:Desk", "cannot be opened: KeyError: 'room'"),
     ],
 )
 def test_a_package_that_does_not_work_is_named(
@@ -97,6 +103,8 @@ def test_a_package_that_does_not_work_is_named(
 ) -> None:
     if value.startswith("halfdesk"):
         (tmp_path / "halfdesk.py").write_text("class Desk:\n    def __init__(self, config): pass\n")
+    if value.startswith("fussydesk"):
+        (tmp_path / "fussydesk.py").write_text("class Desk:\n    def __init__(self, config): config.options['room']\n")
     installed(tmp_path, {"ticketdesk": value})
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(SettingsError, match=said) as caught:

@@ -20,7 +20,7 @@ from connectors.base import Capabilities, Cursor, Finding, Keys, Page, Rejected,
 from connectors.config import ConnectionConfig
 from connectors.doubt import wait_until_settled
 from connectors.marks import named
-from improvement.errors import ConnectionFailed, OutcomeUnknown, Place, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, Place, SettingsError, WriteRefused
 from improvement.records import (
     OUTBOUND_FIELDS,
     SCHEMAS,
@@ -80,6 +80,12 @@ class TicketDesk(SaysNothingOfDepartures):
     def __init__(self, config: ConnectionConfig) -> None:
         self.name = config.name
         self.config = config
+        if "folder" not in config.options:
+            raise SettingsError(
+                "The folder of the tickets is not given.",
+                where=Place(connection=config.name, field="options.folder"),
+                mend="Give the folder that holds tickets.jsonl.",
+            )
         self.desk = Desk(Path(config.options["folder"]))
 
     # --- reading ----------------------------------------------------------------------------------------------

@@ -76,6 +76,8 @@ def call(sender: LiveSender, name: str) -> Any:
         ({"status": 413}, WriteRefused),
         ({"status": 400, "json": {"errorMessages": ["so not"], "errors": {}}}, WriteRefused),
         ({"status": 409}, ConnectionFailed),
+        ({"status": 404, "body": "<html>blocked</html>", "content_type": "text/html"}, OutcomeUnknown),
+        ({"status": 413, "body": "<html>too large</html>", "content_type": "text/html"}, WriteRefused),
         ({"status": 200, "body": "<html>sign in</html>", "content_type": "text/html"}, ConnectionFailed),
     ],
     ids=lambda value: str(value.get("status", "none")) if isinstance(value, dict) else value.__name__,

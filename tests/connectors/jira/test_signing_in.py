@@ -14,9 +14,9 @@ from connectors.sandbox.jira.oauth import CLIENT_ID, CLIENT_SECRET, CLOUD_ID
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sealing import new_key
 from improvement.errors import ConnectionFailed, CredentialsRefused
-from improvement.records import RecordKind
+from improvement.records import Outbound, RecordKind, Verb
 
-from .conftest import Connect
+from .conftest import FILE, Connect
 
 CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
@@ -96,6 +96,17 @@ def test_a_token_that_ends_in_mid_pull_is_renewed_and_the_newest_is_kept(consent
     assert consent.refresh not in consent.file.read_text(errors="replace")
 
 
+def test_a_file_whose_token_is_refused_is_sent_again_whole(consent: Consent, connect: Connect) -> None:
+    connector = connect("jira_cloud", timeout_s=5, **consent.settings())
+    create = Outbound(verb=Verb.CREATE, key="ACT-9/create", action_id="ACT-9", fields={"title": "Answer sooner"})
+    ref = connector.write(create, None).ref
+    consent.running.set_faults("jira_cloud", {"kind": "unauthorised", "path": "/attachments", "method": "POST"})
+    receipt = connector.write(Outbound(verb=Verb.ATTACH, key="ACT-9/file", action_id="ACT-9", file=FILE), ref)
+    (rule,) = consent.running.control("jira_cloud", "GET", "faults")
+    consent.running.set_faults("jira_cloud")
+    assert (rule["hits"], receipt.differences, receipt.was_found) == (1, {}, False)
+
+
 def test_many_at_once_use_each_refresh_token_once(consent: Consent, connect: Connect) -> None:
     connectors = [connect("jira_cloud", **consent.settings()) for _ in range(6)]
     before = consent.issued
@@ -120,8 +131,9 @@ def test_what_was_used_up_elsewhere_or_has_expired_must_be_granted_anew(consent:
 
 
 def test_an_authorization_server_that_is_down_uses_no_token_up(consent: Consent, connect: Connect) -> None:
-    consent.running.set_faults("jira_cloud", {"kind": "unavailable", "path": "^/oauth/token$"})
+    consent.running.set_faults("jira_cloud", {"kind": "unavailable", "path": "^/oauth/token$", "times": None})
     connector = connect("jira_cloud", **consent.settings())
     with pytest.raises(ConnectionFailed):
         connector.describe()
+    consent.running.set_faults("jira_cloud")
     assert connector.describe().flavour == "cloud"

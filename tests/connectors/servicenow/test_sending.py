@@ -14,7 +14,7 @@ import responses
 from connectors.config import ConnectionConfig
 from connectors.servicenow.sending import Request, send
 from connectors.servicenow.tables import Instance
-from improvement.errors import ConnectionFailed, CredentialsRefused, WriteRefused
+from improvement.errors import ConnectionFailed, CredentialsRefused, OutcomeUnknown, WriteRefused
 from improvement.records import OutboundFile
 
 URL = "https://acme.service-now.com"
@@ -58,6 +58,11 @@ def answers(request: Request, **answer: Any) -> None:
             "A data policy .* Strategies",
         ),
         ({"status": 404, "json": {"error": {"message": "No Record found"}}}, WriteRefused, "gone or hidden"),
+        (
+            {"status": 403, "body": "<html>blocked</html>", "content_type": "text/html"},
+            OutcomeUnknown,
+            "Not the platform answered 403",
+        ),
         ({"status": 409}, ConnectionFailed, "answered 409"),
         ({"status": 413}, WriteRefused, "refused the write with 413"),
         ({"status": 429, "headers": {"Retry-After": "1"}}, ConnectionFailed, "answered 429"),
@@ -65,7 +70,7 @@ def answers(request: Request, **answer: Any) -> None:
         ({"status": 302, "headers": {"Location": "https://login.example.com"}}, ConnectionFailed, "redirects to"),
         ({"status": 200, "json": {"result": {}, "error": {"message": "cancelled"}}}, ConnectionFailed, "cancelled"),
         ({"status": 200, "body": '{"result": {"sys_', "content_type": "application/json"}, ConnectionFailed, "200"),
-        ({"status": 200, "body": "<html>asleep</html>"}, ConnectionFailed, "web page instead of data"),
+        ({"status": 200, "body": "<html>asleep</html>"}, OutcomeUnknown, "a web page came instead"),
         ({"status": 201, "body": f'{{"error": "bad {SECRET}"}}', "content_type": "application/json"}, ConnectionFailed,
          "bad •••"),
     ],
