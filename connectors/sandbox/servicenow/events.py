@@ -25,6 +25,9 @@
     ``count`` running clocks show its stage ``starting``, until something else happens to them.
 ``unanswered``
     Of ``count`` surveys that were handed in the question is left unanswered after all: its value is −1.
+``late_commit``
+    ``count`` incidents were changed by transactions that commit only now: their sys_updated_on lies ``before`` seconds
+    ahead of the newest one of the table.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from typing import Any
 
 from connectors.sandbox.servicenow.cim import audited_update
 from connectors.sandbox.servicenow.instance import SYSTEM, Instance
+from connectors.sandbox.servicenow.moments import epoch_of, stored
 from connectors.sandbox.store import SYS_ID, Row, Table
 
 Event = Mapping[str, Any]
@@ -173,6 +177,16 @@ def _unanswered(instance: Instance, event: Event) -> list[str]:
     return left
 
 
+def _late_commit(instance: Instance, event: Event) -> list[str]:
+    table = instance.tables["incident"]
+    rows = list(table.ordered())
+    at = stored(epoch_of(rows[-1][1]) - int(event.get("before", 60)))
+    changed = [row for row in rows if row[1] < at][: int(event["count"])]
+    for row in changed:
+        instance.update(table, row, {"short_description": "Changed by a slow transaction"}, by=SYSTEM, at=at)
+    return [row[SYS_ID] for row in changed]
+
+
 EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "mass_update": _mass_update,
     "delete": _delete,
@@ -185,6 +199,7 @@ EVENTS: dict[str, Callable[[Instance, Event], list[str]]] = {
     "compatibility": _compatibility,
     "starting": _starting,
     "unanswered": _unanswered,
+    "late_commit": _late_commit,
 }
 
 

@@ -210,6 +210,20 @@ def test_an_empty_platform_and_one_with_a_single_ticket(connect: Connect, serve:
     assert survey["ticket_id"] == clock["ticket_id"]
 
 
+def test_what_a_slow_transaction_committed_late_is_read_with_the_overlap(
+    connect: Connect, serve: Callable[..., RunningSandbox]
+) -> None:
+    """Commits are not ordered by time: a change may show up with an update time that a pull has passed."""
+    running = serve(hour_by_hour(8, of_priority_1=0))
+    connector = connect(running)
+    before = pulled(connector, TICKET)
+    late = running.happen("servicenow", "late_commit", count=3, before=200)["sys_ids"]
+    after = {row["id"]: row["title"] for row in pulled(connector, TICKET, before.cursor).rows}
+    assert len(late) == 3
+    assert {after.get(id) for id in late} == {"Changed by a slow transaction"}
+    assert not set(late).intersection(pulled(connect(running, overlap_s=0), TICKET, before.cursor).ids)
+
+
 def test_an_assessment_that_is_no_survey_is_nobodys_satisfaction(
     connect: Connect, serve: Callable[..., RunningSandbox]
 ) -> None:
