@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import chain
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -19,7 +18,7 @@ from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
 from connectors.servicenow.surveys import Scores
-from connectors.servicenow.tables import IDS_PER_QUERY, STORED, Instance, instant, stored
+from connectors.servicenow.tables import IDS_PER_QUERY, Instance, instant, stored
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
@@ -40,10 +39,11 @@ def pull(
     """Pages of about :data:`BATCH_ROWS` rows, source by source, each oldest first; every source ends with a page.
 
     Each source starts ``overlap_s`` before its mark, because commits are not ordered by time; one whose mapping
-    changed starts at the beginning. Running clocks whose breach time passed meanwhile are read again; that moves no
-    mark.
+    changed starts at the beginning. Running clocks whose breach time passed meanwhile are read again first; that moves
+    no mark. With the last page all is read until ``until``, however long ago a table was changed.
     """
     marks = _marks(cursor)
+    read_until = cursor.updated_at if cursor is not None and cursor.tiebreak else None
     meter = _Meter(instance)
     overlap = timedelta(seconds=instance.config.overlap_s)
     for plan in plans:
@@ -57,10 +57,15 @@ def pull(
         )
         scores = Scores(instance, lookups, until=stored(until)) if plan.source.kind is RecordKind.SURVEY else None
         standing = _standing_still(instance, plan, cursor, overlap, until)
-        for batch, moves in chain(_marked(pager, plan, moves=True), _marked(standing, plan, moves=False)):
-            if moves and batch.num_rows:
+        for batch, _ in _batches(standing, plan) if standing is not None else ():
+            if batch.num_rows:
+                reached = _cursor(marks, plans, read_until, until)
+                yield _page(batch, instance.config, lookups, scores, meter, reached, until)
+        for batch, is_end in _batches(pager, plan):
+            if batch.num_rows:
                 marks[plan.key] = _later(marks.get(plan.key), batch.position, plan)
-            yield _page(batch, instance.config, lookups, scores, meter, _cursor(marks, plans, until), until)
+            reached = _cursor(marks, plans, until if is_end and plan is plans[-1] else read_until, until)
+            yield _page(batch, instance.config, lookups, scores, meter, reached, until)
 
 
 def by_ids(
@@ -134,20 +139,15 @@ def _standing_still(
     )
 
 
-def _marked(pager: Pager | None, plan: Plan, *, moves: bool) -> Iterator[tuple[Batch, bool]]:
-    """Batches, and whether they move the mark of their source."""
-    if pager is not None:
-        yield from ((batch, moves) for batch in _batches(pager, plan) if moves or batch.num_rows)
-
-
-def _batches(pager: Pager, plan: Plan) -> Iterator[Batch]:
+def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
+    """The batches of a source, and whether it is the last one, which may be empty."""
     batch = Batch(plan)
     for rows in read_ahead(iter(pager), depth=PAGES_AHEAD):
         batch.add(rows)
         if batch.num_rows >= BATCH_ROWS:
-            yield batch
+            yield batch, False
             batch = Batch(plan)
-    yield batch
+    yield batch, True
 
 
 def _marks(cursor: Cursor | None) -> dict[str, Mark]:
@@ -174,11 +174,14 @@ def _later(mark: Mark | None, position: Position, plan: Plan) -> Mark:
     return Mark(position.updated_on, position.sys_id, plan.digest)
 
 
-def _cursor(marks: dict[str, Mark], plans: Sequence[Plan], until: datetime) -> Cursor:
-    """All marks of the kind; its instant is the oldest of them."""
+def _cursor(marks: dict[str, Mark], plans: Sequence[Plan], read_until: datetime | None, until: datetime) -> Cursor:
+    """All marks of the kind; its instant is the oldest of them, or until when all sources are known to be read.
+
+    Where there is neither, it is ``until``: a source without a mark is read from its beginning all the same.
+    """
     own = {plan.key: marks[plan.key] for plan in plans if plan.key in marks}
-    oldest = min((mark.updated_on for mark in own.values()), default="")
-    at = datetime.strptime(oldest, STORED).replace(tzinfo=UTC) if oldest else until
+    oldest = instant(min((mark.updated_on for mark in own.values()), default=""))
+    at = max((at for at in (oldest, read_until) if at is not None), default=until)
     return Cursor(updated_at=at, tiebreak=msgspec.json.encode(own).decode())
 
 

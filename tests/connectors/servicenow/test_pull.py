@@ -16,6 +16,7 @@ from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, World, WorldSla, WorldSurvey
 from improvement.errors import ConnectionFailed, CredentialsRefused, MappingError, PermissionMissing
 from improvement.records import SCHEMAS, RecordKind
+from workflows.steps.backfill import spans
 
 from .conftest import END, HOUR, START, Connect, Person, a_ticket, a_world, pulled
 
@@ -208,6 +209,21 @@ def test_an_empty_platform_and_one_with_a_single_ticket(connect: Connect, serve:
     (survey,) = pulled(single, SURVEY).rows
     assert (survey["score"], survey["scale_min"], survey["scale_max"]) == (4.0, 1.0, 5.0)
     assert survey["ticket_id"] == clock["ticket_id"]
+
+
+def test_a_table_at_rest_does_not_hold_the_cursor_back(connect: Connect, serve: Callable[..., RunningSandbox]) -> None:
+    """Nobody has opened a problem for years: what was read is not looked through again month by month."""
+    running = serve(a_world(a_ticket(1), a_ticket(2, kind="problem")))
+    connector = connect(running)
+    first = pulled(connector, TICKET)
+    later = END + timedelta(days=500)
+    assert all(page.cursor.updated_at < END for page in first.pages[:-1])
+    assert first.cursor.updated_at == END
+    following = pulled(connector, TICKET, first.cursor, until=later)
+    assert following.cursor.updated_at == later
+    assert spans(connector, [following.cursor.updated_at], as_of=later + timedelta(hours=1)) == [
+        later + timedelta(hours=1)
+    ]
 
 
 def test_what_a_slow_transaction_committed_late_is_read_with_the_overlap(
