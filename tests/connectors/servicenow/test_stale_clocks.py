@@ -53,9 +53,7 @@ def test_it_is_read_though_nothing_changed_and_moves_no_mark(serve: Serve, conne
     assert {page.cursor.tiebreak for page in found.pages} == {cursor.tiebreak}
     assert [page.cursor.updated_at for page in found.pages] == [cursor.updated_at, at_hour(150)]
     assert found.rows[0]["is_breached"]
-    assert (
-        len(again.rows) == len(found.rows) - 1
-    )  # what was read before its time is read once more; of it, the mark's row
+    assert len(again.rows) == len(found.rows) - 1  # the row of the mark, once
 
 
 def test_when_the_row_is_refreshed_its_outcome_is_the_same(serve: Serve, connect: Connect) -> None:
