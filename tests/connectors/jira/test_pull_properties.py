@@ -61,7 +61,7 @@ def busy() -> Iterator[RunningSandbox]:
         yield running
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     page_size=st.integers(1, 40),
     flush_rows=st.sampled_from([1, 23, 50_000]),

@@ -64,7 +64,7 @@ def cases(draw: Any) -> list[Ticket | SlaRecord]:
 
 
 @given(cases())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_business_hours_equal_the_slow_computation(records: list[Ticket | SlaRecord]) -> None:
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder), *records) as warehouse:
         warehouse.use_calendars(of(CALENDARS))

@@ -156,7 +156,7 @@ def test_the_usual_way_leads_to_sustaining(home: object) -> None:
 
 
 @given(st.sampled_from([0, 2, 2, 2, 3, 5, 6, 8, 8, 9, 10]), st.lists(DEEDS, min_size=5, max_size=14))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_order_of_deeds_leads_astray(home: object, way: int, deeds: list[Deed]) -> None:
     with transaction.atomic():
         world = World(a_person("olga", Role.SERVICE_OWNER, Role.APPROVER), an_approver())

@@ -82,7 +82,7 @@ def compared(records: list[Any]) -> int:
     st.lists(contacts(), max_size=10),
 )
 @settings(
-    max_examples=4, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+    max_examples=3, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
 )
 def test_what_shares_a_pass_gives_the_same_cells_as_by_itself(
     some_tickets: list[Ticket], some_clocks: list[SlaRecord], some_surveys: list[Survey], some_contacts: list[Contact]
