@@ -150,7 +150,15 @@ def test_the_page_shows_both_targets_as_far_as_rights_reach(home: Path, tmp_path
     assert parent is not None
     page = seen(action.owner, action)
     assert "made from “at most 15.0 %” for customers, with the factor 0.8" in page
-    for words in ("Acme", "<b>20.0 %</b>", "at most 10.0 %", f"/actions/{parent.code}/", "Bolt", "16.0 %"):
+    for words in (
+        "Acme",
+        "<b>20.0 %</b>",
+        "at most 10.0 %",
+        "for the country, 2025-01-01 – 2025-12-31",
+        f"/actions/{parent.code}/",
+        "Bolt",
+        "16.0 %",
+    ):
         assert words in page, words
     assert "aus „höchstens 15,0 %“ für Kunden gebildet, mit dem Faktor 0,8" in seen(action.owner, action, "de")
     limited = a_person("ben")

@@ -59,9 +59,14 @@ def _row(one: customer_facing.Served, sees: Sees) -> ServedRow:
         action = None
     if held is None:
         return ServedRow(scope, one.state, "", "", "", None, action)
-    source = "" if held.source == customer_facing.OWN_TARGET else held.source
     value = words.measured(held.rule.metric, one.value)
-    return ServedRow(scope, one.state, _text(held), source, value, held.on, action)
+    return ServedRow(scope, one.state, _text(held), _source(held), value, held.on, action)
+
+
+def _source(held: TargetInForce) -> str:
+    """Whose target it is and between which dates."""
+    dates = f", {held.since or '…'} – {held.until or '…'}" if held.since or held.until else ""
+    return words.said(words.LEVELS, held.level) + dates
 
 
 def _text(held: TargetInForce) -> str:
