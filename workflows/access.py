@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -14,6 +15,9 @@ from django.db import transaction
 from improvement.errors import InputError, PermissionMissing
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Grant, Identity, Person, Role, Token
+
+if TYPE_CHECKING:
+    from improvement.rules import Scope
 
 
 def local_admin() -> Person:
@@ -116,6 +120,11 @@ class Owners:
                 )
             )
         return _narrowest([grant for grant in self._granted[role_or_user] if grant.covers(connection, scope)])
+
+    def username(self, connection: str, scope: Scope, role_or_user: str) -> str | None:
+        """The user name of the owner."""
+        owner = self.of(connection, scope.as_dict(), role_or_user)
+        return owner.username if owner is not None else None
 
 
 def owner_for(connection: str, scope: dict[str, str], role_or_user: str) -> Person | None:

@@ -129,7 +129,10 @@ SAYS: dict[EntryType, tuple[By, str]] = {
         "a back-test of a live version of a rule counted what firings come to that nobody acts on: weeks, and by "
         "connection how many and their mean effect",
     ),
-    "rule.removed": (By.EITHER, "a rule is live no more"),
+    "rule.removed": (
+        By.EITHER,
+        "a rule is live no more: its version, and from which week it was evaluated, by connection",
+    ),
     "finding.fired": (
         By.ENGINE,
         "a rule fired: its version, series, weeks, value, target and the override that won, and digest and number of "

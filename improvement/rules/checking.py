@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improvement.errors import InputError, RegelkreisError
-from improvement.rules.flow_down import unreached
+from improvement.rules.flow_down import unreached, without_slack
 from improvement.rules.loading import load
 from improvement.rules.overlapping import overlaps
 from improvement.rules.rule import Mode, Rule
@@ -83,12 +83,9 @@ def _idle(rules: list[Rule], today: date | None) -> Iterator[RegelkreisError]:
 def _unreached(rules: list[Rule], today: date | None) -> list[InputError]:
     by_id = {rule.id: rule for rule in rules}
     pairs = [(by_id[below.derived_from], below) for below in rules if below.derived_from in by_id]
-    found = [
-        InputError(f"{below.id}: {what}", where=override.place, mend=mend)
-        for rule, below in pairs
-        for override, what, mend in unreached(rule, below, today=today)
-    ]
+    found = []
     for rule, below in pairs:
+        found += [*unreached(rule, below, today=today), *without_slack(rule, below, today=today)]
         if rule.conditions:
             what = f"{below.id} fires whether the while of {rule.id} holds or not: it is not passed on to suppliers."
             found.append(InputError(what, where=rule.place, mend="Give suppliers a rule of their own instead."))

@@ -30,6 +30,7 @@ from improvement.rules.units import Duration
 from improvement.schedule import LOOKS
 
 API_VERSION = "regelkreis/v1"
+TIGHTEN = 0.8  # of a flow-down that names no factor
 ID = r"^[a-z0-9][a-z0-9-]{0,99}(@[a-z_]{1,40})?$"  # the part behind @ is given to derived rules only
 
 
@@ -123,7 +124,7 @@ class FlowDownPart(Part):
 
     by: Names = ("supplier",)
     agreement: Names | None = None
-    tighten: Annotated[float, Field(gt=0, le=1)] = 0.8
+    tighten: Annotated[float, Field(gt=0, le=1)] = TIGHTEN
     target: TargetPart | None = Field(default=None, description="Needed where no factor can tighten the target.")
 
 

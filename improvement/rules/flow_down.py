@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from improvement.errors import InputError, Place
 from improvement.rules.amounts import target_of
 from improvement.rules.canonical import versioned
 from improvement.rules.cascade import Covering
-from improvement.rules.documents import FlowDownPart
+from improvement.rules.documents import TIGHTEN, FlowDownPart
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import ActionTemplate, FlowDown, Override, Rule, SeriesKey, Target, TargetKind
 from improvement.rules.series import VALUES, by_of
@@ -59,7 +61,8 @@ def flow_down_of(
     ):
         what = "No factor can tighten this kind of target."
         problems.add(PATH, what, "Add flow_down.target: what the supplier must keep.", of_key=True)
-    return FlowDown(by, tuple(sorted(agreement)), part.tighten, own)
+    place = problems.place(PATH, of_key=True)
+    return FlowDown(by, tuple(sorted(agreement)), part.tighten, own, place)
 
 
 def derived(rule: Rule) -> Rule | None:
@@ -102,28 +105,82 @@ def tightened(target: Target, factor: float, is_share: bool) -> Target | None:
     return None
 
 
-def unreached(rule: Rule, below: Rule, *, today: date | None = None) -> list[tuple[Override, str, str]]:
+def unreached(rule: Rule, below: Rule, *, today: date | None = None) -> list[InputError]:
     """The overrides that promise customers more than ``below``, the rule made for suppliers, asks of those who serve
-    them, each with what is wrong and how to mend it. Overrides that ended before ``today`` are left out."""
-    flow_down = rule.flow_down
+    them. Overrides that ended before ``today`` are left out."""
     found = []
-    covering = Covering(below.overrides)
+    for override, held in _not_passed_on(rule, below, today):
+        if is_looser(held, override.target):
+            promised, asked = _text(override.target, rule.is_share), _text(held, rule.is_share)
+            what = f"{override.label} promises customers {promised}, but holds their suppliers to {asked} only."
+            found.append(_told(below, what, override.place, _mends(rule, override)))
+    return found
+
+
+def without_slack(rule: Rule, below: Rule, *, today: date | None = None) -> list[InputError]:
+    """Where suppliers must keep exactly what customers are promised, though something stricter could be asked of them:
+    what is lost on the way to the customer then breaks the promise. ``today`` as in :func:`unreached`.
+    """
+    flow_down = rule.flow_down
+    if flow_down is None:
+        return []
+    found = []
+    passed_on = [one.target for one in rule.overrides if _is_passed_on(rule, flow_down, one)]
+    tightened_ones = passed_on if flow_down.target is not None else [rule.target, *passed_on]
+    if flow_down.target is not None and _leaves_no_slack(flow_down.target, rule.target, rule.is_share):
+        what = f"It holds suppliers to exactly what customers are promised, {_text(rule.target, rule.is_share)}."
+        found.append(_told(below, what, flow_down.place, [_stricter(rule.target, flow_down.tighten, rule.is_share)]))
+    if flow_down.tighten == 1 and any(_leaves_no_slack(one, one, rule.is_share) for one in tightened_ones):
+        what = "The factor 1 holds suppliers to exactly what customers are promised."
+        found.append(_told(below, what, flow_down.place, [f"tighten: {TIGHTEN}"]))
+    for override, held in _not_passed_on(rule, below, today):
+        if _leaves_no_slack(held, override.target, rule.is_share):
+            promised = _text(override.target, rule.is_share)
+            what = f"{override.label} promises customers {promised}, and holds their suppliers to exactly that."
+            found.append(_told(below, what, override.place, _mends(rule, override)))
+    return found
+
+
+def _told(below: Rule, what: str, place: Place | None, mends: list[str]) -> InputError:
+    return InputError(f"{below.id}: {what}", where=place, mend=f"Give flow_down {' or '.join(mends)}.")
+
+
+def _not_passed_on(rule: Rule, below: Rule, today: date | None) -> Iterator[tuple[Override, Target]]:
+    """The overrides that suppliers are not held to, and what those of their scopes must keep instead."""
+    flow_down, covering = rule.flow_down, Covering(below.overrides)
     for override in rule.overrides if flow_down is not None else ():
         has_ended = today is not None and override.valid_to is not None and override.valid_to < today
-        if flow_down is None or has_ended or _is_passed_on(rule, flow_down, override):
-            continue
-        held = _held_to(below, covering, override)
-        if not is_looser(held, override.target):
-            continue
-        promised = _text(override.target, rule.is_share)
-        asked = _text(held, rule.is_share)
-        what = f"{override.label} promises customers {promised}, but holds their suppliers to {asked} only."
-        missing = [name for name, _ in override.when if name not in flow_down.by]
-        mends = [f"target: {{{promised.replace(' ', ': ')}}}"]
-        if missing and tightened(override.target, flow_down.tighten, rule.is_share) is not None:
-            mends.insert(0, f"by: [{', '.join([*flow_down.by, *missing])}]")
-        found.append((override, what, f"Give flow_down {' or '.join(mends)}."))
-    return found
+        if flow_down is not None and not has_ended and not _is_passed_on(rule, flow_down, override):
+            yield override, _held_to(below, covering, override)
+
+
+def _leaves_no_slack(held: Target, promised: Target, is_share: bool) -> bool:
+    """Whether two targets are the same number, and a stricter one is possible; own pasts cannot be compared."""
+    if held.kind is TargetKind.WORSE_THAN_OWN or held != promised:
+        return False
+    strictest = 0.0 if held.kind is TargetKind.MAX else 1.0 if is_share else None
+    return held.value != strictest
+
+
+def _mends(rule: Rule, override: Override) -> list[str]:
+    """What keeps the promise of an override that does not reach suppliers: to reach them, or to ask more of all."""
+    if rule.flow_down is None:
+        return []
+    by, factor = rule.flow_down.by, rule.flow_down.tighten
+    missing = [name for name, _ in override.when if name not in by]
+    mends = [_stricter(override.target, factor, rule.is_share)]
+    if missing and factor < 1 and tightened(override.target, factor, rule.is_share) is not None:
+        mends.insert(0, f"by: [{', '.join([*by, *missing])}]")
+    return mends
+
+
+def _stricter(target: Target, factor: float, is_share: bool) -> str:
+    """A ``target`` for suppliers that leaves slack where there can be any."""
+    found = tightened(target, factor if factor < 1 else TIGHTEN, is_share)
+    if found is None:
+        is_min = target.kind is TargetKind.MIN
+        return f"a target with a min above {number_text(target.value)}" if is_min else "a stricter target"
+    return f"target: {{{_text(found, is_share).replace(' ', ': ')}}}"
 
 
 def _held_to(below: Rule, covering: Covering, override: Override) -> Target:

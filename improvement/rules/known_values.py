@@ -52,9 +52,14 @@ def alike(values: Iterable[str]) -> list[tuple[str, ...]]:
 
 def alike_text(dimension: str, values: Iterable[str]) -> str:
     """What is wrong with values that look alike; letters made of several signs are shown as such."""
-    shown = [f"“{one}”" if normalize("NFC", one) == one else f"“{one}” ({ascii(one)[1:-1]})" for one in values]
+    shown = [f"“{one}” ({signs})" if (signs := signs_of(one)) else f"“{one}”" for one in values]
     title = dimension.replace("_", " ")
     return f"{' and '.join(shown)} look alike, but are {len(shown)} different values of {title} to every rule."
+
+
+def signs_of(value: str) -> str:
+    """The signs of a value with a letter that is made of several; '' of every other."""
+    return "" if normalize("NFC", value) == value else ascii(value)[1:-1]
 
 
 def named(rule: Rule) -> list[tuple[str, str, str]]:

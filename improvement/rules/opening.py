@@ -7,8 +7,8 @@ Many scopes of one rule on the same parent become one proposal for the parent.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from improvement import weeks
 from improvement.rules.rule import Mode, Rule
@@ -16,6 +16,7 @@ from improvement.rules.scope import Scope
 
 PARENTS = ("customer", "service", "supplier")
 NOBODY = ""  # the budget of actions without an owner
+OwnerOf = Callable[[str, Scope, str], str | None]  # connection, scope, the rule's owner → who would own the action
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,6 @@ class Candidate:
     week: int
     size: float
     n: int
-    owner: str | None
     is_first_evaluation: bool = False  # of the rule on this connection, over back-filled history
     has_open_action: bool = False
     closed_week: int | None = None  # in which the last action on this rule and scope was closed
@@ -36,22 +36,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One action to open: a scope, or a parent with the scopes it stands for (largest first)."""
+    """One action to open: a scope, or a parent with the scopes it stands for (largest first).
+
+    ``owner`` is whose the action would be, by rights on all of its scope; of what may not open yet nobody is asked.
+    """
 
     rule: Rule
     connection: str
     scope: Scope
     members: tuple[Candidate, ...]
+    owner: str | None = None
 
     @property
     def is_group(self) -> bool:
         """Whether it stands for several scopes."""
         return len(self.members) > 1
-
-    @property
-    def owner(self) -> str | None:
-        """The owner of its largest scope."""
-        return self.members[0].owner
 
     @property
     def size(self) -> float:
@@ -78,6 +77,7 @@ class Choice:
 def choose(
     candidates: Sequence[Candidate],
     *,
+    owner_of: OwnerOf,
     open_per_owner: Mapping[str | None, int],
     budget: int,
     max_new: int,
@@ -98,17 +98,30 @@ def choose(
         else:
             queued.append(Waiting(_single(candidate), reason))
     load = Counter({owner or NOBODY: number for owner, number in open_per_owner.items()})
-    for proposal in sorted(_grouped(able), key=rank):
-        owner = proposal.owner or NOBODY
+    for ownerless in sorted(_grouped(able), key=rank):
+        named = owner_of(ownerless.connection, ownerless.scope, ownerless.rule.owner)
+        proposal, owner = replace(ownerless, owner=named), named or NOBODY
         if load[owner] >= budget:
-            whose = f"{proposal.owner} has" if proposal.owner else "actions without an owner:"
-            queued.append(Waiting(proposal, f"{whose} {load[owner]} open actions; the budget is {budget}"))
+            queued.append(Waiting(proposal, f"{_whose(proposal)} {load[owner]} open actions; the budget is {budget}"))
         elif len(opened) >= max_new:
             queued.append(Waiting(proposal, f"{max_new} new actions in this cycle are enough"))
         else:
             load[owner] += 1
             opened.append(proposal)
     return Choice(tuple(opened), tuple(sorted(queued, key=lambda waiting: rank(waiting.proposal))))
+
+
+def _whose(proposal: Proposal) -> str:
+    """Whose budget is spent."""
+    if proposal.owner:
+        return f"{proposal.owner} has"
+    why = f"{unowned(proposal)}; " if proposal.is_group else ""
+    return f"{why}actions without an owner:"
+
+
+def unowned(proposal: Proposal) -> str:
+    """Why a group has no owner, in words: who owns one of its scopes may lack the rights on their parent."""
+    return f"no one person's rights fit all of {proposal.scope.key}, so it has no owner"
 
 
 def not_now(candidate: Candidate) -> str | None:

@@ -15,13 +15,12 @@ from improvement.rules.cells import Cells
 from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, FindingState, advance
 from improvement.rules.judging import Point
-from improvement.rules.opening import Candidate, Proposal, choose, size_of
+from improvement.rules.opening import Candidate, OwnerOf, Proposal, choose, size_of
 from improvement.rules.rule import Limits, Rule, SeriesKey
 from improvement.rules.scope import Scope
 from improvement.vocabulary import HAS_OPEN_TWIN
 
 BACKFILL_WEEKS = 26  # how far back a rule's first evaluation looks
-OwnerOf = Callable[[str, Scope, str], str | None]  # connection, scope, the rule's owner → who would own the action
 Lasting = Callable[[Rule], int | None]  # weeks an action stays open; None: for ever
 
 
@@ -120,7 +119,6 @@ class Replaying:
         self._limits = limits
         self._owner_of = owner_of
         self._lasting = lasting
-        self._owners: dict[Series, str | None] = {}
         self._tracks: dict[tuple[str, str], dict[Scope, Track]] = {}  # rule and connection → its scopes
         self._actions: dict[Series, list[OpenedAction]] = {}  # those on a scope or on a parent that stands for it
         self.replay = Replay(first_week, first_week)
@@ -187,6 +185,7 @@ class Replaying:
         ]
         choice = choose(
             candidates,
+            owner_of=self._owner_of,
             open_per_owner=self._open_per_owner(week),
             budget=self._limits.budget,
             max_new=self._limits.max_new_actions,
@@ -212,17 +211,10 @@ class Replaying:
             week=week,
             size=size_of(point.value, point.target.value),
             n=point.n,
-            owner=self._owner(series),
             is_first_evaluation=is_first,
             has_open_action=any(_is_open(one, week) for one in own),
             closed_week=max(closed, default=None),
         )
-
-    def _owner(self, series: Series) -> str | None:
-        if series not in self._owners:
-            owner = self._rules[series.rule_id].owner
-            self._owners[series] = self._owner_of(series.connection, series.scope, owner)
-        return self._owners[series]
 
     def _has_twin(self, proposal: Proposal, week: int) -> bool:
         return any(

@@ -126,6 +126,7 @@ class FlowDown:
     agreement: tuple[str, ...]
     tighten: float
     target: Target | None
+    place: Place | None = field(repr=False, compare=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,10 +181,9 @@ def _tell(told: _Told, point: Point, rule: Rule) -> None:
             point.week,
             point.size or 0.0,
             point.n,
-            "owner",
             has_open_action=told.opened_week is not None,
         )
-        if choose([candidate], open_per_owner={}, budget=1, max_new=1).opened:
+        if choose([candidate], owner_of=lambda *_: None, open_per_owner={}, budget=1, max_new=1).opened:
             told.opened_week, told.is_opened_now = point.week, True
 
 

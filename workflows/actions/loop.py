@@ -16,7 +16,7 @@ from improvement import pdca
 from improvement.errors import GuardRefused
 from improvement.pdca import ActionFacts, Event, State
 from improvement.records import SET_THERE, Outbound, Verb
-from workflows.actions import marking, planning
+from workflows.actions import customer_facing, marking, planning
 from workflows.actions.consequences import CONSEQUENCES, Move, current_plan
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
@@ -194,6 +194,7 @@ def _words(event: Event) -> str:
 
 def detail(action: Action) -> dict[str, Any]:
     """The action as one JSON-ready object for the command line."""
+    flown_down = customer_facing.flown_down(action)
     return {
         "id": action.code,
         "title": action.title,
@@ -216,7 +217,9 @@ def detail(action: Action) -> dict[str, Any]:
         "is_accepted": action.is_accepted,
         "is_overridden": action.is_overridden,
         "trigger": planning.published_trigger(action),
+        "flow_down": flown_down.as_dict() if flown_down is not None else None,
         "rolls_up_to": action.rolls_up_to.code if action.rolls_up_to else None,
+        "serves": [one.as_dict() for one in customer_facing.served(action)],
         "trigger_restated": [value.as_dict() for value in later_values(action)],
         "measurement": {key: value for key, value in action.measurement.items() if key != "earliest_week"},
         "verdict": action.verdict or None,

@@ -17,6 +17,7 @@ from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import OPEN_STATES, ActionFacts, Actor, Refused, State, open_action
 from improvement.records import Outbound, Verb
 from improvement.rules import Mode, Proposal, Rule, Scope, priority
+from improvement.rules.opening import unowned
 from improvement.rules.suggestions import did_you_mean
 from workflows import access
 from workflows.actions import planning, serving, triggers
@@ -36,7 +37,7 @@ PERSON_TRIGGER_WEEKS = 8  # without a trigger: the weeks before the opening
 def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehouse, *, at: datetime) -> Action:
     """Open the action that a firing finding, or a group of them on one parent, asks for.
 
-    A group's trigger is that of its largest scope; its baseline and check are those of the parent.
+    A group's trigger is that of its largest scope; its owner, baseline and check are those of the parent.
     """
     rule, first = proposal.rule, findings[0]
     metric = metric_named(rule.metric)
@@ -58,7 +59,7 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
     )
     action.is_accepted = rule.mode is Mode.OPEN
     action.hypothesis = "" if rule.action.hypothesis == "ask" else rule.action.hypothesis
-    action.owner = access.owner_for(first.connection, first.scope, rule.owner)
+    action.owner = access.owner_for(first.connection, scope, rule.owner)
     action.due = at.date() + timedelta(days=rule.action.due_days)
     action.impact, action.urgency = priority(rule, proposal.scope, proposal.size)
     action.trigger = {
@@ -80,7 +81,8 @@ def open_by_rule(proposal: Proposal, findings: list[Finding], warehouse: Warehou
     action.rolls_up_to = serving.served(rule, first.connection, scopes, weeks_of, warehouse, at=at)
     by = list(scope) if proposal.is_group else list(rule.by)
     action.measurement = {"where": _listed(rule.key.where), "by": by}
-    return _complete(action, warehouse, rule, findings, actor=ledger.ENGINE, at=at)
+    note = unowned(proposal) if proposal.is_group and action.owner is None else ""
+    return _complete(action, warehouse, rule, findings, actor=ledger.ENGINE, at=at, note=note)
 
 
 def open_by_person(
@@ -169,7 +171,14 @@ def _new_action(
 
 
 def _complete(
-    action: Action, warehouse: Warehouse, rule: Rule | None, findings: list[Finding], *, actor: str, at: datetime
+    action: Action,
+    warehouse: Warehouse,
+    rule: Rule | None,
+    findings: list[Finding],
+    *,
+    actor: str,
+    at: datetime,
+    note: str = "",
 ) -> Action:
     with transaction.atomic():
         _may_open(action, actor)
@@ -181,7 +190,7 @@ def _complete(
         if rule is None:  # a rule's goal is one for all its scopes: where it does not fit, the owner sets another
             planning.check_goal(action)
         action.save()
-        log_opening(action, actor=actor, at=at)
+        log_opening(action, actor=actor, at=at, note=note)
         outbound = Outbound(
             verb=Verb.CREATE,
             key=f"{action.code}/create",

@@ -8,7 +8,7 @@ from typing import Any
 from improvement import pdca
 from improvement.pdca import Event
 from workflows import access
-from workflows.actions import loop, marking, planning
+from workflows.actions import customer_facing, loop, marking, planning
 from workflows.models import Action, MarkedChange, Origin, Person, Transition
 from workflows.restating.restated import LaterValue, later_values
 from workflows.steps.edited_there import EDITED, shown_there
@@ -34,6 +34,7 @@ COMMANDS = {
 }
 
 
+SERVED_COLUMNS = ["action", "scope", "target in force", "from", "newest value", "to", "finding"]
 LOOK_COLUMNS = ["look", "week", "due", "computed", "verdict", "sentence"]
 HISTORY_COLUMNS = ["when", "event", "from", "to", "who", "note"]
 ORIGINS: dict[str, str] = {Origin.RULE: "", Origin.PERSON: "opened by a person", Origin.ADOPTED: "adopted by a person"}
@@ -43,6 +44,7 @@ def story_of(action: Action) -> list[Part]:
     """The tables of one action, without the empty ones."""
     parts: list[Part] = [
         (f"{action.code} {action.title}", ["", ""], [row for row in _facts(action) if row[1] not in (None, "")]),
+        ("Whom it works for", SERVED_COLUMNS, [_served(one) for one in customer_facing.served(action)]),
         ("Plan", ["", ""], [row for row in _plan(action) if row[1] not in (None, "")]),
         ("Looks", LOOK_COLUMNS, _looks(action)),
         ("History", HISTORY_COLUMNS, history_rows(action.transitions.order_by("id"))),
@@ -66,6 +68,7 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("adopted", _adopted(action)),
         ("not measured", _unmeasured(action)),
         ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        ("its target", flown_down(action)),
         *triggered_by(action, planning.published_trigger(action)),
         ("later data", "; ".join(_restated(action, value) for value in later_values(action))),
         ("due", action.due),
@@ -85,6 +88,15 @@ def rule_of(action: Action) -> str:
     return f"{action.rule_id}, sha256 {action.rule_sha256[:12]}" if action.rule_sha256 else action.rule_id
 
 
+def flown_down(action: Action) -> str:
+    """Of a supplier's action how its target comes from the customer-facing one; '' of every other."""
+    found = customer_facing.flown_down(action)
+    if found is None:
+        return ""
+    kind, amount = action.trigger.get("target_kind"), action.trigger.get("target_text")
+    return f"{kind} {amount}, {found.text}" if kind and amount else found.text
+
+
 def triggered_by(action: Action, trigger: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The weeks that were bad, and the records behind them by their digest; ``trigger`` as it is published."""
     rows = trigger.get("rows_sha256")
@@ -92,6 +104,19 @@ def triggered_by(action: Action, trigger: Mapping[str, Any]) -> list[tuple[str, 
         ("trigger", f"{trigger['from']} to {trigger['to']}" if trigger.get("from") else ""),
         ("its records", f"sha256 {rows}: `regelkreis evidence rows {action.code}`" if rows else ""),
     ]
+
+
+def _served(one: customer_facing.Served) -> tuple[Any, ...]:
+    target = one.target
+    return (
+        f"{one.action.code} ({one.action.state})" if one.action is not None else "none yet",
+        one.scope.key,
+        target.text if target is not None else "",
+        target.source if target is not None else "",
+        one.value_text,
+        target.on if target is not None else "",
+        one.state.replace("_", " "),
+    )
 
 
 def _base(action: Action) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics import metric_named
-from workflows.cli.story import HISTORY_COLUMNS, LOOK_COLUMNS, Part, history_rows, marked, rule_of, triggered_by
+from workflows.cli.story import (
+    HISTORY_COLUMNS,
+    LOOK_COLUMNS,
+    Part,
+    flown_down,
+    history_rows,
+    marked,
+    rule_of,
+    triggered_by,
+)
 from workflows.evidence.as_it_was import ActionThen, LookThen, looks_at
 
 
@@ -36,6 +45,7 @@ def _facts(then: ActionThen) -> list[tuple[Any, ...]]:
         ("connection", action.connection),
         ("rule", rule_of(action)),
         ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        ("its target", flown_down(action)),
         *triggered_by(action, trigger),
         ("record", told.get("record")),
         ("changed meanwhile", "; ".join(marked(mark) for mark in then.marks)),

@@ -26,6 +26,7 @@ PREFIX = "account/"
 DAILY = timedelta(hours=20)  # cycles that run more often need not count more often
 LATE = timedelta(weeks=4)
 MOST_ASKED = 3000  # tickets of a quarter and platform: sixty requests
+NAMED = 5  # of the clocks that belong to no period
 
 
 def quarter_before(name: str) -> str:
@@ -125,7 +126,9 @@ def _connection(part: dispositions.OfConnection) -> dict[str, Any]:
         by_scope[tuple(str(one.clock.dimensions.get(name) or NONE) for name in SCOPE)].append(one)
     told = part.as_dict()
     kept = ("connection", "population", "counted_as", "here", "platform", "rejected", "waiting_untold", "gaps")
-    return {name: told[name] for name in kept} | {"rows": [_row(scope, by_scope[scope]) for scope in sorted(by_scope)]}
+    undated = {"clocks": len(told["undated"]), "first": told["undated"][:NAMED]}
+    rows = [_row(scope, by_scope[scope]) for scope in sorted(by_scope)]
+    return {name: told[name] for name in kept} | {"undated": undated, "rows": rows}
 
 
 def _row(scope: tuple[str, ...], disposed: list[Disposed]) -> dict[str, Any]:

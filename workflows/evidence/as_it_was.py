@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from improvement.errors import InputError, Place
 from improvement.pdca import Event
-from workflows.actions import marking
+from workflows.actions import customer_facing, marking
 from workflows.evidence.held import Held, Telling, since
 from workflows.evidence.logged_state import EVIDENCE, LookKey, Told, ToldAction
 from workflows.models import (
@@ -120,6 +120,7 @@ class ActionThen:
     def as_dict(self) -> dict[str, Any]:
         """As JSON; the names are those of the action today."""
         plan, told = self.plan, self.told
+        flown_down = customer_facing.flown_down(self.action)
         return {
             "as_of": self.at.isoformat(),
             "id": self.action.code,
@@ -142,6 +143,7 @@ class ActionThen:
             "is_accepted": told["is_accepted"],
             "is_overridden": told.get("is_overridden", False),
             "trigger": told.get("trigger", {}),
+            "flow_down": flown_down.as_dict() if flown_down is not None else None,
             "plan": None if plan is None else {"version": plan.version, "sha256": plan.sha256, **plan.document},
             "verdict": told.get("verdict") or None,
             "marked_changes": [

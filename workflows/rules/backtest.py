@@ -10,8 +10,9 @@ from functools import cache
 
 from improvement import weeks
 from improvement.errors import InputError
-from improvement.rules import Cells, Limits, Rule, Scope, SeriesKey, plan_queries
-from improvement.rules.replaying import BACKFILL_WEEKS, CellsOf, Lasting, OwnerOf, Replay, replay
+from improvement.rules import Cells, Limits, Rule, SeriesKey, plan_queries
+from improvement.rules.opening import OwnerOf
+from improvement.rules.replaying import BACKFILL_WEEKS, CellsOf, Lasting, Replay, replay
 from workflows import access
 from workflows.complete_weeks import last_week
 from workflows.steps.evaluate import cell_query
@@ -114,10 +115,4 @@ def usual_weeks(rule: Rule) -> int:
 
 def owner_of() -> OwnerOf:
     """Who would own an action, by the grants of today; asked once a scope."""
-
-    @cache
-    def found(connection: str, scope: Scope, owner: str) -> str | None:
-        person = access.owner_for(connection, scope.as_dict(), owner)
-        return person.username if person is not None else None
-
-    return found
+    return cache(access.Owners().username)

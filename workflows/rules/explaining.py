@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,10 +17,10 @@ from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explai
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
 from workflows.complete_weeks import last_week
-from workflows.models import Evaluation, Finding, LedgerEntry, RuleVersion
+from workflows.models import Evaluation, Finding, RuleVersion
 from workflows.rules import sources
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
-from workflows.rules.published import applied_since_removal, last_live, of_series, readable
+from workflows.rules.published import Life, last_life, last_live, of_series, readable
 from workflows.rules.sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
@@ -178,10 +177,10 @@ def live_or_last(rule_id: str) -> tuple[Rule, datetime | None]:
     row = last_live(rule_id)
     if row is None or row.is_live or any(rule.id == rule_id for rule in live.rules):
         return live.rule(rule_id), None
-    removed = LedgerEntry.objects.filter(type="rule.removed", subject=rule_id).order_by("-index").first()
-    if removed is None:
+    life = last_life(rule_id)
+    if life is None or life.removed_at is None:
         return live.rule(rule_id), None
-    return rule_from_document(row.document), datetime.fromisoformat(json.loads(bytes(removed.data))["at"])
+    return rule_from_document(row.document), life.removed_at
 
 
 def told(
@@ -197,10 +196,11 @@ def told(
     """
     scope = _scope(rule, scope_text)
     names = connection_names(connection)
-    judged_by = _judged_by(rule, scope, is_removed=removed_at is not None)
+    life = last_life(rule.id)
+    judged_by = _judged_by(rule, scope, life, is_removed=removed_at is not None)
     with our_warehouse() as warehouse:
         others = {other.sha256: other for by_week in judged_by.values() for other in by_week.values()}
-        cells = {name: _cells(warehouse, [rule, *others.values()], name, as_of) for name in names}
+        cells = {name: _cells(warehouse, [rule, *others.values()], name, life, as_of) for name in names}
         where = _connection_of(rule, scope, cells)
         week = last_week(as_of)
         found = explain(
@@ -210,7 +210,7 @@ def told(
             connection=where,
             week=week,
             companions=cells[where],
-            first_week=_first_week(rule, where, week),
+            first_week=_first_week(rule, where, life, week),
             judged_by=judged_by.get(where),
         )
         pinned = warehouse.pinned(
@@ -226,7 +226,7 @@ def told(
     )
 
 
-def _judged_by(rule: Rule, scope: Scope, *, is_removed: bool) -> dict[str, dict[int, Rule]]:
+def _judged_by(rule: Rule, scope: Scope, life: Life | None, *, is_removed: bool) -> dict[str, dict[int, Rule]]:
     """Other versions of a live or removed rule that judged its last series on a scope, by connection and week.
 
     A rule that comes back judges all weeks anew that it looks back on, whatever had been published of them.
@@ -235,7 +235,7 @@ def _judged_by(rule: Rule, scope: Scope, *, is_removed: bool) -> dict[str, dict[
         return {}
     found: dict[str, dict[int, Rule]] = {}
     read: dict[str, Rule | None] = {}
-    lived = applied_since_removal(rule.id)
+    lived = life.versions if life is not None else ()
     judged = of_series(rule).filter(finding__scope_key=scope.key).exclude(version=None)
     rows = judged.values_list("finding__connection", "week", "version__sha256")
     for connection, week, published_by in rows:
@@ -251,19 +251,27 @@ def _judged_by(rule: Rule, scope: Scope, *, is_removed: bool) -> dict[str, dict[
     return found
 
 
-def _first_week(rule: Rule, connection: str, week: int) -> int:
-    """Where the live evaluation began, or would have begun; of a removed rule the first value it published."""
+def _first_week(rule: Rule, connection: str, life: Life | None, week: int) -> int:
+    """Where the live evaluation began, or would have begun; of a removed rule that of its last life, as its removal
+    tells, else by the day it came back; if it never did, the first value it published."""
     row = Evaluation.objects.filter(rule_id=rule.id, connection=connection).first()
-    if row is not None:
-        return row.first_week if row.first_week <= week else week - BACKFILL_WEEKS + 1
+    began = row.first_week if row is not None else None
+    if row is None and life is not None:
+        began = life.first_weeks.get(connection)
+        if began is None and life.began is not None:
+            began = last_week(life.began) - BACKFILL_WEEKS + 1
+    if began is not None:
+        return began if began <= week else week - BACKFILL_WEEKS + 1
     published = of_series(rule).filter(finding__connection=connection, week__lte=week)
     first: int | None = published.aggregate(first=Min("week"))["first"]
     return week - BACKFILL_WEEKS + 1 if first is None else first
 
 
-def _cells(warehouse: Warehouse, versions: list[Rule], connection: str, as_of: datetime) -> dict[SeriesKey, Cells]:
+def _cells(
+    warehouse: Warehouse, versions: list[Rule], connection: str, life: Life | None, as_of: datetime
+) -> dict[SeriesKey, Cells]:
     week = last_week(as_of)
-    first = _first_week(versions[0], connection, week)
+    first = _first_week(versions[0], connection, life, week)
     return {
         query.key: Cells.of(
             warehouse.cells(

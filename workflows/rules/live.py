@@ -18,6 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from improvement import weeks
 from improvement.errors import InputError, Place, RegelkreisError
 from improvement.pdca import OPEN_STATES
 from improvement.rules import Limits, Rule, rule_from_document
@@ -134,7 +135,9 @@ def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:
     """Make a rule live no more; its findings end, its open actions run on, as the answer says."""
     row.is_live = False
     row.save(update_fields=["is_live"])
-    ledger.append("rule.removed", subject=row.rule_id, actor=actor, at=at, payload={"sha256": row.sha256})
+    evaluated = Evaluation.objects.filter(rule_id=row.rule_id).values_list("connection", "first_week")
+    payload = {"sha256": row.sha256, "first_weeks": {name: weeks.label(week) for name, week in evaluated}}
+    ledger.append("rule.removed", subject=row.rule_id, actor=actor, at=at, payload=payload)
     seen = Finding.objects.filter(rule_id=row.rule_id).exclude(memory={})
     ending.end(seen, because=ending.RULE_REMOVED, actor=actor, at=at)
     Evaluation.objects.filter(rule_id=row.rule_id).delete()  # if it comes back, its first evaluation opens nothing

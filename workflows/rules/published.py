@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import dropwhile, takewhile
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from improvement import weeks
 from improvement.errors import RegelkreisError
 from improvement.rules import Rule, rule_from_document
 from improvement.rules.canonical import series_of
@@ -45,15 +50,45 @@ def last_live(rule_id: str) -> RuleVersion | None:
     return RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
 
 
-def applied_since_removal(rule_id: str) -> list[str]:
-    """The versions that were applied since a rule was removed last, or ever, oldest first, as digests."""
-    found: list[str] = []
-    told = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed"), subject=rule_id).order_by("-index")
-    for kind, data in told.values_list("type", "data"):
-        if kind == "rule.removed":
-            break
-        found.append(json.loads(bytes(data))["payload"]["sha256"])
-    return found[::-1]
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The last time that a rule was live, by the ledger.
+
+    ``versions`` are the digests of what was applied then, oldest first; ``began`` is None where it was never removed
+    before. ``removed_at`` is None while it is live; ``first_weeks`` is from which week it was evaluated, by connection,
+    as its removal tells (those of earlier releases do not).
+    """
+
+    versions: tuple[str, ...]
+    began: datetime | None
+    removed_at: datetime | None
+    first_weeks: Mapping[str, int] = field(default_factory=dict)
+
+
+def last_life(rule_id: str) -> Life | None:
+    """The life that a rule lives, or lived last; None of one that was never applied."""
+    rows = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed"), subject=rule_id).order_by("-index")
+    told = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
+    alive = list(dropwhile(_is_removal, told))
+    applied = [entry for _, entry in takewhile(lambda one: not _is_removal(one), alive)][::-1]
+    if not applied:
+        return None
+    removed = told[0][1] if len(alive) < len(told) else None
+    came_back = len(applied) < len(alive)
+    return Life(
+        tuple(entry["payload"]["sha256"] for entry in applied),
+        datetime.fromisoformat(applied[0]["at"]) if came_back else None,
+        datetime.fromisoformat(removed["at"]) if removed is not None else None,
+        _first_weeks(removed["payload"]) if removed is not None else {},
+    )
+
+
+def _first_weeks(payload: Mapping[str, Any]) -> dict[str, int]:
+    return {name: weeks.parse_label(label) for name, label in payload.get("first_weeks", {}).items()}
+
+
+def _is_removal(told: tuple[str, Any]) -> bool:
+    return told[0] == "rule.removed"
 
 
 def _begins(rule: Rule, same: set[str]) -> int | None:

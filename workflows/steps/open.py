@@ -46,14 +46,18 @@ def open_actions(
         if finding.rule_id in by_id and _is_of(by_id[finding.rule_id], finding)
     }
     week = last_week(as_of)
-    owners, acted_on = access.Owners(), _acted_on(connection)
+    acted_on = _acted_on(connection)
     candidates = [
-        _candidate(
-            finding, by_id[finding.rule_id], acted_on.get(finding.pk, _NEVER), owners, evaluated=evaluated, week=week
-        )
+        _candidate(finding, by_id[finding.rule_id], acted_on.get(finding.pk, _NEVER), evaluated=evaluated, week=week)
         for finding in firing.values()
     ]
-    choice = choose(candidates, open_per_owner=_open_per_owner(), budget=limits.budget, max_new=limits.max_new_actions)
+    choice = choose(
+        candidates,
+        owner_of=access.Owners().username,
+        open_per_owner=_open_per_owner(),
+        budget=limits.budget,
+        max_new=limits.max_new_actions,
+    )
     reasons: dict[tuple[str, str], str] = {}
     for waiting in choice.queued:
         for member in waiting.proposal.members:
@@ -113,11 +117,7 @@ def _acted_on(connection: str) -> dict[int, _ActedOn]:
     return found
 
 
-def _candidate(
-    finding: Finding, rule: Rule, acted_on: _ActedOn, owners: access.Owners, *, evaluated: dict[str, int], week: int
-) -> Candidate:
-    is_free = not acted_on.is_open  # else nobody is asked whose it would be
-    owner = owners.of(finding.connection, finding.scope, rule.owner) if is_free else None
+def _candidate(finding: Finding, rule: Rule, acted_on: _ActedOn, *, evaluated: dict[str, int], week: int) -> Candidate:
     return Candidate(
         rule=rule,
         connection=finding.connection,
@@ -125,9 +125,8 @@ def _candidate(
         week=week,
         size=size_of(finding.value, finding.target_value),
         n=finding.n,
-        owner=owner.username if owner else None,
         is_first_evaluation=evaluated.get(rule.id, 0) < 2,
-        has_open_action=not is_free,
+        has_open_action=acted_on.is_open,
         closed_week=weeks.week_of(acted_on.closed_at.date()) if acted_on.closed_at is not None else None,
     )
 

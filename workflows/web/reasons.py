@@ -125,6 +125,17 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("people edited it on %(platform)s, so it is changed there"),
     _("The verdict is %(verdict)s: we keep it."),
     _("The verdict is %(verdict)s: this measure does not show what we hoped for."),
+    _("first evaluation over back-filled history: what still fires at the next one opens then"),
+    _("cooling down until %(week)s after the last action"),
+    _(
+        "no one person's rights fit all of %(scope)s, so it has no owner; actions without an owner: %(count)s open "
+        "actions; the budget is %(budget)s"
+    ),
+    _("no one person's rights fit all of %(scope)s, so it has no owner"),
+    _("actions without an owner: %(count)s open actions; the budget is %(budget)s"),
+    _("%(name)s has %(count)s open actions; the budget is %(budget)s"),
+    _("%(count)s new actions in this cycle are enough"),
+    _("this rule and scope has an open action already"),
     _("has an action of its own"),
     _("got an action of its own"),
     _("differs in %(keys)s"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,25 @@ def a_candidate(rule: Rule, customer: str = "Acme", **more: Any) -> Candidate:
     scope = Scope.of(
         {"customer": customer, "country": more.pop("country", "DE"), "service": more.pop("service", customer)}
     )
-    values: dict[str, Any] = {"connection": "snow", "week": 100, "size": 0.5, "n": 100, "owner": "anna"} | more
+    values: dict[str, Any] = {"connection": "snow", "week": 100, "size": 0.5, "n": 100} | more
     return Candidate(rule=rule, scope=scope, **values)
 
 
 def chosen(
-    candidates: list[Candidate], *, busy: dict[str | None, int] | None = None, budget: int = 7, new: int = 5
+    candidates: list[Candidate],
+    *,
+    owners: Mapping[str, str | None] | None = None,
+    busy: dict[str | None, int] | None = None,
+    budget: int = 7,
+    new: int = 5,
 ) -> Choice:
-    return choose(candidates, open_per_owner=busy or {}, budget=budget, max_new=new)
+    """``owners`` by customer; anna owns all others, and what is of no customer nobody does."""
+
+    def owner_of(_connection: str, scope: Scope, _role: str) -> str | None:
+        customer = scope.get("customer")
+        return None if customer is None else (owners or {}).get(customer, "anna")
+
+    return choose(candidates, owner_of=owner_of, open_per_owner=busy or {}, budget=budget, max_new=new)
 
 
 def test_the_largest_open_first_and_the_rest_wait_with_a_reason(rule: Rule) -> None:
@@ -41,8 +53,8 @@ def test_the_largest_open_first_and_the_rest_wait_with_a_reason(rule: Rule) -> N
 
 
 def test_an_owner_with_enough_on_the_desk_gets_no_more(rule: Rule) -> None:
-    candidates = [a_candidate(rule, "A"), a_candidate(rule, "B", owner="ben"), a_candidate(rule, "C", owner=None)]
-    choice = chosen(candidates, busy={"anna": 7})
+    candidates = [a_candidate(rule, name) for name in "ABC"]
+    choice = chosen(candidates, owners={"B": "ben", "C": None}, busy={"anna": 7})
     assert [proposal.owner for proposal in choice.opened] == ["ben", None]
     assert choice.queued[0].reason == "anna has 7 open actions; the budget is 7"
 
@@ -78,6 +90,21 @@ def test_many_scopes_of_one_service_become_one_proposal(rule: Rule) -> None:
     assert len(chosen(candidates[:3]).opened) == 3  # three are not yet too many
 
 
+def test_a_group_is_owned_by_whoever_owns_its_parent_not_by_the_owner_of_one_scope(rule: Rule) -> None:
+    services = [a_candidate(rule, "Acme", service=name) for name in ("Mail", "ERP", "Shop", "Net")]
+    (group,) = chosen(services, owners={"Acme": "olga"}).opened
+    assert (group.scope, group.owner) == (Scope.of({"customer": "Acme"}), "olga")
+    customers = [a_candidate(rule, name, service="Mail") for name in "ABCD"]
+    (of_service,) = chosen(customers).opened
+    assert (of_service.scope, of_service.owner) == (Scope.of({"service": "Mail"}), None)
+    assert chosen(customers, busy={None: 7}).queued[0].reason == (
+        "no one person's rights fit all of service=Mail, so it has no owner; actions without an owner: 7 open actions; "
+        "the budget is 7"
+    )
+    (alone,) = chosen([a_candidate(rule, "A")], owners={"A": None}, busy={None: 7}).queued
+    assert alone.reason == "actions without an owner: 7 open actions; the budget is 7"
+
+
 @pytest.mark.parametrize(
     ("value", "target", "size"),
     [(0.3, 0.2, 0.5), (0.1, 0.2, 0.5), (0.4, 0.0, 1.0), (0.0, 0.0, 0.0), (None, 0.2, 0.0), (0.2, None, 0.0)],
@@ -97,13 +124,12 @@ def test_priority_follows_scope_and_size(rule: Rule, tmp_path: Path) -> None:
 @given(st.permutations(range(8)), st.integers(0, 4), st.integers(0, 6))
 def test_the_order_of_candidates_does_not_matter(rule: Rule, order: list[int], budget: int, new: int) -> None:
     candidates = [
-        a_candidate(
-            rule, f"C{number}", size=number % 3, owner="ab"[number % 2], service="M" if number < 5 else f"S{number}"
-        )
+        a_candidate(rule, f"C{number}", size=number % 3, service="M" if number < 5 else f"S{number}")
         for number in range(8)
     ]
-    choice = chosen([candidates[number] for number in order], budget=budget, new=new)
-    assert choice == chosen(candidates, budget=budget, new=new)
+    owners = {f"C{number}": "ab"[number % 2] for number in range(8)}
+    choice = chosen([candidates[number] for number in order], owners=owners, budget=budget, new=new)
+    assert choice == chosen(candidates, owners=owners, budget=budget, new=new)
     assert len(choice.opened) <= new
     assert all(sum(proposal.owner == owner for proposal in choice.opened) <= budget for owner in "ab")
     scopes = [

@@ -21,7 +21,8 @@ from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.cli.main import build
 from workflows.clocks import dispositions as found
-from workflows.models import Connection
+from workflows.clocks import quarters
+from workflows.models import Connection, KeptFigures
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -129,3 +130,6 @@ def test_breached_clocks_that_belong_to_no_period_are_told_beside_every_one(home
         assert told["sum"] == told["population"]
     shown = ran("--period", QUARTER, "--offline").stdout
     assert f"Besides, 6 breached clocks belong to no period, without a start: {', '.join(ids[:5])} and 1 more." in shown
+    quarters.keep((QUARTER,), as_of=monday)
+    (part,) = KeptFigures.objects.get(pk=f"account/{QUARTER}").document["connections"]
+    assert part["undated"] == {"clocks": 6, "first": ids[:5]}

@@ -119,6 +119,7 @@ def live(home: Path) -> Lived:
     admin = access.local_admin()
     for name, customer in (("olga", "Alpenbank"), ("otto", "Rheinwerk"), ("nora", "Nordlicht")):
         access.grant(a_person(name), Role.SERVICE_OWNER, at=START, by=admin, customer=customer)
+    access.grant(a_person("mia"), Role.SERVICE_OWNER, at=START, by=admin, customer="Alpenbank", service="Mail")
     platforms = []
     for name in SCOPES:
         Connection.objects.create(name=name, platform="servicenow")
@@ -170,7 +171,9 @@ def _must_be_worth_it(live: Lived, found: Replay) -> None:
         assert any(part in reason for reason in told), part
     assert Action.objects.filter(state__in=ENDED_STATES).count() > 30
     assert sum(len(one.members) > 1 for one in found.actions) > 10
-    assert {one.owner for one in found.actions} == {"olga", "otto", "nora", None}
+    assert {one.owner for one in found.actions} == {"olga", "otto", "nora", "mia", None}
+    of_mail = Scope.of({"customer": "Alpenbank", "country": "CH", "service": "Mail"})
+    assert "olga" in {one.owner for one in found.actions if len(one.members) > 1 and one.members[0] == of_mail}
     again = Counter(one.series for one in found.episodes)
     assert max(again.values()) > 2
     assert sum(one.resolved_week is not None for one in found.episodes) > 100

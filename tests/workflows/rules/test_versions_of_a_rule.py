@@ -20,7 +20,7 @@ from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.cli.main import build
 from workflows.clocks import dispositions
-from workflows.evidence import verifying
+from workflows.evidence import ledger, verifying
 from workflows.models import Action, Connection, Finding, LedgerEntry, Point
 from workflows.rules import ending
 from workflows.steps import open as opening
@@ -86,6 +86,40 @@ def test_a_removed_rule_is_explained_by_its_last_version_and_said_to_be(lived: L
     assert f"Removed on {at + timedelta(days=1):%Y-%m-%d}: explained by its last version." in text
     refused = CliRunner().invoke(build(), ["rules", "explain", "sle", "--scope", MAIL])
     assert "there is no rule “sle”" in str(refused.exception)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_rule_that_came_back_and_was_removed_again_is_explained_by_its_last_life(
+    lived: Lived, home: Path, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """Also where the removal does not tell since when it was evaluated, as that of an earlier release."""
+    lived(RULE, 3)
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    lived("", 5)
+    lived(RULE.replace("max: 15%", "max: 40%"), 3)
+    at = lived(RULE.replace("max: 15%", "max: 50%"), 2)
+    live = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    assert live["course"][0]["target"] == "40%"
+    if not is_told:
+        append = ledger.append
+        monkeypatch.setattr(
+            ledger,
+            "append",
+            lambda kind, *, payload, **entry: append(
+                kind, payload={name: of for name, of in payload.items() if name != "first_weeks"}, **entry
+            ),
+        )
+    (home / "rules" / "sla.yaml").unlink()
+    assert cycle.run_with([], as_of=at + timedelta(days=1)).rules == 1
+    gone = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    assert gone["removed_at"] == (at + timedelta(days=1)).isoformat()
+    told_of = ("rule_sha256", "value", "target", "state", "course", "published", "rows_sha256")
+    assert [gone[name] for name in told_of] == [live[name] for name in told_of]
+    (told_first, removed) = entries("rule.removed")
+    assert ("first_weeks" in removed["payload"]) is is_told
+    assert told_first["payload"]["first_weeks"] == {"snow": "2025-W01"}
+    assert removed["payload"].get("first_weeks", {"snow": "2025-W09"}) == {"snow": "2025-W09"}  # 8 weeks later
+    assert verifying.verify().is_ok
 
 
 def test_values_of_another_series_are_compared_with_nothing(lived: Lived) -> None:

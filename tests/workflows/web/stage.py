@@ -278,6 +278,7 @@ def figures() -> None:
             "on": "2025-12-01", "targets": [target], "gaps": [gap | {"target": "none"}, gap | {"target": "general"}],
             "unknown": [{"connection": "snow", "dimension": "country", "tickets": 3}],
             "countries_in_the_default_zone": ["XX"], "countries_by_the_wall_clock": ["XX"],
+            "alike": [{"connection": "snow", "dimension": "customer", "values": ["ACME", "Acme"]}],
         },
         "account/2025Q4": {
             "from": "2025-10-01", "to": "2025-12-01", "order": ["customer_wait", "supplier", "own"], "order_version": 0,
@@ -285,6 +286,7 @@ def figures() -> None:
                 {
                     "connection": "snow", "population": 36, "counted_as": "rows", "here": 36, "platform": 37,
                     "rejected": 0, "waiting_untold": "the platform was not asked", "gaps": ["another number"],
+                    "undated": {"clocks": 2, "first": ["id-1", "id-2"]},
                     "rows": [
                         {
                             "scope": scope, "clocks": 28, "unknown": 2, "overrun_s": 36_600,

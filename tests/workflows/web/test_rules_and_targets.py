@@ -273,6 +273,25 @@ def test_who_may_see_one_customer_sees_its_targets_only(targets: None, as_person
     assert "tickets name no country" not in page
 
 
+def test_names_that_look_alike_are_told_to_whom_they_concern(targets: None, as_person: Visit, stage: Stage) -> None:
+    row = KeptFigures.objects.get(name="targets")
+    pairs = [("customer", ("ACME", "Acme")), *(("service", (f"Bu\u0308ro {n}", f"Büro {n}")) for n in range(9))]
+    row.document["alike"] = [{"connection": "snow", "dimension": name, "values": of} for name, of in pairs]
+    row.save()
+    page = text(as_person("audrey"), "/targets/")
+    assert "<bdi>ACME</bdi>, <bdi>Acme</bdi>" in page
+    assert "<bdi>Bu\u0308ro 0</bdi> <code>Bu\\u0308ro 0</code>, <bdi>Büro 0</bdi>" in page
+    assert "2 more names look like another one:" in page
+    assert page.count("look alike, but are different names to every rule") == 8
+    assert "sehen gleich aus, sind für jede Regel aber verschiedene Namen" in text(
+        as_person("audrey", language="de"), "/targets/"
+    )
+    mine = text(as_person("olga"), "/targets/")
+    assert "<bdi>ACME</bdi>, <bdi>Acme</bdi>" in mine  # of one of them nothing reaches her
+    assert "Büro" not in mine
+    assert "look alike" not in text(as_person("gustav"), "/targets/")
+
+
 def a_row(scope: dict[str, str], **changes: Any) -> dict[str, Any]:
     return {
         "scope": scope, "dispositions": {"covered": 3, "no_rule": 1}, "clocks": 4, "unknown": 0, "overrun_s": 36_000,
@@ -315,6 +334,25 @@ def test_breaches_and_minutes_add_up_for_everybody(account: Keep, as_person: Vis
     assert "Telco" not in mine
     assert "The platform counts" not in mine  # a sum over all customers
     assert "Globex" not in mine
+
+
+def test_clocks_that_belong_to_no_quarter_are_told_to_those_who_see_all(account: Keep, as_person: Visit) -> None:
+    account(undated={"clocks": 7, "first": ["a", "b", "c", "d", "e"]})
+    page = text(as_person("audrey"), "/breaches/")
+    assert "7 breached clocks belong to no quarter: they have no start." in page
+    assert "a, b, c, d, e …" in page
+    assert "7 verletzte Uhren gehören zu keinem Quartal" in text(as_person("audrey", language="de"), "/breaches/")
+    assert "no quarter" not in text(as_person("olga"), "/breaches/")
+    account(undated={"clocks": 1, "first": ["a"]}, counted_as="tickets")
+    assert "1 breached clock belongs to no quarter: its ticket was not read." in text(as_person("audrey"), "/breaches/")
+
+
+def test_where_no_clock_at_all_has_a_start_that_is_told_too(account: Keep, as_person: Visit) -> None:
+    account(rows=[], population=0, platform=0, here=0, undated={"clocks": 1, "first": ["a"]})
+    page = text(as_person("audrey"), "/breaches/")
+    assert "1 breached clock belongs to no quarter: it has no start." in page
+    assert "No breached clock of this quarter." in page
+    assert "No breached clock that you may see." in text(as_person("olga"), "/breaches/")
 
 
 def test_where_the_platform_counts_otherwise_it_is_a_gap(account: Keep, as_person: Visit) -> None:

@@ -31,7 +31,7 @@ from workflows.models import (
 )
 from workflows.restating.restated import later_values
 from workflows.steps.edited_there import EDITED, shown_there
-from workflows.web.rooms import deeds
+from workflows.web.rooms import deeds, served
 from workflows.web.rooms.beside import facts_beside
 from workflows.web.visibility import actions_for, signed_in
 from workflows.web.words import THERE, language
@@ -58,10 +58,15 @@ def page(request: HttpRequest, action: Action, *, tried: deeds.Offer | None = No
     plans = list(action.plans.select_related("approved_by"))
     deliveries = list(action.deliveries.order_by("id"))
     names = names_of(action)
+    serves, is_whole = served.rows(signed_in(request), action)
     context = {
         "action": action,
         "finding": action.finding,
         "later_values": later_values(action),
+        "parent_rule": action.rule_id.partition("@")[0] if "@" in action.rule_id else "",
+        "made_from": served.made_from(action),
+        "serves": serves,
+        "sees_all_served": is_whole,
         "adopted_on": _adopted_on(action),
         "detectable": planning.detectable_text(action),
         "metric_sign": _sign(action),

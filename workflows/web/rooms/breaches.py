@@ -88,6 +88,8 @@ class OfConnection:
     counted_as: str = ""
     gaps: list[str] = field(default_factory=list)
     is_whole: bool = False
+    undated: int = 0  # breached clocks that belong to no period
+    undated_ids: list[str] = field(default_factory=list)  # the first of them
 
     @property
     def is_off(self) -> bool:
@@ -141,7 +143,7 @@ def _quarter(row: KeptFigures, sees: Sees, is_whole: bool) -> Quarter:
         document["to"],
         [str(PARTIES[party][0]) for party in document["order"]],
         document["order_version"],
-        [one for one in connections if one.clocks],
+        [one for one in connections if one.clocks or one.undated],
     )
 
 
@@ -163,6 +165,8 @@ def _connection(part: Mapping[str, Any], sees: Sees, is_whole: bool) -> OfConnec
     if is_whole:
         one.platform, one.here, one.counted_as = part["platform"], part["here"], part["counted_as"]
         one.gaps, one.is_whole = part["gaps"], True
+        undated = part.get("undated", {"clocks": 0, "first": []})  # not of what an earlier release kept
+        one.undated, one.undated_ids = undated["clocks"], undated["first"]
     return one
 
 

@@ -11,11 +11,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from improvement.rules.known_values import signs_of
 from workflows.models import RuleVersion
 from workflows.web import rule_words
 from workflows.web.rooms.kept import Sees, figures, sight_of
 from workflows.web.visibility import sees_everything, signed_in
 
+ALIKE_SHOWN = 8
 LEVELS = ("global", "country", "customer", "service")
 
 
@@ -56,6 +58,7 @@ def show(request: HttpRequest) -> HttpResponse:
     document, as_of = kept
     sees = sight_of(person)
     gaps = [gap for gap in document["gaps"] if sees(gap["connection"], {gap["dimension"]: gap["value"]})]
+    alike = _alike(document.get("alike", ()), sees)  # not of what an earlier release kept
     is_whole = sees_everything(person)
     context = {
         "is_counted": True,
@@ -64,11 +67,22 @@ def show(request: HttpRequest) -> HttpResponse:
         "rules": _by_rule(document["targets"], sees),
         "without": [gap for gap in gaps if gap["target"] == "none"],
         "general": _general(gaps),
+        "alike": alike[:ALIKE_SHOWN],
+        "more_alike": len(alike[ALIKE_SHOWN:]),
         "unknown": document["unknown"] if is_whole else [],
         "zoneless": document["countries_in_the_default_zone"] if is_whole else [],
         "calendarless": document["countries_by_the_wall_clock"] if is_whole else [],
     }
     return render(request, "web/targets.html", context)
+
+
+def _alike(groups: Iterable[Mapping[str, Any]], sees: Sees) -> list[dict[str, Any]]:
+    """Names that people take for one: of those that the reader sees any of, as they belong to one of them only."""
+    return [
+        {**one, "names": [(value, signs_of(value)) for value in one["values"]]}
+        for one in groups
+        if any(sees(one["connection"], {one["dimension"]: value}) for value in one["values"])
+    ]
 
 
 def _by_rule(targets: Iterable[Mapping[str, Any]], sees: Sees) -> list[OfRule]:
