@@ -210,6 +210,9 @@ def _condition(
     value = float(found.value[row])
     if value != value:
         return ConditionStep(metric.id, limit, "no value", None)
+    if found.n[row] < condition.min_samples:
+        few = f"{found.n[row]:g} of the {condition.min_samples} samples that it takes"
+        return ConditionStep(metric.id, limit, few, None)
     is_max = condition.target.kind is TargetKind.MAX
     holds = value <= condition.target.value if is_max else value >= condition.target.value
     return ConditionStep(metric.id, limit, _shown(metric, value), holds)
