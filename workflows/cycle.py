@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -63,6 +63,7 @@ class CycleSummary:
     waiting: int = 0
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    published: dict[str, evaluate.Published] = field(default_factory=dict)  # by connection; told to nobody
 
     def report(self, connection: str, errors: Iterable[object]) -> None:
         """Tell what went wrong on a connection: its name once, and what several steps met alike once."""
@@ -83,7 +84,7 @@ class CycleSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as one JSON-ready object."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "published"}
 
     def rows(self) -> list[tuple[str, object]]:
         """The summary as lines for a table."""
@@ -193,7 +194,7 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     with progress(is_shown) as told:
         told.doing("drawing charts")
         with summary.telling():
-            catch_up(as_of=as_of)
+            catch_up(as_of=as_of, published=summary.published)
         if opened:
             told.doing("accounting for the quarter")
             with summary.telling():
@@ -201,9 +202,12 @@ def run(*, as_of: datetime, is_shown: bool = False) -> CycleSummary:
     return summary
 
 
-def catch_up(*, as_of: datetime) -> None:
-    """Once, after the newest cycle, for people to look at: values that later data changed, and the charts."""
-    restate_points.restate_all(as_of=as_of)
+def catch_up(*, as_of: datetime, published: Mapping[str, evaluate.Published]) -> None:
+    """Once, after the newest cycle, for people to look at: values that later data changed, and the charts.
+
+    ``published``: what that cycle published, by connection.
+    """
+    restate_points.restate_all(as_of=as_of, published=published)
     charting.render_all(as_of=as_of)
 
 
@@ -331,6 +335,7 @@ def _judge(
     told.doing(f"{one.name}: evaluating {len(rules)} rules")
     evaluated = evaluating.finish()
     summary.points += evaluated.points
+    summary.published[one.name] = evaluated.published
     summary.fired += [f"{one.name}: {text}" for text in evaluated.fired]
     summary.resolved += [f"{one.name}: {text}" for text in evaluated.resolved]
     summary.report(one.name, evaluated.errors)

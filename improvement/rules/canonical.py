@@ -116,7 +116,8 @@ def _override(override: Override) -> dict[str, Any]:
 
 def _condition(condition: Condition) -> dict[str, Any]:
     where = {key: list(values) for key, values in condition.key.where}
-    return {"metric": condition.key.metric, "where": where, **target_part(condition.target)}
+    samples = {"min_samples": condition.min_samples} if condition.min_samples else {}
+    return {"metric": condition.key.metric, "where": where, **target_part(condition.target), **samples}
 
 
 def _clear(clear: Clear, every_weeks: int) -> dict[str, Any]:

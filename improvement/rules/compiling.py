@@ -10,8 +10,15 @@ from improvement.rules.canonical import versioned
 from improvement.rules.cascade import overrides_of
 from improvement.rules.documents import RuleDocument
 from improvement.rules.flow_down import flow_down_of, tightened
-from improvement.rules.problems import Problems
-from improvement.rules.reach import counts_nothing, never_broken, never_cleared, never_holds, too_many_samples
+from improvement.rules.problems import Path, Problems
+from improvement.rules.reach import (
+    counts_nothing,
+    never_broken,
+    never_cleared,
+    never_holds,
+    too_few_samples,
+    too_many_samples,
+)
 from improvement.rules.rule import (
     Clear,
     Condition,
@@ -22,6 +29,7 @@ from improvement.rules.rule import (
     SeriesKey,
     Target,
     TargetKind,
+    Where,
 )
 from improvement.rules.scope import DIMENSIONS
 from improvement.rules.series import by_of, metric_of, where_of
@@ -53,7 +61,7 @@ def compiled(
     check = check_of(document.check, key, problems, metric)
     flow_down = flow_down_of(spec.flow_down, key, target, problems, metric)
     targets = [] if target is None else [target, *(override.target for override in overrides)]
-    conditions = _conditions(document, key, targets if is_whole else [], problems, catalogue)
+    conditions = _conditions(document, key, targets if is_whole else [], problems, catalogue, limits)
     _refuse_idle(clear, targets, flow_down, problems, metric, is_whole=is_whole)
     samples = _samples(document, metric, key, limits, problems)
     if problems.errors or target is None:
@@ -103,16 +111,24 @@ def _samples(document: RuleDocument, metric: Metric, key: SeriesKey, limits: Lim
     given = document.spec.trigger.min_samples
     default = 0 if metric.family == "count" or metric.is_snapshot else max(DEFAULT_SAMPLES, limits.min_people)
     samples = default if given is None else given
-    is_of_groups = "assignment_group" in key.by
-    if not problems.is_stored:  # versions that were live may name groups
-        is_of_groups |= "assignment_group" in dict(key.where)
-    if ("survey.kind" in metric.where_keys or is_of_groups) and samples < limits.min_people:
-        what = f"On {samples} samples a value can be that of one person; at least {limits.min_people} are needed."
-        problems.add(("spec", "trigger", "min_samples"), what, f"Use {limits.min_people} or more (limits.min_people).")
+    where = () if problems.is_stored else key.where  # versions that were live may name groups
+    if _is_of_people(metric, key.by, where):
+        _refuse_fewer_than_people(samples, ("spec", "trigger", "min_samples"), limits, problems)
     unreachable = too_many_samples(metric, key.by, samples)
     if unreachable is not None:
         problems.add_futile(("spec", "trigger", "min_samples"), *unreachable)
     return samples
+
+
+def _is_of_people(metric: Metric, by: tuple[str, ...], where: Where) -> bool:
+    """Whether a value of few records can be that of one person: of answers, and of assignment groups."""
+    return "survey.kind" in metric.where_keys or "assignment_group" in (*by, *dict(where))
+
+
+def _refuse_fewer_than_people(samples: int, path: Path, limits: Limits, problems: Problems) -> None:
+    if samples < limits.min_people:
+        what = f"On {samples} samples a value can be that of one person; at least {limits.min_people} are needed."
+        problems.add(path, what, f"Use {limits.min_people} or more (limits.min_people).")
 
 
 def _refuse_idle(
@@ -165,6 +181,7 @@ def _conditions(
     targets: list[Target],
     problems: Problems,
     catalogue: Mapping[str, Metric],
+    limits: Limits,
 ) -> tuple[Condition, ...]:
     found: list[Condition] = []
     for position, part in enumerate(document.spec.conditions):
@@ -194,13 +211,31 @@ def _conditions(
         limit = in_range(amount, (*path, kind.value), problems, metric) if amount is not None else None
         if limit is not None:
             other = SeriesKey(metric.id, where, key.by)
-            made = Condition(other, Target(kind, limit), metric.is_snapshot, metric.family == "count", metric.lag_weeks)
+            samples = _samples_of_while(part.min_samples, metric, other, (*path, "min_samples"), limits, problems)
+            is_count = metric.family == "count"
+            made = Condition(other, Target(kind, limit), metric.is_snapshot, is_count, metric.lag_weeks, samples)
             alike = [condition for condition in found if condition.key == other]
             impossible = never_holds(metric, made, targets if other == key else [], alike)
+            impossible = impossible or too_few_samples(metric, made, document.spec.window)
             if impossible is not None:
                 problems.add_futile((*path, kind.value), *impossible)
             found.append(made)
     return tuple(found)
+
+
+def _samples_of_while(
+    given: int | None, metric: Metric, key: SeriesKey, path: Path, limits: Limits, problems: Problems
+) -> int:
+    """On how many samples the metric of a *while* can be told; of what can be one person's never on fewer than that
+    takes. Versions that were live say themselves how many."""
+    is_of_people = not problems.is_stored and _is_of_people(metric, key.by, key.where)
+    samples = given if given is not None else limits.min_people if is_of_people else 0
+    if is_of_people:
+        _refuse_fewer_than_people(samples, path, limits, problems)
+    unreachable = too_many_samples(metric, key.by, samples)
+    if unreachable is not None:
+        problems.add_futile(path, *unreachable)
+    return samples
 
 
 def _clear(document: RuleDocument, target: Target | None, problems: Problems, metric: Metric, every: int) -> Clear:

@@ -65,7 +65,8 @@ def sentences(rule: Rule) -> Iterator[str]:
         side = "at most" if condition.target.kind is TargetKind.MAX else "at least"
         other = metric_named(condition.key.metric)
         limit = f"{condition.target.value * 100:g}%" if other.is_share else f"{condition.target.value:g} {other.unit}"
-        yield f"Only while `{condition.key.metric}` of the same scope is {side} {limit.strip()}."
+        samples = f", on at least {condition.min_samples} samples" if condition.min_samples else ""
+        yield f"Only while `{condition.key.metric}` of the same scope is {side} {limit.strip()}{samples}."
     samples = f", each on at least {rule.min_samples} samples" if rule.min_samples else ""
     hold = "one bad value" if rule.for_values == 1 else f"{rule.for_values} bad values in a row"
     yield f"It fires after {hold}{samples}; {_clear(rule)}."

@@ -89,6 +89,9 @@ class WhilePart(Part):
     )
     max: AmountField | None = None
     min: AmountField | None = None
+    min_samples: Count | None = Field(
+        None, description="Default: limits.min_people of answers and of assignment groups, else 0."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> WhilePart:

@@ -123,7 +123,8 @@ def _condition(rule: Rule, condition: Condition, block: Cells, week: int, cells:
     )
     limit = condition.target.value
     is_max = condition.target.kind is TargetKind.MAX
-    holds = np.where(np.isnan(found.value), np.nan, found.value <= limit if is_max else found.value >= limit)
+    is_unknown = np.isnan(found.value) | (found.n < condition.min_samples)
+    holds = np.where(is_unknown, np.nan, found.value <= limit if is_max else found.value >= limit)
     for row, scope in enumerate(block.scopes):
         position = other.row_of(scope)
         if position is not None:

@@ -17,9 +17,12 @@ from improvement.rules.findings import FindingMemory, advance
 from improvement.rules.judging import Point
 from improvement.rules.rule import Condition, Rule, SeriesKey, TargetKind
 from improvement.rules.scope import Scope
-from improvement.rules.targets import winner
+from improvement.rules.targets import OWN
 from improvement.rules.testing import CourseStep, course_step, value_text
 from improvement.rules.units import number_text
+
+LOWEST = "the lowest level that matches"  # why an override wins
+GENERAL = "applies where nothing else does"  # why the rule's own target does
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def explain(
         scope,
         point,
         memory,
-        target_steps(rule, scope, weeks.sunday(point.week)),
+        target_steps(rule, scope, weeks.sunday(point.week), point.target.source),
         _weekly(block, scope, point),
         _sentences(rule, point, memory, conditions),
         tuple(course),
@@ -156,17 +159,16 @@ def explain(
     )
 
 
-def target_steps(rule: Rule, scope: Scope, day: date) -> tuple[TargetStep, ...]:
-    """Every target of the rule, and why it is or is not the one in force for the scope on this day."""
-    _, won = winner(rule, scope, day)
-    steps = [TargetStep("target", target_text(rule, rule.target), won == "target", "applies where nothing else does")]
+def target_steps(rule: Rule, scope: Scope, day: date, won: str) -> tuple[TargetStep, ...]:
+    """Every target of the rule, and why it is or is not ``won``, the one in force for the scope on this day."""
+    steps = [TargetStep(OWN, target_text(rule, rule.target), won == OWN, GENERAL)]
     for override in rule.overrides:
         if not override.is_valid_on(day):
             because = f"not in force on {day}"
         elif not override.matches(scope):
             because = "the scope does not match"
         elif override.label == won:
-            because = "the lowest level that matches"
+            because = LOWEST
         else:
             because = "another one is on a lower level or more exact"
         steps.append(TargetStep(override.label, target_text(rule, override.target), override.label == won, because))
@@ -210,6 +212,9 @@ def _condition(
     value = float(found.value[row])
     if value != value:
         return ConditionStep(metric.id, limit, "no value", None)
+    if found.n[row] < condition.min_samples:
+        few = f"{found.n[row]:g} of the {condition.min_samples} samples that it takes"
+        return ConditionStep(metric.id, limit, few, None)
     is_max = condition.target.kind is TargetKind.MAX
     holds = value <= condition.target.value if is_max else value >= condition.target.value
     return ConditionStep(metric.id, limit, _shown(metric, value), holds)

@@ -14,6 +14,7 @@ from improvement.rules.cascade import Covering
 from improvement.rules.documents import TIGHTEN, FlowDownPart
 from improvement.rules.problems import Path, Problems
 from improvement.rules.rule import ActionTemplate, FlowDown, Override, Rule, SeriesKey, Target, TargetKind
+from improvement.rules.scope import NONE
 from improvement.rules.series import VALUES, by_of
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.targets import is_looser, rank
@@ -49,6 +50,8 @@ def flow_down_of(
         problems.add((*PATH, "by"), "A flow-down needs a dimension.", "Use supplier.")
     elif set(by) <= set(key.by):
         problems.add((*PATH, "by"), "The rule itself groups by this.", "Use supplier, or remove flow_down.")
+    else:
+        _refuse_nobody(by, key, problems)
     own = target_of(part.target, (*PATH, "target"), problems, metric) if part.target is not None else None
     if target is not None and own is not None and is_looser(own, target):
         what = f"Suppliers would be held to less than was promised to customers ({_text(target, metric.is_share)})."
@@ -63,6 +66,16 @@ def flow_down_of(
         problems.add(PATH, what, "Add flow_down.target: what the supplier must keep.", of_key=True)
     place = problems.place(PATH, of_key=True)
     return FlowDown(by, tuple(sorted(agreement)), part.tighten, own, place)
+
+
+def _refuse_nobody(by: tuple[str, ...], key: SeriesKey, problems: Problems) -> None:
+    """Report a flow-down to those whom the rule's own filter leaves out."""
+    where = dict(key.where)
+    added = [name for name in by if name not in key.by]
+    if all(set(where.get(name, ())) == {NONE} for name in added):
+        names = " and ".join(added)
+        what = f"The rule counts only what has no {names}: nothing would be passed on to anyone."
+        problems.add_futile(PATH, what, f"Remove it, or name whom you mean in where.{added[0]}.", of_key=True)
 
 
 def derived(rule: Rule) -> Rule | None:

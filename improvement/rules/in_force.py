@@ -14,31 +14,52 @@ from enum import StrEnum
 from typing import Any
 
 from improvement import weeks
-from improvement.rules.explaining import TargetStep, target_steps, target_text
+from improvement.rules.explaining import GENERAL, LOWEST, TargetStep, target_steps, target_text
 from improvement.rules.rule import LEVELS, Override, Rule, Target, TargetKind
 from improvement.rules.scope import Scope
-from improvement.rules.targets import rank
+from improvement.rules.targets import OWN, Winners
 
 GLOBAL = "global"
 
 
 @dataclass(frozen=True, slots=True)
 class TargetInForce:
-    """The target of one rule for one scope on one day.
-
-    ``level`` is the lowest level its override names (``global`` for the rule's own target), ``since`` and ``until`` the
-    override's dates. ``steps`` are all targets of the rule with why each won or lost.
-    """
+    """The target of one rule for one scope on one day: that of an override, or (None) the rule's own."""
 
     rule: Rule
     scope: Scope
     on: date
-    target: Target
-    source: str
-    level: str
-    since: date | None
-    until: date | None
-    steps: tuple[TargetStep, ...]
+    override: Override | None
+
+    @property
+    def target(self) -> Target:
+        """The target itself."""
+        return self.rule.target if self.override is None else self.override.target
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        return OWN if self.override is None else self.override.label
+
+    @property
+    def level(self) -> str:
+        """The lowest level its override names; ``global`` for the rule's own target."""
+        return level_of(self.override)
+
+    @property
+    def since(self) -> date | None:
+        """From which day its override holds."""
+        return None if self.override is None else self.override.valid_from
+
+    @property
+    def until(self) -> date | None:
+        """Until which day its override holds, that day included."""
+        return None if self.override is None else self.override.valid_to
+
+    @property
+    def steps(self) -> tuple[TargetStep, ...]:
+        """All targets of the rule with why each won or lost."""
+        return target_steps(self.rule, self.scope, self.on, self.source)
 
     @property
     def text(self) -> str:
@@ -48,15 +69,14 @@ class TargetInForce:
     @property
     def because(self) -> str:
         """Why it is the one in force."""
-        return next(step.because for step in self.steps if step.has_won)
+        return GENERAL if self.override is None else LOWEST
 
     def names(self, dimension: str) -> bool:
         """Whether its override is made for values of this dimension."""
-        override = winning(self.rule, self.scope, self.on)
-        return override is not None and any(name == dimension for name, _ in override.when)
+        return self.override is not None and any(name == dimension for name, _ in self.override.when)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+    def facts(self) -> dict[str, Any]:
+        """As JSON, without the targets that lost."""
         return {
             "rule": self.rule.id,
             "metric": self.rule.metric,
@@ -70,27 +90,26 @@ class TargetInForce:
             "valid_from": str(self.since) if self.since else None,
             "valid_to": str(self.until) if self.until else None,
             "because": self.because,
-            "cascade": [
-                {"label": step.label, "target": step.target, "has_won": step.has_won, "because": step.because}
-                for step in self.steps
-            ],
         }
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        cascade = [
+            {"label": step.label, "target": step.target, "has_won": step.has_won, "because": step.because}
+            for step in self.steps
+        ]
+        return {**self.facts(), "cascade": cascade}
 
 
 def in_force(rule: Rule, scope: Scope, on: date) -> TargetInForce:
     """The target of a rule that is in force for a scope on a day."""
-    override = winning(rule, scope, on)
-    target, source = (rule.target, "target") if override is None else (override.target, override.label)
-    since, until = (None, None) if override is None else (override.valid_from, override.valid_to)
-    return TargetInForce(
-        rule, scope, on, target, source, level_of(override), since, until, target_steps(rule, scope, on)
-    )
+    return TargetInForce(rule, scope, on, Winners(rule, on).of(scope))
 
 
-def winning(rule: Rule, scope: Scope, on: date) -> Override | None:
-    """The override that wins on a day; None where the rule's own target holds."""
-    held = [one for one in rule.overrides if one.is_valid_on(on) and one.matches(scope)]
-    return max(held, key=rank, default=None)
+def all_in_force(rule: Rule, scopes: Iterable[Scope], on: date) -> list[TargetInForce]:
+    """As :func:`in_force`, for many scopes."""
+    winners = Winners(rule, on)
+    return [TargetInForce(rule, scope, on, winners.of(scope)) for scope in scopes]
 
 
 def level_of(override: Override | None) -> str:
@@ -162,9 +181,12 @@ def restatements(before: Rule, after: Rule, published: Iterable[Judged]) -> list
     A target without dates is no restatement: it holds from its application on.
     """
     found = []
+    by_week: dict[int, tuple[Winners, Winners]] = {}
     for judged in published:
-        day = weeks.sunday(judged.week)
-        old, new = winning(before, judged.scope, day), winning(after, judged.scope, day)
+        if judged.week not in by_week:
+            day = weeks.sunday(judged.week)
+            by_week[judged.week] = Winners(before, day), Winners(after, day)
+        old, new = (winners.of(judged.scope) for winners in by_week[judged.week])
         was, now = (one.target if one else rule.target for one, rule in ((old, before), (new, after)))
         if was != now and any(one is not None and (one.valid_from or one.valid_to) for one in (old, new)):
             verdict = _verdict(now, judged)

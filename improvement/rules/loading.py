@@ -64,6 +64,7 @@ class Loaded:
     limits: Limits = field(default_factory=Limits)
     files: int = 0
     errors: list[RegelkreisError] = field(default_factory=list)
+    named: dict[tuple[str, str], Place] = field(default_factory=dict)  # (rule id, name) → where a test first has it
 
 
 def load_pack(
@@ -311,6 +312,7 @@ def _load_test(document: _Document, catalogue: Mapping[str, Metric], loaded: Loa
     model = _validated(RuleTestDocument, document.node.plain(), problems)
     if model is not None:
         named = cast("RuleTestDocument", model)
+        _refuse_same_names(named, problems, loaded)
         rule = next((rule for rule in loaded.rules if rule.id == named.rule), None)
         if rule is not None:
             test = rule_test_of(named, rule, problems, catalogue)
@@ -320,6 +322,16 @@ def _load_test(document: _Document, catalogue: Mapping[str, Metric], loaded: Loa
             mend = did_you_mean(named.rule, (rule.id for rule in loaded.rules))
             problems.add(("rule",), f"There is no rule “{named.rule[:100]}”.", mend)
     loaded.errors += problems.errors
+
+
+def _refuse_same_names(document: RuleTestDocument, problems: Problems, loaded: Loaded) -> None:
+    """Report tests of one rule that have one name: nobody could tell which of them failed."""
+    for position, test in enumerate(document.tests):
+        path = ("tests", position, "name")
+        first = loaded.named.setdefault((document.rule, test.name), problems.place(path))
+        if first != problems.place(path):
+            what = f"{document.rule[:100]} has a test “{test.name[:60]}” already, at {first}."
+            problems.add(path, what, "Choose another name.")
 
 
 def _validated(model: type[BaseModel], raw: Any, problems: Problems) -> BaseModel | None:

@@ -126,6 +126,17 @@ def never_holds(
     return None
 
 
+def too_few_samples(metric: Metric, condition: Condition, window_weeks: int) -> tuple[str, str] | None:
+    """Where a *while* holds at most so many records that, by its own samples, nobody can tell."""
+    limit, samples = condition.target, condition.min_samples
+    is_of_records = condition.is_count or metric.id == "backlog_open"
+    most = limit.value * (window_weeks if condition.is_count else 1)
+    if not is_of_records or limit.kind is not TargetKind.MAX or most >= samples:
+        return None
+    what = f"Where it holds there are fewer than the {samples} samples it takes: such a rule never fires."
+    return what, "Use min instead, or name another metric or where."
+
+
 def counts_nothing(metric: Metric, where: Where) -> tuple[str, str, str] | None:
     """Of a filter that leaves out all that the metric counts; the first of the answers is its key."""
     key, value = ALONE.get(metric.id, ("", ""))

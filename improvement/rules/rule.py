@@ -107,6 +107,7 @@ class Condition:
     is_snapshot: bool
     is_count: bool
     lag_weeks: int
+    min_samples: int = 0  # on fewer nobody can tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import date
 from improvement.rules.rule import Override, Rule, Target, TargetKind
 from improvement.rules.scope import Scope
 
+OWN = "target"  # where the rule's own target is said to come from
 OwnValue = Callable[[int, int], float | None]  # reference weeks, row → the scope's own value
 
 
@@ -32,13 +33,36 @@ class ResolvedTarget:
     own: float | None = None  # the scope's own past value, for worse_than_own
 
 
-def winner(rule: Rule, scope: Scope, on: date) -> tuple[Target, str]:
-    """The target in force for the scope on this day, and where it comes from."""
-    best: Override | None = None
-    for override in rule.overrides:
-        if override.is_valid_on(on) and override.matches(scope) and (best is None or rank(override) > rank(best)):
-            best = override
-    return (rule.target, "target") if best is None else (best.target, best.label)
+class Winners:
+    """The overrides of a rule that are in force on a day, to be looked up by what they name; patterns are asked."""
+
+    def __init__(self, rule: Rule, on: date) -> None:
+        self._rule = rule
+        self._exact: dict[tuple[str, ...], dict[tuple[str, ...], Override]] = {}  # by dimensions, then by values
+        self._patterns: list[Override] = []
+        for override in rule.overrides:
+            if not override.is_valid_on(on):
+                continue
+            if override.is_exact:
+                names, values = zip(*override.when, strict=True)
+                self._exact.setdefault(names, {}).setdefault(values, override)
+            else:
+                self._patterns.append(override)
+
+    def of(self, scope: Scope) -> Override | None:
+        """The override that wins for a scope; None where the rule's own target holds."""
+        values = dict(scope.items)
+        found = [
+            by_value.get(tuple([values.get(name, "") for name in names])) for names, by_value in self._exact.items()
+        ]
+        held = [override for override in found if override is not None]
+        held += [override for override in self._patterns if override.matches(scope)]
+        return max(held, key=rank, default=None)
+
+    def target_of(self, scope: Scope) -> tuple[Target, str]:
+        """The target in force for a scope, and where it comes from."""
+        best = self.of(scope)
+        return (self._rule.target, OWN) if best is None else (best.target, best.label)
 
 
 def rank(override: Override) -> tuple[int, bool]:
@@ -60,19 +84,20 @@ class Targets:
     """The targets of a rule on a day as numbers; those that are the same for many scopes are made once."""
 
     def __init__(self, rule: Rule, on: date, own: OwnValue) -> None:
-        self._rule, self._on, self._own = rule, on, own
+        self._rule, self._own = rule, own
+        self._winners = Winners(rule, on)
         self._made: dict[str, ResolvedTarget] = {}  # by where they come from
 
     def of_all(self, scopes: Sequence[Scope], rows: Iterable[int]) -> ResolvedTarget | list[ResolvedTarget]:
         """The winning targets of the scopes in these rows; one where it is the same for all."""
         if self._rule.overrides or self._rule.target.kind is TargetKind.WORSE_THAN_OWN:
             return [self.of(scopes[row], row) for row in rows]
-        return self._as_made(self._rule.target, "target")
+        return self._as_made(self._rule.target, OWN)
 
     def of(self, scope: Scope, row: int) -> ResolvedTarget:
         """The winning target of a scope; ``row`` is what :data:`OwnValue` is asked for."""
         rule = self._rule
-        target, source = winner(rule, scope, self._on) if rule.overrides else (rule.target, "target")
+        target, source = self._winners.target_of(scope) if rule.overrides else (rule.target, OWN)
         if target.kind is TargetKind.WORSE_THAN_OWN:
             return _against_own(rule, target, source, self._own(target.reference_weeks, row))
         return self._as_made(target, source)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from improvement import weeks
 from improvement.rules.documents import ExpectPart, GivenPart
 from improvement.rules.problems import Path, Problems
-from improvement.rules.rule import Rule, SeriesKey
+from improvement.rules.rule import Mode, Rule, SeriesKey
 from improvement.rules.scope import Scope
 from improvement.rules.suggestions import MOST_LISTED, did_you_mean
 
@@ -44,6 +44,10 @@ def refuse_accidental(part: ExpectPart, scope: Scope, path: Path, given: Given, 
         problems.add((*path, "as_of"), what, "Move it, or give weeks before it.")
         return
     if (part.finding, part.action, part.value) == (None, "none", None):
+        if rule.mode is Mode.OBSERVE:
+            what = f"{rule.id} only observes: it never opens an action, whatever is given."
+            problems.add((*path, "action"), what, "Say which finding or value you expect.")
+            return
         _refuse_silence(week, scope, path, given, rule, problems)
 
 

@@ -12,7 +12,7 @@ from django.db.models import Max, Min
 from improvement import charts, weeks
 from improvement.metrics import NONE
 from improvement.rules import Rule, Scope
-from improvement.rules.in_force import in_force
+from improvement.rules.in_force import all_in_force
 from improvement.rules.tiling import window_ends
 from workflows.checks.drawing import Studio
 from workflows.models import Finding, ScopeChart
@@ -120,8 +120,8 @@ def _render(rule: Rule, dimension: str, studio: Studio, *, as_of: datetime) -> b
 def _targets(rule: Rule, dimension: str, on: date) -> Targets:
     """The targets in force on a day by supplier or country: with the level each comes from, and for how many scopes."""
     found: defaultdict[str, Counter[tuple[str, str, str]]] = defaultdict(Counter)
-    for scope in Finding.objects.filter(rule_id=rule.id).values_list("scope", flat=True):
-        held = in_force(rule, Scope.of(scope), on)
+    scopes = list(Finding.objects.filter(rule_id=rule.id).values_list("scope", flat=True))
+    for scope, held in zip(scopes, all_in_force(rule, map(Scope.of, scopes), on), strict=True):
         since = held.since.isoformat() if held.since else ""
         found[scope.get(dimension, NONE)][held.text, held.level, since] += 1
     return {

@@ -64,7 +64,7 @@ def run(
                 if number == 0:  # the history is here, and nobody has acted on anything yet
                     errors += _look_back(people)
                 advance(_line(now, summary))
-        cycle.catch_up(as_of=week_after(FIRST_CYCLE, weeks))
+        cycle.catch_up(as_of=now, published=summary.published)
     verified = verifying.verify()
     return {
         "tickets": totals["tickets"],

@@ -22,6 +22,7 @@ from workflows.importing import reporting
 from workflows.importing.layouts import Layout
 from workflows.importing.reading import Known, ReadFile, layout_of, read_file, shown_errors
 from workflows.models import Connection, LedgerEntry, Person, Role
+from workflows.restating.how_far import step_back
 from workflows.steps.pull import zones
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import TABLE_OF
@@ -76,6 +77,8 @@ def import_files(
             for path, layout in zip(paths, layouts, strict=True)
         ]
         _refuse(files, row, at, dry_run=dry_run)
+        if not dry_run:
+            step_back(row.name, at)
         return [_imported(warehouse, file, row, actor, at, withdraw=withdraw, dry_run=dry_run) for file in files]
 
 

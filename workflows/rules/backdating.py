@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.db.models import Max
@@ -105,12 +106,16 @@ def compared(
     rows = of_series(after).select_related("finding")
     if published_to is None:
         rows = rows.filter(week__lt=weeks.week_of(at.date()))
-    points = []
-    for row in rows.order_by("finding__connection", "finding__scope_key", "week").iterator(chunk_size=2000):
-        if published_to is not None and row.week > published_to.get(row.finding.connection, -1):
-            continue  # published since, by the new version
-        judged = Judged(Scope.of(row.finding.scope), row.week, row.value, row.is_breaching)
-        points += [(row.finding.connection, one) for one in restatements(before, after, [judged])]
+    points: list[tuple[str, Restated]] = []
+    ordered = rows.order_by("finding__connection", "finding__scope_key", "week").iterator(chunk_size=2000)
+    for name, of_connection in groupby(ordered, key=lambda row: row.finding.connection):
+        last = published_to.get(name, -1) if published_to is not None else None
+        judged = (
+            Judged(Scope.of(row.finding.scope), row.week, row.value, row.is_breaching)
+            for row in of_connection
+            if last is None or row.week <= last  # else it was published since, by the new version
+        )
+        points += [(name, one) for one in restatements(before, after, judged)]
     if not points:
         return None
     touching = _touching(after.id, points)

@@ -21,12 +21,11 @@ def keep_report(report: targets_in_force.Report, *, as_of: datetime) -> None:
     """Keep a report on every scope of every rule; one of an earlier moment than what is kept changes nothing."""
     if KeptFigures.objects.filter(name=NAME, as_of__gt=as_of).exists():
         return
-    found = report.as_dict()
-    found["targets"] = [_short(one) for one in report.applied]
+    found = {"on": str(report.on), "targets": [_short(one) for one in report.applied], **report.besides()}
     KeptFigures.objects.update_or_create(name=NAME, defaults={"as_of": as_of, "document": found})
 
 
 def _short(one: targets_in_force.Applied) -> dict[str, Any]:
     """Without the targets that lost (`regelkreis targets --scope …` tells of them), and as rules write a target."""
-    told = {name: value for name, value in one.as_dict().items() if name not in ("cascade", "kind", "value")}
+    told = {name: value for name, value in one.facts().items() if name not in ("kind", "value")}
     return told | {"part": target_part(one.target.target)}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from improvement import weeks
 from improvement.errors import InputError, RegelkreisError
 from improvement.metrics import CATALOGUE, DIMENSIONS
 from improvement.rules import Cells, Rule, Scope, SeriesKey, rule_from_document
-from improvement.rules.in_force import Holding, TargetInForce, holding, in_force, winning
+from improvement.rules.in_force import Holding, TargetInForce, all_in_force, holding
 from improvement.rules.known_values import alike, alike_text
 from improvement.rules.suggestions import did_you_mean
 from workflows.complete_weeks import last_week
@@ -49,6 +49,10 @@ class Applied:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {"connection": self.connection, **self.target.as_dict(), "restated": self.later or None}
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON, without the targets that lost."""
+        return {"connection": self.connection, **self.target.facts(), "restated": self.later or None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,11 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
+        return {"on": str(self.on), "targets": [one.as_dict() for one in self.applied], **self.besides()}
+
+    def besides(self) -> dict[str, Any]:
+        """As JSON, what there is beside the targets."""
         return {
-            "on": str(self.on),
-            "targets": [one.as_dict() for one in self.applied],
             "gaps": [gap.as_dict() for gap in self.gaps],
             "unknown": [
                 {"connection": name, "dimension": dimension, "tickets": number}
@@ -217,9 +223,9 @@ def report(
         for name in sources.connection_names(connection):
             known = _known_scopes(warehouse, {rule.key for rule in rules}, name, as_of=as_of, last=last)
             here = [
-                _applied(rule, live.get(rule.id), name, one, on)
+                one
                 for rule in rules
-                for one in _asked(rule, known[rule.key], scope)
+                for one in _applied(rule, live.get(rule.id), name, _asked(rule, known[rule.key], scope), on)
             ]
             applied += here
             values = _values(warehouse, name, on=on, as_of=as_of)
@@ -268,12 +274,12 @@ def _version(rule_id: str, sha256: str) -> Rule | None:
         ) from error
 
 
-def _applied(rule: Rule, live: Rule | None, connection: str, scope: Scope, on: date) -> Applied:
-    found = in_force(rule, scope, on)
-    now = winning(live, scope, on) if live is not None and live.sha256 != rule.sha256 else None
-    if live is None or now is None or now.valid_from is None or now.target == found.target:
-        return Applied(connection, found)
-    return Applied(connection, found, f"{in_force(live, scope, on).text} by the live version's {now.label}")
+def _applied(rule: Rule, live: Rule | None, connection: str, scopes: Sequence[Scope], on: date) -> Iterator[Applied]:
+    is_other = live is not None and live.sha256 != rule.sha256
+    then = all_in_force(rule, scopes, on)
+    for found, now in zip(then, all_in_force(live, scopes, on) if live is not None and is_other else then, strict=True):
+        is_dated_back = is_other and now.since is not None and now.target != found.target
+        yield Applied(connection, found, f"{now.text} by the live version's {now.source}" if is_dated_back else "")
 
 
 def _known_scopes(

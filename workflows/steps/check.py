@@ -58,6 +58,7 @@ class Checking:
         self._warehouse, self._connection, self._as_of, self._missing = warehouse, connection, as_of, missing
         self._cells = CellsAhead(warehouse, self._due())
         self._restating = Restating(warehouse, connection, as_of=as_of)
+        self._computed: set[int] = set()  # looks, by their keys
 
     def finish(self) -> CheckRunResult:
         """Compute what is due by now; one look's failure does not stop the others."""
@@ -72,7 +73,7 @@ class Checking:
             except RegelkreisError as error:
                 result.errors.append(f"{look.action.code} week {look.week_no}: {error}")
                 log.warning("check.failed", action=look.action.code, week=look.week_no, error=str(error))
-        result.addenda, failed = self._restating.finish()
+        result.addenda, failed = self._restating.finish(but=self._computed)
         result.errors += failed
         return result
 
@@ -102,6 +103,7 @@ class Checking:
             look.held_at = as_of
         look.save()
         log_look(look, at=as_of)
+        self._computed.add(look.pk)
         result.computed.append(f"{action.code} {look.kind} {look.week_no}: {look.verdict}")
         record_look(look, at=as_of, picture=_picture(look, self._warehouse, reading.last_week))
         follow_verdict(look, as_of=as_of)

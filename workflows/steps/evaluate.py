@@ -44,11 +44,20 @@ log = structlog.get_logger()
 BACKFILL_WEEKS = 26  # how far back a rule's first evaluation looks
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one evaluation of a connection published, and from which state of its records."""
+
+    write: int  # the number of their last write into the warehouse
+    first_weeks: dict[tuple[str, str], int] = field(default_factory=dict)  # (rule id, series) → the first it evaluated
+
+
 @dataclass(slots=True)
 class EvaluateResult:
     """What one evaluation did on one connection."""
 
     connection: str
+    published: Published
     rules: int = 0
     points: int = 0
     fired: list[str] = field(default_factory=list)
@@ -87,7 +96,8 @@ class Evaluating:
     """
 
     def __init__(self, warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> None:
-        self._result = EvaluateResult(connection=connection, rules=len(rules))
+        published = Published(warehouse.last_write(connection))
+        self._result = EvaluateResult(connection=connection, published=published, rules=len(rules))
         self._moment = Moment(warehouse, connection, last_week(as_of), as_of, self._result)
         self._seen = {row.rule_id: row for row in Evaluation.objects.filter(connection=connection)}
         self._todo = {rule.id: _weeks_to_do(rule, self._seen.get(rule.id), self._moment.week) for rule in rules}
@@ -189,8 +199,9 @@ def _evaluate_rule(
                 seen.append((finding, point))
         _save({finding.pk: finding for finding, _ in seen}.values())
         _publish(seen, version)
-        moment.result.points += len(seen)
         _remember(rule, moment.connection, span, known.evaluation, starts_over=bool(others))
+    moment.result.points += len(seen)
+    moment.result.published.first_weeks[rule.id, rule.series_sha256] = span.start
 
 
 #: What every value changes in a finding.

@@ -27,6 +27,7 @@ from improvement.records import RecordKind
 from workflows.evidence import ledger
 from workflows.hooks import hints
 from workflows.models import Connection, LedgerEntry, PullCursor, PullReport, RejectedRecord
+from workflows.restating.how_far import step_back
 from workflows.steps.backfill import Reached, spans
 from workflows.steps.departures import Departed, Departures, LoadedPage, Looked, Schedule
 from workflows.steps.loads import Load, Loads
@@ -143,6 +144,7 @@ class Pulling:
         row = Connection.objects.get(name=connector.name)
         if loading is None:
             lost = begin_again_where_lost(row, warehouse, connector.kinds(), as_of)
+            step_back(row.name, as_of)
         else:
             lost = loading.lost[row.name]
         cursors = cursors_of(row, connector)

@@ -15,6 +15,7 @@ from connectors.base import Connector, Cursor, Page, Resumes
 from improvement.errors import RegelkreisError, ShutOut
 from improvement.records import RecordKind
 from workflows.models import Connection, PullCursor
+from workflows.restating.how_far import step_back
 from workflows.steps.loads import Load, Loads, Told
 from workflows.steps.lost_warehouse import begin_again_where_lost
 from workflows.warehouse import Warehouse, Zones
@@ -43,6 +44,7 @@ class Reading:
         self.begun = datetime.now(UTC)
         row = Connection.objects.get(name=connector.name)
         self.lost = begin_again_where_lost(row, warehouse, connector.kinds(), as_of)
+        step_back(row.name, as_of)
         cursors = cursors_of(row, connector)
         warehouse.use_zones(zones())  # here: two that load at once would both put them in place
         self.kinds = tuple(cursors)

@@ -145,8 +145,8 @@ class Restating:
         self._reads = (*read, CHANGED) if read else ()
         self._touched = Ahead(self._look_up(), depth=2)  # the answer, and one more: to its end
 
-    def finish(self) -> tuple[list[str], list[str]]:
-        """The addenda made, and what went wrong."""
+    def finish(self, *, but: Collection[int] = ()) -> tuple[list[str], list[str]]:
+        """The addenda made, and what went wrong. ``but``: the keys of looks that this cycle itself computed."""
         since, as_of = self._since, self._as_of
         row = self._row
         otherwise = counted_by.changed(row, "reviews") if row is not None else ()
@@ -157,7 +157,7 @@ class Restating:
         ordered = self._looks().select_related("action", "plan").defer("result").order_by("computed_at", "id")
         for look in ordered.iterator(chunk_size=200):
             reads = reads_of(metric_named(look.action.metric))
-            if reads is None:
+            if reads is None or look.pk in but:
                 continue
             causes = Counter({"read for the first time": 1})
             if since is not None:
@@ -181,12 +181,12 @@ class Restating:
         self._touched.close()
 
     def _looks(self) -> QuerySet[Look]:
-        """What was published before this moment: nothing that a cycle computes now is among it."""
+        """What was published until this moment."""
         return Look.objects.filter(
             action__connection=self._connection,
             kind__in=PUBLISHED,
             result__isnull=False,
-            computed_at__lt=self._as_of,
+            computed_at__lte=self._as_of,
         )
 
     def _look_up(self) -> Iterator[dict[Reads, Touched]]:

@@ -25,7 +25,7 @@ from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules
 from workflows.rules.published import of_series, readable
-from workflows.steps.evaluate import cell_query
+from workflows.steps.evaluate import Published, cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
@@ -52,6 +52,7 @@ SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
 
 Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks it touched
 EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
+FIRST_TIME: Causes = {"read for the first time": EVERY_WEEK}
 Late = dict[str, set[int]]  # what happened (like ``ticket new``, or the field that changed) → the weeks it touched
 
 
@@ -63,34 +64,50 @@ class Restated:
     later: float | None
 
 
-def restate_all(*, as_of: datetime) -> list[str]:
-    """Restate the points of every connection, once, after the newest cycle: what it finds is for people to look at."""
+def restate_all(*, as_of: datetime, published: Mapping[str, Published] | None = None) -> list[str]:
+    """Restate the points of every connection, once, after the newest cycle: what it finds is for people to look at.
+
+    ``published``: what that cycle published, by connection. It was counted from all that is there, which is not counted
+    again.
+    """
     rules, _ = live_rules(as_of=as_of, errors=[])
+    of_connection = published or {}
     with our_warehouse() as warehouse:
         names = list(Connection.objects.order_by("name").values_list("name", flat=True))
-        changed = [line for name in names for line in restate_points(warehouse, rules, name, as_of=as_of)]
+        changed = [
+            line
+            for name in names
+            for line in restate_points(warehouse, rules, name, of_connection.get(name), as_of=as_of)
+        ]
     if changed:
         ledger.sign_checkpoint(as_of)
     return changed
 
 
-def restate_points(warehouse: Warehouse, rules: list[Rule], connection: str, *, as_of: datetime) -> list[str]:
+def restate_points(
+    warehouse: Warehouse, rules: list[Rule], connection: str, published: Published | None, *, as_of: datetime
+) -> list[str]:
     """Hold the published points of a connection against later data; what changed, a line each.
 
-    How far it came is kept, so nothing is overlooked when a cycle is left out. Call it when the rules were evaluated.
+    How far it came is kept, so nothing is overlooked when a cycle is left out. Call it when the rules were evaluated,
+    with what that published: unless something was loaded since, nothing is later than it.
     """
     row = Connection.objects.get(name=connection)
     since, otherwise = row.points_restated_until, counted_by.changed(row, "points")
+    is_newest = published is not None and published.write == warehouse.last_write(connection)
+    just_published = published.first_weeks if published is not None and is_newest else {}
     changed: list[str] = []
     with transaction.atomic():
-        if since is not None:
-            queries = plan_queries([*rules, *_of_open_actions(rules, connection)])
-            read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
-            late_weeks = touched_weeks(warehouse, read, connection, since=since)
-            for query in queries:
+        queries = plan_queries([*rules, *_of_open_actions(rules, connection)])
+        read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
+        late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
+        for query in queries:
+            if since is None:
+                late = FIRST_TIME
+            else:
                 everywhere = counted_by.causes(metric_named(query.metric), otherwise)
                 late = {**_late_weeks(query, late_weeks), **dict.fromkeys(everywhere, EVERY_WEEK)}
-                changed += _restate_query(warehouse, query, connection, late, since=since, as_of=as_of)
+            changed += _restate_query(warehouse, query, connection, late, just_published, as_of=as_of)
         if since is None or since < as_of:
             kept = counted_by.remembered(row, "points")
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
@@ -145,13 +162,15 @@ def _restate_query(
     query: Query,
     connection: str,
     late: Causes,
+    just_published: Mapping[tuple[str, str], int],
     *,
-    since: datetime,
     as_of: datetime,
 ) -> list[str]:
-    # The youngest week whose points do not stem from this very cycle: the weeks between were published meanwhile.
-    last = max(last_week(since), last_week(as_of) - 1)
-    by_rule = [(rule, _published(rule, connection, late, last=last - rule.lag_weeks)) for rule in query.rules]
+    newest = last_week(as_of)
+    by_rule = []
+    for rule in query.rules:
+        last = min(newest, just_published.get((rule.id, rule.series_sha256), newest + 1) - 1)
+        by_rule.append((rule, _published(rule, connection, late, last=last - rule.lag_weeks)))
     asked = [point.week for _, points in by_rule for point in points]
     if not asked:
         return []

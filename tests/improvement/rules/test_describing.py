@@ -24,7 +24,7 @@ def test_a_rule_is_told_in_sentences(tmp_path: Path) -> None:
         "Counts SLA breach rate (`sla_breach_rate`): breached clocks, of decided clocks.",
         "Of country CH or DE, kind incident, for each customer × country × service, over 4 weeks, every 2 weeks.",
         "Bad is above 10%.",
-        "Only while `csat_mean` of the same scope is at least 4 points.",
+        "Only while `csat_mean` of the same scope is at least 4 points, on at least 5 samples.",
         "It fires after 2 bad values in a row, each on at least 10 samples; "
         "one clear value (0.8 of the target or less) resolves it.",
         "It opens no actions.",

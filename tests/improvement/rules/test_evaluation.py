@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,19 @@ import pyarrow as pa
 import pytest
 
 from improvement import metrics
-from improvement.rules import Cells, FindingMemory, Point, Reason, Rule, Scope, advance, fold, plan_queries, points
+from improvement.rules import (
+    Cells,
+    FindingMemory,
+    Point,
+    Reason,
+    Rule,
+    Scope,
+    advance,
+    fold,
+    plan_queries,
+    points,
+    rule_from_document,
+)
 from improvement.rules.scope import DIMENSIONS, NONE
 from improvement.weeks import parse_label
 from tests.improvement.rules.build import ACME, a_rule, some_cells
@@ -178,6 +191,19 @@ def test_a_watermelon_is_red_only_while_it_is_green(
     companions = {} if breached is None else {key: some_cells({ACME: [(breached, 40)]})}
     point = seen(rule, some_cells({ACME: [(30, 10)]}), week=2900, companions=companions)
     assert (point.is_breaching, point.reason) == (is_breaching, reason)
+
+
+@pytest.mark.parametrize(("answers", "reason"), [(4, Reason.WHILE_UNKNOWN), (5, "")])
+def test_a_while_on_answers_takes_as_many_as_show_no_person(tmp_path: Path, answers: int, reason: str) -> None:
+    rule = a_rule(tmp_path, "while: [{metric: csat_mean, where: {}, max: 3}]")
+    companions = {rule.conditions[0].key: some_cells({ACME: [(2 * answers, answers)]})}
+    for one in (rule, rule_from_document(rule.canonical())):
+        point = seen(one, some_cells({ACME: [(30, 40)]}), week=2900, companions=companions)
+        assert (point.is_breaching, point.reason) == (reason == "" or None, reason)
+    document = deepcopy(rule.canonical())
+    del document["spec"]["while"][0]["min_samples"]  # a version of an earlier release runs on as it did
+    point = seen(rule_from_document(document), some_cells({ACME: [(30, 40)]}), week=2900, companions=companions)
+    assert point.is_breaching
 
 
 def test_rules_with_the_same_question_share_a_query(tmp_path: Path) -> None:

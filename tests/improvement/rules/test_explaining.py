@@ -63,3 +63,10 @@ def test_what_a_while_looks_at_is_told_with_its_value(tmp_path: Path) -> None:
     assert unknown.as_dict()["while"] == [
         {"metric": "reopen_rate", "limit": "max 10%", "value": "no value", "holds": None}
     ]
+
+
+def test_a_while_on_too_few_answers_is_told_with_how_many_it_takes(tmp_path: Path) -> None:
+    rule = a_rule(tmp_path, "while:\n  - {metric: csat_mean, where: {}, max: 3}")
+    companions = {rule.conditions[0].key: some_cells({ACME: [(2, 1)] * 5})}
+    found = explain(rule, some_cells({ACME: [(20, 40)] * 5}), ACME, connection="test", week=2904, companions=companions)
+    assert "Only while csat_mean keeps max 3: 4 of the 5 samples that it takes, nobody can tell." in found.sentences

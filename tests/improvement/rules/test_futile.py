@@ -55,6 +55,18 @@ SCORE = "metric: csat_mean\nwhere: {}\ntarget: {min: 4}"
             "Name another metric or where",
         ),
         (
+            BREACHES + "where: {supplier: (none)}\nflow_down: {by: supplier}",
+            "9:3, flow_down",
+            "counts only what has no supplier: nothing would be passed on to anyone",
+            "Remove it, or name whom you mean in where.supplier",
+        ),
+        (
+            BREACHES + "while: [{metric: incident_count, where: {assignment_group: [A]}, max: 1}]",
+            "8:73, while[0].max",
+            "fewer than the 5 samples it takes: such a rule never fires",
+            "Use min instead",
+        ),
+        (
             SCORES + "target: {min: 4}\nwhile: [{metric: csat_mean, min: 4}]",
             "8:36, while[0].min",
             "below 4 and at least 4 at once",

@@ -386,6 +386,10 @@ def test_hostile_files_are_refused_quickly(tmp_path: Path, text: str, what: str)
         ("where: {assignment_group: [Desk]}\ntrigger: {for: 2w, min_samples: 2}", True),
         ("where: {assignment_group: [Desk]}\ntrigger: {for: 2w, min_samples: 5}", False),
         ("trigger: {for: 2w, min_samples: 2}", False),
+        ("while: [{metric: sla_breach_rate, where: {assignment_group: [A]}, max: 3%, min_samples: 4}]", True),
+        ("while: [{metric: csat_mean, where: {}, min: 4, min_samples: 4}]", True),
+        ("while: [{metric: csat_mean, where: {}, min: 4, min_samples: 5}]", False),
+        ("while: [{metric: reopen_rate, where: {}, max: 3%, min_samples: 4}]", False),
     ],
 )
 def test_no_value_may_be_that_of_one_person(tmp_path: Path, spec: str, is_refused: bool) -> None:

@@ -123,6 +123,29 @@ def test_a_scope_of_names_that_are_given_apart_is_refused(tmp_path: Path) -> Non
     ]
 
 
+def test_two_tests_of_a_rule_with_one_name_are_refused_in_whichever_file_they_stand(tmp_path: Path) -> None:
+    text = RULE + "      - {as_of: 2026-W08, finding: firing}\n"
+    again = text.partition("---\n")[2]
+    one, other = a_file(tmp_path, text), a_file(tmp_path, again, name="z.yaml")
+    told = f"sla has a test “two bad weeks” already, at {one}:14:11, tests[0].name. Choose another name."
+    assert [str(error) for error in check_paths([tmp_path]).errors] == [f"{other}:5:11, tests[0].name: {told}"]
+    other.write_text(again.replace("two bad weeks", "two more"))
+    assert check_paths([tmp_path]).errors == ()
+    a_file(tmp_path, text + "---\n" + again)
+    (error,) = check_paths([one]).errors
+    assert str(error).startswith(f"{one}:25:11, tests[0].name: sla has a test “two bad weeks” already")
+
+
+def test_that_a_rule_which_only_observes_opens_nothing_is_no_test(tmp_path: Path) -> None:
+    for said, is_refused in (("action: none", True), ("action: none, finding: firing", False)):
+        path = expecting(tmp_path, f"{{as_of: 2026-W08, {said}}}")
+        path.write_text(path.read_text().replace("spec:\n", "spec:\n  mode: observe\n"))
+        found = [str(error) for error in check_paths([path]).errors]
+        assert [": sla only observes: it never opens an action" in text for text in found] == [True] * is_refused
+        assert all(text.startswith(f"{path}:20:35, tests[0].expect[0].action") for text in found)
+    assert check_paths([expecting(tmp_path, "{as_of: 2026-W08, action: none}")]).errors == ()
+
+
 def test_weeks_that_the_rule_would_never_see_are_refused(tmp_path: Path) -> None:
     text = RULE.replace("by: [customer]", "where: {customer: [Acne, Bolt]}\n  by: [customer]")
     text += "      - {as_of: 2026-W08, finding: firing}\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.workflows.platform import MemoryPlatform
 from workflows import access
 from workflows.importing.layouts import LAYOUTS
 from workflows.importing.loading import Imported, import_files
-from workflows.models import LedgerEntry, PullReport
+from workflows.models import Connection, LedgerEntry, PullReport
 from workflows.steps.pull import pull
 from workflows.warehouse import Warehouse
 
@@ -95,6 +95,19 @@ def test_an_imported_contact_closes_the_gap_to_its_customer(tmp_path: Path, snow
     (done,) = imported(a_file(tmp_path, "at,kind,customer,country\n2024-02-15T10:00Z,call,Acme,CH\n"))
     assert (done.kind, done.rows, done.new, done.changed) == ("contacts", 1, 1, 0)
     assert gap(snow, "Acme", friday) < 7
+
+
+def test_an_import_for_a_moment_that_was_restated_already_is_late_all_the_same(tmp_path: Path, snow: Path) -> None:
+    file, held = a_file(tmp_path, "customer,at,kind\nAcme,2025-02-20T10:00Z,visit\n"), AT + timedelta(hours=1)
+    Connection.objects.update(points_restated_until=held, restated_until=AT)
+    row = Connection.objects.get()
+    imported(file, dry_run=True)
+    row.refresh_from_db()
+    assert (row.points_restated_until, row.restated_until) == (held, AT)
+    imported(file)
+    row.refresh_from_db()
+    assert row.points_restated_until < AT
+    assert row.restated_until < AT
 
 
 def test_the_same_file_again_changes_nothing(tmp_path: Path, snow: Path) -> None:

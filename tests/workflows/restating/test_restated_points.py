@@ -19,8 +19,8 @@ from tests.workflows.platform import START, MemoryPlatform
 from workflows import cycle
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry, Point
-from workflows.steps import restate, restate_points
-from workflows.warehouse import Warehouse
+from workflows.steps import pull, restate, restate_points
+from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 
 pytestmark = pytest.mark.django_db
@@ -50,8 +50,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def after_a_cycle(platform: MemoryPlatform, moment: datetime) -> list[str]:
-    assert cycle.run_with([platform], as_of=moment).errors == []
-    return restate_points.restate_all(as_of=moment)
+    summary = cycle.run_with([platform], as_of=moment)
+    assert summary.errors == []
+    return restate_points.restate_all(as_of=moment, published=summary.published)
 
 
 def repaired(platform: MemoryPlatform, moment: datetime, *, is_breached: bool = False) -> None:
@@ -61,6 +62,13 @@ def repaired(platform: MemoryPlatform, moment: datetime, *, is_breached: bool = 
         if row["ticket_id"].startswith(f"Mail-{REPAIRED}-"):
             row |= {"is_breached": is_breached, "updated_at": moment, "end_at": row["end_at"]}
     platform._tables = {**platform._tables, RecordKind.SLA: pa.Table.from_pylist(rows, schema=SCHEMAS[RecordKind.SLA])}
+
+
+def pulled_late(platform: MemoryPlatform, at: datetime) -> None:
+    """A repair comes with a pull for a moment, as of somebody who waited for the warehouse."""
+    repaired(platform, at)
+    with our_warehouse() as warehouse:
+        assert pull.pull(platform, warehouse, as_of=at, since=at - timedelta(days=1)).errors == []
 
 
 def restated(service: str = "Mail") -> dict[int, tuple[float | None, float | None]]:
@@ -155,6 +163,61 @@ def test_what_a_cycle_published_that_broke_off_is_restated_too(platform: MemoryP
     cycle.run_with([platform], as_of=monday + timedelta(weeks=1))  # published week 78, and restated nothing
     repaired(platform, monday + timedelta(days=10))
     assert after_a_cycle(platform, monday + timedelta(weeks=2))
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2, REPAIRED + 3}
+
+
+def test_late_data_of_a_second_cycle_in_a_week_reaches_what_the_first_published_before_it_broke_off(
+    platform: MemoryPlatform, monday: datetime
+) -> None:
+    after_a_cycle(platform, monday)
+    second = monday + timedelta(weeks=1)
+    cycle.run_with([platform], as_of=second)  # published week 78, and restated nothing
+    repaired(platform, second + timedelta(hours=1))
+    assert after_a_cycle(platform, second + timedelta(hours=2))
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2, REPAIRED + 3}
+
+
+def test_so_it_does_when_the_second_cycle_breaks_off_as_well_or_is_for_the_same_moment(
+    platform: MemoryPlatform, monday: datetime
+) -> None:
+    after_a_cycle(platform, monday)
+    second = monday + timedelta(weeks=1)
+    cycle.run_with([platform], as_of=second)
+    repaired(platform, second)
+    cycle.run_with([platform], as_of=second)
+    assert after_a_cycle(platform, second)
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2, REPAIRED + 3}
+
+
+def test_late_data_reaches_what_the_very_first_cycle_published_before_it_broke_off(
+    platform: MemoryPlatform, monday: datetime
+) -> None:
+    cycle.run_with([platform], as_of=monday)
+    repaired(platform, monday + timedelta(hours=1))
+    assert after_a_cycle(platform, monday + timedelta(hours=2))
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2}
+    entry = json.loads(bytes(LedgerEntry.objects.filter(type="points.restated").latest("index").data))
+    assert entry["payload"]["causes"] == ["read for the first time"]
+
+
+@pytest.mark.parametrize("earlier", [timedelta(0), timedelta(hours=5)])
+def test_what_is_loaded_for_a_moment_that_was_restated_already_is_not_overlooked(
+    platform: MemoryPlatform, monday: datetime, earlier: timedelta
+) -> None:
+    after_a_cycle(platform, monday)
+    pulled_late(platform, monday - earlier)
+    assert after_a_cycle(platform, monday + timedelta(weeks=1))
+    assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2}
+
+
+def test_what_another_process_loads_before_points_are_restated_reaches_what_was_just_published(
+    platform: MemoryPlatform, monday: datetime
+) -> None:
+    after_a_cycle(platform, monday)
+    second = monday + timedelta(weeks=1)
+    summary = cycle.run_with([platform], as_of=second)
+    pulled_late(platform, second - timedelta(minutes=1))
+    cycle.catch_up(as_of=second, published=summary.published)
     assert set(restated()) == {REPAIRED, REPAIRED + 1, REPAIRED + 2, REPAIRED + 3}
 
 

@@ -227,6 +227,19 @@ def test_a_review_of_an_action_that_was_adjusted_and_has_no_new_go_live_yet_is_h
     assert ReviewRecord.objects.get(kind="addendum").document["verdict"] == "worse"
 
 
+def test_a_second_cycle_for_the_moment_in_which_a_review_was_published_holds_it_against_what_came_between(
+    live: Live,
+) -> None:
+    platform, action = live
+    at = action.looks.get(kind="final").due_at + timedelta(days=1)
+    ran(platform, at)
+    rewritten(platform, at)
+    ran(platform, at)
+    assert ReviewRecord.objects.get(kind="addendum").document["verdict"] == "worse"
+    ran(platform, at + timedelta(days=7))
+    assert ReviewRecord.objects.filter(kind="addendum").count() == 1
+
+
 def test_a_change_that_a_person_marks_gates_the_verdict(live: Live) -> None:
     platform, action = live
     final = action.looks.get(kind="final")
