@@ -54,6 +54,8 @@ def fault(kind: str, **more: Any) -> Rule:
 
 
 BATCH: Rule = {"method": "POST", "path": "/v1/batch$"}
+COUNTS: Rule = {"method": "GET", "path": "/stats/", "after": 0}
+COUNTED = ("record", "link", "links")
 RECORDS = ("record", "task", "property of a new record", "remote link of a new record")
 _REGISTER = TABLES["cim"]
 _OF_REGISTER = ("record", "update", "note")
@@ -79,6 +81,8 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap("time-out, effect later", rules=(fault("slow", seconds=0.5),), timeout_s=0.3, late_s=0.5),
     WriteTrap("answer cut", rules=(fault("cut_body"),)),
     WriteTrap("200 with an error", rules=(fault("error_in_200"),)),
+    WriteTrap("counts cut", on=SERVICENOW, rules=(COUNTS | fault("cut_body"),), kinds=COUNTED),
+    WriteTrap("counts with an error", on=SERVICENOW, rules=(COUNTS | fault("error_in_200", times=3),), kinds=COUNTED),
     WriteTrap("HTML of a sleeping instance", rules=(fault("html_page"),)),
     WriteTrap("reset after, twice, then 503", rules=(fault("reset_after", times=2), fault("unavailable", seconds=0))),
     WriteTrap("batch unserviced", on=SERVICENOW, rules=(fault("unserviced", records=0, **BATCH),), kinds=("links",)),

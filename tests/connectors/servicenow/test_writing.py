@@ -305,6 +305,19 @@ def test_a_record_that_exists_but_is_hidden_from_us_is_not_made_twice(serve: Ser
     assert len(admin.find("sn_cim_register", f"correlation_id={TRACE}")) == 1
 
 
+@pytest.mark.parametrize("fault", ["cut_body", "error_in_200"])
+def test_nor_is_it_where_the_count_that_tells_comes_cut_or_with_an_error(
+    serve: Serve, connect: Connect, fault: str
+) -> None:
+    running = serve(a_world(a_ticket()), hidden_rows={"regelkreis": {"sn_cim_register": "correlation_idISNOTEMPTY"}})
+    connector = connect(running)
+    connector.write(CREATE, None)
+    running.set_faults("servicenow", {"kind": fault, "path": "/stats/", "times": 2})
+    with pytest.raises(WriteRefused, match="holds a record of ACT-7 already, but hides it"):
+        connector.write(CREATE, None)
+    assert len(Person(running.servicenow_url, "admin").find("sn_cim_register", f"correlation_id={TRACE}")) == 1
+
+
 def test_a_bad_moment_does_not_move_new_records_to_another_table(
     running: RunningSandbox, connect: Connect, admin: Person
 ) -> None:
