@@ -19,7 +19,8 @@ class WriteTrap:
 
     ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
-    has long given up. ``others_write``: so often has somebody else just written the record.
+    has long given up. ``shuts_out``: while it lasts nothing is written, it waits, and who is at fault is told; after it
+    it takes effect. ``others_write``: so often has somebody else just written the record.
     """
 
     name: str
@@ -32,12 +33,13 @@ class WriteTrap:
     timeout_s: float = 5
     late_s: float = 0
     others_write: int = 0
+    shuts_out: bool = False
 
     def meets(self, kind: Kind) -> bool:
         """Whether it hits this kind of request. An item of a batch can only be answered wrongly, and what has no place
         is not refused.
         """
-        if kind.no_place and self.is_told:
+        if kind.no_place and (self.is_told or self.shuts_out):
             return False
         if self.kinds:
             return kind.name in self.kinds
@@ -54,6 +56,7 @@ def fault(kind: str, **more: Any) -> Rule:
 
 
 BATCH: Rule = {"method": "POST", "path": "/v1/batch$"}
+NOBODY: Rule = {"kind": "anonymous", "method": "GET", "path": "/myself$", "after": 0, "times": None}
 COUNTS: Rule = {"method": "GET", "path": "/stats/", "after": 0}
 COUNTED = ("record", "link", "links")
 RECORDS = ("record", "task", "property of a new record", "remote link of a new record")
@@ -132,6 +135,8 @@ WRITE: tuple[WriteTrap, ...] = (
             fault("reset_after"),
         ),
     ),
+    WriteTrap("token expired", on=JIRA, rules=(NOBODY | {"method": None, "path": None},), shuts_out=True),
+    WriteTrap("token expired while writing", on=JIRA, rules=(fault("anonymous"), NOBODY), shuts_out=True),
     WriteTrap("CAPTCHA 403", on=JIRA, rules=(fault("captcha"),)),
     WriteTrap("no right (403)", rules=(fault("refuse", status=403, times=None, after=0),), is_told=True, is_dead=True),
     WriteTrap(

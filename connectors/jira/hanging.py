@@ -21,7 +21,7 @@ from connectors.jira.project import Project
 from connectors.jira.receipts import created_as_taken, difference, receipt
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
-from connectors.jira.site import Site, ask
+from connectors.jira.site import Site, ask, who_am_i
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef
 
@@ -118,6 +118,7 @@ def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
         try:
             sender.link(link_document(id, ref.id, link_type))
         except (WriteRefused, PermissionMissing) as error:
+            who_am_i(jira.reader, jira.config)  # to an expired token every ticket is hidden
             left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
         else:
             sent.append(id)
