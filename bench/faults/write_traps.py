@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.faults.kinds import TABLES, Kind
+from bench.faults.kinds import TABLES, TASKS, Kind
 from bench.faults.traps import CLOUD, EVERYWHERE, JIRA, SERVICENOW, Rule
 from connectors.sandbox.plugin import Flavour
 
@@ -20,7 +20,7 @@ class WriteTrap:
     ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
     has long given up. ``shuts_out``: while it lasts nothing is written, it waits, and who is at fault is told; after it
-    it takes effect. ``others_write``: so often has somebody else just written the record.
+    it takes effect. ``dropped``: one of these fields must be told. ``others_write``: so often has somebody else just written the record.
     """
 
     name: str
@@ -34,6 +34,7 @@ class WriteTrap:
     late_s: float = 0
     others_write: int = 0
     shuts_out: bool = False
+    dropped: frozenset[str] = frozenset()
 
     def meets(self, kind: Kind) -> bool:
         """Whether it hits this kind of request. An item of a batch can only be answered wrongly, and what has no place
@@ -61,6 +62,8 @@ COUNTS: Rule = {"method": "GET", "path": "/stats/", "after": 0}
 COUNTED = ("record", "link", "links")
 RECORDS = ("record", "task", "property of a new record", "remote link of a new record")
 _REGISTER = TABLES["cim"]
+_READ_ONLY = {"read_only_fields": {_REGISTER: ["description"], TASKS["cim"][0]: ["short_description"]}}
+_DROPPED = frozenset({"description", "short_description"})
 _OF_REGISTER = ("record", "update", "note")
 
 
@@ -174,9 +177,28 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap(
         "a field read-only",
         on=SERVICENOW,
-        options={"read_only_fields": {_REGISTER: ["description"]}},
-        kinds=("record", "update"),
+        options=_READ_ONLY,
+        kinds=("record", "update", "task"),
         is_told=True,
+        dropped=_DROPPED,
+    ),
+    WriteTrap(
+        "a field read-only + reset after",
+        on=SERVICENOW,
+        rules=(fault("reset_after"),),
+        options=_READ_ONLY,
+        kinds=("record", "update", "task"),
+        is_told=True,
+        dropped=_DROPPED,
+    ),
+    WriteTrap(
+        "a field read-only + 502 after it took effect",
+        on=SERVICENOW,
+        rules=(fault("error_after"),),
+        options=_READ_ONLY,
+        kinds=("record", "update", "task"),
+        is_told=True,
+        dropped=_DROPPED,
     ),
     WriteTrap(
         "an unknown choice",

@@ -103,17 +103,23 @@ def _shut_out(trap: WriteTrap, kind: Kind, story: Story) -> str:
 
 def _told(trap: WriteTrap, kind: Kind, story: Story) -> str:
     """It cannot be done, and that must be said: by a refusal for good, or on the receipt of a delivery that goes on."""
-    step = story.step(kind)
+    step, desk = story.step(kind), story.desk
     try:
-        with _trapped(trap, kind, story.desk):
-            receipt = story.desk.connector.write(step.outbound, story.ref)
+        with _trapped(trap, kind, desk) as hits:
+            if trap.is_dead:
+                receipt = desk.connector.write(step.outbound, story.ref)
+            else:  # what is told may be told by a later attempt
+                receipt = until_received(desk.connector, step.outbound, story.ref, None)
     except WriteRefused:
         return story.wrong(kind.seen_in)
     except RegelkreisError as error:
         return f"it waits, though nothing can help: {error.what[:150]}" if trap.is_dead else story.wrong(kind.seen_in)
+    if trap.rules and not hits.number:
+        return "the trap was met by no request"
     if trap.is_dead and not kind.tells:
         return "no refusal"
-    if not receipt.differences and not receipt.unwritten:
+    told = receipt.differences.keys() | receipt.unwritten.keys()
+    if not told or (trap.dropped and not told & trap.dropped):
         return "nothing told of what the platform did with it"
     if trap.is_dead and not kind.is_apart:
         return story.wrong(kind.seen_in)
