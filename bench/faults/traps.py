@@ -68,6 +68,8 @@ LISTING: tuple[tuple[str, tuple[Flavour, ...], tuple[Rule, ...]], ...] = (
     ("page token expired", CLOUD, ({"kind": "expired_token", **JIRA_KEYS, "times": 2},)),
     ("anonymous 200 and 404", JIRA, ({"kind": "anonymous", "times": None},)),
     ("no rights any more", SERVICENOW, ({"kind": "refuse", "status": 403, "path": "/stats/", "times": None},)),
+    ("counts cut", SERVICENOW, ({"kind": "cut_body", "path": "/stats/", "times": 3},)),
+    ("counts with an error", SERVICENOW, ({"kind": "error_in_200", "path": "/stats/", "times": None},)),
 )
 TWICE = datetime(2024, 4, 6, 14, 20, tzinfo=UTC)  # in Auckland it is 2:20 for the second time
 LEFT_OUT = datetime(2024, 3, 31, 1, 3, tzinfo=UTC)  # in Zurich it is 3:03, and three minutes ago it was 1:59
@@ -86,6 +88,7 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("body cut by a reset", rules=(page("cut_connection", times=2),)),
     PullTrap("200 with an error", rules=(page("error_in_200", times=2),)),
     PullTrap("HTML of a sleeping instance", rules=(page("html_page", times=1),), may_stop=True),
+    PullTrap("counts cut", on=SERVICENOW, rules=({"kind": "cut_body", "path": "/stats/", "times": 3},)),
     PullTrap("reset before", rules=(page("reset_before", times=2),)),
     PullTrap("reset after", rules=(page("reset_after", times=2),)),
     PullTrap("a page twice", on=SERVICENOW, rules=(page("duplicate_page"),)),

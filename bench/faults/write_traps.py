@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.faults.kinds import TABLES, Kind
+from bench.faults.kinds import TABLES, TASKS, Kind
 from bench.faults.traps import CLOUD, EVERYWHERE, JIRA, SERVICENOW, Rule
 from connectors.sandbox.plugin import Flavour
 
@@ -19,7 +19,8 @@ class WriteTrap:
 
     ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
-    has long given up. ``others_write``: so often has somebody else just written the record.
+    has long given up. ``shuts_out``: while it lasts nothing is written, it waits, and who is at fault is told; after it
+    it takes effect. ``dropped``: one of these fields must be told. ``others_write``: so often has somebody else just written the record.
     """
 
     name: str
@@ -32,12 +33,14 @@ class WriteTrap:
     timeout_s: float = 5
     late_s: float = 0
     others_write: int = 0
+    shuts_out: bool = False
+    dropped: frozenset[str] = frozenset()
 
     def meets(self, kind: Kind) -> bool:
         """Whether it hits this kind of request. An item of a batch can only be answered wrongly, and what has no place
         is not refused.
         """
-        if kind.no_place and self.is_told:
+        if kind.no_place and (self.is_told or self.shuts_out):
             return False
         if self.kinds:
             return kind.name in self.kinds
@@ -54,8 +57,13 @@ def fault(kind: str, **more: Any) -> Rule:
 
 
 BATCH: Rule = {"method": "POST", "path": "/v1/batch$"}
+NOBODY: Rule = {"kind": "anonymous", "method": "GET", "path": "/myself$", "after": 0, "times": None}
+COUNTS: Rule = {"method": "GET", "path": "/stats/", "after": 0}
+COUNTED = ("record", "link", "links")
 RECORDS = ("record", "task", "property of a new record", "remote link of a new record")
 _REGISTER = TABLES["cim"]
+_READ_ONLY = {"read_only_fields": {_REGISTER: ["description"], TASKS["cim"][0]: ["short_description"]}}
+_DROPPED = frozenset({"description", "short_description"})
 _OF_REGISTER = ("record", "update", "note")
 
 
@@ -79,6 +87,8 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap("time-out, effect later", rules=(fault("slow", seconds=0.5),), timeout_s=0.3, late_s=0.5),
     WriteTrap("answer cut", rules=(fault("cut_body"),)),
     WriteTrap("200 with an error", rules=(fault("error_in_200"),)),
+    WriteTrap("counts cut", on=SERVICENOW, rules=(COUNTS | fault("cut_body"),), kinds=COUNTED),
+    WriteTrap("counts with an error", on=SERVICENOW, rules=(COUNTS | fault("error_in_200", times=3),), kinds=COUNTED),
     WriteTrap("HTML of a sleeping instance", rules=(fault("html_page"),)),
     WriteTrap("reset after, twice, then 503", rules=(fault("reset_after", times=2), fault("unavailable", seconds=0))),
     WriteTrap("batch unserviced", on=SERVICENOW, rules=(fault("unserviced", records=0, **BATCH),), kinds=("links",)),
@@ -128,6 +138,8 @@ WRITE: tuple[WriteTrap, ...] = (
             fault("reset_after"),
         ),
     ),
+    WriteTrap("token expired", on=JIRA, rules=(NOBODY | {"method": None, "path": None},), shuts_out=True),
+    WriteTrap("token expired while writing", on=JIRA, rules=(fault("anonymous"), NOBODY), shuts_out=True),
     WriteTrap("CAPTCHA 403", on=JIRA, rules=(fault("captcha"),)),
     WriteTrap("no right (403)", rules=(fault("refuse", status=403, times=None, after=0),), is_told=True, is_dead=True),
     WriteTrap(
@@ -165,9 +177,28 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap(
         "a field read-only",
         on=SERVICENOW,
-        options={"read_only_fields": {_REGISTER: ["description"]}},
-        kinds=("record", "update"),
+        options=_READ_ONLY,
+        kinds=("record", "update", "task"),
         is_told=True,
+        dropped=_DROPPED,
+    ),
+    WriteTrap(
+        "a field read-only + reset after",
+        on=SERVICENOW,
+        rules=(fault("reset_after"),),
+        options=_READ_ONLY,
+        kinds=("record", "update", "task"),
+        is_told=True,
+        dropped=_DROPPED,
+    ),
+    WriteTrap(
+        "a field read-only + 502 after it took effect",
+        on=SERVICENOW,
+        rules=(fault("error_after"),),
+        options=_READ_ONLY,
+        kinds=("record", "update", "task"),
+        is_told=True,
+        dropped=_DROPPED,
     ),
     WriteTrap(
         "an unknown choice",

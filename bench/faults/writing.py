@@ -16,7 +16,7 @@ from bench.faults.places import reader_of
 from bench.faults.write_traps import WriteTrap
 from connectors.base import Connector
 from connectors.sandbox.plugin import Flavour
-from improvement.errors import OutcomeUnknown, RegelkreisError, StillUnknown, WriteRefused
+from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, StillUnknown, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 
 ATTEMPTS = 60
@@ -45,6 +45,8 @@ def _cell(trap: WriteTrap, kind: Kind, story: Story) -> str:
     try:
         if kind.no_place:
             return _placeless(trap, kind, story)
+        if trap.shuts_out:
+            return _shut_out(trap, kind, story)
         return _told(trap, kind, story) if trap.is_told else _effective(trap, kind, story)
     except Exception as error:  # whatever a connector raises makes its cell red
         return shown(error)
@@ -80,19 +82,44 @@ def _placeless(trap: WriteTrap, kind: Kind, story: Story) -> str:
     return story.wrong()
 
 
+def _shut_out(trap: WriteTrap, kind: Kind, story: Story) -> str:
+    """Nothing is written as long as nobody knows us there, and that is told; with the next token it takes effect."""
+    step, is_whole = story.step(kind), True
+    with _trapped(trap, kind, story.desk) as hits:
+        try:
+            story.desk.connector.write(step.outbound, story.ref)
+            return "received"
+        except ConnectionFailed as error:
+            if not any(word in error.what for word in ("anonymous", "credentials")):
+                return f"it waits, but not because nobody knows us: {shown(error)}"
+            is_whole = not isinstance(error, OutcomeUnknown)  # else a part of it was written before
+    told = story.wrong(kind.seen_in) if is_whole else ""
+    if told or not hits.number:
+        return told or "the trap was met by no request"
+    receipt = until_received(story.desk.connector, step.outbound, story.ref, None)
+    story.took(step, receipt.ref)
+    return story.wrong()
+
+
 def _told(trap: WriteTrap, kind: Kind, story: Story) -> str:
     """It cannot be done, and that must be said: by a refusal for good, or on the receipt of a delivery that goes on."""
-    step = story.step(kind)
+    step, desk = story.step(kind), story.desk
     try:
-        with _trapped(trap, kind, story.desk):
-            receipt = story.desk.connector.write(step.outbound, story.ref)
+        with _trapped(trap, kind, desk) as hits:
+            if trap.is_dead:
+                receipt = desk.connector.write(step.outbound, story.ref)
+            else:  # what is told may be told by a later attempt
+                receipt = until_received(desk.connector, step.outbound, story.ref, None)
     except WriteRefused:
         return story.wrong(kind.seen_in)
     except RegelkreisError as error:
         return f"it waits, though nothing can help: {error.what[:150]}" if trap.is_dead else story.wrong(kind.seen_in)
+    if trap.rules and not hits.number:
+        return "the trap was met by no request"
     if trap.is_dead and not kind.tells:
         return "no refusal"
-    if not receipt.differences and not receipt.unwritten:
+    told = receipt.differences.keys() | receipt.unwritten.keys()
+    if not told or (trap.dropped and not told & trap.dropped):
         return "nothing told of what the platform did with it"
     if trap.is_dead and not kind.is_apart:
         return story.wrong(kind.seen_in)

@@ -21,7 +21,7 @@ from connectors.jira.project import Project
 from connectors.jira.receipts import created_as_taken, difference, receipt
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
-from connectors.jira.site import Site, ask
+from connectors.jira.site import Site, ask, who_am_i
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef
 
@@ -69,20 +69,35 @@ def task(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
         reason = f"project {project.key} has no sub-tasks"
         return receipt(sender, ref, was_found=False, unwritten={"title": reason})
     issue = read_action(jira, ref.id)
+    fields = task_fields(project, jira.site, outbound, ref.id)
+    found = find_subtask(jira, issue, tracing.task_labels(outbound))
+    if found is not None:
+        return _step(jira, sender, ref, found.id, fields, was_found=True)
     if issue.project.id and issue.project.id != project.id:  # Jira keeps a sub-task in the project of its parent
         reason = f"{issue.key} is of project {issue.project.key}; steps are made below issues of {project.key} only"
         return receipt(sender, ref, was_found=False, unwritten={"title": reason})
-    if find_subtask(jira, issue, tracing.task_labels(outbound)) is not None:
-        return receipt(sender, ref, was_found=True)
     wait_until_settled(outbound, jira.name)
     form = Shaped()
-    fields = task_fields(project, jira.site, outbound, ref.id)
     created = created_as_taken(sender, fields, form, project)
     if not sender.is_live:
         return receipt(sender, ref, was_found=False, unwritten=form.unwritten)
-    made = read_action(jira, created["id"])
-    told = {name: fields[name] for name in STEP_FIELDS if name in fields and name not in form.unwritten}
-    done = _compared(sender, ref, told, made.fields, unwritten=form.unwritten)
+    taken = {name: value for name, value in fields.items() if name not in form.unwritten}
+    return _step(jira, sender, ref, created["id"], taken, was_found=False, unwritten=form.unwritten)
+
+
+def _step(
+    jira: Jira,
+    sender: Sender,
+    ref: RecordRef,
+    id: str,
+    fields: Mapping[str, Any],
+    *,
+    was_found: bool,
+    unwritten: Mapping[str, str] = MappingProxyType({}),
+) -> Receipt:
+    made = read_action(jira, id)
+    told = {name: fields[name] for name in STEP_FIELDS if name in fields}
+    done = _compared(sender, ref, told, made.fields, was_found=was_found, unwritten=unwritten)
     return msgspec.structs.replace(done, written={"key": made.key, **done.written})
 
 
@@ -118,6 +133,7 @@ def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
         try:
             sender.link(link_document(id, ref.id, link_type))
         except (WriteRefused, PermissionMissing) as error:
+            who_am_i(jira.reader, jira.config)  # to an expired token every ticket is hidden
             left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
         else:
             sent.append(id)
@@ -152,6 +168,7 @@ def _compared(
     sent: Mapping[str, Any],
     found: Mapping[str, Any],
     *,
+    was_found: bool = False,
     unwritten: Mapping[str, str] = MappingProxyType({}),
 ) -> Receipt:
     """The receipt of what was sent, with what stands there now under the same names."""
@@ -159,7 +176,7 @@ def _compared(
     return receipt(
         sender,
         ref,
-        was_found=False,
+        was_found=was_found,
         unwritten=dict(unwritten),
         written={name: as_text(value) for name, value in there.items() if value is not None},
         differences={

@@ -18,7 +18,7 @@ from connectors.jira.opened import Jira
 from connectors.jira.project import Allowed, ScreenField
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import Shaped
-from connectors.jira.site import ask
+from connectors.jira.site import ask, who_am_i
 from connectors.jira.wire import StatusValue
 from improvement.errors import PermissionMissing, WriteRefused
 from improvement.records import SUSTAINED_VERDICTS, Outbound, State
@@ -134,6 +134,7 @@ def follow_state(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIs
                 raise
             if _stands(jira, read_action(jira, issue.id)) == wanted:  # somebody else moved it just now
                 return str(ours)
+            who_am_i(jira.reader, jira.config)  # to an expired token no way is open
             if isinstance(refused, Declined):
                 raise  # the issue was changed while we moved it: read again at the next delivery
             form.unwritten["state"] = f"Jira refused the transition “{way.name}”: {refused.what}"

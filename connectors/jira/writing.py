@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.answers import is_absent
+from connectors.answers import Declined, is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
 from connectors.jira.finding import find_labelled, labelled_in
@@ -39,9 +39,6 @@ def write(jira: Jira, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         return apply(jira, sender, outbound, ref)
     except OutcomeUnknown:
         raise
-    except WriteForbidden as error:
-        who_am_i(jira.reader, jira.config)  # taken for nobody, our credentials are at fault, and it waits
-        raise WriteRefused(f"{error.what} ({outbound.key})", where=error.where, mend=error.mend) from None
     except ConnectionFailed as error:
         if sender.status == 0:
             raise
@@ -53,6 +50,32 @@ def write(jira: Jira, outbound: Outbound, ref: RecordRef | None) -> Receipt:
 def apply(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None) -> Receipt:
     """One write through a sender (a live one, or one that only records)."""
     jira.site  # noqa: B018 - tells the library which Jira it speaks to
+    try:
+        return _applied(jira, sender, outbound, ref)
+    except (WriteRefused, WriteForbidden, Declined) as error:
+        refused = _refused(jira, error, outbound, ref)
+        if refused is None:
+            raise
+        who_am_i(jira.reader, jira.config)  # to an expired token everything is gone or forbidden: then it waits
+        raise refused from None
+
+
+def _refused(jira: Jira, error: RegelkreisError, outbound: Outbound, ref: RecordRef | None) -> WriteRefused | None:
+    """What an error says for good; None: it may pass."""
+    if isinstance(error, WriteRefused):
+        return error
+    if isinstance(error, WriteForbidden):
+        return WriteRefused(f"{error.what} ({outbound.key})", where=error.where, mend=error.mend)
+    if ref is None or not isinstance(error, Declined) or not is_absent(error):
+        return None
+    return WriteRefused(
+        f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
+        where=Place(connection=jira.name, record=ref.number),
+        mend="Restore it, or let our user see it.",
+    )
+
+
+def _applied(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None) -> Receipt:
     if outbound.verb is Verb.CREATE:
         return _create(jira, sender, outbound)
     if ref is None:
@@ -68,16 +91,7 @@ def apply(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None)
         Verb.TASK: hanging.task,
         Verb.LINK: hanging.link,
     }
-    try:
-        return table[outbound.verb](jira, sender, outbound, ref)
-    except ConnectionFailed as error:
-        if not is_absent(error):
-            raise
-        raise WriteRefused(
-            f"{ref.number or ref.id} is gone or hidden ({outbound.key}).",
-            where=Place(connection=jira.name, record=ref.number),
-            mend="Restore it, or let our user see it.",
-        ) from None
+    return table[outbound.verb](jira, sender, outbound, ref)
 
 
 # --- create ---------------------------------------------------------------------------------------------------
@@ -89,6 +103,7 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
     form = shaped(outbound, project, jira.site)
     found = find_labelled(jira, traces)
     if found is None:
+        who_am_i(jira.reader, jira.config)  # to an expired token a search shows nothing
         _refuse_what_may_be_there(jira, outbound, traces)
         _refuse_unknown_demands(jira)
         labels = {"labels": [traces[0], "regelkreis"]} if "labels" in project.screen else {}

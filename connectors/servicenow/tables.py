@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pysnow
@@ -32,11 +32,33 @@ Row = dict[str, str]
 _NEXT = re.compile(r'sysparm_offset=(?P<offset>\d+)[^<>]*>\s*;\s*rel="next"')
 
 
-class Answer(msgspec.Struct):
+class Body(msgspec.Struct):
+    """The body of an answer, which may carry an error beside a result."""
+
+    error: Any = None
+
+
+B = TypeVar("B", bound=Body)
+
+
+class Answer(Body):
     """The body of a list request."""
 
     result: list[dict[str, Any]] = []
-    error: Any = None
+
+
+class _Stats(msgspec.Struct):
+    count: int
+
+
+class _Total(msgspec.Struct):
+    stats: _Stats
+
+
+class _Count(Body):
+    """The body of a request for a count."""
+
+    result: _Total | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +161,17 @@ class Instance:
 
     def count(self, table: str, query: str) -> int:
         """How many rows the platform itself counts, hidden ones included."""
-        response = self.reader.read(
-            f"/api/now/stats/{table}",
-            what=f"count of {table}",
-            params={"sysparm_query": query, "sysparm_count": "true"},
-            check=self.check_web_page,
-        )
-        return int(response.json()["result"]["stats"]["count"])
+        counts: list[int] = []
+
+        def check(response: requests.Response) -> None:
+            answer = self._body(response, _Count)
+            if answer.result is None:
+                raise TooHeavy(f"The answer holds no count of {table}.", where=self._place, mend=BUSY)
+            counts[:] = [answer.result.stats.count]
+
+        params = {"sysparm_query": query, "sysparm_count": "true"}
+        self.reader.read(f"/api/now/stats/{table}", what=f"count of {table}", params=params, check=check)
+        return counts[0]
 
     def our_user(self) -> str:
         """The account we are signed in with, as the platform calls it."""
@@ -235,14 +261,18 @@ class Instance:
 
     def check(self, response: requests.Response) -> None:
         """A small answer must be JSON, whole, and say no error; else :class:`ConnectionFailed` (read again)."""
+        self._body(response, Answer)
+
+    def _body(self, response: requests.Response, shape: type[B]) -> B:
         self.check_web_page(response)
         try:
-            body = msgspec.json.decode(response.content, type=Answer)
-        except msgspec.DecodeError as error:
+            body = msgspec.json.decode(response.content, type=shape, strict=False)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise TooHeavy(f"The answer was cut or is no JSON: {error}", where=self._place, mend=BUSY) from None
         if body.error:
             said = redacted(body.error, self.config)
             raise TooHeavy(f"The platform answered 200 with an error: {said}", where=self._place, mend=BUSY)
+        return body
 
     def check_web_page(self, response: requests.Response) -> None:
         """A sleeping developer instance and a login page answer 200 with HTML; a write must not take it for success."""

@@ -62,17 +62,18 @@ class Traces:
         self.instance = instance
         self.mode = mode
 
-    def record(self, outbound: Outbound) -> Row | None:
-        """The improvement record of an action: the oldest that carries its correlation id.
+    def record(self, outbound: Outbound, columns: Iterable[str] = ()) -> Row | None:
+        """The improvement record of an action, with these columns: the oldest that carries its correlation id.
 
         Raises :class:`WriteRefused` where there is one that we may not see: a second would be a duplicate.
         """
         wanted = (correlation(installation, outbound.action_id) for installation in looked_for(outbound))
-        return next((row for one in wanted if (row := self._correlated(one, outbound.action_id)) is not None), None)
+        found = (self._correlated(one, outbound.action_id, ("number", *columns)) for one in wanted)
+        return next((row for row in found if row is not None), None)
 
-    def _correlated(self, wanted: str, action_id: str) -> Row | None:
+    def _correlated(self, wanted: str, action_id: str, columns: tuple[str, ...]) -> Row | None:
         query = f"correlation_id={literal(wanted)}"
-        found = self._first(self.mode.table, f"{query}^ORDERBYsys_created_on", ("number",), correlation_id=wanted)
+        found = self._first(self.mode.table, f"{query}^ORDERBYsys_created_on", columns, correlation_id=wanted)
         if found is None and self._counted(self.mode.table, query):
             raise WriteRefused(
                 f"{self.mode.table} holds a record of {action_id} already, but hides it from us.",
@@ -96,13 +97,13 @@ class Traces:
         query = f"table_sys_id={record}^file_name={literal(file.name)}"
         return self._first("sys_attachment", query, ("size_bytes",), table_sys_id=record, file_name=file.name)
 
-    def task(self, table: str, record: str, outbound: Outbound) -> Row | None:
-        """A task of ours; one whose trace names no installation is ours only below this record."""
+    def task(self, table: str, record: str, outbound: Outbound, columns: Iterable[str] = ()) -> Row | None:
+        """A task of ours, with these columns; one whose trace names no installation is ours only below this record."""
         for installation in looked_for(outbound):
             proof = {"correlation_id": correlation(installation, outbound.key)}
             proof |= {} if installation else {self.mode.task_parent: record}
             query = "^".join(f"{name}={literal(value)}" for name, value in proof.items())
-            row = self._first(table, query, ("number",), **proof)
+            row = self._first(table, query, ("number", *columns), **proof)
             if row is not None:
                 return row
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from connectors.servicenow.records import (
     mode_named,
 )
 from connectors.servicenow.sending import FOR_GOOD, LOOKED_FOR, Request, Sent, send
-from connectors.servicenow.tables import Column, Instance, texts
+from connectors.servicenow.tables import Column, Instance, Row, texts
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
 from improvement.records import (
@@ -29,6 +29,7 @@ from improvement.records import (
     Closure,
     Gain,
     Outbound,
+    OutboundFile,
     PreviewRequest,
     Receipt,
     RecordRef,
@@ -51,16 +52,20 @@ _CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 class Intent:
     """What one write comes to: a request (None: nothing to send), and what has no place.
 
-    ``is_there``: an earlier attempt took effect. ``sent_columns`` are compared after a read-back. ``replaced``: what
-    stands in columns of Performance Analytics that are overwritten.
+    ``trace``: what an earlier attempt left that took effect. ``sent_columns`` are compared with what stands there.
+    ``replaced``: what stands in columns of Performance Analytics that are overwritten.
     """
 
     request: Request | None
     unwritten: dict[str, str] = field(default_factory=dict)
-    is_there: bool = False
+    trace: Row | None = None
     sent_columns: dict[str, str] = field(default_factory=dict)
-    found: RecordRef | None = None
     replaced: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether an earlier attempt took effect."""
+        return self.trace is not None
 
 
 class Writer:
@@ -135,8 +140,7 @@ class Writer:
         trace = correlation(outbound.installation, outbound.action_id)
         body |= {"correlation_id": trace, "correlation_display": "Regelkreis"}
         request = Request("POST", f"/table/{self.mode.table}", body)
-        row = self.traces.record(outbound)
-        return Intent(request, unwritten, row is not None, body, self._ref(row) if row is not None else None)
+        return Intent(request, unwritten, self.traces.record(outbound, body), body)
 
     def _update(self, outbound: Outbound, ref: RecordRef) -> Intent:
         """Only what differs is sent; where a person changed a field on the platform last, the person wins."""
@@ -234,14 +238,14 @@ class Writer:
         plain = _CODE.sub(r"[\1code ]", outbound.text or "")  # a journal shows what stands in [code] as HTML
         text = f"{plain}\n{marker(outbound.installation, outbound.key)}"
         request = Request("PATCH", f"/table/{self.mode.table}/{ref.id}", {"work_notes": text})
-        return Intent(request, is_there=self.traces.note(ref.id, outbound) is not None)
+        return Intent(request, trace=self.traces.note(ref.id, outbound))
 
     def _attach(self, outbound: Outbound, ref: RecordRef) -> Intent:
         if outbound.file is None:
             return Intent(None, {"file": "the write carries none"})
         params = (("table_name", self.mode.table), ("table_sys_id", ref.id), ("file_name", outbound.file.name))
         request = Request("POST", "/attachment/file", params=params, file=outbound.file)
-        return Intent(request, is_there=self.traces.attachment(ref.id, outbound.file) is not None)
+        return Intent(request, trace=self.traces.attachment(ref.id, outbound.file))
 
     def _task(self, outbound: Outbound, ref: RecordRef) -> Intent:
         table = self.mode.task_table
@@ -251,8 +255,8 @@ class Writer:
         body |= {self.mode.task_parent: ref.id}
         sent = dict(body)  # with what leads to the record: deleted meanwhile, the task would belong to nothing
         body |= {"correlation_id": correlation(outbound.installation, outbound.key)}
-        is_there = self.traces.task(table, ref.id, outbound) is not None
-        return Intent(Request("POST", f"/table/{table}", body), unwritten, is_there, sent)
+        trace = self.traces.task(table, ref.id, outbound, sent)
+        return Intent(Request("POST", f"/table/{table}", body), unwritten, trace, sent)
 
     def _link(self, outbound: Outbound, ref: RecordRef) -> Intent:
         """All missing links in one request: the batch API takes several. They are compared after it by their ticket."""
@@ -274,15 +278,45 @@ class Writer:
     # --- after the request ------------------------------------------------------------------------------------
 
     def _nothing_sent(self, intent: Intent, ref: RecordRef | None, outbound: Outbound) -> Receipt:
-        target = intent.found or ref
-        if target is None:
+        if ref is None and intent.trace is not None:
+            ref = self._ref(intent.trace)
+        if ref is None:
             raise WriteRefused(
                 f"{outbound.key} belongs to a record that does not exist yet.",
                 where=Place(connection=self.instance.config.name),
                 mend="Create the record first.",
             )
+        written, differences = self._left(outbound, intent)
+        if differences and outbound.verb is Verb.CREATE:
+            since = self._since(ref, differences)
+            differences = {name: why for name, why in differences.items() if name not in since}
         digest = intent.request.sha256 if intent.request is not None else ""
-        return Receipt(ref=target, status=0, was_found=True, request_sha256=digest, unwritten=intent.unwritten)
+        return Receipt(
+            ref=ref,
+            status=0,
+            was_found=True,
+            request_sha256=digest,
+            written=written,
+            differences=differences,
+            unwritten=intent.unwritten,
+        )
+
+    def _left(self, outbound: Outbound, intent: Intent) -> tuple[dict[str, str], dict[str, str]]:
+        """What an earlier attempt left, which may be otherwise than it was sent, as :meth:`_read_back` tells it."""
+        if intent.trace is None:
+            return {}, {}
+        if outbound.verb is Verb.ATTACH and outbound.file is not None:
+            return _file_read(outbound.file, intent.trace)
+        sent = {name: value for name, value in intent.sent_columns.items() if name != "correlation_id"}
+        written = {name: intent.trace.get(name, "") for name in sent}
+        return written, _differences(sent, written)
+
+    def _since(self, ref: RecordRef, columns: Iterable[str]) -> Collection[str]:
+        """Those that a person has changed since they were sent; none where we may not know."""
+        try:
+            return self.traces.edited_by_people(ref.id, list(columns), self.instance.our_user())
+        except PermissionMissing:
+            return ()
 
     def _read_back(
         self, outbound: Outbound, ref: RecordRef, intent: Intent, sent: Sent
@@ -295,11 +329,7 @@ class Writer:
                 return {}, {"work_notes": "sent, but not found in the journal"}
             return {"work_notes": marker(outbound.installation, outbound.key)}, {}
         if outbound.verb is Verb.ATTACH and outbound.file is not None:
-            row = self.traces.attachment(ref.id, outbound.file) or {}
-            size = row.get("size_bytes", "")
-            differs = size != str(len(outbound.file.content))
-            problem = {"size_bytes": f"sent {len(outbound.file.content)}, found {size or 'nothing'}"} if differs else {}
-            return {"file_name": outbound.file.name, "size_bytes": size}, problem
+            return _file_read(outbound.file, self.traces.attachment(ref.id, outbound.file) or {})
         if outbound.verb is Verb.LINK:
             return self._links_read(outbound, ref, intent, sent)
         answered = texts(sent.result) if isinstance(sent.result, dict) else {}  # a POST answers with the stored row
@@ -399,6 +429,12 @@ def _differences(sent: Mapping[str, str], found: Mapping[str, str]) -> dict[str,
         for name, value in sent.items()
         if not same(value, found[name])
     }
+
+
+def _file_read(file: OutboundFile, row: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    size, sent = row.get("size_bytes", ""), len(file.content)
+    problem = {"size_bytes": f"sent {sent}, found {size or 'nothing'}"} if size != str(sent) else {}
+    return {"file_name": file.name, "size_bytes": size}, problem
 
 
 def _is_final(outcome: batching.Outcome) -> bool:

@@ -25,7 +25,7 @@ from workflows.restating.restated import later_values
 
 BOTH_WAYS = ("owner", "due")  # of these the later change counts, here or there
 
-__all__ = ["current_plan", "detail", "facts_of", "move", "queue_update"]
+__all__ = ["current_plan", "detail", "facts_of", "move", "queue_update", "update_of"]
 
 
 def facts_of(action: Action) -> ActionFacts:
@@ -165,27 +165,33 @@ def _take_over(action: Action, facts: ActionFacts) -> None:
 
 
 def queue_update(action: Action, at: datetime) -> None:
-    """Queue the fields we keep current on the platform, unless they are what was queued last.
+    """Queue the fields we keep current on the platform, unless they are what was queued last and not given up.
 
     While the last update still waits it carries the new content itself, so an older one never follows a newer. Of a
     proposal that was cancelled unaccepted nothing is ever written.
     """
     if not action.is_accepted and State(action.state) is State.CANCELLED:
         return
-    fields = planning.outbound_fields(action)
     queued = action.deliveries.filter(verb__in=(Verb.CREATE.value, Verb.UPDATE.value))
-    last = queued.order_by("-id").first()
-    if last is not None and outbox.content(last).fields == fields:
-        return
+    last = queued.exclude(state=DeliveryState.DISCARDED).order_by("-id").first()
     key = f"{action.code}/update/{queued.count()}"
     if last is not None and last.verb == Verb.UPDATE and last.state == DeliveryState.WAITING:
         key = last.key
-    is_adopted = action.origin == Origin.ADOPTED
-    known = {name: str(action.platform_seen[name]) for name in BOTH_WAYS if name in action.platform_seen}
-    update = Outbound(
-        verb=Verb.UPDATE, key=key, action_id=action.code, fields=fields, known=known, is_adopted=is_adopted
+    update = update_of(action, key)
+    if last is None or outbox.content(last).fields != update.fields:
+        outbox.queue(action, update, at=at)
+
+
+def update_of(action: Action, key: str) -> Outbound:
+    """What an update says now, whenever it was queued."""
+    return Outbound(
+        verb=Verb.UPDATE,
+        key=key,
+        action_id=action.code,
+        fields=planning.outbound_fields(action),
+        known={name: str(action.platform_seen[name]) for name in BOTH_WAYS if name in action.platform_seen},
+        is_adopted=action.origin == Origin.ADOPTED,
     )
-    outbox.queue(action, update, at=at)
 
 
 def _words(event: Event) -> str:

@@ -2,8 +2,9 @@
 
 A letter is dead when a platform refused it for good, when nothing helped for ten times, or when a day did not show
 whether it took effect. Whoever mended the cause, or looked on the platform, sends it again: it waits like a new one,
-and its trace is searched for before anything is written, so a write that did take effect is only found. Whoever knows
-that it will never be taken discards it; that can be taken back by sending it.
+and its trace is searched for before anything is written, so a write that did take effect is only found. An update says
+then what the action says now: a newer one may have been delivered since, and must not be undone. Whoever knows that a
+letter will never be taken discards it; that can be taken back by sending it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.records import Verb
+from workflows.actions import loop
 from workflows.deliveries.why_waiting import Waits
 from workflows.evidence import ledger
 from workflows.models import Delivery, DeliveryState, Person, Role
@@ -69,7 +72,11 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
         row = _found(key, GIVEN_UP, f"{key} is not sent again")
         buried_after, row.attempts = row.attempts, 0
         row.state, row.begun_at = DeliveryState.WAITING.value, None  # in doubt no more: a person looked
-        row.save(update_fields=["state", "attempts", "begun_at"])
+        if row.verb == Verb.UPDATE:
+            row.outbound = msgspec.json.encode(loop.update_of(row.action, key))
+        row.save(update_fields=["state", "attempts", "begun_at", "outbound"])
+        if row.verb == Verb.CREATE:  # it is looked for as it was sent; what has changed since follows
+            loop.queue_update(row.action, at)
         payload = {"key": key, "attempts": buried_after, "reason_sha256": ledger.sealed(reason.strip())}
         ledger.append("delivery.replayed", subject=row.action.code, actor=actor.uid, at=at, payload=payload)
     return _letter(row, Waits.now())

@@ -118,6 +118,22 @@ def test_nor_is_it_in_another_table(mode: str, desks: Desks) -> None:
     assert red(write_cells(write_trap("reset after"), desks, "servicenow", mode)) == {}
 
 
+def test_writes_wait_while_nobody_knows_us(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = write_trap("token expired")
+    assert red(write_cells(trap, desks, "jira_cloud")) == {}
+    monkeypatch.setattr("connectors.jira.writing.who_am_i", lambda reader, config: None)
+    assert "gone or hidden" in write_cells(trap, desks, "jira_dc")["note"]
+
+
+def test_a_connector_that_tells_nothing_of_what_it_finds_turns_its_cells_red(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap = write_trap("a field read-only + reset after")
+    assert red(write_cells(trap, desks, "servicenow")) == {}
+    monkeypatch.setattr("connectors.servicenow.writing.Writer._left", lambda self, outbound, intent: ({}, {}))
+    assert red(write_cells(trap, desks, "servicenow")).keys() == {"record", "task"}
+
+
 @pytest.mark.parametrize("name", ["moved to another project", "an issue full of links (413)", "approved again"])
 @pytest.mark.parametrize("flavour", ["jira_cloud", "jira_dc"])
 def test_what_people_do_on_a_jira_is_followed_or_told(name: str, flavour: Flavour, desks: Desks) -> None:

@@ -169,6 +169,36 @@ def test_a_write_that_we_may_not_make_is_refused_for_good(desk: Desk) -> None:
     assert not desk.connector.write(write, ref).was_found
 
 
+@pytest.mark.parametrize("names_callers", [True, False])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_token_that_expires_between_two_writes_is_told_and_nothing_is_refused_for_good(
+    desk: Desk, verb: str, names_callers: bool
+) -> None:
+    desk.running.set_options(desk.flavour, names_callers=names_callers)
+    try:
+        write, ref = prepared(desk, verb)
+        desk.faults({"kind": "anonymous", "times": None})
+        with pytest.raises(CredentialsRefused):
+            desk.connector.write(write, ref)
+        desk.faults()
+        receipt = desk.connector.write(write, ref)
+        assert (receipt.was_found, effects(desk, receipt.ref)[verb]) == (False, 1)
+    finally:
+        desk.running.set_options(desk.flavour, names_callers=True)
+
+
+def test_nor_is_a_link_or_a_move_where_it_expires_while_they_are_made(desk: Desk) -> None:
+    write, ref = prepared(desk, "link")
+    nobody: dict[str, Any] = {"kind": "anonymous", "times": None}
+    desk.faults({**nobody, "method": "POST"}, {**nobody, "path": "/myself$"})
+    with pytest.raises(CredentialsRefused):
+        desk.connector.write(write, ref)
+    with pytest.raises(ConnectionFailed, match="anonymous|refused the credentials"):
+        desk.connector.write(desk.outbound(Verb.UPDATE, "update", fields={**desk.fields, "state": "doing"}), ref)
+    desk.faults()
+    assert not desk.connector.write(write, ref).was_found
+
+
 def test_deleted_issues_leave_gaps_that_cost_little(desk: Desk) -> None:
     for _ in range(3):
         task = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": "short-lived"}

@@ -198,6 +198,16 @@ def test_a_task_becomes_a_sub_task_once(desk: Desk) -> None:
     assert found.fields.summary == "Hire somebody"
 
 
+def test_a_step_that_is_found_otherwise_than_it_was_sent_says_so(desk: Desk) -> None:
+    ref = desk.create().ref
+    task = desk.outbound(Verb.TASK, "task/1", fields={"title": "Hire", "due": "2024-08-15"})
+    made = desk.connector.write(task, ref)
+    desk.claudia.issue(made.written["key"]).update(fields={"duedate": None})
+    again = desk.connector.write(task, ref)
+    assert again.was_found
+    assert again.differences == {"duedate": "sent '2024-08-15', found ''"}
+
+
 def test_at_most_ten_triggers_are_linked_and_each_once(desk: Desk) -> None:
     ref = desk.create().ref
     issues = desk.claudia.search_issues("project = OPS ORDER BY created DESC", maxResults=12)

@@ -75,6 +75,16 @@ def test_an_error_comes_inside_a_200(api: Any, faulty: RunningSandbox) -> None:
     assert "maximum execution time" in response.json()["error"]["message"]
 
 
+def test_an_error_comes_beside_a_count_of_only_a_part(api: Any, faulty: RunningSandbox) -> None:
+    whole = api.count("incident")
+    faulty.set_faults("servicenow", {"kind": "error_in_200"})
+
+    body = api.send("GET", "/api/now/stats/incident", params={"sysparm_count": "true"}).json()
+
+    assert int(body["result"]["stats"]["count"]) == whole // 2
+    assert "maximum execution time" in body["error"]["message"]
+
+
 def test_a_sleeping_instance_answers_html(api: Any, faulty: RunningSandbox) -> None:
     faulty.set_faults("servicenow", {"kind": "html_page"})
 

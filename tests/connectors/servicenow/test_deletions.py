@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.answers import TooHeavy
 from connectors.base import Cursor
 from connectors.sandbox.generator import generate
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
@@ -234,6 +235,21 @@ def test_without_the_right_to_count_nothing_is_said_to_be_gone(serve: Serve, con
         connector.gone(TICKET, ids)
     with pytest.raises(PermissionMissing):
         connector.keys(TICKET)
+
+
+@pytest.mark.parametrize("fault", ["cut_body", "error_in_200"])
+def test_a_count_that_is_not_whole_is_asked_for_again_and_never_believed(
+    fault: str, serve: Serve, connect: Connect
+) -> None:
+    running = three(serve)
+    connector = connect(running)
+    ids = pulled(connector, TICKET).ids
+    trap: dict[str, Any] = {"kind": fault, "path": "/stats/"}
+    running.set_faults("servicenow", trap | {"times": 2})
+    assert connector.count(TICKET, until=END) == len(ids)
+    running.set_faults("servicenow", trap | {"times": None})
+    with pytest.raises(TooHeavy):
+        connector.gone(TICKET, ids[:1])
 
 
 def test_breaches_cannot_be_counted_where_they_are_read_from_other_columns(serve: Serve, connect: Connect) -> None:

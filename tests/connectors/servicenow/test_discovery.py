@@ -97,7 +97,9 @@ def test_a_filter_with_an_unknown_field_is_not_asked(sandbox: RunningSandbox, co
 
 def test_a_sample_that_takes_too_long_is_asked_for_in_smaller_parts(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(*(a_ticket(uid) for uid in range(1, 301))))
-    running.set_faults("servicenow", {"kind": "error_in_200", "path": "incident", "min_limit": 200, "times": None})
+    running.set_faults(
+        "servicenow", {"kind": "error_in_200", "path": "table/incident", "min_limit": 200, "times": None}
+    )
     incident = proposals(connect(running, max_attempts=1), sample=300)["incident"]
     assert (incident.rows, incident.total) == (300, 300)
 

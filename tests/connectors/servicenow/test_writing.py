@@ -11,7 +11,7 @@ from connectors.sandbox.testing import RunningSandbox
 from connectors.servicenow.sending import Sent, explain
 from connectors.servicenow.writing import same
 from improvement.errors import ConnectionFailed, OutcomeUnknown, WriteRefused
-from improvement.records import Outbound, RecordRef, Verb
+from improvement.records import Outbound, OutboundFile, RecordRef, Verb
 
 from .an_action import CREATE, FIELDS, FILE, NOTE, OURS, TRACE, outbound
 from .conftest import Connect, Person, a_ticket, a_world
@@ -83,6 +83,47 @@ def test_a_write_whose_answer_was_lost_is_found_and_not_repeated(
         ("sn_cim_inbound_m2m", f"cim_register={record['sys_id']}"),
     ):
         assert len(admin.find(table, query)) <= 1
+
+
+READ_ONLY = {"sn_cim_register": ["description"], "sn_cim_task": ["short_description"]}
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "error_after"])
+@pytest.mark.parametrize(("verb", "dropped"), [("create", "description"), ("task", "short_description")])
+def test_what_the_platform_dropped_is_told_by_the_attempt_that_finds_the_rest(
+    running: RunningSandbox, connect: Connect, fault: str, verb: str, dropped: str
+) -> None:
+    connector = connect(running)
+    running.set_options("servicenow", read_only_fields=READ_ONLY)
+    ref = None if verb == "create" else connector.write(CREATE, None).ref
+    write = CREATE if verb == "create" else outbound(Verb.TASK, "task/1", fields={"title": "Hire", "due": "2025-07-01"})
+    running.set_faults("servicenow", {"kind": fault, "method": "POST", "times": 1})
+    with pytest.raises(OutcomeUnknown):
+        connector.write(write, ref)
+    again = connector.write(write, ref)
+    assert again.was_found
+    assert list(again.differences) == [dropped]
+    assert again.written[dropped] == ""
+
+
+def test_nor_is_what_a_person_did_meanwhile_told_as_a_difference(
+    running: RunningSandbox, connect: Connect, admin: Person
+) -> None:
+    connector = connect(running)
+    ref = connector.write(CREATE, None).ref
+    admin.change("sn_cim_register", ref.id, short_description="Claudia's words")
+    again = connector.write(CREATE, None)
+    assert (again.was_found, again.differences) == (True, {})
+    assert again.written["short_description"] == "Claudia's words"
+
+
+def test_a_file_of_which_a_part_arrived_is_told(running: RunningSandbox, connect: Connect) -> None:
+    connector = connect(running)
+    ref = connector.write(CREATE, None).ref
+    half = OutboundFile(name=FILE.name, media_type=FILE.media_type, content=FILE.content[:5])
+    connector.write(outbound(Verb.ATTACH, "attach/final", file=half), ref)
+    again = connector.write(outbound(Verb.ATTACH, "attach/final", file=FILE), ref)
+    assert (again.was_found, list(again.differences)) == (True, ["size_bytes"])
 
 
 @pytest.mark.parametrize("result", [{}, [], None, {"sys_id": ""}])
@@ -303,6 +344,19 @@ def test_a_record_that_exists_but_is_hidden_from_us_is_not_made_twice(serve: Ser
     assert "read the records it creates" in caught.value.mend
     admin = Person(running.servicenow_url, "admin")
     assert len(admin.find("sn_cim_register", f"correlation_id={TRACE}")) == 1
+
+
+@pytest.mark.parametrize("fault", ["cut_body", "error_in_200"])
+def test_nor_is_it_where_the_count_that_tells_comes_cut_or_with_an_error(
+    serve: Serve, connect: Connect, fault: str
+) -> None:
+    running = serve(a_world(a_ticket()), hidden_rows={"regelkreis": {"sn_cim_register": "correlation_idISNOTEMPTY"}})
+    connector = connect(running)
+    connector.write(CREATE, None)
+    running.set_faults("servicenow", {"kind": fault, "path": "/stats/", "times": 2})
+    with pytest.raises(WriteRefused, match="holds a record of ACT-7 already, but hides it"):
+        connector.write(CREATE, None)
+    assert len(Person(running.servicenow_url, "admin").find("sn_cim_register", f"correlation_id={TRACE}")) == 1
 
 
 def test_a_bad_moment_does_not_move_new_records_to_another_table(

@@ -11,6 +11,7 @@ from improvement.records import Outbound, Verb
 from tests.workflows.build import OPENED, an_action, an_owner
 from tests.workflows.deliveries.test_deliver import Desk, raises, sent
 from workflows import access
+from workflows.actions import loop, planning
 from workflows.deliveries import dead_letters, outbox
 from workflows.models import Action, DeliveryState, LedgerEntry
 
@@ -27,8 +28,9 @@ def desk() -> Desk:
 def action(home: object) -> Action:
     made = an_action(an_owner(), platform_id="")
     Action.objects.update(platform_id="")
+    fields = planning.outbound_fields(made)
     for verb, name in ((Verb.CREATE, "create"), (Verb.NOTE, "note/one")):
-        outbound = Outbound(verb=verb, key=f"{made.code}/{name}", action_id=made.code, text=name)
+        outbound = Outbound(verb=verb, key=f"{made.code}/{name}", action_id=made.code, text=name, fields=fields)
         outbox.queue(made, outbound, at=OPENED)
     return made
 
@@ -96,6 +98,40 @@ def test_what_was_discarded_can_be_sent_after_all(desk: Desk, dead: str) -> None
         dead_letters.replay(access.local_admin(), letter.key, reason="it was the wrong one", at=AT)
     desk.answers = lambda outbound: None
     assert sent(desk, 12).sent == 2
+
+
+def supposing(action: Action, hypothesis: str) -> None:
+    """Its owner writes another hypothesis."""
+    action.hypothesis = hypothesis
+    action.save(update_fields=["hypothesis"])
+    loop.queue_update(action, AT)
+
+
+@pytest.mark.parametrize("is_discarded", [False, True])
+def test_an_older_update_that_is_sent_again_undoes_nothing(desk: Desk, action: Action, is_discarded: bool) -> None:
+    sent(desk, 1)
+    supposing(action, "Of the beginning.")
+    desk.answers = raises(WriteRefused("aborted by Business Rule"), on="update/1")
+    assert sent(desk, 2).refused == 1
+    supposing(action, "Of today.")
+    assert sent(desk, 3).sent == 1
+    desk.answers = lambda outbound: None
+    key = f"{action.code}/update/1"
+    if is_discarded:
+        dead_letters.discard(access.local_admin(), key, reason="by mistake", at=AT)
+    dead_letters.replay(access.local_admin(), key, reason="the rule spares us now", at=AT)
+    assert sent(desk, 4).sent == 1
+    assert desk.effects[key].fields["hypothesis"] == "Of today."
+
+
+def test_what_changed_since_a_creation_was_given_up_follows_it(desk: Desk, action: Action, dead: str) -> None:
+    supposing(action, "Of today.")
+    dead_letters.discard(access.local_admin(), dead, reason="by mistake", at=AT)
+    dead_letters.replay(access.local_admin(), dead, reason="it was the wrong one", at=AT)
+    desk.answers = lambda outbound: None
+    assert sent(desk, 12).sent == 2
+    assert desk.requests[0] == dead
+    assert desk.effects[desk.requests[1]].fields["hypothesis"] == "Of today."
 
 
 def test_only_dead_letters_by_administrators_with_a_reason(action: Action, dead: str) -> None:

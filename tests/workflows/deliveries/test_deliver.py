@@ -21,6 +21,7 @@ from improvement.errors import (
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 from tests.workflows.build import OPENED, a_person, an_action, an_owner
 from tests.workflows.platform import MemoryPlatform
+from workflows.actions import planning
 from workflows.deliveries import dead_letters, outbox
 from workflows.models import Action, Delivery, DeliveryState, LedgerEntry, Role
 from workflows.steps import deliver
@@ -49,8 +50,9 @@ def desk() -> Desk:
 def action(home: object) -> Action:
     action = an_action(an_owner(), platform_id="")
     Action.objects.update(platform_id="")
+    fields = planning.outbound_fields(action)
     for verb, name in ((Verb.CREATE, "create"), (Verb.NOTE, "note/one"), (Verb.NOTE, "note/two")):
-        outbound = Outbound(verb=verb, key=f"{action.code}/{name}", action_id=action.code, text=name)
+        outbound = Outbound(verb=verb, key=f"{action.code}/{name}", action_id=action.code, text=name, fields=fields)
         outbox.queue(action, outbound, at=OPENED)
     return action
 
