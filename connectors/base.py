@@ -42,6 +42,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     ``whole_of``: ids of tickets whose records of this kind are all in the batch, so that others known of them are gone.
     ``along``: pages of other kinds that came with this one, where they were asked for (:mod:`connectors.along`).
+    ``notes``: what the records lack because the platform does not show it to us, and what to do, a sentence each.
     """
 
     kind: RecordKind
@@ -52,6 +53,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     whole_of: pa.Array | None = None
     along: tuple[Page, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def rejected_ids(self) -> frozenset[str]:

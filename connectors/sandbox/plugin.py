@@ -57,7 +57,8 @@ class SandboxConfig:
     hidden_rows
         ServiceNow row ACLs: user → table → encoded query of the rows this user must not see.
     denied
-        ServiceNow rights taken away: user → ``table``, ``table:read`` or ``table:write``.
+        ServiceNow rights taken away: user → ``table``, ``table:read``, ``table:write`` or, for reading one field,
+        ``table.field``: records come without it.
     rules
         ServiceNow business rules on writes of everybody but administrators, in order (see ``servicenow.rules``).
     read_only_fields

@@ -27,12 +27,14 @@ class Batch:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.num_rows = 0
+        self.left_out: set[str] = set()  # fields that records came without
         self._pages: list[Rows] = []
 
     def add(self, rows: Rows) -> None:
         """Add a page."""
         self._pages.append(rows)
         self.num_rows += len(rows)
+        self.left_out |= rows.left_out
 
     @property
     def position(self) -> Position:

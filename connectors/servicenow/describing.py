@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -24,7 +25,7 @@ from connectors.servicenow.records import (
     mode_named,
     modes_in_order,
 )
-from connectors.servicenow.tables import OUR_USER, Instance, Row, literal
+from connectors.servicenow.tables import FEW, LEFT_OUT, LET_READ, OUR_USER, Instance, Row, literal
 from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError
 from improvement.records import OUTBOUND_FIELDS, Closure, Gain
 
@@ -57,8 +58,9 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     ]
     sources = [source for source in mapping.sources.values() if source.is_enabled]
     learn(instance, sources)
+    shown = _Shown(instance)
     for source in sources:
-        findings += _source(instance, source)
+        findings += _source(instance, source, shown)
     findings += _unreadable(instance, LOGGED)
     mode, modes = detect(instance)
     columns, unresolved = _columns(instance, mode)
@@ -75,7 +77,7 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
         modes=modes,
         columns=columns,
         unresolved=unresolved,
-        findings=tuple(findings),
+        findings=tuple(dict.fromkeys(findings)),  # several sources lead to the same columns
     )
 
 
@@ -132,7 +134,7 @@ def _version(instance: Instance) -> str:
     return rows[0]["value"] if rows and rows[0].get("value") else "Table API"
 
 
-def _source(instance: Instance, source: SourceMap) -> list[Finding]:
+def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Finding]:
     """Permission on the table, then one finding for each field that does not resolve."""
     table = source.source
     try:
@@ -152,10 +154,36 @@ def _source(instance: Instance, source: SourceMap) -> list[Finding]:
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    return [permission, *_fields(instance, source), *questions(instance, source)]
+    return [permission, *_fields(instance, source, shown), *questions(instance, source)]
 
 
-def _fields(instance: Instance, source: SourceMap) -> list[Finding]:
+class _Shown:
+    """Which fields of a table come with its records: a right on a field takes it out without a word."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._asked: dict[str, set[str]] = {}
+        self._left_out: set[tuple[str, str]] = set()
+
+    def left_out(self, columns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of these columns (table, element) that some of a table's first records come without."""
+        wanted = sorted(set(columns))
+        for table in {table for table, _ in wanted}:
+            asked = self._asked.setdefault(table, set())
+            new = {element for name, element in wanted if name == table} - asked
+            asked |= new
+            rows = self._first_rows(table, new) if new else []
+            self._left_out |= {(table, element) for element in new if any(element not in row for row in rows)}
+        return [column for column in wanted if column in self._left_out]
+
+    def _first_rows(self, table: str, elements: Iterable[str]) -> list[Row]:
+        try:
+            return self._instance.rows(table, "", sorted(elements), limit=FEW)
+        except (Declined, PermissionMissing):
+            return []  # a table that we may not read at all is told elsewhere
+
+
+def _fields(instance: Instance, source: SourceMap, shown: _Shown) -> list[Finding]:
     found = list(checks(instance, source))
     resolved = {check.name for check in found if check.error is None and check.name != "filter"}
     broken = [check for check in found if check.error is not None]
@@ -175,6 +203,10 @@ def _fields(instance: Instance, source: SourceMap) -> list[Finding]:
                 mend="" if is_ok else error.mend,
             )
         )
+    findings += [
+        Finding(check=f"field {table}.{name}", is_ok=False, detail=LEFT_OUT.format(f"{table}.{name}"), mend=LET_READ)
+        for table, name in shown.left_out(step for check in found if check.error is None for step in check.steps)
+    ]
     if not any(not finding.is_ok for finding in findings):
         detail = f"{len(resolved)} of {len(source.fields)} fields are read from the platform"
         findings.append(Finding(check=f"mapping {source.source}", is_ok=True, detail=detail))

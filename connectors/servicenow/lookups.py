@@ -23,6 +23,7 @@ class Lookups:
         self._fields: dict[str, set[str]] = defaultdict(set)
         self._loaded: dict[str, dict[str, Row]] = {}
         self._is_small: dict[str, bool] = {}
+        self.left_out: set[tuple[str, str]] = set()  # fields that rows of a table came without
 
     def is_small(self, table: str) -> bool:
         """Whether a table may be loaded whole; unknown counts as no."""
@@ -58,12 +59,12 @@ class Lookups:
 
     def _rows(self, table: str) -> dict[str, Row]:
         if table not in self._loaded:
-            names = ("sys_id", *sorted(self._fields[table]))
             found: dict[str, Row] = {}
+            self.left_out = {(name, field) for name, field in self.left_out if name != table}
             last = ""
             while True:
-                rows = self._instance.rows(table, f"sys_id>{last}^ORDERBYsys_id", names, limit=PAGE)
-                found |= {row["sys_id"]: row for row in rows}
+                rows = self._instance.rows(table, f"sys_id>{last}^ORDERBYsys_id", self._names(table), limit=PAGE)
+                found |= self._by_id(table, rows)
                 if len(rows) < PAGE:  # rows behind a page cut short by access control are fetched when they are asked
                     break
                 last = rows[-1]["sys_id"]
@@ -75,6 +76,12 @@ class Lookups:
         missing = [key for key in wanted if key and key not in known]
         if not missing:
             return
-        names = ("sys_id", *sorted(self._fields[table]))
         known |= {key: {} for key in missing}
-        known |= {row["sys_id"]: row for row in self._instance.rows_of(table, "sys_id", missing, "", names)}
+        known |= self._by_id(table, self._instance.rows_of(table, "sys_id", missing, "", self._names(table)))
+
+    def _names(self, table: str) -> tuple[str, ...]:
+        return ("sys_id", *sorted(self._fields[table]))
+
+    def _by_id(self, table: str, rows: list[Row]) -> dict[str, Row]:
+        self.left_out |= {(table, name) for name in self._fields[table] if any(name not in row for row in rows)}
+        return {row["sys_id"]: row for row in rows}

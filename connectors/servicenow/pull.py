@@ -18,7 +18,7 @@ from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
 from connectors.servicenow.surveys import Scores
-from connectors.servicenow.tables import IDS_PER_QUERY, Instance, instant, stored
+from connectors.servicenow.tables import IDS_PER_QUERY, LEFT_OUT, LET_READ, Instance, instant, stored
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
@@ -113,6 +113,8 @@ def _page(
         lookups, scores, connection=config.name, default_country=config.default_country, until=until
     )
     requests, retries = meter.since_last()
+    walked = {hop for found in batch.plan.candidates.values() for candidate in found for hop in candidate.hops}
+    hidden = {(batch.plan.source.source, name) for name in batch.left_out} | (walked & lookups.left_out)
     return Page(
         kind=batch.plan.source.kind,
         batch=table,
@@ -120,6 +122,7 @@ def _page(
         rejected=rejected,
         requests=requests,
         retries=retries,
+        notes=tuple(f"{LEFT_OUT.format('.'.join(names))} {LET_READ}" for names in sorted(hidden)),
     )
 
 

@@ -8,8 +8,9 @@ cut) is read again slowly, and judged there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from connectors.answers import TooHeavy
-from connectors.servicenow.tables import texts
+from connectors.servicenow.tables import FEW, texts
 
 
 class Position(NamedTuple):
@@ -29,9 +30,13 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some rows: one text column a field without nulls, ``sys_id`` and ``sys_updated_on`` first."""
+    """Some rows: one text column a field without nulls, ``sys_id`` and ``sys_updated_on`` first.
+
+    ``left_out``: the fields that records came without, as those that a right on the field hides from us.
+    """
 
     columns: tuple[pa.Array, ...]
+    left_out: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -52,7 +57,7 @@ class Rows:
         is_later = pc.greater(times, position.updated_on)
         is_same = pc.equal(times, position.updated_on)
         keep = pc.or_(is_later, pc.and_(is_same, pc.greater(ids, position.sys_id)))
-        return Rows(tuple(column.filter(keep) for column in self.columns))
+        return Rows(tuple(column.filter(keep) for column in self.columns), self.left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,10 @@ class Shape:
         if body.num_rows != 1 or body["error"].null_count != 1 or body["result"].null_count:
             return self._patiently(content)
         (result,) = body["result"].chunks
-        return Rows(tuple(_without_nulls(column) for column in result.flatten().flatten()))
+        columns = result.flatten().flatten()
+        nulls = [name for name, column in zip(self.fields, columns, strict=False) if column.null_count]
+        shown = {name: len(re.findall(rb'"%s"\s*:' % name.encode(), content)) for name in nulls}
+        return Rows(tuple(_without_nulls(column) for column in columns), left_out(shown, len(columns[0])))
 
     def of_texts(self, rows: Iterable[dict[str, str]]) -> Rows:
         """Rows given as dictionaries; a field that is missing is empty."""
@@ -103,7 +111,18 @@ class Shape:
             raise TooHeavy(f"the page carries an error: {raw['error']}")
         if not isinstance(raw.get("result"), list):
             raise TooHeavy("the page carries no rows")
-        return self.of_texts(texts(item) for item in raw["result"] if isinstance(item, dict))
+        found = [texts(item) for item in raw["result"] if isinstance(item, dict)]
+        shown = {name: sum(name in row for row in found) for name in self.fields}
+        return replace(self.of_texts(found), left_out=left_out(shown, len(found)))
+
+
+def left_out(shown: Mapping[str, int], rows: int) -> frozenset[str]:
+    """The fields that rows came without, by how many rows showed each.
+
+    A dot-walked one counts where no row of many shows it: an empty reference may leave it out too.
+    """
+    by_name = ((name, count == 0 and rows > FEW if "." in name else count < rows) for name, count in shown.items())
+    return frozenset(name for name, is_left_out in by_name if is_left_out)
 
 
 def _without_nulls(column: pa.Array) -> pa.Array:

@@ -27,6 +27,8 @@ MAX_ROWS = 10_000
 IDS_PER_QUERY = 100  # 33 characters each: far below the 8 KB many servers allow for a request line
 BUSY = "The instance may be too busy to finish its answers: try again, or raise max_attempts."
 FEW = 10  # no instance gives fewer at once
+LEFT_OUT = "The platform leaves {} out of records, so it is read as empty."
+LET_READ = "Give the integration user the right to read this field, or map another one."
 OUR_USER = "sys_idINjavascript:gs.getUserID()"
 Row = dict[str, str]
 _NEXT = re.compile(r'sysparm_offset=(?P<offset>\d+)[^<>]*>\s*;\s*rel="next"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -75,8 +76,8 @@ class PullReport(models.Model):
     ``restated`` records were counted as done, decided or answered before they changed. ``reasons`` of what was
     rejected: “field: reason” → how many. ``deleted`` are gone from the platform. ``lag_s`` is from the newest update
     read to ``as_of``. ``platform_count`` is the platform's own count of the records created until ``as_of``, beside
-    our ``warehouse_count``; a cycle asks for it once a week. ``notes`` say, a line each, what could not be found out
-    about deletions.
+    our ``warehouse_count``; a cycle asks for it once a week. ``notes`` say, a line each, what the platform leaves out
+    of its records, and what could not be found out about deletions.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls")
@@ -143,6 +144,11 @@ class PullReport(models.Model):
             text = f"{rejected.field}: {rejected.reason}"[:LONGEST_REASON]
             if text in self.reasons or len(self.reasons) < MOST_REASONS:
                 self.reasons[text] = self.reasons.get(text, 0) + 1
+        self.note(page.notes)
+
+    def note(self, lines: Iterable[str]) -> None:
+        """Add what is not told yet."""
+        self.notes = "\n".join(dict.fromkeys([*self.notes.splitlines(), *lines]))
 
 
 class RejectedRecord(models.Model):

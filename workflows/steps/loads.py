@@ -129,4 +129,5 @@ def _as_one(pages: list[Page]) -> Page:
         retries=sum(page.retries for page in pages),
         whole_of=pa.concat_arrays(whole) if whole else None,
         along=tuple(one for page in pages for one in page.along),
+        notes=tuple(dict.fromkeys(note for page in pages for note in page.notes)),
     )

@@ -72,7 +72,7 @@ class PullResult:
 
     @property
     def notes(self) -> list[str]:
-        """What the warehouse had lost, what could not be found out about deletions, and what to do about it.
+        """What the warehouse had lost, what the platform does not show or tell of deletions, and what to do about it.
 
         What several kinds met alike is said once, with all of them.
         """
@@ -412,7 +412,7 @@ class Pulling:
 
     def _count(self, report: PullReport, kind: RecordKind, departed: Departed) -> None:
         report.deleted += departed.deleted
-        report.notes = "\n".join(departed.notes)
+        report.note(departed.notes)
         if departed.counted is not None:
             report.platform_count = departed.counted
             report.warehouse_count = self.warehouse.tombstones.standing(kind, self.row.name)

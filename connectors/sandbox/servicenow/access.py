@@ -1,4 +1,4 @@
-"""Who may read and write what: roles, table rights, and rows hidden from a user.
+"""Who may read and write what: roles, table rights, field rights, and rows hidden from a user.
 
 A row that an access control hides is taken out *after* the page was cut, so a page may be short or empty and not
 the last: as on an instance.
@@ -6,7 +6,7 @@ the last: as on an instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from connectors.sandbox.query import parse
 from connectors.sandbox.servicenow.instance import Instance
@@ -115,6 +115,24 @@ def _visible_beside(instance: Instance, account: Account, table: Table, asker: A
         return test is None or test(found[1])
 
     return is_shown
+
+
+def hidden_fields(instance: Instance, account: Account, table: str, paths: Iterable[str]) -> frozenset[str]:
+    """Those of these (dot-walked) fields that the user must not read: records come without them."""
+    denied = {name.removesuffix(":read") for name in instance.config.denied.get(account.username, ()) if "." in name}
+    if not denied or account.is_admin:
+        return frozenset()
+    return frozenset(path for path in paths if not denied.isdisjoint(_columns(instance, table, path)))
+
+
+def _columns(instance: Instance, table: str, path: str) -> Iterator[str]:
+    """The columns that a path goes through, each also as one of the tables that its own extends."""
+    for element in path.split("."):
+        column = instance.schema.column(table, element) if table in instance.tables else None
+        if column is None:
+            return
+        yield from (f"{name}.{element}" for name in instance.schema.lineage(table))
+        table = column.reference
 
 
 def platform_roles(account: Account) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -25,22 +25,27 @@ KEPT_RECORD_TYPES = 128
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a caller wants records: ``fields`` (empty: all), display mode, links, zone, address of the instance."""
+    """How a caller wants records: ``fields`` (empty: all), display mode, links, zone, address of the instance.
+
+    ``hidden``: which of a table's fields the caller must not read.
+    """
 
     fields: tuple[str, ...] = ()
     display: Display = "false"
     is_without_links: bool = False
     zone: ZoneInfo = UTC_ZONE
     base_url: str = ""
+    hidden: Callable[[str, Iterable[str]], frozenset[str]] = lambda table, names: frozenset()
 
 
 def shaper(instance: Instance, table: Table, view: View) -> Callable[[Sequence[Row]], list[Any]]:
     """A function that shapes rows of one table as what encodes to JSON objects.
 
-    Fields the table does not have are left out silently.
+    Fields the table does not have are left out silently, and so are those the caller must not read.
     """
-    names = view.fields or table.columns
-    known = [(name, found) for name in dict.fromkeys(names) if (found := instance.get(table.name, name)) is not None]
+    names = dict.fromkeys(view.fields or table.columns)
+    hidden = view.hidden(table.name, names)
+    known = [(name, found) for name in names if name not in hidden and (found := instance.get(table.name, name))]
     if view.display == "false" and all(_is_plain(column, view) for _, (_, column) in known):
         return _plain_shaper(table, known)
     cells = [(name, _cell(instance, table, name, get, column, view)) for name, (get, column) in known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -178,7 +179,8 @@ class TableApi:
         display: Display = "true" if asked == "true" else "all" if asked == "all" else "false"
         fields = tuple(name.strip() for name in request.query.get("sysparm_fields", "").split(",") if name.strip())
         without_links = request.query.get("sysparm_exclude_reference_link", "false").lower() == TRUE
-        return View(fields, display, without_links, account.zone, base_url(request))
+        hidden = partial(access.hidden_fields, self.instance, account)
+        return View(fields, display, without_links, account.zone, base_url(request), hidden)
 
 
 def page_of(request: web.Request) -> Page:

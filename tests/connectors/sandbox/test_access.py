@@ -128,3 +128,19 @@ def test_rights_can_be_taken_away(serve: Callable[..., Any], a_world: Any, a_tic
     assert integration.send("POST", "/api/now/table/sn_cim_task", json={}).status_code == 403
     sandbox.set_options("servicenow", denied={})
     assert integration.send("GET", "/api/now/table/task_sla").status_code == 200
+
+
+def test_a_field_that_may_not_be_read_is_left_out_of_answers(
+    serve: Callable[..., Any], a_world: Any, a_ticket: Any
+) -> None:
+    _, api = serve(a_world(a_ticket()), denied={"regelkreis": ("task.company", "core_company.name:read")})
+    fields = "number,company,company.name,company.country,vendor.name,location.country"
+
+    for display in ("false", "true", "all"):
+        (row,) = api.as_user("regelkreis").list("incident", fields=fields, display_value=display)
+        assert set(row) == {"number", "location.country"}
+    (row,) = api.as_user("regelkreis").list("incident")
+    assert "company" not in row
+    assert "priority" in row
+    (row,) = api.as_user("reader").list("incident", fields=fields)
+    assert row["company.name"] == "Acme"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from connectors.servicenow.decoding import Batch
 from connectors.servicenow.defaults import DEFAULT
 from connectors.servicenow.plan import Candidate, Plan
 from connectors.servicenow.rows import Shape
+from connectors.servicenow.tables import FEW
 
 AT = "2025-06-02 10:00:00"
 UNTIL = datetime(2025, 6, 9, tzinfo=UTC)
@@ -129,3 +131,16 @@ def test_a_running_clock_whose_time_is_over_is_breached_whatever_its_row_says_ye
     clock = {"task": "t", "sla": "s", "sla.name": "s", "has_breached": "false", "start_time": AT, **row}
     (read,), rejected = decoded(CLOCKS, clock)
     assert (read["is_breached"], rejected) == (is_breached, [])
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_a_field_that_a_record_comes_without_is_told_and_an_empty_one_is_not(is_plain: bool) -> None:
+    """The second body has a number in it, and is read the slow way."""
+    shape = Shape.of(["priority", "company", "state", "caller_id.email"])
+    whole = {"sys_id": "a", "sys_updated_on": AT, "priority": "", "company": None, "state": "1"}
+    half = {"sys_id": "b", "sys_updated_on": AT, "priority": '"state": "', "company": "c"}
+    rows: list[dict[str, Any]] = [whole, half if is_plain else {**half, "priority": 3}]
+    assert shape.decode(json.dumps({"result": rows}).encode()).left_out == {"state"}
+    many = shape.decode(json.dumps({"result": [*rows, *[whole] * FEW]}).encode())
+    assert many.left_out == {"state", "caller_id.email"}
+    assert shape.decode(json.dumps({"result": [whole]}).encode()).left_out == frozenset()

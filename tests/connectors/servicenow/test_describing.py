@@ -50,6 +50,19 @@ def test_a_mapped_field_that_is_not_there_is_named_with_a_near_match(serve: Serv
     assert "field task_sla.sla.nam" in found
 
 
+def test_fields_that_a_right_on_them_hides_are_told(serve: Serve, connect: Connect) -> None:
+    denied = {"regelkreis": ("incident.priority", "task.company", "core_company.name", "sys_user.email")}
+    connector = connect(serve(a_world(a_ticket()), denied=denied))
+    found = connector.describe()
+    told = failing(found)
+    assert {"field incident.priority", "field incident.company", "field core_company.name"} <= set(told)
+    assert "read as empty" in told["field incident.priority"]
+    assert not [check for check in told if "sys_user" in check]  # no mapped field is read from there
+    checks = [item.check for item in found.findings]
+    assert "mapping incident" not in checks
+    assert checks.count("field core_company.name") == 1
+
+
 def test_an_optional_field_that_is_not_there_is_told_but_no_fault(serve: Serve, connect: Connect) -> None:
     found = connect(serve(a_world(a_ticket()))).describe()
     (line,) = [item for item in found.findings if item.check == "field interaction.account.name"]

@@ -471,3 +471,19 @@ def test_business_time_counts_where_a_clock_has_it_and_calendar_time_where_not(s
         "Round the clock": True,
     }
     assert found["Work"]["breach_at"] == datetime(2025, 6, 9, 9, tzinfo=UTC)  # Monday, 11 o'clock
+
+
+def test_fields_that_a_right_on_them_hides_are_told_with_the_page(serve: Serve, connect: Connect) -> None:
+    denied = {"regelkreis": ("incident.priority", "core_company.name")}
+    running = serve(a_world(a_ticket(), a_ticket(2, customer="")), denied=denied)
+    found = pulled(connect(running), TICKET)
+    assert [row["priority"] for row in found.rows] == [None, None]
+    notes = {note for page in found.pages for note in page.notes}
+    assert [note.split(" leaves ")[1].split(" out ")[0] for note in sorted(notes)] == [
+        "core_company.name",
+        "incident.priority",
+    ]
+    running.set_options("servicenow", denied={})
+    again = pulled(connect(running), TICKET)
+    assert not any(page.notes for page in again.pages)
+    assert {row["priority"] for row in again.rows} == {3}

@@ -38,6 +38,7 @@ class Desk(SaysNothingOfDepartures):
     tickets: dict[str, Any] = field(default_factory=dict)
     clocks: dict[str, Any] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    lacks: tuple[str, ...] = ()
     breached: int | None = None
     asked_from: list[datetime | None] = field(default_factory=list)
     fails: bool = False
@@ -63,6 +64,7 @@ class Desk(SaysNothingOfDepartures):
                 batch=arrow(kind, due) if due else SCHEMAS[kind].empty_table(),
                 cursor=Cursor(updated_at=until, tiebreak="x"),
                 rejected=tuple(self.rejected),
+                notes=self.lacks,
                 requests=2,
                 retries=1,
             )
@@ -162,6 +164,14 @@ def test_the_report_says_what_a_pull_did(loop: Loop) -> None:
     assert (shown["platform_count"], shown["warehouse_count"]) == (12, 10)  # two could not be read
     assert (shown["requests"], shown["retries"], shown["lag_s"]) == (2 + 3, 1, 1800)
     assert shown["notes"] == ["The log of deletions tells nothing: the log is locked. Unlock it."]
+
+
+def test_the_report_says_once_what_the_platform_leaves_out_of_its_records(loop: Loop) -> None:
+    loop.desk.lacks = ("It leaves company out.",) * 2
+    result = loop.pull()
+    log = "The log of deletions tells nothing: the log is locked. Unlock it."
+    assert loop.of(result).as_dict()["notes"] == ["It leaves company out.", log]
+    assert "ticket: It leaves company out." in result.notes
 
 
 def test_what_is_gone_has_an_entry_and_takes_its_clock_along(loop: Loop) -> None:
