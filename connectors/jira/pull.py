@@ -194,7 +194,7 @@ class Puller:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
                 taken = 0
-        end = cursor or Cursor(updated_at=until, tiebreak=self._marks[kind])
+        end = cursor or self._end(kind, until)
         page, others, _ = self._page(harvest, kind, end, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
             yield page, others
@@ -239,7 +239,13 @@ class Puller:
         for table, whole_of in spool.take(kind):  # they are soon read again, and one in an old place moves no cursor
             yield Page(kind=kind, batch=table, cursor=begun, whole_of=whole_of)
         empty = self._harvest((kind,)).columns[kind].finish(until)[0]
-        yield Page(kind=kind, batch=empty, cursor=Cursor(updated_at=until, tiebreak=mark), whole_of=spool.rowless(kind))
+        yield Page(kind=kind, batch=empty, cursor=self._end(kind, until), whole_of=spool.rowless(kind))
+
+    def _end(self, kind: RecordKind, until: datetime) -> Cursor:
+        """Where the next pull goes on: not after Jira's own present, whose clock may be behind ours."""
+        theirs = self._site.info.server_time
+        at = until if theirs is None else min(until, datetime.fromisoformat(theirs).astimezone(UTC))
+        return Cursor(updated_at=at, tiebreak=self._marks[kind])
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.

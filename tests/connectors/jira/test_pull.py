@@ -352,6 +352,28 @@ def test_an_issue_in_its_old_place_with_its_new_update_time_skips_nothing(
     assert {row["id"] for row in [*rows(pages[:1]), *rows(broken_off)]} >= every
 
 
+@pytest.mark.parametrize("behind", [timedelta(minutes=10), timedelta(hours=3)])
+def test_a_clock_behind_ours_loses_nothing(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    behind: timedelta,
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    tickets = [an_incident(n, noon + timedelta(minutes=3 * n), resolved_after_h=None) for n in range(1, 100)]
+    running = serve(tickets, now=noon)
+    found: set[str] = set()
+    cursor: Cursor | None = None
+    for hour in range(1, 7):
+        running.set_clock(noon + timedelta(hours=hour))
+        until = noon + timedelta(hours=hour) + behind
+        pages = list(connect(flavour, at=running).pull(RecordKind.TICKET, cursor, until=until))
+        found.update(row["id"] for row in rows(pages))
+        cursor = pages[-1].cursor
+    assert len(found) == 99
+
+
 def test_counts_agree_with_what_was_read(connect: Connect, flavour: Flavour, now: datetime) -> None:
     connector = connect(flavour)
     for kind in (RecordKind.TICKET, RecordKind.CONTACT):
