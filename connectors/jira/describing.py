@@ -15,7 +15,7 @@ from connectors.jira.paging import page_size
 from connectors.jira.plan import make_plan
 from connectors.jira.project import SAID_BY_RESOLUTION, Project
 from connectors.jira.site import Site, ask
-from connectors.jira.wire import StatusValue
+from connectors.jira.wire import Named, StatusValue
 from connectors.jira.writing import MODE
 from improvement.errors import MappingError, RegelkreisError
 from improvement.records import RecordKind
@@ -46,6 +46,7 @@ def describe(jira: Jira) -> Capabilities:
         Finding(check="time zone", is_ok=True, detail=f"{site.zone.key}: searches by time are asked in it"),
         _clock(site, jira.reader.now(), jira.config.url),
         *_mapping(jira, site),
+        *_priorities(jira),
         *_visible(jira),
     ]
     project, problem = _project(jira)
@@ -111,6 +112,33 @@ def _mapping(jira: Jira, site: Site) -> list[Finding]:
         mend = "Map it to what it is called here, or leave that column empty."
         found.append(Finding(check="mapping", is_ok=False, detail=f"This Jira has no {missing}.", mend=mend))
     return found
+
+
+def _priorities(jira: Jira) -> list[Finding]:
+    """The priorities of this Jira that the mapping does not name: sites rename, add and translate them."""
+    fields = {source.source: source.fields.get("priority") for source in jira.mapping.of_kind(RecordKind.TICKET)}
+    named = {
+        name: field
+        for name, field in fields.items()
+        if field is not None and field.fields == ("priority",) and field.values and field.otherwise is None
+    }
+    if not named:
+        return []
+    names = [one.name or "" for one in ask(jira.reader, "/priority", list[Named], what="priorities")]
+    sources: dict[tuple[str, ...], list[str]] = {}
+    for source, field in named.items():
+        unknown = tuple(name for name in names if name.strip().casefold() not in field.values)
+        sources.setdefault(unknown, []).append(source)
+    return [
+        Finding(
+            check="choices priority",
+            is_ok=False,
+            detail=f"{', '.join(unknown)}: not in the mapping of {', '.join(of)}, so such tickets have no priority",
+            mend="Say what they mean, 1 to 5: values of priority in the connection's mapping.",
+        )
+        for unknown, of in sources.items()
+        if unknown
+    ]
 
 
 def _visible(jira: Jira) -> list[Finding]:

@@ -16,6 +16,7 @@ from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira import instants, paging
 from connectors.jira.caller import Caller
+from connectors.jira.deletions import INDEX_LAG
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import Site, ask, who_am_i
@@ -28,7 +29,6 @@ FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between rea
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
-INDEX_LAG = timedelta(minutes=30)  # the search index may show what was updated so shortly before in its old place
 IDS_PER_SEARCH = 100
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are

@@ -87,7 +87,7 @@ def _all(config: ConnectionConfig, mapping: PlatformMapping) -> list[Right]:
     found = [
         Right(
             use=EVERYTHING,
-            where="GET /myself, /serverInfo, /field, /issuetype, /status, /project, /project/search",
+            where="GET /myself, /serverInfo, /field, /issuetype, /status, /priority, /project, /project/search",
             operations=("read",),
             least=_least("any signed-in user", USER, READ),
             why="who we are, our time zone, which fields, types, statuses and projects there are",

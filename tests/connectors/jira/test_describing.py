@@ -101,6 +101,16 @@ def test_a_mapped_field_that_is_not_there_is_named_with_a_near_match(flavour: Fl
     assert "mapping.incident.fields.customer" in failing(found)["mapping"]
 
 
+def test_priorities_that_the_mapping_does_not_name_are_told(flavour: Flavour, connect: Connect) -> None:
+    """A German site calls them Höchste, Hoch …; tickets of these would have no priority without a word."""
+    values = {"Highest": 1, "High": 2, "Medium": 3}
+    mapping = {"incident": {"fields": {"priority": {"field": "priority", "values": values}}}}
+    told = failing(connect(flavour, mapping=mapping).describe())["choices priority"]
+    assert told.startswith("Low, Lowest: not in the mapping of Incident, so such tickets have no priority")
+    decided = {"incident": {"fields": {"priority": {"field": "priority", "values": values, "otherwise": 4}}}}
+    assert "choices priority" not in failing(connect(flavour, mapping=decided).describe())
+
+
 def test_an_issue_type_that_is_not_there_is_named(flavour: Flavour, connect: Connect) -> None:
     found = connect(flavour, mapping={"incident": {"source": "Incidend"}}).describe()
     assert "no issue type “Incidend”. Did you mean Incident?" in failing(found)["mapping"]
