@@ -66,7 +66,8 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     columns, unresolved = _columns(instance, mode)
     findings.append(_write_back(mode, modes, unresolved))
     if mode is not None:
-        findings += [*_unreadable(instance, TRACED), *_states(instance, mode), *_closing(instance, mode)]
+        findings += _unreadable(instance, {**_beside(instance, mode), **TRACED})
+        findings += [*_states(instance, mode), *_closing(instance, mode)]
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -276,6 +277,16 @@ def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
             found.append(
                 Finding(check=f"permission {table}", is_ok=False, detail=f"{error.what} Without it {lost}.", mend=mend)
             )
+    return found
+
+
+def _beside(instance: Instance, mode: Mode) -> dict[str, str]:
+    """The tables that a mode writes beside its records, with what is lost where they are not granted."""
+    found = {}
+    if mode.task_table is not None:
+        found[mode.task_table] = "no step of an action is written"
+    if mode.link_table is not None and instance.config.links_triggers:
+        found[mode.link_table] = "no record is linked to the tickets that triggered it"
     return found
 
 

@@ -131,6 +131,13 @@ def test_a_trace_we_may_not_look_for_is_named_with_what_is_lost(serve: Serve, co
     assert "approvals do not come home" in found["permission sysapproval_approver"]
 
 
+def test_a_half_granted_mode_is_told_with_what_is_lost(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), denied={"regelkreis": ("sn_cim_task:read",)})
+    found = connect(running).describe()
+    assert found.mode == "cim"
+    assert "Without it no step of an action is written" in failing(found)["permission sn_cim_task"]
+
+
 def test_an_instance_that_does_not_answer_says_nothing_about_its_modes(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_ticket()))
     running.set_faults("servicenow", {"kind": "unavailable", "path": "sn_cim_register", "times": None, "seconds": 0})
