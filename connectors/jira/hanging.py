@@ -20,7 +20,7 @@ from connectors.jira.opened import Jira
 from connectors.jira.project import Project
 from connectors.jira.receipts import created_as_taken, difference, receipt
 from connectors.jira.sending import Sender
-from connectors.jira.shaping import Shaped, as_text, one_line, same, shaped
+from connectors.jira.shaping import MAX_TEXT, Shaped, as_text, cut, one_line, same, shaped
 from connectors.jira.site import Site, ask, who_am_i
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef
@@ -37,7 +37,7 @@ def note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     if any(mark in comment.body for comment in comments for mark in marks):
         return receipt(sender, ref, was_found=True)
     wait_until_settled(outbound, jira.name)
-    body = tracing.marked(outbound.text or "", marks[0])
+    body = tracing.marked(cut(outbound.text or "", MAX_TEXT), marks[0])
     sender.comment(ref.id, body, is_internal=is_read_by_customers(jira, project))
     if not sender.is_live:
         return receipt(sender, ref, was_found=False)

@@ -172,6 +172,14 @@ def test_what_an_automation_makes_of_a_note_is_told(desk: Desk, monkeypatch: pyt
     assert "24 % → 16.1 %" in receipt.differences["comment"].partition(", found ")[2]
 
 
+def test_a_note_that_jira_would_refuse_for_its_length_is_cut(desk: Desk) -> None:
+    ref = desk.create().ref
+    note = desk.outbound(Verb.NOTE, "note/long", text="Decision: stop. " + "🐌" * 40_000)
+    receipt = desk.connector.write(note, ref)
+    assert (receipt.status, receipt.differences) == (201, {})
+    assert desk.connector.write(note, ref).was_found
+
+
 def test_a_file_is_attached_once(desk: Desk) -> None:
     ref = desk.create().ref
     attach = desk.outbound(Verb.ATTACH, "attach/final", file=FILE)
