@@ -352,6 +352,38 @@ def test_an_issue_in_its_old_place_with_its_new_update_time_skips_nothing(
     assert {row["id"] for row in [*rows(pages[:1]), *rows(broken_off)]} >= every
 
 
+@pytest.mark.parametrize(("overlap_s", "is_read"), [(300, True), (0, False)])
+def test_what_the_index_showed_too_late_is_read_with_the_overlap(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    overlap_s: int,
+    is_read: bool,
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    late = an_incident(7, noon + timedelta(minutes=56), resolved_after_h=None)
+    running = serve([an_incident(1, noon, resolved_after_h=None), late], now=noon + timedelta(hours=1))
+    monkeypatch.setattr(pull, "MIN_OVERLAP", timedelta(0))
+    request = BulkSession.request
+
+    def behind(self: BulkSession, *arguments: Any, **options: Any) -> requests.Response:
+        answer = request(self, *arguments, **options)
+        if answer.content.startswith(b"{") and (issues := answer.json().get("issues")):
+            shown = [issue for issue in issues if issue["key"] != "OPS-2"]
+            answer._content = msgspec.json.encode({**answer.json(), "issues": shown, "total": len(shown)})
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkSession, "request", behind)
+        before = list(connect(flavour, at=running).pull(RecordKind.TICKET, None, until=noon + timedelta(hours=1)))
+    assert len(rows(before)) == 1
+    connector = connect(flavour, at=running, overlap_s=overlap_s)
+    after = rows(connector.pull(RecordKind.TICKET, before[-1].cursor, until=noon + timedelta(hours=2)))
+    assert ("OPS-2" in {row["number"] for row in after}) == is_read
+
+
 @pytest.mark.parametrize("behind", [timedelta(minutes=10), timedelta(hours=3)])
 def test_a_clock_behind_ours_loses_nothing(
     serve: Callable[..., RunningSandbox],
