@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -26,6 +28,12 @@ def of_series(rule: Rule) -> QuerySet[Point]:
     if begins is not None:
         belongs |= Q(version=None, week__gte=begins)
     return Point.objects.filter(belongs, finding__rule_id=rule.id)
+
+
+def versions_of_other_series(live: Mapping[str, Mapping[str, Any]]) -> list[int]:
+    """The keys of versions that count something else than the live one of their rule (``live``: documents by id)."""
+    rows = RuleVersion.objects.filter(rule_id__in=live, is_live=False).only("rule_id", "document")
+    return [row.pk for row in rows if series_of(row.document) != series_of(live[row.rule_id])]
 
 
 def readable(version: RuleVersion) -> Rule | None:
