@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from improvement.plurals import how_many
 from improvement.weeks import DAY_S
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Calendar:
             for first, last, hours in runs
             if hours
         ]
-        more = [f"{len(self.days)} days by hand"] if self.days else []
+        more = [f"{how_many(len(self.days), 'day')} by hand"] if self.days else []
         return "; ".join([*named, self.zone, *([self.note] if self.note else []), *more])
 
 

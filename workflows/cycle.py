@@ -17,6 +17,7 @@ from django.conf import settings
 from connectors.base import Connector
 from connectors.registry import connector as connect
 from improvement.errors import InputError, RegelkreisError
+from improvement.plurals import how_many
 from improvement.records import RecordKind
 from improvement.rules import Limits, Rule
 from workflows.checks import charting
@@ -332,7 +333,7 @@ def _judge(
     told: Progress,
 ) -> None:
     """Counts become findings, findings actions."""
-    told.doing(f"{one.name}: evaluating {len(rules)} rules")
+    told.doing(f"{one.name}: evaluating {how_many(len(rules), 'rule')}")
     evaluated = evaluating.finish()
     summary.points += evaluated.points
     summary.published[one.name] = evaluated.published

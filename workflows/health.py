@@ -27,6 +27,7 @@ from improvement.errors import (
     RegelkreisError,
 )
 from improvement.evidence.checkpoint import load_key
+from improvement.plurals import how_many
 from improvement.records import OUTBOUND_FIELDS
 from workflows import cycle
 from workflows.hooks import hints
@@ -205,7 +206,7 @@ def _volume(one: Connector, rows_per_page: int) -> Iterator[HealthLine]:
         if count is not None:
             pages = max(-(-count // rows_per_page), 1)
             detail = (
-                f"{count:,} records: at least {pages:,} request{'s' * (pages > 1)} of {rows_per_page:,} "
+                f"{how_many(count, 'record')}: at least {pages:,} request{'s' * (pages > 1)} of {rows_per_page:,} "
                 "for the first pull, and a few a month"
             )
             yield HealthLine(one.name, f"volume of {kind.value}s", True, detail)
@@ -304,5 +305,5 @@ def _rules() -> Iterator[HealthLine]:
     from improvement.rules import check_paths
 
     report = check_paths([folder])
-    detail = "; ".join(str(error) for error in report.errors) or f"{len(report.rules)} rules"
+    detail = "; ".join(str(error) for error in report.errors) or how_many(len(report.rules), "rule")
     yield HealthLine("", "rules", not report.errors, detail, "`regelkreis rules check` shows each error.")

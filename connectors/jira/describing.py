@@ -150,7 +150,8 @@ def _visible(jira: Jira) -> list[Finding]:
     except MappingError:
         return []  # told already, with its remedy
     if seen:
-        return [Finding(check="permission tickets", is_ok=True, detail=f"{seen} tickets are visible to us")]
+        visible = "1 ticket is" if seen == 1 else f"{seen} tickets are"
+        return [Finding(check="permission tickets", is_ok=True, detail=f"{visible} visible to us")]
     return [
         Finding(
             check="permission tickets",

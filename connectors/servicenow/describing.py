@@ -150,7 +150,9 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         permission = Finding(
             check=f"permission {table}",
             is_ok=False,
-            detail=f"the first of its {hidden} records are hidden from us",
+            detail=f"the first of its {hidden} records are hidden from us"
+            if hidden > 1
+            else "its record is hidden from us",
             mend="Look at the access controls of the table; only visible records are pulled.",
         )
     else:

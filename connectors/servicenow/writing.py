@@ -351,7 +351,7 @@ class Writer:
         undone = [name for name, outcome in missing.items() if not _is_final(outcome)]
         if undone:
             raise ConnectionFailed(
-                f"{len(undone)} of {len(wanted)} links were not made yet ({outbound.key}).",
+                f"{len(undone)} of {len(wanted)} link{'s' * (len(wanted) != 1)} not made yet ({outbound.key}).",
                 where=Place(connection=self.instance.config.name),
                 mend="They are sent again; those that were made are found.",
             )

@@ -15,6 +15,7 @@ import numpy as np
 from improvement.check.bounds import bounds
 from improvement.check.fit import FitFailed, control_offset, fit, spread, with_half_event
 from improvement.check.model import CheckPlan, Series
+from improvement.plurals import how_many
 from improvement.vocabulary import NOTHING_DETECTABLE
 
 POWER_Z = 0.84  # 80 %
@@ -47,7 +48,7 @@ def detectable(plan: CheckPlan, scope: Series, controls: Mapping[str, Series]) -
     reference = scope.weekly().between(*plan.windows.reference)
     weeks = len(reference.week)
     if weeks < 10:
-        return Detectable(None, f"the reference has only {weeks} weeks with volume")
+        return Detectable(None, f"the reference has only {how_many(weeks, 'week')} with volume")
     pooled = [control.weekly().between(*plan.windows.reference) for control in controls.values()]
     cells, _ = with_half_event(plan.family, reference, [np.ones(weeks, dtype=bool)])
     try:

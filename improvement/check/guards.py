@@ -12,6 +12,7 @@ from improvement.check.fit import FitFailed, link
 from improvement.check.model import Family, Floats, GuardResult, OtherAction, Series, Status
 from improvement.check.words import size_text, spread_text
 from improvement.german import in_german
+from improvement.plurals import how_many
 
 NAMES = {
     1: "reference before trigger",
@@ -292,8 +293,9 @@ def alone(
         return not_computed(8, "what else changed is not known here", "was sich sonst änderte, ist hier nicht bekannt")
     passed, passed_de = "no other change is known", "von anderen Änderungen ist nichts bekannt"
     if other_changes:
-        passed = f"{other_changes} other changes went live meanwhile, none of high risk or marked"
-        passed_de = f"{other_changes} andere Changes gingen währenddessen live, keiner mit hohem Risiko oder vermerkt"
+        passed = f"{how_many(other_changes, 'other change')} went live meanwhile, none of high risk or marked"
+        passed_de = how_many(other_changes, "anderer Change ging", "andere Changes gingen")
+        passed_de += " währenddessen live, keiner mit hohem Risiko oder vermerkt"
     return _result(
         8,
         not reasons,

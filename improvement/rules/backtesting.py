@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from improvement import weeks
+from improvement.plurals import how_many
 from improvement.rules.replaying import CellsOf, Episode, OpenedAction, Replay, Series
 from improvement.rules.rule import Rule
 from improvement.rules.untreated import Acted, Untreated, untreated
@@ -41,7 +42,10 @@ class Placebo:
         """The placebo in words."""
         if not self.followed:
             return f"Too new to say how much clears by itself within {self.weeks} weeks."
-        text = f"{self.cleared} of {self.followed} findings ({self.share:.0%}) cleared within {self.weeks} weeks"
+        text = (
+            f"{self.cleared} of {how_many(self.followed, 'finding')} ({self.share:.0%}) cleared within "
+            f"{how_many(self.weeks, 'week')}"
+        )
         return f"{text} with nobody acting."
 
     def as_dict(self) -> dict[str, Any]:

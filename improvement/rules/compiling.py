@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from improvement.plurals import how_many
 from improvement.rules.amounts import in_range, limit_of, target_of
 from improvement.rules.canonical import versioned
 from improvement.rules.cascade import overrides_of
@@ -127,7 +128,10 @@ def _is_of_people(metric: Metric, by: tuple[str, ...], where: Where) -> bool:
 
 def _refuse_fewer_than_people(samples: int, path: Path, limits: Limits, problems: Problems) -> None:
     if samples < limits.min_people:
-        what = f"On {samples} samples a value can be that of one person; at least {limits.min_people} are needed."
+        what = (
+            f"On {how_many(samples, 'sample')} a value can be that of one person; at least "
+            f"{limits.min_people} are needed."
+        )
         problems.add(path, what, f"Use {limits.min_people} or more (limits.min_people).")
 
 

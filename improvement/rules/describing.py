@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from improvement.metrics import metric_named
+from improvement.plurals import how_many
 from improvement.rules.explaining import target_text
 from improvement.rules.rule import Mode, Override, Rule, Target, TargetKind, Where
 from improvement.rules.testing import RuleTest, value_text
@@ -65,16 +66,16 @@ def sentences(rule: Rule) -> Iterator[str]:
         side = "at most" if condition.target.kind is TargetKind.MAX else "at least"
         other = metric_named(condition.key.metric)
         limit = f"{condition.target.value * 100:g}%" if other.is_share else f"{condition.target.value:g} {other.unit}"
-        samples = f", on at least {condition.min_samples} samples" if condition.min_samples else ""
+        samples = f", on at least {how_many(condition.min_samples, 'sample')}" if condition.min_samples else ""
         yield f"Only while `{condition.key.metric}` of the same scope is {side} {limit.strip()}{samples}."
-    samples = f", each on at least {rule.min_samples} samples" if rule.min_samples else ""
+    samples = f", each on at least {how_many(rule.min_samples, 'sample')}" if rule.min_samples else ""
     hold = "one bad value" if rule.for_values == 1 else f"{rule.for_values} bad values in a row"
     yield f"It fires after {hold}{samples}; {_clear(rule)}."
     if rule.mode is Mode.OBSERVE:
         yield "It opens no actions."
     else:
         rest = _weeks(rule.cooldown_weeks)
-        yield f"Its actions are due in {rule.action.due_days} days; after one it rests for {rest}."
+        yield f"Its actions are due in {how_many(rule.action.due_days, 'day')}; after one it rests for {rest}."
         yield f"{_check(rule)}."
     if rule.flow_down is not None:
         yield f"Passed on to every {' × '.join(rule.flow_down.by)} as `{rule.id}@{rule.flow_down.by[0]}`."
@@ -143,7 +144,7 @@ def _facts(facts: RuleFacts) -> Iterator[str]:
     if facts.applied_at:
         yield f"live since {facts.applied_at} by {_escaped(facts.applied_by)}"
     if facts.firing is not None:
-        yield f"{facts.firing} scopes firing, {facts.open_actions} actions open"
+        yield f"{how_many(facts.firing, 'scope')} firing, {how_many(facts.open_actions or 0, 'action')} open"
     if rule.derived_from is None:
         yield f"tests: {_escaped('; '.join(facts.tests))}" if facts.tests else "no test"
 

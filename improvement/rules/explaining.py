@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from improvement import weeks
 from improvement.metrics import Metric, metric_named
+from improvement.plurals import how_many
 from improvement.rules.cells import Cells
 from improvement.rules.evaluation import points
 from improvement.rules.findings import FindingMemory, advance
@@ -213,7 +214,7 @@ def _condition(
     if value != value:
         return ConditionStep(metric.id, limit, "no value", None)
     if found.n[row] < condition.min_samples:
-        few = f"{found.n[row]:g} of the {condition.min_samples} samples that it takes"
+        few = f"{found.n[row]:g} of the {how_many(condition.min_samples, 'sample')} that it takes"
         return ConditionStep(metric.id, limit, few, None)
     is_max = condition.target.kind is TargetKind.MAX
     holds = value <= condition.target.value if is_max else value >= condition.target.value
@@ -230,21 +231,23 @@ def _sentences(
     window = f"{weeks.label(point.first_week)} to {weeks.label(point.week)}"
     counted = f"{rule.metric} from {window}: {value_text(point.value, rule)}"
     if point.value is not None:
-        counted += f" ({point.numerator:g} of {point.denominator:g}, {point.n} samples)."
+        counted += f" ({point.numerator:g} of {point.denominator:g}, {how_many(point.n, 'sample')})."
     else:
         counted += "."
     lines = [counted, _target_sentence(rule, point), *(condition.sentence for condition in conditions)]
     if point.reason:
         lines.append(f"It does not count against the target: {point.reason}.")
     elif point.is_breaching:
-        lines.append(f"It is beyond the target, {memory.run} of {rule.for_values} values in a row.")
+        lines.append(f"It is beyond the target, {memory.run} of {how_many(rule.for_values, 'value')} in a row.")
     else:
         lines.append("It keeps the target.")
     if memory.state.value == "firing":
         since = weeks.label(memory.fired_week or point.week)
         side = "at most" if point.target.is_upper else "at least"
         limit = f" (clear is {side} {value_text(point.target.clear, rule)})" if point.target.clear is not None else ""
-        lines.append(f"Firing since {since}; clear for {memory.clear_run} of {rule.clear.values} values{limit}.")
+        lines.append(
+            f"Firing since {since}; clear for {memory.clear_run} of {how_many(rule.clear.values, 'value')}{limit}."
+        )
     else:
         lines.append(f"The finding is {memory.state.value.replace('_', ' ')}.")
     return tuple(lines)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from unicodedata import normalize
 
 from improvement.errors import InputError, RegelkreisError
+from improvement.plurals import how_many, plural
 from improvement.rules.rule import Rule, compiled_pattern
 from improvement.rules.scope import NONE
 from improvement.rules.suggestions import did_you_mean
@@ -34,8 +35,12 @@ def alike_values(rules: Iterable[Rule], known: Mapping[str, Collection[str]]) ->
         groups = alike(known.get(dimension, ()))
         found += [InputError(alike_text(dimension, group), mend=ALIKE_MEND) for group in groups[:MOST_ALIKE]]
         if len(groups) > MOST_ALIKE:
-            title = dimension.replace("_", " ")
-            found.append(InputError(f"{len(groups) - MOST_ALIKE} more values of {title} look like another one."))
+            title, left = dimension.replace("_", " "), len(groups) - MOST_ALIKE
+            found.append(
+                InputError(
+                    f"{how_many(left, 'more value')} of {title} {plural(left, 'looks', 'look')} like another one."
+                )
+            )
     return found
 
 
@@ -86,7 +91,7 @@ def _of(rule: Rule, known: Mapping[str, Collection[str]]) -> Iterator[Regelkreis
         what = f"{rule.id}, {place}: no record has the {name.replace('_', ' ')} “{text}”."
         yield InputError(what, where=rule.place, mend=did_you_mean(text, values))
     if len(unknown) > MOST_UNKNOWN:
-        what = f"{rule.id} names {len(unknown) - MOST_UNKNOWN} more values that no record has."
+        what = f"{rule.id} names {how_many(len(unknown) - MOST_UNKNOWN, 'more value')} that no record has."
         yield InputError(what, where=rule.place)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from improvement import weeks
+from improvement.plurals import how_many, plural
 from improvement.rules.rule import Mode, Rule
 from improvement.rules.scope import Scope
 
@@ -102,9 +103,15 @@ def choose(
         named = owner_of(ownerless.connection, ownerless.scope, ownerless.rule.owner)
         proposal, owner = replace(ownerless, owner=named), named or NOBODY
         if load[owner] >= budget:
-            queued.append(Waiting(proposal, f"{_whose(proposal)} {load[owner]} open actions; the budget is {budget}"))
+            queued.append(
+                Waiting(proposal, f"{_whose(proposal)} {how_many(load[owner], 'open action')}; the budget is {budget}")
+            )
         elif len(opened) >= max_new:
-            queued.append(Waiting(proposal, f"{max_new} new actions in this cycle are enough"))
+            queued.append(
+                Waiting(
+                    proposal, f"{how_many(max_new, 'new action')} in this cycle {plural(max_new, 'is', 'are')} enough"
+                )
+            )
         else:
             load[owner] += 1
             opened.append(proposal)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from improvement.plurals import how_many
 from improvement.rules.rule import Clear, Condition, Target, TargetKind, Where
 from improvement.rules.units import number_text
 
@@ -133,7 +134,7 @@ def too_few_samples(metric: Metric, condition: Condition, window_weeks: int) -> 
     most = limit.value * (window_weeks if condition.is_count else 1)
     if not is_of_records or limit.kind is not TargetKind.MAX or most >= samples:
         return None
-    what = f"Where it holds there are fewer than the {samples} samples it takes: such a rule never fires."
+    what = f"Where it holds there are fewer than the {how_many(samples, 'sample')} it takes: such a rule never fires."
     return what, "Use min instead, or name another metric or where."
 
 

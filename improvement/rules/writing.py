@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from improvement import weeks
 from improvement.errors import InputError, Place
+from improvement.plurals import how_many
 from improvement.rules.given import words_of
 from improvement.rules.reach import out_of_reach, range_of
 from improvement.rules.units import UnitError, number_text, parse_amount
@@ -175,7 +176,7 @@ def _test(said: Answers) -> Iterator[str]:
     yield "kind: RuleTest"
     yield f"rule: {_name(said.rule_id)}"
     yield "tests:"
-    yield f"  - name: {said.hold} bad values fire"
+    yield f"  - name: {how_many(said.hold, 'bad value fires', 'bad values fire')}"
     yield "    given:"
     yield f"      - {{weeks: {label(FIRST_WEEK)}..{label(last_good)}, {of}{_counts(metric, good, said)}}}"
     yield f"      - {{weeks: {label(last_good + 1)}..{label(last_bad)}, {of}{_counts(metric, bad, said)}}}"

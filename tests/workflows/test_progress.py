@@ -74,7 +74,7 @@ def test_a_cycle_names_every_step_of_every_connection(
     monkeypatch.setattr("sys.stderr", terminal)
     cycle.run_with([MemoryPlatform(scopes={"Mail": {0: 0.1}})], as_of=monday, is_shown=True)
     shown = terminal.getvalue()
-    for step in ("evaluating 1 rules", "opening actions", "following", "computing the looks", "delivering"):
+    for step in ("evaluating 1 rule", "opening actions", "following", "computing the looks", "delivering"):
         assert f"snow: {step}" in shown
 
 

@@ -15,6 +15,7 @@ from improvement.check import Goal
 from improvement.errors import GuardRefused, InputError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import OPEN_STATES, ActionFacts, Actor, Refused, State, open_action
+from improvement.plurals import how_many
 from improvement.records import Outbound, Verb
 from improvement.rules import Mode, Proposal, Rule, Scope, priority
 from improvement.rules.opening import unowned
@@ -258,7 +259,7 @@ def why_not_opened(action: Action, actor: str) -> list[str]:
     if action.origin != Origin.RULE and action.owner is not None:
         owned, budget = _open_ones().filter(owner=action.owner).count(), standing_rules().limits.budget
         if owned >= budget:
-            over_budget.append(f"{action.owner.username} has {owned} open actions; the budget is {budget}")
+            over_budget.append(f"{action.owner.username} has {how_many(owned, 'open action')}; the budget is {budget}")
     outcome = open_action(
         ActionFacts(state=State.PROPOSED),
         actor=Actor(actor),

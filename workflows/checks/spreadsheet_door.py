@@ -21,6 +21,7 @@ from improvement.check import CheckPlan, CheckResult, Direction, Series, Windows
 from improvement.check.sizes import sizes
 from improvement.check.windows import MIN_REFERENCE_WEEKS
 from improvement.errors import InputError, RegelkreisError
+from improvement.plurals import how_many
 from improvement.schedule import LOOKS
 from improvement.weeks import week_of
 from workflows.checks.spreadsheet_files import Cell, Cells, PlanRow, read_cells, read_plans, wrong_cells
@@ -94,7 +95,9 @@ class _Refused(Exception):
 def _capped(errors: list[RegelkreisError]) -> list[RegelkreisError]:
     if len(errors) <= SHOWN_ERRORS:
         return errors
-    rest = InputError(f"{len(errors) - SHOWN_ERRORS} more errors from here on.", where=errors[SHOWN_ERRORS].where)
+    rest = InputError(
+        f"{how_many(len(errors) - SHOWN_ERRORS, 'more error')} from here on.", where=errors[SHOWN_ERRORS].where
+    )
     return [*errors[:SHOWN_ERRORS], rest]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from improvement.plurals import how_many
 from workflows.cli.session import AS_OF_HELP, moment, start
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)]
@@ -54,6 +55,6 @@ def dispositions(
     else:
         print_lines(report.lines())
     if csv is not None:
-        say(f"{report.export(csv)} clocks in {csv}.")
+        say(f"{how_many(report.export(csv), 'clock')} in {csv}.")
     if not report.adds_up:
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from improvement.plurals import how_many
 from workflows.cli import rule_questions
 from workflows.cli.session import AS_OF_HELP, actor, moment, start
 
@@ -76,7 +77,8 @@ def check(paths: Paths = None, as_json: Json = False) -> None:
             typer.echo(f"warning: {warning}")
         tests = sum(len(test.stories) for test in report.tests)
         typer.echo(
-            f"{len(report.rules)} rules, {tests} tests, {len(report.errors)} errors, {len(report.warnings)} warnings"
+            f"{how_many(len(report.rules), 'rule')}, {how_many(tests, 'test')}, "
+            f"{how_many(len(report.errors), 'error')}, {how_many(len(report.warnings), 'warning')}"
         )
     if not report.is_valid:
         raise typer.Exit(2)
@@ -280,7 +282,7 @@ def docs(
     found = catalogue(_source(path))
     if output is not None:
         output.write_text(found.markdown(), encoding="utf-8")
-        say(f"{len(found.facts)} rules in {output}.")
+        say(f"{how_many(len(found.facts), 'rule')} in {output}.")
     elif as_json:
         print_json(found.as_dict())
     elif is_markdown:

@@ -7,6 +7,7 @@ from typing import Any
 
 from improvement import pdca
 from improvement.pdca import Event
+from improvement.plurals import how_many
 from workflows import access
 from workflows.actions import customer_facing, loop, marking, planning
 from workflows.models import Action, MarkedChange, Origin, Person, Transition
@@ -67,7 +68,7 @@ def _facts(action: Action) -> list[tuple[Any, ...]]:
         ("rule", rule_of(action)),
         ("adopted", _adopted(action)),
         ("not measured", _unmeasured(action)),
-        ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        ("why", f"{why} on {how_many(trigger['n'], 'record')}" if trigger.get("value_text") else ""),
         ("its target", flown_down(action)),
         *triggered_by(action, planning.published_trigger(action)),
         ("later data", "; ".join(_restated(action, value) for value in later_values(action))),

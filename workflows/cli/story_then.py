@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from improvement.metrics import metric_named
+from improvement.plurals import how_many
 from workflows.cli.story import (
     HISTORY_COLUMNS,
     LOOK_COLUMNS,
@@ -44,7 +45,7 @@ def _facts(then: ActionThen) -> list[tuple[Any, ...]]:
         ("scope", action.scope_key),
         ("connection", action.connection),
         ("rule", rule_of(action)),
-        ("why", f"{why} on {trigger['n']} records" if trigger.get("value_text") else ""),
+        ("why", f"{why} on {how_many(trigger['n'], 'record')}" if trigger.get("value_text") else ""),
         ("its target", flown_down(action)),
         *triggered_by(action, trigger),
         ("record", told.get("record")),

@@ -22,6 +22,7 @@ from improvement.dispositions import MEANS, Disposed, Disposition, counted, disp
 from improvement.errors import RegelkreisError
 from improvement.minutes import Party
 from improvement.periods import Period
+from improvement.plurals import how_many
 from improvement.records import RecordKind
 from improvement.rules import Rule
 from improvement.waiting import Span
@@ -217,7 +218,9 @@ def _asked(ask: Ask | None, name: str, period: Period) -> tuple[list[str], Breac
 def _difference(theirs: int, found: Population, rejected: int, row: Connection) -> str:
     ours, noun = found.platform_can_count, NOUNS[found.basis]
     pulled = f"{row.last_pull_as_of:%Y-%m-%d %H:%M}Z" if row.last_pull_as_of else "never"
-    unread = f" {rejected} SLA records could not be read (`regelkreis pull` lists them)." if rejected else ""
+    unread = (
+        f" {how_many(rejected, 'SLA record')} could not be read (`regelkreis pull` lists them)." if rejected else ""
+    )
     return (
         f"the platform counts {theirs} {noun}, {ours} are here; last pulled {pulled}.{unread} "
         f"`regelkreis pull {found.connection} --reconcile` reads again what was rewritten or deleted."
@@ -261,7 +264,7 @@ def configured(name: str) -> Connector:
 
 def _begun(found: Population) -> str:
     since = "whose clock began" if found.basis == "rows" else "whose ticket was created"
-    return f"{found.rows} breached clocks {since} in the period"
+    return f"{how_many(found.rows, 'breached clock')} {since} in the period"
 
 
 def _reasons(kind: Disposition, details: Mapping[str, int]) -> Iterator[Line]:

@@ -17,6 +17,7 @@ from improvement.dispositions import BreachedClock, Disposition
 from improvement.errors import InputError
 from improvement.minutes import Minutes, Order, Party
 from improvement.periods import Period
+from improvement.plurals import how_many, plural
 from improvement.rules import Scope
 from improvement.rules.scope import DIMENSIONS
 from improvement.rules.suggestions import did_you_mean
@@ -103,7 +104,7 @@ class Report:
         yield Line(f"In this order: {order} (version {self.order.version})", QUIET)
         for name, total in self.totals.items():
             yield Line()
-            yield Line(f"{name}: {total.clocks} breached clocks of agreements with customers", HEAD)
+            yield Line(f"{name}: {how_many(total.clocks, 'breached clock')} of agreements with customers", HEAD)
             yield from _parts(total)
         if self.groups:
             yield Line()
@@ -196,7 +197,11 @@ def _parts(total: Total) -> Iterator[Line]:
     yield from (Line(text, QUIET) for text in columns([(who, hours(s)) for who, s in ranked], indent=4,
                                                        right=frozenset({1})))  # fmt: skip
     if total.unknown:
-        yield Line(f"  {total.unknown} clocks are not in it: the platform does not say how long they ran.", BAD)
+        yield Line(
+            f"  {how_many(total.unknown, 'clock is', 'clocks are')} not in it: the platform does not say "
+            f"how long {plural(total.unknown, 'it', 'they')} ran.",
+            BAD,
+        )
     if total.by_party[Party.UNATTRIBUTED]:
         why = f"; of waiting: {total.untold}" if total.untold else ""
         yield Line(f"  Unattributed: no record tells whose it was{why}.", QUIET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from improvement.plurals import how_many
 from improvement.vocabulary import Verdict
 
 UNCREDITED = frozenset({Verdict.NO_CHANGE, Verdict.NOT_ENOUGH_DATA, Verdict.RECOVERED, Verdict.NOT_ATTRIBUTABLE})
@@ -40,8 +41,9 @@ def print_summary(summary: dict[str, Any]) -> None:
     console.print()
     console.print(
         f"[bold]{summary['tickets']:,} tickets[/] pulled ({summary['records']:,} records), {summary['rules']} rules, "
-        f"{summary['points']:,} values, {summary['findings']} findings, {len(summary['actions'])} actions, "
-        f"{summary['reviews_written']} reviews written back, in {summary['loop_seconds']} s "
+        f"{summary['points']:,} values, {how_many(summary['findings'], 'finding')}, "
+        f"{how_many(len(summary['actions']), 'action')}, "
+        f"{how_many(summary['reviews_written'], 'review')} written back, in {summary['loop_seconds']} s "
         f"({summary['seconds']} s with the sandbox)."
     )
     for fact in summary["evidence"]:
@@ -87,7 +89,7 @@ def print_summary(summary: dict[str, Any]) -> None:
 
 def _print_errors(console: Any, summary: dict[str, Any]) -> None:
     if summary["errors"]:
-        console.print(f"{len(summary['errors'])} errors; the first: {summary['errors'][0]}", markup=False)
+        console.print(f"{how_many(len(summary['errors']), 'error')}; the first: {summary['errors'][0]}", markup=False)
 
 
 REPLAYED = {

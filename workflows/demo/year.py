@@ -16,6 +16,7 @@ from connectors.base import Connector
 from connectors.sandbox import users as sandbox_users
 from connectors.sandbox.scenario import SCOPES, truth_of
 from connectors.sandbox.testing import RunningSandbox
+from improvement.plurals import how_many
 from workflows import access, cycle, health
 from workflows.actions import commands
 from workflows.demo.commands import CommandLine
@@ -180,7 +181,7 @@ def _count(totals: Counter[str], summary: cycle.CycleSummary, deeds: list[Deed])
 
 
 def _line(now: datetime, summary: cycle.CycleSummary) -> str:
-    parts = [f"{now:%Y-%m-%d}", f"{summary.new:,} new records"]
+    parts = [f"{now:%Y-%m-%d}", f"{how_many(summary.new, 'new record')}"]
     if summary.opened:
         parts.append(f"opened {', '.join(summary.opened)}")
     parts += summary.verdicts

@@ -15,6 +15,7 @@ from django.conf import settings
 from improvement.errors import InputError, Place
 from improvement.evidence import checkpoint, merkle
 from improvement.evidence.canonical import digest
+from improvement.plurals import how_many
 from workflows.evidence.logged_state import Told
 from workflows.models import Checkpoint, ErasableText, LedgerEntry, LedgerHead, Plan, ReviewRecord
 
@@ -105,18 +106,19 @@ def verify_at(at: datetime, by: Signer | None = None) -> Verification:
     found, pins = Verification(), _Pins()
     leaves = _read_entries(found, pins, last.size)
     if len(leaves) < last.size:
-        found.failures.append(f"The log held {last.size} entries then, {len(leaves)} of them are left.")
+        found.failures.append(f"The log held {_entries(last.size)} then, {len(leaves)} of them are left.")
     else:
         _verify_checkpoints(found, leaves, by, up_to=last.size)
     if found.is_ok:
         found.facts.insert(
-            0, f"At {last.at:%Y-%m-%d %H:%M} UTC the log held {last.size} entries; it still begins with them."
+            0,
+            f"At {last.at:%Y-%m-%d %H:%M} UTC the log held {_entries(last.size)}; it still begins with them.",
         )
     found.failures += [*_wrong_plans(pins), *_wrong_reviews(pins)]
     if found.is_ok and (pins.plans or pins.reviews):
         found.facts.append(
-            f"What it pinned by then is unchanged: {counted(len(pins.plans), 'frozen plan', 'frozen plans')}, "
-            f"{counted(len(pins.reviews), 'review record', 'review records')}."
+            f"What it pinned by then is unchanged: {how_many(len(pins.plans), 'frozen plan', 'frozen plans')}, "
+            f"{how_many(len(pins.reviews), 'review record', 'review records')}."
         )
     return found
 
@@ -172,9 +174,9 @@ def _verify_head(found: Verification, leaves: list[bytes]) -> None:
         found.failures.append(f"The head of the log was changed: it cannot be read ({error}).")
         return
     if size != len(leaves):
-        found.failures.append(f"The head says {size} entries, the log holds {len(leaves)}.")
+        found.failures.append(f"The head says {_entries(size)}, the log holds {len(leaves)}.")
     elif root != merkle.root(leaves):
-        found.failures.append(f"The head's tree is not that of the {size} entries: {_where_changed(leaves)}.")
+        found.failures.append(f"The head's tree is not that of the {_entries(size)}: {_where_changed(leaves)}.")
 
 
 def _what_is_wrong(entry: LedgerEntry, data: bytes) -> str:
@@ -213,9 +215,9 @@ def _verify_checkpoints(found: Verification, leaves: list[bytes], by: Signer | N
             failures.append(f"Checkpoint {row.size}: {error}")
             continue
         if signed.size != row.size:
-            failures.append(f"Checkpoint {row.size} signs {signed.size} entries.")
+            failures.append(f"Checkpoint {row.size} signs {_entries(signed.size)}.")
         elif row.size > len(leaves):
-            failures.append(f"Checkpoint {row.size} signs {row.size} entries, the log holds {len(leaves)}.")
+            failures.append(f"Checkpoint {row.size} signs {_entries(row.size)}, the log holds {len(leaves)}.")
         elif roots[row.size] != signed.root:
             failures.append(
                 f"Checkpoint {row.size} signs another tree than the log holds: an entry between {good} and "
@@ -226,8 +228,8 @@ def _verify_checkpoints(found: Verification, leaves: list[bytes], by: Signer | N
             good = row.size
     found.failures += failures
     if not failures:
-        signed_by = counted(len(rows), "signed checkpoint agrees", "signed checkpoints agree")
-        found.facts.append(f"{signed_by} with the log, the last at {rows[-1].size} entries.")
+        signed_by = how_many(len(rows), "signed checkpoint agrees", "signed checkpoints agree")
+        found.facts.append(f"{signed_by} with the log, the last at {_entries(rows[-1].size)}.")
 
 
 def _verify_kept(found: Verification, leaves: list[bytes], by: Signer | None, kept: Mapping[str, str]) -> None:
@@ -240,11 +242,13 @@ def _verify_kept(found: Verification, leaves: list[bytes], by: Signer | None, ke
             found.failures.append(f"{name}: {error}")
             continue
         if signed.size > len(leaves):
-            found.failures.append(f"{name} signs {signed.size} entries, the log holds {len(leaves)}.")
+            found.failures.append(f"{name} signs {_entries(signed.size)}, the log holds {len(leaves)}.")
         elif merkle.root(leaves[: signed.size]) != signed.root:
-            found.failures.append(f"{name} signs another tree of {signed.size} entries: the past was rewritten since.")
+            found.failures.append(
+                f"{name} signs another tree of {_entries(signed.size)}: the past was rewritten since."
+            )
         else:
-            found.facts.append(f"{name} fits: the log still begins with the {signed.size} entries that it signs.")
+            found.facts.append(f"{name} fits: the log still begins with the {_entries(signed.size)} that it signs.")
 
 
 def _where_changed(leaves: list[bytes]) -> str:
@@ -266,11 +270,11 @@ def _verify_pins(found: Verification, pins: _Pins) -> None:
     actions, steps, looks, findings = pins.told.counts()
     if not failures and (pins.plans or pins.reviews or actions or findings):
         found.facts.append(
-            f"What the log pins is unchanged: {counted(len(pins.plans), 'frozen plan', 'frozen plans')}, "
-            f"{counted(len(pins.reviews), 'review record', 'review records')}, "
-            f"{counted(looks, 'computed look', 'computed looks')}, "
-            f"{counted(findings, 'finding that fired', 'findings that fired')}, and "
-            f"{counted(actions, 'action', 'actions')} with {counted(steps, 'step', 'steps')}."
+            f"What the log pins is unchanged: {how_many(len(pins.plans), 'frozen plan', 'frozen plans')}, "
+            f"{how_many(len(pins.reviews), 'review record', 'review records')}, "
+            f"{how_many(looks, 'computed look', 'computed looks')}, "
+            f"{how_many(findings, 'finding that fired', 'findings that fired')}, and "
+            f"{how_many(actions, 'action', 'actions')} with {how_many(steps, 'step', 'steps')}."
         )
 
 
@@ -297,9 +301,8 @@ def _wrong_reviews(pins: _Pins) -> Iterator[str]:
             yield f"{code} is not the review record that entry {index} pins."
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """A number with its noun: *1 frozen plan*, *2 frozen plans*."""
-    return f"{number} {one if number == 1 else many}"
+def _entries(number: int) -> str:
+    return how_many(number, "entry", "entries")
 
 
 def _verify_texts(found: Verification) -> None:

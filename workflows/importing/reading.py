@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from connectors.mapping import near_matches
 from improvement.errors import InputError, Place, RegelkreisError
+from improvement.plurals import how_many
 from improvement.records import SCHEMAS
 from workflows.csv_table import CsvTable, complete, placed
 from workflows.importing import cells
@@ -104,7 +105,10 @@ def shown_errors(file: ReadFile) -> list[RegelkreisError]:
     if len(file.errors) <= MOST_ERRORS:
         return list(file.errors)
     rest = len(file.errors) - MOST_ERRORS
-    return [*file.errors[:MOST_ERRORS], InputError(f"… and {rest} more errors.", where=Place(file=str(file.path)))]
+    return [
+        *file.errors[:MOST_ERRORS],
+        InputError(f"… and {how_many(rest, 'more error')}.", where=Place(file=str(file.path))),
+    ]
 
 
 def _twice(row: Mapping[str, str], before: int) -> CellError:

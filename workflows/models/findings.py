@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from improvement.plurals import how_many
+
 
 class RuleVersion(models.Model):
     """One version of a rule, named by the SHA-256 of its canonical form."""
@@ -97,7 +99,7 @@ class UntreatedLine(models.Model):
         ordering = ["counted_at", "id"]
 
     def __str__(self) -> str:
-        return f"{self.rule_id} on {self.connection}: {self.firings} firings, {self.effect} {self.unit}"
+        return f"{self.rule_id} on {self.connection}: {how_many(self.firings, 'firing')}, {self.effect} {self.unit}"
 
 
 class Point(models.Model):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from improvement.plurals import how_many
+
 
 class PinnedRows(models.Model):
     """The rows behind a value as a Parquet file, named by their digest (improvement/evidence/rows.py).
@@ -16,4 +18,4 @@ class PinnedRows(models.Model):
     parquet = models.BinaryField()
 
     def __str__(self) -> str:
-        return f"{self.count} rows {self.sha256[:12]}"
+        return f"{how_many(self.count, 'row')} {self.sha256[:12]}"

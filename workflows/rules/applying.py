@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from improvement.errors import GuardRefused, InputError, ManyErrors, PermissionMissing, Place, RegelkreisError
+from improvement.plurals import how_many
 from improvement.rules import CheckReport, Limits, Mode, Rule, check_paths
 from improvement.rules import run_tests as run
 from improvement.rules.comparing import Change, changes
@@ -82,9 +83,15 @@ class Plan:
     def lines(self) -> Iterator[Line]:
         """For people."""
         yield from (Line(f"warning: {text}", QUIET) for text in self.warnings)
-        yield Line(f"{len(self.report.rules)} rules are valid; tests: {self.tests.summary}", QUIET)
+        yield Line(
+            f"{how_many(len(self.report.rules), 'rule is', 'rules are')} valid; tests: {self.tests.summary}", QUIET
+        )
         for step in self.steps:
-            runs_on = f"  {step.open_actions} open actions run on" if step.open_actions and step.what != "new" else ""
+            runs_on = (
+                f"  {how_many(step.open_actions, 'open action runs on', 'open actions run on')}"
+                if step.open_actions and step.what != "new"
+                else ""
+            )
             kept = " with the version that opened them" if runs_on and step.what == "changed" else ""
             sign = SIGNS[step.what]
             yield Line(
@@ -100,8 +107,11 @@ class Plan:
         if not touched:
             return "Nothing to do: all of it is live."
         if not self.is_done:
-            return f"{len(touched)} rules would change. Nothing was applied (--dry-run)."
-        text = f"{len(touched)} rules applied by {self.actor}, written by {self.author}; live from the next cycle on."
+            return f"{how_many(len(touched), 'rule')} would change. Nothing was applied (--dry-run)."
+        text = (
+            f"{how_many(len(touched), 'rule')} applied by {self.actor}, written by {self.author}; live "
+            "from the next cycle on."
+        )
         if self.is_first:
             text += " From now on only what is applied is live: after an edit, apply again."
         return text
@@ -159,7 +169,10 @@ class TestsFailed(GuardRefused):
     """A test of the rules does not hold; ``report`` says how."""
 
     def __init__(self, report: TestReport) -> None:
-        super().__init__("Nothing was applied", [f"{report.failed_tests} tests of the rules fail"])
+        super().__init__(
+            "Nothing was applied",
+            [f"{how_many(report.failed_tests, 'test of the rules fails', 'tests of the rules fail')}"],
+        )
         self.report = report
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from improvement import weeks
+from improvement.plurals import how_many, plural
 from improvement.rules import Rule, Scope
 from improvement.rules.backtesting import Month, OwnerLoad, RuleTally, action_dict, months, tally, workload
 from improvement.rules.explaining import target_text
@@ -113,7 +114,10 @@ class Report:
         """What a replay cannot know, in words."""
         yield "The first week is a first evaluation: it looks back 26 weeks and opens nothing."
         yield f"Every action is taken to be open {self.lasting}, and to change nothing."
-        yield f"At most {self.source.limits.max_new_actions} new actions a cycle, {self.source.limits.budget} an owner."
+        yield (
+            f"At most {how_many(self.source.limits.max_new_actions, 'new action')} a cycle, "
+            f"{self.source.limits.budget} an owner."
+        )
         yield "Attributes of records are those known today; owners are those of today's grants."
 
     # --- for people ---------------------------------------------------------------------------------------------
@@ -121,9 +125,11 @@ class Report:
     def lines(self) -> Iterator[Line]:
         """The report, from the sum to the single scope."""
         span = f"{weeks.label(self.replay.first_week)} to {weeks.label(self.replay.last_week)}"
-        what = f"{len(self.tallies)} rules" if len(self.tallies) != 1 else self.tallies[0].rule.id
+        what = how_many(len(self.tallies), "rule") if len(self.tallies) != 1 else self.tallies[0].rule.id
         yield Line(
-            f"Back-test of {what}, {span} ({len(self.replay.queue)} weeks) on {', '.join(self.connections)}", HEAD
+            f"Back-test of {what}, {span} ({how_many(len(self.replay.queue), 'week')}) on "
+            f"{', '.join(self.connections)}",
+            HEAD,
         )
         if not self.has_records:
             yield Line("No record that these rules count falls into these weeks: that nothing fired says nothing.", BAD)
@@ -131,7 +137,10 @@ class Report:
         before = sum(one.firing_at_start for one in self.tallies)
         already = f", beside {before} that fired before" if before else ""
         waited = f"at most {self.waited_most} waited at once"
-        yield Line(f"{fired} findings would have fired{already}, and {opened} actions opened; {waited}.")
+        yield Line(
+            f"{how_many(fired, 'finding')} would have fired{already}, and {how_many(opened, 'action')} "
+            f"opened; {waited}."
+        )
         yield Line()
         yield from self._table()
         yield from self._left_alone()
@@ -211,9 +220,12 @@ class Report:
             yield Line("No values of these rules were published in these weeks: there is no live history to compare.")
             return
         if not self.differences:
-            yield Line(f"All {self.compared} values that were published live in these weeks are the same.", GOOD)
+            told = "The value that was" if self.compared == 1 else f"All {self.compared:,} values that were"
+            yield Line(f"{told} published live in these weeks {plural(self.compared, 'is', 'are')} the same.", GOOD)
             return
-        yield Line(f"{len(self.differences)} of {self.compared} published values were changed by later edits", BAD)
+        yield Line(
+            f"{len(self.differences)} of {how_many(self.compared, 'published value')} were changed by later edits", BAD
+        )
         by_id = {one.rule.id: one.rule for one in self.tallies}
         rows = [
             (

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from improvement.plurals import how_many
 from improvement.rules.describing import RuleFacts, markdown, names_of_tests, sentences, where_of
 from improvement.rules.explaining import target_text
 from improvement.rules.loading import load
@@ -39,7 +40,7 @@ class Catalogue:
 
     def lines(self) -> Iterator[Line]:
         """For a terminal."""
-        yield Line(f"{len(self.facts)} rules. {self.note}", QUIET)
+        yield Line(f"{how_many(len(self.facts), 'rule')}. {self.note}", QUIET)
         for one in self.facts:
             rule = one.rule
             yield Line()
@@ -57,7 +58,8 @@ class Catalogue:
             since = f", live since {one.applied_at} by {one.applied_by}" if one.applied_at else ""
             yield Line(
                 f"  {rule.mode.value}, owner {rule.owner}, version {rule.sha256[:12]}{since}; "
-                f"{one.firing} scopes firing, {one.open_actions} actions open, {len(one.tests)} tests",
+                f"{how_many(one.firing or 0, 'scope')} firing, {how_many(one.open_actions or 0, 'action')} open, "
+                f"{how_many(len(one.tests), 'test')}",
                 QUIET,
             )
 

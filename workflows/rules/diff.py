@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from improvement import weeks
+from improvement.plurals import how_many
 from improvement.rules import Rule
 from improvement.rules.comparing import Change, RuleDiff, Shift, diff, pairs
 from improvement.rules.replaying import Replay
@@ -42,7 +43,7 @@ class DiffReport:
 
     def lines(self) -> Iterator[Line]:
         """For people."""
-        span = f"{weeks.label(self.span[0])} to {weeks.label(self.span[-1])} ({len(self.span)} weeks)"
+        span = f"{weeks.label(self.span[0])} to {weeks.label(self.span[-1])} ({how_many(len(self.span), 'week')})"
         yield Line(f"{self.before.name} → {self.after.name}, findings of {span}", HEAD)
         for one in self.diffs:
             if not one.is_same:
@@ -62,7 +63,8 @@ def _rule(one: RuleDiff) -> Iterator[Line]:
         yield Line("  It counts something else now: its series and findings begin anew.")
     signs = [shift.sign for shift in one.shifts]
     moved = ", ".join(
-        f"{signs.count(sign)} scopes {word}" for sign, word in (("+", "more"), ("-", "fewer"), ("~", "at other times"))
+        f"{how_many(signs.count(sign), 'scope')} {word}"
+        for sign, word in (("+", "more"), ("-", "fewer"), ("~", "at other times"))
     )
     yield Line(f"  findings {one.fired[0]} → {one.fired[1]}: {moved}; actions {one.opened[0]} → {one.opened[1]}")
     for shift in one.shifts[:SHIFTS_SHOWN]:

@@ -21,6 +21,7 @@ from django.db import transaction
 from improvement import weeks
 from improvement.errors import InputError, Place, RegelkreisError
 from improvement.pdca import OPEN_STATES
+from improvement.plurals import how_many
 from improvement.rules import Limits, Rule, rule_from_document
 from improvement.rules.loading import Loaded, load
 from workflows.evidence import ledger
@@ -141,7 +142,7 @@ def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:
     seen = Finding.objects.filter(rule_id=row.rule_id).exclude(memory={})
     ending.end(seen, because=ending.RULE_REMOVED, actor=actor, at=at)
     Evaluation.objects.filter(rule_id=row.rule_id).delete()  # if it comes back, its first evaluation opens nothing
-    return f"{row.rule_id} ({open_actions(row.rule_id)} open actions run on)"
+    return f"{row.rule_id} ({how_many(open_actions(row.rule_id), 'open action runs on', 'open actions run on')})"
 
 
 def open_actions(rule_id: str) -> int:

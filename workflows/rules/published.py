@@ -33,6 +33,12 @@ def of_series(rule: Rule) -> QuerySet[Point]:
     return Point.objects.filter(belongs, finding__rule_id=rule.id)
 
 
+def versions_of_other_series(live: Mapping[str, Mapping[str, Any]]) -> list[int]:
+    """The keys of versions that count something else than the live one of their rule (``live``: documents by id)."""
+    rows = RuleVersion.objects.filter(rule_id__in=live, is_live=False).only("rule_id", "document")
+    return [row.pk for row in rows if series_of(row.document) != series_of(live[row.rule_id])]
+
+
 def readable(version: RuleVersion) -> Rule | None:
     """The rule of a version; None where this release cannot read it any more."""
     try:

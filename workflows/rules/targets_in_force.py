@@ -16,6 +16,7 @@ from django.conf import settings
 from improvement import weeks
 from improvement.errors import InputError, RegelkreisError
 from improvement.metrics import CATALOGUE, DIMENSIONS
+from improvement.plurals import how_many
 from improvement.rules import Cells, Rule, Scope, SeriesKey, rule_from_document
 from improvement.rules.in_force import Holding, TargetInForce, all_in_force, holding
 from improvement.rules.known_values import alike, alike_text
@@ -359,7 +360,7 @@ def _alike(connection: str, values: Iterable[tuple[str, str | None]]) -> list[tu
 
 def _gap_table(gaps: Iterable[Gap], style: str) -> Iterator[Line]:
     rows = [
-        (gap.connection, gap.dimension, gap.value, f"{gap.records} records",
+        (gap.connection, gap.dimension, gap.value, f"{how_many(gap.records, 'record')}",
          f"not held to {', '.join(gap.missing)}" if gap.missing else "")
         for gap in gaps
     ]  # fmt: skip

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from connectors.base import Connector, Gone, Keys, Page
 from improvement.errors import RegelkreisError
+from improvement.plurals import how_many, plural
 from improvement.records import RecordKind
 from workflows.steps.lacking import Lacking, ReadByIds
 from workflows.steps.renamed import Renamed
@@ -260,7 +261,8 @@ class Departures:
         left_out = self.warehouse.tombstones.unlisted(kind, name, keys.ids)
         if len(left_out) > max(MANY, standing * MOST_OF_ALL) and not self.is_forced:
             departed.notes.append(
-                f"The platform lists {len(keys.ids):,} keys, without {len(left_out):,} of our {standing:,} records: a "
+                f"The platform lists {how_many(len(keys.ids), 'key')}, without {len(left_out):,} of our "
+                f"{how_many(standing, 'record')}: a "
                 "right that was taken away, a narrower filter, or a large archive run? Nothing was taken for deleted. "
                 f"If they are really gone, run `regelkreis pull {name} --reconcile`."
             )
@@ -277,7 +279,8 @@ class Departures:
         if gap is None or counted is None or not looked.is_whole or gap <= _slack(looked, counted):
             return
         departed.notes.append(
-            f"The platform counts {counted:,} records, {gap:,} of them are not here: hidden from us, as far as a list "
+            f"The platform counts {how_many(counted, 'record')}, {gap:,} of them are not here: hidden from "
+            "us, as far as a list "
             "of keys told. Let the integration user see every record of the mapped tables or projects, then run "
             f"`regelkreis pull {self.connector.name} --reconcile`."
         )
@@ -292,20 +295,23 @@ class Departures:
         self._add(departed, found, count - len(told.outside))
         self._add(departed, "outside the filter", len(told.outside))
         departed.ids += gone
-        if told.outside:
+        if n := len(told.outside):
             departed.notes.append(
-                f"{len(told.outside):,} records are there, but no longer match the mapping (filter or type) or are "
-                "archived: they are counted no more, and are back when they match again."
+                f"{how_many(n, 'record is', 'records are')} there, but no longer {plural(n, 'matches', 'match')} the "
+                f"mapping (filter or type) or {plural(n, 'is', 'are')} archived: {plural(n, 'it is', 'they are')} "
+                f"counted no more, and {plural(n, 'is', 'are')} back when {plural(n, 'it matches', 'they match')} "
+                "again."
             )
-        if told.undecided:
+        if n := told.undecided:
             departed.notes.append(
-                f"{told.undecided:,} records seem to match the mapping no longer, but changed too recently to be sure: "
-                "they were kept, and are asked for again."
+                f"{how_many(n, 'record seems', 'records seem')} to match the mapping no longer, but changed too "
+                f"recently to be sure: {plural(n, 'it was', 'they were')} kept, and {plural(n, 'is', 'are')} asked for "
+                "again."
             )
-        if kept := len(named) - len(gone) - told.undecided:
+        if n := len(named) - len(gone) - told.undecided:
             departed.notes.append(
-                f"{kept:,} records are gone {found}, but there when asked for (restored, hidden from "
-                "us, or a search index that lags): they were kept."
+                f"{how_many(n, 'record is', 'records are')} gone {found}, but there when asked for (restored, hidden "
+                f"from us, or a search index that lags): {plural(n, 'it was', 'they were')} kept."
             )
         return not told.undecided
 
@@ -362,16 +368,16 @@ def _why_not(keys: Keys, standing: int, name: str) -> str:
     listed = len(keys.ids)
     if not listed and standing:
         return (
-            f"The platform lists no key at all where {standing:,} records stand: is the integration user still allowed "
-            "to read them? `regelkreis doctor` tells."
+            f"The platform lists no key at all where {how_many(standing, 'record stands', 'records stand')}: is the "
+            "integration user still allowed to read them? `regelkreis doctor` tells."
         )
     if keys.counted is None:
         return ""
     slack = max(ESTIMATE_SLACK_ROWS, keys.counted * ESTIMATE_SLACK) if keys.is_estimate else 0
     if keys.counted - listed > slack:
         return (
-            f"The platform counts {keys.counted:,} records and lists {listed:,} of them: the others are hidden from "
-            "us, or the list was cut short. Let the integration user see every record of the mapped tables, then run "
-            f"`regelkreis pull {name} --reconcile`; or let it read the log of deletions."
+            f"The platform counts {how_many(keys.counted, 'record')} and lists {listed:,} of them: the others are "
+            "hidden from us, or the list was cut short. Let the integration user see every record of the mapped "
+            f"tables, then run `regelkreis pull {name} --reconcile`; or let it read the log of deletions."
         )
     return ""

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from connectors.base import Connector, ReadsByIds
 from improvement.errors import RegelkreisError
+from improvement.plurals import how_many, plural
 from improvement.records import RecordKind
 from workflows.warehouse import Warehouse
 
@@ -78,17 +79,20 @@ class Lacking:
     def _of_returned(self, count: int, unread: int) -> str:
         if not count:
             return ""
-        told = f"{count:,} records that were taken for gone are there again"
+        told = (
+            f"{how_many(count, 'record that was', 'records that were')} taken for gone "
+            f"{plural(count, 'is', 'are')} there again"
+        )
         if not unread:
-            return f"{told}, and were read anew."
+            return f"{told}, and {plural(count, 'was', 'were')} read anew."
         since = f"`regelkreis pull {self.connector.name} --since DATE` reads what changed meanwhile"
-        return f"{told}, with their last values; {since}."
+        return f"{told}, with {plural(count, 'its', 'their')} last values; {since}."
 
     def _of_unread(self, count: int, *, is_able: bool) -> str:
         """What to do about records that nobody reads by their ids; "" where there is nothing to do."""
         if not count:
             return ""
-        told = f"The platform lists {count:,} records that are not here"
+        told = f"The platform lists {how_many(count, 'record that is', 'records that are')} not here"
         if self.is_wanted is None and is_able:
             return f"{told}; `regelkreis pull {self.connector.name} --reconcile` reads them."
         if self.is_wanted is not False and not is_able:
@@ -100,6 +104,7 @@ def _of_read(count: int) -> str:
     if not count:
         return ""
     return (
-        f"{count:,} records that the platform has were not here: hidden from us until now, or missed. They were read "
-        "by their ids."
+        f"{how_many(count, 'record')} that the platform has {plural(count, 'was', 'were')} not here: hidden "
+        "from us until "
+        f"now, or missed. {plural(count, 'It was read by its id.', 'They were read by their ids.')}"
     )

@@ -13,6 +13,7 @@ from django.db.models.functions import Concat
 from improvement import weeks
 from improvement.errors import GuardRefused, InputError
 from improvement.metrics import metric_named
+from improvement.plurals import how_many
 from improvement.rules import Candidate, Limits, Rule, Scope, choose, size_of
 from improvement.vocabulary import ENDED_STATES
 from workflows import access
@@ -166,7 +167,7 @@ def _add_evidence(finding: Finding, rule: Rule, as_of: datetime) -> None:
             from_state=action.state,
             to_state=action.state,
             actor=ledger.ENGINE,
-            note=f"fired again: {value} on {finding.n} records [{finding.scope_key}]",
+            note=f"fired again: {value} on {how_many(finding.n, 'record')} [{finding.scope_key}]",
         )
         payload = {"rows_sha256": finding.rows_sha256, "n": finding.n, "times_fired": finding.times_fired}
         ledger.append("action.evidence", subject=action.code, actor=ledger.ENGINE, at=as_of, payload=payload)

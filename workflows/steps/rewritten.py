@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from connectors.base import Connector, ReadsByIds
+from improvement.plurals import how_many
 from improvement.records import RecordKind
 from workflows.steps.lacking import ReadByIds
 from workflows.warehouse import Warehouse
@@ -50,7 +51,7 @@ class Clocks:
             return Told(breach_gap)
         told = (
             "Clocks that had stopped were recalculated on the platform, without a trace: those of the last "
-            f"{self.weeks} weeks were read again. Values of the past may be restated."
+            f"{how_many(self.weeks, 'week')} were read again. Values of the past may be restated."
         )
         return Told(self._all_again().breach_gap, [told])
 

@@ -141,6 +141,7 @@ SENTENCES: tuple[str | Promise, ...] = (
     _("differs in %(keys)s"),
     _("too few weeks with volume in the reference"),
     _("more than %(count)s controls"),
+    _("the reference has only 1 week with volume"),
     _("the reference has only %(weeks)s weeks with volume"),
     _("this metric is shown against its target and gets no statistical verdict"),
     _("cannot be told: %(why)s"),

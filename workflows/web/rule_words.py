@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from workflows.web import words
 from workflows.web.words import Words, said
@@ -161,12 +161,17 @@ def _clear(spec: Document, metric: str) -> str:
 
 def _then(spec: Document, action: Document, check: Document) -> str:
     looks = ", ".join(text.rstrip("w") for text in check["looks"])
-    told = [_("due in %(n)s days") % {"n": action["due"].rstrip("d")}] if action.get("due") else []
+    after = _("looked at 1 week after go-live") if looks == "1" else _("looked at %(looks)s weeks after go-live")
+    told = [_due(int(action["due"].rstrip("d")))] if action.get("due") else []
     if check.get("goal"):
         told.append(_("goal %(goal)s") % {"goal": words.goal(check["goal"])})
-    told.append(_("looked at %(looks)s weeks after go-live") % {"looks": looks})
+    told.append(after % {"looks": looks})
     told.append(_("then %(weeks)s of rest") % {"weeks": weeks(spec["cooldown"])})
     return "; ".join(told)
+
+
+def _due(days: int) -> str:
+    return ngettext("due in %(n)s day", "due in %(n)s days", days) % {"n": days}
 
 
 def _where(where: Mapping[str, Sequence[Any]], may_read: MayRead) -> str:

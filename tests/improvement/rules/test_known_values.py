@@ -69,4 +69,4 @@ def test_of_many_unknown_names_some_are_told_and_the_others_counted(tmp_path: Pa
     found = unknown_values([rule], known)
     assert process_time() - begun < 15
     assert len(found) == 51
-    assert found[-1].what == "sla names 1950 more values that no record has."
+    assert found[-1].what == "sla names 1,950 more values that no record has."

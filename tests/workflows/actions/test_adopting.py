@@ -244,7 +244,7 @@ def test_the_budget_of_its_owner_counts(home: Path, adopted: Callable[..., Actio
         origin="person", connection="snow", scope={}, scope_key="x", metric="csat_mean", title="t", state="proposed",
         owner=olga, opened_at=NOW, last_moved_at=NOW,
     )  # fmt: skip
-    assert reasons_of(adopted) == ["olga has 1 open actions; the budget is 1"]
+    assert reasons_of(adopted) == ["olga has 1 open action; the budget is 1"]
 
 
 def test_only_a_service_owner_of_its_scope_adopts(desk: Desk, paul: Person) -> None:

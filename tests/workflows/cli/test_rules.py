@@ -246,5 +246,5 @@ def test_files_are_checked_where_the_state_does_not_answer(copied_home: Path) ->
     a_warehouse(copied_home)
     nowhere = "postgresql://rk:secret@127.0.0.1:9/rk"
     checked = regelkreis(copied_home, "rules", "check", str(misspelt(copied_home)), REGELKREIS_DATABASE=nowhere)
-    assert (checked.returncode, "1 rules" in checked.stdout) == (0, True), checked.stdout + checked.stderr
+    assert (checked.returncode, "1 rule, " in checked.stdout) == (0, True), checked.stdout + checked.stderr
     assert "were not compared with the records: The state's database does not answer." in checked.stderr

@@ -149,7 +149,7 @@ def test_a_clock_without_a_time_is_told_and_not_counted_as_none(home: Path) -> N
     snow = told()["connections"]["snow"]
     assert (snow["clocks"], snow["clocks_without_a_time"], snow["overrun_s"]) == (1, 1, 0)
     shown = ran("show", "--period", "2026Q1", "--as-of", NOW.isoformat()).stdout
-    assert "1 clocks are not in it" in shown
+    assert "1 clock is not in it" in shown
 
 
 def test_another_order_is_a_version_in_the_ledger_and_never_for_the_past(late: Path) -> None:

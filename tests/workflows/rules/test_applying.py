@@ -132,7 +132,7 @@ def test_a_dry_run_tells_what_would_change(rules: Path) -> None:
     write(rules, PROPOSING.replace("max: 15%", "max: 9%"))
     lines = ran("--dry-run").stdout.splitlines()
     assert any(line.split() == ["spec.target.max", "0.15", "→", "0.09"] for line in lines)
-    assert lines[-1] == "1 rules would change. Nothing was applied (--dry-run)."
+    assert lines[-1] == "1 rule would change. Nothing was applied (--dry-run)."
     assert RuleVersion.objects.count() == 1
 
 
@@ -165,7 +165,7 @@ def test_open_actions_of_a_changed_or_removed_rule_run_on(rules: Path, monday: d
     opened_by = Action.objects.get().rule_sha256
     write(rules, PROPOSING.replace("max: 15%", "max: 14%"))
     text = ran().stdout
-    assert "changed, propose  1 open actions run on with the version that opened them" in text
+    assert "changed, propose  1 open action runs on with the version that opened them" in text
     assert Action.objects.get().rule_sha256 == opened_by
     (rules / "sla.yaml").unlink()
     write(rules, other("more"), "more")

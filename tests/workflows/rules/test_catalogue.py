@@ -33,9 +33,7 @@ def test_a_live_rule_tells_its_version_its_day_and_what_fires(home: Path, monday
     assert (told["firing"], told["open_actions"], told["document"]["metadata"]["id"]) == (1, 1, "sla")
     text = ran().stdout
     assert "sla: Resolution SLA" in text
-    assert (
-        f"version {told['version'][:12]}, live since 2025-06-30 by the engine; 1 scopes firing, 1 actions open" in text
-    )
+    assert f"version {told['version'][:12]}, live since 2025-06-30 by the engine; 1 scope firing, 1 action open" in text
 
 
 def test_a_page_is_written_to_a_file(home: Path, tmp_path: Path) -> None:

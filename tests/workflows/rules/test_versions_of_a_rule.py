@@ -15,15 +15,17 @@ from improvement import weeks
 from improvement.dispositions import Disposition
 from improvement.evidence.canonical import digest
 from improvement.periods import period
+from tests.workflows.build import a_person
 from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.cli.main import build
 from workflows.clocks import dispositions
 from workflows.evidence import ledger, verifying
-from workflows.models import Action, Connection, Finding, LedgerEntry, Point
+from workflows.models import Action, Connection, Finding, LedgerEntry, Point, Role
 from workflows.rules import ending
 from workflows.steps import open as opening
+from workflows.web.rooms.moods import moods
 
 pytestmark = pytest.mark.django_db
 MAIL = "country=CH,customer=Acme,service=Mail"
@@ -131,6 +133,14 @@ def test_values_of_another_series_are_compared_with_nothing(lived: Lived) -> Non
     at = lived(HOURS, 4)
     found = told("rules backtest", "--as-of", at.isoformat())
     assert (found["published_values_compared"], found["differs_from_live"]) == (2 * 4, [])
+
+
+def test_the_barometer_draws_no_line_through_values_of_two_series(lived: Lived) -> None:
+    lived(RULE, 3)
+    lived(HOURS, 4)
+    (customer,) = moods(a_person("anna", Role.AUDITOR))[0]
+    assert [len(series.values) for series in customer.hard] == [2, 2]  # 26 with the shares from before
+    assert {series.earlier for series in customer.hard} == {None}
 
 
 def test_a_week_is_explained_by_the_version_that_judged_it(lived: Lived) -> None:

@@ -160,7 +160,7 @@ def test_what_comes_back_is_read_anew_where_that_can_be_done(reading: Story) -> 
     reading.platform.there |= {"t1"}
     found = reading.look(is_forced=True)
     assert (found.revived, found.lacked, reading.live) == (1, [], RECORDS)
-    assert found.notes == ["1 records that were taken for gone are there again, and were read anew."]
+    assert found.notes == ["1 record that was taken for gone is there again, and was read anew."]
     assert reading.read == ["t1"]
 
 

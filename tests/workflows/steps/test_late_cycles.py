@@ -282,7 +282,7 @@ def test_a_rule_is_live_at_the_next_cycle_and_gone_when_its_file_is(home: Path, 
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
     summary = ran(platform, monday + timedelta(weeks=2))
     assert summary.rules == 1
-    assert summary.rules_removed == ["sla (1 open actions run on)"]
+    assert summary.rules_removed == ["sla (1 open action runs on)"]
     assert {row.rule_id: row.is_live for row in RuleVersion.objects.all()} == {"sla": False, "other": True}
     assert LedgerEntry.objects.filter(type="rule.removed", subject="sla").count() == 1
     action.refresh_from_db()
@@ -342,6 +342,6 @@ def test_a_person_opens_one_action_per_scope_within_the_budget(
     (home / "rules" / "defaults.yaml").write_text(
         "apiVersion: regelkreis/v1\nkind: Defaults\nspec: {limits: {budget: 1}}\n", encoding="utf-8"
     )
-    with pytest.raises(GuardRefused, match="olga has 1 open actions; the budget is 1"):
+    with pytest.raises(GuardRefused, match="olga has 1 open action; the budget is 1"):
         opened("Quiet1")
     assert Action.objects.count() == 1

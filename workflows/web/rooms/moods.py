@@ -11,6 +11,7 @@ from django.db.models import Q
 from improvement.errors import InputError
 from improvement.metrics import metric_named
 from workflows.models import Finding, Person, Point, RuleVersion
+from workflows.rules.published import versions_of_other_series
 from workflows.web.visibility import findings_for
 
 SHOWN_WEEKS = 26
@@ -99,11 +100,12 @@ def moods(person: Person) -> tuple[list[CustomerMood], int | None]:
     """The customers this person may see, most worries first, and the newest week of their values."""
     rules = {row.rule_id: row.document for row in RuleVersion.objects.filter(is_live=True)}
     findings = list(findings_for(person).filter(Q(scope__has_key="customer")))
-    newest = Point.objects.filter(finding__in=findings).order_by("-week").values_list("week", flat=True).first()
+    published = Point.objects.filter(finding__in=findings).exclude(version__in=versions_of_other_series(rules))
+    newest = published.order_by("-week").values_list("week", flat=True).first()
     if newest is None:
         return [], None
     points: dict[int, list[Point]] = defaultdict(list)
-    for point in Point.objects.filter(finding__in=findings, week__gt=newest - SHOWN_WEEKS).order_by("week"):
+    for point in published.filter(week__gt=newest - SHOWN_WEEKS).order_by("week"):
         points[point.finding_id].append(point)
     customers: dict[str, CustomerMood] = {}
     for finding in findings:
