@@ -100,6 +100,15 @@ def test_what_this_jira_does_not_have_is_switched_off(connect: Connect, flavour:
     assert found["something"].whole["fields"] == {}  # neither response nor resolution: a person has to say
 
 
+def test_a_filter_that_jira_refuses_is_told_and_the_other_sources_are_looked_at(
+    connect: Connect, flavour: Flavour
+) -> None:
+    found = proposals(connect(flavour, mapping={"incident": {"filter": "project = NOPE"}}))
+    assert "NOPE" in found["incident"].problem
+    assert not found["incident"].switch_off
+    assert found["request"].rows > 0
+
+
 def test_an_sla_nobody_mapped_is_proposed_with_target_and_agreement(connect: Connect, flavour: Flavour) -> None:
     sla = "com.atlassian.servicedesk:sd-sla-field"
     more = {"id": "customfield_88888", "name": "Lieferant: Zeit bis Lösung", "schema": {"type": "x", "custom": sla}}
