@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -179,12 +180,28 @@ def merged(default: PlatformMapping, overrides: Mapping[str, Any], *, connection
 
 
 def digest_of(sources: Iterable[SourceMap], *, default_country: str | None) -> str:
-    """What tells whether these sources, in this order, are read as they were before."""
+    """What tells whether these sources are read as they were before; the same for a mapping that means the same."""
     found = list(sources)
-    said = [source.model_dump_json() for source in found]
+    said = sorted(json.dumps({"kind": source.kind, **meaning(source)}, sort_keys=True) for source in found)
     if default_country is not None and any("country" in SCHEMAS[source.kind].names for source in found):
         said.append(default_country)
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
+
+
+def meaning(source: SourceMap) -> dict[str, Any]:
+    """What of a source decides a value, whatever the words it was said in."""
+    fields = {name: _meaning(field) for name, field in source.fields.items()}
+    return {"source": source.source, "filter": source.filter, "fields": fields}
+
+
+def _meaning(field: FieldMap) -> dict[str, Any]:
+    if not field.fields:
+        return {"constant": field.constant}
+    return {
+        "fields": list(field.fields),
+        **({"values": field.values} if field.values else {}),
+        **({"otherwise": field.otherwise} if field.has_otherwise else {}),
+    }
 
 
 def unknown_field(name: str, known: Iterable[str], *, connection: str, source: str, used_for: str) -> MappingError:

@@ -138,7 +138,7 @@ def _looked_for(name: str, sample: SourceSample, now: FieldMap | None, constant:
     is_standing = [one.path for one in standing] == [*paths] and not broken
     is_change = not is_standing or bool(values)
     kept = dict(now.values) if now is not None and is_standing else {}
-    said = _said(paths, {**kept, **values} if values else kept, now if is_standing else None)
+    said = _said(paths, {**kept, **values} if values else kept, now, is_standing=is_standing)
     note = broken or ("" if is_standing or now is None else f"instead of {', '.join(now.fields)}")
     note = note or ("" if filled or not sample.rows else "empty in the whole sample")
     return FieldProposal(name, said, paths, filled, examples, is_change, note, unknown, others)
@@ -154,7 +154,7 @@ def _followed(name: str, sample: SourceSample, now: FieldMap) -> FieldProposal:
     guessed = {text: state for text, label in unexplained.items() if (state := state_of(label or text)) is not None}
     paths = tuple(one.path for one in standing)
     if name == "state" and guessed and not broken:
-        said = _said(paths, {**now.values, **guessed}, now)
+        said = _said(paths, {**now.values, **guessed}, now, is_standing=True)
         note = "; ".join(f"{_labelled(text, unexplained[text])} = {state}" for text, state in guessed.items())
         rest = tuple(_labelled(text, label) for text, label in unexplained.items() if text not in guessed)
         return FieldProposal(name, said, paths, filled, examples, True, note, rest)
@@ -277,15 +277,17 @@ def _nothing(name: str, now: FieldMap | None, broken: str, others: tuple[Other, 
     return FieldProposal(name, said, (), None, (), True, f"{note}; stays empty", others=others)
 
 
-def _said(paths: Sequence[str], values: Mapping[str, Any], now: FieldMap | None) -> Any:
-    """A mapping in the shortest form a person would write."""
+def _said(paths: Sequence[str], values: Mapping[str, Any], now: FieldMap | None, *, is_standing: bool) -> Any:
+    """A mapping in the shortest form a person would write. What may be missing on an instance still may."""
     field = paths[0] if len(paths) == 1 else list(paths)
-    if not values:
-        return field
-    said: dict[str, Any] = {"field": field, "values": dict(values)}
-    if now is not None and now.has_otherwise:
+    said: dict[str, Any] = {"field": field}
+    if values:
+        said["values"] = dict(values)
+    if values and now is not None and is_standing and now.has_otherwise:
         said["otherwise"] = now.otherwise
-    return said
+    if now is not None and now.is_optional and not set(paths).isdisjoint(now.fields):
+        said["is_optional"] = True
+    return said if len(said) > 1 else field
 
 
 def _says(now: FieldMap | None) -> tuple[Any, ...]:

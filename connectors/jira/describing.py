@@ -9,6 +9,7 @@ import msgspec
 
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
+from connectors.jira import filters
 from connectors.jira.moving import WANTED, platform_state
 from connectors.jira.opened import Jira
 from connectors.jira.paging import page_size
@@ -40,6 +41,7 @@ class _TypeStatuses(msgspec.Struct, frozen=True):
 def describe(jira: Jira) -> Capabilities:
     """Ask and report. Raises only where nothing can be said at all: unreachable, or credentials refused."""
     site = jira.site
+    refused = _filters(jira, site)
     findings = [
         Finding(check="reachability", is_ok=True, detail=f"Jira {_flavour(site)} {site.info.version}"),
         Finding(check="credentials", is_ok=True, detail=f"signed in as {site.me.display_name} ({site.me.account})"),
@@ -47,7 +49,7 @@ def describe(jira: Jira) -> Capabilities:
         _clock(site, jira.reader.now(), jira.config.url),
         *_mapping(jira, site),
         *_priorities(jira),
-        *_visible(jira),
+        *(refused or _visible(jira)),
     ]
     project, problem = _project(jira)
     rights = _rights(jira, project)
@@ -141,14 +143,29 @@ def _priorities(jira: Jira) -> list[Finding]:
     ]
 
 
+def _filters(jira: Jira, site: Site) -> list[Finding]:
+    """The filters that Jira refuses."""
+    enabled = {name: source for name, source in jira.mapping.sources.items() if source.is_enabled}
+    flaws = {name: filters.flaw(jira.reader, site, source) for name, source in enabled.items()}
+    return [
+        Finding(check=f"filter {name}", is_ok=False, detail=flaw, mend=filters.MEND)
+        for name, flaw in flaws.items()
+        if flaw
+    ]
+
+
 def _visible(jira: Jira) -> list[Finding]:
     """How many tickets we see: Jira does not refuse what a user may not browse, it leaves it out."""
     if RecordKind.TICKET not in jira.mapping.kinds():
         return []
     try:
-        seen = jira.puller.count(RecordKind.TICKET, until=jira.reader.now())
+        puller = jira.puller
     except MappingError:
         return []  # told already, with its remedy
+    try:
+        seen = puller.count(RecordKind.TICKET, until=jira.reader.now())
+    except MappingError as error:
+        return [Finding(check="mapping", is_ok=False, detail=error.what, mend=error.mend)]
     if seen:
         visible = "1 ticket is" if seen == 1 else f"{seen} tickets are"
         return [Finding(check="permission tickets", is_ok=True, detail=f"{visible} visible to us")]

@@ -14,6 +14,7 @@ import msgspec
 
 from connectors.discovery.sampling import Candidate, SourceSample
 from connectors.discovery.words import LOOKED_FOR, fit, folded
+from connectors.jira import filters
 from connectors.jira.defaults import COMPUTED
 from connectors.jira.fields import FEEDBACK_TYPE, SLA_TYPE, FoundField, type_of
 from connectors.jira.opened import Jira
@@ -93,6 +94,8 @@ class _Asking:
                 mend=f"Issue types our user sees: {', '.join(names) or 'none'}.",
                 is_absent=True,
             )
+        if flaw := filters.flaw(self._reader, self._site, source):
+            return self._told(name, source, flaw, filters.MEND, is_absent=False)
         jql = f"issuetype in ({', '.join(self._site.type_ids(called))})"
         jql += f" AND ({source.filter})" if source.filter else ""
         fields, wrong = self._fields(name, source)

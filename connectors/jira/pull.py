@@ -17,6 +17,7 @@ from connectors.http import Reader
 from connectors.jira import instants, paging
 from connectors.jira.caller import Caller
 from connectors.jira.deletions import INDEX_LAG
+from connectors.jira.filters import counted
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import Site, ask, who_am_i
@@ -101,11 +102,14 @@ class Puller:
             self._spool.discard()
 
     def count(self, kind: RecordKind, *, until: datetime) -> int | None:
-        """The platform's count of the issues behind a kind (for SLAs and surveys it cannot say)."""
+        """The platform's count of the issues behind a kind (for SLAs and surveys it cannot say).
+
+        Raises :class:`~improvement.errors.MappingError` where Jira does not take a filter of the mapping.
+        """
         if kind not in (RecordKind.TICKET, RecordKind.CONTACT) or kind not in self._plan.where:
             return None
         text = instants.after(until, self._site.zone)
-        return paging.count(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
+        return counted(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
 
     def _since(self, kind: RecordKind, cursor: Cursor | None) -> datetime | None:
         """From when on to read; None, from the beginning, also where the cursor was left by another mapping."""

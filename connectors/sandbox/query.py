@@ -32,6 +32,10 @@ OPERATORS: tuple[str, ...] = (
     "NOTLIKE",
     "NOT IN",
     "NOTIN",
+    "DOES NOT CONTAIN",
+    "CONTAINS",
+    "IN_HIERARCHY_DYNAMIC",
+    "IN_HIERARCHY",
     "INSTANCEOF",
     "BETWEEN",
     "NOTON",
@@ -42,6 +46,9 @@ OPERATORS: tuple[str, ...] = (
     "LIKE",
     "ON",
     "IN",
+    "!*",
+    "*",
+    "%",
     ">=",
     "<=",
     "!=",
@@ -49,6 +56,16 @@ OPERATORS: tuple[str, ...] = (
     ">",
     "<",
 )
+#: Other spellings, by the same page; ``CONTAINS`` is that of ServiceNow's own clients.
+SAME = {
+    "NOTLIKE": "NOT LIKE",
+    "NOTIN": "NOT IN",
+    "CONTAINS": "LIKE",
+    "DOES NOT CONTAIN": "NOT LIKE",
+    "*": "LIKE",
+    "!*": "NOT LIKE",
+    "%": "ENDSWITH",
+}
 
 _CONDITION = re.compile(
     r"(?P<field>[a-z0-9_.]+)(?P<operator>" + "|".join(re.escape(name) for name in OPERATORS) + r")(?P<value>.*)",
@@ -216,5 +233,4 @@ def _condition(part: str) -> Condition | None:
     match = _CONDITION.fullmatch(part)
     if match is None:
         return None
-    operator = {"NOTLIKE": "NOT LIKE", "NOTIN": "NOT IN"}.get(match["operator"], match["operator"])
-    return Condition(match["field"], operator, match["value"])
+    return Condition(match["field"], SAME.get(match["operator"], match["operator"]), match["value"])

@@ -12,6 +12,7 @@ from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
 from connectors.mapping import PlatformMapping, SourceMap
+from connectors.servicenow import filters
 from connectors.servicenow.choices import questions
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.deletions import LOG
@@ -206,6 +207,12 @@ def _fields(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
                 mend="" if is_ok else error.mend,
             )
         )
+    own = [one.get("filter") for one in instance.config.mapping.values() if isinstance(one, dict)]
+    if source.filter in filter(None, own) and not any(check.name == "filter" for check in broken):
+        missed = filters.fits_none(instance, source.source, source.filter)
+        detail = f"“{source.filter}” fits none of {missed:,} records"
+        mend = "Look at its values: they are the stored ones, not labels."
+        findings += [Finding(check=f"filter {source.source}", is_ok=False, detail=detail, mend=mend)] if missed else []
     findings += [
         Finding(check=f"field {table}.{name}", is_ok=False, detail=LEFT_OUT.format(f"{table}.{name}"), mend=LET_READ)
         for table, name in shown.left_out(step for check in found if check.error is None for step in check.steps)

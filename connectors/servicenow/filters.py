@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from connectors.mapping import near_matches
-from connectors.servicenow.tables import Instance, literal
+from connectors.servicenow.tables import STORED, Instance, literal
 from improvement.errors import MappingError, Place
 
 WITHOUT_VALUE = frozenset({"ISEMPTY", "ISNOTEMPTY", "EMPTYSTRING", "ANYTHING"})
@@ -76,7 +78,32 @@ OPPOSITE = {
     "NOT IN": "IN",
     "LIKE": "NOT LIKE",
     "NOT LIKE": "LIKE",
+    "CONTAINS": "DOES NOT CONTAIN",
+    "DOES NOT CONTAIN": "CONTAINS",
+    "*": "!*",
+    "!*": "*",
+    "ON": "NOTON",
+    "NOTON": "ON",
 }
+#: Not every instance has them, nor on every type of field.
+DOUBTFUL = frozenset(
+    {
+        "*",
+        "!*",
+        "%",
+        "CONTAINS",
+        "DOES NOT CONTAIN",
+        "MORETHAN",
+        "LESSTHAN",
+        "DATEPART",
+        "RELATIVEEE",
+        "IN_HIERARCHY",
+        "IN_HIERARCHY_DYNAMIC",
+        "DYNAMIC",
+        "MATCH_PAT",
+        "MATCH_RGX",
+    }
+)
 SCRIPT = "javascript:"
 TIMES = frozenset({"glide_date_time", "due_date", "glide_date"})
 NUMBERS = frozenset({"integer", "decimal", "float", "percent_complete", "longint"})
@@ -93,7 +120,6 @@ _LOOSE = re.compile(
 )
 _BEGINNING = re.compile(r"\s*(?P<field>[a-z0-9_.]+)\s*(?P<operator>[A-Z_]+)?")
 _RELATED = re.compile(r"RLQUERY(?P<table>[a-z0-9_]+)\.(?P<field>[a-z0-9_]+),(?:>=|<=|!=|=|>|<)\d+(?:,m2m)?")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2})?|javascript:.+", re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?|javascript:.+", re.DOTALL)
 _PART = re.compile(r"\^\^|\^")
 
@@ -165,23 +191,54 @@ def steps(instance: Instance, table: str, condition: Condition) -> list[tuple[st
     last = instance.known(found[-1][0]).get(found[-1][1]) if found else None
     if condition.operator in COMPARING and last is not None:
         values = condition.value.split("@") if condition.operator == "BETWEEN" else [condition.value]
-        if last.type in TIMES and not all(_TIME.fullmatch(value) for value in values):
+        if last.type in TIMES and not all(_is_time(value) for value in values):
             raise refused(f"{condition.field} is a time, written 2025-06-30 or 2025-06-30 14:00:00 (UTC).")
         if last.type in NUMBERS and not all(_NUMBER.fullmatch(value) for value in values):
             raise refused(f"{condition.field} is a number.")
     if _is_left_out(instance, at, condition):
-        raise refused("the instance leaves it out, so it does not know the script.")
+        unknown = "script" if SCRIPT in condition.value else f"operator {condition.operator} on {condition.field}"
+        raise refused(
+            f"the instance leaves it out, so it does not know the {unknown}."
+            if _opposite(condition)
+            else f"all records of {at} fit it, as if the instance left it out: it may not know the {unknown}."
+        )
     return found
 
 
+def fits_none(instance: Instance, table: str, query: str) -> int:
+    """How many rows a table has where a filter fits none of them, as with a label for a value; else 0."""
+    return instance.count(table, "") if instance.count(table, query) == 0 else 0
+
+
 def _is_left_out(instance: Instance, table: str, condition: Condition) -> bool:
-    """Whether a script is unknown to the instance: then its condition and the opposite both fit every row."""
-    opposite = OPPOSITE.get(condition.operator)
-    if opposite is None or not condition.value.startswith(SCRIPT):
+    """Whether an operator or a script may be unknown to the instance: then its condition fits every row.
+
+    So does one that narrows nothing, but its opposite does not; where there is no opposite, it is not trusted either.
+    """
+    if condition.operator not in DOUBTFUL and SCRIPT not in condition.value:
         return False
     total = instance.count(table, "")
-    both = (f"{condition.field}{operator}{literal(condition.value)}" for operator in (condition.operator, opposite))
-    return total > 0 and all(instance.count(table, one) == total for one in both)
+    both = (condition.field + condition.operator + literal(condition.value), _opposite(condition))
+    return total > 0 and all(instance.count(table, one) == total for one in both if one)
+
+
+def _opposite(condition: Condition) -> str:
+    """What fits where the condition does not; "" where that cannot be written."""
+    field, value = condition.field, literal(condition.value)
+    if condition.operator == "BETWEEN":
+        first, last = value.split("@")
+        return f"{field}<{first}^OR{field}>{last}"
+    operator = OPPOSITE.get(condition.operator)
+    return f"{field}{operator}{value}" if operator else ""
+
+
+def _is_time(text: str) -> bool:
+    if text.startswith(SCRIPT):
+        return text != SCRIPT
+    for form in (STORED, STORED[:8]):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC).strftime(form) == text  # no digit is left out
+    return False
 
 
 def _of_group(group: str) -> Iterator[Condition]:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors.mapping import FieldMap, PlatformMapping, SourceMap, merged, near_matches
+from connectors.mapping import FieldMap, PlatformMapping, SourceMap, digest_of, merged, near_matches
 from connectors.servicenow.defaults import DEFAULT
 from improvement.errors import MappingError
 from improvement.records import RecordKind
@@ -50,6 +50,41 @@ def test_an_override_changes_one_field_and_leaves_the_others() -> None:
     mapping = merged(DEFAULT, {"incident": {"fields": {"customer": "u_client.name"}}}, connection="acme")
     assert mapping.sources["incident"].fields["customer"].fields == ("u_client.name",)
     assert mapping.sources["incident"].fields["service"] == DEFAULT.sources["incident"].fields["service"]
+
+
+def read_by(overrides: dict[str, Any]) -> str:
+    mapping = merged(DEFAULT, overrides, connection="acme")
+    return digest_of(mapping.of_kind(RecordKind.TICKET), default_country="CH")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"customer": "company.name"},
+        {"supplier": ["vendor.name"]},
+        {"supplier": {"field": "vendor.name", "is_optional": True}},
+        {"state": {**DEFAULT.sources["incident"].fields["state"].model_dump(exclude={"is_optional"})}},
+    ],
+)
+def test_what_means_the_same_is_read_by_the_same(fields: dict[str, Any]) -> None:
+    assert read_by({"incident": {"fields": fields}}) == read_by({})
+
+
+@pytest.mark.parametrize(
+    "incident",
+    [
+        {"fields": {"customer": "u_client.name"}},
+        {"fields": {"customer": ["company.name", "u_client.name"]}},
+        {"fields": {"customer": {"constant": "company.name"}}},
+        {"fields": {"priority": {"field": "priority", "values": {"1": 2}}}},
+        {"fields": {"priority": {"field": "priority", "otherwise": 4}}},
+        {"filter": "priority=1"},
+        {"source": "u_incident"},
+        {"is_enabled": False},
+    ],
+)
+def test_what_means_something_else_is_not(incident: dict[str, Any]) -> None:
+    assert read_by({"incident": incident}) != read_by({})
 
 
 def test_a_source_can_be_switched_off() -> None:

@@ -77,6 +77,8 @@ def moment(raw: str, name: str, where: ZoneInfo | None) -> datetime | None:
     if not raw:
         return None
     found = _as_written(raw, name)
+    if not FIRST.year - 1 <= found.year <= LAST.year + 1:  # another zone may lie beyond the calendar's end
+        raise _too_far(raw, name)
     if found.tzinfo is None:
         if where is None:
             raise InputError(
@@ -86,8 +88,13 @@ def moment(raw: str, name: str, where: ZoneInfo | None) -> datetime | None:
         found = _local(found, raw, name, where)
     instant = found.astimezone(UTC)
     if not FIRST <= instant <= LAST:
-        raise InputError(f"{name} is {raw[:40]}: that is too far away to be meant.")
+        raise _too_far(raw, name)
     return instant
+
+
+def _too_far(raw: str, name: str) -> InputError:
+    mend = "Write the day it was, or leave the cell empty where it may be."
+    return InputError(f"{name} is {raw[:40]}: that is too far away to be meant.", mend=mend)
 
 
 def _as_written(raw: str, name: str) -> datetime:

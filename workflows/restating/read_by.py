@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
-from connectors.mapping import FieldMap, PlatformMapping, SourceMap, merged
+from connectors.mapping import PlatformMapping, meaning, merged
 from improvement.errors import MappingError
 from improvement.evidence.canonical import digest
 from improvement.records import SCHEMAS, RecordKind
@@ -66,22 +66,6 @@ def _default(platform: str) -> PlatformMapping | None:
 
 
 def _of_kind(mapping: PlatformMapping, kind: RecordKind, default_country: str | None) -> dict[str, Any]:
-    sources = sorted((_source(source) for source in mapping.of_kind(kind)), key=digest)
+    sources = sorted((meaning(source) for source in mapping.of_kind(kind)), key=digest)
     country = default_country if "country" in SCHEMAS[kind].names else None
     return {"sources": sources, "default_country": country}
-
-
-def _source(source: SourceMap) -> dict[str, Any]:
-    fields = {name: _field(field) for name, field in source.fields.items()}
-    return {"source": source.source, "filter": source.filter, "fields": fields}
-
-
-def _field(field: FieldMap) -> dict[str, Any]:
-    """Only what decides a value: what is not said of a field is no part of the digest."""
-    if not field.fields:
-        return {"constant": field.constant}
-    return {
-        "fields": list(field.fields),
-        **({"values": field.values} if field.values else {}),
-        **({"otherwise": field.otherwise} if field.has_otherwise else {}),
-    }

@@ -119,7 +119,7 @@ def _against_field(instance: Instance, table: str, condition: Condition, get: Ge
 def _time_test(condition: Condition, get: Get, asker: Asker) -> Test | None:
     name, raw = condition.operator, condition.value
     if name in ("ON", "NOTON"):
-        bounds = moments.day_bounds(raw, asker.zone)
+        bounds = _day(raw, asker)
         if bounds is None:
             return None
         first, last = bounds
@@ -147,8 +147,17 @@ def _time_test(condition: Condition, get: Get, asker: Asker) -> Test | None:
         return lambda row: get(row) == moment
     if name == "!=":
         return lambda row: get(row) != moment
-    compare = _COMPARISONS[name]
-    return lambda row: bool(value := get(row)) and compare(value, moment)
+    compare = _COMPARISONS.get(name)
+    return None if compare is None else lambda row: bool(value := get(row)) and compare(value, moment)
+
+
+def _day(value: str, asker: Asker) -> tuple[str, str] | None:
+    """First and last second of ``2025-06-30@…``, or as the two scripts of ``Today@javascript:…@javascript:…`` say."""
+    _, _, edges = value.partition("@")
+    if not edges.startswith("javascript:"):
+        return moments.day_bounds(value, asker.zone)
+    first, last = (_time(text, asker) for text in (*edges.split("@", 1), "")[:2])
+    return (first, last) if first is not None and last is not None else None
 
 
 def _time(text: str, asker: Asker) -> str | None:

@@ -50,6 +50,26 @@ def test_what_is_mapped_stays_with_its_coverage_and_values() -> None:
     assert [(other.path, other.filled) for other in found.others] == [("company.country", 1.0)]
 
 
+def test_what_may_be_missing_still_may_once_it_is_written_down() -> None:
+    optional = {"supplier": {"field": "vendor.name", "is_optional": True}}
+    stands = field("supplier", a_candidate("vendor.name", "Hoster", hops=1), now=optional)
+    assert (stands.said, stands.is_change) == ({"field": "vendor.name", "is_optional": True}, False)
+    filled_up = field(
+        "supplier",
+        a_candidate("vendor.name", "Hoster", filled=40, hops=1),
+        a_candidate("u_supplier.name", "Hoster", "Carrier", hops=1),
+        now=optional,
+    )
+    assert filled_up.said == {"field": ["vendor.name", "u_supplier.name"], "is_optional": True}
+    replaced = field(
+        "supplier",
+        a_candidate("vendor.name", filled=0, hops=1),
+        a_candidate("u_lieferant", "Hoster", filled=30),
+        now=optional,
+    )
+    assert replaced.said == "u_lieferant"
+
+
 def test_a_much_emptier_field_is_filled_up_by_another() -> None:
     found = field(
         "customer",

@@ -116,6 +116,19 @@ def test_an_issue_type_that_is_not_there_is_named(flavour: Flavour, connect: Con
     assert "no issue type “Incidend”. Did you mean Incident?" in failing(found)["mapping"]
 
 
+@pytest.mark.parametrize("condition", ["project = NOPE", "labels = ("])
+def test_a_filter_that_jira_refuses_is_named_and_the_rest_of_the_report_goes_on(
+    flavour: Flavour, connect: Connect, condition: str
+) -> None:
+    mapping = {"incident": {"filter": condition}, "request": {"filter": "project = OPS"}}
+    found = connect(flavour, mapping=mapping).describe()
+    assert list(failing(found)) == ["filter incident"]
+    (line,) = [item for item in found.findings if item.check == "filter incident"]
+    assert line.detail.startswith(f"Jira does not take “{condition}”")
+    assert "Correct the filter" in line.mend
+    assert found.mode == "jira"
+
+
 def test_a_column_that_nothing_is_written_to_is_refused_by_name(flavour: Flavour, connect: Connect) -> None:
     found = connect(flavour, columns={"basline": "Baseline"}).describe()
     assert "“basline” is no field we write. Did you mean baseline?" in failing(found)["write-back"]

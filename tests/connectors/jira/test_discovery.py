@@ -43,7 +43,8 @@ def test_an_ordinary_jira_keeps_the_default_mapping(connect: Connect, flavour: F
     assert isinstance(connector, Discovers)
     found = proposals(connector)
     incident = {field.name: field for field in found["incident"].fields}
-    assert (incident["customer"].said, incident["customer"].filled) == ("Customer", 1.0)
+    assert incident["customer"].said == {"field": "Customer", "is_optional": True}
+    assert incident["customer"].filled == 1.0
     assert 0 < (incident["supplier"].filled or 0) < 1
     assert not any(field.is_change for source in found.values() for field in source.fields)
     assert not any(source.switch_off or source.is_new or source.renamed_from for source in found.values())
@@ -98,6 +99,15 @@ def test_what_this_jira_does_not_have_is_switched_off(connect: Connect, flavour:
     assert found["ola_resolution"].switch_off
     assert found["something"].is_new
     assert found["something"].whole["fields"] == {}  # neither response nor resolution: a person has to say
+
+
+def test_a_filter_that_jira_refuses_is_told_and_the_other_sources_are_looked_at(
+    connect: Connect, flavour: Flavour
+) -> None:
+    found = proposals(connect(flavour, mapping={"incident": {"filter": "project = NOPE"}}))
+    assert "NOPE" in found["incident"].problem
+    assert not found["incident"].switch_off
+    assert found["request"].rows > 0
 
 
 def test_an_sla_nobody_mapped_is_proposed_with_target_and_agreement(connect: Connect, flavour: Flavour) -> None:

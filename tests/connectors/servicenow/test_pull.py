@@ -101,6 +101,16 @@ def test_a_changed_mapping_reads_its_table_anew(sandbox: RunningSandbox, connect
     assert sum(row["kind"] != "incident" for row in after.rows) < 20
 
 
+def test_a_mapping_that_says_what_the_default_says_reads_nothing_anew(
+    sandbox: RunningSandbox, connect: Connect
+) -> None:
+    now = sandbox.clock()
+    before = pulled(connect(sandbox), TICKET, until=now)
+    said = {"customer": ["company.name"], "supplier": "vendor.name", "category": {"field": "category"}}
+    after = pulled(connect(sandbox, mapping={"incident": {"fields": said}}), TICKET, before.cursor, until=now)
+    assert len(after.ids) < 60
+
+
 def test_another_default_country_reads_what_has_one_anew(sandbox: RunningSandbox, connect: Connect) -> None:
     now = sandbox.clock()
     mapping = {"incident": {"fields": {"country": {"fields": ["u_none"], "is_optional": True}}}}
