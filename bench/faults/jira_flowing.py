@@ -166,6 +166,32 @@ def _moved_before_it_was_known(desk: Desk) -> str:
     return story.wrong()
 
 
+def _edited_before_it_was_noted(desk: Desk) -> str:
+    """The property of a new issue could not be set, and meanwhile a person edited the issue: theirs stays."""
+    with desk.trapped({"kind": "reset_before", "method": "PUT", "path": "/properties/regelkreis$"}) as hits:
+        story = _created(desk)
+    if not hits.number:
+        return "the trap was met by no request"
+    told = {"summary": "A person's title", "description": "A person's text"}
+    desk.act("admin", "PUT", _path(story), json={"fields": told})
+    receipt = _delivered(story, OF_NAME["property"])
+    there = desk.get(_path(story))["fields"]
+    story.expected |= {"description": told["description"], "updates": 1}
+    kept = there["summary"] == told["summary"]
+    return story.wrong() or _untold(receipt, "title") or ("" if kept else f"it is titled {there['summary']}")
+
+
+def _property_of_others(desk: Desk) -> str:
+    """Somebody who may edit the issue wrote something else into our property: the update follows all the same."""
+    for written in ({"written": None}, {"about": "x", "placed": []}, [1]):
+        story = _created(desk)
+        desk.act("admin", "PUT", f"{_path(story)}/properties/regelkreis", json=written)
+        _delivered(story, BEGIN)
+        if told := story.wrong():
+            return f"after {written}: {told}"
+    return ""
+
+
 def _long_texts(desk: Desk) -> str:
     """Of every text more than Jira holds: the property stays within its limit, and all else is there."""
     story = _created(desk)
@@ -280,6 +306,8 @@ FLOWS: Mapping[str, Callable[[Desk], str]] = {
     ),
     "moved to another project": _moved_to_another_project,
     "moved before it was known": _moved_before_it_was_known,
+    "edited before its property was set": _edited_before_it_was_noted,
+    "others write our property": _property_of_others,
     "32 769 characters": _long_texts,
 }
 APPROVALS: Mapping[str, Callable[[Desk], str]] = {

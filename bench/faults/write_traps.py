@@ -19,8 +19,9 @@ class WriteTrap:
 
     ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
-    has long given up. ``shuts_out``: while it lasts nothing is written, it waits, and who is at fault is told; after it
-    it takes effect. ``dropped``: one of these fields must be told. ``others_write``: so often has somebody else just written the record.
+    has long given up. ``others_write``: so often has somebody else just written the record. ``shuts_out``: while it
+    lasts nothing is written, it waits, and who is at fault is told; after it it takes effect. ``dropped``: one of these
+    fields must be told.
     """
 
     name: str

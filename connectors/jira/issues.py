@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.jira.opened import Jira
 from connectors.jira.site import ask
-from connectors.jira.tracing import PROPERTY
+from connectors.jira.tracing import PROPERTY, kept_in
 from connectors.jira.wire import UserValue
 
 PAGE = 100
@@ -100,12 +100,11 @@ def read_action(jira: Jira, id: str) -> ActionIssue:
     params = {"fields": "*all,-comment", "properties": PROPERTY}
     raw: dict[str, Any] = ask(jira.reader, f"/issue/{id}", dict[str, Any], what="issue", params=params)
     links = ask(jira.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links")
-    kept = (raw.get("properties") or {}).get(PROPERTY)
     return ActionIssue(
         id=str(raw["id"]),
         key=str(raw["key"]),
         fields=raw.get("fields") or {},
-        kept=kept if isinstance(kept, dict) else {},
+        kept=kept_in((raw.get("properties") or {}).get(PROPERTY)),
         remote_links=links,
     )
 

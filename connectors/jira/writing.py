@@ -5,6 +5,8 @@ Here: an issue and its fields. What hangs on it is in :mod:`~connectors.jira.han
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from connectors.answers import Declined, is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
 from connectors.jira.finding import find_labelled, labelled_in
+from connectors.jira.history import oldest_first
 from connectors.jira.issues import ActionIssue, read_action
 from connectors.jira.opened import Jira
 from connectors.jira.receipts import as_far_as_taken, created_as_taken, receipt
@@ -225,12 +228,14 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     names = jira.project.names
     changed: dict[str, Any] = {}
     theirs: set[str] = set()
+    edited = cache(partial(_edited_by_others, jira, issue.id))
     for field_id, value in form.fields.items():
         current = issue.fields.get(field_id)
         if same(value, current):
             continue
         name = names.get(field_id, field_id)
-        if _is_theirs(issue, field_id, current, is_always_theirs=outbound.is_adopted or name in PLATFORM_WINS):
+        is_always_theirs = outbound.is_adopted or name in PLATFORM_WINS
+        if _is_theirs(issue, field_id, current, edited, is_always_theirs=is_always_theirs):
             theirs.add(field_id)
             form.unwritten[name] = "changed on Jira by a person; theirs counts"
         elif value is not None or current is not None:
@@ -294,14 +299,27 @@ def _already(form: Shaped, issue: ActionIssue) -> frozenset[str]:
     return frozenset(name for name, value in form.fields.items() if same(value, issue.fields.get(name)))
 
 
-def _is_theirs(issue: ActionIssue, field_id: str, current: Any, *, is_always_theirs: bool) -> bool:
+def _is_theirs(
+    issue: ActionIssue, field_id: str, current: Any, edited: Callable[[], frozenset[str]], *, is_always_theirs: bool
+) -> bool:
     """Whether a person entered the present value: it is not what we wrote last.
 
-    ``is_always_theirs``: also where we never wrote, because people enter this field, or made the whole issue.
+    Where we did not get to note that, the issue's history tells (``edited``). ``is_always_theirs``: also where we never
+    wrote, because people enter this field, or made the whole issue.
     """
     last = issue.kept.get("written", {}).get(field_id)
     if _was_intended(issue, field_id, current):
         return False
     if last is None:
-        return is_always_theirs and current is not None
+        return current is not None and (is_always_theirs or field_id in edited())
     return bool(last != tracing.fingerprint(as_text(current)))
+
+
+def _edited_by_others(jira: Jira, issue_id: str) -> frozenset[str]:
+    """The fields that somebody else changed last. A history without their ids has their names, which may be shared."""
+    last: dict[str, str | None] = {}
+    for entry in oldest_first(jira.puller.whole_history(issue_id)):
+        author = entry.author.account if entry.author is not None else None
+        last |= {item.field_id or item.field: author for item in entry.items}
+    others = {name for name, author in last.items() if author != jira.site.me.account}
+    return frozenset(others | {info.id for info in jira.site.fields.infos if info.name in others})

@@ -193,7 +193,7 @@ def test_nor_is_a_link_or_a_move_where_it_expires_while_they_are_made(desk: Desk
     desk.faults({**nobody, "method": "POST"}, {**nobody, "path": "/myself$"})
     with pytest.raises(CredentialsRefused):
         desk.connector.write(write, ref)
-    with pytest.raises(ConnectionFailed, match="anonymous|refused the credentials"):
+    with pytest.raises(ConnectionFailed, match=r"anonymous|refused the credentials"):
         desk.connector.write(desk.outbound(Verb.UPDATE, "update", fields={**desk.fields, "state": "doing"}), ref)
     desk.faults()
     assert not desk.connector.write(write, ref).was_found
