@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from bench.faults.desks import Desk, Desks, Story
+from bench.faults.desks import STEP, Desk, Desks, Story
 from bench.faults.kinds import JIRA, Kind
 from bench.faults.places import world
+from bench.faults.write_traps import looking
 from bench.faults.writing import shown, until_received
 from connectors.sandbox.plugin import Flavour
 from improvement.errors import OutcomeUnknown, WriteRefused
@@ -71,6 +72,19 @@ def _deleted(desk: Desk) -> str:
     states = desk.connector.states([_ref(gone), _ref(there)])
     missing = [state.is_missing for state in states]
     return "" if missing == [True, False] else f"missing: {missing}"
+
+
+def _followed_on_a_bad_day(desk: Desk, *, kind: str) -> str:
+    """Every request that follows it is met twice: its step, its comment and its state come home all the same."""
+    story = _created(desk)
+    for name in ("task", "note", "transition"):
+        _delivered(story, OF_NAME[name])
+    with desk.trapped(*({**rule, "times": 2} for rule in looking(kind))) as hits:
+        (found,) = desk.connector.states([_ref(story)])
+    if not hits.number:
+        return "the trap was met by no request"
+    home = (found.state, [task.title for task in found.tasks], len(found.comments))
+    return "" if home == ("in_progress", [STEP], 1) else f"it comes home as {home}"
 
 
 def _moved_by_a_person(desk: Desk) -> str:
@@ -292,6 +306,8 @@ FLOWS: Mapping[str, Callable[[Desk], str]] = {
     "no transition at all": _no_way_at_all,
     "deleted": _deleted,
     "transition demands a field": partial(_stays_and_tells, demanded_fields={BEGIN_ID: ["duedate"]}),
+    "followed, 200 with an error": partial(_followed_on_a_bad_day, kind="error_in_200"),
+    "followed, answers cut": partial(_followed_on_a_bad_day, kind="cut_body"),
     "moved by a person first": _moved_by_a_person,
     "an issue full of links (413)": _full_of_links,
     "create screen lacks a field": partial(

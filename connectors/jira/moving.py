@@ -79,7 +79,7 @@ class _Way(msgspec.Struct, frozen=True):
 
 
 class _Ways(msgspec.Struct, frozen=True):
-    transitions: list[_Way] = []
+    transitions: list[_Way]
 
 
 def platform_state(status: StatusValue, config: ConnectionConfig, resolution: str | None = None) -> str:

@@ -284,11 +284,14 @@ def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:
     return about is not None and about == tracing.fingerprint(as_text(current))
 
 
+class _EditScreen(msgspec.Struct, frozen=True):
+    fields: dict[str, Any]
+
+
 def _only_editable(jira: Jira, ref: RecordRef, changed: dict[str, Any], names: dict[str, str], form: Shaped) -> None:
     """Leave out what the edit screen does not hold (it may differ from the create screen): one field would stop all."""
-    screen: dict[str, Any] = ask(jira.reader, f"/issue/{ref.id}/editmeta", dict[str, Any], what="edit screen")
-    editable = screen.get("fields") or {}
-    for field_id in sorted(set(changed) - set(editable)):
+    screen: _EditScreen = ask(jira.reader, f"/issue/{ref.id}/editmeta", _EditScreen, what="edit screen")
+    for field_id in sorted(set(changed) - set(screen.fields)):
         del changed[field_id]
         form.fields.pop(field_id, None)
         form.unwritten[names.get(field_id, field_id)] = f"{field_id} is not on the edit screen of this issue"
