@@ -16,7 +16,7 @@ from bench.faults.write_traps import looking
 from bench.faults.writing import shown, until_received
 from connectors.sandbox.plugin import Flavour
 from improvement.errors import OutcomeUnknown, WriteRefused
-from improvement.records import PlatformState, Receipt, RecordRef
+from improvement.records import PlatformState, Receipt, RecordRef, Verb
 
 OF_NAME = {kind.name: kind for kind in JIRA}
 BEGIN = OF_NAME["transition"]
@@ -195,6 +195,23 @@ def _edited_before_it_was_noted(desk: Desk) -> str:
     return story.wrong() or _untold(receipt, "title") or ("" if kept else f"it is titled {there['summary']}")
 
 
+def _newer_before_it_was_noted(desk: Desk, *, kind: str) -> str:
+    """An update was written and moved the issue, and its property was not set; the next one says something newer."""
+    story = _created(desk)
+    half = story.step(OF_NAME["update"])
+    moved = msgspec.structs.replace(half.outbound, fields={**half.outbound.fields, "state": "doing"})
+    fault = {"kind": kind, "method": "PUT", "path": "/properties/regelkreis$", "seconds": 0, "after": 1}
+    with desk.trapped(fault) as hits, suppress(OutcomeUnknown):
+        desk.connector.write(moved, story.ref)
+    if not hits.number:
+        return "the trap was met by no request"
+    story.expected |= {"updates": 1}
+    newer = Kind("newer", Verb.UPDATE, "", "", changes={"description": "SLA breach rate 29 %", "state": "on hold"})
+    receipt = _delivered(story, newer)
+    story.expected |= {"status": "On Hold", "moves": 2}
+    return story.wrong() or (f"told: {receipt.unwritten}" if receipt.unwritten else "")
+
+
 def _property_of_others(desk: Desk) -> str:
     """Somebody who may edit the issue wrote something else into our property: the update follows all the same."""
     for written in ({"written": None}, {"about": "x", "placed": []}, [1]):
@@ -323,6 +340,8 @@ FLOWS: Mapping[str, Callable[[Desk], str]] = {
     "moved to another project": _moved_to_another_project,
     "moved before it was known": _moved_before_it_was_known,
     "edited before its property was set": _edited_before_it_was_noted,
+    "newer content, 503 before it was noted": partial(_newer_before_it_was_noted, kind="unavailable"),
+    "newer content, reset before it was noted": partial(_newer_before_it_was_noted, kind="reset_before"),
     "others write our property": _property_of_others,
     "32 769 characters": _long_texts,
 }

@@ -188,8 +188,9 @@ def until_received(
     """What the outbox does: try again unless the platform refused for good, which would be a dead letter.
 
     After an attempt without an answer it says how long ago that was: a moment, then an hour (of which ``late_s`` really
-    pass); ``since_s`` where an attempt was made before. Of an update it says nothing: only what differs is sent. What is
-    unknown even then is a dead letter, and a person looks (``look``) and has it sent again: there must be nothing then.
+    pass); ``since_s`` where an attempt was made before. Of an update it says nothing: only what differs is sent. What
+    is unknown even then is a dead letter, and a person looks (``look``) and has it sent again: there must be nothing
+    then.
     """
     unanswered_s = since_s
     for attempt in range(ATTEMPTS):

@@ -63,6 +63,12 @@ def global_id(installation: str, connection: str, action_id: str) -> str:
     return f"regelkreis={named(installation, connection, between='/')}&action={action_id}"[:255]
 
 
+def whose(outbound: Outbound) -> dict[str, str]:
+    """How the property names us."""
+    told = {"id": outbound.action_id, "installation": outbound.installation}
+    return {name: value for name, value in told.items() if value}
+
+
 def kept_in(value: object) -> dict[str, Any]:
     """What of our property can be from us: anybody who may edit the issue may write anything there."""
     entries = value.items() if isinstance(value, dict) else ()

@@ -185,7 +185,7 @@ def _leave_traces(
     written = dict(before.get("written", {}))
     written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
     document = {
-        **_whose(outbound),
+        **tracing.whose(outbound),
         "state": tracing.kept_entry(outbound.fields.get("state") or before.get("state")),
         "placed": placed or before.get("placed"),
         "verdict": tracing.kept_entry(outbound.fields.get("verdict") or before.get("verdict")),
@@ -199,12 +199,6 @@ def _leave_traces(
         link = _remote_link(jira, outbound, str(url), issue)
         if not issue.has_remote_link(link):
             sender.remote_link(ref.id, link)
-
-
-def _whose(outbound: Outbound) -> dict[str, str]:
-    """How the property names us."""
-    told = {"id": outbound.action_id, "installation": outbound.installation}
-    return {name: value for name, value in told.items() if value}
 
 
 def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue) -> dict[str, Any]:
@@ -275,7 +269,7 @@ def _say_before(
 
 def _about(outbound: Outbound, issue: ActionIssue, changed: dict[str, Any]) -> dict[str, Any]:
     about = {name: tracing.fingerprint(as_text(value)) for name, value in changed.items()}
-    return {**issue.kept, **_whose(outbound), "about": about}
+    return {**issue.kept, **tracing.whose(outbound), "about": about}
 
 
 def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:
@@ -305,17 +299,17 @@ def _already(form: Shaped, issue: ActionIssue) -> frozenset[str]:
 def _is_theirs(
     issue: ActionIssue, field_id: str, current: Any, edited: Callable[[], frozenset[str]], *, is_always_theirs: bool
 ) -> bool:
-    """Whether a person entered the present value: it is not what we wrote last.
+    """Whether a person entered the present value: it is not what we noted that we wrote last, and the issue's history
+    (``edited``) says so too, as we may not have got to note it.
 
-    Where we did not get to note that, the issue's history tells (``edited``). ``is_always_theirs``: also where we never
-    wrote, because people enter this field, or made the whole issue.
+    ``is_always_theirs``: where we noted nothing, because people enter this field, or made the whole issue.
     """
     last = issue.kept.get("written", {}).get(field_id)
     if _was_intended(issue, field_id, current):
         return False
-    if last is None:
-        return current is not None and (is_always_theirs or field_id in edited())
-    return bool(last != tracing.fingerprint(as_text(current)))
+    if last is None and (is_always_theirs or current is None):
+        return current is not None
+    return last != tracing.fingerprint(as_text(current)) and field_id in edited()
 
 
 def _edited_by_others(jira: Jira, issue_id: str) -> frozenset[str]:

@@ -262,6 +262,31 @@ def test_a_creation_interrupted_before_its_property_is_completed_by_the_next_att
     assert len(desk.claudia.remote_links(issue)) == 1
 
 
+@pytest.mark.parametrize("fault", ["unavailable", "rate_limit", "reset_before"])
+def test_what_we_wrote_and_did_not_get_to_note_is_no_persons(desk: Desk, fault: str) -> None:
+    ref = desk.create().ref
+    desk.faults({"kind": fault, "method": "PUT", "path": "/properties/", "seconds": 0})
+    with pytest.raises(ConnectionFailed):
+        desk.update(ref, baseline="31 %", description="SLA breach rate 31 %")
+    receipt = desk.update(ref, baseline="29 %", description="SLA breach rate 29 %")
+    assert receipt.unwritten == {}
+    issue = desk.seen(ref)
+    assert (issue.fields.customfield_10020, issue.fields.description[:20]) == ("29 %", "SLA breach rate 29 %")
+    desk.claudia.issue(ref.id).update(fields={"customfield_10020": "99 %"})
+    assert desk.update(ref, baseline="27 %").unwritten["baseline"] == "changed on Jira by a person; theirs counts"
+
+
+def test_nor_is_a_move_that_we_did_not_get_to_note(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.faults({"kind": "unavailable", "method": "PUT", "path": "/properties/", "seconds": 0, "after": 1})
+    with pytest.raises(ConnectionFailed):
+        desk.update(ref, state="doing")
+    assert desk.seen(ref).fields.status.name == "In Progress"
+    receipt = desk.update(ref, state="closed", verdict="improved")
+    assert (receipt.unwritten, desk.seen(ref).fields.status.name) == ({}, "Done")
+    assert "about" not in desk.seen(ref).raw["properties"]["regelkreis"]
+
+
 def test_a_data_center_is_never_sent_a_creation_twice_and_says_where_to_look(desk: Desk) -> None:
     """Others were created and indexed since, so many that ours is beyond the keys that are read. Jira Cloud, whose
     index lags by seconds, is sent it again: what remains of the risk there.

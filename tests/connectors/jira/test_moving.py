@@ -59,6 +59,7 @@ class Board:
         self.mocked.get(f"{API}/transitions", json={"transitions": list(ways)})
 
     def answers(self, status: int, body: Any = None) -> None:
+        self.mocked.put(f"{API}/properties/regelkreis", json={})  # what is about to be done is noted first
         self.mocked.post(f"{API}/transitions", status=status, json=body if body is not None else {})
 
     def knows_us(self) -> None:
@@ -80,8 +81,8 @@ class Board:
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        """Bodies of the writing requests."""
-        return [json.loads(call.request.body or "{}") for call in self.mocked.calls if call.request.method != "GET"]
+        """Bodies of the writing requests, our property apart."""
+        return [json.loads(call.request.body or "{}") for call in self.mocked.calls if call.request.method == "POST"]
 
 
 @pytest.fixture
