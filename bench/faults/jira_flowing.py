@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from bench.faults.desks import Desk, Desks, Story
+from bench.faults.desks import STEP, Desk, Desks, Story
 from bench.faults.kinds import JIRA, Kind
 from bench.faults.places import world
+from bench.faults.write_traps import looking
 from bench.faults.writing import shown, until_received
 from connectors.sandbox.plugin import Flavour
 from improvement.errors import OutcomeUnknown, WriteRefused
-from improvement.records import PlatformState, Receipt, RecordRef
+from improvement.records import PlatformState, Receipt, RecordRef, Verb
 
 OF_NAME = {kind.name: kind for kind in JIRA}
 BEGIN = OF_NAME["transition"]
@@ -71,6 +72,19 @@ def _deleted(desk: Desk) -> str:
     states = desk.connector.states([_ref(gone), _ref(there)])
     missing = [state.is_missing for state in states]
     return "" if missing == [True, False] else f"missing: {missing}"
+
+
+def _followed_on_a_bad_day(desk: Desk, *, kind: str) -> str:
+    """Every request that follows it is met twice: its step, its comment and its state come home all the same."""
+    story = _created(desk)
+    for name in ("task", "note", "transition"):
+        _delivered(story, OF_NAME[name])
+    with desk.trapped(*({**rule, "times": 2} for rule in looking(kind))) as hits:
+        (found,) = desk.connector.states([_ref(story)])
+    if not hits.number:
+        return "the trap was met by no request"
+    home = (found.state, [task.title for task in found.tasks], len(found.comments))
+    return "" if home == ("in_progress", [STEP], 1) else f"it comes home as {home}"
 
 
 def _moved_by_a_person(desk: Desk) -> str:
@@ -164,6 +178,49 @@ def _moved_before_it_was_known(desk: Desk) -> str:
     receipt = until_received(desk.connector, step.outbound, None, lambda: int(story.found()["record"]))
     story.took(step, receipt.ref)
     return story.wrong()
+
+
+def _edited_before_it_was_noted(desk: Desk) -> str:
+    """The property of a new issue could not be set, and meanwhile a person edited the issue: theirs stays."""
+    with desk.trapped({"kind": "reset_before", "method": "PUT", "path": "/properties/regelkreis$"}) as hits:
+        story = _created(desk)
+    if not hits.number:
+        return "the trap was met by no request"
+    told = {"summary": "A person's title", "description": "A person's text"}
+    desk.act("admin", "PUT", _path(story), json={"fields": told})
+    receipt = _delivered(story, OF_NAME["property"])
+    there = desk.get(_path(story))["fields"]
+    story.expected |= {"description": told["description"], "updates": 1}
+    kept = there["summary"] == told["summary"]
+    return story.wrong() or _untold(receipt, "title") or ("" if kept else f"it is titled {there['summary']}")
+
+
+def _newer_before_it_was_noted(desk: Desk, *, kind: str) -> str:
+    """An update was written and moved the issue, and its property was not set; the next one says something newer."""
+    story = _created(desk)
+    half = story.step(OF_NAME["update"])
+    moved = msgspec.structs.replace(half.outbound, fields={**half.outbound.fields, "state": "doing"})
+    fault = {"kind": kind, "method": "PUT", "path": "/properties/regelkreis$", "seconds": 0, "after": 1}
+    with desk.trapped(fault) as hits, suppress(OutcomeUnknown):
+        desk.connector.write(moved, story.ref)
+    if not hits.number:
+        return "the trap was met by no request"
+    story.expected |= {"updates": 1}
+    newer = Kind("newer", Verb.UPDATE, "", "", changes={"description": "SLA breach rate 29 %", "state": "on hold"})
+    receipt = _delivered(story, newer)
+    story.expected |= {"status": "On Hold", "moves": 2}
+    return story.wrong() or (f"told: {receipt.unwritten}" if receipt.unwritten else "")
+
+
+def _property_of_others(desk: Desk) -> str:
+    """Somebody who may edit the issue wrote something else into our property: the update follows all the same."""
+    for written in ({"written": None}, {"about": "x", "placed": []}, [1]):
+        story = _created(desk)
+        desk.act("admin", "PUT", f"{_path(story)}/properties/regelkreis", json=written)
+        _delivered(story, BEGIN)
+        if told := story.wrong():
+            return f"after {written}: {told}"
+    return ""
 
 
 def _long_texts(desk: Desk) -> str:
@@ -266,6 +323,8 @@ FLOWS: Mapping[str, Callable[[Desk], str]] = {
     "no transition at all": _no_way_at_all,
     "deleted": _deleted,
     "transition demands a field": partial(_stays_and_tells, demanded_fields={BEGIN_ID: ["duedate"]}),
+    "followed, 200 with an error": partial(_followed_on_a_bad_day, kind="error_in_200"),
+    "followed, answers cut": partial(_followed_on_a_bad_day, kind="cut_body"),
     "moved by a person first": _moved_by_a_person,
     "an issue full of links (413)": _full_of_links,
     "create screen lacks a field": partial(
@@ -280,6 +339,10 @@ FLOWS: Mapping[str, Callable[[Desk], str]] = {
     ),
     "moved to another project": _moved_to_another_project,
     "moved before it was known": _moved_before_it_was_known,
+    "edited before its property was set": _edited_before_it_was_noted,
+    "newer content, 503 before it was noted": partial(_newer_before_it_was_noted, kind="unavailable"),
+    "newer content, reset before it was noted": partial(_newer_before_it_was_noted, kind="reset_before"),
+    "others write our property": _property_of_others,
     "32 769 characters": _long_texts,
 }
 APPROVALS: Mapping[str, Callable[[Desk], str]] = {

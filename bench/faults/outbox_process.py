@@ -119,8 +119,11 @@ def replay(*, key: str) -> Answer:
     """A person has looked and lets a dead letter wait again."""
     from workflows import access
     from workflows.deliveries import dead_letters
+    from workflows.models import Delivery, DeliveryState
 
     dead_letters.replay(access.local_admin(), key, reason="It is not there.", at=datetime.now(UTC))
+    action = Delivery.objects.get(key=key).action  # what follows a creation is no part of its story
+    action.deliveries.filter(verb="update", state=DeliveryState.WAITING).delete()
     return {}
 
 

@@ -55,6 +55,7 @@ def page(kind: str, *, after: int = 2, times: int | None = 1, **more: Any) -> Ru
     return {"kind": kind, "path": PAGES, "after": after, "times": times, **more}
 
 
+LONG_HISTORY: Rule = {"path": "/changelog$", "times": 2}
 TOO_MUCH: Rule = {"path": r"/table/(incident|task_sla)|/search(/jql)?$", "times": None, "min_limit": 20}
 SERVICENOW_KEYS: Rule = {"path": "/table/", "query": "ORDERBYsys_id", "after": 0}
 JIRA_KEYS: Rule = {"path": r"/search", "after": 0}
@@ -88,6 +89,7 @@ PULL: tuple[PullTrap, ...] = (
     PullTrap("body cut by a reset", rules=(page("cut_connection", times=2),)),
     PullTrap("200 with an error", rules=(page("error_in_200", times=2),)),
     PullTrap("HTML of a sleeping instance", rules=(page("html_page", times=1),), may_stop=True),
+    PullTrap("200 with an error, long histories", on=CLOUD, rules=(LONG_HISTORY | {"kind": "error_in_200"},)),
     PullTrap("counts cut", on=SERVICENOW, rules=({"kind": "cut_body", "path": "/stats/", "times": 3},)),
     PullTrap("reset before", rules=(page("reset_before", times=2),)),
     PullTrap("reset after", rules=(page("reset_after", times=2),)),

@@ -19,9 +19,9 @@ class WriteTrap:
 
     ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
-    has long given up. ``shuts_out``: while it lasts nothing is written, it waits, and who is at fault is told; after it
-    it takes effect. ``dropped``: one of these fields must be told. ``others_write``: so often has somebody else just
-    written the record.
+    has long given up. ``others_write``: so often has somebody else just written the record. ``shuts_out``: while it
+    lasts nothing is written, it waits, and who is at fault is told; after it it takes effect. ``dropped``: one of these
+    fields must be told. ``looks`` are in force once the first attempt was not answered, an hour later.
     """
 
     name: str
@@ -36,6 +36,7 @@ class WriteTrap:
     others_write: int = 0
     shuts_out: bool = False
     dropped: frozenset[str] = frozenset()
+    looks: tuple[Rule, ...] = ()
 
     def meets(self, kind: Kind) -> bool:
         """Whether it hits this kind of request. An item of a batch can only be answered wrongly, and what has no place
@@ -57,6 +58,22 @@ def fault(kind: str, **more: Any) -> Rule:
     return {"kind": kind, **more}
 
 
+#: What is read for a write, request by request; Jira Cloud is searched by POST.
+READS = (
+    *(rf"/table/{name}$" for name in (*TABLES.values(), *(table for table, _ in TASKS.values()))),
+    *(rf"/table/{name}$" for name in ("sys_journal_field", "sys_attachment", "sn_cim_inbound_m2m", "sys_audit")),
+    *(r"/issue/\d+$", "/issue/[A-Z]+-", "/remotelink$", "/editmeta$", "/transitions$", "/issueLinkType$", "/comment$"),
+    r"/search$",
+)
+
+
+def looking(kind: str) -> tuple[Rule, ...]:
+    """A fault on each request that reads, once."""
+    rules = [{"kind": kind, "method": "GET", "path": path} for path in READS]
+    return (*rules, {"kind": kind, "method": "POST", "path": "/search/jql$"})
+
+
+LOST: Rule = fault("reset_after")
 BATCH: Rule = {"method": "POST", "path": "/v1/batch$"}
 NOBODY: Rule = {"kind": "anonymous", "method": "GET", "path": "/myself$", "after": 0, "times": None}
 COUNTS: Rule = {"method": "GET", "path": "/stats/", "after": 0}
@@ -88,6 +105,10 @@ WRITE: tuple[WriteTrap, ...] = (
     WriteTrap("time-out, effect later", rules=(fault("slow", seconds=0.5),), timeout_s=0.3, late_s=0.5),
     WriteTrap("answer cut", rules=(fault("cut_body"),)),
     WriteTrap("200 with an error", rules=(fault("error_in_200"),)),
+    WriteTrap("looking: 200 with an error", rules=looking("error_in_200")),
+    WriteTrap("looking: answers cut", rules=looking("cut_body")),
+    WriteTrap("reset after, then looking: 200 with an error", rules=(LOST,), looks=looking("error_in_200")),
+    WriteTrap("reset after, then looking: answers cut", rules=(LOST,), looks=looking("cut_body")),
     WriteTrap("counts cut", on=SERVICENOW, rules=(COUNTS | fault("cut_body"),), kinds=COUNTED),
     WriteTrap("counts with an error", on=SERVICENOW, rules=(COUNTS | fault("error_in_200", times=3),), kinds=COUNTED),
     WriteTrap("HTML of a sleeping instance", rules=(fault("html_page"),)),

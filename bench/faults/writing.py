@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import msgspec
 from requests import RequestException
@@ -58,7 +58,13 @@ def _effective(trap: WriteTrap, kind: Kind, story: Story) -> str:
     begun = time.monotonic()
     with _trapped(trap, kind, desk) as hits, _others_writing(trap, story) as waits:
         look = (lambda: int(story.found()["record"])) if kind.verb is Verb.CREATE else None
-        receipt = until_received(desk.connector, step.outbound, story.ref, look, late_s=trap.late_s)
+        since = None
+        if trap.looks:
+            with suppress(OutcomeUnknown):
+                desk.connector.write(step.outbound, story.ref)
+            desk.running.set_faults(desk.flavour, *trap.looks)
+            since = None if kind.verb is Verb.UPDATE else AN_HOUR_S
+        receipt = until_received(desk.connector, step.outbound, story.ref, look, late_s=trap.late_s, since_s=since)
         if trap.late_s:  # what nobody waited for takes effect by now
             time.sleep(max(0.0, begun + trap.late_s + 0.1 - time.monotonic()))
     if (trap.rules and not hits.number) or (trap.others_write and not waits):
@@ -171,15 +177,22 @@ def shown(error: Exception) -> str:
 
 
 def until_received(
-    connector: Connector, outbound: Outbound, ref: RecordRef | None, look: Look | None, *, late_s: float = 0
+    connector: Connector,
+    outbound: Outbound,
+    ref: RecordRef | None,
+    look: Look | None,
+    *,
+    late_s: float = 0,
+    since_s: float | None = None,
 ) -> Receipt:
     """What the outbox does: try again unless the platform refused for good, which would be a dead letter.
 
     After an attempt without an answer it says how long ago that was: a moment, then an hour (of which ``late_s`` really
-    pass). Of an update it says nothing: only what differs is sent. What is unknown even then is a dead letter, and a
-    person looks (``look``) and has it sent again: there must be nothing then.
+    pass); ``since_s`` where an attempt was made before. Of an update it says nothing: only what differs is sent. What
+    is unknown even then is a dead letter, and a person looks (``look``) and has it sent again: there must be nothing
+    then.
     """
-    unanswered_s: float | None = None
+    unanswered_s = since_s
     for attempt in range(ATTEMPTS):
         try:
             return connector.write(msgspec.structs.replace(outbound, unanswered_s=unanswered_s), ref)

@@ -30,7 +30,7 @@ class Labelled(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    issues: list[Labelled] = []
+    issues: list[Labelled]
 
 
 def find_labelled(jira: Jira, labels: Sequence[str]) -> Labelled | None:

@@ -54,7 +54,7 @@ class _Issue(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct, frozen=True):
-    issues: list[_Issue] = []
+    issues: list[_Issue]
 
 
 _FIELDS = ["project", "status", "summary", "description", "assignee", "duedate", "resolution", "comment", "subtasks"]

@@ -22,6 +22,7 @@ from connectors.jira.receipts import created_as_taken, difference, receipt
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import MAX_TEXT, Shaped, as_text, cut, one_line, same, shaped
 from connectors.jira.site import Site, ask, who_am_i
+from connectors.jira.wire import Named
 from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef
 
@@ -145,15 +146,19 @@ def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     return _compared(sender, ref, told, found, unwritten=left)
 
 
+class _LinkTypes(msgspec.Struct, frozen=True, rename="camel"):
+    issue_link_types: list[Named]
+
+
 def link_type_of(jira: Jira) -> str | None:
     """The name of the link type to use: *Relates*, else the first this Jira has; None where linking is off (404)."""
     try:
-        answer: dict[str, Any] = ask(jira.reader, "/issueLinkType", dict[str, Any], what="link types")
+        answer: _LinkTypes = ask(jira.reader, "/issueLinkType", _LinkTypes, what="link types")
     except ConnectionFailed as error:
         if is_absent(error):
             return None
         raise
-    names = [str(kind["name"]) for kind in answer.get("issueLinkTypes") or ()]
+    names = [kind.name for kind in answer.issue_link_types if kind.name]
     return LINK_TYPE if LINK_TYPE in names else names[0] if names else None
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.jira.opened import Jira
 from connectors.jira.site import ask
-from connectors.jira.tracing import PROPERTY
+from connectors.jira.tracing import PROPERTY, kept_in
 from connectors.jira.wire import UserValue
 
 PAGE = 100
@@ -95,17 +95,23 @@ class ActionIssue(msgspec.Struct, frozen=True):
         )
 
 
+class _RawIssue(msgspec.Struct, frozen=True):
+    id: str
+    key: str
+    fields: dict[str, Any]
+    properties: dict[str, Any] = {}
+
+
 def read_action(jira: Jira, id: str) -> ActionIssue:
     """An improvement issue with its property and remote links; raises what the reader raises (404: gone)."""
     params = {"fields": "*all,-comment", "properties": PROPERTY}
-    raw: dict[str, Any] = ask(jira.reader, f"/issue/{id}", dict[str, Any], what="issue", params=params)
+    raw: _RawIssue = ask(jira.reader, f"/issue/{id}", _RawIssue, what="issue", params=params)
     links = ask(jira.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links")
-    kept = (raw.get("properties") or {}).get(PROPERTY)
     return ActionIssue(
-        id=str(raw["id"]),
-        key=str(raw["key"]),
-        fields=raw.get("fields") or {},
-        kept=kept if isinstance(kept, dict) else {},
+        id=raw.id,
+        key=raw.key,
+        fields=raw.fields,
+        kept=kept_in(raw.properties.get(PROPERTY)),
         remote_links=links,
     )
 

@@ -69,6 +69,7 @@ NO_SUCCESS = ("inconclusive", "incomplete", "unsuccessful", "won't do", "won't f
 DROPPED = ("cancelled", "canceled", "won't do", "won't fix", "declined")
 USUAL_RESOLUTIONS: dict[str, tuple[str, ...]] = {"success": SUCCESS, "no_success": NO_SUCCESS, "dropped": DROPPED}
 CONFLICT = 409
+STATUS = "status"  # in what our property says that we are about to do
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ class _Way(msgspec.Struct, frozen=True):
 
 
 class _Ways(msgspec.Struct, frozen=True):
-    transitions: list[_Way] = []
+    transitions: list[_Way]
 
 
 def platform_state(status: StatusValue, config: ConnectionConfig, resolution: str | None = None) -> str:
@@ -118,7 +119,8 @@ def follow_state(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIs
     current = _stands(jira, issue)
     if wanted == current:
         return str(ours)
-    if current != WANTED.get(placed or "proposed", "new"):
+    is_ours = issue.kept.get("about", {}).get(STATUS) == tracing.fingerprint(current)  # we did not get to note it
+    if current != WANTED.get(placed or "proposed", "new") and not is_ours:
         form.unwritten["state"] = f"a person moved the issue to {issue.fields['status'].get('name')}; it stays there"
         return placed
     for way in _ways(jira, issue.id):
@@ -127,6 +129,8 @@ def follow_state(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIs
         fields = _filled(way, wanted, outbound, jira.config)
         if fields is None:
             continue
+        about = {**issue.kept.get("about", {}), STATUS: tracing.fingerprint(wanted)}
+        sender.set_property(issue.id, tracing.PROPERTY, {**issue.kept, **tracing.whose(outbound), "about": about})
         try:
             sender.transition(issue.id, way.id, fields)
         except (WriteRefused, PermissionMissing, Declined) as refused:

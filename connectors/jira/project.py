@@ -163,7 +163,13 @@ def _paged(reader: Reader, path: str, cloud_key: str) -> list[Any]:
     while True:
         params = {"startAt": len(found), "maxResults": PAGE}
         page: dict[str, Any] = ask(reader, path, dict[str, Any], what="create screen", params=params)
-        entries = page.get(cloud_key) or page.get("values") or []
+        entries = page.get(cloud_key, page.get("values"))
+        if entries is None:
+            raise ConnectionFailed(
+                f"{reader.config.url} sent no list of what may be created ({path}).",
+                where=Place(connection=reader.config.name),
+                mend="Try again; if it stays so, `regelkreis doctor` shows what this Jira answers.",
+            )
         found.extend(entries)
         if not entries or len(found) >= int(page.get("total", 0)):
             return found

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import requests
 
+from connectors.answers import redacted
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira.fields import Fields
@@ -125,6 +126,7 @@ def ask(
     decode = partial(msgspec.json.decode, type=shape)
 
     def check(response: requests.Response) -> None:
+        _refuse_error(response.content, reader.config, what)
         found[:] = [readable(response.content, decode, reader.config, what)]
         if accept is not None:
             accept(found[0])
@@ -134,6 +136,26 @@ def ask(
     headers = {"Accept": "application/json"}
     reader.read(address, what=what, params=params, headers=headers, json=json, method=method, check=check)
     return found[0]
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """Whatever an answer says beside its data."""
+
+    error: Any = None
+
+
+def _refuse_error(content: bytes, config: ConnectionConfig, what: str) -> None:
+    """Raise :class:`ConnectionFailed` where an answer carries an error: its data may be a part only, or none."""
+    try:
+        said = msgspec.json.decode(content, type=_Said)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return  # a list, or nothing readable
+    if said.error:
+        raise ConnectionFailed(
+            f"{config.url} answered with success and an error ({what}): {redacted(said.error, config)}",
+            where=Place(connection=config.name),
+            mend="Jira may be too busy to finish its answers: try again, or raise max_attempts.",
+        )
 
 
 def readable(content: bytes, decode: Callable[[bytes], T], config: ConnectionConfig, what: str) -> T:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from connectors.marks import NOBODYS, Mark, looked_for, named, read
 from improvement.records import Outbound
@@ -16,6 +17,8 @@ from improvement.records import Outbound
 PROPERTY = "regelkreis"
 MAX_PROPERTY = 32_768
 MAX_ENTRY = 1_000
+KEPT = frozenset({"id", "installation", "state", "placed", "verdict", "url"})  # beside fingerprints of fields
+_HEX = re.compile(r"[0-9a-f]{16}")
 _MARK = re.compile(r"\n*\{color:#[fF]{6}\}rk:[0-9a-f]{16}\{color\}\s*$")
 _NOT_FOR_LABELS = re.compile(r"[^a-z0-9_.-]+")
 
@@ -58,6 +61,26 @@ def global_id(installation: str, connection: str, action_id: str) -> str:
     Without an installation it is that of earlier versions.
     """
     return f"regelkreis={named(installation, connection, between='/')}&action={action_id}"[:255]
+
+
+def whose(outbound: Outbound) -> dict[str, str]:
+    """How the property names us."""
+    told = {"id": outbound.action_id, "installation": outbound.installation}
+    return {name: value for name, value in told.items() if value}
+
+
+def kept_in(value: object) -> dict[str, Any]:
+    """What of our property can be from us: anybody who may edit the issue may write anything there."""
+    entries = value.items() if isinstance(value, dict) else ()
+    return {name: entry for name, entry in entries if _can_be_kept(name, entry)}
+
+
+def _can_be_kept(name: str, entry: object) -> bool:
+    if name in ("written", "about"):
+        return isinstance(entry, dict) and all(
+            isinstance(mark, str) and _HEX.fullmatch(mark) for mark in entry.values()
+        )
+    return name in KEPT and (entry is None or isinstance(entry, str))
 
 
 def kept_entry(value: object) -> object:

@@ -33,7 +33,7 @@ class _Issue(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct, frozen=True):
-    issues: list[_Issue] = []
+    issues: list[_Issue]
 
 
 WholeHistory = Callable[[str], Sequence[HistoryEntry]]  # of an issue of which a search showed a part only

@@ -5,6 +5,8 @@ Here: an issue and its fields. What hangs on it is in :mod:`~connectors.jira.han
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from connectors.answers import Declined, is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
 from connectors.jira.finding import find_labelled, labelled_in
+from connectors.jira.history import oldest_first
 from connectors.jira.issues import ActionIssue, read_action
 from connectors.jira.opened import Jira
 from connectors.jira.receipts import as_far_as_taken, created_as_taken, receipt
@@ -182,7 +185,7 @@ def _leave_traces(
     written = dict(before.get("written", {}))
     written |= {name: tracing.fingerprint(as_text(issue.fields.get(name))) for name in ours}
     document = {
-        **_whose(outbound),
+        **tracing.whose(outbound),
         "state": tracing.kept_entry(outbound.fields.get("state") or before.get("state")),
         "placed": placed or before.get("placed"),
         "verdict": tracing.kept_entry(outbound.fields.get("verdict") or before.get("verdict")),
@@ -196,12 +199,6 @@ def _leave_traces(
         link = _remote_link(jira, outbound, str(url), issue)
         if not issue.has_remote_link(link):
             sender.remote_link(ref.id, link)
-
-
-def _whose(outbound: Outbound) -> dict[str, str]:
-    """How the property names us."""
-    told = {"id": outbound.action_id, "installation": outbound.installation}
-    return {name: value for name, value in told.items() if value}
 
 
 def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue) -> dict[str, Any]:
@@ -225,12 +222,14 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     names = jira.project.names
     changed: dict[str, Any] = {}
     theirs: set[str] = set()
+    edited = cache(partial(_edited_by_others, jira, issue.id))
     for field_id, value in form.fields.items():
         current = issue.fields.get(field_id)
         if same(value, current):
             continue
         name = names.get(field_id, field_id)
-        if _is_theirs(issue, field_id, current, is_always_theirs=outbound.is_adopted or name in PLATFORM_WINS):
+        is_always_theirs = outbound.is_adopted or name in PLATFORM_WINS
+        if _is_theirs(issue, field_id, current, edited, is_always_theirs=is_always_theirs):
             theirs.add(field_id)
             form.unwritten[name] = "changed on Jira by a person; theirs counts"
         elif value is not None or current is not None:
@@ -270,7 +269,7 @@ def _say_before(
 
 def _about(outbound: Outbound, issue: ActionIssue, changed: dict[str, Any]) -> dict[str, Any]:
     about = {name: tracing.fingerprint(as_text(value)) for name, value in changed.items()}
-    return {**issue.kept, **_whose(outbound), "about": about}
+    return {**issue.kept, **tracing.whose(outbound), "about": about}
 
 
 def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:
@@ -279,11 +278,14 @@ def _was_intended(issue: ActionIssue, field_id: str, current: Any) -> bool:
     return about is not None and about == tracing.fingerprint(as_text(current))
 
 
+class _EditScreen(msgspec.Struct, frozen=True):
+    fields: dict[str, Any]
+
+
 def _only_editable(jira: Jira, ref: RecordRef, changed: dict[str, Any], names: dict[str, str], form: Shaped) -> None:
     """Leave out what the edit screen does not hold (it may differ from the create screen): one field would stop all."""
-    screen: dict[str, Any] = ask(jira.reader, f"/issue/{ref.id}/editmeta", dict[str, Any], what="edit screen")
-    editable = screen.get("fields") or {}
-    for field_id in sorted(set(changed) - set(editable)):
+    screen: _EditScreen = ask(jira.reader, f"/issue/{ref.id}/editmeta", _EditScreen, what="edit screen")
+    for field_id in sorted(set(changed) - set(screen.fields)):
         del changed[field_id]
         form.fields.pop(field_id, None)
         form.unwritten[names.get(field_id, field_id)] = f"{field_id} is not on the edit screen of this issue"
@@ -294,14 +296,27 @@ def _already(form: Shaped, issue: ActionIssue) -> frozenset[str]:
     return frozenset(name for name, value in form.fields.items() if same(value, issue.fields.get(name)))
 
 
-def _is_theirs(issue: ActionIssue, field_id: str, current: Any, *, is_always_theirs: bool) -> bool:
-    """Whether a person entered the present value: it is not what we wrote last.
+def _is_theirs(
+    issue: ActionIssue, field_id: str, current: Any, edited: Callable[[], frozenset[str]], *, is_always_theirs: bool
+) -> bool:
+    """Whether a person entered the present value: it is not what we noted that we wrote last, and the issue's history
+    (``edited``) says so too, as we may not have got to note it.
 
-    ``is_always_theirs``: also where we never wrote, because people enter this field, or made the whole issue.
+    ``is_always_theirs``: where we noted nothing, because people enter this field, or made the whole issue.
     """
     last = issue.kept.get("written", {}).get(field_id)
     if _was_intended(issue, field_id, current):
         return False
-    if last is None:
-        return is_always_theirs and current is not None
-    return bool(last != tracing.fingerprint(as_text(current)))
+    if last is None and (is_always_theirs or current is None):
+        return current is not None
+    return last != tracing.fingerprint(as_text(current)) and field_id in edited()
+
+
+def _edited_by_others(jira: Jira, issue_id: str) -> frozenset[str]:
+    """The fields that somebody else changed last. A history without their ids has their names, which may be shared."""
+    last: dict[str, str | None] = {}
+    for entry in oldest_first(jira.puller.whole_history(issue_id)):
+        author = entry.author.account if entry.author is not None else None
+        last |= {item.field_id or item.field: author for item in entry.items}
+    others = {name for name, author in last.items() if author != jira.site.me.account}
+    return frozenset(others | {info.id for info in jira.site.fields.infos if info.name in others})

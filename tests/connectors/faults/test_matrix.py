@@ -118,6 +118,17 @@ def test_nor_is_it_in_another_table(mode: str, desks: Desks) -> None:
     assert red(write_cells(write_trap("reset after"), desks, "servicenow", mode)) == {}
 
 
+def test_a_connector_that_believes_an_answer_with_an_error_turns_its_cells_red(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap = write_trap("reset after, then looking: 200 with an error")
+    assert red(write_cells(trap, desks, "jira_cloud")) == {}
+    assert jira_flow_cell("followed, 200 with an error", desks, "jira_dc") == ""
+    monkeypatch.setattr("connectors.jira.site._refuse_error", lambda content, config, what: None)
+    assert "record: 2 instead of 1" in write_cells(trap, desks, "jira_cloud")["record"]
+    assert "it comes home as" in jira_flow_cell("followed, 200 with an error", desks, "jira_dc")
+
+
 def test_writes_wait_while_nobody_knows_us(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
     trap = write_trap("token expired")
     assert red(write_cells(trap, desks, "jira_cloud")) == {}

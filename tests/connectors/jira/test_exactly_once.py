@@ -103,6 +103,47 @@ def test_an_index_that_lags_behind_does_not_make_a_second_record(desk: Desk, ver
     assert issues(desk) == before + 1
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_looked_for_is_not_taken_for_absent_where_the_answer_carries_an_error(desk: Desk, verb: str) -> None:
+    write, ref = prepared(desk, verb)
+    desk.faults(*writes(desk, "reset_after"))
+    with pytest.raises(OutcomeUnknown):
+        desk.connector.write(write, ref)
+    before = issues(desk)
+    looks = [(r"/search", None), (r"/issue/[^/]+$", "GET"), ("/remotelink$", "GET"), ("/issueLinkType$", "GET")]
+    desk.faults(*({"kind": "error_in_200", "path": path, "method": method} for path, method in looks))
+    receipt = desk.connector.write(told(write, 3600.0), ref)
+    assert (issues(desk), effects(desk, receipt.ref)[verb]) == (before, 1)
+    assert receipt.unwritten.keys() <= {"state", "url"}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/transitions$", {"state": "doing"}),
+        ("/editmeta$", {"description": "Of today"}),
+        ("/issueLinkType$", None),
+    ],
+)
+def test_nor_is_what_jira_offers_taken_for_nothing(desk: Desk, path: str, fields: dict[str, Any] | None) -> None:
+    ref = desk.create().ref
+    ticket = desk.claudia.search_issues("project = OPS", maxResults=1)[0].id
+    desk.faults({"kind": "error_in_200", "path": path})
+    if fields is None:
+        receipt = desk.connector.write(desk.outbound(Verb.LINK, "triggers", trigger_ids=(ticket,)), ref)
+    else:
+        receipt = desk.update(ref, **fields)
+    assert (receipt.unwritten, receipt.status > 0) == ({}, True)
+    assert desk.claudia.comments(ref.id) == []
+
+
+@pytest.mark.parametrize("path", ["/myself$", "/serverInfo$", "/issuetypes$", r"/issuetypes/\d+$", "/project/CIP$"])
+def test_nor_is_the_jira_itself_taken_for_another(desk: Desk, path: str) -> None:
+    fresh = desk.connect()
+    desk.faults({"kind": "error_in_200", "path": path})
+    assert fresh.write(desk.creation, None).status == 201
+
+
 @pytest.mark.parametrize("before", [0, 1, 30])
 def test_an_issue_the_index_leaves_out_before_others_is_found(desk: Desk, before: int) -> None:
     """Others were created after ours and are shown already; ours may be the first of its project."""
@@ -219,6 +260,31 @@ def test_a_creation_interrupted_before_its_property_is_completed_by_the_next_att
     issue = desk.seen(receipt.ref)
     assert issue.raw["properties"]["regelkreis"]["id"] == desk.action
     assert len(desk.claudia.remote_links(issue)) == 1
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "rate_limit", "reset_before"])
+def test_what_we_wrote_and_did_not_get_to_note_is_no_persons(desk: Desk, fault: str) -> None:
+    ref = desk.create().ref
+    desk.faults({"kind": fault, "method": "PUT", "path": "/properties/", "seconds": 0})
+    with pytest.raises(ConnectionFailed):
+        desk.update(ref, baseline="31 %", description="SLA breach rate 31 %")
+    receipt = desk.update(ref, baseline="29 %", description="SLA breach rate 29 %")
+    assert receipt.unwritten == {}
+    issue = desk.seen(ref)
+    assert (issue.fields.customfield_10020, issue.fields.description[:20]) == ("29 %", "SLA breach rate 29 %")
+    desk.claudia.issue(ref.id).update(fields={"customfield_10020": "99 %"})
+    assert desk.update(ref, baseline="27 %").unwritten["baseline"] == "changed on Jira by a person; theirs counts"
+
+
+def test_nor_is_a_move_that_we_did_not_get_to_note(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.faults({"kind": "unavailable", "method": "PUT", "path": "/properties/", "seconds": 0, "after": 1})
+    with pytest.raises(ConnectionFailed):
+        desk.update(ref, state="doing")
+    assert desk.seen(ref).fields.status.name == "In Progress"
+    receipt = desk.update(ref, state="closed", verdict="improved")
+    assert (receipt.unwritten, desk.seen(ref).fields.status.name) == ({}, "Done")
+    assert "about" not in desk.seen(ref).raw["properties"]["regelkreis"]
 
 
 def test_a_data_center_is_never_sent_a_creation_twice_and_says_where_to_look(desk: Desk) -> None:

@@ -59,7 +59,11 @@ class Board:
         self.mocked.get(f"{API}/transitions", json={"transitions": list(ways)})
 
     def answers(self, status: int, body: Any = None) -> None:
+        self.mocked.put(f"{API}/properties/regelkreis", json={})  # what is about to be done is noted first
         self.mocked.post(f"{API}/transitions", status=status, json=body if body is not None else {})
+
+    def knows_us(self) -> None:
+        self.mocked.get(f"{URL}/rest/api/2/myself", json={"accountId": "rk"})
 
     def stands_at(self, status: dict[str, Any]) -> None:
         self.mocked.get(API, json={"id": "10", "key": "CIP-1", "fields": {"status": status}})
@@ -77,8 +81,8 @@ class Board:
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        """Bodies of the writing requests."""
-        return [json.loads(call.request.body or "{}") for call in self.mocked.calls if call.request.method != "GET"]
+        """Bodies of the writing requests, our property apart."""
+        return [json.loads(call.request.body or "{}") for call in self.mocked.calls if call.request.method == "POST"]
 
 
 @pytest.fixture
@@ -151,6 +155,7 @@ def test_a_refused_transition_is_flagged_and_the_rest_goes_on(mocked: responses.
     board.offers(a_way("31", DOING))
     board.answers(status, {"errorMessages": ["Die Bedingung ist nicht erfüllt."]})
     board.stands_at(TO_DO)
+    board.knows_us()
     assert board.follow("doing") == "proposed"
     assert "Jira refused the transition “Weg 31”" in board.form.unwritten["state"]
     assert "Bedingung" in board.form.unwritten["state"]
@@ -171,6 +176,7 @@ def test_a_conflict_waits_for_the_next_delivery(mocked: responses.RequestsMock) 
     board.offers(a_way("31", DOING))
     board.answers(409, {"errorMessages": ["The issue was changed."]})
     board.stands_at(TO_DO)
+    board.knows_us()
     with pytest.raises(ConnectionFailed, match="answered 409"):
         board.follow("doing")
 

@@ -133,6 +133,38 @@ def test_what_a_person_changed_in_jira_stays_and_what_we_measured_is_kept_curren
     assert receipt.unwritten["title"] == receipt.unwritten["due"] == "changed on Jira by a person; theirs counts"
 
 
+@pytest.mark.parametrize("fault", [{"kind": "refuse", "status": 403}, {"kind": "reset_before"}])
+def test_nor_is_it_undone_where_our_property_could_not_be_set(desk: Desk, fault: dict[str, Any]) -> None:
+    desk.faults({"method": "PUT", "path": "/properties/regelkreis$", **fault})
+    ref = desk.create().ref
+    desk.claudia.issue(ref.id).update(fields={"summary": "Claudia knows better"})
+    receipt = desk.update(ref, title="Of today", hypothesis="Of today", baseline="26 %")
+    issue = desk.seen(ref)
+    assert issue.fields.summary == "Claudia knows better"
+    assert receipt.unwritten["title"] == "changed on Jira by a person; theirs counts"
+    assert issue.fields.description.endswith("Hypothesis: Of today")  # nobody touched it
+    assert issue.fields.customfield_10020 == "26 %"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *({"written": entry} for entry in (None, "x", [], {"summary": None})),
+        {"about": None}, {"about": "x"}, {"placed": []}, {"placed": 5}, {"id": 5, "state": {"a": 1}},
+        {"written": {f"customfield_{number}": "x" * 80 for number in range(300)}}, [1], "x",
+    ],
+    ids=lambda written: str(written)[:30],
+)  # fmt: skip
+def test_whatever_others_write_into_our_property_stops_no_update(desk: Desk, written: Any) -> None:
+    ref = desk.create().ref
+    path = f"{desk.running.urls[desk.flavour]}/rest/api/2/issue/{ref.id}/properties/regelkreis"
+    desk.claudia._session.put(path, json=written)
+    receipt = desk.update(ref, baseline="26 %", state="doing")
+    assert (receipt.differences, receipt.written["customfield_10020"]) == ({}, "26 %")
+    kept = desk.seen(ref).raw["properties"]["regelkreis"]
+    assert (kept["id"], kept["state"], kept["placed"]) == (desk.action, "doing", "doing")
+
+
 def test_the_link_to_our_page_is_updated_in_place_with_everything_it_carries(desk: Desk) -> None:
     ref = desk.create().ref
     desk.update(ref, url="https://new.example.com/a/")
