@@ -3,9 +3,9 @@
 The connector searches for the trace of an earlier attempt before it sends, so a process killed between sending and
 committing only makes the next cycle find what is already there. What is not found may still take effect: so the moment
 an attempt begins is committed before anything is sent, and stays until its outcome is known. As long as it stands, the
-connector is told how long ago that was, and does not send again what may be there (:mod:`connectors.doubt`). A change of
-fields waits until it is settled whatever is there by then: it would undo what is written meanwhile. What is unknown for
-a day is a dead letter, and a person decides.
+connector is told how long ago that was, and does not send again what may be there (:mod:`connectors.doubt`). A change
+of fields waits until it is settled, whatever is there by then: it would undo what is written meanwhile. What is unknown
+for a day is a dead letter, and a person decides.
 
 Within one action, order is kept: nothing is sent before the record exists, and a refused write does not overtake an
 earlier one that still waits.
@@ -151,7 +151,7 @@ class Attempt:
         self._set(delivery, self.before)
 
     def ended_in_doubt(self, delivery: Delivery, moment: datetime) -> None:
-        """It may have been sent at its very end: what came before, the looking, may have taken longer than doubts do."""
+        """It may have been sent at its very end: looking alone may take longer than a doubt lasts."""
         self._set(delivery, max(moment, self.at))
 
     def _set(self, delivery: Delivery, doubted_since: datetime | None) -> None:
