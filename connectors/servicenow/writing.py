@@ -315,7 +315,7 @@ class Writer:
         """
         there = self.traces.linked(self.mode.link_table or "", ref.id)
         wanted = intent.sent_columns
-        told = batching.outcomes(sent.result, wanted) if len(wanted) > 1 else {}
+        told = batching.outcomes(sent.result, wanted, self.instance.config) if len(wanted) > 1 else {}
         alone = batching.Outcome(sent.status, is_row=batching.is_row(sent.result))
         missing = {name: told.get(name, alone) for name in wanted if name not in there}
         undone = [name for name, outcome in missing.items() if not _is_final(outcome)]
