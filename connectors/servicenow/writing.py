@@ -290,21 +290,28 @@ class Writer:
         """What the platform really took: unknown and read-only fields are dropped there without a word."""
         if outbound.verb in (Verb.CREATE, Verb.UPDATE):
             return self._compared(ref, intent.sent_columns)
-        if outbound.verb is Verb.NOTE:
-            if self.traces.note(ref.id, outbound) is None:
-                return {}, {"work_notes": "sent, but not found in the journal"}
-            return {"work_notes": marker(outbound.installation, outbound.key)}, {}
-        if outbound.verb is Verb.ATTACH and outbound.file is not None:
-            row = self.traces.attachment(ref.id, outbound.file) or {}
-            size = row.get("size_bytes", "")
-            differs = size != str(len(outbound.file.content))
-            problem = {"size_bytes": f"sent {len(outbound.file.content)}, found {size or 'nothing'}"} if differs else {}
-            return {"file_name": outbound.file.name, "size_bytes": size}, problem
+        if outbound.verb in (Verb.NOTE, Verb.ATTACH):
+            try:
+                return self._hanging_read(outbound, ref)
+            except WriteRefused as hidden:
+                return {}, {"work_notes" if outbound.verb is Verb.NOTE else "file": hidden.what}
         if outbound.verb is Verb.LINK:
             return self._links_read(outbound, ref, intent, sent)
         answered = texts(sent.result) if isinstance(sent.result, dict) else {}  # a POST answers with the stored row
         written = {name: answered.get(name, "") for name in ("sys_id", *intent.sent_columns)}
         return written, _differences(intent.sent_columns, written)
+
+    def _hanging_read(self, outbound: Outbound, ref: RecordRef) -> tuple[dict[str, str], dict[str, str]]:
+        """What of a note or file is there. Raises :class:`WriteRefused` where it is hidden from us."""
+        if outbound.file is None:
+            if self.traces.note(ref.id, outbound) is None:
+                return {}, {"work_notes": "sent, but not found in the journal"}
+            return {"work_notes": marker(outbound.installation, outbound.key)}, {}
+        row = self.traces.attachment(ref.id, outbound.file) or {}
+        size = row.get("size_bytes", "")
+        differs = size != str(len(outbound.file.content))
+        problem = {"size_bytes": f"sent {len(outbound.file.content)}, found {size or 'nothing'}"} if differs else {}
+        return {"file_name": outbound.file.name, "size_bytes": size}, problem
 
     def _links_read(
         self, outbound: Outbound, ref: RecordRef, intent: Intent, sent: Sent
