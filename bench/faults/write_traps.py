@@ -17,7 +17,8 @@ ANSWERS = frozenset({"rate_limit", "unavailable", "server_error", "unauthorised"
 class WriteTrap:
     """``rules`` hit each kind of writing request, or ``kinds`` alone; a rule that names no request means that one.
 
-    ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
+    ``is_told``: no repetition helps, but the answer must tell; of a delivery that goes on the receipt, by the name
+    ``names``. ``is_dead``: it must be refused for good, so that it is
     a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
     has long given up. ``others_write``: so often has somebody else just written the record.
     """
@@ -28,6 +29,7 @@ class WriteTrap:
     options: Mapping[str, Any] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     is_told: bool = False
+    names: str = ""
     is_dead: bool = False
     timeout_s: float = 5
     late_s: float = 0
@@ -161,6 +163,7 @@ WRITE: tuple[WriteTrap, ...] = (
         options=_rule("change", set={"description": "By rule"}),
         kinds=("record", "update"),
         is_told=True,
+        names="description",
     ),
     WriteTrap(
         "a field read-only",
@@ -168,6 +171,7 @@ WRITE: tuple[WriteTrap, ...] = (
         options={"read_only_fields": {_REGISTER: ["description"]}},
         kinds=("record", "update"),
         is_told=True,
+        names="description",
     ),
     WriteTrap(
         "an unknown choice",
@@ -175,5 +179,6 @@ WRITE: tuple[WriteTrap, ...] = (
         options={"retired_choices": {f"{_REGISTER}.success_measurement_method": ["manual", "1", "4"]}},
         kinds=("record",),
         is_told=True,
+        names="method",
     ),
 )

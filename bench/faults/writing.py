@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,8 +93,9 @@ def _told(trap: WriteTrap, kind: Kind, story: Story) -> str:
         return f"it waits, though nothing can help: {error.what[:150]}" if trap.is_dead else story.wrong(kind.seen_in)
     if trap.is_dead and not kind.tells:
         return "no refusal"
-    if not receipt.differences and not receipt.unwritten:
-        return "nothing told of what the platform did with it"
+    wanted, told = trap.names or kind.tells, sorted({**receipt.differences, **receipt.unwritten})
+    if not any(re.fullmatch(wanted, name) for name in told):
+        return f"nothing told of what the platform did with it, only: {told}"
     if trap.is_dead and not kind.is_apart:
         return story.wrong(kind.seen_in)
     return _took_otherwise(story, step, receipt)

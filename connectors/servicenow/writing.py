@@ -129,9 +129,7 @@ class Writer:
         return intents[outbound.verb](outbound, ref)
 
     def _create(self, outbound: Outbound) -> Intent:
-        fields = {**dict(self.mode.creation), **outbound.fields}
-        body, unwritten = self._body(fields)
-        unwritten = {name: why for name, why in unwritten.items() if name in outbound.fields}
+        body, unwritten = self._body({**dict(self.mode.creation), **outbound.fields})
         trace = correlation(outbound.installation, outbound.action_id)
         body |= {"correlation_id": trace, "correlation_display": "Regelkreis"}
         request = Request("POST", f"/table/{self.mode.table}", body)

@@ -192,6 +192,13 @@ def test_an_unknown_choice_names_field_value_and_choices(running: RunningSandbox
     assert "Manual" in said
 
 
+def test_what_we_enter_by_ourselves_is_told_too_where_it_has_no_place(serve: Serve, connect: Connect) -> None:
+    """How a new record is measured: by hand, which this instance does not offer any more."""
+    retired = {"sn_cim_register.success_measurement_method": ("manual", "1", "4")}
+    receipt = connect(serve(a_world(a_ticket()), retired_choices=retired)).write(CREATE, None)
+    assert "“Manual” is no choice of success_measurement_method" in receipt.unwritten["method"]
+
+
 def test_an_access_control_refuses_for_good(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_ticket()), denied={"regelkreis": ("sn_cim_register:write",)})
     with pytest.raises(WriteRefused, match="An access control forbids the write"):
