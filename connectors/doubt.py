@@ -8,7 +8,7 @@ nothing was made, nothing is sent again at all. See docs/decisions/011.
 from __future__ import annotations
 
 from improvement.errors import Place, StillUnknown
-from improvement.records import Outbound
+from improvement.records import Outbound, Verb
 
 SETTLED_S = 600.0
 """No platform works on one request that long: proxies and transaction quotas end them after one to five minutes."""
@@ -18,8 +18,9 @@ def wait_until_settled(outbound: Outbound, connection: str) -> None:
     """Refuse to send what was not found while an earlier attempt may still be at work. Raises StillUnknown."""
     if outbound.unanswered_s is None or outbound.unanswered_s >= SETTLED_S:
         return
+    became = "may still take effect" if outbound.verb is Verb.UPDATE else "is not found"
     raise StillUnknown(
-        f"{outbound.key} was sent {outbound.unanswered_s:.0f} s ago without an answer, and is not found.",
+        f"{outbound.key} was sent {outbound.unanswered_s:.0f} s ago without an answer, and {became}.",
         where=Place(connection=connection),
         mend=f"It is looked for again, and sent again {SETTLED_S / 60:.0f} minutes after it was sent.",
     )

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from ssl import SSLCertVerificationError
 from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import structlog
 import tenacity
-from requests import PreparedRequest, ReadTimeout, RequestException, Response, Session
+from requests import PreparedRequest, ReadTimeout, RequestException, Response, Session, TooManyRedirects
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
@@ -89,13 +90,27 @@ def open_session(config: ConnectionConfig) -> Session:
 
 
 def prepare(session: Session, config: ConnectionConfig) -> Session:
-    """Give any session (a client library's too) our authentication, TLS, proxy and *no* retries."""
+    """Give any session (a client library's too) our authentication, TLS, proxy, *no* retries and *no* redirects."""
     transport(session, config)
     session.auth = auth_of(config)
+    session.resolve_redirects = partial(_no_redirects, session)  # type: ignore[method-assign]
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter(config, max_retries=0, pool_maxsize=8))
     session.headers["User-Agent"] = USER_AGENT
     return session
+
+
+def _no_redirects(
+    session: Session, response: Response, *_: Any, yield_requests: bool = False, **__: Any
+) -> Iterator[Response]:
+    """In place of :meth:`requests.Session.resolve_redirects`: what is written goes to nobody whom an answer names.
+
+    Raises :class:`~requests.TooManyRedirects`, unless whoever sent it looks at the answer's status.
+    """
+    target = session.get_redirect_target(response)
+    if target is not None and not yield_requests:
+        raise TooManyRedirects(f"A redirect to {target} is not followed.", response=response)
+    return iter(())
 
 
 def auth_of(config: ConnectionConfig) -> AuthBase:

@@ -20,9 +20,9 @@ class Kind:
     ``method``, ``path`` and ``after`` tell which. ``changes`` are the fields that an update changes; ``triggers``: how
     many further tickets are linked. ``is_apart``: it belongs to the creation of a record, so it gets a record of its
     own. ``is_inside``: it is an item of a batch, of which only the answer can be wrong. ``tells``: a refusal stands on
-    the receipt, and the rest of the delivery goes on. ``seen_in``: where it shows, if the delivery makes other requests
-    too, which a refusal of this one does not undo. ``no_place``: there is none for it, so nothing may be sent, and the
-    receipt tells it under this name.
+    the receipt, under a name of this pattern, and the rest of the delivery goes on. ``seen_in``: where it shows, if the
+    delivery makes other requests too, which a refusal of this one does not undo. ``no_place``: there is none for it, so
+    nothing may be sent, and the receipt tells it under this name.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Kind:
     triggers: int = 0
     is_apart: bool = False
     is_inside: bool = False
-    tells: bool = False
+    tells: str = ""
     seen_in: tuple[str, ...] = ()
     no_place: str = ""
 
@@ -66,7 +66,7 @@ _OF_CIM = (
     _task("cim"),
     Kind("link", Verb.LINK, "POST", _LINK, triggers=1),
     Kind("links", Verb.LINK, "POST", "/v1/batch$", triggers=LINKED),
-    Kind("one of the links", Verb.LINK, "POST", _LINK, after=1, triggers=LINKED, is_inside=True, tells=True),
+    Kind("one of the links", Verb.LINK, "POST", _LINK, after=1, triggers=LINKED, is_inside=True, tells="[0-9a-f]{32}"),
 )
 _PROPERTY, _REMOTE_LINK = "/properties/regelkreis$", "/remotelink$"
 JIRA = (
@@ -87,16 +87,16 @@ JIRA = (
         "POST",
         "/transitions$",
         changes={"state": "doing"},
-        tells=True,
+        tells="state",
         seen_in=("moves", "status"),
     ),
     Kind("note", Verb.NOTE, "POST", "/comment$"),
     Kind("file", Verb.ATTACH, "POST", "/attachments$"),
     Kind("task", Verb.TASK, "POST", "/issue$"),
-    Kind("links", Verb.LINK, "POST", "/issueLink$", after=1, triggers=LINKED, tells=True),
-    Kind("property of a new record", Verb.CREATE, "PUT", _PROPERTY, is_apart=True, tells=True, seen_in=("kept",)),
+    Kind("links", Verb.LINK, "POST", "/issueLink$", after=1, triggers=LINKED, tells="trigger .+"),
+    Kind("property of a new record", Verb.CREATE, "PUT", _PROPERTY, is_apart=True, tells="url", seen_in=("kept",)),
     Kind(
-        "remote link of a new record", Verb.CREATE, "POST", _REMOTE_LINK, is_apart=True, tells=True, seen_in=("pages",)
+        "remote link of a new record", Verb.CREATE, "POST", _REMOTE_LINK, is_apart=True, tells="url", seen_in=("pages",)
     ),
 )
 _NO_LINKS = Kind("links", Verb.LINK, "POST", "/batch$|m2m", triggers=LINKED, no_place="triggers")

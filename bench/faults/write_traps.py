@@ -17,11 +17,12 @@ ANSWERS = frozenset({"rate_limit", "unavailable", "server_error", "unauthorised"
 class WriteTrap:
     """``rules`` hit each kind of writing request, or ``kinds`` alone; a rule that names no request means that one.
 
-    ``is_told``: no repetition helps, but the answer must tell. ``is_dead``: it must be refused for good, so that it is
-    a dead letter at once. ``late_s``: so long after it was sent it takes effect, when the connector with ``timeout_s``
-    has long given up. ``others_write``: so often has somebody else just written the record. ``shuts_out``: while it
-    lasts nothing is written, it waits, and who is at fault is told; after it it takes effect. ``dropped``: one of these
-    fields must be told. ``looks`` are in force once the first attempt was not answered, an hour later.
+    ``is_told``: no repetition helps, but the answer must tell; of a delivery that goes on the receipt, by a name that
+    fits ``names``. ``is_dead``: it must be refused for good, so that it is a dead letter at once. ``late_s``: so long
+    after it was sent it takes effect, when the connector with ``timeout_s`` has long given up. ``others_write``: so
+    often has somebody else just written the record. ``shuts_out``: while it lasts nothing is written, it waits, and who
+    is at fault is told; after it it takes effect. ``looks`` are in force once the first attempt was not answered, an
+    hour later.
     """
 
     name: str
@@ -30,12 +31,12 @@ class WriteTrap:
     options: Mapping[str, Any] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     is_told: bool = False
+    names: str = ""
     is_dead: bool = False
     timeout_s: float = 5
     late_s: float = 0
     others_write: int = 0
     shuts_out: bool = False
-    dropped: frozenset[str] = frozenset()
     looks: tuple[Rule, ...] = ()
 
     def meets(self, kind: Kind) -> bool:
@@ -81,7 +82,7 @@ COUNTED = ("record", "link", "links")
 RECORDS = ("record", "task", "property of a new record", "remote link of a new record")
 _REGISTER = TABLES["cim"]
 _READ_ONLY = {"read_only_fields": {_REGISTER: ["description"], TASKS["cim"][0]: ["short_description"]}}
-_DROPPED = frozenset({"description", "short_description"})
+_DROPPED = "description|short_description"
 _OF_REGISTER = ("record", "update", "note")
 
 
@@ -195,6 +196,7 @@ WRITE: tuple[WriteTrap, ...] = (
         options=_rule("change", set={"description": "By rule"}),
         kinds=("record", "update"),
         is_told=True,
+        names="description",
     ),
     WriteTrap(
         "a field read-only",
@@ -202,7 +204,7 @@ WRITE: tuple[WriteTrap, ...] = (
         options=_READ_ONLY,
         kinds=("record", "update", "task"),
         is_told=True,
-        dropped=_DROPPED,
+        names=_DROPPED,
     ),
     WriteTrap(
         "a field read-only + reset after",
@@ -211,7 +213,7 @@ WRITE: tuple[WriteTrap, ...] = (
         options=_READ_ONLY,
         kinds=("record", "update", "task"),
         is_told=True,
-        dropped=_DROPPED,
+        names=_DROPPED,
     ),
     WriteTrap(
         "a field read-only + 502 after it took effect",
@@ -220,7 +222,7 @@ WRITE: tuple[WriteTrap, ...] = (
         options=_READ_ONLY,
         kinds=("record", "update", "task"),
         is_told=True,
-        dropped=_DROPPED,
+        names=_DROPPED,
     ),
     WriteTrap(
         "an unknown choice",
@@ -228,5 +230,6 @@ WRITE: tuple[WriteTrap, ...] = (
         options={"retired_choices": {f"{_REGISTER}.success_measurement_method": ["manual", "1", "4"]}},
         kinds=("record",),
         is_told=True,
+        names="method",
     ),
 )

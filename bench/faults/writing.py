@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -124,9 +125,9 @@ def _told(trap: WriteTrap, kind: Kind, story: Story) -> str:
         return "the trap was met by no request"
     if trap.is_dead and not kind.tells:
         return "no refusal"
-    told = receipt.differences.keys() | receipt.unwritten.keys()
-    if not told or (trap.dropped and not told & trap.dropped):
-        return "nothing told of what the platform did with it"
+    wanted, told = trap.names or kind.tells, sorted({**receipt.differences, **receipt.unwritten})
+    if not any(re.fullmatch(wanted, name) for name in told):
+        return f"nothing told of what the platform did with it, only: {told}"
     if trap.is_dead and not kind.is_apart:
         return story.wrong(kind.seen_in)
     return _took_otherwise(story, step, receipt)

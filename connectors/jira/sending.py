@@ -155,6 +155,10 @@ class LiveSender:
     def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
         try:
             answer = request()
+        except requests.TooManyRedirects as error:
+            raise (
+                self._unknown(what, error) if error.response is None else self._refused(error.response, what)
+            ) from None
         except JIRAError as error:
             if error.response is None or error.response.ok:  # none, or one without what the library looks for in it
                 raise self._unknown(what, error.text or "no answer") from None

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.answers import MAX_SAID, redacted
+from connectors.config import ConnectionConfig
+
 PATH = "/v1/batch"  # below /api/now
 API = f"/api/now{PATH}"
 _JSON = [{"name": name, "value": "application/json"} for name in ("Content-Type", "Accept")]
@@ -20,7 +23,8 @@ _JSON = [{"name": name, "value": "application/json"} for name in ("Content-Type"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the platform says of one item: a status, or None where it did not come to it, and its message.
+    """What the platform says of one item: a status, or None where it did not come to it, and its message, without
+    secrets and at most 400 characters.
 
     ``is_row``: the answer holds the row that was made.
     """
@@ -47,10 +51,10 @@ def packed(table: str, bodies: Mapping[str, Mapping[str, str]], key: str) -> dic
     }
 
 
-def outcomes(answer: Any, names: Iterable[str]) -> dict[str, Outcome]:
+def outcomes(answer: Any, names: Iterable[str], config: ConnectionConfig) -> dict[str, Outcome]:
     """What became of each item; one that the answer does not name was not served, whatever it says elsewhere."""
     found = answer if isinstance(answer, dict) else {}
-    served = {str(item.get("id")): _outcome(item) for item in found.get("serviced_requests") or ()}
+    served = {str(item.get("id")): _outcome(item, config) for item in found.get("serviced_requests") or ()}
     return {name: served.get(name, Outcome(None)) for name in names}
 
 
@@ -62,9 +66,9 @@ def readable(body: Any) -> Any:
     return {**body, "rest_requests": items}
 
 
-def _outcome(item: Mapping[str, Any]) -> Outcome:
+def _outcome(item: Mapping[str, Any], config: ConnectionConfig) -> Outcome:
     body = _body(item)
-    said = str(item.get("error_message") or "") or _message(body.get("error"))
+    said = redacted(item.get("error_message") or _message(body.get("error")), config)[:MAX_SAID]
     return Outcome(int(item.get("status_code") or 0), said, is_row(body.get("result")))
 
 
@@ -86,5 +90,4 @@ def _message(error: Any) -> str:
     """The platform's own words; "" where it says none."""
     if not isinstance(error, dict):
         return ""
-    said = ": ".join(str(error[name]) for name in ("message", "detail") if error.get(name))
-    return said.replace("\0", "")
+    return ": ".join(str(error[name]) for name in ("message", "detail") if error.get(name))

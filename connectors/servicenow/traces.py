@@ -74,31 +74,40 @@ class Traces:
     def _correlated(self, wanted: str, action_id: str, columns: tuple[str, ...]) -> Row | None:
         query = f"correlation_id={literal(wanted)}"
         found = self._first(self.mode.table, f"{query}^ORDERBYsys_created_on", columns, correlation_id=wanted)
-        if found is None and self._counted(self.mode.table, query):
-            raise WriteRefused(
-                f"{self.mode.table} holds a record of {action_id} already, but hides it from us.",
-                where=Place(connection=self.instance.config.name),
-                mend="Let the integration user read the records it creates.",
-            )
+        if found is None:
+            self._refuse_hidden(self.mode.table, query, f"a record of {action_id}", "the records")
         return found
 
     def note(self, record: str, outbound: Outbound) -> Row | None:
-        """Our note on a record."""
+        """Our note on a record. Raises :class:`WriteRefused` where it is hidden from us."""
         markers = (marker(installation, outbound.key) for installation in looked_for(outbound))
-        return next((row for one in markers if (row := self._noted(record, one)) is not None), None)
+        return next((row for one in markers if (row := self._noted(record, one, outbound)) is not None), None)
 
-    def _noted(self, record: str, last_line: str) -> Row | None:
+    def _noted(self, record: str, last_line: str, outbound: Outbound) -> Row | None:
         query = f"element_id={record}^valueLIKE{literal(last_line)}"
         row = self._first("sys_journal_field", query, ("value",), element_id=record)
-        return row if row is not None and last_line in row["value"] else None
+        if row is not None and last_line in row["value"]:
+            return row
+        if row is None:
+            self._refuse_hidden("sys_journal_field", query, f"the note {outbound.key}", "the notes")
+        return None
 
     def attachment(self, record: str, file: OutboundFile) -> Row | None:
-        """A file of ours: its name carries the digest of its content."""
+        """A file of ours: its name carries the digest of its content.
+
+        Raises :class:`WriteRefused` where it is hidden from us.
+        """
         query = f"table_sys_id={record}^file_name={literal(file.name)}"
-        return self._first("sys_attachment", query, ("size_bytes",), table_sys_id=record, file_name=file.name)
+        row = self._first("sys_attachment", query, ("size_bytes",), table_sys_id=record, file_name=file.name)
+        if row is None:
+            self._refuse_hidden("sys_attachment", query, f"the file {file.name}", "the files")
+        return row
 
     def task(self, table: str, record: str, outbound: Outbound, columns: Iterable[str] = ()) -> Row | None:
-        """A task of ours, with these columns; one whose trace names no installation is ours only below this record."""
+        """A task of ours, with these columns; one whose trace names no installation is ours only below this record.
+
+        Raises :class:`WriteRefused` where it is hidden from us.
+        """
         for installation in looked_for(outbound):
             proof = {"correlation_id": correlation(installation, outbound.key)}
             proof |= {} if installation else {self.mode.task_parent: record}
@@ -106,6 +115,7 @@ class Traces:
             row = self._first(table, query, ("number", *columns), **proof)
             if row is not None:
                 return row
+            self._refuse_hidden(table, query, f"the task {outbound.key}", "the tasks")
         return None
 
     def linked(self, table: str, record: str) -> set[str]:
@@ -161,6 +171,15 @@ class Traces:
         """
         rows = self.instance.rows(table, query, dict.fromkeys(("sys_id", *fields, *proof)), limit=1)
         return rows[0] if rows and all(rows[0].get(name) == value for name, value in proof.items()) else None
+
+    def _refuse_hidden(self, table: str, query: str, what: str, those: str) -> None:
+        """Raise :class:`WriteRefused` where the platform counts what it does not show: it would be made twice."""
+        if self._counted(table, query):
+            raise WriteRefused(
+                f"{table} holds {what} already, but hides it from us.",
+                where=Place(connection=self.instance.config.name),
+                mend=f"Let the integration user read {those} it creates.",
+            )
 
     def _counted(self, table: str, query: str) -> int:
         """How many the platform counts, those hidden from us included; 0 where it does not let us count."""

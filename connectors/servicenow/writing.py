@@ -134,9 +134,7 @@ class Writer:
         return intents[outbound.verb](outbound, ref)
 
     def _create(self, outbound: Outbound) -> Intent:
-        fields = {**dict(self.mode.creation), **outbound.fields}
-        body, unwritten = self._body(fields)
-        unwritten = {name: why for name, why in unwritten.items() if name in outbound.fields}
+        body, unwritten = self._body({**dict(self.mode.creation), **outbound.fields})
         trace = correlation(outbound.installation, outbound.action_id)
         body |= {"correlation_id": trace, "correlation_display": "Regelkreis"}
         request = Request("POST", f"/table/{self.mode.table}", body)
@@ -324,17 +322,24 @@ class Writer:
         """What the platform really took: unknown and read-only fields are dropped there without a word."""
         if outbound.verb in (Verb.CREATE, Verb.UPDATE):
             return self._compared(ref, intent.sent_columns)
-        if outbound.verb is Verb.NOTE:
-            if self.traces.note(ref.id, outbound) is None:
-                return {}, {"work_notes": "sent, but not found in the journal"}
-            return {"work_notes": marker(outbound.installation, outbound.key)}, {}
-        if outbound.verb is Verb.ATTACH and outbound.file is not None:
-            return _file_read(outbound.file, self.traces.attachment(ref.id, outbound.file) or {})
+        if outbound.verb in (Verb.NOTE, Verb.ATTACH):
+            try:
+                return self._hanging_read(outbound, ref)
+            except WriteRefused as hidden:
+                return {}, {"work_notes" if outbound.verb is Verb.NOTE else "file": hidden.what}
         if outbound.verb is Verb.LINK:
             return self._links_read(outbound, ref, intent, sent)
         answered = texts(sent.result) if isinstance(sent.result, dict) else {}  # a POST answers with the stored row
         written = {name: answered.get(name, "") for name in ("sys_id", *intent.sent_columns)}
         return written, _differences(intent.sent_columns, written)
+
+    def _hanging_read(self, outbound: Outbound, ref: RecordRef) -> tuple[dict[str, str], dict[str, str]]:
+        """What of a note or file is there. Raises :class:`WriteRefused` where it is hidden from us."""
+        if outbound.file is None:
+            if self.traces.note(ref.id, outbound) is None:
+                return {}, {"work_notes": "sent, but not found in the journal"}
+            return {"work_notes": marker(outbound.installation, outbound.key)}, {}
+        return _file_read(outbound.file, self.traces.attachment(ref.id, outbound.file) or {})
 
     def _links_read(
         self, outbound: Outbound, ref: RecordRef, intent: Intent, sent: Sent
@@ -345,7 +350,7 @@ class Writer:
         """
         there = self.traces.linked(self.mode.link_table or "", ref.id)
         wanted = intent.sent_columns
-        told = batching.outcomes(sent.result, wanted) if len(wanted) > 1 else {}
+        told = batching.outcomes(sent.result, wanted, self.instance.config) if len(wanted) > 1 else {}
         alone = batching.Outcome(sent.status, is_row=batching.is_row(sent.result))
         missing = {name: told.get(name, alone) for name in wanted if name not in there}
         undone = [name for name, outcome in missing.items() if not _is_final(outcome)]

@@ -21,15 +21,17 @@ from improvement.check import Goal
 from improvement.errors import GuardRefused, InputError, RegelkreisError
 from improvement.metrics import DIMENSIONS, metric_named
 from improvement.pdca import State
+from improvement.records import Verb
 from improvement.rules import Scope
 from improvement.vocabulary import ENDED_STATES
 from workflows import access, cycle
 from workflows.actions import loop, opening, planning
-from workflows.actions.rights import find, must_hold, must_own
+from workflows.actions.rights import find, must_hold, must_own, try_find
 from workflows.checks import measuring
 from workflows.deliveries import notes, outbox
+from workflows.deliveries.dead_letters import GIVEN_UP
 from workflows.evidence import ledger
-from workflows.models import Action, Origin, Person, Role, our_installation
+from workflows.models import Action, DeliveryState, Origin, Person, Role, our_installation
 from workflows.steps import follow
 from workflows.warehouse import Warehouse, our_warehouse
 
@@ -153,8 +155,8 @@ def _why_not(found: Existing) -> list[str]:
     if known is not None:
         how = "was adopted as" if known.origin == Origin.ADOPTED else "is the record of"
         reasons.append(f"it {how} {known.code} already ({known.state})")
-    elif found.mark:
-        reasons.append(_whose(found))
+    elif found.mark and (whose := _whose(found)):
+        reasons.append(whose)
     if found.state.is_missing:
         reasons.append("its record is no longer on the platform, or hidden from us")
     elif found.state.state in ENDED_STATES:
@@ -163,12 +165,31 @@ def _why_not(found: Existing) -> list[str]:
 
 
 def _whose(found: Existing) -> str:
-    """Why a record with a mark is not free: two who keep it would write against each other."""
+    """Why a record with a mark is not free: two who keep it would write against each other. "" where it is."""
     if found.installation == our_installation():
-        return f"it carries our own mark of {found.mark}: a delivery that still waits made it"
+        return _made_for(found)
     if found.installation:
         return f"it carries the mark of {found.mark} of another installation ({found.installation}), which keeps it"
     return f"it carries the mark of {found.mark}: another installation keeps it, or a delivery that still waits made it"
+
+
+def _made_for(found: Existing) -> str:
+    """Why a record with our own mark is not free. "" where it is: a copy, for marks go along where people clone a
+    record, or made for a proposal that was cancelled before anybody accepted it.
+    """
+    action, ours = try_find(found.mark), f"it carries our own mark of {found.mark}"
+    if action is None:
+        return f"{ours}, which is not in this state: it may be of a backup"
+    if action.connection != found.ref.connection:
+        return f"{ours}, which is on connection {action.connection}"
+    if action.platform_id:
+        return ""
+    create = action.deliveries.filter(verb=Verb.CREATE.value).exclude(state=DeliveryState.WITHDRAWN).first()
+    if create is None:
+        return ""
+    if create.state not in GIVEN_UP:
+        return f"{ours}: a delivery that still waits made it"
+    return f"{ours}: {create.key} made it and was given up; `regelkreis deliveries replay {create.key}` takes it"
 
 
 def _refuse(action: Action, found: Existing, reasons: list[str]) -> None:

@@ -16,11 +16,16 @@ APPROVED_IT = "whoever approved the plan cannot own the action"
 
 def find(code: str) -> Action:
     """The action of this id, written ``ACT-7`` or ``7``."""
-    match = re.fullmatch(r"(?:ACT-)?(\d{1,18})", code.strip(), re.IGNORECASE)
-    action = Action.objects.filter(pk=int(match[1])).first() if match else None
+    action = try_find(code)
     if action is None:
         raise InputError(f"There is no action “{code}”.", mend="`regelkreis actions list` shows them.")
     return action
+
+
+def try_find(code: str) -> Action | None:
+    """The same; None where there is none."""
+    match = re.fullmatch(r"(?:ACT-)?(\d{1,18})", code.strip(), re.IGNORECASE)
+    return Action.objects.filter(pk=int(match[1])).first() if match else None
 
 
 def owns(person: Person, action: Action) -> bool:

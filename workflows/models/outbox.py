@@ -29,7 +29,7 @@ class Delivery(models.Model):
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING, db_index=True)
     attempts = models.IntegerField(default=0)
     queued_at = models.DateTimeField()
-    begun_at = models.DateTimeField(null=True)  # by the wall clock: an attempt whose outcome is not known (any more)
+    begun_at = models.DateTimeField(null=True)  # by the wall clock: since when an outcome is not known
     may_stand_unnamed = models.BooleanField(default=False)  # perhaps by a version whose traces named nobody
     sent_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)

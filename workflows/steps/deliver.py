@@ -3,8 +3,9 @@
 The connector searches for the trace of an earlier attempt before it sends, so a process killed between sending and
 committing only makes the next cycle find what is already there. What is not found may still take effect: so the moment
 an attempt begins is committed before anything is sent, and stays until its outcome is known. As long as it stands, the
-connector is told how long ago that was, and does not send again what may be there (:mod:`connectors.doubt`). What is
-unknown for a day is a dead letter, and a person decides.
+connector is told how long ago that was, and does not send again what may be there (:mod:`connectors.doubt`). A change
+of fields waits until it is settled, whatever is there by then: it would undo what is written meanwhile. What is unknown
+for a day is a dead letter, and a person decides.
 
 Within one action, order is kept: nothing is sent before the record exists, and a refused write does not overtake an
 earlier one that still waits.
@@ -27,6 +28,7 @@ import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
+from connectors.doubt import wait_until_settled
 from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, ShutOut, StillUnknown, WriteRefused
 from improvement.records import PreviewRequest, Receipt, Verb
 from workflows.deliveries import outbox
@@ -86,23 +88,23 @@ def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: dat
     for delivery in queue:
         if result.is_shut_out or delivery.action_id in blocked or _has_no_record(delivery):
             result.waiting += 1
-        elif not _try(connector, delivery, clock(), as_of, result):
+        elif not _try(connector, delivery, clock, as_of, result):
             blocked.add(delivery.action_id)
     return result
 
 
-def _try(connector: Connector, delivery: Delivery, moment: datetime, as_of: datetime, result: DeliverResult) -> bool:
+def _try(connector: Connector, delivery: Delivery, clock: Clock, as_of: datetime, result: DeliverResult) -> bool:
     """Send one delivery, unless another worker does. False: what its action wants besides has to wait."""
     with _locked(delivery) as is_ours:
         if not is_ours:
             result.waiting += 1
             return False
-        attempt = _begun(delivery, moment)
-        return attempt is None or _attempted(connector, delivery, attempt, as_of, result)
+        attempt = _begun(delivery, clock())
+        return attempt is None or _attempted(connector, delivery, attempt, clock, as_of, result)
 
 
 def _attempted(
-    connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult
+    connector: Connector, delivery: Delivery, attempt: Attempt, clock: Clock, as_of: datetime, result: DeliverResult
 ) -> bool:
     """Send it, and note how that ended. False: what its action wants besides has to wait."""
     try:
@@ -112,6 +114,8 @@ def _attempted(
         result.errors.append(f"{delivery.key}: {error}")
         if not isinstance(error, OutcomeUnknown) or isinstance(error, StillUnknown):
             attempt.take_back(delivery)
+        else:
+            attempt.ended_in_doubt(delivery, clock())
         if isinstance(error, WriteRefused) or (isinstance(error, StillUnknown) and attempt.is_doubted_too_long):
             _bury(delivery, str(error), as_of)
             result.refused += 1
@@ -127,14 +131,14 @@ def _attempted(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try, by the wall clock. ``before``: when an earlier one began whose outcome is not known."""
+    """One try, by the wall clock. ``before``: since when the outcome of an earlier one is not known."""
 
     at: datetime
     before: datetime | None = None
 
     @property
     def unanswered_s(self) -> float | None:
-        """How long ago the earlier one began, in seconds."""
+        """How long the earlier one has been in doubt, in seconds."""
         return None if self.before is None else max(0.0, (self.at - self.before).total_seconds())
 
     @property
@@ -144,8 +148,15 @@ class Attempt:
 
     def take_back(self, delivery: Delivery) -> None:
         """Nothing was sent this time, or what was sent had no effect: what is in doubt is what was before."""
-        Delivery.objects.filter(pk=delivery.pk, begun_at=self.at).update(begun_at=self.before)
-        delivery.begun_at = self.before
+        self._set(delivery, self.before)
+
+    def ended_in_doubt(self, delivery: Delivery, moment: datetime) -> None:
+        """It may have been sent at its very end: looking alone may take longer than a doubt lasts."""
+        self._set(delivery, max(moment, self.at))
+
+    def _set(self, delivery: Delivery, doubted_since: datetime | None) -> None:
+        Delivery.objects.filter(pk=delivery.pk, begun_at=self.at).update(begun_at=doubted_since)
+        delivery.begun_at = doubted_since
 
 
 @contextmanager
@@ -172,8 +183,7 @@ def _begun(delivery: Delivery, moment: datetime) -> Attempt | None:
         row = Delivery.objects.select_for_update().only("state", "begun_at").get(pk=delivery.pk)
         if row.state != DeliveryState.WAITING:
             return None
-        if delivery.verb != Verb.UPDATE:  # of these only what differs is ever sent, so it may be sent again
-            Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
+        Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
     return Attempt(moment, row.begun_at)
 
 
@@ -199,7 +209,10 @@ def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: dat
     ref = outbox.reference(action)
     if ref is None and outbound.verb is not Verb.CREATE:
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
-    receipt = connector.write(msgspec.structs.replace(outbound, unanswered_s=attempt.unanswered_s), ref)
+    outbound = msgspec.structs.replace(outbound, unanswered_s=attempt.unanswered_s)
+    if outbound.verb is Verb.UPDATE:
+        wait_until_settled(outbound, connector.name)
+    receipt = connector.write(outbound, ref)
     with transaction.atomic():
         now = Delivery.objects.select_for_update().get(pk=delivery.pk)
         if outbound.verb is Verb.CREATE:

@@ -87,11 +87,10 @@ def visible(instance: Instance, account: Account, table: Table, asker: Asker) ->
     config = instance.config
     if account.is_admin or not (config.hidden_rows.get(account.username) or config.denied.get(account.username)):
         return None
-    if table.name in BESIDE:
-        return _visible_beside(instance, account, table, asker)
+    beside = _visible_beside(instance, account, table, asker) if table.name in BESIDE else None
     hidden = config.hidden_rows.get(account.username, {}).get(table.name)
     if not hidden:
-        return None
+        return beside
     groups = [
         [
             [test for condition in alternatives if (test := condition_test(instance, table.name, condition, asker))]
@@ -99,7 +98,12 @@ def visible(instance: Instance, account: Account, table: Table, asker: Asker) ->
         ]
         for group in parse(hidden).groups
     ]
-    return lambda row: not any(all(any(test(row) for test in tests) for tests in group) for group in groups)
+
+    def is_shown(row: Row) -> bool:
+        is_hidden = any(all(any(test(row) for test in tests) for tests in group) for group in groups)
+        return not is_hidden and (beside is None or beside(row))
+
+    return is_shown
 
 
 def _visible_beside(instance: Instance, account: Account, table: Table, asker: Asker) -> Callable[[Row], bool]:

@@ -32,6 +32,7 @@ from connectors.jira.connector import JiraConnector
 from connectors.jira.sending import LiveSender
 from connectors.mapping import merged
 from connectors.sandbox.plugin import Flavour
+from connectors.servicenow.columns import Columns, Value
 from connectors.servicenow.connector import ServiceNowConnector
 from connectors.servicenow.defaults import DEFAULT
 from improvement.records import Outbound, PlatformState, Receipt, RecordKind, RecordRef
@@ -304,6 +305,29 @@ def test_a_process_that_is_not_killed_turns_its_cell_red(
     monkeypatch.setattr("bench.faults.killing.LOOKING", {"servicenow": {"path": "/nowhere$"}})
     cells = kill_cells("looking, nothing sent", desks, killers, "servicenow", kinds=("note",))
     assert "never held" in cells["note"]
+
+
+def test_a_connector_that_does_not_tell_what_it_reads_back_turns_its_cells_red(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks
+) -> None:
+    traps = [write_trap(name) for name in ("a rule changes a value", "a field read-only")]
+    monkeypatch.setattr("connectors.servicenow.writing._differences", lambda sent, found: {})
+    for trap in traps:
+        assert set(red(write_cells(trap, desks, "servicenow"))) == {"record", "update"}
+
+
+def test_a_connector_that_does_not_tell_an_unknown_choice_turns_its_cell_red(
+    monkeypatch: pytest.MonkeyPatch, desks: Desks
+) -> None:
+    trap, body = write_trap("an unknown choice"), Columns.body
+    assert red(write_cells(trap, desks, "servicenow")) == {}
+
+    def silent(self: Columns, fields: Mapping[str, Value]) -> tuple[dict[str, str], dict[str, str]]:
+        found, unwritten = body(self, fields)
+        return found, {name: why for name, why in unwritten.items() if name != "method"}
+
+    monkeypatch.setattr(Columns, "body", silent)
+    assert set(red(write_cells(trap, desks, "servicenow"))) == {"record"}
 
 
 def test_a_trap_that_no_request_meets_turns_its_cell_red(desks: Desks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -58,6 +59,21 @@ def call(sender: LiveSender, name: str) -> Any:
     }
     options = {"is_internal": False} if name == "comment" else {}
     return getattr(sender, name)(*arguments[name], **options)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("status", [301, 303, 307, 308])
+@responses.activate
+def test_what_is_written_goes_to_no_host_that_an_answer_names(name: str, status: int) -> None:
+    elsewhere = "https://elsewhere.example/x"
+    for method in ("GET", "POST", "PUT"):
+        responses.add(method, elsewhere, json={"id": "1", "key": "X-1"}, status=201)
+    method, url = CALLS[name]
+    responses.add(method, url, status=status, headers={"Location": elsewhere})
+    with pytest.raises(ConnectionFailed, match=f"redirects to {re.escape(elsewhere)}") as caught:
+        call(a_sender(), name)
+    assert [call.request.url for call in responses.calls] == [url]
+    assert not isinstance(caught.value, OutcomeUnknown)
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -212,6 +212,20 @@ def test_a_note_that_jira_would_refuse_for_its_length_is_cut(desk: Desk) -> None
     assert desk.connector.write(note, ref).was_found
 
 
+def test_what_an_automation_makes_of_a_field_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    created, edited = LiveSender.create, LiveSender.edit
+    by_rule = {"duedate": "2024-12-24"}
+    monkeypatch.setattr(LiveSender, "create", lambda self, fields: created(self, fields | by_rule))
+    monkeypatch.setattr(LiveSender, "edit", lambda self, id, fields: edited(self, id, fields | by_rule))
+    receipt = desk.create()
+    assert receipt.differences == {"duedate": "sent '2024-09-01', found '2024-12-24'"}
+    updated = desk.update(receipt.ref, baseline="31 %", due=None)
+    assert (updated.written["customfield_10020"], updated.differences) == ("31 %", {})
+    by_rule["customfield_10021"] = "0 %"
+    again = desk.update(receipt.ref, target="16 %", baseline="31 %", due=None)
+    assert again.differences == {"customfield_10021": "sent '16 %', found '0 %'"}
+
+
 def test_a_file_is_attached_once(desk: Desk) -> None:
     ref = desk.create().ref
     attach = desk.outbound(Verb.ATTACH, "attach/final", file=FILE)

@@ -71,6 +71,18 @@ def test_hidden_rows_make_pages_short_but_totals_stay(api: Any) -> None:
     assert 'rel="next"' in page.headers["Link"]
 
 
+def test_what_hangs_on_records_can_be_hidden_by_itself(serve: Any, a_world: Any, a_ticket: Any) -> None:
+    _, api = serve(a_world(a_ticket()), hidden_rows={"regelkreis": {"sys_journal_field": "element=work_notes"}})
+    incident = api.list("incident", "", limit=1)[0]["sys_id"]
+    api.change("incident", incident, work_notes="Internal", comments="For the caller")
+    query = f"element_id={incident}^valueINInternal,For the caller"
+
+    shown = api.as_user("regelkreis").list("sys_journal_field", query)
+
+    assert [row["element"] for row in shown] == ["comments"]
+    assert len(api.list("sys_journal_field", query)) == 2
+
+
 def test_a_hidden_record_does_not_exist_for_its_reader(api: Any) -> None:
     hidden = api.list("incident", "priority=1", limit=1)[0]
 

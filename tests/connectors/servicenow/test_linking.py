@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from connectors.config import ConnectionConfig
 from connectors.sandbox.testing import RunningSandbox
 from connectors.servicenow import batching
 from connectors.servicenow.connector import ServiceNowConnector
@@ -19,6 +21,15 @@ from .conftest import Connect, Person, a_ticket, a_world
 Serve = Callable[..., RunningSandbox]
 BATCH = {"method": "POST", "path": "/v1/batch$"}
 LINK = {"method": "POST", "path": "/table/sn_cim_inbound_m2m$"}
+CONFIG = ConnectionConfig.model_validate(
+    {
+        "name": "acme",
+        "platform": "servicenow",
+        "url": "https://acme.example",
+        "user": "rk",
+        "password": "hunter22-s3cret",
+    }
+)
 
 
 @pytest.fixture
@@ -143,4 +154,13 @@ def test_a_dry_run_shows_the_one_batch_with_its_bodies_in_the_clear(
     ],
 )
 def test_an_item_that_no_answer_names_was_not_served(answer: Any, expected: batching.Outcome) -> None:
-    assert batching.outcomes(answer, ["a"]) == {"a": expected}
+    assert batching.outcomes(answer, ["a"], CONFIG) == {"a": expected}
+
+
+@pytest.mark.parametrize("said", ["error_message", "body"])
+def test_credentials_that_an_item_quotes_are_not_kept(said: str) -> None:
+    header = "Authorization: Basic " + base64.b64encode(b"rk:hunter22-s3cret").decode()
+    body = base64.b64encode(json.dumps({"error": {"message": "no robots", "detail": header}}).encode()).decode()
+    item = {"id": "a", "status_code": 403, said: {"error_message": header, "body": body}[said]}
+    (told,) = batching.outcomes({"serviced_requests": [item]}, ["a"], CONFIG).values()
+    assert told.said.endswith("Authorization: Basic •••")

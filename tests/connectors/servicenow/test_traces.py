@@ -52,7 +52,7 @@ def answering(row: dict[str, Any]) -> Iterator[Traces]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
         for table in ("sn_cim_register", "sn_cim_task", "sys_journal_field", "sys_attachment", "sn_cim_inbound_m2m"):
             mocked.get(f"{URL}/api/now/table/{table}", json={"result": [row]}, headers={"X-Total-Count": "1"})
-        mocked.get(f"{URL}/api/now/stats/sn_cim_register", json={"result": {"stats": {"count": "0"}}})
+            mocked.get(f"{URL}/api/now/stats/{table}", json={"result": {"stats": {"count": "0"}}})
         yield Traces(Instance(config), CIM)
 
 

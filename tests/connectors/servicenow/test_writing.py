@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox
+from connectors.servicenow.records import CIM
 from connectors.servicenow.sending import Sent, explain
 from connectors.servicenow.writing import same
 from improvement.errors import ConnectionFailed, OutcomeUnknown, WriteRefused
@@ -232,6 +233,13 @@ def test_an_unknown_choice_names_field_value_and_choices(running: RunningSandbox
     assert "Manual" in said
 
 
+def test_what_we_enter_by_ourselves_is_told_too_where_it_has_no_place(serve: Serve, connect: Connect) -> None:
+    """How a new record is measured: by hand, which this instance does not offer any more."""
+    retired = {"sn_cim_register.success_measurement_method": ("manual", "1", "4")}
+    receipt = connect(serve(a_world(a_ticket()), retired_choices=retired)).write(CREATE, None)
+    assert "“Manual” is no choice of success_measurement_method" in receipt.unwritten["method"]
+
+
 def test_an_access_control_refuses_for_good(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_ticket()), denied={"regelkreis": ("sn_cim_register:write",)})
     with pytest.raises(WriteRefused, match="An access control forbids the write"):
@@ -357,6 +365,29 @@ def test_nor_is_it_where_the_count_that_tells_comes_cut_or_with_an_error(
     with pytest.raises(WriteRefused, match="holds a record of ACT-7 already, but hides it"):
         connector.write(CREATE, None)
     assert len(Person(running.servicenow_url, "admin").find("sn_cim_register", f"correlation_id={TRACE}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "table"), [("note", "sys_journal_field"), ("attach", "sys_attachment"), ("task", "sn_cim_task")]
+)
+def test_what_hangs_on_a_record_and_is_hidden_from_us_is_not_made_twice(
+    serve: Serve, connect: Connect, verb: str, table: str
+) -> None:
+    running = serve(a_world(a_ticket()), hidden_rows={"regelkreis": {table: "sys_idISNOTEMPTY"}})
+    admin, connector = Person(running.servicenow_url, "admin"), connect(running)
+    ref = connector.write(CREATE, None).ref
+    write = {
+        "note": NOTE,
+        "attach": outbound(Verb.ATTACH, "attach/final", file=FILE),
+        "task": outbound(Verb.TASK, "task/1", fields={"title": "Hire"}),
+    }[verb]
+    receipt = connector.write(write, ref)
+    assert all("hides it from us" in told for told in receipt.differences.values())
+    assert bool(receipt.differences) is (verb != "task")  # a new task comes with the answer
+    with pytest.raises(WriteRefused, match=f"{table} holds the .* already, but hides it from us"):
+        connector.write(write, ref)
+    hung = {"note": "element_id", "attach": "table_sys_id", "task": CIM.task_parent}[verb]
+    assert len(admin.find(table, f"{hung}={ref.id}")) == 1
 
 
 def test_a_bad_moment_does_not_move_new_records_to_another_table(

@@ -16,14 +16,15 @@ from connectors.existing import Existing
 from improvement import weeks
 from improvement.errors import ConnectionFailed, GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event
-from improvement.records import PlatformState, RecordRef
+from improvement.records import Outbound, PlatformState, RecordRef, Verb
 from improvement.review import json_schema
-from tests.workflows.build import a_connection, a_person, looked
+from tests.workflows.build import a_connection, a_person, an_action, looked
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.actions import adopting, commands, loop
 from workflows.checks import reviewing
 from workflows.cli.story import story_of
+from workflows.deliveries import outbox
 from workflows.evidence import verifying
 from workflows.models import Action, LedgerEntry, LookKind, Person, Role, our_installation
 from workflows.steps import follow
@@ -219,7 +220,7 @@ def test_everything_that_forbids_it_is_told_at_once(desk: Desk, adopted: Callabl
 def test_a_record_with_the_mark_of_an_action_is_not_taken_from_it(desk: Desk, adopted: Callable[..., Action]) -> None:
     desk.record["mark"] = "ACT-12"
     marked_by = {
-        our_installation(): "it carries our own mark of ACT-12: a delivery that still waits made it",
+        our_installation(): "it carries our own mark of ACT-12, which is not in this state: it may be of a backup",
         "abcdefgh": "it carries the mark of ACT-12 of another installation (abcdefgh), which keeps it",
         "": "it carries the mark of ACT-12: another installation keeps it, or a delivery that still waits made it",
     }
@@ -227,6 +228,35 @@ def test_a_record_with_the_mark_of_an_action_is_not_taken_from_it(desk: Desk, ad
         desk.record["installation"] = installation
         assert reasons_of(adopted) == [told]
     assert not Action.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("platform_id", "connection", "state", "told"),
+    [
+        ("", "snow", "waiting", ["a delivery that still waits made it"]),
+        ("", "snow", "dead", ["{key} made it and was given up; `regelkreis deliveries replay {key}` takes it"]),
+        ("", "snow", "discarded", ["{key} made it and was given up; `regelkreis deliveries replay {key}` takes it"]),
+        ("", "snow", "withdrawn", []),
+        ("id-1", "again", "sent", ["which is on connection again"]),
+        ("id-0", "snow", "sent", []),
+    ],
+    ids=["waits", "is dead", "was discarded", "was withdrawn", "through another connection", "a copy"],
+)
+def test_a_record_with_our_own_mark_is_free_only_where_it_is_a_copy(
+    desk: Desk, adopted: Callable[..., Action], platform_id: str, connection: str, state: str, told: list[str]
+) -> None:
+    action = an_action(None, connection=connection)
+    Action.objects.update(platform_id=platform_id)
+    create = Outbound(verb=Verb.CREATE, key=f"{action.code}/create", action_id=action.code)
+    outbox.queue(action, create, at=NOW)
+    action.deliveries.update(state=state)
+    desk.record |= {"mark": action.code, "installation": our_installation()}
+    if not told:
+        assert adopted().platform_id == REF.id
+        return
+    (reason,) = reasons_of(adopted)
+    assert reason.startswith(f"it carries our own mark of {action.code}")
+    assert reason.endswith(told[0].format(key=create.key))
 
 
 def test_two_people_at_once_make_one_action(adopted: Callable[..., Action], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,6 +234,39 @@ def test_a_second_attempt_without_an_answer_begins_the_doubt_anew(desk: Desk, ac
     assert told[0] == 1200.0
 
 
+def test_the_doubt_counts_from_the_end_of_an_attempt_that_looked_for_long(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+
+    def looked_first(outbound: Outbound) -> None:
+        clock.pass_by(minutes=15)
+        raise OutcomeUnknown("It was sent, and reset.")
+
+    desk.answers = looked_first
+    tried(desk, clock)
+    clock.pass_by(seconds=5)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told[0] == 5.0
+
+
+def test_nothing_is_written_after_a_change_of_fields_that_may_still_take_effect(desk: Desk, action: Action) -> None:
+    """It would undo what is written meanwhile, the same change with newer content too."""
+    clock, names = Hours(), [f"{action.code}/update/{n}" for n in (1, 2)]
+    sent(desk, 0)
+    for name, title in zip(names, ("older", "newer"), strict=True):
+        update = Outbound(verb=Verb.UPDATE, key=name, action_id=action.code, fields={"title": title})
+        outbox.queue(action, update, at=OPENED)
+    desk.answers = raises(OutcomeUnknown("No answer."), on="update/1")
+    tried(desk, clock)
+    desk.answers = lambda outbound: None
+    clock.pass_by(minutes=9)
+    told = tried(desk, clock)
+    assert (told.waiting, states()[-2:], desk.effects.keys() & set(names)) == (2, ["waiting", "waiting"], set())
+    assert "was sent 540 s ago without an answer, and may still take effect" in told.errors[0]
+    clock.pass_by(minutes=2)
+    assert (tried(desk, clock).sent, desk.requests[-2:]) == (2, names)
+
+
 def test_what_a_write_replaced_stands_in_the_ledger_so_that_it_can_be_put_back(desk: Desk, action: Action) -> None:
     class Replacing(Desk):
         def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
