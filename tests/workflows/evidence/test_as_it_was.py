@@ -33,6 +33,7 @@ UNTOLD = frozenset(
         "may",
         "record",
         "rolls_up_to",
+        "serves",
     ]
 )
 
