@@ -16,7 +16,8 @@ def step_back(connection: str, at: datetime) -> None:
     """Let what is loaded from now on as seen at a moment (aware) count as late; call it while holding the warehouse.
 
     What was held until that moment or a later one is held again: a cycle may be run once more for the same moment, a
-    file imported for an earlier one, and whoever waited for the warehouse is behind whoever had it.
+    file imported for an earlier one, and whoever waited for the warehouse is behind whoever had it. What was held
+    already may then be named once more among the causes.
     """
     with transaction.atomic():
         for name in HELD:

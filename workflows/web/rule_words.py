@@ -145,7 +145,12 @@ def _trigger(spec: Document) -> str:
     hold, samples = weeks(spec["trigger"]["for"]), spec["trigger"]["min_samples"]
     if not samples:
         return _("%(hold)s beyond its target") % {"hold": hold}
-    return _("%(hold)s beyond its target, each value on at least %(n)d records") % {"hold": hold, "n": samples}
+    told = ngettext(
+        "%(hold)s beyond its target, each value on at least %(n)d record",
+        "%(hold)s beyond its target, each value on at least %(n)d records",
+        samples,
+    )
+    return told % {"hold": hold, "n": samples}
 
 
 def _clear(spec: Document, metric: str) -> str:

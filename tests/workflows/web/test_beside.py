@@ -20,6 +20,7 @@ def test_a_score_is_told_with_its_response_rate_also_where_nobody_knows_it() -> 
 
 
 def test_a_time_is_told_with_tau_and_what_was_still_open_then() -> None:
+    assert told({"tau_weeks": 1})["Times count up to (τ)"] == "1 week"
     found = told({"tau_weeks": 2, "open_share": {"reference": 0.031, "after": 0.02}})
     assert found == {
         "Times count up to (τ)": "2 weeks",

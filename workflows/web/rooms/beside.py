@@ -30,7 +30,7 @@ def facts_beside(result: Mapping[str, Any] | None) -> list[Fact]:
     if result.get("response_rate"):
         found.append(Fact(_("Response rate"), _shares(result["response_rate"], digits=0)))
     if result.get("tau_weeks"):
-        found.append(Fact(_("Times count up to (τ)"), weeks(result["tau_weeks"])))
+        found.append(Fact(_("Times count up to (τ)"), weeks(f"{result['tau_weeks']}w")))
         found.append(Fact(_("Still open then"), _shares(result.get("open_share") or {}, digits=1)))
     exposure = result.get("exposure") or {}
     if exposure.get("reference") and exposure.get("after"):
