@@ -29,6 +29,7 @@ from workflows.rules.live import live_rules
 from workflows.rules.renamed import counted_twice
 from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
+from workflows.unforeseen import held
 from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
@@ -265,7 +266,8 @@ def _begin_loading(
 def _reported(one: Connector, summary: CycleSummary) -> Iterator[None]:
     """A connection that fails is told of; the others go on."""
     try:
-        yield
+        with held("a step of the cycle", connection=one.name):
+            yield
     except RegelkreisError as error:
         summary.report(one.name, [error])
         log.warning("cycle.failed", connection=one.name, error=str(error))

@@ -27,11 +27,20 @@ import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
-from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, ShutOut, StillUnknown, WriteRefused
+from improvement.errors import (
+    ConnectionFailed,
+    OutcomeUnknown,
+    RegelkreisError,
+    ShutOut,
+    StillUnknown,
+    Unforeseen,
+    WriteRefused,
+)
 from improvement.records import PreviewRequest, Receipt, Verb
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
+from workflows.unforeseen import held
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
@@ -106,11 +115,12 @@ def _attempted(
 ) -> bool:
     """Send it, and note how that ended. False: what its action wants besides has to wait."""
     try:
-        _send(connector, delivery, attempt, as_of, result)
+        with held(f"delivering {delivery.key}", connection=connector.name):
+            _send(connector, delivery, attempt, as_of, result)
         return True
     except RegelkreisError as error:
         result.errors.append(f"{delivery.key}: {error}")
-        if not isinstance(error, OutcomeUnknown) or isinstance(error, StillUnknown):
+        if not isinstance(error, OutcomeUnknown | Unforeseen) or isinstance(error, StillUnknown):
             attempt.take_back(delivery)
         if isinstance(error, WriteRefused) or (isinstance(error, StillUnknown) and attempt.is_doubted_too_long):
             _bury(delivery, str(error), as_of)
