@@ -267,13 +267,14 @@ class Writer:
             return Intent(None, {"triggers": f"mode {self.mode.name} has no place for links"})
         if not set(LINK_COLUMNS) <= set(self.instance.known(table)):
             return Intent(None, {"triggers": f"{table} names its columns otherwise than {', '.join(LINK_COLUMNS)}"})
-        missing = self.traces.links_wanted(outbound, ref.id)
+        missing, gone = self.traces.links_wanted(outbound, ref.id)
+        unwritten = {f"trigger {id}": "it is gone or hidden from us" for id in gone}
         bodies = {key: {"cim_register": ref.id, "source_table": name, "source_id": key} for name, key in missing}
         if not bodies:
-            return Intent(None)
+            return Intent(None, unwritten)
         several = Request("POST", batching.PATH, batching.packed(table, bodies, outbound.key))
         alone = Request("POST", f"/table/{table}", next(iter(bodies.values())))
-        return Intent(several if len(bodies) > 1 else alone, sent_columns=dict.fromkeys(bodies, LINKED))
+        return Intent(several if len(bodies) > 1 else alone, unwritten, sent_columns=dict.fromkeys(bodies, LINKED))
 
     # --- after the request ------------------------------------------------------------------------------------
 

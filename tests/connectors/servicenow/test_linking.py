@@ -144,3 +144,14 @@ def test_a_dry_run_shows_the_one_batch_with_its_bodies_in_the_clear(
 )
 def test_an_item_that_no_answer_names_was_not_served(answer: Any, expected: batching.Outcome) -> None:
     assert batching.outcomes(answer, ["a"]) == {"a": expected}
+
+
+def test_tickets_that_are_gone_or_hidden_are_told(running: RunningSandbox, connect: Connect, admin: Person) -> None:
+    connector = connect(running)
+    ref, write = an_action(connector), triggers(admin)
+    first, *others = write.trigger_ids
+    admin.send_away("incident", first)
+    receipt = connector.write(write, ref)
+    assert receipt.unwritten == {f"trigger {first}": "it is gone or hidden from us"}
+    assert links(admin) == sorted(others)
+    assert connector.write(write, ref).unwritten == receipt.unwritten  # nothing was left to be made
