@@ -35,7 +35,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 def find_labelled(jira: Jira, labels: Sequence[str]) -> Labelled | None:
-    """The oldest issue with one of these labels, if any, indexed or not; one that was moved only where it is indexed."""
+    """The oldest issue with one of these labels, if any, indexed or not; one that was moved only if it is indexed."""
     project = jira.project.key
     shown = _search(jira, f"{labelled_in(project, labels)} ORDER BY created ASC, key ASC", 2)
     if shown:

@@ -115,7 +115,11 @@ class Writer:
         if ref is None and outbound.verb is not Verb.CREATE:
             ref = self._ref({"sys_id": NEW_RECORD, "number": ""})
         intent = self._intent(outbound, ref)
-        return [intent.request.preview(self.instance)] if intent.request is not None and not intent.is_there else []
+        if intent.request is None or intent.is_there:
+            return []
+        if outbound.verb is not Verb.UPDATE:
+            wait_until_settled(outbound, self.instance.config.name)
+        return [intent.request.preview(self.instance)]
 
     # --- what each verb comes to ------------------------------------------------------------------------------
 
