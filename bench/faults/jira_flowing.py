@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.faults.desks import STEP, Desk, Desks, Story
+from bench.faults.desks import NOTE, STEP, Desk, Desks, Story
 from bench.faults.kinds import JIRA, Kind
 from bench.faults.places import world
 from bench.faults.write_traps import looking
@@ -235,6 +235,12 @@ def _long_texts(desk: Desk) -> str:
     long = {**step.outbound.fields, "verdict": "w" * (MOST + 1), "due": None}
     receipt = until_received(desk.connector, msgspec.structs.replace(step.outbound, fields=long), story.ref, None)
     story.took(step, receipt.ref)
+    note = story.step(OF_NAME["note"])
+    longest = f"{NOTE} {'w' * (MOST + 1)}"
+    receipt = until_received(desk.connector, msgspec.structs.replace(note.outbound, text=longest), story.ref, None)
+    story.took(note, receipt.ref)
+    if told := _untold(receipt, "text"):
+        return told
     kept = desk.get(f"{_path(story)}/properties/regelkreis")["value"]
     if len(msgspec.json.encode(kept)) > MOST or not kept["verdict"].startswith("www"):
         return f"the property has {len(msgspec.json.encode(kept))} characters"
