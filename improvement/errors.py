@@ -121,6 +121,10 @@ class WriteRefused(RegelkreisError):
     """The platform refused a write for good (validation, rule, policy): retrying cannot help."""
 
 
+class Unforeseen(RegelkreisError):
+    """A defect, of Regelkreis or of another package's connector, kept to what it happened in; the log has its trace."""
+
+
 class GuardRefused(RegelkreisError):
     """A transition of an action is not allowed; carries every reason at once."""
 

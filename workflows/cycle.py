@@ -30,9 +30,11 @@ from workflows.rules.live import live_rules
 from workflows.rules.renamed import counted_twice
 from workflows.steps import check, deliver, evaluate, follow, pull, restate_points
 from workflows.steps import open as opening
+from workflows.unforeseen import held
 from workflows.warehouse import Warehouse, our_warehouse
 
 log = structlog.get_logger()
+NO_REQUEST = {"method": "", "url": "", "body": "", "may_follow": ""}
 MOST_NAMED = 3  # rules that wait for the same, in one line
 
 
@@ -270,7 +272,8 @@ def _begin_loading(
 def _reported(one: Connector, summary: CycleSummary) -> Iterator[None]:
     """A connection that fails is told of; the others go on."""
     try:
-        yield
+        with held("a step of the cycle", connection=one.name):
+            yield
     except RegelkreisError as error:
         summary.report(one.name, [error])
         log.warning("cycle.failed", connection=one.name, error=str(error))
@@ -372,11 +375,22 @@ def _act(one: Connector, checking: check.Checking, summary: CycleSummary, told: 
     summary.report(one.name, sent.errors)
 
 
-def preview_all() -> list[dict[str, str]]:
-    """The requests the outbox would send now, without sending any."""
-    found = []
-    with connectors() as opened:
+@dataclass(slots=True)
+class Shown:
+    """What a dry run shows: requests, or why there is none, by delivery; and what is wrong."""
+
+    lines: list[dict[str, str]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def preview_all() -> Shown:
+    """What the outbox would send now, without sending any."""
+    shown, unusable = Shown(), dict[str, str]()
+    with connectors(unusable=unusable) as opened:
         for one in opened:
-            for delivery, requests in deliver.preview(one):
-                found += [{"key": delivery.key, **msgspec.to_builtins(item)} for item in requests]
-    return found
+            for preview in deliver.preview(one):
+                requests = [msgspec.to_builtins(item) for item in preview.requests] or [NO_REQUEST]
+                shown.lines += [{"key": preview.delivery.key, **item, "why": preview.why} for item in requests]
+                shown.errors += [f"{preview.delivery.key}: {preview.why}"] if preview.is_wrong else []
+    shown.errors += unusable.values()
+    return shown

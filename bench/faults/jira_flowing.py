@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.faults.desks import STEP, Desk, Desks, Story
+from bench.faults.desks import NOTE, STEP, Desk, Desks, Story
 from bench.faults.kinds import JIRA, Kind
 from bench.faults.places import world
 from bench.faults.write_traps import looking
@@ -22,6 +22,7 @@ OF_NAME = {kind.name: kind for kind in JIRA}
 BEGIN = OF_NAME["transition"]
 BEGIN_ID = "121"  # of its transition
 MOST = 32_768
+LATER = 25  # issues made after ours: more than are looked at by key
 REQUESTS = "IMP"  # the project whose improvements are requests, with native approvals
 WAYS = {"ask": "211", "withdraw": "221", "begin": "231", "finish": "251"}
 
@@ -167,7 +168,7 @@ def _moved_to_another_project(desk: Desk) -> str:
 
 
 def _moved_before_it_was_known(desk: Desk) -> str:
-    """Its creation was not answered, and meanwhile a person moved it: it is found where it is."""
+    """Its creation was not answered, a person moved it, and others were made: it is found where it is."""
     story = desk.story()
     kind = OF_NAME["record"]
     step = story.step(kind)
@@ -175,6 +176,10 @@ def _moved_before_it_was_known(desk: Desk) -> str:
         desk.connector.write(step.outbound, None)
     (made,) = [one for one in desk.newest() if one["fields"]["summary"] == story.title]
     desk.running.happen(desk.flavour, kind="move", keys=[made["key"]])
+    for number in range(LATER):
+        fields = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": f"Somebody's idea {number}"}
+        desk.act("admin", "POST", "/rest/api/2/issue", json={"fields": fields})
+    story.before["Task"] += LATER
     receipt = until_received(desk.connector, step.outbound, None, lambda: int(story.found()["record"]))
     story.took(step, receipt.ref)
     return story.wrong()
@@ -230,6 +235,12 @@ def _long_texts(desk: Desk) -> str:
     long = {**step.outbound.fields, "verdict": "w" * (MOST + 1), "due": None}
     receipt = until_received(desk.connector, msgspec.structs.replace(step.outbound, fields=long), story.ref, None)
     story.took(step, receipt.ref)
+    note = story.step(OF_NAME["note"])
+    longest = f"{NOTE} {'w' * (MOST + 1)}"
+    receipt = until_received(desk.connector, msgspec.structs.replace(note.outbound, text=longest), story.ref, None)
+    story.took(note, receipt.ref)
+    if told := _untold(receipt, "text"):
+        return told
     kept = desk.get(f"{_path(story)}/properties/regelkreis")["value"]
     if len(msgspec.json.encode(kept)) > MOST or not kept["verdict"].startswith("www"):
         return f"the property has {len(msgspec.json.encode(kept))} characters"

@@ -16,6 +16,7 @@ from connectors.answers import is_absent
 from connectors.jira.issues import ActionIssue
 from connectors.jira.opened import Jira
 from connectors.jira.site import ask
+from connectors.jira.tracing import names_installation
 from improvement.errors import ConnectionFailed
 
 LOOK_BACK = 20  # newest keys of the project of which one that is missing may be of an issue not indexed yet
@@ -34,7 +35,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 def find_labelled(jira: Jira, labels: Sequence[str]) -> Labelled | None:
-    """The oldest issue of the improvement project with one of these labels, if any, indexed or not."""
+    """The oldest issue with one of these labels, if any, indexed or not; one that was moved only if it is indexed."""
     project = jira.project.key
     shown = _search(jira, f"{labelled_in(project, labels)} ORDER BY created ASC, key ASC", 2)
     if shown:
@@ -57,9 +58,15 @@ def find_subtask(jira: Jira, parent: ActionIssue, labels: Sequence[str]) -> Labe
 
 
 def labelled_in(project: str, labels: Sequence[str]) -> str:
-    """The search for what carries one of these labels, as people can enter it too."""
-    wanted = ", ".join(f'"{label}"' for label in labels)
-    return f'project = "{project}" AND labels ' + (f"= {wanted}" if len(labels) == 1 else f"in ({wanted})")
+    """The search for what carries one of these labels, as people can enter it too.
+
+    One that names the installation is ours in whatever project: people move issues. Others may be of another one there.
+    """
+    return " OR ".join(_with(label, "" if names_installation(label) else f'project = "{project}"') for label in labels)
+
+
+def _with(label: str, within: str) -> str:
+    return f'{within} AND labels = "{label}"' if within else f'labels = "{label}"'
 
 
 def _steps(project: str, parent_id: str, labels: Sequence[str]) -> str:

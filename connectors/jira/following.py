@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from connectors.jira.shaping import hypothesis_in
 from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
-from improvement.errors import ConnectionFailed
+from improvement.errors import ConnectionFailed, Place
 from improvement.records import PlatformApproval, PlatformComment, PlatformField, PlatformState, PlatformTask, RecordRef
 
 BATCH = 50  # Cloud reconciles at most fifty issues with its index
@@ -100,7 +100,8 @@ def _read(jira: Jira, ids: list[str]) -> list[_Issue]:
     not bring is read by itself before it counts as gone.
     """
     try:
-        found = _search(jira, f"id in ({', '.join(ids)})", ids, _FIELDS, expand="changelog")
+        jql = f"id in ({', '.join(ids)})"
+        found = _search(jira, jql, ids, _FIELDS, lambda issue: issue.id in ids, expand="changelog")
     except ConnectionFailed as error:
         if not isinstance(error, Declined) or error.status != 400:
             raise
@@ -118,8 +119,23 @@ def _read(jira: Jira, ids: list[str]) -> list[_Issue]:
 
 
 def _search(
-    jira: Jira, jql: str, reconciled: list[str], fields: list[str], *, expand: str = "", size: int = 100
+    jira: Jira,
+    jql: str,
+    reconciled: list[str],
+    fields: list[str],
+    is_asked_for: Callable[[_Issue], bool],
+    *,
+    expand: str = "",
+    size: int = 100,
 ) -> list[_Issue]:
+    def accept(page: _Page) -> None:
+        if not all(map(is_asked_for, page.issues)):
+            raise ConnectionFailed(
+                f"{jira.config.url} answered with other issues than were asked for.",
+                where=Place(connection=jira.name),
+                mend="A proxy before it may answer with an earlier page: try again.",
+            )
+
     page: _Page
     if jira.site.is_cloud:
         body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": size}
@@ -127,17 +143,18 @@ def _search(
             body["expand"] = expand
         if reconciled:
             body["reconcileIssues"] = [int(id) for id in reconciled]
-        page = ask(jira.reader, "/search/jql", _Page, what="follow", json=body)
+        page = ask(jira.reader, "/search/jql", _Page, what="follow", json=body, accept=accept)
     else:
         params = {"jql": jql, "fields": ",".join(fields), "maxResults": size, "expand": expand}
-        page = ask(jira.reader, "/search", _Page, what="follow", params=params)
+        page = ask(jira.reader, "/search", _Page, what="follow", params=params, accept=accept)
     return page.issues
 
 
 def _tasks(jira: Jira, parent: _Issue) -> list[PlatformTask]:
     """The sub-tasks of an issue; those the parent lists are read even where the index lags behind."""
     listed = [task.id for task in parent.fields.subtasks][:BATCH]
-    found = _search(jira, f"parent = {parent.id} ORDER BY key ASC", listed, _TASK_FIELDS)
+    jql = f"parent = {parent.id} ORDER BY key ASC"
+    found = _search(jira, jql, listed, _TASK_FIELDS, lambda task: task.fields.parent == _Parent(parent.id))
     return [
         PlatformTask(
             id=task.id,

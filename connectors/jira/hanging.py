@@ -38,12 +38,18 @@ def note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     if any(mark in comment.body for comment in comments for mark in marks):
         return receipt(sender, ref, was_found=True)
     wait_until_settled(outbound, jira.name)
-    body = tracing.marked(cut(outbound.text or "", MAX_TEXT), marks[0])
+    text, body = outbound.text or "", noted(outbound)
+    left = {} if cut(text, MAX_TEXT) == text else {"text": f"Jira holds no more than its first {MAX_TEXT} characters"}
     sender.comment(ref.id, body, is_internal=is_read_by_customers(jira, project))
     if not sender.is_live:
-        return receipt(sender, ref, was_found=False)
+        return receipt(sender, ref, was_found=False, unwritten=left)
     found = next((comment.body for comment in notes_of(jira, ref.id)[0] if marks[0] in comment.body), None)
-    return _compared(sender, ref, {"comment": body}, {"comment": found})
+    return _compared(sender, ref, {"comment": body}, {"comment": found}, unwritten=left)
+
+
+def noted(outbound: Outbound) -> str:
+    """A note as a comment, with its mark, as much of it as Jira holds."""
+    return tracing.marked(cut(outbound.text or "", MAX_TEXT), tracing.marks_of(outbound)[0])
 
 
 def attach(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.jira import hanging, tracing, writing
+from connectors.jira import hanging, writing
 from connectors.jira.opened import Jira
 from connectors.jira.sending import Recorder
 from connectors.jira.shaping import shaped
@@ -23,8 +23,7 @@ def _onto_nothing(jira: Jira, recorder: Recorder, outbound: Outbound) -> None:
     """What would follow a create that has not happened yet."""
     new = "NEW"
     if outbound.verb is Verb.NOTE:
-        body = tracing.marked(outbound.text or "", tracing.marks_of(outbound)[0])
-        recorder.comment(new, body, is_internal=jira.is_service_desk)
+        recorder.comment(new, hanging.noted(outbound), is_internal=jira.is_service_desk)
     elif outbound.verb is Verb.ATTACH and outbound.file is not None:
         recorder.attach(new, outbound.file)
     elif outbound.verb is Verb.UPDATE:

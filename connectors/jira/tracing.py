@@ -40,6 +40,11 @@ def mark_in(labels: Iterable[str]) -> Mark:
     return next((Mark(mark.key.upper(), mark.installation) for mark in of_actions), NOBODYS)
 
 
+def names_installation(label: str) -> bool:
+    """Whether a label of ours names the installation it is of, as all do since traces name them."""
+    return bool(read(label.removeprefix("rk-")).installation)
+
+
 def marks_of(outbound: Outbound) -> tuple[str, ...]:
     """What is looked for in comments before one is added; the first is what it gets."""
     return _each(outbound, lambda name: f"rk:{_digest(name, outbound.key)}")

@@ -144,14 +144,14 @@ class Traces:
             if (row["user"], row["documentkey"]) == (user, record)  # a condition may have been ignored
         }
 
-    def links_wanted(self, outbound: Outbound, record: str) -> list[tuple[str, str]]:
-        """The triggering tickets not yet linked, as (table, sys_id).
+    def links_wanted(self, outbound: Outbound, record: str) -> tuple[list[tuple[str, str]], list[str]]:
+        """The triggering tickets not yet linked, as (table, sys_id), and those of them that are gone or hidden.
 
         Raises :class:`WriteRefused` where the record has links that we may not see: they would be made twice.
         """
         table = self.mode.link_table
         if table is None:
-            return []
+            return [], []
         linked = self.linked(table, record)
         missing = set(outbound.trigger_ids) - linked
         if missing and self._counted(table, f"cim_register={record}") > len(linked):
@@ -161,7 +161,8 @@ class Traces:
                 mend="Let the integration user read the links it creates.",
             )
         rows = self.instance.rows_of("task", "sys_id", missing, "", ("sys_id", "sys_class_name"))
-        return sorted((row["sys_class_name"], row["sys_id"]) for row in rows)
+        there = sorted((row["sys_class_name"], row["sys_id"]) for row in rows)
+        return there, sorted(missing - {id for _, id in there})
 
     def _first(self, table: str, query: str, fields: tuple[str, ...], **proof: str) -> Row | None:
         """The first row, if it really is what was asked for.

@@ -115,7 +115,11 @@ class Writer:
         if ref is None and outbound.verb is not Verb.CREATE:
             ref = self._ref({"sys_id": NEW_RECORD, "number": ""})
         intent = self._intent(outbound, ref)
-        return [intent.request.preview(self.instance)] if intent.request is not None and not intent.is_there else []
+        if intent.request is None or intent.is_there:
+            return []
+        if outbound.verb is not Verb.UPDATE:
+            wait_until_settled(outbound, self.instance.config.name)
+        return [intent.request.preview(self.instance)]
 
     # --- what each verb comes to ------------------------------------------------------------------------------
 
@@ -265,13 +269,14 @@ class Writer:
             return Intent(None, {"triggers": f"mode {self.mode.name} has no place for links"})
         if not set(LINK_COLUMNS) <= set(self.instance.known(table)):
             return Intent(None, {"triggers": f"{table} names its columns otherwise than {', '.join(LINK_COLUMNS)}"})
-        missing = self.traces.links_wanted(outbound, ref.id)
+        missing, gone = self.traces.links_wanted(outbound, ref.id)
+        unwritten = {f"trigger {id}": "it is gone or hidden from us" for id in gone}
         bodies = {key: {"cim_register": ref.id, "source_table": name, "source_id": key} for name, key in missing}
         if not bodies:
-            return Intent(None)
+            return Intent(None, unwritten)
         several = Request("POST", batching.PATH, batching.packed(table, bodies, outbound.key))
         alone = Request("POST", f"/table/{table}", next(iter(bodies.values())))
-        return Intent(several if len(bodies) > 1 else alone, sent_columns=dict.fromkeys(bodies, LINKED))
+        return Intent(several if len(bodies) > 1 else alone, unwritten, sent_columns=dict.fromkeys(bodies, LINKED))
 
     # --- after the request ------------------------------------------------------------------------------------
 

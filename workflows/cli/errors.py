@@ -85,6 +85,8 @@ def run(application: Callable[[list[str] | None], object], arguments: list[str] 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        if type(error).__module__.startswith("requests."):  # its errors pass for the system's, and are a connector's
+            raise
         told = f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
         say_error(f"{told} {FILE_MENDS.get(error.errno or 0, '')}".strip())
         return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -217,19 +217,17 @@ def cycle(
 
     if dry_run:
         moment(as_of)  # what is sent does not depend on it; a wrong one is refused all the same
-        previews = cycles.preview_all()
+        shown = cycles.preview_all()
         if as_json:
-            print_json(previews)
+            print_json(shown.lines)
         else:
-            print_table(
-                "Requests", ["delivery", "method", "url", "body"],
-                [
-                    (item["key"], item["method"], item["url"], f"{item['body']}\n{item['may_follow']}".strip())
-                    for item in previews
-                ],
-            )  # fmt: skip
-            if not previews:
+            print_table("Requests", ["delivery", "method", "url", "body", "why not"], map(_request, shown.lines))
+            if not shown.lines:
                 say("Nothing would be sent. Of each write that waits `regelkreis deliveries list` says for what.")
+        for error in shown.errors:
+            typer.echo(f"error: {error}", err=True)
+        if shown.errors:
+            raise typer.Exit(1)
         return
     summary = cycles.run(as_of=moment_of_cycle(as_of), is_shown=not as_json)
     if as_json:
@@ -240,3 +238,8 @@ def cycle(
             typer.echo(f"error: {error}", err=True)
     if summary.errors:
         raise typer.Exit(1)
+
+
+def _request(line: Mapping[str, str]) -> list[str]:
+    """A line of a dry run as a row."""
+    return [line["key"], line["method"], line["url"], f"{line['body']}\n{line['may_follow']}".strip(), line["why"]]

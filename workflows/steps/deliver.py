@@ -29,15 +29,26 @@ from django.db import connection, transaction
 
 from connectors.base import Connector
 from connectors.doubt import wait_until_settled
-from improvement.errors import ConnectionFailed, OutcomeUnknown, RegelkreisError, ShutOut, StillUnknown, WriteRefused
+from improvement.errors import (
+    ConnectionFailed,
+    OutcomeUnknown,
+    RegelkreisError,
+    ShutOut,
+    StillUnknown,
+    Unforeseen,
+    WriteRefused,
+)
 from improvement.records import PreviewRequest, Receipt, Verb
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
+from workflows.unforeseen import held
 
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
 LONGEST_DOUBT = timedelta(hours=24)
+WRITING_IS_OFF = "writing is off: it is not sent before `regelkreis connect NAME --write on`"
+NOTHING = "nothing is left to be sent: it is there already, or has no place there"
 LOCKED_FOR = 0x524B  # advisory locks are numbers that a whole database shares: these are deliveries'
 Clock = Callable[[], datetime]
 
@@ -65,12 +76,43 @@ def waiting(connection: str) -> list[Delivery]:
     )
 
 
-def preview(connector: Connector) -> list[tuple[Delivery, list[PreviewRequest]]]:
-    """The requests that ``deliver`` would send now, without sending any."""
-    return [
-        (delivery, connector.preview(outbox.content(delivery), outbox.reference(delivery.action)))
-        for delivery in waiting(connector.name)
-    ]
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What ``deliver`` would do with one delivery now: the requests it would send; where there are none, ``why``.
+
+    ``is_wrong``: what it would do cannot be known, or is refused. Where only writing is off, the requests are shown.
+    """
+
+    delivery: Delivery
+    requests: list[PreviewRequest]
+    why: str = ""
+    is_wrong: bool = False
+
+
+def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -> list[Preview]:
+    """What ``deliver`` would do now with each delivery, without sending any."""
+    is_off = not Connection.objects.get(name=connector.name).may_write
+    shown: list[Preview] = []
+    blocked: dict[int, str] = {}  # by action: what its other deliveries have to wait for
+    for delivery in waiting(connector.name):
+        before = blocked.get(delivery.action_id)
+        lacking = _lacks_record(delivery)
+        if lacking or before:
+            shown.append(Preview(delivery, [], lacking or f"it waits for {before}"))
+            continue
+        unanswered_s = Attempt(clock(), delivery.begun_at).unanswered_s
+        try:
+            with held(f"previewing {delivery.key}", connection=connector.name):
+                outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=unanswered_s)
+                requests = connector.preview(outbound, outbox.reference(delivery.action))
+        except RegelkreisError as error:
+            shown.append(Preview(delivery, [], str(error), is_wrong=not isinstance(error, StillUnknown)))
+            if not isinstance(error, WriteRefused) or delivery.verb == Verb.CREATE:
+                blocked[delivery.action_id] = delivery.key
+        else:
+            why = "" if requests else NOTHING
+            shown.append(Preview(delivery, requests, WRITING_IS_OFF if requests and is_off else why))
+    return shown
 
 
 def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: datetime.now(UTC)) -> DeliverResult:
@@ -108,11 +150,12 @@ def _attempted(
 ) -> bool:
     """Send it, and note how that ended. False: what its action wants besides has to wait."""
     try:
-        _send(connector, delivery, attempt, as_of, result)
+        with held(f"delivering {delivery.key}", connection=connector.name):
+            _send(connector, delivery, attempt, as_of, result)
         return True
     except RegelkreisError as error:
         result.errors.append(f"{delivery.key}: {error}")
-        if not isinstance(error, OutcomeUnknown) or isinstance(error, StillUnknown):
+        if not isinstance(error, OutcomeUnknown | Unforeseen) or isinstance(error, StillUnknown):
             attempt.take_back(delivery)
         else:
             attempt.ended_in_doubt(delivery, clock())
@@ -189,18 +232,26 @@ def _begun(delivery: Delivery, moment: datetime) -> Attempt | None:
 
 def _has_no_record(delivery: Delivery) -> bool:
     """Whether a write belongs to a record whose creation was refused for good: it waits, and says for what."""
+    lacking = _lacks_record(delivery)
+    if not lacking:
+        return False
+    delivery.last_error = lacking
+    delivery.save(update_fields=["last_error"])
+    return True
+
+
+def _lacks_record(delivery: Delivery) -> str:
+    """Why there will be no record to write to; "" where there is one, or may be."""
     action = delivery.action
     if delivery.verb == Verb.CREATE or action.platform_id:
-        return False
+        return ""
     create = action.deliveries.filter(verb=Verb.CREATE.value).exclude(state=DeliveryState.SENT).first()
     if create is None or create.state == DeliveryState.WAITING:
-        return False
+        return ""
     became = "was discarded"
     if create.state == DeliveryState.DEAD:
         became = "was refused" if create.begun_at is None else "may have been lost on its way"
-    delivery.last_error = f"{create.key} {became}, so there is no record to write to: {create.last_error}"
-    delivery.save(update_fields=["last_error"])
-    return True
+    return f"{create.key} {became}, so there is no record to write to: {create.last_error}"
 
 
 def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult) -> None:

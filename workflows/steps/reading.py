@@ -18,6 +18,7 @@ from workflows.models import Connection, PullCursor
 from workflows.restating.how_far import step_back
 from workflows.steps.loads import Load, Loads, Told
 from workflows.steps.lost_warehouse import begin_again_where_lost
+from workflows.unforeseen import held
 from workflows.warehouse import Warehouse, Zones
 
 T = TypeVar("T")
@@ -157,10 +158,11 @@ def counted(connector: Connector, pages: Callable[[], Iterator[Page]]) -> Iterat
     """The pages; an error of theirs tells the requests that none of them tells (:attr:`RegelkreisError.asked`)."""
     requests, retries = connector.traffic()
     try:
-        for page in pages():
-            requests += page.requests
-            retries += page.retries
-            yield page
+        with held("reading", connection=connector.name):
+            for page in pages():
+                requests += page.requests
+                retries += page.retries
+                yield page
     except RegelkreisError as error:
         now = connector.traffic()
         error.asked = max(0, now[0] - requests), max(0, now[1] - retries)

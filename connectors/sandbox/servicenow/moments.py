@@ -48,6 +48,11 @@ def shown(text: str, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).strftime(STORED)
 
 
+def entered(text: str, zone: ZoneInfo) -> str | None:
+    """What a user in this zone means by a time, as stored text; None where the calendar ends."""
+    return _local(text[:10], text[11:], zone)
+
+
 def shown_duration(text: str) -> str:
     """A stored duration in words: ``1 Day 4 Hours``."""
     try:

@@ -32,6 +32,7 @@ from connectors.sandbox.users import Account, Accounts
 
 MAX_LIMIT = 10_000
 TRUE = "true"
+WRITING = frozenset({"POST", "PUT", "PATCH"})
 _WHOLE = re.compile("-?[0-9]{1,18}")
 Answer = Callable[[web.Request, Account], Awaitable[web.StreamResponse]]
 
@@ -110,6 +111,8 @@ class TableApi:
         headers = {}
         if status == 201:
             headers["Location"] = f"{base_url(request)}/api/now/table/{table.name}/{row[0]}"
+        if request.method in WRITING and request.headers.get("X-no-response-body", "").lower() == TRUE:
+            return web.Response(status=status, headers=headers)
         return json_response({"result": shaped}, status=status, headers=headers)
 
     # --- writing ----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.servicenow import access, cim, rules
+from connectors.sandbox.servicenow import access, cim, moments, rules
 from connectors.sandbox.servicenow.choices import PROBLEM_STATE, value_of
 from connectors.sandbox.servicenow.errors import acl, business_rule, no_record
 from connectors.sandbox.servicenow.instance import Instance
@@ -134,6 +134,8 @@ def accept(
                 accepted.journal[name] = text
             continue
         value = _stored(instance, column, text, by_label=by_label)
+        if value and by_label and column.is_time:  # entered as it is shown: in the user's zone
+            value = moments.entered(value, account.zone)
         if value is not None and rules.is_dropped(instance, table, name, value):
             continue
         if value is not None and not (is_new and value == "" and column.default):

@@ -144,6 +144,29 @@ def test_nor_is_the_jira_itself_taken_for_another(desk: Desk, path: str) -> None
     assert fresh.write(desk.creation, None).status == 201
 
 
+def test_an_issue_that_was_moved_before_it_was_known_is_found_where_it_is(desk: Desk) -> None:
+    desk.faults(*writes(desk, "reset_after"))
+    with pytest.raises(OutcomeUnknown):
+        desk.create()
+    desk.faults()
+    (key,) = desk.labelled()
+    desk.running.happen(desk.flavour, kind="move", keys=[key])
+    for number in range(finding.LOOK_BACK + 5):
+        task = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}, "summary": f"after {number}"}
+        desk.claudia.create_issue(fields=task)
+    before = issues(desk)
+    receipt = desk.connector.write(told(desk.creation, 3600.0), None)
+    assert (receipt.was_found, issues(desk)) == (True, before)
+    assert not receipt.ref.number.startswith("CIP-")
+
+
+def test_a_label_of_a_version_before_is_looked_for_in_the_improvement_project_only() -> None:
+    labels = ("rk-k7m2qd4x-act-7", "rk-act-7")
+    assert finding.labelled_in("CIP", labels) == (
+        'labels = "rk-k7m2qd4x-act-7" OR project = "CIP" AND labels = "rk-act-7"'
+    )
+
+
 @pytest.mark.parametrize("before", [0, 1, 30])
 def test_an_issue_the_index_leaves_out_before_others_is_found(desk: Desk, before: int) -> None:
     """Others were created after ours and are shown already; ours may be the first of its project."""

@@ -99,6 +99,16 @@ def test_a_finished_issue_tells_its_resolution(desk: Desk, resolution: str, expe
     assert (state.state, state.close_code, state.is_closed_as_success) == (expected, resolution, resolution == "Done")
 
 
+def test_an_earlier_answer_that_comes_again_is_not_taken_for_the_tasks(desk: Desk) -> None:
+    ref = desk.create().ref
+    task = {"project": {"key": "CIP"}, "issuetype": {"name": "Sub-task"}, "parent": {"id": ref.id}, "summary": "Hire"}
+    desk.claudia.create_issue(fields=task)
+    desk.faults({"kind": "duplicate_page", "path": "/search$", "after": 1})
+    assert [one.title for one in desk.state(ref).tasks] == ["Hire"]
+    desk.faults({"kind": "error_in_200", "path": "/search", "after": 1})
+    assert [one.title for one in desk.state(ref).tasks] == ["Hire"]
+
+
 def test_tasks_come_home_even_before_the_index_shows_them(desk: Desk) -> None:
     ref = desk.create().ref
     desk.running.set_options("jira_cloud", index_lag=50)

@@ -56,8 +56,8 @@ def test_a_write_that_is_there_already_shows_nothing(desk: Desk) -> None:
 def test_a_move_is_shown_with_its_transition(desk: Desk) -> None:
     ref = desk.create().ref
     shown = desk.connector.preview(desk.outbound(Verb.UPDATE, "update", fields={**desk.fields, "state": "doing"}), ref)
-    assert [request.url.rpartition("/")[2] for request in shown] == ["transitions", "regelkreis"]
-    assert json.loads(shown[0].body)["transition"] == {"id": "121"}
+    assert [request.url.rpartition("/")[2] for request in shown] == ["regelkreis", "transitions", "regelkreis"]
+    assert json.loads(shown[1].body)["transition"] == {"id": "121"}
     assert desk.seen(ref).fields.status.name == "To Do"
 
 

@@ -191,6 +191,16 @@ def test_a_note_is_written_once_and_reads_without_its_mark(desk: Desk) -> None:
     assert [unmarked(body) for body in bodies] == ["Improved: 24.3 % → 16.1 %.", "another"]
 
 
+def test_of_a_note_longer_than_jira_holds_the_beginning_is_written_and_that_is_told(desk: Desk) -> None:
+    ref = desk.create().ref
+    receipt = desk.note(ref, "Stop. " + "😀" * 20_000)
+    assert "no more than its first 32000 characters" in receipt.unwritten["text"]
+    assert receipt.differences == {}
+    assert desk.note(ref, "Stop. " + "😀" * 20_000).was_found
+    (comment,) = desk.claudia.comments(ref.id)
+    assert unmarked(comment.body).startswith("Stop. 😀")
+
+
 def test_what_an_automation_makes_of_a_note_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = desk.create().ref
     as_sent = LiveSender.comment

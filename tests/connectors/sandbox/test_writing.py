@@ -146,3 +146,26 @@ def test_files_are_attached_raw_and_multipart_and_come_back(api: Any, register: 
     content = regelkreis.send("GET", f"/api/now/attachment/{listed[1]['sys_id']}/file")
     assert content.content == b'{"a":1}'
     assert regelkreis.send("DELETE", f"/api/now/attachment/{listed[0]['sys_id']}").status_code == 204
+
+
+def test_times_entered_as_they_are_shown_are_in_the_users_zone(api: Any, register: dict[str, Any]) -> None:
+    """The vendor's page *Table API*, on ``sysparm_input_display_value``: adjusted for the current user's timezone."""
+    response = api.as_user("auckland").send(
+        "PATCH",
+        f"/api/now/table/sn_cim_register/{register['sys_id']}",
+        params={"sysparm_input_display_value": "true", "sysparm_display_value": "all"},
+        json={"due_date": "2024-09-01 09:00:00"},
+    )
+
+    due = response.json()["result"]["due_date"]
+    assert (due["value"], due["display_value"]) == ("2024-08-31 21:00:00", "2024-09-01 09:00:00")
+
+
+def test_the_answer_to_a_write_is_left_out_where_the_caller_wants_none(api: Any) -> None:
+    path, headers = "/api/now/table/sn_cim_register", {"X-no-response-body": "true"}
+    made = api.send("POST", path, headers=headers, json={"short_description": "Quiet"})
+
+    assert (made.status_code, made.content) == (201, b"")
+    changed = api.send("PATCH", made.headers["Location"].removeprefix(api.url), headers=headers, json={"priority": "2"})
+    assert (changed.status_code, changed.content) == (200, b"")
+    assert api.send("GET", path, headers=headers).json()["result"]

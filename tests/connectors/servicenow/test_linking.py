@@ -164,3 +164,14 @@ def test_credentials_that_an_item_quotes_are_not_kept(said: str) -> None:
     item = {"id": "a", "status_code": 403, said: {"error_message": header, "body": body}[said]}
     (told,) = batching.outcomes({"serviced_requests": [item]}, ["a"], CONFIG).values()
     assert told.said.endswith("Authorization: Basic •••")
+
+
+def test_tickets_that_are_gone_or_hidden_are_told(running: RunningSandbox, connect: Connect, admin: Person) -> None:
+    connector = connect(running)
+    ref, write = an_action(connector), triggers(admin)
+    first, *others = write.trigger_ids
+    admin.send_away("incident", first)
+    receipt = connector.write(write, ref)
+    assert receipt.unwritten == {f"trigger {first}": "it is gone or hidden from us"}
+    assert links(admin) == sorted(others)
+    assert connector.write(write, ref).unwritten == receipt.unwritten  # nothing was left to be made

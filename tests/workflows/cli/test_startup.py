@@ -182,6 +182,13 @@ def test_a_missing_file_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert capsys.readouterr().err == "error: plans.csv: No such file or directory.\n"
 
 
+def test_an_error_of_http_that_nobody_met_is_no_error_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    from requests import JSONDecodeError
+
+    with pytest.raises(JSONDecodeError):
+        _run(JSONDecodeError("Unterminated string", "{", 0), monkeypatch)
+
+
 def test_a_database_that_does_not_answer_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+import structlog
+from django.db import OperationalError
 
 from connectors.doubt import never_send_again
 from improvement.errors import (
@@ -278,3 +280,40 @@ def test_what_a_write_replaced_stands_in_the_ledger_so_that_it_can_be_put_back(d
     told = [json.loads(bytes(row.data))["payload"].get("replaced") for row in entries]
     assert told == [None, {"target_value": "99"}, None]
     assert Delivery.objects.get(key=f"{action.code}/note/one").receipt["replaced"] == {"target_value": "99"}
+
+
+# --- an error that nobody foresaw -------------------------------------------------------------------------------
+
+
+def test_a_defect_stops_its_own_action_only_is_told_and_logged_and_ends_as_a_dead_letter(
+    desk: Desk, action: Action
+) -> None:
+    other = an_action(a_person("ida", Role.SERVICE_OWNER), scope={"service": "Chat"}, scope_key="service=Chat")
+    outbox.note(other, "one", "Of another action.", at=OPENED)
+
+    def answer(outbound: Outbound) -> None:
+        if outbound.key == f"{action.code}/note/one":
+            raise KeyError("written")
+
+    desk.answers = answer
+    with structlog.testing.capture_logs() as logged:
+        result = sent(desk, 1)
+    assert (result.sent, result.waiting) == (2, 2)
+    (told,) = result.errors
+    assert told.startswith(f"{action.code}/note/one: connection snow: Nobody foresaw this error")
+    assert "KeyError" in told
+    assert "The log has its traceback" in told
+    (line,) = logged
+    assert (line["event"], line["log_level"], line["exc_info"]) == ("unforeseen", "error", True)
+    row = Delivery.objects.get(key=f"{action.code}/note/one")
+    assert (row.state, row.attempts, row.begun_at is not None) == ("waiting", 1, True)  # it may have taken effect
+    for day in range(2, deliver.MAX_ATTEMPTS + 1):
+        sent(desk, day)
+    assert states() == ["sent", "dead", "waiting", "sent"]
+    assert sent(desk, 40).sent == 1
+
+
+def test_what_is_wrong_with_the_state_is_no_deliverys(desk: Desk, action: Action) -> None:
+    desk.answers = raises(OperationalError("database is locked"), on="create")
+    with pytest.raises(OperationalError):
+        sent(desk, 1)

@@ -18,10 +18,10 @@ from improvement.records import Outbound, Verb
 from tests.connectors.servicenow.conftest import a_ticket, a_world
 from tests.workflows.build import OPENED, a_person, an_action, an_approver, live, looked
 from workflows import access, cycle
-from workflows.actions import commands, planning
+from workflows.actions import commands, loop, planning
 from workflows.deliveries import outbox
 from workflows.evidence import verifying
-from workflows.models import Action, LedgerEntry, LookKind, Person, Role
+from workflows.models import Action, Connection, LedgerEntry, LookKind, Person, Role
 from workflows.steps import deliver, follow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(180)]
@@ -125,8 +125,10 @@ def dry_run() -> dict[str, Any]:
     with cycle.connectors() as opened:
         shown = deliver.preview(opened[0])
     return {
-        delivery.key: [(one.method, json.loads(one.body)) for one in requests if one.body.startswith("{")]
-        for delivery, requests in shown
+        one.delivery.key: [
+            (asked.method, json.loads(asked.body)) for asked in one.requests if asked.body.startswith("{")
+        ]
+        for one in shown
     }
 
 
@@ -264,3 +266,68 @@ def test_our_own_closure_code_is_no_claim_of_a_person(home: Path, settings: Any,
     a_cycle(action, NOW + timedelta(days=7))
     assert action.diverged == ""
     assert access.is_integration_account("snow", "regelkreis")
+
+
+# --- what a dry run says ------------------------------------------------------------------------------------------
+
+
+def shown_dry() -> dict[str, tuple[list[str], str, bool]]:
+    """By delivery: the methods of its requests, why there are none, and whether that is an error."""
+    with cycle.connectors() as opened:
+        shown = deliver.preview(opened[0])
+    return {one.delivery.key: ([asked.method for asked in one.requests], one.why, one.is_wrong) for one in shown}
+
+
+def delivered() -> deliver.DeliverResult:
+    with cycle.connectors() as opened:
+        return deliver.deliver(opened[0], as_of=NOW)
+
+
+def test_a_dry_run_shows_no_creation_that_may_be_there(there: There, olga: Person) -> None:
+    action = begun(olga)
+    outbox.note(action, "x", "hello", at=NOW)
+    there.running.set_faults("servicenow", {"kind": "reset_before", "method": "POST", "path": f"/table/{REGISTER}$"})
+    delivered()
+    there.running.set_faults("servicenow")
+    shown = shown_dry()
+    methods, why, is_wrong = shown[f"{action.code}/create"]
+    assert (methods, is_wrong) == ([], False)
+    assert "ago without an answer, and is not found" in why
+    assert shown[f"{action.code}/note/x"] == ([], f"it waits for {action.code}/create", False)
+    assert delivered().sent == 0
+
+
+def test_nor_what_belongs_to_a_record_that_was_refused(there: There, olga: Person) -> None:
+    action = begun(olga)
+    outbox.note(action, "x", "hello", at=NOW)
+    refusing = [{"table": REGISTER, "effect": "reject", "name": "No robots"}]
+    there.running.set_options("servicenow", rules=refusing)
+    assert delivered().refused == 1
+    there.running.set_options("servicenow", rules=[])
+    (only,) = shown_dry().values()
+    assert (only[0], only[2]) == ([], False)
+    assert "so there is no record to write to" in only[1]
+    assert delivered().sent == 0
+
+
+def test_a_dry_run_goes_on_behind_a_record_that_is_gone_and_tells_it(there: There, olga: Person) -> None:
+    gone = begun(olga)
+    a_cycle(gone)
+    url = f"{there.running.servicenow_url}/api/now/table/{REGISTER}/{there.record['sys_id']}"
+    requests.delete(url, auth=("admin", "sandbox"), timeout=30)
+    outbox.note(gone, "x", "hello", at=NOW)
+    gone.hypothesis = "Another"
+    gone.save()
+    loop.queue_update(gone, NOW)
+    other = begun(olga)
+    shown = cycle.preview_all()
+    (error,) = shown.errors
+    assert "is gone or hidden" in error
+    assert [(line["key"], line["method"]) for line in shown.lines if line["method"]] == [
+        (f"{gone.code}/note/x", "PATCH"),
+        (f"{other.code}/create", "POST"),
+    ]
+    why = {line["key"]: line["why"] for line in shown.lines}
+    assert why[f"{other.code}/create"] == ""
+    Connection.objects.update(may_write=False)
+    assert "writing is off" in {line["key"]: line["why"] for line in cycle.preview_all().lines}[f"{other.code}/create"]
