@@ -54,8 +54,8 @@ class Zones:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What one load did. ``read`` = ``new`` + ``changed`` + ``unchanged``: a row that changes nothing is unchanged, also
-    where it is a record that the same load holds twice.
+    """What one load did. ``read`` = ``new`` + ``changed`` + ``unchanged``; a record that the load holds twice is
+    unchanged the second time.
 
     ``restated``: of the changed ones, those that had been counted as done, decided or answered. ``digest_sha256`` is
     that of the batch's records in canonical order, whatever order they came in. ``write``: the number of this write of
