@@ -17,6 +17,7 @@ from improvement.errors import ConnectionFailed, CredentialsRefused, HeldOff, Pe
 
 MAX_SAID = 400
 _SECONDS = re.compile(r"\d+(\.\d+)?")
+NOT_FOUND = 404
 HELD_STATUS = frozenset({429, 503})  # whose Retry-After is about every request, not about this one
 SHORTEST_SECRET = 4  # a shorter one would blacken half of every message
 
@@ -78,11 +79,12 @@ def refusal(response: Response, config: ConnectionConfig, what: str) -> Connecti
             where=place,
             mend="Use the platform's final address; a redirect to a login page means the credentials do not work here.",
         )
+    absent = f"Is platform = “{config.platform}” right for this address? If the rest is answered, this is not there."
     return Declined(
         f"{config.url} answered {status} ({what}). {said}",
         status=status,
         where=place,
-        mend="Try again; see the platform's log.",
+        mend=absent if status == NOT_FOUND else "Try again; see the platform's log.",
     )
 
 
@@ -93,7 +95,7 @@ def is_web_page(response: Response) -> bool:
 
 def is_absent(error: ConnectionFailed) -> bool:
     """Whether an error says that something does not exist, or is hidden from us."""
-    return isinstance(error, Declined) and error.status == 404
+    return isinstance(error, Declined) and error.status == NOT_FOUND
 
 
 def platform_message(response: Response, config: ConnectionConfig) -> str:

@@ -138,7 +138,8 @@ def _looked_for(name: str, sample: SourceSample, now: FieldMap | None, constant:
     is_standing = [one.path for one in standing] == [*paths] and not broken
     is_change = not is_standing or bool(values)
     kept = dict(now.values) if now is not None and is_standing else {}
-    said = _said(paths, {**kept, **values} if values else kept, now, is_standing=is_standing)
+    said_of = now.fields if now is not None and is_standing and now.is_optional else paths  # some may be missing here
+    said = _said(said_of, {**kept, **values} if values else kept, now, is_standing=is_standing)
     note = broken or ("" if is_standing or now is None else f"instead of {', '.join(now.fields)}")
     note = note or ("" if filled or not sample.rows else "empty in the whole sample")
     return FieldProposal(name, said, paths, filled, examples, is_change, note, unknown, others)

@@ -33,8 +33,8 @@ class JiraConnector(Jira):
         return discovery.discover(self, sample=sample)
 
     def rights(self) -> Sequence[Right]:
-        """The permissions and scopes we must be granted, and why. Asks nothing."""
-        return rights.rights(self.config, self.mapping)
+        """The permissions and scopes we must be granted, and why. Asks nothing: Cloud is told by its address."""
+        return rights.rights(self.config, self.mapping, self.__dict__.get("site"))
 
     def ungranted(self) -> Sequence[Finding]:
         """Permissions that :meth:`describe` does not look at."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from connectors.base import Finding
 from connectors.config import ConnectionConfig
 from connectors.jira.opened import Jira
-from connectors.jira.site import ask
+from connectors.jira.site import Site, ask
 from connectors.mapping import PlatformMapping
 from connectors.rights import EVERYTHING, Operation, Right
 from improvement.errors import RegelkreisError
@@ -46,16 +46,24 @@ class _Projects(msgspec.Struct, frozen=True, rename="camel"):
     is_last: bool = True
 
 
-#: Searches of Data Center, then those of Cloud.
-SEARCH = "GET /search, POST /search/jql, /search/approximate-count"
-HISTORY = "GET /issue/{id}, /issue/{id}/changelog"
+class Endpoints(NamedTuple):
+    """What the two flavours call differently."""
+
+    search: str
+    history: str
+    projects: str
+
+
+CLOUD = Endpoints(
+    "POST /search/jql, /search/approximate-count", "GET /issue/{id}, /issue/{id}/changelog", "GET /project/search"
+)
+DATA_CENTER = Endpoints("GET /search", "GET /issue/{id}", "GET /project")
 #: (permission, endpoints, operations, why) in the improvement project.
 WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
     (
         "Browse Projects",
         "GET /project/{key}, /project/{key}/statuses, /mypermissions, /issue/createmeta/{key}/issuetypes, "
-        "/issue/createmeta/{key}/issuetypes/{id}, /issue/{id}, /issue/{id}/comment, /issue/{id}/remotelink, "
-        f"/issue/{{id}}/changelog, {SEARCH}",
+        "/issue/createmeta/{key}/issuetypes/{id}, /issue/{id}/comment, /issue/{id}/remotelink",
         ("read",),
         "find a record before it is created, read it back, follow what people do on it",
     ),
@@ -78,16 +86,22 @@ WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
 )
 
 
-def rights(config: ConnectionConfig, mapping: PlatformMapping) -> Sequence[Right]:
-    """Every right, in the order in which they are needed."""
-    return [msgspec.structs.replace(right, least=_least_here(right.least, config)) for right in _all(config, mapping)]
+def rights(config: ConnectionConfig, mapping: PlatformMapping, site: Site | None) -> Sequence[Right]:
+    """Every right, in the order in which they are needed. ``site``: None where it was not asked what it is."""
+    host = urlsplit(config.url).hostname or ""
+    is_at_atlassian = config.auth_kind == "oauth" or host.endswith(ATLASSIAN_HOSTS)
+    is_cloud = site.is_cloud if site is not None else is_at_atlassian
+    found = _all(config, mapping, CLOUD if is_cloud else DATA_CENTER)
+    if is_at_atlassian:
+        return found
+    return [msgspec.structs.replace(right, least=_SCOPES.sub("", right.least)) for right in found]
 
 
-def _all(config: ConnectionConfig, mapping: PlatformMapping) -> list[Right]:
+def _all(config: ConnectionConfig, mapping: PlatformMapping, here: Endpoints) -> list[Right]:
     found = [
         Right(
             use=EVERYTHING,
-            where="GET /myself, /serverInfo, /field, /issuetype, /status, /priority, /project, /project/search",
+            where=f"GET /myself, /serverInfo, /field, /issuetype, /status, /priority, {here.projects}",
             operations=("read",),
             least=_least("any signed-in user", USER, READ),
             why="who we are, our time zone, which fields, types, statuses and projects there are",
@@ -96,15 +110,17 @@ def _all(config: ConnectionConfig, mapping: PlatformMapping) -> list[Right]:
     kinds = mapping.kinds()
     for kind, what in _READ.items():
         if kind in kinds:
-            found.append(_reading(f"pull {kind.value}s", f"{SEARCH}, {HISTORY}", what))
+            found.append(_reading(f"pull {kind.value}s", f"{here.search}, {here.history}", what))
     found.append(_agent())
-    found.append(_reading("deletions", f"{SEARCH}, GET /issue/{{id}}", "which issues are gone, by counts and ids"))
+    found.append(_reading("deletions", f"{here.search}, GET /issue/{{id}}", "which issues are gone, by counts and ids"))
     if RecordKind.TICKET in kinds:
         found.append(
-            _reading("whose minutes", f"{SEARCH}, {HISTORY}", "when late issues were on hold, by their history")
+            _reading(
+                "whose minutes", f"{here.search}, {here.history}", "when late issues were on hold, by their history"
+            )
         )
-    found += _writing(config)
-    found += _adopting()
+    found += _writing(config, here)
+    found += _adopting(here)
     if config.oauth is not None:
         found.append(
             Right(
@@ -195,7 +211,7 @@ def _reading(use: str, endpoints: str, why: str) -> Right:
     return Right(use=use, where=where, operations=("read",), least=_least("Browse Projects", READ), why=why)
 
 
-def _adopting() -> list[Right]:
+def _adopting(here: Endpoints) -> list[Right]:
     """Improvements that people began themselves, in whatever project (docs/decisions/021)."""
     lost = "issues of other projects than the improvement project cannot be adopted"
     written = (
@@ -205,7 +221,7 @@ def _adopting() -> list[Right]:
     return [
         Right(
             use=ADOPT,
-            where=f"{ADOPTED}: GET /issue/{{id}}, /issue/{{id}}/remotelink, /issue/{{id}}/comment, {SEARCH}",
+            where=f"{ADOPTED}: GET /issue/{{id}}, /issue/{{id}}/remotelink, /issue/{{id}}/comment, {here.search}",
             operations=("read",),
             least=_least("Browse Projects", READ),
             why="the issue that `actions adopt` names, and what people do on it",
@@ -222,12 +238,13 @@ def _adopting() -> list[Right]:
     ]
 
 
-def _writing(config: ConnectionConfig) -> list[Right]:
+def _writing(config: ConnectionConfig, here: Endpoints) -> list[Right]:
     project = f"project {config.improvement_project}"
+    finding = f", {here.history.removeprefix('GET ')}, {here.search}"
     found = [
         Right(
             use=MODE,
-            where=f"{project}: {endpoints}",
+            where=f"{project}: {endpoints}{finding if operations == ('read',) else ''}",
             operations=operations,
             least=_least(permission, READ if operations == ("read",) else WRITE),
             why=why,
@@ -265,11 +282,5 @@ def _writing(config: ConnectionConfig) -> list[Right]:
 
 
 def _least(permission: str, *scopes: str) -> str:
+    """The permission and, where scopes are granted, at Atlassian itself, these."""
     return f"{permission} (OAuth: {', '.join(scopes)})"
-
-
-def _least_here(least: str, config: ConnectionConfig) -> str:
-    """Scopes are Atlassian's: a Jira of one's own has none."""
-    host = urlsplit(config.url).hostname or ""
-    is_cloud = config.auth_kind == "oauth" or host.endswith(ATLASSIAN_HOSTS)
-    return least if is_cloud else _SCOPES.sub("", least)

@@ -12,7 +12,7 @@ import pytest
 import requests
 import responses
 
-from connectors.answers import TooHeavy, redacted, retry_after_s
+from connectors.answers import Declined, TooHeavy, redacted, retry_after_s
 from connectors.config import ConnectionConfig
 from connectors.http import Reader, open_session, send
 from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing, Unreachable
@@ -103,6 +103,15 @@ def test_what_service_management_says_of_a_refusal_is_quoted() -> None:
     responses.get(f"{URL}/x", status=403, json=said)
     with pytest.raises(PermissionMissing, match=r"You are no agent\."):
         Patience().read()
+
+
+@responses.activate
+def test_an_address_that_is_not_there_may_be_that_of_the_other_platform() -> None:
+    responses.get(f"{URL}/x", status=404, json={"error": {"message": "Requested URI does not represent any resource"}})
+    with pytest.raises(Declined) as caught:
+        Patience().read()
+    assert "right for this address" in caught.value.mend
+    assert "Try again" not in caught.value.mend
 
 
 @responses.activate

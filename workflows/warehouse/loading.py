@@ -54,7 +54,8 @@ class Zones:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What one load did, in records; ``read`` counts rows, of which some may be the same record twice.
+    """What one load did. ``read`` = ``new`` + ``changed`` + ``unchanged``; a record that the load holds twice is
+    unchanged the second time.
 
     ``restated``: of the changed ones, those that had been counted as done, decided or answered. ``digest_sha256`` is
     that of the batch's records in canonical order, whatever order they came in. ``write``: the number of this write of
@@ -99,7 +100,13 @@ def load(raw: Any, kind: RecordKind, batch: pa.Table, *, seen_at: datetime) -> d
         raw.execute(DROPPED)
     read = {one["values"]: one["counts"] for one in pc.value_counts(batch["connection"]).to_pylist()}
     return {
-        name: replace(one, read=read[name], restated=restated_records.get(name, 0), write=numbers.get(name, 0))
+        name: replace(
+            one,
+            read=read[name],
+            unchanged=read[name] - one.new - one.changed,
+            restated=restated_records.get(name, 0),
+            write=numbers.get(name, 0),
+        )
         for name, one in counted.items()
     }
 
@@ -208,7 +215,7 @@ def _standing(kind: RecordKind) -> tuple[str, str]:
 
 
 def _counted(raw: Any) -> dict[str, LoadReport]:
-    """What will become of the batch's records, by connection; how many rows were read is not known here."""
+    """What will become of the batch's records, by connection; how many rows were read, and stay, is not known here."""
     found = table_of(
         raw,
         "SELECT i.connection, i.row_hash, s.position IS NULL AS is_new, "
@@ -220,7 +227,7 @@ def _counted(raw: Any) -> dict[str, LoadReport]:
         new, changed = (pc.sum(own[column]).as_py() for column in ("is_new", "is_changed"))
         hashes = np.sort(own["row_hash"].to_numpy().astype("S32"))
         digest = hashlib.sha256(hashes.tobytes()).hexdigest()
-        reports[name] = LoadReport(0, new, changed, own.num_rows - new - changed, 0, digest)
+        reports[name] = LoadReport(0, new, changed, 0, 0, digest)
     return reports
 
 

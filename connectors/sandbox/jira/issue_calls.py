@@ -12,6 +12,7 @@ from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.values import BadValueError
 
 MAX_BULK = 50
+AUTOMATIC = "-1"
 
 
 def create(call: Call) -> Answer:
@@ -44,9 +45,7 @@ def create_issue(call: Call, document: dict[str, Any]) -> dict[str, Any]:
         raise ApiError(400, errors={"summary": "You must specify a summary of the issue."})
     screen = frozenset(call.site.create_screen(project))
     issue = call.site.new_issue(project, type_id, author=author)
-    details = call.site.projects.details(project)
-    if details.assignee_type == "PROJECT_LEAD":
-        issue.assignee = details.lead
+    issue.assignee = _default_assignee(call, project)
     try:
         values.set_fields(call, issue, fields, screen)
     except ApiError:
@@ -149,12 +148,21 @@ def delete(call: Call, key: str) -> Answer:
 
 
 def assign(call: Call, key: str) -> Answer:
-    """``PUT /issue/{idOrKey}/assignee``."""
+    """``PUT /issue/{idOrKey}/assignee``; ``-1`` means the project's default assignee."""
     issue = call.issue(key)
     author = call.writer()
-    changed = values.set_fields(call, issue, {"assignee": call.document()}, frozenset({"assignee"}))
+    sent: dict[str, str] | None = call.document()
+    if sent and AUTOMATIC in (sent.get("accountId"), sent.get("name")):
+        default = call.site.directory.named(_default_assignee(call, issue.project))
+        sent = {"accountId": default.account_id, "name": default.login} if default is not None else None
+    changed = values.set_fields(call, issue, {"assignee": sent}, frozenset({"assignee"}))
     _finish(call, issue, author.name, changed, [])
     return no_content()
+
+
+def _default_assignee(call: Call, project: Project) -> str | None:
+    details = call.site.projects.details(project)
+    return details.lead if details.assignee_type == "PROJECT_LEAD" else None
 
 
 def edit_screen(call: Call, key: str) -> Answer:

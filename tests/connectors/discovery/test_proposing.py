@@ -54,6 +54,10 @@ def test_what_may_be_missing_still_may_once_it_is_written_down() -> None:
     optional = {"supplier": {"field": "vendor.name", "is_optional": True}}
     stands = field("supplier", a_candidate("vendor.name", "Hoster", hops=1), now=optional)
     assert (stands.said, stands.is_change) == ({"field": "vendor.name", "is_optional": True}, False)
+    either = {"supplier": {"field": ["vendor.name", "u_none.name"], "is_optional": True}}
+    missing = {"u_none.name": "incident has no field “u_none”."}
+    partly = field("supplier", a_candidate("vendor.name", "Hoster", hops=1), now=either, wrong=missing)
+    assert partly.said == either["supplier"]
     filled_up = field(
         "supplier",
         a_candidate("vendor.name", "Hoster", filled=40, hops=1),

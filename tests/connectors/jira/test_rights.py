@@ -74,6 +74,7 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
 
 def test_whatever_is_asked_is_listed(desk: Desk, now: datetime, requested: set[tuple[str, str]]) -> None:
     connector = desk.connect()
+    assert connector.site.is_cloud == (desk.flavour == "jira_cloud")
     listed: dict[str, set[tuple[str, str]]] = {}
     for right in connector.rights():
         listed[right.use] = listed.get(right.use, set()) | asked_for([right])
@@ -156,6 +157,17 @@ def test_measured_projects_are_written_to_only_where_tickets_are_linked(link_tri
     )
     written = [right for right in JiraConnector(config).rights() if right.operations == ("update",)]
     assert any("measured" in right.where for right in written) == link_triggers
+
+
+@pytest.mark.parametrize(
+    ("url", "is_cloud"), [("https://jira.acme.example", False), ("https://acme.atlassian.net", True)]
+)
+def test_no_endpoint_is_told_that_this_jira_does_not_have(url: str, is_cloud: bool) -> None:
+    config = ConnectionConfig.model_validate({"name": "a", "platform": "jira", "url": url, "user": "u", "token": "t"})
+    paths = {path for _, path in asked_for(JiraConnector(config).rights())}
+    of_cloud = {"/search/jql", "/search/approximate-count", "/issue/{id}/changelog", "/project/search"}
+    assert of_cloud & paths == (of_cloud if is_cloud else set())
+    assert {"/search", "/project"} & paths == (set() if is_cloud else {"/search", "/project"})
 
 
 def test_nothing_is_asked_to_tell_them() -> None:

@@ -21,6 +21,9 @@ def test_issues_are_created_read_and_changed(atlassian: Any, key: str, me: str) 
     atlassian.issue_field_value_append(key, "labels", "rk-2")
     atlassian.unlabel_issue(key, ["rk-1"])
     atlassian.assign_issue(key, me)
+    assert atlassian.issue_field_value(key, "assignee")
+    atlassian.assign_issue(key, "-1")  # the default of this project is nobody
+    assert atlassian.issue_field_value(key, "assignee") is None
     assert atlassian.issue_field_value(key, "summary") == "Far fewer"
     assert atlassian.get_issue_labels(key) == ["rk-2"]
     assert atlassian.issue_exists(key)

@@ -26,6 +26,10 @@ def test_issues_live_in_a_new_project(jira: JIRA, atlassian: Any, project: str, 
     assert {kind["name"] for kind in shown["issueTypes"]} == {"Task", "Sub-task", "Epic"}
     assert me in (shown["lead"].get("accountId"), shown["lead"].get("name"))
     assert issue.fields.assignee.displayName == "System Administrator"  # the client asks for the lead
+    jira.assign_issue(issue, None)
+    assert jira.issue(issue.key).fields.assignee is None
+    jira.assign_issue(issue, "-1")
+    assert jira.issue(issue.key).fields.assignee.displayName == "System Administrator"
     assert project in {one.key for one in jira.projects()}
     assert atlassian.get_project_validated_key(project)["errors"]
 
