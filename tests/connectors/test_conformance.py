@@ -26,6 +26,7 @@ from connectors.sandbox.world import World
 from improvement.records import PreviewRequest, RecordKind, RecordRef
 from tests.connectors.wire import changed_answers, writing_requests
 
+PASSWORD = "sandbox"
 NOW = datetime(2024, 7, 29, 12, tzinfo=UTC)
 
 
@@ -63,7 +64,7 @@ class OnTheSandbox(Conformance, ABC):
             one.close()
 
     def connect(self) -> Connector:
-        raw = {"name": "acme", "url": self.sandbox.urls[self.flavour], "password": "sandbox", **self.settings}
+        raw = {"name": "acme", "url": self.sandbox.urls[self.flavour], "password": PASSWORD, **self.settings}
         self.opened.append(connector(ConnectionConfig.model_validate(raw)))
         return self.opened[-1]
 
@@ -97,6 +98,10 @@ class OnTheSandbox(Conformance, ABC):
         yield
         self.sandbox.set_faults(self.flavour)
 
+    def secrets(self) -> list[str]:
+        login = f"{self.settings['user']}:{PASSWORD}"  # the password alone is a word that is told of clocks
+        return [login, base64.b64encode(login.encode()).decode()]
+
     def shows(self, shown: PreviewRequest, sent: PreviewRequest) -> bool:
         is_one = (shown.method, plain(shown.url)) == (sent.method, plain(sent.url))
         is_file = "/attachment" in shown.url
@@ -114,7 +119,7 @@ class OnTheSandbox(Conformance, ABC):
         """One plain request of the administrator."""
         login = "admin@example.com" if self.flavour == "jira_cloud" else "admin"
         url = f"{self.sandbox.urls[self.flavour]}{path}"
-        response = requests.request(method, url, auth=(login, "sandbox"), timeout=60, **options)
+        response = requests.request(method, url, auth=(login, PASSWORD), timeout=60, **options)
         response.raise_for_status()
         return response
 
