@@ -87,6 +87,10 @@ class Hooks(ABC):
         """Comment on an improvement record as a person; the person's account."""
         self._lacks("comment", "no person ever comments")
 
+    def begin_improvement(self, title: str, target: str) -> str:
+        """Begin an improvement record as people do, with a target value; the address at which they open it."""
+        self._lacks("begin_improvement", "no record of people's own is ever adopted")
+
     def secrets(self) -> Sequence[str]:
         """Every secret of the connection, in each form in which it travels: nobody may ever read one."""
         self._lacks("secrets", "nobody looks whether one is told")

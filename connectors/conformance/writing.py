@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from connectors.conformance.intents import (
     CHANGED,
+    NOTE,
+    OURS,
     Intents,
     a_creation,
     an_action,
@@ -14,6 +16,7 @@ from connectors.conformance.intents import (
     of_another,
     once,
 )
+from connectors.existing import Existing, ReadsExisting
 from improvement.errors import WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef, Verb
 
@@ -127,6 +130,26 @@ class Writing(Intents):
         assert _told(dropped) - _told(kept)
         assert not [name for name, value in dropped.written.items() if CHANGED in value]
 
+    def test_what_people_wrote_on_a_record_of_theirs_is_left_alone(self) -> None:
+        """Optional (:class:`connectors.existing.ReadsExisting`): it is found by its address, is nobody's before it is
+        adopted and ours afterwards, and an update says of its target that it was not written.
+        """
+        if not isinstance(self.connect(), ReadsExisting):
+            return
+        self._writes()
+        action = an_action()
+        url = self.begin_improvement(f"Begun by people {action}", "7")
+        found = self._existing(url)
+        assert (found.title, found.mark, found.standing.get("target")) == (f"Begun by people {action}", "", "7")
+        fields = {"target": "5 %", "url": f"https://regelkreis.example/actions/{action}/"}
+        update = an_outbound(action, Verb.UPDATE, "update/1", fields=fields, is_adopted=True)
+        receipt = self.connect().write(update, found.ref)
+        self.connect().write(an_outbound(action, Verb.NOTE, "note/adopted", text=NOTE), found.ref)
+        again = self._existing(url)
+        assert (again.ref.id, again.title, again.standing.get("target")) == (found.ref.id, found.title, "7")
+        assert (again.mark, again.installation) == (action, OURS)
+        assert "target" in receipt.unwritten
+
     def test_what_has_no_place_is_told(self) -> None:
         """Each field that was to be written and that, as the connector says of itself, no column takes."""
         self._writes()
@@ -182,6 +205,14 @@ class Writing(Intents):
         assert again.comments == state.comments
 
     # --- in common --------------------------------------------------------------------------------------------
+
+    def _existing(self, url: str) -> Existing:
+        one = self.connect()
+        assert isinstance(one, ReadsExisting)
+        assert one.existing("https://elsewhere.example/browse/X-1") is None
+        found = one.existing(url)
+        assert found is not None, f"{url} is of this site"
+        return found
 
     def _updated(self) -> Receipt:
         """What is told of an update of a new record's description."""

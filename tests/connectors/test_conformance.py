@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 import requests
 
@@ -23,7 +24,8 @@ from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import FLAVOURS, Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World
-from improvement.records import PreviewRequest, RecordKind, RecordRef
+from connectors.servicenow.connector import ServiceNowConnector
+from improvement.records import Outbound, PreviewRequest, Receipt, RecordKind, RecordRef
 from tests.connectors.wire import changed_answers, writing_requests
 
 PASSWORD = "sandbox"
@@ -173,6 +175,11 @@ class TestServiceNow(OnTheSandbox):
         yield
         self.sandbox.set_options(self.flavour, read_only_fields={})
 
+    def begin_improvement(self, title: str, target: str) -> str:
+        row = {"short_description": title, "target_value": target}
+        made = self.ask("POST", "/api/now/table/sn_cim_register", json=row).json()["result"]
+        return f"{self.sandbox.urls[self.flavour]}/sn_cim_register.do?sys_id={made['sys_id']}"
+
     def delete_improvement(self, ref: RecordRef) -> None:
         self.ask("DELETE", f"/api/now/table/sn_cim_register/{ref.id}")
 
@@ -225,6 +232,12 @@ class OnJira(OnTheSandbox):
         yield
         self.sandbox.set_options(self.flavour, screen_lacks={})
 
+    def begin_improvement(self, title: str, target: str) -> str:
+        of = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}}
+        fields = {**of, "summary": title, "customfield_10021": target}
+        made = self.ask("POST", "/rest/api/2/issue", json={"fields": fields}).json()
+        return f"{self.sandbox.urls[self.flavour]}/browse/{made['key']}"
+
     def delete_improvement(self, ref: RecordRef) -> None:
         self.ask("DELETE", f"/rest/api/2/issue/{ref.id}?deleteSubtasks=true")
 
@@ -249,3 +262,21 @@ SUITES: tuple[type[OnTheSandbox], ...] = (TestServiceNow, TestJiraCloud, TestJir
 def test_every_flavour_is_tested_and_nothing_skipped() -> None:
     assert {suite.flavour for suite in SUITES} == set(FLAVOURS)
     assert all(suite.must_be_whole and suite.may_write for suite in SUITES)
+
+
+def test_a_connector_that_writes_over_what_people_wrote_fails(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ServiceNowConnector.write
+
+    def blindly(self: ServiceNowConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        return write(self, msgspec.structs.replace(outbound, is_adopted=False), ref)
+
+    one = TestServiceNow()
+    one.sandbox, one.opened, one.cleanup = sandbox, [], ExitStack()
+    one.test_what_people_wrote_on_a_record_of_theirs_is_left_alone()
+    monkeypatch.setattr(ServiceNowConnector, "write", blindly)
+    with pytest.raises(AssertionError):
+        one.test_what_people_wrote_on_a_record_of_theirs_is_left_alone()
+    for opened in one.opened:
+        opened.close()
