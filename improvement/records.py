@@ -151,6 +151,25 @@ NATURAL_KEYS: dict[RecordKind, tuple[str, ...]] = {
     RecordKind.OUTAGE: ("connection", "id"),
 }
 
+WORDS: dict[RecordKind, dict[str, frozenset[str]]] = {
+    RecordKind.TICKET: {
+        "kind": frozenset({"incident", "request", "problem", "change"}),
+        "state": frozenset({"new", "in_progress", "on_hold", "resolved", "closed", "cancelled"}),
+        "risk": frozenset({"high", "moderate", "low"}),
+    },
+    RecordKind.SLA: {
+        "target": frozenset({"response", "resolution"}),
+        "agreement": frozenset({"sla", "ola", "uc"}),
+        "stage": frozenset({"in_progress", "paused", "completed", "cancelled"}),
+    },
+    RecordKind.SURVEY: {"kind": frozenset({"csat", "nps"})},
+    RecordKind.CONTACT: {
+        "kind": frozenset({"review", "call", "visit", "mail", "chat", "complaint", "escalation"}),
+    },
+    RecordKind.OUTAGE: {"kind": frozenset({"outage", "degradation", "planned"})},
+}
+"""What a connector may enter in columns that hold words of ours."""
+
 IMPORTED = "import:"
 """Ids that begin so are of records a person brought in a file: no platform knows them, and none can miss them."""
 

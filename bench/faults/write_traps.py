@@ -225,6 +225,14 @@ WRITE: tuple[WriteTrap, ...] = (
         names=_DROPPED,
     ),
     WriteTrap(
+        "a field on no edit screen",
+        on=JIRA,
+        options={"screen_lacks": {"edit": ["description"]}},
+        kinds=("update",),
+        is_told=True,
+        names="description",
+    ),
+    WriteTrap(
         "an unknown choice",
         on=SERVICENOW,
         options={"retired_choices": {f"{_REGISTER}.success_measurement_method": ["manual", "1", "4"]}},

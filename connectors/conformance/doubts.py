@@ -43,6 +43,20 @@ class Doubts(Intents):
             is_for_people = self._waits(_later(write, AN_HOUR_S), ref)
             assert self._left(write) == (0 if is_for_people else 1), write.verb
 
+    def test_nobody_reads_a_secret(self) -> None:
+        """Neither in what it says of itself, nor in what a dry run shows, nor in a receipt, nor in an error."""
+        self._writes()
+        secrets, said = self.secrets(), [repr(self.connect().describe())]
+        assert all(secrets), "an empty one is none"
+        for write, ref in self._each():
+            said += map(repr, self.connect().preview(write, ref))
+            with self.break_next(is_after_effect=True):
+                try:
+                    said.append(repr(self.connect().write(write, ref)))
+                except ConnectionFailed as error:
+                    said.append(f"{error} {error!r}")
+        assert not [one for one in said for secret in secrets if secret in one]
+
     # --- in common --------------------------------------------------------------------------------------------
 
     def _each(self) -> list[tuple[Outbound, RecordRef | None]]:

@@ -87,6 +87,14 @@ class Hooks(ABC):
         """Comment on an improvement record as a person; the person's account."""
         self._lacks("comment", "no person ever comments")
 
+    def begin_improvement(self, title: str, target: str) -> str:
+        """Begin an improvement record as people do, with a target value; the address at which they open it."""
+        self._lacks("begin_improvement", "no record of people's own is ever adopted")
+
+    def secrets(self) -> Sequence[str]:
+        """Every secret of the connection, in each form in which it travels: nobody may ever read one."""
+        self._lacks("secrets", "nobody looks whether one is told")
+
     def shows(self, shown: PreviewRequest, sent: PreviewRequest) -> bool:
         """Whether a request of a dry run is the one that was sent: by default it is the same in every part."""
         return shown == sent

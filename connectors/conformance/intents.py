@@ -13,6 +13,7 @@ from improvement.records import Outbound, OutboundFile, Receipt, RecordKind, Rec
 
 OURS, ANOTHERS = "k7m2qd4x", "zzzzzzzz"  # installations
 FILE = OutboundFile(name="review-0123456789ab.json", media_type="application/json", content=b'{"verdict":"improved"}')
+CHANGED = "Far too many."  # the description of an update
 NOTE, STEP = "Improved: 24 of 100.", "Hire a second engineer"
 TICKETS = 2  # so many are linked
 
@@ -26,7 +27,7 @@ class Intents(Hooks):
 
     def _writings(self, action: str) -> list[Outbound]:
         """One write of each kind to a record that is there. Where no ticket is, none is linked."""
-        fields = {**fields_of(action), "description": "Far too many."}
+        fields = {**fields_of(action), "description": CHANGED}
         writes = [
             an_outbound(action, Verb.UPDATE, "update/1", fields=fields),
             an_outbound(action, Verb.NOTE, "note/final", text=NOTE),

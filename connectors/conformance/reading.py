@@ -10,7 +10,7 @@ from typing import Any
 from connectors.along import BringsAlong
 from connectors.base import Connector, Cursor, Page, ReadsByIds
 from connectors.conformance.hooks import Hooks
-from improvement.records import OUTBOUND_FIELDS, SCHEMAS, RecordKind
+from improvement.records import OUTBOUND_FIELDS, SCHEMAS, WORDS, RecordKind
 
 
 class Reading(Hooks):
@@ -45,6 +45,13 @@ class Reading(Hooks):
             rows = _rows(pages)
             assert all(row["connection"] == one.name and row["id"] for row in rows)
             assert all(row["updated_at"] is None or row["updated_at"] <= self.until for row in rows)
+
+    def test_columns_that_hold_words_of_ours_hold_no_others(self) -> None:
+        """What a platform calls otherwise is translated, or rejected: no rule would ever count it."""
+        for kind in self.connect().kinds():
+            rows = _rows(self._pulled(kind))
+            for column, words in WORDS[kind].items():
+                assert {row[column] for row in rows} - {None} <= words, f"{kind.value}.{column}"
 
     def test_two_pulls_deliver_the_same(self) -> None:
         """Nothing depends on when, or by which process, it is read."""

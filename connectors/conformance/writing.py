@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from connectors.conformance.intents import (
+    CHANGED,
+    NOTE,
+    OURS,
     Intents,
     a_creation,
     an_action,
@@ -13,8 +16,13 @@ from connectors.conformance.intents import (
     of_another,
     once,
 )
+from connectors.existing import Existing, ReadsExisting
 from improvement.errors import WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef, Verb
+
+
+def _told(receipt: Receipt) -> set[str]:
+    return {*receipt.differences, *receipt.unwritten}
 
 
 class Writing(Intents):
@@ -112,13 +120,52 @@ class Writing(Intents):
             assert all(self.shows(*pair) for pair in zip(shown, sent, strict=True)), write.verb
 
     def test_what_the_platform_does_not_keep_is_told(self) -> None:
-        """The receipt says it, because it was read back: as a difference, or as what has no place."""
+        """The receipt says it, because it was read back: as a difference, or as what has no place. What it always says
+        of such a write does not count, and what was dropped is not told as written.
+        """
         self._writes()
-        ref, action = self._record()
-        fields = {**fields_of(action), "description": "Far too many."}
+        kept = self._updated()
         with self.drop_description():
-            receipt = self.connect().write(an_outbound(action, Verb.UPDATE, "update/1", fields=fields), ref)
-        assert receipt.differences or receipt.unwritten
+            dropped = self._updated()
+        assert _told(dropped) - _told(kept)
+        assert not [name for name, value in dropped.written.items() if CHANGED in value]
+
+    def test_what_people_wrote_on_a_record_of_theirs_is_left_alone(self) -> None:
+        """Optional (:class:`connectors.existing.ReadsExisting`): it is found by its address, is nobody's before it is
+        adopted and ours afterwards, and an update says of its target that it was not written.
+        """
+        if not isinstance(self.connect(), ReadsExisting):
+            return
+        self._writes()
+        action = an_action()
+        url = self.begin_improvement(f"Begun by people {action}", "7")
+        found = self._existing(url)
+        assert (found.title, found.mark, found.standing.get("target")) == (f"Begun by people {action}", "", "7")
+        fields = {"target": "5 %", "url": f"https://regelkreis.example/actions/{action}/"}
+        update = an_outbound(action, Verb.UPDATE, "update/1", fields=fields, is_adopted=True)
+        receipt = self.connect().write(update, found.ref)
+        self.connect().write(an_outbound(action, Verb.NOTE, "note/adopted", text=NOTE), found.ref)
+        again = self._existing(url)
+        assert (again.ref.id, again.title, again.standing.get("target")) == (found.ref.id, found.title, "7")
+        assert (again.mark, again.installation) == (action, OURS)
+        assert "target" in receipt.unwritten
+
+    def test_what_has_no_place_is_told(self) -> None:
+        """Each field that was to be written and that, as the connector says of itself, no column takes."""
+        self._writes()
+        create, unresolved = a_creation(an_action()), self.connect().describe().unresolved
+        receipt = self.connect().write(create, None)
+        assert create.fields.keys() & unresolved.keys() <= receipt.unwritten.keys()
+
+    def test_a_due_date_comes_home_as_it_was_written(self) -> None:
+        """On the same day; or the receipt says that there is no place for it."""
+        self._writes()
+        action = an_action()
+        receipt = self.connect().write(a_creation(action), None)
+        if "due" not in receipt.unwritten:
+            (state,) = self.connect().states([receipt.ref])
+            assert state.due is not None
+            assert state.due.isoformat() == fields_of(action)["due"]
 
     def test_a_write_to_a_record_that_never_was_is_refused_for_good(self) -> None:
         """Nobody may take it for delivered."""
@@ -158,6 +205,20 @@ class Writing(Intents):
         assert again.comments == state.comments
 
     # --- in common --------------------------------------------------------------------------------------------
+
+    def _existing(self, url: str) -> Existing:
+        one = self.connect()
+        assert isinstance(one, ReadsExisting)
+        assert one.existing("https://elsewhere.example/browse/X-1") is None
+        found = one.existing(url)
+        assert found is not None, f"{url} is of this site"
+        return found
+
+    def _updated(self) -> Receipt:
+        """What is told of an update of a new record's description."""
+        ref, action = self._record()
+        fields = {**fields_of(action), "description": CHANGED}
+        return self.connect().write(an_outbound(action, Verb.UPDATE, "update/1", fields=fields), ref)
 
     def _all_refused(self, ref: RecordRef) -> None:
         for write in self._writings(an_action()):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 import requests
 
@@ -23,9 +24,11 @@ from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import FLAVOURS, Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import World
-from improvement.records import PreviewRequest, RecordKind, RecordRef
+from connectors.servicenow.connector import ServiceNowConnector
+from improvement.records import Outbound, PreviewRequest, Receipt, RecordKind, RecordRef
 from tests.connectors.wire import changed_answers, writing_requests
 
+PASSWORD = "sandbox"
 NOW = datetime(2024, 7, 29, 12, tzinfo=UTC)
 
 
@@ -63,7 +66,7 @@ class OnTheSandbox(Conformance, ABC):
             one.close()
 
     def connect(self) -> Connector:
-        raw = {"name": "acme", "url": self.sandbox.urls[self.flavour], "password": "sandbox", **self.settings}
+        raw = {"name": "acme", "url": self.sandbox.urls[self.flavour], "password": PASSWORD, **self.settings}
         self.opened.append(connector(ConnectionConfig.model_validate(raw)))
         return self.opened[-1]
 
@@ -97,6 +100,10 @@ class OnTheSandbox(Conformance, ABC):
         yield
         self.sandbox.set_faults(self.flavour)
 
+    def secrets(self) -> list[str]:
+        login = f"{self.settings['user']}:{PASSWORD}"  # the password alone is a word that is told of clocks
+        return [login, base64.b64encode(login.encode()).decode()]
+
     def shows(self, shown: PreviewRequest, sent: PreviewRequest) -> bool:
         is_one = (shown.method, plain(shown.url)) == (sent.method, plain(sent.url))
         is_file = "/attachment" in shown.url
@@ -114,7 +121,7 @@ class OnTheSandbox(Conformance, ABC):
         """One plain request of the administrator."""
         login = "admin@example.com" if self.flavour == "jira_cloud" else "admin"
         url = f"{self.sandbox.urls[self.flavour]}{path}"
-        response = requests.request(method, url, auth=(login, "sandbox"), timeout=60, **options)
+        response = requests.request(method, url, auth=(login, PASSWORD), timeout=60, **options)
         response.raise_for_status()
         return response
 
@@ -168,6 +175,11 @@ class TestServiceNow(OnTheSandbox):
         yield
         self.sandbox.set_options(self.flavour, read_only_fields={})
 
+    def begin_improvement(self, title: str, target: str) -> str:
+        row = {"short_description": title, "target_value": target}
+        made = self.ask("POST", "/api/now/table/sn_cim_register", json=row).json()["result"]
+        return f"{self.sandbox.urls[self.flavour]}/sn_cim_register.do?sys_id={made['sys_id']}"
+
     def delete_improvement(self, ref: RecordRef) -> None:
         self.ask("DELETE", f"/api/now/table/sn_cim_register/{ref.id}")
 
@@ -220,6 +232,12 @@ class OnJira(OnTheSandbox):
         yield
         self.sandbox.set_options(self.flavour, screen_lacks={})
 
+    def begin_improvement(self, title: str, target: str) -> str:
+        of = {"project": {"key": "CIP"}, "issuetype": {"name": "Task"}}
+        fields = {**of, "summary": title, "customfield_10021": target}
+        made = self.ask("POST", "/rest/api/2/issue", json={"fields": fields}).json()
+        return f"{self.sandbox.urls[self.flavour]}/browse/{made['key']}"
+
     def delete_improvement(self, ref: RecordRef) -> None:
         self.ask("DELETE", f"/rest/api/2/issue/{ref.id}?deleteSubtasks=true")
 
@@ -244,3 +262,21 @@ SUITES: tuple[type[OnTheSandbox], ...] = (TestServiceNow, TestJiraCloud, TestJir
 def test_every_flavour_is_tested_and_nothing_skipped() -> None:
     assert {suite.flavour for suite in SUITES} == set(FLAVOURS)
     assert all(suite.must_be_whole and suite.may_write for suite in SUITES)
+
+
+def test_a_connector_that_writes_over_what_people_wrote_fails(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ServiceNowConnector.write
+
+    def blindly(self: ServiceNowConnector, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        return write(self, msgspec.structs.replace(outbound, is_adopted=False), ref)
+
+    one = TestServiceNow()
+    one.sandbox, one.opened, one.cleanup = sandbox, [], ExitStack()
+    one.test_what_people_wrote_on_a_record_of_theirs_is_left_alone()
+    monkeypatch.setattr(ServiceNowConnector, "write", blindly)
+    with pytest.raises(AssertionError):
+        one.test_what_people_wrote_on_a_record_of_theirs_is_left_alone()
+    for opened in one.opened:
+        opened.close()

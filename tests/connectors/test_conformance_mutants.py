@@ -14,9 +14,10 @@ import msgspec
 import pytest
 import test_ticketdesk
 import ticketdesk
+from pydantic import SecretStr
 from ticketdesk import TicketDesk, moment
 
-from connectors.base import Connector, Cursor, Keys, Page
+from connectors.base import Capabilities, Connector, Cursor, Keys, Page
 from connectors.config import ConnectionConfig
 from connectors.conformance import Conformance
 from improvement.errors import ConnectionFailed, OutcomeUnknown
@@ -44,6 +45,7 @@ class OnADesk(test_ticketdesk.TestTicketDesk):
             "platform": "ticketdesk",
             "url": "https://desk.example",
             "options": options,
+            "token": SecretStr(test_ticketdesk.TOKEN),
         }
         return self.kind(ConnectionConfig.model_construct(**parts))
 
@@ -143,6 +145,16 @@ class RemembersKeys(TicketDesk):
         return Keys(ids=ticketdesk.pa.array(ids), counted=None)
 
 
+class CallsKindsByItsOwnWords(TicketDesk):
+    def _ticket(self, raw: dict[str, Any], updated: datetime) -> dict[str, Any]:
+        return {**super()._ticket(raw, updated), "kind": "banana"}
+
+
+class CallsStatesByItsOwnWords(TicketDesk):
+    def _ticket(self, raw: dict[str, Any], updated: datetime) -> dict[str, Any]:
+        return {**super()._ticket(raw, updated), "state": "Neu"}
+
+
 # --- writing --------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +190,23 @@ class ReadsNothingBack(TicketDesk):
 
     def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
         return msgspec.structs.replace(super().write(outbound, ref), differences={}, unwritten={})
+
+
+class ReadsNoDifference(TicketDesk):
+    """Only what never has a place is told."""
+
+    def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        return msgspec.structs.replace(super().write(outbound, ref), differences={})
+
+
+class TellsAsWrittenWhatItSent(TicketDesk):
+    def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        return msgspec.structs.replace(super().write(outbound, ref), written=self._values(outbound))
+
+
+class TellsNothingOfWhatHasNoPlace(TicketDesk):
+    def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
+        return msgspec.structs.replace(super().write(outbound, ref), unwritten={})
 
 
 class AttachesEmptyFiles(TicketDesk):
@@ -312,6 +341,27 @@ class SaysItSucceeded(TicketDesk):
             return Receipt(ref=target, status=200, was_found=False, request_sha256="")
 
 
+# --- secrets ---------------------------------------------------------------------------------------------------
+
+
+class DescribesItsToken(TicketDesk):
+    def describe(self) -> Capabilities:
+        return msgspec.structs.replace(super().describe(), version=self.config.bearer_token)
+
+
+class ShowsItsToken(TicketDesk):
+    def preview(self, outbound: Outbound, ref: RecordRef | None) -> list[PreviewRequest]:
+        url = f"https://desk.example/?token={self.config.bearer_token}"
+        return [msgspec.structs.replace(one, url=url) for one in super().preview(outbound, ref)]
+
+
+class QuotesItsToken(TicketDesk):
+    """In the error of a write whose answer was lost."""
+
+    def _put(self, id: str, body: dict[str, Any], key: str) -> None:
+        super()._put(id, body, f"{key} ({self.config.bearer_token})")
+
+
 # --- following ------------------------------------------------------------------------------------------------
 
 
@@ -335,6 +385,12 @@ class BringsNoTasks(TicketDesk):
         return msgspec.structs.replace(super()._state(ref, record), tasks=())
 
 
+class ReadsDueDatesADayLate(TicketDesk):
+    def _state(self, ref: RecordRef, record: dict[str, Any] | None) -> PlatformState:
+        state = super()._state(ref, record)
+        return msgspec.structs.replace(state, due=state.due + timedelta(days=1) if state.due else None)
+
+
 class MissesNothing(TicketDesk):
     """A record that was deleted stays as it was made."""
 
@@ -348,6 +404,8 @@ LEFT = "test_what_is_written_stands_there_once"
 LOST = "test_a_write_that_was_lost_is_sent_again_once_it_is_settled"
 UNANSWERED = "test_a_write_whose_answer_was_lost_is_found"
 UNREADABLE = "test_a_record_that_cannot_be_read_is_handed_on_and_stops_no_other"
+WORDS = "test_columns_that_hold_words_of_ours_hold_no_others"
+SECRETS = "test_nobody_reads_a_secret"
 SHOWN = "test_a_dry_run_shows_what_is_sent"
 DELETED = "test_a_record_that_was_deleted_is_missing_and_takes_nothing"
 
@@ -362,10 +420,15 @@ WRONG: dict[type[TicketDesk], str] = {
     StopsAtWhatItCannotRead: UNREADABLE,
     KnowsNothingGone: "test_only_what_is_not_there_is_gone",
     RemembersKeys: "test_a_record_that_was_deleted_is_gone",
+    CallsKindsByItsOwnWords: WORDS,
+    CallsStatesByItsOwnWords: WORDS,
     WritesNotesTwice: LEFT,
     LooksForNoNote: ONCE,
     RemembersItsWrites: UNANSWERED,
     ReadsNothingBack: "test_what_the_platform_does_not_keep_is_told",
+    ReadsNoDifference: "test_what_the_platform_does_not_keep_is_told",
+    TellsAsWrittenWhatItSent: "test_what_the_platform_does_not_keep_is_told",
+    TellsNothingOfWhatHasNoPlace: "test_what_has_no_place_is_told",
     AttachesEmptyFiles: LEFT,
     AttachesOtherContent: LEFT,
     MakesNoTasksAndLinks: ONCE,
@@ -382,6 +445,10 @@ WRONG: dict[type[TicketDesk], str] = {
     SendsAgainBeforeItIsSettled: LOST,
     SaysItFailed: UNANSWERED,
     SaysItSucceeded: LOST,
+    DescribesItsToken: SECRETS,
+    ShowsItsToken: SECRETS,
+    QuotesItsToken: SECRETS,
+    ReadsDueDatesADayLate: "test_a_due_date_comes_home_as_it_was_written",
     TakesOurNotesForPeoples: "test_a_note_of_ours_is_nobodys_comment",
     BringsNoComments: "test_a_comment_of_a_person_comes_home",
     BringsNoTasks: "test_a_step_of_ours_is_among_the_tasks",
@@ -412,6 +479,7 @@ class WithoutHooks(OnADesk):
     drop_description = Conformance.drop_description
     delete_improvement = Conformance.delete_improvement
     comment = Conformance.comment
+    secrets = Conformance.secrets
 
 
 HOOKS = {
@@ -425,6 +493,7 @@ HOOKS = {
     "test_what_the_platform_does_not_keep_is_told": "drop_description",
     DELETED: "delete_improvement",
     "test_a_comment_of_a_person_comes_home": "comment",
+    SECRETS: "secrets",
 }
 
 

@@ -20,6 +20,7 @@ from connectors.conformance import Conformance, Effects
 from connectors.registry import connector
 from improvement.records import PreviewRequest, RecordKind, RecordRef
 
+TOKEN = "t0ken"  # noqa: S105 - of no real desk
 TICKETS: list[dict[str, Any]] = [
     {"id": f"T-{n}", "subject": f"Mail is slow {n}", "customer": "Acme", "opened": f"2026-03-02T0{n}:00:00Z",
      "updated": f"2026-03-0{2 + n // 3}T09:00:00Z"}
@@ -29,7 +30,7 @@ TICKETS: list[dict[str, Any]] = [
 
 def a_config(folder: Path, **parts: Any) -> ConnectionConfig:
     """A connection to the desk in a folder."""
-    raw = {"name": "desk", "platform": "ticketdesk", "url": "https://desk.example", "token": "t0ken"}
+    raw = {"name": "desk", "platform": "ticketdesk", "url": "https://desk.example", "token": TOKEN}
     return ConnectionConfig.model_validate({**raw, "options": {"folder": str(folder)}, **parts})
 
 
@@ -116,6 +117,9 @@ class TestTicketDesk(Conformance):
 
         with patch.object(Desk, "put", forgetful):
             yield
+
+    def secrets(self) -> list[str]:
+        return [TOKEN]
 
     # --- what people do there ---------------------------------------------------------------------------------
 
