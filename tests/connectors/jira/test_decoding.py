@@ -34,7 +34,7 @@ def a_plan() -> Plan:
     times = dict.fromkeys(("created", "updated", "resolutiondate"), "datetime")
     infos = [FieldInfo(id=id, name=id, schema=FieldSchema(type=kind)) for id, kind in {**named, **times}.items()]
     infos.append(FieldInfo(id=CLOCK, name="Time to resolution", custom=True, schema=FieldSchema(custom=SLA_TYPE)))
-    infos.append(FieldInfo(id=GROUP, name="Assignment group", custom=True, schema=FieldSchema(type="group")))
+    infos.append(FieldInfo(id=GROUP.id, name="Assignment group", custom=True, schema=FieldSchema(type="group")))
     site = Site(
         info=ServerInfo(deployment_type="Cloud"),
         me=Myself(account_id="us"),

@@ -31,7 +31,7 @@ SITE = fields(
     a_field("customfield_5", "Region", "option", custom=SELECT),
     a_field("customfield_6", "Teams", "array", items="option", custom="x:multiselect"),
     a_field("customfield_7", "Site", "option-with-child", custom="x:cascading"),
-    a_field("customfield_9", "Contract", "number", custom="x:float"),
+    a_field("customfield_9", "Customer number", "number", custom="x:float"),
     a_field("customfield_8", "Oddity", "never-heard-of", custom="x:odd"),
 )
 
@@ -111,4 +111,4 @@ def test_every_type_is_read_as_text(name: str, raw: Any, text: str | None) -> No
     [(1234561, "1234561"), (1234562.0, "1234562"), (10000001, "10000001"), (0.1, "0.1"), (1234567.25, "1234567.25")],
 )
 def test_a_number_keeps_all_its_digits(raw: float, text: str) -> None:
-    assert value_of("Contract", raw) == text
+    assert value_of("Customer number", raw) == text
