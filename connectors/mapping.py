@@ -180,9 +180,9 @@ def merged(default: PlatformMapping, overrides: Mapping[str, Any], *, connection
 
 
 def digest_of(sources: Iterable[SourceMap], *, default_country: str | None) -> str:
-    """What tells whether these sources are read as they were before; the same for a mapping that means the same."""
+    """What tells whether these sources, in this order, are read as they were before, whatever the words."""
     found = list(sources)
-    said = sorted(json.dumps({"kind": source.kind, **meaning(source)}, sort_keys=True) for source in found)
+    said = [json.dumps({"kind": source.kind, **meaning(source)}, sort_keys=True) for source in found]
     if default_country is not None and any("country" in SCHEMAS[source.kind].names for source in found):
         said.append(default_country)
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
