@@ -34,13 +34,15 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
 class Hooks(ABC):
     """A connector to a test platform, and hooks over that platform. All but :meth:`connect` are optional.
 
-    ``until`` bounds every pull (aware). ``overlap`` is how far before its cursor a pull may begin. ``may_write``:
-    whether improvement records may be made. ``must_be_whole``: a hook that is not given fails its tests instead of
-    skipping them.
+    ``until`` bounds every pull (aware). ``overlap`` is how far before its cursor a pull may begin; ``again``: so many
+    older records of a kind may come once more, where it begins that long before the last record of each table.
+    ``may_write``: whether improvement records may be made. ``must_be_whole``: a hook that is not given fails its tests
+    instead of skipping them.
     """
 
     until: ClassVar[datetime]
     overlap: ClassVar[timedelta] = timedelta(hours=1)
+    again: ClassVar[int] = 0
     may_write: ClassVar[bool] = True
     must_be_whole: ClassVar[bool] = False
 

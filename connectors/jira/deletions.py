@@ -162,9 +162,9 @@ def _left(reader: Reader, site: Site, where: str, there: dict[str, _Fields]) -> 
 def _resting(reader: Reader, site: Site, issues: dict[str, _Fields]) -> set[str]:
     """The issues that stand in the index with their last update, and had time to; and those in no index, long since."""
     info: ServerInfo = ask(reader, "/serverInfo", ServerInfo)
-    if info.server_time is None:
+    now = info.present
+    if now is None:
         return set()
-    now = datetime.fromisoformat(info.server_time)
     updated = {id: datetime.fromisoformat(fields.updated) for id, fields in issues.items() if fields.updated}
     resting = {id: instants.not_after(at, site.zone) for id, at in updated.items() if at <= now - INDEX_LAG}
     if not resting:

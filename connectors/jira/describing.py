@@ -90,10 +90,9 @@ def _flavour(site: Site) -> str:
 
 
 def _clock(site: Site, now: datetime, address: str) -> Finding:
-    if site.info.server_time is None:
+    if site.info.present is None:
         return UNTOLD
-    theirs = datetime.fromisoformat(site.info.server_time)
-    return beside_ours(theirs, now, address=address, most_s=MAX_SKEW_S)
+    return beside_ours(site.info.present, now, address=address, most_s=MAX_SKEW_S)
 
 
 def _mapping(jira: Jira, site: Site) -> list[Finding]:

@@ -20,7 +20,7 @@ from connectors.jira.deletions import INDEX_LAG
 from connectors.jira.filters import counted
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
-from connectors.jira.site import Site, ask, who_am_i
+from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.spool import Spool
 from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawEntry
 from connectors.mapping import PlatformMapping
@@ -59,6 +59,7 @@ class Puller:
         self._plan = plan
         self._caller = caller
         self._spool: Spool | None = None
+        self._present = site.info.present
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
 
@@ -247,8 +248,9 @@ class Puller:
 
     def _end(self, kind: RecordKind, until: datetime) -> Cursor:
         """Where the next pull goes on: not after Jira's own present, whose clock may be behind ours."""
-        theirs = self._site.info.server_time
-        at = until if theirs is None else min(until, datetime.fromisoformat(theirs).astimezone(UTC))
+        if self._present is not None and self._present < until:  # as it was when we last asked
+            self._present = ask(self._reader, "/serverInfo", ServerInfo).present
+        at = until if self._present is None else min(until, self._present)
         return Cursor(updated_at=at, tiebreak=self._marks[kind])
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:

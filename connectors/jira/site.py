@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,6 +36,11 @@ class ServerInfo(msgspec.Struct, frozen=True, rename="camel"):
     deployment_type: str = "Server"
     server_time: str | None = None
     base_url: str = ""
+
+    @property
+    def present(self) -> datetime | None:
+        """Jira's present moment (UTC) when it answered; None where it does not tell."""
+        return datetime.fromisoformat(self.server_time).astimezone(UTC) if self.server_time else None
 
 
 class Myself(msgspec.Struct, frozen=True, rename="camel"):

@@ -145,6 +145,7 @@ def readable(body: str) -> Any:
 class TestServiceNow(OnTheSandbox):
     flavour = "servicenow"
     settings: ClassVar[dict[str, Any]] = {"platform": "servicenow", "user": "regelkreis", "page_size": 400}
+    again: ClassVar[int] = 150  # what was updated in the last minutes of each table, some of it at once
     breakable: ClassVar[dict[str, str]] = {"POST": "/table/|/attachment/|/batch$", "PATCH": "/table/"}
 
     def spoil(self, answer: dict[str, Any], id: str) -> None:

@@ -142,7 +142,7 @@ def _verify_entries(found: Verification, pins: _Pins) -> list[bytes]:
     leaves = _read_entries(found, pins)
     _verify_head(found, leaves)
     if not found.failures:
-        found.facts.append(f"All {len(leaves)} entries are there, in order, each with the hash it was written with.")
+        found.facts.append(f"All {len(leaves):,} entries are there, in order, each with the hash it was written with.")
     return leaves
 
 

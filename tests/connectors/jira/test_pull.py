@@ -395,14 +395,14 @@ def test_a_clock_behind_ours_loses_nothing(
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     tickets = [an_incident(n, noon + timedelta(minutes=3 * n), resolved_after_h=None) for n in range(1, 100)]
     running = serve(tickets, now=noon)
-    found: set[str] = set()
+    connector, found = connect(flavour, at=running), set()
     cursor: Cursor | None = None
     for hour in range(1, 7):
         running.set_clock(noon + timedelta(hours=hour))
-        until = noon + timedelta(hours=hour) + behind
-        pages = list(connect(flavour, at=running).pull(RecordKind.TICKET, cursor, until=until))
+        pages = list(connector.pull(RecordKind.TICKET, cursor, until=noon + timedelta(hours=hour) + behind))
         found.update(row["id"] for row in rows(pages))
         cursor = pages[-1].cursor
+        assert cursor.updated_at == noon + timedelta(hours=hour)  # whenever we asked for its time before
     assert len(found) == 99
 
 

@@ -82,7 +82,7 @@ def test_where_the_actions_of_nobody_are_too_many_the_queue_says_both(lived: Liv
     assert firing.count() == 4
     assert reason == (
         "no one person's rights fit all of customer=Acme, so it has no owner; actions without an owner: 1 open "
-        "actions; the budget is 1"
+        "action; the budget is 1"
     )
 
 
