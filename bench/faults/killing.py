@@ -119,6 +119,8 @@ def _answer_lost(kind: Kind, story: Story, step: Step, delivery: Delivering) -> 
     running.set_faults(flavour)
     if hits != [1]:
         raise Wrong("the trap was met by no request")
+    if kind.verb is Verb.UPDATE:  # a change of fields is not looked for before its doubt is over
+        delivery.killers.minutes += SETTLED
     looking = LOOKING["servicenow" if story.desk.is_servicenow else "jira"]
     delivery.kill({"kind": "slow", "seconds": FOR_EVER_S, **looking})
 
