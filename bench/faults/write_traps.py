@@ -198,31 +198,21 @@ WRITE: tuple[WriteTrap, ...] = (
         is_told=True,
         names="description",
     ),
-    WriteTrap(
-        "a field read-only",
-        on=SERVICENOW,
-        options=_READ_ONLY,
-        kinds=("record", "update", "task"),
-        is_told=True,
-        names=_DROPPED,
-    ),
-    WriteTrap(
-        "a field read-only + reset after",
-        on=SERVICENOW,
-        rules=(fault("reset_after"),),
-        options=_READ_ONLY,
-        kinds=("record", "update", "task"),
-        is_told=True,
-        names=_DROPPED,
-    ),
-    WriteTrap(
-        "a field read-only + 502 after it took effect",
-        on=SERVICENOW,
-        rules=(fault("error_after"),),
-        options=_READ_ONLY,
-        kinds=("record", "update", "task"),
-        is_told=True,
-        names=_DROPPED,
+    *(
+        WriteTrap(
+            f"a field read-only{meanwhile}",
+            on=SERVICENOW,
+            rules=rules,
+            options=_READ_ONLY,
+            kinds=("record", "update", "task"),
+            is_told=True,
+            names=_DROPPED,
+        )
+        for meanwhile, rules in (
+            ("", ()),
+            (" + reset after", (fault("reset_after"),)),
+            (" + 502 after it took effect", (fault("error_after"),)),
+        )
     ),
     WriteTrap(
         "a field on no edit screen",
