@@ -53,8 +53,9 @@ def contributing(query: CellQuery, tables: Tables) -> Any:
     """The lazy query of the rows behind a value: ``by…[, stratum], id, week, numerator, denominator``.
 
     Of a count the tickets counted, of a level the tickets that make it up, of a state at the end what it was made of at
-    the end of the last week, of a contact gap each account's last
-    contact (``week`` is then never earlier than the week before the first one asked for).
+    the end of the last week. Of a contact gap each account's last contact: ``numerator`` is its day and ``denominator``
+    how many there were; without any it is the day of the first ticket, and there is no ``id``. A ``week`` before the
+    first one asked for is told as the one before it.
     """
     metric = metric_of(query)
     rows = metric.rows(tables, query)
@@ -69,14 +70,29 @@ def contributing(query: CellQuery, tables: Tables) -> Any:
     if metric.fill is Fill.AT_END:
         return rows.filter(rows.week == tables.last_week)
     if metric.fill is Fill.SINCE_LAST:
-        spoken = rows.filter(rows.numerator.notnull())
-        return spoken.group_by([*query.keys, "account"]).agg(
-            id=spoken.id.argmax(spoken.numerator),
-            week=spoken.week.max(),
-            numerator=spoken.numerator.max(),
-            denominator=spoken.numerator.count().cast("float64"),
+        is_spoken = rows.numerator.notnull()
+        return rows.group_by([*query.keys, "account"]).agg(
+            id=rows.id.argmax(rows.numerator),
+            week=rows.week.max(where=is_spoken).fill_null(rows.week.min()),
+            numerator=rows.numerator.max().fill_null(rows.denominator.min()),
+            denominator=rows.numerator.count().cast("float64"),
         )
     return rows
+
+
+_OF_ROWS = {
+    Fill.ABSENT: "sum(numerator) / sum(denominator)",
+    Fill.ZERO: "coalesce(sum(numerator), 0) / {weeks:g}",
+    Fill.RUNNING_SUM: "coalesce(sum(numerator), 0)",
+    Fill.SINCE_LAST: "avg(getvariable('last_day') - numerator)",
+    Fill.AT_END: "sum(numerator) / sum(denominator)",
+}
+
+
+def value_of_rows(query: CellQuery, weeks: float) -> str:
+    """The SQL aggregate that makes a value of the rows behind it; ``weeks``: how many a count was exposed."""
+    metric = metric_of(query)
+    return metric.of_rows(query) if metric.of_rows is not None else _OF_ROWS[metric.fill].format(weeks=weeks)
 
 
 __all__ = [
@@ -96,5 +112,6 @@ __all__ = [
     "metric_of",
     "query_beside",
     "scope_rows",
+    "value_of_rows",
     "where_from",
 ]

@@ -30,6 +30,11 @@ def ninetieth(table: Any, query: CellQuery) -> Any:
     )
 
 
+def ninetieth_of_rows(query: CellQuery) -> str:
+    """The same of the rows of one series and week, in SQL."""
+    return f"quantile_cont(numerator, {QUANTILE})"
+
+
 def _ages(table: Any, tables: Tables, query: CellQuery) -> Any:
     table = until(table, tables, table.opened_day, table.opened_at)
     is_done = (table.done_at <= tables.as_of).fill_null(False)
@@ -72,6 +77,7 @@ AGES = (
         where_keys=TICKET_WHERE,
         rows=backlog_age,
         gathered=ninetieth,
+        of_rows=ninetieth_of_rows,
         fill=Fill.AT_END,
         min_sample="none unless a rule says so; `min_samples` counts open tickets",
         example="Open for 1, 2, 3, 4 and 30 days: 4 + 0.6 × (30 − 4) = 19.6 days.",
@@ -92,6 +98,7 @@ AGES = (
         where_keys=TICKET_WHERE,
         rows=problem_age,
         gathered=ninetieth,
+        of_rows=ninetieth_of_rows,
         fill=Fill.AT_END,
         min_sample="none unless a rule says so; `min_samples` counts open problems",
         example="Open for 10 and 110 days: 10 + 0.9 × (110 − 10) = 100 days.",

@@ -64,6 +64,7 @@ class Metric:
     is_share: bool = False
     tau_h: float | None = None
     example: str = ""
+    of_rows: Callable[[Any], str] | None = None  # for a query, where it is not what the fill says: `value_of_rows`
     beside: str = ""  # the id of a share that is always told with it (improvement/metrics/beside.py)
     min_sample: str = ""  # where it is not what most metrics need
     counted_from: tuple[RecordKind, ...] = ()  # where it is not what `where_keys` suggests

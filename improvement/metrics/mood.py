@@ -54,11 +54,19 @@ def mood_index(tables: Tables, query: CellQuery) -> Any:
 
 def weighted(table: Any, query: CellQuery) -> Any:
     """Cells: the parts' scores by their weights; none where less than enough of all weights is known."""
-    needed = query.options.mood_share * query.options.mood_weight
     cells = table.group_by([*query.keys, "week"]).agg(
         numerator=total(table.numerator), denominator=total(table.denominator), n=table.numerator.count()
     )
-    return cells.filter(cells.denominator >= needed)
+    return cells.filter(cells.denominator >= _needed(query))
+
+
+def weighted_of_rows(query: CellQuery) -> str:
+    """The same of the rows of one series and week, in SQL."""
+    return f"if(sum(denominator) >= {_needed(query)!r}, sum(numerator) / sum(denominator), NULL)"
+
+
+def _needed(query: CellQuery) -> float:
+    return query.options.mood_share * query.options.mood_weight
 
 
 def _united(tables: list[Any]) -> Any:
@@ -163,6 +171,7 @@ MOOD = (
         where_keys=CONTACT_WHERE,
         rows=mood_index,
         gathered=weighted,
+        of_rows=weighted_of_rows,
         fill=Fill.AT_END,
         min_sample="half of all weights; `min_samples` counts parts",
         example=(

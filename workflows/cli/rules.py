@@ -111,7 +111,7 @@ def explain(
     connection: Annotated[str | None, typer.Option("--connection", help="Where several have the scope.")] = None,
     path: From = None,
     rows: Annotated[bool, typer.Option("--rows", help="Show every row that was counted.")] = False,
-    sql: Annotated[bool, typer.Option("--sql", help="Show the query behind the rows.")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Show the query of the value and its rows.")] = False,
     as_json: Json = False,
 ) -> None:
     """Why a rule says what it says about a scope: target, rows, value, hold time, finding, SQL."""

@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlglot
 from django.db.models import Min
+from sqlglot import exp
 
 from improvement import weeks
 from improvement.errors import InputError
-from improvement.metrics import Fill, metric_named
+from improvement.metrics import Fill, metric_named, value_of_rows
 from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries, rule_from_document
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
@@ -55,13 +56,25 @@ class Told:
     @property
     def sql(self) -> str:
         """What can be run in DuckDB's shell on the warehouse: the rows of all scopes, and the moment they are of."""
+        return f"{self._settings}{_pretty(self.pinned.sql)};"
+
+    @property
+    def value_sql(self) -> str:
+        """The same for the value: made of the scope's own rows."""
+        made = value_of_rows(cell_query(self.rule.key, self.connection), self.explanation.point.denominator)
+        rows = exp.subquery(self.pinned.sql, "counted", dialect="duckdb")
+        select = rows.select(f"{made} AS value", "count(*) AS rows", dialect="duckdb")
+        for name, value in self.explanation.scope.items:
+            select = select.where(exp.column(name, quoted=True).eq(value))
+        return f"{self._settings}{_pretty(select.sql(dialect='duckdb'))};"
+
+    @property
+    def _settings(self) -> str:
         point = self.explanation.point
         days = (weeks.day_of(weeks.monday(point.first_week)), weeks.day_of(weeks.sunday(point.week)))
-        moment = self.as_of.isoformat()
-        select = sqlglot.transpile(self.pinned.sql, read="duckdb", write="duckdb", pretty=True)[0]
         return (
-            f"SET TimeZone = 'UTC';\nSET VARIABLE as_of = TIMESTAMPTZ '{moment}';\n"
-            f"SET VARIABLE first_day = {days[0]}::BIGINT;\nSET VARIABLE last_day = {days[1]}::BIGINT;\n{select};"
+            f"SET TimeZone = 'UTC';\nSET VARIABLE as_of = TIMESTAMPTZ '{self.as_of.isoformat()}';\n"
+            f"SET VARIABLE first_day = {days[0]}::BIGINT;\nSET VARIABLE last_day = {days[1]}::BIGINT;\n"
         )
 
     def as_dict(self, *, rows: bool) -> dict[str, Any]:
@@ -76,6 +89,7 @@ class Told:
             "published": self.published,
             "finding": self.finding,
             "sql": self.sql,
+            "value_sql": self.value_sql,
         }
         return {**told, "rows_counted": self.pinned.rows.to_pylist()} if rows else told
 
@@ -109,20 +123,10 @@ class Told:
         yield from self._rows(rows)
         if is_sql_shown:
             yield Line()
-            yield Line("SQL of the rows of all scopes (DuckDB)", HEAD)
-            yield from (Line(text, QUIET) for text in self.sql.splitlines())
-            if read := self._how_to_read_it():
-                yield Line(read)
+            yield Line("SQL of the value, and within it of the rows of all scopes (DuckDB)", HEAD)
+            yield from (Line(text, QUIET) for text in self.value_sql.splitlines())
         else:
             yield Line("  The query behind them: --sql", QUIET)
-
-    def _how_to_read_it(self) -> str:
-        """How the value comes from the rows where it is not the sum of numerators by the sum of denominators."""
-        if self.rule.is_count:
-            return "The value is the sum of the numerators by the weeks of the window."
-        if metric_named(self.rule.metric).fill is Fill.SINCE_LAST:
-            return "Numerators are days since 1970: the value is the end of the week less the last of them."
-        return ""
 
     def _published(self) -> Iterator[Line]:
         if self.published is not None and self.published["differs"]:
@@ -146,10 +150,15 @@ class Told:
         ]
         if metric_named(self.rule.metric).fill is Fill.SINCE_LAST:  # rows tell days, and are no parts of a sum
             title += "; the day of each contact"
-            listed = [(row["id"], _day(row["numerator"])) for row in shown.to_pylist()]
+            listed = [(row["id"] or f"first ticket, no contact of {row['account']}", _day(row["numerator"]))
+                      for row in shown.to_pylist()]  # fmt: skip
         yield from _titled(title, listed, right=frozenset({2, 3}))
         if shown.num_rows < table.num_rows:
             yield Line(f"  … and {table.num_rows - shown.num_rows} more: --rows", QUIET)
+
+
+def _pretty(sql: str) -> str:
+    return sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True)[0]
 
 
 def _figure(number: float | None) -> str:

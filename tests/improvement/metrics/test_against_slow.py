@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from improvement import weeks
-from improvement.metrics import CATALOGUE
+from improvement.metrics import CATALOGUE, value_of_rows
 from improvement.records import Contact, Outage, SlaRecord, Survey, Ticket
+from improvement.rules import Cells, Scope
 from tests.improvement.metrics.build import (
     ZONES,
     a_clock,
@@ -178,6 +180,30 @@ def test_in_a_crowded_quarter_every_metric_has_something_to_compare() -> None:
     counts = compared([crowd(chosen, maker, number) for maker, number in CROWD], 0)
     assert {name for name, cells in counts.items() if cells} == set(CATALOGUE)
     assert counts["mood_index"] > 20
+
+
+@pytest.mark.parametrize("by", [("country",), ("customer", "country")])
+def test_sql_over_the_rows_behind_a_value_makes_it(by: tuple[str, ...]) -> None:
+    """Of every metric, whose rows are shares of a sum, ages, days of the last contact or tickets at a level."""
+    chosen = random.Random(27)
+    records = [crowd(chosen, maker, number) for maker, number in CROWD]
+    silent = a_ticket("quiet", customer="Quiet", country="CH", opened_at=START + timedelta(days=20))
+    columns = ", ".join(by)
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, silent, *(one for some in records for one in some))
+        for name, metric in CATALOGUE.items():
+            query = a_query(name, by)
+            cells = Cells.of(warehouse.cells(query, as_of=AS_OF, first_week=FIRST, last_week=LAST), by)
+            is_count = metric.family == "count"
+            wanted = cells.window(FIRST, LAST, is_snapshot=metric.is_snapshot, is_count=is_count)
+            rows = warehouse.pinned(query, scope={}, as_of=AS_OF, first_week=FIRST, last_week=LAST).sql
+            made = value_of_rows(query, LAST - FIRST + 1)
+            found = warehouse.arrow(f"SELECT {columns}, {made} AS value FROM ({rows}) GROUP BY {columns}").to_pylist()
+            values = {Scope.of({key: row[key] for key in by}): row["value"] for row in found}
+            nothing = 0.0 if is_count else math.nan  # of scopes in whose weeks no row lies
+            told = [nothing if values.get(one) is None else values[one] for one in cells.scopes]
+            assert told == pytest.approx(wanted.value.tolist(), nan_ok=True), name
+            assert len(values) > 1, name
 
 
 def crowd(chosen: random.Random, maker: Any, number: int) -> list[Any]:

@@ -84,6 +84,16 @@ def test_the_sql_gives_the_rows_again(evaluated: datetime, home: Path) -> None:
     assert (rows.num_rows, sum(rows["numerator"].to_pylist())) == (told["n"], told["numerator"])
 
 
+def test_the_other_sql_gives_the_value(evaluated: datetime, home: Path) -> None:
+    told = explained(evaluated)
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as shell:
+        *settings, select = str(told["value_sql"]).rstrip(";").split(";\n")
+        for statement in settings:
+            shell.execute(statement)
+        assert shell.sql(select).fetchall() == [(pytest.approx(told["value"]), told["rows"])]
+    assert str(told["value_sql"]) in ran("sla", "--scope", MAIL, "--as-of", evaluated.isoformat(), "--sql").stdout
+
+
 def test_people_read_the_answer_first(evaluated: datetime) -> None:
     lines = ran("sla", "--scope", MAIL, "--as-of", evaluated.isoformat()).stdout.splitlines()
     assert lines[0] == "sla: Resolution SLA"
@@ -130,9 +140,12 @@ def test_of_a_contact_gap_the_rows_are_days(home: Path, monday: datetime) -> Non
     Connection.objects.create(name="snow", platform="servicenow", integration_account="regelkreis")
     opened, spoken = monday - timedelta(weeks=20), monday - timedelta(weeks=10)
     ticket = a_ticket(opened_at=opened, created_at=opened, updated_at=opened)
+    of_another = a_ticket("t2", customer="Bolt", opened_at=opened, created_at=opened, updated_at=opened)
     talk = a_contact(at=spoken, updated_at=spoken)
-    rows = {RecordKind.TICKET: [asdict(ticket)], RecordKind.CONTACT: [asdict(talk)]}
+    rows = {RecordKind.TICKET: [asdict(ticket), asdict(of_another)], RecordKind.CONTACT: [asdict(talk)]}
     assert cycle.run_with([VersionedPlatform(name="snow", versions=rows)], as_of=monday).errors == []
     told = ran("sla", "--scope", "customer=Acme", "--as-of", monday.isoformat(), "--sql").stdout
-    assert "the end of the week less the last of them" in told
+    assert "AVG(GETVARIABLE('last_day') - numerator) AS value" in told
     assert "the day of each contact\n  c1  2025-04-21\n" in told
+    told = ran("sla", "--scope", "customer=Bolt", "--as-of", monday.isoformat()).stdout
+    assert "  first ticket, no contact of Bolt  2025-02-10\n" in told
