@@ -9,7 +9,7 @@ from django.db import models
 
 if TYPE_CHECKING:
     from connectors.base import Page
-    from workflows.warehouse import LoadReport
+    from workflows.warehouse.loading import LoadReport
 
 LONGEST_REASON = 200
 MOST_REASONS = 20  # different ones in one report; every single record is kept with its own as RejectedRecord
