@@ -13,6 +13,7 @@ from improvement.pdca import Event, State
 from improvement.records import Outbound, Verb
 from workflows.actions import loop, planning
 from workflows.actions.consequences import log_draft
+from workflows.actions.holding import kept
 from workflows.actions.judging import acknowledge, decide, follow_up, override, second_override
 from workflows.actions.marking import mark_change, take_back_change
 from workflows.actions.rights import find, must_be_able_to_own, must_hold, must_own
@@ -52,7 +53,7 @@ __all__ = [
 def _held(code: str) -> Action:
     """The action, which nobody else changes until the transaction ends."""
     action = find(code)
-    action.refresh_from_db(from_queryset=Action.objects.select_for_update())
+    action.refresh_from_db(from_queryset=kept())
     return action
 
 

@@ -89,7 +89,7 @@ def discard(actor: Person, key: str, *, reason: str, at: datetime) -> list[Lette
         row = _found(key, DEAD, f"{key} is not discarded")
         gone = [row]
         if row.verb == Verb.CREATE:
-            others = Delivery.objects.select_for_update().select_related("action").filter(action=row.action)
+            others = Delivery.objects.select_for_update(no_key=True).select_related("action").filter(action=row.action)
             gone += (
                 others.filter(state__in=[DeliveryState.WAITING, DeliveryState.DEAD]).exclude(pk=row.pk).order_by("id")
             )
@@ -124,7 +124,7 @@ def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:
 
 def _found(key: str, states: tuple[DeliveryState, ...], refused: str) -> Delivery:
     """The delivery of this key, locked, in one of these states."""
-    row = Delivery.objects.select_for_update().select_related("action").filter(key=key).first()
+    row = Delivery.objects.select_for_update(no_key=True).select_related("action").filter(key=key).first()
     if row is None:
         raise InputError(f"There is no delivery “{key}”.", mend=_known())
     if row.state not in states:

@@ -39,6 +39,7 @@ from improvement.errors import (
     WriteRefused,
 )
 from improvement.records import PreviewRequest, Receipt, Verb
+from workflows.actions.holding import keep
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
@@ -265,6 +266,7 @@ def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: dat
         wait_until_settled(outbound, connector.name)
     receipt = connector.write(outbound, ref)
     with transaction.atomic():
+        keep(action)
         now = Delivery.objects.select_for_update().get(pk=delivery.pk)
         if outbound.verb is Verb.CREATE:
             _remember_record(action.pk, receipt)
@@ -332,6 +334,7 @@ def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: boo
 
 def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
     with transaction.atomic():
+        keep(delivery.action)
         delivery.state = DeliveryState.DEAD
         delivery.last_error = error
         delivery.save(update_fields=["state", "attempts", "last_error"])

@@ -20,6 +20,7 @@ from improvement.records import UNKNOWN_STATE, PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access
 from workflows.actions import loop
+from workflows.actions.holding import keep
 from workflows.actions.rights import owns
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
@@ -92,6 +93,7 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     for action, found in zip(actions, states, strict=True):
         result.read += 1
         with transaction.atomic():
+            keep(action)
             _follow_one(action, found, run)
     return result
 
