@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
+from connectors.answers import is_absent
 from connectors.jira.opened import Jira
-from connectors.jira.site import ask
+from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import PROPERTY, kept_in
 from connectors.jira.wire import UserValue
+from improvement.errors import ConnectionFailed
 
 PAGE = 100
 SERVICE_DESK = "service_desk"
@@ -114,6 +116,17 @@ def read_action(jira: Jira, id: str) -> ActionIssue:
         kept=kept_in(raw.properties.get(PROPERTY)),
         remote_links=links,
     )
+
+
+def read_made(jira: Jira, id: str) -> ActionIssue | None:
+    """An issue that we made just now; None where it is hidden from us (an issue security level)."""
+    try:
+        return read_action(jira, id)
+    except ConnectionFailed as error:
+        if not is_absent(error):
+            raise
+    who_am_i(jira.reader, jira.config)  # from an expired token everything is hidden
+    return None
 
 
 def is_read_by_customers(jira: Jira, project: ProjectValue) -> bool:
