@@ -38,7 +38,7 @@ from improvement.errors import (
     Unforeseen,
     WriteRefused,
 )
-from improvement.records import PreviewRequest, Receipt, Verb
+from improvement.records import Outbound, PreviewRequest, Receipt, Verb
 from workflows.actions.holding import keep
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
@@ -104,7 +104,7 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
         unanswered_s = Attempt(clock(), delivery.begun_at).unanswered_s
         try:
             with held(f"previewing {delivery.key}", connection=connector.name):
-                outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=unanswered_s)
+                outbound = _to_send(delivery, unanswered_s)
                 requests = connector.preview(outbound, outbox.reference(delivery.action))
         except RegelkreisError as error:
             shown.append(Preview(delivery, [], str(error), is_wrong=not isinstance(error, StillUnknown)))
@@ -228,7 +228,8 @@ def _begun(delivery: Delivery, moment: datetime) -> Attempt | None:
         if row.state != DeliveryState.WAITING:
             return None
         Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
-    return Attempt(moment, row.begun_at)
+    before = row.begun_at and min(row.begun_at, moment)  # a clock that was ahead keeps nothing in doubt for longer
+    return Attempt(moment, before)
 
 
 def _has_no_record(delivery: Delivery) -> bool:
@@ -257,13 +258,10 @@ def _lacks_record(delivery: Delivery) -> str:
 
 def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult) -> None:
     present = Delivery.objects.select_related("action", "review").defer("review__document").get(pk=delivery.pk)
-    action, outbound = present.action, outbox.content(present)
-    ref = outbox.reference(action)
-    if ref is None and outbound.verb is not Verb.CREATE:
+    action, ref = present.action, outbox.reference(present.action)
+    if ref is None and present.verb != Verb.CREATE:
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
-    outbound = msgspec.structs.replace(outbound, unanswered_s=attempt.unanswered_s)
-    if outbound.verb is Verb.UPDATE:
-        wait_until_settled(outbound, connector.name)
+    outbound = _to_send(present, attempt.unanswered_s)
     receipt = connector.write(outbound, ref)
     with transaction.atomic():
         keep(action)
@@ -283,6 +281,14 @@ def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: dat
         result.found += 1
     else:
         result.sent += 1
+
+
+def _to_send(delivery: Delivery, unanswered_s: float | None) -> Outbound:
+    """What is to be written. Raises :class:`StillUnknown` where it is a change of fields that is in doubt."""
+    outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=unanswered_s)
+    if outbound.verb is Verb.UPDATE:
+        wait_until_settled(outbound, delivery.connection)
+    return outbound
 
 
 def _remember_record(action_id: int, receipt: Receipt) -> None:

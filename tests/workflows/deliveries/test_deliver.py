@@ -251,6 +251,24 @@ def test_the_doubt_counts_from_the_end_of_an_attempt_that_looked_for_long(desk: 
     assert told[0] == 5.0
 
 
+def test_a_clock_that_was_a_year_ahead_keeps_nothing_in_doubt_for_a_year(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+    clock.pass_by(days=365)
+    desk.answers = raises(OutcomeUnknown("It was reset."), on="create")
+    tried(desk, clock)
+    clock.pass_by(days=-365)
+
+    def doubting(outbound: Outbound) -> None:
+        told.append(outbound.unanswered_s)
+        never_send_again(outbound, "snow", look_for="its label")
+
+    desk.answers = doubting
+    tried(desk, clock)
+    clock.pass_by(minutes=11)
+    tried(desk, clock)
+    assert told == [0.0, 660.0]
+
+
 def test_nothing_is_written_after_a_change_of_fields_that_may_still_take_effect(desk: Desk, action: Action) -> None:
     """It would undo what is written meanwhile, the same change with newer content too."""
     clock, names = Hours(), [f"{action.code}/update/{n}" for n in (1, 2)]
