@@ -22,13 +22,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
-from connectors.doubt import wait_until_settled
+from connectors.doubt import telling, wait_until_settled
 from improvement.errors import (
     ConnectionFailed,
     OutcomeUnknown,
@@ -48,6 +49,7 @@ from workflows.unforeseen import held
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
 LONGEST_DOUBT = timedelta(hours=24)
+LONG_LOOK = timedelta(minutes=1)  # a tenth of what a doubt lasts
 WRITING_IS_OFF = "writing is off: it is not sent before `regelkreis connect NAME --write on`"
 NOTHING = "nothing is left to be sent: it is there already, or has no place there"
 LOCKED_FOR = 0x524B  # advisory locks are numbers that a whole database shares: these are deliveries'
@@ -151,7 +153,8 @@ def _attempted(
 ) -> bool:
     """Send it, and note how that ended. False: what its action wants besides has to wait."""
     try:
-        with held(f"delivering {delivery.key}", connection=connector.name):
+        leaves = partial(attempt.leaves, delivery, clock)
+        with held(f"delivering {delivery.key}", connection=connector.name), telling(leaves):
             _send(connector, delivery, attempt, as_of, result)
         return True
     except RegelkreisError as error:
@@ -173,9 +176,11 @@ def _attempted(
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
-    """One try, by the wall clock. ``before``: since when the outcome of an earlier one is not known."""
+    """One try, by the wall clock, ``at`` which it began, or sent something after it had looked for long. ``before``:
+    since when the outcome of an earlier one is not known.
+    """
 
     at: datetime
     before: datetime | None = None
@@ -189,6 +194,12 @@ class Attempt:
     def is_doubted_too_long(self) -> bool:
         """Whether nobody will find out any more without a person."""
         return self.before is not None and self.at - self.before >= LONGEST_DOUBT
+
+    def leaves(self, delivery: Delivery, clock: Clock) -> None:
+        """A request leaves: whoever is killed from now on leaves behind when, not when looking for it began."""
+        if (moment := clock()) - self.at > LONG_LOOK:
+            self._set(delivery, moment)
+            self.at = moment
 
     def take_back(self, delivery: Delivery) -> None:
         """Nothing was sent this time, or what was sent had no effect: what is in doubt is what was before."""

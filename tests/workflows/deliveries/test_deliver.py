@@ -11,7 +11,9 @@ import pytest
 import structlog
 from django.db import OperationalError
 
+from connectors.config import ConnectionConfig
 from connectors.doubt import never_send_again
+from connectors.http import writing
 from improvement.errors import (
     ConnectionFailed,
     MappingError,
@@ -245,6 +247,23 @@ def test_the_doubt_counts_from_the_end_of_an_attempt_that_looked_for_long(desk: 
 
     desk.answers = looked_first
     tried(desk, clock)
+    clock.pass_by(seconds=5)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told[0] == 5.0
+
+
+def test_whoever_is_killed_after_a_long_look_leaves_behind_when_a_request_left(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+
+    def killed_while_sending(outbound: Outbound) -> None:
+        clock.pass_by(minutes=15)
+        with writing(ConnectionConfig(name="snow", platform="servicenow", url="https://snow.example"), outbound.key):
+            raise SystemExit
+
+    desk.answers = killed_while_sending
+    with pytest.raises(SystemExit):
+        tried(desk, clock)
     clock.pass_by(seconds=5)
     desk.answers = lambda outbound: told.append(outbound.unanswered_s)
     tried(desk, clock)
