@@ -44,7 +44,8 @@ def note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     if not sender.is_live:
         return receipt(sender, ref, was_found=False, unwritten=left)
     found = next((comment.body for comment in notes_of(jira, ref.id)[0] if marks[0] in comment.body), None)
-    return _compared(sender, ref, {"comment": body}, {"comment": found}, unwritten=left)
+    told = {"comment": tracing.unmarked(body)}  # Cloud keeps a document, and writes the colour of a mark in its own way
+    return _compared(sender, ref, told, {"comment": found and tracing.unmarked(found)}, unwritten=left)
 
 
 def noted(outbound: Outbound) -> str:
