@@ -97,6 +97,10 @@ class ActionIssue(msgspec.Struct, frozen=True):
         )
 
 
+class _Identified(msgspec.Struct, frozen=True):
+    id: str
+
+
 class _RawIssue(msgspec.Struct, frozen=True):
     id: str
     key: str
@@ -125,8 +129,22 @@ def read_made(jira: Jira, id: str) -> ActionIssue | None:
     except ConnectionFailed as error:
         if not is_absent(error):
             raise
-    who_am_i(jira.reader, jira.config)  # from an expired token everything is hidden
-    return None
+    return read_action(jira, id) if is_there_after_all(jira, id) else None
+
+
+def is_there_after_all(jira: Jira, id: str) -> bool:
+    """Whether an issue is there that was not: to an answer that took us for nobody everything is gone.
+
+    Raises :class:`CredentialsRefused` where all answers do.
+    """
+    who_am_i(jira.reader, jira.config)
+    try:
+        ask(jira.reader, f"/issue/{id}", _Identified, what=f"issue {id}", params={"fields": "summary"})
+    except ConnectionFailed as error:
+        if is_absent(error):
+            return False
+        raise
+    return True
 
 
 def is_read_by_customers(jira: Jira, project: ProjectValue) -> bool:

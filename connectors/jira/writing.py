@@ -16,7 +16,7 @@ from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
 from connectors.jira.finding import find_labelled, labelled_in
 from connectors.jira.history import oldest_first
-from connectors.jira.issues import ActionIssue, read_action, read_made
+from connectors.jira.issues import ActionIssue, is_there_after_all, read_action, read_made
 from connectors.jira.opened import Jira
 from connectors.jira.receipts import HIDDEN, as_far_as_taken, created_as_taken, receipt
 from connectors.jira.sending import LiveSender, Sender, WriteForbidden
@@ -59,7 +59,11 @@ def apply(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None)
         refused = _refused(jira, error, outbound, ref)
         if refused is None:
             raise
-        who_am_i(jira.reader, jira.config)  # to an expired token everything is gone or forbidden: then it waits
+        if ref is not None and isinstance(error, Declined):
+            if is_there_after_all(jira, ref.id):
+                raise
+        else:
+            who_am_i(jira.reader, jira.config)  # to an expired token everything is forbidden: then it waits
         raise refused from None
 
 
