@@ -7,11 +7,34 @@ nothing was made, nothing is sent again at all. See docs/decisions/011.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from improvement.errors import Place, StillUnknown
 from improvement.records import Outbound, Verb
 
 SETTLED_S = 600.0
 """No platform works on one request that long: proxies and transaction quotas end them after one to five minutes."""
+
+_told: ContextVar[Callable[[], None] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def telling(leaves: Callable[[], None]) -> Iterator[None]:
+    """Call ``leaves`` right before each writing request that is sent in the block: looking may have taken long."""
+    before = _told.set(leaves)
+    try:
+        yield
+    finally:
+        _told.reset(before)
+
+
+def leaves_now() -> None:
+    """A writing request leaves now: from now on its outcome is in doubt until it is answered."""
+    leaves = _told.get()
+    if leaves is not None:
+        leaves()
 
 
 def wait_until_settled(outbound: Outbound, connection: str) -> None:

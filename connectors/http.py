@@ -30,6 +30,7 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 from connectors.answers import HELD_STATUS, TokenUnavailable, TooHeavy, cause, redacted, refusal, retry_after_s
 from connectors.budget import adapter
 from connectors.config import ConnectionConfig
+from connectors.doubt import leaves_now
 from connectors.oauth import OAuthToken
 from connectors.pacing import Pace, pace_of
 from connectors.transport import transport
@@ -238,6 +239,7 @@ def writing(config: ConnectionConfig, what: str) -> Iterator[None]:
 
     :class:`Unreachable` where no connection came about: then nothing was sent.
     """
+    leaves_now()
     try:
         yield
     except RequestException as error:

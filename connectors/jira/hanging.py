@@ -15,10 +15,10 @@ from connectors.answers import is_absent
 from connectors.doubt import wait_until_settled
 from connectors.jira import tracing
 from connectors.jira.finding import find_subtask
-from connectors.jira.issues import is_read_by_customers, notes_of, read_action
+from connectors.jira.issues import is_read_by_customers, notes_of, read_action, read_made
 from connectors.jira.opened import Jira
 from connectors.jira.project import Project
-from connectors.jira.receipts import created_as_taken, difference, receipt
+from connectors.jira.receipts import HIDDEN, created_as_taken, difference, receipt
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import MAX_TEXT, Shaped, as_text, cut, one_line, same, shaped
 from connectors.jira.site import Site, ask, who_am_i
@@ -44,7 +44,8 @@ def note(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     if not sender.is_live:
         return receipt(sender, ref, was_found=False, unwritten=left)
     found = next((comment.body for comment in notes_of(jira, ref.id)[0] if marks[0] in comment.body), None)
-    return _compared(sender, ref, {"comment": body}, {"comment": found}, unwritten=left)
+    told = {"comment": tracing.unmarked(body)}  # Cloud keeps a document, and writes the colour of a mark in its own way
+    return _compared(sender, ref, told, {"comment": found and tracing.unmarked(found)}, unwritten=left)
 
 
 def noted(outbound: Outbound) -> str:
@@ -102,7 +103,9 @@ def _step(
     was_found: bool,
     unwritten: Mapping[str, str] = MappingProxyType({}),
 ) -> Receipt:
-    made = read_action(jira, id)
+    made = read_action(jira, id) if was_found else read_made(jira, id)
+    if made is None:
+        return receipt(sender, ref, was_found=False, unwritten=dict(unwritten), differences={"step": HIDDEN})
     told = {name: fields[name] for name in STEP_FIELDS if name in fields}
     done = _compared(sender, ref, told, made.fields, was_found=was_found, unwritten=unwritten)
     return msgspec.structs.replace(done, written={"key": made.key, **done.written})

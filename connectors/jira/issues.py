@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
+from connectors.answers import is_absent
 from connectors.jira.opened import Jira
-from connectors.jira.site import ask
+from connectors.jira.site import ask, who_am_i
 from connectors.jira.tracing import PROPERTY, kept_in
 from connectors.jira.wire import UserValue
+from improvement.errors import ConnectionFailed
 
 PAGE = 100
 SERVICE_DESK = "service_desk"
@@ -95,6 +97,10 @@ class ActionIssue(msgspec.Struct, frozen=True):
         )
 
 
+class _Identified(msgspec.Struct, frozen=True):
+    id: str
+
+
 class _RawIssue(msgspec.Struct, frozen=True):
     id: str
     key: str
@@ -114,6 +120,31 @@ def read_action(jira: Jira, id: str) -> ActionIssue:
         kept=kept_in(raw.properties.get(PROPERTY)),
         remote_links=links,
     )
+
+
+def read_made(jira: Jira, id: str) -> ActionIssue | None:
+    """An issue that we made just now; None where it is hidden from us (an issue security level)."""
+    try:
+        return read_action(jira, id)
+    except ConnectionFailed as error:
+        if not is_absent(error):
+            raise
+    return read_action(jira, id) if is_there_after_all(jira, id) else None
+
+
+def is_there_after_all(jira: Jira, id: str) -> bool:
+    """Whether an issue is there that was not: to an answer that took us for nobody everything is gone.
+
+    Raises :class:`CredentialsRefused` where all answers do.
+    """
+    who_am_i(jira.reader, jira.config)
+    try:
+        ask(jira.reader, f"/issue/{id}", _Identified, what=f"issue {id}", params={"fields": "summary"})
+    except ConnectionFailed as error:
+        if is_absent(error):
+            return False
+        raise
+    return True
 
 
 def is_read_by_customers(jira: Jira, project: ProjectValue) -> bool:

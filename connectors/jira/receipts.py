@@ -13,6 +13,7 @@ from improvement.errors import Place, WriteRefused
 from improvement.records import Receipt, RecordRef
 
 T = TypeVar("T")
+HIDDEN = "it was made, but is hidden from us: let our user see what it makes"
 
 
 def created_as_taken(sender: Sender, fields: dict[str, Any], form: Shaped, project: Project) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from jira.exceptions import JIRAError
 
 from connectors.answers import is_web_page, redacted, refusal
 from connectors.config import ConnectionConfig
+from connectors.doubt import leaves_now
 from connectors.http import send, unanswered
 from connectors.jira.client import BulkSession
 from connectors.jira.site import API
@@ -153,6 +154,7 @@ class LiveSender:
         self.status = self.status or response.status_code
 
     def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
+        leaves_now()
         try:
             answer = request()
         except requests.TooManyRedirects as error:

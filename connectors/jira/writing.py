@@ -16,9 +16,9 @@ from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
 from connectors.jira.finding import find_labelled, labelled_in
 from connectors.jira.history import oldest_first
-from connectors.jira.issues import ActionIssue, read_action
+from connectors.jira.issues import ActionIssue, is_there_after_all, read_action, read_made
 from connectors.jira.opened import Jira
-from connectors.jira.receipts import as_far_as_taken, created_as_taken, receipt
+from connectors.jira.receipts import HIDDEN, as_far_as_taken, created_as_taken, receipt
 from connectors.jira.sending import LiveSender, Sender, WriteForbidden
 from connectors.jira.shaping import Shaped, as_text, same, shaped
 from connectors.jira.site import ask, who_am_i
@@ -59,7 +59,11 @@ def apply(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef | None)
         refused = _refused(jira, error, outbound, ref)
         if refused is None:
             raise
-        who_am_i(jira.reader, jira.config)  # to an expired token everything is gone or forbidden: then it waits
+        if ref is not None and isinstance(error, Declined):
+            if is_there_after_all(jira, ref.id):
+                raise
+        else:
+            who_am_i(jira.reader, jira.config)  # to an expired token everything is forbidden: then it waits
         raise refused from None
 
 
@@ -126,7 +130,10 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
     if found is None and not sender.is_live:
         _leave_traces(jira, sender, outbound, ref, _as_sent(ref, fields), ours=frozenset(form.fields))
         return receipt(sender, ref, was_found=False)
-    issue = read_action(jira, id)
+    issue = read_action(jira, id) if found is not None else read_made(jira, id)
+    if issue is None:
+        form.unwritten["url"] = "will follow with the next update"
+        return receipt(sender, ref, was_found=False, unwritten=form.unwritten, differences={"record": HIDDEN})
     ours = frozenset(form.fields) if found is None else _already(form, issue)
     try:
         _leave_traces(jira, sender, outbound, ref, issue, ours=ours)

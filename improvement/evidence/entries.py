@@ -217,7 +217,7 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "action.close_code": (By.PLATFORM, "how the record was closed there, and whether that claims success"),
     "action.diverged": (By.PLATFORM, "a change there that a guard forbids; what is missing sealed"),
     "action.agrees": (By.PLATFORM, "both sides agree again"),
-    "delivery.discarded": (By.ADMIN, "a dead letter is given up, and what waited for it: its key, and why, sealed"),
+    "delivery.discarded": (By.ADMIN, "a write is given up, and what waited for it: its key, and why, sealed"),
     "delivery.replayed": (By.ADMIN, "a dead letter is sent again: its key, and what was mended, sealed"),
     "connection.write": (
         By.ADMIN,

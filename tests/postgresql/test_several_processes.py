@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,46 @@ from workflows import access
 from workflows.actions import commands
 for number in range(int(sys.argv[2])):
     commands.add_task(access.local_admin(), "ACT-1", f"{sys.argv[1]} {number}", at=now)
+"""
+QUEUE_UPDATE = """
+from workflows.actions import loop
+Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+action = Action.objects.create(
+    origin="person", connection="snow", scope_key="service=Mail", scope={"service": "Mail"}, platform_id="1",
+    metric="sla_breach_rate", title="Improvement", state="proposed", opened_at=now, last_moved_at=now,
+)
+loop.queue_update(action, now)
+"""
+#: A platform that takes or refuses what it is sent, and a pause where the delivery is kept whose outcome is noted.
+DELIVER_AND_PAUSE = """
+from types import SimpleNamespace
+from django.db import connection
+from improvement.errors import WriteRefused
+from improvement.records import Receipt
+from workflows.steps import deliver
+is_sent = False
+def pausing(execute, query, values, many, context):
+    global is_sent
+    done = execute(query, values, many, context)
+    if is_sent and "workflows_delivery" in query and ("FOR UPDATE" in query or 'SET "state"' in query):
+        is_sent = False
+        print("kept", flush=True)
+        sys.stdin.readline()
+    return done
+def write(outbound, ref):
+    global is_sent
+    is_sent = True
+    if sys.argv[1] == "refused":
+        raise WriteRefused("No robots.")
+    return Receipt(ref=ref, status=200, was_found=False, request_sha256="", written={}, differences={}, unwritten={})
+with connection.execute_wrapper(pausing):
+    result = deliver.deliver(SimpleNamespace(name="snow", write=write), as_of=now)
+print(result.sent, result.refused, flush=True)
+"""
+PLAN = """
+from workflows import access
+from workflows.actions import commands
+commands.plan(access.local_admin(), "ACT-1", at=now, hypothesis="Another one.")
 """
 HIRE = """
 from workflows import access
@@ -322,3 +363,24 @@ def test_the_lock_of_a_worker_that_is_killed_goes_with_it(state: State) -> None:
     another.stdin.write("go\n")  # and one more, for its own beginning
     (told,) = all_ended([another])
     assert "ago without an answer, and is not found" in told
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("taken", "1 0"), ("refused", "0 1")])
+def test_whoever_changes_an_action_while_its_delivery_ends_waits_for_it(state: State, outcome: str, told: str) -> None:
+    state.run(QUEUE_UPDATE)
+    worker = state.start(DELIVER_AND_PAUSE, outcome)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    assert worker.stdout.readline() == "kept\n"
+    person = state.start(PLAN)
+    assert person.stdin is not None
+    person.stdin.write("go\n")
+    person.stdin.flush()
+    deadline = time.monotonic() + 30
+    while not state.rows("SELECT 1 FROM pg_locks WHERE NOT granted") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    ended, _ = all_ended([worker, person])
+    assert ended.strip() == told
+    assert state.rows("SELECT count(*) FROM workflows_ledgerentry WHERE type = 'action.planned'") == [(1,)]

@@ -26,7 +26,7 @@ from improvement.rules import Scope
 from improvement.vocabulary import ENDED_STATES
 from workflows import access, cycle
 from workflows.actions import loop, opening, planning
-from workflows.actions.rights import find, must_hold, must_own, try_find
+from workflows.actions.rights import find, held, must_hold, must_own, try_find
 from workflows.checks import measuring
 from workflows.deliveries import notes, outbox
 from workflows.deliveries.dead_letters import GIVEN_UP
@@ -83,7 +83,27 @@ def measure(
     actor: Person, code: str, *, at: datetime, metric: str, scope: str = "", where: str = "", goal: str = ""
 ) -> Action:
     """Say by what an adopted record is measured that was taken in without a metric, before it is planned."""
-    action = find(code)
+    asked = (metric, scope, where, goal)
+    _give_metric(actor, find(code), *asked)  # before it waits for a cycle that has the warehouse
+    with our_warehouse() as warehouse, transaction.atomic():
+        action = held(code)  # as that cycle left it
+        _give_metric(actor, action, *asked)
+        if opening.has_open_twin(action):
+            raise GuardRefused(f"{action.code} gets no metric", ["this metric and scope has an open action already"])
+        _measure(action, warehouse, is_certain=True, at=at)
+        ledger.append(
+            "action.measured",
+            subject=action.code,
+            actor=actor.uid,
+            at=at,
+            payload={"metric": action.metric, "scope": action.scope, "trigger": planning.published_trigger(action)},
+        )
+        loop.queue_update(action, at)
+    return action
+
+
+def _give_metric(actor: Person, action: Action, metric: str, scope: str, where: str, goal: str) -> None:
+    """Let it be measured by what a person asks for; refuses with every reason."""
     must_own(actor, action)
     reasons = []
     if planning.is_measured(action):
@@ -102,19 +122,6 @@ def measure(
     opened = datetime.fromisoformat(action.trigger["adopted_opened_at"])
     action.trigger = action.trigger | opening.window_before(action, opened)  # another country has other weeks
     action.measurement = _measured_by(action, where)
-    with our_warehouse() as warehouse, transaction.atomic():
-        if opening.has_open_twin(action):
-            raise GuardRefused(f"{action.code} gets no metric", ["this metric and scope has an open action already"])
-        _measure(action, warehouse, is_certain=True, at=at)
-        ledger.append(
-            "action.measured",
-            subject=action.code,
-            actor=actor.uid,
-            at=at,
-            payload={"metric": action.metric, "scope": action.scope, "trigger": planning.published_trigger(action)},
-        )
-        loop.queue_update(action, at)
-    return action
 
 
 # --- which record ---------------------------------------------------------------------------------------------

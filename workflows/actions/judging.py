@@ -10,6 +10,7 @@ from django.db import transaction
 from improvement.errors import GuardRefused, InputError
 from improvement.pdca import Event, State
 from workflows.actions import loop
+from workflows.actions.holding import keep
 from workflows.actions.rights import find, must_hold, must_own
 from workflows.deliveries import notes, outbox
 from workflows.evidence import as_it_was, ledger
@@ -53,6 +54,7 @@ def acknowledge(actor: Person, code: str, *, at: datetime) -> Action:
     action = find(code)
     must_own(actor, action)
     with transaction.atomic():
+        keep(action)
         seen = list(action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=False, held_at__isnull=True))
         pending = action.looks.filter(kind=LookKind.SUSTAIN, computed_at__isnull=True, is_dropped=False)
         may_close = State(action.state) is State.SUSTAINING and not pending.exists()

@@ -18,6 +18,7 @@ from improvement.pdca import ActionFacts, Event, State
 from improvement.records import SET_THERE, Outbound, Verb
 from workflows.actions import customer_facing, marking, planning
 from workflows.actions.consequences import CONSEQUENCES, Move, current_plan
+from workflows.actions.holding import kept
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, DeliveryState, Origin, Person, Transition
@@ -93,7 +94,7 @@ def move(
     """
     with transaction.atomic():
         # Two people at once: the second meets the new state.
-        action.refresh_from_db(from_queryset=Action.objects.select_for_update())
+        action.refresh_from_db(from_queryset=kept())
         if at < action.last_moved_at:
             moved = f"{action.last_moved_at:%Y-%m-%d %H:%M} UTC"
             raise GuardRefused(f"{action.code} cannot {_words(event)}", [f"it moved on {moved}; that is later"])

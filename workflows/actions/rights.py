@@ -9,6 +9,7 @@ from django.conf import settings
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from workflows import access
 from workflows.actions.consequences import current_plan
+from workflows.actions.holding import kept
 from workflows.models import Action, Person, Role
 
 APPROVED_IT = "whoever approved the plan cannot own the action"
@@ -26,6 +27,13 @@ def try_find(code: str) -> Action | None:
     """The same; None where there is none."""
     match = re.fullmatch(r"(?:ACT-)?(\d{1,18})", code.strip(), re.IGNORECASE)
     return Action.objects.filter(pk=int(match[1])).first() if match else None
+
+
+def held(code: str) -> Action:
+    """The action, as it is now, which nobody else changes until the transaction ends."""
+    action = find(code)
+    action.refresh_from_db(from_queryset=kept())
+    return action
 
 
 def owns(person: Person, action: Action) -> bool:

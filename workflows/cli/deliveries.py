@@ -72,7 +72,7 @@ def discard(
     as_of: Annotated[str | None, typer.Option("--as-of", help=AS_OF_HELP)] = None,
     as_json: Json = False,
 ) -> None:
-    """Give dead letters up; with a record that could not be created goes what waited for it. `replay` takes it back."""
+    """Give up dead letters, or what was tried in vain; what waits for a record goes with it. `replay` takes it back."""
     start()
     from workflows.cli.output import print_json
     from workflows.deliveries import dead_letters

@@ -4,7 +4,8 @@ A letter is dead when a platform refused it for good, when nothing helped for te
 whether it took effect. Whoever mended the cause, or looked on the platform, sends it again: it waits like a new one,
 and its trace is searched for before anything is written, so a write that did take effect is only found. An update says
 then what the action says now: a newer one may have been delivered since, and must not be undone. Whoever knows that a
-letter will never be taken discards it; that can be taken back by sending it.
+letter will never be taken discards it; that can be taken back by sending it. So can be discarded what was tried in vain
+and would be for ever: a text that a firewall never lets through passes for an outage, and holds back what follows it.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
     """Let a dead letter, or a discarded one, wait again, as an administrator who says what was mended."""
     _must_be_said(actor, reason, "Sending a dead letter again takes a reason.", "Say what was mended: --reason TEXT.")
     with transaction.atomic():
-        row = _found(key, GIVEN_UP, f"{key} is not sent again")
+        row = _found(key)
+        if row.state not in GIVEN_UP:
+            raise GuardRefused(f"{key} is not sent again", [_no_letter(row)])
         buried_after, row.attempts = row.attempts, 0
         row.state, row.begun_at = DeliveryState.WAITING.value, None  # in doubt no more: a person looked
         if row.verb == Verb.UPDATE:
@@ -83,13 +86,17 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
 
 
 def discard(actor: Person, key: str, *, reason: str, at: datetime) -> list[Letter]:
-    """Give a dead letter up, as an administrator who says why; with a creation goes what waits for it."""
+    """Give up a dead letter, or what was tried and still waits, as an administrator who says why; with a creation goes
+    what waits for it.
+    """
     _must_be_said(actor, reason, "Discarding a dead letter takes a reason.", "Say why it is not needed: --reason TEXT.")
     with transaction.atomic():
-        row = _found(key, DEAD, f"{key} is not discarded")
+        row = _found(key)
+        if row.state != DeliveryState.DEAD and not (row.state == DeliveryState.WAITING and row.attempts):
+            raise GuardRefused(f"{key} is not discarded", [_no_letter(row)])
         gone = [row]
         if row.verb == Verb.CREATE:
-            others = Delivery.objects.select_for_update().select_related("action").filter(action=row.action)
+            others = Delivery.objects.select_for_update(no_key=True).select_related("action").filter(action=row.action)
             gone += (
                 others.filter(state__in=[DeliveryState.WAITING, DeliveryState.DEAD]).exclude(pk=row.pk).order_by("id")
             )
@@ -122,14 +129,16 @@ def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:
         raise InputError(missing, mend=mend)
 
 
-def _found(key: str, states: tuple[DeliveryState, ...], refused: str) -> Delivery:
-    """The delivery of this key, locked, in one of these states."""
-    row = Delivery.objects.select_for_update().select_related("action").filter(key=key).first()
+def _found(key: str) -> Delivery:
+    """The delivery of this key, locked."""
+    row = Delivery.objects.select_for_update(no_key=True).select_related("action").filter(key=key).first()
     if row is None:
         raise InputError(f"There is no delivery “{key}”.", mend=_known())
-    if row.state not in states:
-        raise GuardRefused(refused, [f"it is no dead letter: it is {row.get_state_display()}"])
     return row
+
+
+def _no_letter(row: Delivery) -> str:
+    return f"it is no dead letter: it is {row.get_state_display()}"
 
 
 def _known() -> str:

@@ -15,6 +15,7 @@ from improvement.records import RecordKind
 from improvement.schedule import GRACE_DAYS
 from workflows.actions import loop, planning
 from workflows.actions.consequences import schedule_next_half_year
+from workflows.actions.holding import keep
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Look, LookKind
@@ -94,6 +95,7 @@ class Checking:
         # What was known when it fell due: however late the cycle comes, the look is what a punctual cycle had seen.
         reading = read_look(self._warehouse, look, known_at=look.due_at, ahead=self._cells)
         outcome = reading.outcome
+        keep(action)
         look.computed_at = as_of
         look.data_as_of = look.due_at
         look.inputs_sha256 = reading.inputs_sha256

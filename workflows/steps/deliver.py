@@ -22,13 +22,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
-from connectors.doubt import wait_until_settled
+from connectors.doubt import telling, wait_until_settled
 from improvement.errors import (
     ConnectionFailed,
     OutcomeUnknown,
@@ -38,7 +39,8 @@ from improvement.errors import (
     Unforeseen,
     WriteRefused,
 )
-from improvement.records import PreviewRequest, Receipt, Verb
+from improvement.records import Outbound, PreviewRequest, Receipt, Verb
+from workflows.actions.holding import keep
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
@@ -47,6 +49,7 @@ from workflows.unforeseen import held
 log = structlog.get_logger()
 MAX_ATTEMPTS = 10
 LONGEST_DOUBT = timedelta(hours=24)
+LONG_LOOK = timedelta(minutes=1)  # a tenth of what a doubt lasts
 WRITING_IS_OFF = "writing is off: it is not sent before `regelkreis connect NAME --write on`"
 NOTHING = "nothing is left to be sent: it is there already, or has no place there"
 LOCKED_FOR = 0x524B  # advisory locks are numbers that a whole database shares: these are deliveries'
@@ -103,7 +106,7 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
         unanswered_s = Attempt(clock(), delivery.begun_at).unanswered_s
         try:
             with held(f"previewing {delivery.key}", connection=connector.name):
-                outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=unanswered_s)
+                outbound = _to_send(delivery, unanswered_s)
                 requests = connector.preview(outbound, outbox.reference(delivery.action))
         except RegelkreisError as error:
             shown.append(Preview(delivery, [], str(error), is_wrong=not isinstance(error, StillUnknown)))
@@ -150,7 +153,8 @@ def _attempted(
 ) -> bool:
     """Send it, and note how that ended. False: what its action wants besides has to wait."""
     try:
-        with held(f"delivering {delivery.key}", connection=connector.name):
+        leaves = partial(attempt.leaves, delivery, clock)
+        with held(f"delivering {delivery.key}", connection=connector.name), telling(leaves):
             _send(connector, delivery, attempt, as_of, result)
         return True
     except RegelkreisError as error:
@@ -172,9 +176,11 @@ def _attempted(
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
-    """One try, by the wall clock. ``before``: since when the outcome of an earlier one is not known."""
+    """One try, by the wall clock, ``at`` which it began, or sent something after it had looked for long. ``before``:
+    since when the outcome of an earlier one is not known.
+    """
 
     at: datetime
     before: datetime | None = None
@@ -188,6 +194,12 @@ class Attempt:
     def is_doubted_too_long(self) -> bool:
         """Whether nobody will find out any more without a person."""
         return self.before is not None and self.at - self.before >= LONGEST_DOUBT
+
+    def leaves(self, delivery: Delivery, clock: Clock) -> None:
+        """A request leaves: whoever is killed from now on leaves behind when, not when looking for it began."""
+        if (moment := clock()) - self.at > LONG_LOOK:
+            self._set(delivery, moment)
+            self.at = moment
 
     def take_back(self, delivery: Delivery) -> None:
         """Nothing was sent this time, or what was sent had no effect: what is in doubt is what was before."""
@@ -227,7 +239,8 @@ def _begun(delivery: Delivery, moment: datetime) -> Attempt | None:
         if row.state != DeliveryState.WAITING:
             return None
         Delivery.objects.filter(pk=delivery.pk).update(begun_at=moment)
-    return Attempt(moment, row.begun_at)
+    before = row.begun_at and min(row.begun_at, moment)  # a clock that was ahead keeps nothing in doubt for longer
+    return Attempt(moment, before)
 
 
 def _has_no_record(delivery: Delivery) -> bool:
@@ -256,15 +269,13 @@ def _lacks_record(delivery: Delivery) -> str:
 
 def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult) -> None:
     present = Delivery.objects.select_related("action", "review").defer("review__document").get(pk=delivery.pk)
-    action, outbound = present.action, outbox.content(present)
-    ref = outbox.reference(action)
-    if ref is None and outbound.verb is not Verb.CREATE:
+    action, ref = present.action, outbox.reference(present.action)
+    if ref is None and present.verb != Verb.CREATE:
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
-    outbound = msgspec.structs.replace(outbound, unanswered_s=attempt.unanswered_s)
-    if outbound.verb is Verb.UPDATE:
-        wait_until_settled(outbound, connector.name)
+    outbound = _to_send(present, attempt.unanswered_s)
     receipt = connector.write(outbound, ref)
     with transaction.atomic():
+        keep(action)
         now = Delivery.objects.select_for_update().get(pk=delivery.pk)
         if outbound.verb is Verb.CREATE:
             _remember_record(action.pk, receipt)
@@ -281,6 +292,14 @@ def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: dat
         result.found += 1
     else:
         result.sent += 1
+
+
+def _to_send(delivery: Delivery, unanswered_s: float | None) -> Outbound:
+    """What is to be written. Raises :class:`StillUnknown` where it is a change of fields that is in doubt."""
+    outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=unanswered_s)
+    if outbound.verb is Verb.UPDATE:
+        wait_until_settled(outbound, delivery.connection)
+    return outbound
 
 
 def _remember_record(action_id: int, receipt: Receipt) -> None:
@@ -332,6 +351,7 @@ def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: boo
 
 def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
     with transaction.atomic():
+        keep(delivery.action)
         delivery.state = DeliveryState.DEAD
         delivery.last_error = error
         delivery.save(update_fields=["state", "attempts", "last_error"])

@@ -20,6 +20,7 @@ from improvement.records import UNKNOWN_STATE, PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access
 from workflows.actions import loop
+from workflows.actions.holding import keep
 from workflows.actions.rights import owns
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
@@ -86,12 +87,16 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
     """Read every action's record on this connection and apply what people changed."""
     result = FollowResult(connection=connector.name)
     actions = [action for action in _with_records(connector.name) if _is_followed(action, as_of)]
-    refs = [ref for action in actions if (ref := outbox.reference(action)) is not None]
-    states = connector.states(refs)
+    refs = {action.pk: ref for action in actions if (ref := outbox.reference(action)) is not None}
+    states = dict(zip(refs, connector.states(list(refs.values())), strict=True))
     run = _Run(as_of, access.Accounts.of(connector.name), _with_waiting_update(connector.name), result)
-    for action, found in zip(actions, states, strict=True):
+    for action in _as_they_are(connector.name):  # reading a platform takes minutes, and people go on here meanwhile
+        found = states.get(action.pk)
+        if found is None:
+            continue
         result.read += 1
         with transaction.atomic():
+            keep(action)
             _follow_one(action, found, run)
     return result
 
@@ -114,10 +119,14 @@ class _Run:
 
 
 def _with_records(connection: str) -> QuerySet[Action]:
-    """The actions that have a record on a connection, with what is compared with it."""
+    """The actions that have a record on a connection."""
+    return Action.objects.filter(connection=connection).exclude(platform_id="").order_by("id")
+
+
+def _as_they_are(connection: str) -> QuerySet[Action]:
+    """The same as they are by now, with what is compared with their records."""
     ids_only = Prefetch("comments", queryset=ActionComment.objects.only("action_id", "platform_id"))
-    found = Action.objects.filter(connection=connection).exclude(platform_id="").order_by("id")
-    return found.select_related("owner").prefetch_related("tasks", ids_only)
+    return _with_records(connection).select_related("owner").prefetch_related("tasks", ids_only)
 
 
 def _with_waiting_update(connection: str) -> frozenset[int]:

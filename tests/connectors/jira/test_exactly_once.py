@@ -103,6 +103,40 @@ def test_an_index_that_lags_behind_does_not_make_a_second_record(desk: Desk, ver
     assert issues(desk) == before + 1
 
 
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "create"])
+def test_one_answer_to_nobody_buries_nothing(desk: Desk, verb: str) -> None:
+    """As a node of a cluster gives it that does not know our session: to nobody the issue is not there."""
+    write, ref = prepared(desk, verb)
+    desk.faults({"kind": "anonymous", "path": r"/issue/\d+$", "method": "GET"})
+    with pytest.raises(ConnectionFailed):
+        desk.connector.write(write, ref)
+    desk.faults()
+    assert effects(desk, desk.connector.write(write, ref).ref)[verb] == 1
+
+
+def test_nor_makes_it_of_a_new_issue_one_that_is_hidden_from_us(desk: Desk) -> None:
+    before = issues(desk)
+    desk.faults({"kind": "anonymous", "path": r"/issue/\d+$", "method": "GET"})
+    receipt = desk.create()
+    assert (receipt.differences, receipt.unwritten, issues(desk)) == ({}, {}, before + 1)
+
+
+@pytest.mark.parametrize("verb", ["create", "task"])
+def test_what_is_made_and_hidden_from_us_is_known_by_the_answer_and_told(desk: Desk, verb: str) -> None:
+    write, ref = prepared(desk, verb)
+    before = issues(desk)
+    desk.running.set_options(desk.flavour, index_lag=FOR_EVER)
+    parent = rf"(?!{ref.id}|{ref.number})" if ref is not None else ""
+    hidden = {"kind": "refuse", "status": 404, "method": "GET", "path": rf"/issue/{parent}[A-Z]*-?\d+$", "times": None}
+    desk.faults(hidden)
+    receipt = desk.connector.write(write, ref)
+    desk.faults()
+    assert issues(desk) == before + 1
+    (told,) = receipt.differences.values()
+    assert "hidden from us" in told
+    assert (receipt.status, receipt.ref.id) == (201, ref.id if ref is not None else desk.seen(receipt.ref).id)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_looked_for_is_not_taken_for_absent_where_the_answer_carries_an_error(desk: Desk, verb: str) -> None:
     write, ref = prepared(desk, verb)

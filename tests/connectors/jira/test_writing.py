@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.jira import hanging
 from connectors.jira.sending import LiveSender
 from connectors.jira.tracing import unmarked
 from improvement.errors import MappingError, PermissionMissing, WriteRefused
@@ -212,6 +213,20 @@ def test_what_an_automation_makes_of_a_note_is_told(desk: Desk, monkeypatch: pyt
     receipt = desk.note(ref)
     assert "24.3 % → 16.1 %" in receipt.differences["comment"].partition(", found ")[0]
     assert "24 % → 16.1 %" in receipt.differences["comment"].partition(", found ")[2]
+
+
+def test_the_colour_of_a_mark_as_cloud_writes_it_is_no_difference(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = hanging.notes_of
+
+    def as_cloud_writes(*asked: Any) -> Any:
+        comments, project = real(*asked)
+        found = [msgspec.structs.replace(one, body=one.body.replace("#FFFFFF", "#ffffff")) for one in comments]
+        return found, project
+
+    monkeypatch.setattr(hanging, "notes_of", as_cloud_writes)
+    ref = desk.create().ref
+    assert desk.note(ref).differences == {}
+    assert desk.note(ref).was_found
 
 
 def test_a_note_that_jira_would_refuse_for_its_length_is_cut(desk: Desk) -> None:

@@ -206,6 +206,26 @@ def test_a_metric_is_named_once_and_only_before_the_plan(
     assert msgspec.json.decode(bytes(entry.data))["payload"]["metric"] == "sla_breach_rate"
 
 
+def test_whoever_names_a_metric_while_a_cycle_runs_undoes_nothing_of_it(
+    adopted: Callable[..., Action], olga: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action, otto = adopted(metric="", where=""), a_person("otto", Role.SERVICE_OWNER)
+    free = adopting.our_warehouse
+
+    @contextmanager
+    def waited_for() -> Iterator[Warehouse]:
+        commands.plan(olga, action.code, at=NOW, hypothesis="Written meanwhile.")
+        commands.assign(olga, action.code, otto, at=NOW)
+        with free() as warehouse:
+            yield warehouse
+
+    monkeypatch.setattr(adopting, "our_warehouse", waited_for)
+    root = a_person("root", Role.ADMIN, Role.SERVICE_OWNER)
+    adopting.measure(root, action.code, at=NOW, **MEASURE)
+    action.refresh_from_db()
+    assert (action.owner, action.hypothesis, action.metric) == (otto, "Written meanwhile.", "sla_breach_rate")
+
+
 def test_everything_that_forbids_it_is_told_at_once(desk: Desk, adopted: Callable[..., Action]) -> None:
     first = adopted()
     desk.stands["state"] = "closed"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from improvement.errors import GuardRefused, InputError, PermissionMissing, WriteRefused
+from improvement.errors import GuardRefused, InputError, OutcomeUnknown, PermissionMissing, WriteRefused
 from improvement.records import Outbound, Verb
 from tests.workflows.build import OPENED, an_action, an_owner
 from tests.workflows.deliveries.test_deliver import Desk, raises, sent
@@ -98,6 +98,19 @@ def test_what_was_discarded_can_be_sent_after_all(desk: Desk, dead: str) -> None
         dead_letters.replay(access.local_admin(), letter.key, reason="it was the wrong one", at=AT)
     desk.answers = lambda outbound: None
     assert sent(desk, 12).sent == 2
+
+
+def test_what_nothing_lets_through_is_given_up_and_what_waited_behind_it_goes_on(desk: Desk, action: Action) -> None:
+    key = f"{action.code}/note/one"
+    outbox.queue(action, Outbound(verb=Verb.NOTE, key=f"{key}-more", action_id=action.code, text="more"), at=OPENED)
+    desk.answers = raises(OutcomeUnknown("Not the platform answered 403, but a web page did."), on="note/one")
+    for day in range(1, 20):
+        sent(desk, day)
+    assert [letter.state for letter in dead_letters.undelivered()] == ["waiting", "waiting"]
+    (gone,) = dead_letters.discard(access.local_admin(), key, reason="the firewall dislikes it", at=AT)
+    assert (gone.key, gone.state) == (key, "discarded")
+    assert sent(desk, 20).sent == 1
+    assert desk.requests[-1] == f"{key}-more"
 
 
 def supposing(action: Action, hypothesis: str) -> None:

@@ -11,7 +11,9 @@ import pytest
 import structlog
 from django.db import OperationalError
 
+from connectors.config import ConnectionConfig
 from connectors.doubt import never_send_again
+from connectors.http import writing
 from improvement.errors import (
     ConnectionFailed,
     MappingError,
@@ -249,6 +251,41 @@ def test_the_doubt_counts_from_the_end_of_an_attempt_that_looked_for_long(desk: 
     desk.answers = lambda outbound: told.append(outbound.unanswered_s)
     tried(desk, clock)
     assert told[0] == 5.0
+
+
+def test_whoever_is_killed_after_a_long_look_leaves_behind_when_a_request_left(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+
+    def killed_while_sending(outbound: Outbound) -> None:
+        clock.pass_by(minutes=15)
+        with writing(ConnectionConfig(name="snow", platform="servicenow", url="https://snow.example"), outbound.key):
+            raise SystemExit
+
+    desk.answers = killed_while_sending
+    with pytest.raises(SystemExit):
+        tried(desk, clock)
+    clock.pass_by(seconds=5)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    tried(desk, clock)
+    assert told[0] == 5.0
+
+
+def test_a_clock_that_was_a_year_ahead_keeps_nothing_in_doubt_for_a_year(desk: Desk, action: Action) -> None:
+    clock, told = Hours(), list[float | None]()
+    clock.pass_by(days=365)
+    desk.answers = raises(OutcomeUnknown("It was reset."), on="create")
+    tried(desk, clock)
+    clock.pass_by(days=-365)
+
+    def doubting(outbound: Outbound) -> None:
+        told.append(outbound.unanswered_s)
+        never_send_again(outbound, "snow", look_for="its label")
+
+    desk.answers = doubting
+    tried(desk, clock)
+    clock.pass_by(minutes=11)
+    tried(desk, clock)
+    assert told == [0.0, 660.0]
 
 
 def test_nothing_is_written_after_a_change_of_fields_that_may_still_take_effect(desk: Desk, action: Action) -> None:

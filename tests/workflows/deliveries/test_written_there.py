@@ -297,6 +297,23 @@ def test_a_dry_run_shows_no_creation_that_may_be_there(there: There, olga: Perso
     assert delivered().sent == 0
 
 
+def test_nor_a_change_that_may_still_take_effect_and_what_comes_after_it(there: There, olga: Person) -> None:
+    action = begun(olga)
+    a_cycle(action)
+    action.hypothesis = "Another"
+    action.save()
+    loop.queue_update(action, NOW)
+    outbox.note(action, "x", "hello", at=NOW)
+    there.running.set_faults("servicenow", {"kind": "reset_before", "method": "PATCH", "path": f"/table/{REGISTER}"})
+    delivered()
+    there.running.set_faults("servicenow")
+    methods, why, is_wrong = shown_dry()[f"{action.code}/update/1"]
+    assert (methods, is_wrong) == ([], False)
+    assert "ago without an answer, and may still take effect" in why
+    assert shown_dry()[f"{action.code}/note/x"] == ([], f"it waits for {action.code}/update/1", False)
+    assert delivered().sent == 0
+
+
 def test_nor_what_belongs_to_a_record_that_was_refused(there: There, olga: Person) -> None:
     action = begun(olga)
     outbox.note(action, "x", "hello", at=NOW)

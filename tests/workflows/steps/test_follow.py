@@ -12,8 +12,9 @@ from improvement.records import PlatformApproval, PlatformComment, PlatformState
 from tests.workflows.build import GOLIVE, OPENED, a_person, an_action, an_approver, an_owner, live, planned
 from tests.workflows.platform import MemoryPlatform
 from workflows import access
-from workflows.actions import commands
+from workflows.actions import commands, loop
 from workflows.cli.story import story_of
+from workflows.deliveries import outbox
 from workflows.models import Action, LedgerEntry, Person, Role
 from workflows.steps.follow import FollowResult, follow
 
@@ -274,6 +275,25 @@ def test_a_cancelled_record_cancels_the_action_and_drops_its_looks(record: Recor
     read(record, action, 30)
     assert action.state == "cancelled"
     assert {look.is_dropped for look in action.looks.all()} == {True}
+
+
+def test_what_people_change_here_while_a_platform_is_read_is_kept_and_delivered(olga: Person) -> None:
+    action, otto = an_action(olga), a_person("otto", Role.SERVICE_OWNER)
+    loop.queue_update(action, OPENED)
+
+    class Slow(Record):
+        def states(self, refs: Any) -> list[PlatformState]:
+            at = OPENED + timedelta(days=1)
+            commands.plan(olga, action.code, at=at, hypothesis="Written while it was read.")
+            commands.assign(olga, action.code, otto, at=at)
+            return super().states(refs)
+
+    slow = Slow()
+    slow.shown["due"] = date(2026, 12, 24)
+    read(slow, action, 2)
+    assert (action.owner, action.due) == (otto, date(2026, 12, 24))
+    waiting = outbox.content(action.deliveries.get()).fields
+    assert (waiting["hypothesis"], waiting["due"]) == ("Written while it was read.", "2026-12-24")
 
 
 def test_the_owner_due_date_and_tasks_of_the_platform_count(record: Record, olga: Person, paul: Person) -> None:

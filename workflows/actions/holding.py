@@ -1,0 +1,23 @@
+"""One at a time: whoever changes an action keeps its row first, then the ledger, then what is delivered of it.
+
+In this order everywhere: on PostgreSQL two who took them in different orders would wait for each other, and one would
+be broken off. On SQLite a transaction that writes has the whole state to itself.
+"""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from workflows.models import Action
+
+
+def kept() -> QuerySet[Action]:
+    """Actions, each of them kept until the transaction ends by whoever reads it; others may add rows that name it."""
+    return Action.objects.select_for_update(no_key=True)
+
+
+def keep(action: Action) -> None:
+    """Keep an action's row until the transaction ends. What was read of it before is not read anew."""
+    if connection.features.has_select_for_update:
+        kept().values_list("pk").get(pk=action.pk)
