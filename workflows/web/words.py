@@ -68,6 +68,7 @@ EVENTS: Words = {
     "cancel": _("cancelled"),
     "change_marked": _("another change marked"),
     "change_taken_back": _("mark taken back"),
+    "evidence": _("new evidence"),
 }
 
 VERDICT_SHAPES: dict[str, tuple[str, str]] = {  # tone, shape

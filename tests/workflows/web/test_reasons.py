@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from django.utils.translation import override
 
+from improvement.pdca import Event
 from improvement.rules import Candidate, Rule, Scope, choose
 from tests.improvement.rules.build import a_rule
-from workflows.web import reasons
+from workflows.web import reasons, words
 
 
 def waiting(rule: Rule, number: int, owner: str | None) -> list[str]:
@@ -60,3 +61,10 @@ def test_notes_are_told_in_german(english: str, german: str) -> None:
         assert reasons.translated("fired again: 31.2 % on 1 record [customer=Acme]") == (
             "fired again: 31.2 % on 1 record [Acme]"
         )
+
+
+def test_every_line_of_a_history_has_a_word() -> None:
+    """Also of what moves no state: evidence and marks (steps/open.py, actions/marking.py)."""
+    assert {*Event, "open", "evidence", "change_marked", "change_taken_back"} == set(words.EVENTS)
+    with override("de"):
+        assert words.said(words.EVENTS, "evidence") == "neuer Nachweis"
