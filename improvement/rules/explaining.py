@@ -123,8 +123,8 @@ def explain(
     """Explain one scope when ``week`` is the last complete one.
 
     ``memory`` is what was known before that week; without it all weeks from ``first_week`` on are folded (default: from
-    the first that has cells). ``judged_by``: other versions of the rule, of the same series, by the last week of the window
-    that they judged.
+    the first that has cells). ``judged_by``: other versions of the rule, of the same series, by the last week of the
+    window that they judged.
     """
     versions = judged_by or {}
     block = Cells.of(cells, rule.by)

@@ -121,7 +121,7 @@ def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: dat
 
 
 def known_by(connection: str, moment: datetime) -> dict[str, bool]:
-    """The marks on a platform's actions that were made by a moment, by key, and whether they were taken back by then."""
+    """The marks on a platform's actions made by a moment, by key, and whether they were taken back by then."""
     made = MarkedChange.objects.filter(marked_at__lte=moment, action__connection=connection).order_by("pk")
     return {
         str(key): taken_back_at is not None and taken_back_at <= moment
@@ -130,7 +130,7 @@ def known_by(connection: str, moment: datetime) -> dict[str, bool]:
 
 
 def moved(known: Mapping[str, bool], held: Mapping[str, bool]) -> list[MarkedChange]:
-    """The marks that were made, or taken back, since so many were held; a moment they were given says nothing of that."""
+    """The marks that were made, or taken back, since those were held; the moment they were given does not tell."""
     keys = [key for key, is_taken_back in known.items() if held.get(key) is not is_taken_back]
     return list(MarkedChange.objects.filter(pk__in=keys).select_related("action"))
 

@@ -34,7 +34,7 @@ def of_series(rule: Rule) -> QuerySet[Point]:
 
 
 def taken_up(rule: Rule) -> datetime | None:
-    """When a rule counted again what it counts now, after it was removed or counted something else; None: it always did.
+    """When a rule counted again what it counts now, after it was removed or counted otherwise; None: it always did.
 
     The values of before stay as they were published, although the rule looks back on their weeks once more.
     """
