@@ -123,7 +123,8 @@ def explain(
     """Explain one scope when ``week`` is the last complete one.
 
     ``memory`` is what was known before that week; without it all weeks from ``first_week`` on are folded (default: from
-    the first that has cells). ``judged_by``: other versions of the rule, of the same series, by the week they judged.
+    the first that has cells). ``judged_by``: other versions of the rule, of the same series, by the last week of the
+    window that they judged.
     """
     versions = judged_by or {}
     block = Cells.of(cells, rule.by)
@@ -137,12 +138,12 @@ def explain(
     point: Point | None = None
     course: list[CourseStep] = []
     for at in range(start, week + 1):
-        own = versions.get(at, rule)
+        own = versions.get(at - rule.lag_weeks, rule)
         for found in points(own, block, connection=connection, week=at, companions=companions, also=[scope]):
             if found.scope == scope:
                 point, memory = found, advance(memory, found, own)
                 course.append(course_step(memory, found, own))
-    rule = versions.get(week, rule)
+    rule = versions.get(week - rule.lag_weeks, rule)
     if point is None or memory is None:  # `also` and the rounded week above make a point certain
         raise ValueError(f"{rule.id} has no value in {weeks.label(week)}")
     conditions = tuple(_condition(rule, condition, scope, week, companions) for condition in rule.conditions)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
@@ -16,7 +17,7 @@ from improvement.rules.in_force import TargetInForce, in_force
 from improvement.rules.rule import Target
 from improvement.rules.testing import value_text
 from improvement.vocabulary import ENDED_STATES
-from workflows.models import Action, Finding, RuleVersion
+from workflows.models import Action, Finding, LedgerEntry, RuleVersion
 from workflows.rules.published import of_series, readable
 
 OWN_TARGET = "target"  # the source of a target that is no override
@@ -94,7 +95,7 @@ def flown_down(action: Action) -> FlownDown | None:
     of, is_derived, _ = action.rule_id.partition("@")
     if not is_derived:
         return None
-    rule = _flowed_down(of, action.rule_sha256)
+    rule = _flowed_down(of, action)
     if rule is None or rule.flow_down is None:
         return FlownDown(of, None, None, None)
     source = action.trigger.get("target_source", OWN_TARGET)
@@ -133,14 +134,29 @@ def _served(finding: Finding, rule: Rule | None, action: Action | None) -> Serve
     return Served(scope, finding.state, in_force(rule, scope, day), getattr(finding, "newest", None), action)
 
 
-def _flowed_down(rule_id: str, sha256: str) -> Rule | None:
-    """The version of a rule from which the supplier's version was made."""
+def _flowed_down(rule_id: str, action: Action) -> Rule | None:
+    """The version of a rule from which the supplier's version was made; of several the one live when it opened."""
+    suppliers = _as_read_now(action)
+    made: dict[str, Rule] = {}
     for row in RuleVersion.objects.filter(rule_id=rule_id).order_by("-is_live", "-pk"):
         rule = readable(row)
         below = derived(rule) if rule is not None else None
-        if below is not None and below.sha256 == sha256:
-            return rule
-    return None
+        if rule is not None and below is not None and below.sha256 == suppliers:
+            made[row.sha256] = rule
+    if len(made) > 1:
+        applied = LedgerEntry.objects.filter(type="rule.applied", subject=rule_id).order_by("-index")
+        for data in applied.values_list("data", flat=True):
+            said = json.loads(bytes(data))
+            if said["payload"]["sha256"] in made and datetime.fromisoformat(said["at"]) <= action.opened_at:
+                return made[said["payload"]["sha256"]]
+    return next(iter(made.values()), None)
+
+
+def _as_read_now(action: Action) -> str:
+    """The digest of the version that opened it, which an earlier release may have spelled out otherwise."""
+    version = RuleVersion.objects.filter(rule_id=action.rule_id, sha256=action.rule_sha256).first()
+    rule = readable(version) if version is not None else None
+    return action.rule_sha256 if rule is None else rule.sha256
 
 
 def _actions_on(findings: list[int], served: int | None) -> dict[int, Action]:

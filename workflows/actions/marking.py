@@ -1,12 +1,14 @@
 """Changes that people mark: something else that may have moved an action's figures, which no platform tells.
 
 A mark holds for its action, or for every action on the same scope or below it. It gates the verdict (guard 8): a look
-counts the marks that were made before it fell due; one made later makes an addendum. Marks are never deleted; only
-who made one can take it back, so that nobody clears the way for the verdict they like.
+counts the marks that were made before it fell due; one made later makes an addendum, also where it is given an earlier
+moment. Marks are never deleted; only who made one can take it back, so that nobody clears the way for the verdict they
+like.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from django.db import transaction
@@ -118,10 +120,19 @@ def numbers_in(action: Action, *, first_week: int, last_week: int, known_at: dat
     return tuple(sorted(numbers - {action.implemented_ref.strip()}))  # its own change is what is measured
 
 
-def changed_since(connection: str, since: datetime) -> list[MarkedChange]:
-    """The marks on a platform's actions that were made or taken back after a moment."""
-    later = Q(marked_at__gt=since) | Q(taken_back_at__gt=since)
-    return list(MarkedChange.objects.filter(later, action__connection=connection).select_related("action"))
+def known_by(connection: str, moment: datetime) -> dict[str, bool]:
+    """The marks on a platform's actions made by a moment, by key, and whether they were taken back by then."""
+    made = MarkedChange.objects.filter(marked_at__lte=moment, action__connection=connection).order_by("pk")
+    return {
+        str(key): taken_back_at is not None and taken_back_at <= moment
+        for key, taken_back_at in made.values_list("pk", "taken_back_at")
+    }
+
+
+def moved(known: Mapping[str, bool], held: Mapping[str, bool]) -> list[MarkedChange]:
+    """The marks that were made, or taken back, since those were held; the moment they were given does not tell."""
+    keys = [key for key, is_taken_back in known.items() if held.get(key) is not is_taken_back]
+    return list(MarkedChange.objects.filter(pk__in=keys).select_related("action"))
 
 
 def holds_for(mark: MarkedChange, action: Action) -> bool:

@@ -24,6 +24,7 @@ from improvement.errors import GuardRefused, RegelkreisError
 from improvement.evidence.canonical import sha256_hex
 from improvement.metrics import CellQuery, Metric, where_from
 from improvement.pdca import State
+from improvement.plurals import how_many
 from improvement.rules import Rule, Scope, rule_from_document
 from improvement.schedule import LOOKS
 from workflows.actions import planning
@@ -209,7 +210,7 @@ def _controls(
         else:
             volumes.append((volume, name))
     ranked = [name for _, name in sorted(volumes, key=lambda item: (-item[0], item[1]))]
-    excluded += [{"scope": name, "reason": f"more than {most} controls"} for name in ranked[most:]]
+    excluded += [{"scope": name, "reason": f"more than {how_many(most, 'control')}"} for name in ranked[most:]]
     return ranked[:most], sorted(excluded, key=lambda item: item["scope"])
 
 

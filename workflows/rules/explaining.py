@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlglot
-from django.db.models import Min
+from django.db.models import Max, Min
 from sqlglot import exp
 
 from improvement import weeks
@@ -52,6 +52,11 @@ class Told:
     def is_of_now(self) -> bool:
         """Whether the live finding saw this week last."""
         return self.finding is not None and self.finding["last_week"] == weeks.label(self.explanation.point.week)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the rule was gone already at the moment that is asked for."""
+        return self.removed_at is not None and self.removed_at <= self.as_of
 
     @property
     def sql(self) -> str:
@@ -100,6 +105,8 @@ class Told:
         yield Line(f"{found.scope} on {self.connection}, version {rule.sha256[:12]}", QUIET)
         if self.removed_at is not None:
             yield Line(f"Removed on {self.removed_at:%Y-%m-%d}: explained by its last version.", BAD)
+            if self.is_over:
+                yield Line("Its findings ended with it; told is the last week that it judged.", BAD)
         yield Line()
         colour = BAD if found.memory.state.value == "firing" else GOOD if found.memory.state.value == "ok" else ""
         yield from (Line(sentence, colour if sentence == found.sentences[-1] else "") for sentence in found.sentences)
@@ -201,7 +208,7 @@ def told(
     removed_at: datetime | None = None,
 ) -> Told:
     """Explain a rule on one scope for the moment; the weeks before are folded as the live evaluation did, each by the
-    version that judged it. A draft is folded by itself.
+    version that judged it. A draft is folded by itself, and a removed rule no further than it was judged.
     """
     scope = _scope(rule, scope_text)
     names = connection_names(connection)
@@ -209,9 +216,10 @@ def told(
     judged_by = _judged_by(rule, scope, life, is_removed=removed_at is not None)
     with our_warehouse() as warehouse:
         others = {other.sha256: other for by_week in judged_by.values() for other in by_week.values()}
-        cells = {name: _cells(warehouse, [rule, *others.values()], name, life, as_of) for name in names}
+        last = {name: _last_week(rule, name, removed_at, as_of) for name in names}
+        cells = {name: _cells(warehouse, [rule, *others.values()], name, life, as_of, last[name]) for name in names}
         where = _connection_of(rule, scope, cells)
-        week = last_week(as_of)
+        week = last[where]
         found = explain(
             rule,
             cells[where][rule.key],
@@ -276,10 +284,19 @@ def _first_week(rule: Rule, connection: str, life: Life | None, week: int) -> in
     return week - BACKFILL_WEEKS + 1 if first is None else first
 
 
-def _cells(
-    warehouse: Warehouse, versions: list[Rule], connection: str, life: Life | None, as_of: datetime
-) -> dict[SeriesKey, Cells]:
+def _last_week(rule: Rule, connection: str, removed_at: datetime | None, as_of: datetime) -> int:
+    """The last complete week; of a removed rule the last one that it was evaluated for, if that is earlier."""
     week = last_week(as_of)
+    if removed_at is None:
+        return week
+    published = of_series(rule).filter(finding__connection=connection)
+    last: int | None = published.aggregate(last=Max("week"))["last"]
+    return min(week, last_week(removed_at) if last is None else last + rule.lag_weeks)
+
+
+def _cells(
+    warehouse: Warehouse, versions: list[Rule], connection: str, life: Life | None, as_of: datetime, week: int
+) -> dict[SeriesKey, Cells]:
     first = _first_week(versions[0], connection, life, week)
     return {
         query.key: Cells.of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import dropwhile, takewhile
@@ -25,12 +25,29 @@ def of_series(rule: Rule) -> QuerySet[Point]:
     One that names no version was published by an earlier release: it belongs to the series that was live in its week.
     """
     versions = list(RuleVersion.objects.filter(rule_id=rule.id).only("sha256", "document"))
-    same = {row.pk: row.sha256 for row in versions if series_of(row.document) == rule.series_sha256}
+    same = {row.pk: row.sha256 for row in _alike(rule, versions)}
     begins = 0 if len(same) == len(versions) else _begins(rule, set(same.values()))
     belongs = Q(version__in=same)
     if begins is not None:
         belongs |= Q(version=None, week__gte=begins)
     return Point.objects.filter(belongs, finding__rule_id=rule.id)
+
+
+def taken_up(rule: Rule) -> datetime | None:
+    """When a rule counted again what it counts now, after it was removed or counted otherwise; None: it always did.
+
+    The values of before stay as they were published, although the rule looks back on their weeks once more.
+    """
+    versions = RuleVersion.objects.filter(rule_id=rule.id).only("sha256", "document")
+    same = {row.sha256 for row in _alike(rule, versions)}
+    told = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed"), subject=rule.id).order_by("-index")
+    taken: datetime | None = None
+    for kind, data in told.values_list("type", "data"):
+        said = json.loads(bytes(data))
+        if kind == "rule.removed" or said["payload"]["sha256"] not in same:
+            return taken
+        taken = datetime.fromisoformat(said["at"])
+    return None
 
 
 def versions_of_other_series(live: Mapping[str, Mapping[str, Any]]) -> list[int]:
@@ -91,6 +108,11 @@ def last_life(rule_id: str) -> Life | None:
 
 def _first_weeks(payload: Mapping[str, Any]) -> dict[str, int]:
     return {name: weeks.parse_label(label) for name, label in payload.get("first_weeks", {}).items()}
+
+
+def _alike(rule: Rule, versions: Iterable[RuleVersion]) -> list[RuleVersion]:
+    """The versions that count what the rule counts."""
+    return [row for row in versions if series_of(row.document) == rule.series_sha256]
 
 
 def _is_removal(told: tuple[str, Any]) -> bool:

@@ -11,7 +11,7 @@ changed in a field their metric reads, or gone, or by marks that people made sin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -39,6 +39,7 @@ BORROWING = tuple(TABLE_OF[kind] for kind in BORROWERS)  # tables whose rows bel
 OWN_KEY = {"slas": ("ticket_hash", "split_part(c.key, '/', 1)")}
 LATE = "WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ"
 TICKET_CAME = "of a new ticket"
+MARKS = "marks"  # beside what values are counted by: the marks that reviews were held against
 NEW, GONE, DAY_US = "'new'", "'gone'", 86_400_000_000
 OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
 CANCELLED = "'cancelled' IN (coalesce(c.old, ''), coalesce(c.new, ''))"
@@ -152,7 +153,8 @@ class Restating:
         otherwise = counted_by.changed(row, "reviews") if row is not None else ()
         made: list[str] = []
         errors: list[str] = []
-        marks = marking.changed_since(self._connection, since) if since is not None else []
+        known = marking.known_by(self._connection, as_of)
+        marks = marking.moved(known, self._held(since)) if since is not None else []
         seen = next(self._touched, {})
         ordered = self._looks().select_related("action", "plan").defer("result").order_by("computed_at", "id")
         for look in ordered.iterator(chunk_size=200):
@@ -172,13 +174,18 @@ class Restating:
                 errors.append(f"{look.action.code} week {look.week_no}: {error}")
                 log.warning("restate.failed", action=look.action.code, week=look.week_no, error=str(error))
         if row is not None and not errors and (since is None or since < as_of):
-            kept = counted_by.remembered(row, "reviews")
+            kept = {**counted_by.remembered(row, "reviews"), MARKS: known}
             Connection.objects.filter(name=self._connection).update(restated_until=as_of, counted_by=kept)
         return made, errors
 
     def close(self) -> None:
         """Let go of what was not taken."""
         self._touched.close()
+
+    def _held(self, since: datetime) -> Mapping[str, bool]:
+        """The marks that the reviews were held against; of what an earlier release left, those made by that moment."""
+        kept: Mapping[str, bool] | None = self._row.counted_by.get(MARKS) if self._row is not None else None
+        return marking.known_by(self._connection, since) if kept is None else kept
 
     def _looks(self) -> QuerySet[Look]:
         """What was published until this moment."""

@@ -24,7 +24,7 @@ from workflows.models import Action, Connection, Origin, Point, RuleVersion
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules
-from workflows.rules.published import of_series, readable
+from workflows.rules.published import of_series, readable, taken_up
 from workflows.steps.evaluate import Published, cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
@@ -53,6 +53,7 @@ SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
 Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks it touched
 EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
 FIRST_TIME: Causes = {"read for the first time": EVERY_WEEK}
+TAKEN_UP: Causes = {"rule taken up again": EVERY_WEEK}
 Late = dict[str, set[int]]  # what happened (like ``ticket new``, or the field that changed) → the weeks it touched
 
 
@@ -101,13 +102,16 @@ def restate_points(
         queries = plan_queries([*rules, *_of_open_actions(rules, connection)])
         read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
         late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
+        again = _taken_up_again(rules, since) if since is not None else frozenset()
         for query in queries:
             if since is None:
                 late = FIRST_TIME
             else:
                 everywhere = counted_by.causes(metric_named(query.metric), otherwise)
                 late = {**_late_weeks(query, late_weeks), **dict.fromkeys(everywhere, EVERY_WEEK)}
-            changed += _restate_query(warehouse, query, connection, late, just_published, as_of=as_of)
+            by_rule = {rule.id: {**late, **TAKEN_UP} if rule.id in again else late for rule in query.rules}
+            first = {key: week for key, week in just_published.items() if key[0] not in again}
+            changed += _restate_query(warehouse, query, connection, by_rule, first, as_of=as_of)
         if since is None or since < as_of:
             kept = counted_by.remembered(row, "points")
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
@@ -126,6 +130,16 @@ def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
         if rule is not None and (rule.id, rule.series_sha256) not in live:
             found[rule.id, rule.series_sha256] = rule
     return list(found.values())
+
+
+def _taken_up_again(rules: Iterable[Rule], since: datetime) -> frozenset[str]:
+    """The rules that came back, or count again what they counted before, since a moment.
+
+    Nobody held what they had published against later data meanwhile, and what they publish anew leaves it as it is.
+    """
+    applied = set(RuleVersion.objects.filter(is_live=True, applied_at__gte=since).values_list("rule_id", flat=True))
+    moments = {rule.id: taken_up(rule) for rule in rules if rule.id in applied}
+    return frozenset(rule_id for rule_id, moment in moments.items() if moment is not None and moment >= since)
 
 
 def reads_for_points(metric: Metric) -> tuple[Reads, ...]:
@@ -161,7 +175,7 @@ def _restate_query(
     warehouse: Warehouse,
     query: Query,
     connection: str,
-    late: Causes,
+    late: Mapping[str, Causes],
     just_published: Mapping[tuple[str, str], int],
     *,
     as_of: datetime,
@@ -170,7 +184,7 @@ def _restate_query(
     by_rule = []
     for rule in query.rules:
         last = min(newest, just_published.get((rule.id, rule.series_sha256), newest + 1) - 1)
-        by_rule.append((rule, _published(rule, connection, late, last=last - rule.lag_weeks)))
+        by_rule.append((rule, _published(rule, connection, late[rule.id], last=last - rule.lag_weeks)))
     asked = [point.week for _, points in by_rule for point in points]
     if not asked:
         return []
@@ -181,7 +195,7 @@ def _restate_query(
     for rule, points in by_rule:
         found = [one for one in _counted_again(rule, points, block) if _is_news(one)]
         if found:
-            lines += _keep(rule, connection, found, _causes(rule, found, late), as_of)
+            lines += _keep(rule, connection, found, _causes(rule, found, late[rule.id]), as_of)
     return lines
 
 

@@ -13,8 +13,12 @@ from functools import cache
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from improvement.errors import InputError
 from improvement.german import in_german
-from workflows.web.words import DECISIONS, STATES, VERDICTS, language, said
+from improvement.metrics import CATALOGUE
+from improvement.rules import Scope
+from workflows.web.rule_words import DIMENSIONS, dimension
+from workflows.web.words import DECISIONS, METRICS, STATES, VERDICTS, language, said, scope
 
 # A sentence with %(…)s where something is filled in; the same msgid is matched, and translated.
 SENTENCES: tuple[str | Promise, ...] = (
@@ -131,16 +135,26 @@ SENTENCES: tuple[str | Promise, ...] = (
         "no one person's rights fit all of %(scope)s, so it has no owner; actions without an owner: %(count)s open "
         "actions; the budget is %(budget)s"
     ),
+    _(
+        "no one person's rights fit all of %(scope)s, so it has no owner; actions without an owner: 1 open action; the "
+        "budget is %(budget)s"
+    ),
     _("no one person's rights fit all of %(scope)s, so it has no owner"),
     _("actions without an owner: %(count)s open actions; the budget is %(budget)s"),
+    _("actions without an owner: 1 open action; the budget is %(budget)s"),
     _("%(name)s has %(count)s open actions; the budget is %(budget)s"),
+    _("%(name)s has 1 open action; the budget is %(budget)s"),
     _("%(count)s new actions in this cycle are enough"),
+    _("1 new action in this cycle is enough"),
+    _("fired again: %(value)s on %(count)s records [%(scope)s]"),
+    _("fired again: %(value)s on 1 record [%(scope)s]"),
     _("this rule and scope has an open action already"),
     _("has an action of its own"),
     _("got an action of its own"),
     _("differs in %(keys)s"),
     _("too few weeks with volume in the reference"),
     _("more than %(count)s controls"),
+    _("more than 1 control"),
     _("the reference has only 1 week with volume"),
     _("the reference has only %(weeks)s weeks with volume"),
     _("this metric is shown against its target and gets no statistical verdict"),
@@ -168,6 +182,8 @@ ROLE_WORDS = {
     "administrator": _("administrator"),
 }
 _SLOT = re.compile(r"%\((\w+)\)s")
+_LABEL = re.compile(r"\{(.+)\}(?: from (\S+))?(?: to (\S+))?", re.DOTALL)  # of an override
+_CONDITION = re.compile(rf"(^|, )({'|'.join(DIMENSIONS)}): ")
 
 
 def translated(text: str) -> str:
@@ -192,12 +208,44 @@ def _filled(name: str, value: str) -> str:
     """What was filled in: a state, a role, a verdict, a size, or something that has no translation."""
     if name in ("size", "rate", "reached"):
         return effect(value)
+    if name == "value":
+        return _value(value)
+    if name == "scope":
+        return _scope(value)
+    if name == "what":
+        return _conditions(value)
     parts = [part.strip() for part in value.split(", ")]
     if all(part in STATES for part in parts):
         return ", ".join(said(STATES, part) for part in parts)
     if value in VERDICTS:
         return str(VERDICTS[value][0])
     return str(ROLE_WORDS.get(value) or DECISIONS.get(value) or _known(value) or value)
+
+
+def _value(text: str) -> str:
+    """A value of a metric, with the metric's name before it where it is that of another one."""
+    named = next((metric for metric in CATALOGUE.values() if text.startswith(f"{metric.title} ")), None)
+    if named is not None:
+        return f"{said(METRICS, named.id)} {_value(text.removeprefix(f'{named.title} '))}"
+    return effect(f"{text} ").strip()  # units end with a blank
+
+
+def _scope(key: str) -> str:
+    """A scope as pages write it; what a person wrote where one stands usually is left as it is."""
+    try:
+        return scope(Scope.parse(key).as_dict())
+    except InputError:
+        return key
+
+
+def _conditions(label: str) -> str:
+    """What an override is for, and between which dates it holds."""
+    found = _LABEL.fullmatch(label)
+    if found is None:
+        return label
+    when, since, until = found.groups()
+    named = _CONDITION.sub(lambda one: f"{one[1]}{dimension(one[2])} ", when)
+    return f"{named}, {since or '…'} – {until or '…'}" if since or until else named
 
 
 @cache

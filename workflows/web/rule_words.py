@@ -126,8 +126,7 @@ def _facts(document: Document, may_read: MayRead) -> Iterator[tuple[str, str]]:
     if "target" in spec:
         yield _("Target"), target(spec["target"], metric)
     for one in spec.get("while", ()):
-        limit = {"metric": said(words.METRICS, one["metric"]), "target": target(one, one["metric"])}
-        yield _("Only while"), _("%(metric)s is %(target)s") % limit
+        yield _("Only while"), _while(one)
     if "trigger" in spec:
         yield _("It fires after"), _trigger(spec)
         yield _("Resolved after"), _clear(spec, metric)
@@ -137,8 +136,23 @@ def _facts(document: Document, may_read: MayRead) -> Iterator[tuple[str, str]]:
     if spec.get("mode") != "observe" and check:
         yield _("Then"), _then(spec, action, check)
     if spec.get("flow_down"):
-        by = {"by": " × ".join(map(dimension, spec["flow_down"]["by"]))}
-        yield _("Passed on"), _("the same demand, made stricter, to every %(by)s") % by
+        yield _("Passed on"), _passed_on(spec["flow_down"])
+
+
+def _while(condition: Document) -> str:
+    """Another metric's limit, and on how many records it can be told at all."""
+    metric, samples = condition["metric"], condition.get("min_samples", 0)
+    told = _("%(metric)s is %(target)s") % {"metric": said(words.METRICS, metric), "target": target(condition, metric)}
+    if not samples:
+        return told
+    return told + ngettext(", on at least %(n)d record", ", on at least %(n)d records", samples) % {"n": samples}
+
+
+def _passed_on(flow_down: Document) -> str:
+    by = {"by": " × ".join(map(dimension, flow_down["by"]))}
+    if "target" not in flow_down and flow_down["tighten"] == 1:
+        return _("the same demand, to every %(by)s") % by
+    return _("the same demand, made stricter, to every %(by)s") % by
 
 
 def _trigger(spec: Document) -> str:

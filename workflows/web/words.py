@@ -68,6 +68,7 @@ EVENTS: Words = {
     "cancel": _("cancelled"),
     "change_marked": _("another change marked"),
     "change_taken_back": _("mark taken back"),
+    "evidence": _("new evidence"),
 }
 
 VERDICT_SHAPES: dict[str, tuple[str, str]] = {  # tone, shape
@@ -98,6 +99,9 @@ LEVELS: Words = {
     "customer": _("for a customer"),
     "service": _("for a service"),
     "supplier": _("for the supplier"),
+    "category": _("for a category"),
+    "assignment_group": _("for an assignment group"),
+    "priority": _("for a priority"),
 }
 TARGET_WORDS: Words = {"max": _("at most"), "min": _("at least")}
 GUARDS: Words = {
@@ -186,6 +190,7 @@ UNITS: Words = {
     "complaints": "",
     "share": "",
 }
+SCOPE_ORDER = ("customer", "country", "service", "supplier", "category", "assignment_group", "priority")
 FINDINGS: Words = {
     "firing": _("firing"),
     "pending": _("pending"),
@@ -205,6 +210,11 @@ PRIORITIES: Words = {
 def said(words: Words, key: str) -> str:
     """The word for a key; the key itself where there is none."""
     return str(words.get(key, key))
+
+
+def scope(values: Mapping[str, str]) -> str:
+    """A scope as people say it: customer · country · service."""
+    return " · ".join(str(values[key]) for key in SCOPE_ORDER if key in values)
 
 
 def number(value: float, digits: int = 1) -> str:

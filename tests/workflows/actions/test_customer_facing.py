@@ -18,7 +18,9 @@ from tests.workflows.cli.test_people_commands import run, said
 from tests.workflows.conftest import RULE
 from workflows import access
 from workflows.actions import customer_facing
+from workflows.evidence import ledger
 from workflows.models import Action, Finding, Person, Point, Role, RuleVersion
+from workflows.rules import live
 
 pytestmark = pytest.mark.django_db
 FLOWING = """
@@ -116,6 +118,24 @@ def test_it_stays_with_the_version_it_was_made_from_while_the_target_in_force_is
     told = said("admin", "actions", "show", action.code)
     assert (told["flow_down"]["factor"], told["flow_down"]["target"]) == (0.8, "max 15%")
     assert [one["target"] for one in told["serves"]] == ["max 10%", "max 5%"]
+
+
+def test_of_versions_that_ask_the_same_of_suppliers_the_one_of_then_is_told(home: Path, tmp_path: Path) -> None:
+    written = RULE.replace("\n  trigger:", FLOWING.replace("FLOW_DOWN", "{by: supplier, target: {max: 2%}}"))
+    for days, target in ((-7, "15%"), (7, "5%")):
+        for rule in a_pack(tmp_path, written.replace("max: 15%", f"max: {target}")).rules:
+            live.record(rule, actor=ledger.ENGINE, at=OPENED + timedelta(days=days))
+    assert RuleVersion.objects.filter(rule_id="sla@supplier").count() == 1
+    action = suppliers()
+    Action.objects.filter(pk=action.pk).update(opened_at=OPENED)
+    told = said("admin", "actions", "show", action.code)["flow_down"]
+    assert (told["factor"], told["target"]) == (None, "max 15%")
+
+
+def test_a_version_that_an_earlier_release_spelled_otherwise_is_found(home: Path, tmp_path: Path) -> None:
+    applied(tmp_path)
+    RuleVersion.objects.filter(rule_id="sla@supplier").update(sha256="0" * 64)
+    assert said("admin", "actions", "show", suppliers().code)["flow_down"]["factor"] == 0.8
 
 
 def test_a_target_that_was_written_for_suppliers_has_no_factor(home: Path, tmp_path: Path) -> None:

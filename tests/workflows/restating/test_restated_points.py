@@ -96,6 +96,28 @@ def test_values_behind_an_open_action_are_restated_although_its_rule_is_live_no_
     assert entry["payload"]["open_actions"] == ["ACT-1"]
 
 
+@pytest.mark.parametrize("edit", ["removed", "counts otherwise"])
+def test_what_came_late_while_nothing_counted_it_is_told_when_the_rule_is_taken_up_again(
+    platform: MemoryPlatform, monday: datetime, home: Path, edit: str
+) -> None:
+    observing, file = RULE.replace("mode: open", "mode: observe"), home / "rules" / "sla.yaml"
+    file.write_text(observing, encoding="utf-8")
+    for week in range(2):
+        after_a_cycle(platform, monday + timedelta(weeks=week))
+    other = observing.replace("id: sla", "id: other") if edit == "removed" else observing.replace(": 4w", ": 2w")
+    file.write_text(other, encoding="utf-8")
+    after_a_cycle(platform, monday + timedelta(weeks=2))
+    repaired(platform, monday + timedelta(weeks=2, days=1))
+    after_a_cycle(platform, monday + timedelta(weeks=3))
+    file.write_text(observing, encoding="utf-8")
+    assert cycle.run_with([platform], as_of=monday + timedelta(weeks=4)).errors == []  # and is killed
+    after_a_cycle(platform, monday + timedelta(weeks=4, hours=1))
+    assert {week for week in restated() if week < REPAIRED + 4} >= {75, 76, 77, 78}
+    entry = json.loads(bytes(LedgerEntry.objects.filter(type="points.restated", subject="sla").latest("index").data))
+    assert entry["payload"]["causes"] == ["rule taken up again"]
+    assert after_a_cycle(platform, monday + timedelta(weeks=5)) == []
+
+
 def test_without_late_data_nothing_is_counted_again(
     platform: MemoryPlatform, monday: datetime, counted: list[Any]
 ) -> None:

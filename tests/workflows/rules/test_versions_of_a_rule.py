@@ -90,6 +90,28 @@ def test_a_removed_rule_is_explained_by_its_last_version_and_said_to_be(lived: L
     assert "there is no rule “sle”" in str(refused.exception)
 
 
+def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:
+    at = lived(RULE, 3)
+    (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
+    live = told("rules explain sla --scope", MAIL, "--as-of", at.isoformat())
+    later = lived("", 8)
+    asked = ["rules explain sla --scope", MAIL, "--as-of", later.isoformat()]
+    gone = told(*asked)
+    told_of = ("rule_sha256", "window", "value", "target", "state", "course", "rows_sha256")
+    assert [gone[name] for name in told_of] == [live[name] for name in told_of]
+    text = CliRunner().invoke(build(), [*asked[0].split(), *asked[1:]]).stdout
+    assert "Its findings ended with it; told is the last week that it judged." in text
+
+
+def test_values_known_weeks_later_are_explained_by_the_target_they_were_held_against(lived: Lived) -> None:
+    lived(HOURS.replace("max: 40h", "max: 1h"), 3)
+    at = lived(HOURS, 2)
+    for when, target, is_breaching in ((at - timedelta(weeks=2), 1.0, True), (at - timedelta(weeks=1), 40.0, False)):
+        found = told("rules explain sla --scope", MAIL, "--as-of", when.isoformat())
+        assert (found["target"]["value"], found["is_breaching"]) == (target, is_breaching)
+        assert (found["published"]["target"], found["published"]["differs"]) == (target, False)
+
+
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_rule_that_came_back_and_was_removed_again_is_explained_by_its_last_life(
     lived: Lived, home: Path, monkeypatch: pytest.MonkeyPatch, is_told: bool

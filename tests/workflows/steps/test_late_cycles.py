@@ -266,6 +266,28 @@ def test_a_mark_made_after_the_look_makes_an_addendum_and_taken_back_another(liv
     assert verifying.verify().failures == []
 
 
+@pytest.mark.parametrize("left_by", ["this release", "an earlier one"])
+def test_a_mark_of_a_moment_before_the_last_cycle_makes_an_addendum_too(live: Live, left_by: str) -> None:
+    platform, action = live
+    final = action.looks.get(kind="final")
+    if left_by == "an earlier one":  # which kept no marks
+        ran(platform, final.due_at + timedelta(days=1))
+        row = Connection.objects.get()
+        Connection.objects.update(counted_by={key: of for key, of in row.counted_by.items() if key != "marks"})
+    ran(platform, final.due_at + timedelta(days=8))
+    mark(action, "paul", at=final.due_at + timedelta(days=2))
+    ran(platform, final.due_at + timedelta(days=15))
+    (addendum,) = ReviewRecord.objects.filter(kind="addendum")
+    assert addendum.document["verdict"] == "improved, not attributable"
+    assert addendum.document["restated_by"] == {"marked change": 1}
+    paul = Person.objects.get(username="paul")
+    commands.take_back_change(paul, action.code, at=final.due_at + timedelta(days=9), number="CHG77")
+    ran(platform, final.due_at + timedelta(days=22))
+    assert ReviewRecord.objects.filter(kind="addendum").latest("id").document["verdict"] == "improved"
+    ran(platform, final.due_at + timedelta(days=29))
+    assert ReviewRecord.objects.filter(kind="addendum").count() == 2
+
+
 def mark(action: Action, username: str, *, at: datetime) -> None:
     """Somebody says that a new mail server went live in the third week."""
     person, day = Person.objects.get(username=username), LIVE + timedelta(weeks=3)

@@ -22,9 +22,9 @@ register.filter("day", words.day)
 register.filter("goal", words.goal)
 register.filter("reason", reasons.translated)
 register.filter("effect", reasons.effect)
+register.filter("scope_text", words.scope)
 register.filter("guard_detail", reasons.detail)
 
-SCOPE_ORDER = ("customer", "country", "service", "supplier", "category", "assignment_group", "priority")
 DISTRUSTED = 160  # characters of a platform's text that a page shows at once
 
 
@@ -72,12 +72,6 @@ def guard_chip(status: str) -> SafeString:
 def week_label(week: int | None) -> str:
     """An ISO week as text."""
     return weeks.label(week) if week is not None else "–"
-
-
-@register.filter
-def scope_text(scope: Mapping[str, str]) -> str:
-    """A scope as people say it: customer · country · service."""
-    return " · ".join(str(scope[key]) for key in SCOPE_ORDER if key in scope)
 
 
 @register.filter
