@@ -12,6 +12,7 @@ import msgspec
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 OFFSET = 5  # characters: +0000
+SECOND = len("2026-03-02T12:00:00")
 
 
 class _Updated(msgspec.Struct, frozen=True, gc=False):
@@ -104,13 +105,16 @@ def reached(texts: Sequence[str], bound: datetime | None) -> datetime | None:
 
     An index that lags behind shows an issue in its old place with its new update time. Whoever went on from that time
     would skip all between. So times from ``bound`` on tell nothing, and the last one only what the one before confirms.
+    The index knows seconds (Jira's ``LuceneUtils.dateToString``): within one, milliseconds are in no order.
     """
     if _sort_as_texts(texts) and (bound is None or _instant(max(texts)) < bound):
-        return _instant(texts[-2:][0] if list(texts) == sorted(texts) else min(texts))
+        seconds = [text[:SECOND] for text in texts]
+        return _instant(min(texts[-2:] if seconds == sorted(seconds) else texts))
     told = [at for at in map(_instant, texts) if bound is None or at < bound]
     if not told:
         return None
-    return told[-2:][0] if all(one <= other for one, other in pairwise(told)) else min(told)
+    is_ordered = all(one <= other for one, other in pairwise(at.replace(microsecond=0) for at in told))
+    return min(told[-2:] if is_ordered else told)
 
 
 def _sort_as_texts(texts: Sequence[str]) -> bool:
