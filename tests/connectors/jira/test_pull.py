@@ -406,6 +406,35 @@ def test_a_clock_behind_ours_loses_nothing(
     assert len(found) == 99
 
 
+def test_what_changes_while_we_read_by_a_clock_behind_ours_is_left_to_the_next_pull(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    person: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    until = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    running = serve([an_incident(1, until - timedelta(days=1), resolved_after_h=None)], now=until - timedelta(hours=1))
+    connector, searches = connect(flavour, at=running), list[str]()
+    request = BulkSession.request
+
+    def reading_for_an_hour(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        answer = request(self, method, url, **options)
+        if "/search" in url and not searches:
+            searches.append(url)
+            running.set_clock(until - timedelta(minutes=30))
+            person("admin", at=running).issue("OPS-1").update(fields={"summary": "Edited"})
+            running.set_clock(until + timedelta(minutes=1))
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkSession, "request", reading_for_an_hour)
+        before = list(connector.pull(RecordKind.TICKET, None, until=until))
+    after = connector.pull(RecordKind.TICKET, before[-1].cursor, until=until + timedelta(hours=1))
+    assert [row["number"] for row in rows(after)] == ["OPS-1"]
+
+
 def test_counts_agree_with_what_was_read(connect: Connect, flavour: Flavour, now: datetime) -> None:
     connector = connect(flavour)
     for kind in (RecordKind.TICKET, RecordKind.CONTACT):
