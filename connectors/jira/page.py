@@ -36,7 +36,7 @@ class _Told(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Heads(_Told, frozen=True):
-    issues: list[Head] = []
+    issues: list[Head] | None = None
 
 
 HEADS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Heads)
@@ -44,7 +44,7 @@ HEADS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Heads)
 
 def page_decoder(issue: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
     """A decoder of pages that hold such issues; each must have the members of a :class:`Head`."""
-    issues: Any = ("issues", list[issue], msgspec.field(default_factory=list))  # type: ignore[valid-type]
+    issues: Any = ("issues", list[issue] | None, None)  # type: ignore[valid-type]
     return msgspec.json.Decoder(msgspec.defstruct("Page", [issues], bases=(_Told,), frozen=True))
 
 
@@ -80,8 +80,17 @@ class Seen:
     @property
     def issues(self) -> Sequence[Any]:
         """Its issues."""
-        issues: Sequence[Any] = self.page.issues
-        return issues
+        return self.page.issues or ()
+
+    @property
+    def lack(self) -> str:
+        """What it lacks to be believed, so that an answer to something else is not taken for the end; else ""."""
+        page = self.page
+        if page.issues is None:
+            return "an answer without issues"
+        if page.is_last is False and not page.next_page_token:
+            return "a page that is not the last and names no next one"
+        return ""
 
     def delivered(self, bound: datetime | None) -> Delivered:
         """What is handed on; an issue updated from ``bound`` on may not stand in its place."""
