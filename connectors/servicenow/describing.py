@@ -28,7 +28,7 @@ from connectors.servicenow.records import (
 )
 from connectors.servicenow.surveys import BEHIND
 from connectors.servicenow.tables import FEW, KEYS, LEFT_OUT, LET_READ, NOTHING_READ, OUR_USER, Instance, Row, literal
-from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError
+from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError, ShutOut
 from improvement.records import OUTBOUND_FIELDS, Closure, Gain, RecordKind
 
 CLOCK_SKEW_S = 60
@@ -159,7 +159,12 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    return [permission, *_fields(instance, source, shown), *questions(instance, source)]
+    try:
+        return [permission, *_fields(instance, source, shown), *questions(instance, source)]
+    except ShutOut:
+        raise
+    except ConnectionFailed as error:
+        return [permission, Finding(check=f"mapping {table}", is_ok=False, detail=error.what, mend=error.mend)]
 
 
 class _Shown:

@@ -43,6 +43,18 @@ def test_a_table_we_may_not_read_is_one_finding_and_the_rest_goes_on(serve: Serv
     assert "may not do this" in failing(found)["permission task_sla"]
 
 
+@pytest.mark.parametrize("condition", ["active=true", "short_descriptionCONTAINSmail"])
+def test_a_filter_that_cannot_be_counted_is_one_finding_and_the_rest_goes_on(
+    serve: Serve, connect: Connect, condition: str
+) -> None:
+    running = serve(a_world(a_ticket()))
+    refused = {"kind": "refuse", "path": "stats/incident", "status": 403, "message": "Not for you.", "times": None}
+    running.set_faults("servicenow", refused)
+    found = connect(running, mapping={"incident": {"filter": condition}}).describe()
+    assert list(failing(found)) == ["mapping incident"]
+    assert "may not do this: count of incident. Not for you." in failing(found)["mapping incident"]
+
+
 def test_a_mapped_field_that_is_not_there_is_named_with_a_near_match(serve: Serve, connect: Connect) -> None:
     mapping = {"incident": {"fields": {"customer": "companny.name"}}, "sla": {"fields": {"sla_name": "sla.nam"}}}
     found = failing(connect(serve(a_world(a_ticket())), mapping=mapping).describe())
