@@ -148,11 +148,12 @@ class OAuthToken(AuthBase):
                 "(com.snc.platform.security.oauth.is.active).",
             ) from None
         if _may_pass(answer):
+            wait_s = retry_after_s(answer, datetime.now(UTC))
             raise TokenUnavailable(
                 f"{url} answered {answer.status_code}.",
-                wait_s=retry_after_s(answer, datetime.now(UTC)),
+                wait_s=wait_s,
                 where=Place(connection=self._config.name),
-                mend="Try again.",
+                mend="Try again." if wait_s is None else f"Try again; it asks to wait {wait_s:.0f} s.",
             )
         return body if answer.ok and isinstance(body, dict) and body.get("access_token") else None
 

@@ -18,7 +18,8 @@ from connectors.jira.project import SAID_BY_RESOLUTION, Project
 from connectors.jira.site import Site, ask
 from connectors.jira.wire import Named, StatusValue
 from connectors.jira.writing import MODE
-from improvement.errors import MappingError, RegelkreisError
+from connectors.mapping import FieldMap
+from improvement.errors import ConnectionFailed, MappingError, RegelkreisError, ShutOut
 from improvement.records import RecordKind
 
 RIGHTS = {
@@ -121,11 +122,16 @@ def _priorities(jira: Jira) -> list[Finding]:
     named = {
         name: field
         for name, field in fields.items()
-        if field is not None and field.fields == ("priority",) and field.values and field.otherwise is None
+        if field is not None and field.values and field.otherwise is None and _is_priority(jira, name, field)
     }
     if not named:
         return []
-    names = [one.name or "" for one in ask(jira.reader, "/priority", list[Named], what="priorities")]
+    try:
+        names = [one.name or "" for one in ask(jira.reader, "/priority", list[Named], what="priorities")]
+    except ShutOut:
+        raise
+    except ConnectionFailed as error:
+        return [Finding(check="choices priority", is_ok=False, detail=error.what, mend=error.mend)]
     sources: dict[tuple[str, ...], list[str]] = {}
     for source, field in named.items():
         unknown = tuple(name for name in names if name.strip().casefold() not in field.values)
@@ -140,6 +146,15 @@ def _priorities(jira: Jira) -> list[Finding]:
         for unknown, of in sources.items()
         if unknown
     ]
+
+
+def _is_priority(jira: Jira, source: str, field: FieldMap) -> bool:
+    """Whether it is read from Jira's own field, by its id or its name, and from no other."""
+    try:
+        found = [jira.site.fields.value_field(name, source=source, used_for="priority") for name in field.fields]
+    except MappingError:
+        return False  # told with the mapping
+    return [one.id for one in found] == ["priority"]
 
 
 def _filters(jira: Jira, site: Site) -> list[Finding]:

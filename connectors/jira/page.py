@@ -12,6 +12,7 @@ import msgspec
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 OFFSET = 5  # characters: +0000
+SECOND = len("2026-03-02T12:00:00")
 
 
 class _Updated(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +36,7 @@ class _Told(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Heads(_Told, frozen=True):
-    issues: list[Head] = []
+    issues: list[Head] | None = None
 
 
 HEADS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Heads)
@@ -43,7 +44,7 @@ HEADS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Heads)
 
 def page_decoder(issue: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
     """A decoder of pages that hold such issues; each must have the members of a :class:`Head`."""
-    issues: Any = ("issues", list[issue], msgspec.field(default_factory=list))  # type: ignore[valid-type]
+    issues: Any = ("issues", list[issue] | None, None)  # type: ignore[valid-type]
     return msgspec.json.Decoder(msgspec.defstruct("Page", [issues], bases=(_Told,), frozen=True))
 
 
@@ -79,8 +80,17 @@ class Seen:
     @property
     def issues(self) -> Sequence[Any]:
         """Its issues."""
-        issues: Sequence[Any] = self.page.issues
-        return issues
+        return self.page.issues or ()
+
+    @property
+    def lack(self) -> str:
+        """What it lacks to be believed, so that an answer to something else is not taken for the end; else ""."""
+        page = self.page
+        if page.issues is None:
+            return "an answer without issues"
+        if page.is_last is False and not page.next_page_token:
+            return "a page that is not the last and names no next one"
+        return ""
 
     def delivered(self, bound: datetime | None) -> Delivered:
         """What is handed on; an issue updated from ``bound`` on may not stand in its place."""
@@ -104,13 +114,16 @@ def reached(texts: Sequence[str], bound: datetime | None) -> datetime | None:
 
     An index that lags behind shows an issue in its old place with its new update time. Whoever went on from that time
     would skip all between. So times from ``bound`` on tell nothing, and the last one only what the one before confirms.
+    The index knows seconds (Jira's ``LuceneUtils.dateToString``): within one, milliseconds are in no order.
     """
     if _sort_as_texts(texts) and (bound is None or _instant(max(texts)) < bound):
-        return _instant(texts[-2:][0] if list(texts) == sorted(texts) else min(texts))
+        seconds = [text[:SECOND] for text in texts]
+        return _instant(min(texts[-2:] if seconds == sorted(seconds) else texts))
     told = [at for at in map(_instant, texts) if bound is None or at < bound]
     if not told:
         return None
-    return told[-2:][0] if all(one <= other for one, other in pairwise(told)) else min(told)
+    is_ordered = all(one <= other for one, other in pairwise(at.replace(microsecond=0) for at in told))
+    return min(told[-2:] if is_ordered else told)
 
 
 def _sort_as_texts(texts: Sequence[str]) -> bool:

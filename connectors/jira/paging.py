@@ -41,6 +41,7 @@ ATTEMPTS_AT_SMALLEST = 3
 LOWER = "Lower page_size, or run again later; the pull goes on from its cursor."
 PAGES_AHEAD = 16  # of all slices together
 SLICE = timedelta(days=2)  # no slice is shorter
+COUNTED = "/search"  # of Data Center: each page tells how many issues there are
 
 
 class _Id(msgspec.Struct, frozen=True, gc=False):
@@ -261,7 +262,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             params["expand"] = ",".join(search.expand)
         earliest = floor(since, site.zone) if since else None
         try:
-            found = _page(reader, "/search", search, params=params, earliest=earliest)
+            found = _page(reader, COUNTED, search, params=params, earliest=earliest)
         except TooHeavy as error:
             size.halve(error)
             continue
@@ -275,7 +276,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         delivered = found.delivered(search.bound)
         if not seen.issuperset(ids):
             yield delivered
-        if not issues or start + len(issues) >= (found.page.total or 0):
+        if not issues or start + len(issues) >= found.page.total:
             return
         following = floor(delivered.reached, site.zone) if delivered.reached is not None else None
         if following is None or (since is not None and following <= floor(since, site.zone)):
@@ -308,10 +309,12 @@ def _page(
                 if len(cuts) > 1:
                     raise cuts[-1] from None
             raise
-        wrong = ""
         if seen.page.error is not None:
             unusable = _unusable(reader, f"an error beside the issues: {seen.page.error}")
             raise TooHeavy(unusable.what, where=unusable.where, mend=LOWER)
+        wrong = seen.lack
+        if path == COUNTED and not wrong and (seen.page.total is None or seen.page.total < len(seen.issues)):
+            wrong = f"{len(seen.issues)} issues of a total of {seen.page.total}"
         if earliest is not None and seen.issues and updated_at(seen.issues[0]) < earliest:
             wrong = "the page of another query"
         elif search.until is not None and seen.is_all_after(search.until, search.bound):

@@ -31,6 +31,7 @@ MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading 
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 IDS_PER_SEARCH = 100
+BEGINNING = datetime.fromtimestamp(0, UTC)
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
 
@@ -77,7 +78,8 @@ class Puller:
         since = self._since(kind, cursor)
         spool = self._spool
         if spool is not None and spool.serves(kind, since, until):
-            pages = self._from_spool(kind, spool, until)
+            read = cursor.updated_at if cursor is not None and since is not None else BEGINNING
+            pages = self._from_spool(kind, spool, until, read)
         else:
             who_am_i(self._reader, self._config)  # an expired token would silently show fewer issues
             if kind is RecordKind.TICKET:
@@ -134,19 +136,21 @@ class Puller:
         harvest = self._harvest((RecordKind.TICKET, *kinds))
         where = self._plan.where[RecordKind.TICKET]
         tickets = 0
+        reached = since or BEGINNING
         for page, others in self._pages(harvest, RecordKind.TICKET, where, since, until, None):
             along = []
             tickets += page.batch.num_rows
             for other, (table, whole_of) in others.items():
                 if other not in begins or not spool.covers(begins[other]) or tickets > MOST_ALONG:
-                    spool.add(other, table, whole_of)
+                    spool.add(other, table, whole_of, reached=reached)
                 elif len(whole_of) or table.num_rows:
                     at = cursors[other]
                     if at is None or begins[other] is None:  # from the beginning on nothing else is to be read
                         at = Cursor(updated_at=page.cursor.updated_at, tiebreak=self._marks[other])
                     along.append(Page(kind=other, batch=table, cursor=at, whole_of=whole_of))
+            reached = page.cursor.updated_at
             yield msgspec.structs.replace(page, along=tuple(along))
-        spool.seal()
+        spool.seal(reached)
 
     def _search(
         self, kind: RecordKind, where: str, since: datetime | None, until: datetime, *, cursor: Cursor | None = None
@@ -175,6 +179,7 @@ class Puller:
         cursor: Cursor | None,
     ) -> Iterator[tuple[Page, Others]]:
         """Pages of about :data:`FLUSH_ROWS` issues, with the others' rows; ``cursor`` given: pages do not move it."""
+        end = self._end(until)
         search = paging.Search(
             where=where,
             fields=tuple(field_id for field_id, _ in harvest.fields()),
@@ -182,25 +187,25 @@ class Puller:
             since=since,
             until_text=instants.after(until, self._site.zone),
             page_size=paging.page_size(self._config, self._site),
-            bound=until - INDEX_LAG,
+            bound=end - INDEX_LAG,
             decoder=harvest.decoder,
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
-        reached = Cursor(updated_at=since or datetime.fromtimestamp(0, UTC), tiebreak=self._marks[kind])
+        reached = Cursor(updated_at=since or BEGINNING, tiebreak=self._marks[kind])
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
         for delivered in paging.side_by_side(self._reader, self._site, searches):
             harvest.add(delivered)
             taken += len(delivered.issues)
             if delivered.reached is not None:
-                at = max(reached.updated_at, min(delivered.reached, until))
+                at = max(reached.updated_at, min(delivered.reached, end))
                 reached = Cursor(updated_at=at, tiebreak=self._marks[kind])
             if taken >= FLUSH_ROWS:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
                 taken = 0
-        end = cursor or self._end(kind, until)
-        page, others, _ = self._page(harvest, kind, end, until, counted)
+        last = cursor or Cursor(updated_at=end, tiebreak=self._marks[kind])
+        page, others, _ = self._page(harvest, kind, last, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
             yield page, others
 
@@ -238,20 +243,25 @@ class Puller:
         )
         return page, others, now
 
-    def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime) -> Iterator[Page]:
+    def _from_spool(self, kind: RecordKind, spool: Spool, until: datetime, read: datetime) -> Iterator[Page]:
+        """What was kept aside; ``read``: until when the kind was read before."""
         mark = self._marks[kind]
-        begun = Cursor(updated_at=spool.since or datetime.fromtimestamp(0, UTC), tiebreak=mark)
-        for table, whole_of in spool.take(kind):  # they are soon read again, and one in an old place moves no cursor
-            yield Page(kind=kind, batch=table, cursor=begun, whole_of=whole_of)
+        for table, whole_of, reached in spool.take(kind):
+            cursor = Cursor(updated_at=max(read, reached), tiebreak=mark)
+            yield Page(kind=kind, batch=table, cursor=cursor, whole_of=whole_of)
         empty = self._harvest((kind,)).columns[kind].finish(until)[0]
-        yield Page(kind=kind, batch=empty, cursor=self._end(kind, until), whole_of=spool.rowless(kind))
+        yield Page(
+            kind=kind, batch=empty, cursor=Cursor(updated_at=spool.end, tiebreak=mark), whole_of=spool.rowless(kind)
+        )
 
-    def _end(self, kind: RecordKind, until: datetime) -> Cursor:
-        """Where the next pull goes on: not after Jira's own present, whose clock may be behind ours."""
+    def _end(self, until: datetime) -> datetime:
+        """Where the next pull goes on: not after Jira's own present, whose clock may be behind ours.
+
+        To be asked before anything is read: what is updated meanwhile may come where the reading has been.
+        """
         if self._present is not None and self._present < until:  # as it was when we last asked
             self._present = ask(self._reader, "/serverInfo", ServerInfo).present
-        at = until if self._present is None else min(until, self._present)
-        return Cursor(updated_at=at, tiebreak=self._marks[kind])
+        return until if self._present is None else min(until, self._present)
 
     def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.

@@ -23,30 +23,36 @@ class Spool:
     def __init__(self, kinds: list[RecordKind], *, since: datetime | None, until: datetime) -> None:
         self.since = since
         self.until = until
+        self.end = until  # where the next pull goes on
         self.is_complete = False
         self._directory = tempfile.TemporaryDirectory(prefix="regelkreis-jira-")
         self._writers: dict[RecordKind, pa.ipc.RecordBatchFileWriter] = {}
         self._left = set(kinds)
-        self._whole_of: dict[RecordKind, list[pa.Array]] = {kind: [] for kind in kinds}  # one for each table kept
-        self._rowless: dict[RecordKind, list[pa.Array]] = {kind: [] for kind in kinds}
+        self._beside: dict[RecordKind, list[tuple[pa.Array, datetime]]] = {kind: [] for kind in kinds}  # of each table
+        self._rowless: dict[RecordKind, list[pa.Array]] = {kind: [] for kind in kinds}  # since the last table
 
     def _file(self, kind: RecordKind) -> Path:
         return Path(self._directory.name) / f"{kind.value}.arrow"
 
-    def add(self, kind: RecordKind, table: pa.Table, whole_of: pa.Array) -> None:
-        """Keep rows, and of which issues they are all there are (a few bytes each: in memory)."""
-        if table.num_rows:
-            if kind not in self._writers:
-                self._writers[kind] = pa.ipc.new_file(str(self._file(kind)), SCHEMAS[kind])
-            self._writers[kind].write_table(table.combine_chunks())
-            self._whole_of[kind].append(whole_of)
-        else:
-            self._rowless[kind].append(whole_of)
+    def add(self, kind: RecordKind, table: pa.Table, whole_of: pa.Array, *, reached: datetime) -> None:
+        """Keep rows, and of which issues they are all there are (a few bytes each: in memory).
 
-    def seal(self) -> None:
-        """The search came to its end: what is here is all there is."""
+        ``reached``: until when all was read before them.
+        """
+        if not table.num_rows:
+            self._rowless[kind].append(whole_of)
+            return
+        if kind not in self._writers:
+            self._writers[kind] = pa.ipc.new_file(str(self._file(kind)), SCHEMAS[kind])
+        self._writers[kind].write_table(table.combine_chunks())
+        self._beside[kind].append((pa.concat_arrays([*self._rowless[kind], whole_of]), reached))
+        self._rowless[kind].clear()
+
+    def seal(self, end: datetime) -> None:
+        """The search came to its end: what is here is all there is until then."""
         for writer in self._writers.values():
             writer.close()
+        self.end = end
         self.is_complete = True
 
     def serves(self, kind: RecordKind, since: datetime | None, until: datetime) -> bool:
@@ -58,15 +64,17 @@ class Spool:
         return self.since is None or (since is not None and since >= self.since)
 
     def rowless(self, kind: RecordKind) -> pa.Array:
-        """Issues that came without any row, in tables that held none."""
+        """Issues that came without any row, after the last table that held some."""
         return pa.concat_arrays([pa.array([], pa.string()), *self._rowless[kind]])
 
-    def take(self, kind: RecordKind) -> Iterator[tuple[pa.Table, pa.Array]]:
-        """The kept rows of a kind, once, each time with the issues they are all of; then the files go."""
+    def take(self, kind: RecordKind) -> Iterator[tuple[pa.Table, pa.Array, datetime]]:
+        """The kept rows of a kind, once, each time with the issues they are all of, and until when all was read before
+        them; then the files go.
+        """
         if kind in self._writers:
             with pa.OSFile(str(self._file(kind))) as source, pa.ipc.open_file(source) as reader:
-                for number, whole_of in zip(range(reader.num_record_batches), self._whole_of[kind], strict=True):
-                    yield pa.Table.from_batches([reader.get_batch(number)]), whole_of
+                for number, beside in zip(range(reader.num_record_batches), self._beside[kind], strict=True):
+                    yield pa.Table.from_batches([reader.get_batch(number)]), *beside
         self._left.discard(kind)
         if not self._left:
             self.discard()

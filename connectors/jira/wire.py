@@ -100,7 +100,7 @@ class HistoryItem(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One changed field in the history of an issue."""
 
     field: str = ""
-    fieldtype: str = msgspec.field(default="", name="fieldtype")
+    fieldtype: str | None = msgspec.field(default=None, name="fieldtype")
     field_id: str | None = None
     from_: str | None = msgspec.field(default=None, name="from")
     from_string: str | None = None

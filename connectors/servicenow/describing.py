@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -26,9 +26,10 @@ from connectors.servicenow.records import (
     mode_named,
     modes_in_order,
 )
-from connectors.servicenow.tables import FEW, LEFT_OUT, LET_READ, OUR_USER, Instance, Row, literal
-from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError
-from improvement.records import OUTBOUND_FIELDS, Closure, Gain
+from connectors.servicenow.surveys import BEHIND
+from connectors.servicenow.tables import FEW, KEYS, LEFT_OUT, LET_READ, NOTHING_READ, OUR_USER, Instance, Row, literal
+from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError, ShutOut
+from improvement.records import OUTBOUND_FIELDS, Closure, Gain, RecordKind
 
 CLOCK_SKEW_S = 60
 ADMIN = "admin"
@@ -59,7 +60,7 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     ]
     sources = [source for source in mapping.sources.values() if source.is_enabled]
     learn(instance, sources)
-    shown = _Shown(instance)
+    shown = _Shown(instance, lookups)
     for source in sources:
         findings += _source(instance, source, shown)
     findings += _unreadable(instance, LOGGED)
@@ -158,14 +159,20 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    return [permission, *_fields(instance, source, shown), *questions(instance, source)]
+    try:
+        return [permission, *_fields(instance, source, shown), *questions(instance, source)]
+    except ShutOut:
+        raise
+    except ConnectionFailed as error:
+        return [permission, Finding(check=f"mapping {table}", is_ok=False, detail=error.what, mend=error.mend)]
 
 
 class _Shown:
     """Which fields of a table come with its records: a right on a field takes it out without a word."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, lookups: Lookups) -> None:
         self._instance = instance
+        self._lookups = lookups
         self._asked: dict[str, set[str]] = {}
         self._left_out: set[tuple[str, str]] = set()
 
@@ -179,6 +186,13 @@ class _Shown:
             rows = self._first_rows(table, new) if new else []
             self._left_out |= {(table, element) for element in new if any(element not in row for row in rows)}
         return [column for column in wanted if column in self._left_out]
+
+    def behind(self, source: SourceMap, steps: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """The columns that are read besides those that a mapping names: keys, and what the scores of surveys are."""
+        yield from ((source.source, name) for name in KEYS)
+        yield from BEHIND if source.kind is RecordKind.SURVEY else ()
+        tables = {table for table, _ in steps} - {source.source}
+        yield from ((table, "sys_id") for table in tables if self._lookups.is_small(table))
 
     def _first_rows(self, table: str, elements: Iterable[str]) -> list[Row]:
         try:
@@ -213,10 +227,10 @@ def _fields(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         detail = f"“{source.filter}” fits none of {missed:,} records"
         mend = "Look at its values: they are the stored ones, not labels."
         findings += [Finding(check=f"filter {source.source}", is_ok=False, detail=detail, mend=mend)] if missed else []
-    findings += [
-        Finding(check=f"field {table}.{name}", is_ok=False, detail=LEFT_OUT.format(f"{table}.{name}"), mend=LET_READ)
-        for table, name in shown.left_out(step for check in found if check.error is None for step in check.steps)
-    ]
+    steps = [step for check in found if check.error is None for step in check.steps]
+    for table, name in shown.left_out([*steps, *shown.behind(source, steps)]):
+        detail = (NOTHING_READ if name in KEYS else LEFT_OUT).format(f"{table}.{name}")
+        findings.append(Finding(check=f"field {table}.{name}", is_ok=False, detail=detail, mend=LET_READ))
     if not any(not finding.is_ok for finding in findings):
         detail = f"{len(resolved)} of {len(source.fields)} fields are read from the platform"
         findings.append(Finding(check=f"mapping {source.source}", is_ok=True, detail=detail))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from connectors.answers import TooHeavy
 from connectors.servicenow.filters import repeated
 from connectors.servicenow.rows import Position, Rows, Shape
-from connectors.servicenow.tables import Instance, instant, parameters, stored
+from connectors.servicenow.tables import KEYS, Instance, instant, parameters, stored
 from improvement.errors import ConnectionFailed, MappingError, Place
 
 SMALLEST_PAGE = 10
@@ -93,6 +93,8 @@ class Pager:
                 yield fresh
             elif len(answer.rows):
                 repeats += 1
+                if not answer.rows.left_out.isdisjoint(KEYS):
+                    self._complete(Position(""))
                 if repeats >= ATTEMPTS_AT_REPEATED:
                     raise self._failed("gives the same page again and again", "Ask for the platform's log.")
                 continue

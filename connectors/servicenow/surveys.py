@@ -11,11 +11,14 @@ import pyarrow.compute as pc
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.rows import Rows, Shape
-from connectors.servicenow.tables import IDS_PER_QUERY, Instance
+from connectors.servicenow.tables import IDS_PER_QUERY, KEYS, Instance
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
 BY_ID = 10 * IDS_PER_QUERY  # so many surveys are asked for by their ids; more by the span in which they were updated
-FIELDS = ("sys_id", "sys_updated_on", "instance", "metric", "actual_value")
+ANSWER = ("instance", "metric", "actual_value")
+FIELDS = (*KEYS, *ANSWER)
+SCALE = ("min", "max")
+BEHIND = (*((RESULTS, name) for name in ANSWER), *((METRICS, name) for name in SCALE))  # what a score is made of
 Scale = tuple[float, float]
 Answers = dict[str, dict[Scale, list[float]]]
 
@@ -32,7 +35,8 @@ class Scores:
         self._lookups = lookups
         self._until = until
         self._shape = Shape.of(FIELDS)
-        for name in ("min", "max"):
+        self.left_out: set[tuple[str, str]] = set()  # fields that answers came without
+        for name in SCALE:
             lookups.need(METRICS, name)
 
     def of(self, ids: pa.Array, updated_on: pa.Array, taken_at: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
@@ -51,13 +55,15 @@ class Scores:
         if len(wanted) > BY_ID:
             seen: set[str] = set()
             for page in self._of_span(updated_on):
+                self.left_out |= {(RESULTS, name) for name in page.left_out}
                 for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
                     if survey in wanted:
                         seen.add(survey)
                         self._add(answers, survey, metric, actual)
             left = wanted - seen  # updated again since: their answers are asked for by id
         for row in self._instance.rows_of(RESULTS, "instance", left, "", FIELDS):
-            self._add(answers, row["instance"], row["metric"], row["actual_value"])
+            self.left_out |= {(RESULTS, name) for name in ANSWER if name not in row}
+            self._add(answers, *(row.get(name, "") for name in ANSWER))
         return answers
 
     def _of_span(self, updated_on: pa.Array) -> Iterable[Rows]:

@@ -28,8 +28,10 @@ IDS_PER_QUERY = 100  # 33 characters each: far below the 8 KB many servers allow
 BUSY = "The instance may be too busy to finish its answers: try again, or raise max_attempts."
 FEW = 10  # no instance gives fewer at once
 LEFT_OUT = "The platform leaves {} out of records, so it is read as empty."
+NOTHING_READ = "The platform leaves {} out of records, so they cannot be read."
 LET_READ = "Give the integration user the right to read this field, or map another one."
 OUR_USER = "sys_idINjavascript:gs.getUserID()"
+KEYS = ("sys_id", "sys_updated_on")  # by which rows are read
 Row = dict[str, str]
 _NEXT = re.compile(r'sysparm_offset=(?P<offset>\d+)[^<>]*>\s*;\s*rel="next"')
 
@@ -74,6 +76,19 @@ class Column:
     is_read_only: bool = False
 
 
+class ShownRow(Row):
+    """A row as the platform shows it; one of its fields that is left out raises :class:`PermissionMissing`."""
+
+    __slots__ = ("_table", "_where")
+
+    def __init__(self, row: Mapping[str, str], table: str, where: Place) -> None:
+        super().__init__(row)
+        self._table, self._where = table, where
+
+    def __missing__(self, name: str) -> str:
+        raise PermissionMissing(NOTHING_READ.format(f"{self._table}.{name}"), where=self._where, mend=LET_READ)
+
+
 def stored(moment: datetime) -> str:
     """An aware instant as the platform stores it: UTC, ``YYYY-MM-DD hh:mm:ss``."""
     return moment.astimezone(UTC).strftime(STORED)
@@ -110,11 +125,12 @@ class Instance:
     def rows(self, table: str, query: str, fields: Iterable[str], *, limit: int = MAX_ROWS) -> list[Row]:
         """The rows of a small result, up to ``limit``; in several requests where the instance gives fewer at once."""
         found: list[Row] = []
-        offset, at_once, names = 0, limit, tuple(fields)
+        offset, at_once, names, place = 0, limit, tuple(fields), self._place
         while offset < limit:
             asked_for = min(at_once, limit - offset)
             response = self._part(table, query, names, offset, asked_for)
-            rows = [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+            answer = msgspec.json.decode(response.content, type=Answer)
+            rows = [ShownRow(texts(row), table, place) for row in answer.result]
             end = self.end_of_page(response, len(rows), offset, asked_for)
             if end is None:  # it may have been cut anywhere: ask for no more than was given before
                 at_once = self.most_rows

@@ -32,9 +32,9 @@ class Reached:
 def spans(connector: Connector, starts: Iterable[datetime | None], *, as_of: datetime) -> list[datetime]:
     """Until when to read, step by step: the ends of the months from the earliest start on, and last ``as_of``.
 
-    A start of None means from the beginning.
+    A start of None, or one before any ticket, means from the beginning.
     """
-    known = list(starts)
+    known = [at if at is None or (as_of - at).days < YEARS * 366 else None for at in starts]
     try:
         begin = (
             _oldest(connector, as_of) if None in known else min((at for at in known if at is not None), default=None)

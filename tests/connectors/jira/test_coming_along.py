@@ -151,6 +151,28 @@ def test_a_pull_that_was_killed_goes_on_with_the_clocks_where_they_came_along(
 
 
 @pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("killed_after", [1, 4])
+def test_what_was_kept_aside_moves_its_cursor_as_far_as_all_was_read_before(
+    connect: Connect, flavour: Flavour, now: datetime, alone: Callable[[RecordKind], Rows], killed_after: int
+) -> None:
+    connector = connect(flavour, page_size=100)
+    reached = [page.cursor.updated_at for page in connector.pull(TICKET, None, until=now)]
+    pages = list(connector.pull(SLA, None, until=now))
+    assert [page.cursor.updated_at for page in pages] == [pull.BEGINNING, *reached]
+    rest = list(connect(flavour).pull(SLA, pages[killed_after - 1].cursor, until=now))
+    assert kept(pages[:killed_after]) | kept(rest) == alone(SLA)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_what_was_kept_aside_moves_no_cursor_back(connect: Connect, flavour: Flavour, now: datetime) -> None:
+    connector, cursor = connect(flavour, page_size=100), Cursor(updated_at=now - timedelta(days=1))
+    list(connector.pull(TICKET, None, until=now))
+    pages = list(connector.pull(SLA, cursor, until=now))
+    assert len(pages) > 3
+    assert min(page.cursor.updated_at for page in pages if page.batch.num_rows) == cursor.updated_at
+
+
+@pytest.mark.usefixtures("small_pages")
 def test_after_a_change_of_the_mapping_the_cursors_begin_anew_together(
     connect: Connect, flavour: Flavour, now: datetime, alone: Callable[[RecordKind], Rows]
 ) -> None:

@@ -101,14 +101,24 @@ def test_a_mapped_field_that_is_not_there_is_named_with_a_near_match(flavour: Fl
     assert "mapping.incident.fields.customer" in failing(found)["mapping"]
 
 
-def test_priorities_that_the_mapping_does_not_name_are_told(flavour: Flavour, connect: Connect) -> None:
+@pytest.mark.parametrize("field", ["priority", "Priority"])
+def test_priorities_that_the_mapping_does_not_name_are_told(flavour: Flavour, connect: Connect, field: str) -> None:
     """A German site calls them Höchste, Hoch …; tickets of these would have no priority without a word."""
     values = {"Highest": 1, "High": 2, "Medium": 3}
-    mapping = {"incident": {"fields": {"priority": {"field": "priority", "values": values}}}}
+    mapping = {"incident": {"fields": {"priority": {"field": field, "values": values}}}}
     told = failing(connect(flavour, mapping=mapping).describe())["choices priority"]
     assert told.startswith("Low, Lowest: not in the mapping of Incident, so such tickets have no priority")
     decided = {"incident": {"fields": {"priority": {"field": "priority", "values": values, "otherwise": 4}}}}
     assert "choices priority" not in failing(connect(flavour, mapping=decided).describe())
+
+
+def test_priorities_that_jira_does_not_list_are_one_finding_and_the_rest_goes_on(
+    flavour: Flavour, connect: Connect, faults: Callable[..., None]
+) -> None:
+    faults({"kind": "refuse", "path": "/priority$", "status": 403, "message": "Not for you.", "times": None})
+    found = connect(flavour).describe()
+    assert list(failing(found)) == ["choices priority"]
+    assert "may not do this: priorities. Not for you." in failing(found)["choices priority"]
 
 
 def test_an_issue_type_that_is_not_there_is_named(flavour: Flavour, connect: Connect) -> None:

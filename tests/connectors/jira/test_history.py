@@ -24,7 +24,7 @@ item = st.one_of(
     st.fixed_dictionaries(
         {
             "field": st.sampled_from(["assignee", "Assignment group", "summary"]),
-            "fieldtype": st.sampled_from(["custom", "jira"]),
+            "fieldtype": st.sampled_from(["custom", "jira", None]),
             "fieldId": st.sampled_from(["assignee", GROUP.id, "summary", None]),
             "fromString": person,
             "to": person,
@@ -46,8 +46,8 @@ def told(found: list[dict[str, Any]], group: Watched | None) -> tuple[int, int, 
     reopened, reassigned, closed = 0, 0, None
     for entry in found:
         for one in entry["items"]:
-            field = one.get("fieldId") or (one["field"], one.get("fieldtype"))
-            ours = (GROUP.id, ("Assignment group", "custom")) if group else ("assignee", ("assignee", "jira"))
+            field = one.get("fieldId") or (one["field"], one.get("fieldtype") == "custom")
+            ours = (GROUP.id, ("Assignment group", True)) if group else ("assignee", ("assignee", False))
             if (one.get("fieldId") or one["field"]) == "status":
                 before, now = STATES.get(one["from"], ""), STATES.get(one["to"], "")
                 is_over = now in ("resolved", "closed", "cancelled")

@@ -352,6 +352,41 @@ def test_an_issue_in_its_old_place_with_its_new_update_time_skips_nothing(
     assert {row["id"] for row in [*rows(pages[:1]), *rows(broken_off)]} >= every
 
 
+@pytest.mark.parametrize("page", [1, 3])
+@pytest.mark.parametrize(
+    "altered",
+    [{"issues": None, "total": None, "nextPageToken": None}, {"total": None, "nextPageToken": None}, {"total": 0}],
+    ids=["not about issues", "without an end", "wrong total"],
+)
+def test_an_answer_to_something_else_is_not_taken_for_the_end(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    page: int,
+    altered: dict[str, Any],
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    tickets = [an_incident(n, noon + timedelta(minutes=3 * n), resolved_after_h=None) for n in range(1, 61)]
+    connector = connect(flavour, at=serve(tickets, now=until), page_size=10)
+    pages: list[str] = []
+    request = BulkSession.request
+
+    def confused(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        answer = request(self, method, url, **options)
+        if url.endswith(("/search", "/search/jql")):
+            pages.append(url)
+            if len(pages) == page:
+                shown = {**answer.json(), **altered}
+                answer._content = msgspec.json.encode({name: said for name, said in shown.items() if said is not None})
+        return answer
+
+    monkeypatch.setattr(BulkSession, "request", confused)
+    assert len(by_id(connector.pull(RecordKind.TICKET, None, until=until))) == 60
+
+
 @pytest.mark.parametrize(("overlap_s", "is_read"), [(300, True), (0, False)])
 def test_what_the_index_showed_too_late_is_read_with_the_overlap(
     serve: Callable[..., RunningSandbox],
@@ -404,6 +439,35 @@ def test_a_clock_behind_ours_loses_nothing(
         cursor = pages[-1].cursor
         assert cursor.updated_at == noon + timedelta(hours=hour)  # whenever we asked for its time before
     assert len(found) == 99
+
+
+def test_what_changes_while_we_read_by_a_clock_behind_ours_is_left_to_the_next_pull(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    person: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    until = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    running = serve([an_incident(1, until - timedelta(days=1), resolved_after_h=None)], now=until - timedelta(hours=1))
+    connector, searches = connect(flavour, at=running), list[str]()
+    request = BulkSession.request
+
+    def reading_for_an_hour(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        answer = request(self, method, url, **options)
+        if "/search" in url and not searches:
+            searches.append(url)
+            running.set_clock(until - timedelta(minutes=30))
+            person("admin", at=running).issue("OPS-1").update(fields={"summary": "Edited"})
+            running.set_clock(until + timedelta(minutes=1))
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BulkSession, "request", reading_for_an_hour)
+        before = list(connector.pull(RecordKind.TICKET, None, until=until))
+    after = connector.pull(RecordKind.TICKET, before[-1].cursor, until=until + timedelta(hours=1))
+    assert [row["number"] for row in rows(after)] == ["OPS-1"]
 
 
 def test_counts_agree_with_what_was_read(connect: Connect, flavour: Flavour, now: datetime) -> None:

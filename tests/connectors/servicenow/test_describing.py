@@ -43,6 +43,18 @@ def test_a_table_we_may_not_read_is_one_finding_and_the_rest_goes_on(serve: Serv
     assert "may not do this" in failing(found)["permission task_sla"]
 
 
+@pytest.mark.parametrize("condition", ["active=true", "short_descriptionCONTAINSmail"])
+def test_a_filter_that_cannot_be_counted_is_one_finding_and_the_rest_goes_on(
+    serve: Serve, connect: Connect, condition: str
+) -> None:
+    running = serve(a_world(a_ticket()))
+    refused = {"kind": "refuse", "path": "stats/incident", "status": 403, "message": "Not for you.", "times": None}
+    running.set_faults("servicenow", refused)
+    found = connect(running, mapping={"incident": {"filter": condition}}).describe()
+    assert list(failing(found)) == ["mapping incident"]
+    assert "may not do this: count of incident. Not for you." in failing(found)["mapping incident"]
+
+
 def test_a_mapped_field_that_is_not_there_is_named_with_a_near_match(serve: Serve, connect: Connect) -> None:
     mapping = {"incident": {"fields": {"customer": "companny.name"}}, "sla": {"fields": {"sla_name": "sla.nam"}}}
     found = failing(connect(serve(a_world(a_ticket())), mapping=mapping).describe())
@@ -61,6 +73,19 @@ def test_fields_that_a_right_on_them_hides_are_told(serve: Serve, connect: Conne
     checks = [item.check for item in found.findings]
     assert "mapping incident" not in checks
     assert checks.count("field core_company.name") == 1
+
+
+@pytest.mark.parametrize("hidden", ["asmt_metric_result.actual_value", "asmt_metric.max"])
+def test_hidden_fields_that_scores_are_made_of_are_told(serve: Serve, connect: Connect, hidden: str) -> None:
+    found = connect(serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})).describe()
+    assert "read as empty" in failing(found)[f"field {hidden}"]
+
+
+@pytest.mark.parametrize("hidden", ["incident.sys_id", "incident.sys_updated_on", "core_company.sys_id"])
+def test_hidden_keys_are_told(serve: Serve, connect: Connect, hidden: str) -> None:
+    found = connect(serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})).describe()
+    assert list(failing(found)) == [f"field {hidden}"]
+    assert "cannot be read" in failing(found)[f"field {hidden}"]
 
 
 def test_an_optional_field_that_is_not_there_is_told_but_no_fault(serve: Serve, connect: Connect) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.servicenow.filters import conditions, groups, repeated
 from connectors.servicenow.plan import plans_of
+from connectors.servicenow.tables import Instance
 from improvement.errors import MappingError
 from improvement.records import RecordKind
 
@@ -79,6 +81,16 @@ def test_a_condition_that_the_platform_would_leave_out_is_refused(
         next(iter(connector.pull(TICKET, None, until=sandbox.clock())))
     with pytest.raises(MappingError):
         connector.count(TICKET, until=sandbox.clock())
+
+
+@pytest.mark.parametrize("written", ["short_descriptionMATCH_RGX^^mail", "numberINjavascript:new OurScope().numbers()"])
+def test_a_condition_is_no_less_doubtful_where_records_come_while_it_is_counted(
+    sandbox: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    count, come = Instance.count, itertools.count()
+    monkeypatch.setattr(Instance, "count", lambda *asked: count(*asked) + next(come))
+    with pytest.raises(MappingError, match=r"leaves? it out|left it out"):
+        connect(sandbox, mapping={"incident": {"filter": written}, **OTHERS}).count(TICKET, until=sandbox.clock())
 
 
 def test_doctor_tells_the_condition_and_the_remedy(serve: Serve, connect: Connect) -> None:

@@ -497,3 +497,28 @@ def test_fields_that_a_right_on_them_hides_are_told_with_the_page(serve: Serve, 
     again = pulled(connect(running), TICKET)
     assert not any(page.notes for page in again.pages)
     assert {row["priority"] for row in again.rows} == {3}
+
+
+@pytest.mark.parametrize("by_id", [1000, 0])  # answers asked for by survey, or by span
+@pytest.mark.parametrize(
+    "hidden", ["asmt_metric_result.actual_value", "asmt_metric_result.instance", "asmt_metric.max"]
+)
+def test_answers_that_a_right_hides_are_told_instead_of_being_taken_for_none(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, by_id: int, hidden: str
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.surveys.BY_ID", by_id)
+    running = serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})
+    found = pulled(connect(running), SURVEY)
+    assert [row["score"] for row in found.rows] == [None]
+    assert [hidden in note for page in found.pages for note in page.notes] == [True]
+
+
+@pytest.mark.parametrize("hidden", ["incident.sys_id", "incident.sys_updated_on", "core_company.sys_id"])
+def test_without_the_keys_of_a_table_its_records_are_not_read_and_the_right_is_named(
+    serve: Serve, connect: Connect, hidden: str
+) -> None:
+    running = serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})
+    with pytest.raises(ConnectionFailed, match=hidden.partition(".")[0]) as raised:
+        pulled(connect(running), TICKET)
+    assert hidden.partition(".")[2] in raised.value.what
+    assert "Let the integration user read" in raised.value.mend or "Give the integration user" in raised.value.mend

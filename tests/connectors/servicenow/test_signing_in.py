@@ -10,7 +10,7 @@ import pytest
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sealing import Seal, keys_in, new_key
 from connectors.tokens import TokenFile
-from improvement.errors import CredentialsRefused
+from improvement.errors import CredentialsRefused, ShutOut
 from improvement.records import Outbound, RecordKind, Verb
 
 from .conftest import Connect, a_ticket, a_world, pulled
@@ -93,6 +93,20 @@ def test_a_bad_moment_where_tokens_are_given_out_ends_no_pull(
     found += [id for page in pages for id in page.batch["id"].to_pylist()]
     (rule,) = sandbox.control("servicenow", "GET", "faults")
     assert (rule["hits"], sorted(set(found))) == (1, sorted(whole))
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"), [({"kind": "unavailable", "seconds": 0}, 3), ({"kind": "rate_limit", "seconds": 3600}, 1)]
+)
+def test_whoever_gets_no_token_asks_nothing_else(
+    sandbox: RunningSandbox, connect: Connect, fault: dict[str, Any], asked: int
+) -> None:
+    connector = connect(sandbox, max_attempts=3, **an_oauth())
+    sandbox.set_faults("servicenow", {**fault, "path": "oauth_token", "times": None})
+    with pytest.raises(ShutOut, match=r"oauth_token.do answered (503|429)"):
+        pulled(connector, RecordKind.TICKET)
+    (rule,) = sandbox.control("servicenow", "GET", "faults")
+    assert rule["hits"] == asked
 
 
 def test_a_token_refused_again_and_again_stops_with_a_clear_error(sandbox: RunningSandbox, connect: Connect) -> None:
