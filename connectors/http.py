@@ -10,7 +10,6 @@ line.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from connectors.budget import adapter
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
 from connectors.pacing import Pace, pace_of
+from connectors.stopping import go_on, sleep
 from connectors.transport import transport
 from improvement.errors import (
     ConnectionFailed,
@@ -135,7 +135,7 @@ class Reader:
 
     session: Session
     config: ConnectionConfig
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     always: Callable[[Response], None] | None = None
     requests: int = field(default=0, init=False)
@@ -314,6 +314,7 @@ class _Call:
 
     def _once(self, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
         reader, config = self.reader, self.reader.config
+        go_on()
         self.waited_s += reader.pace.hold(config.max_wait_s - self.waited_s)
         with reader.counting:
             reader.requests += 1
