@@ -12,7 +12,7 @@ from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
 from connectors.mapping import PlatformMapping, SourceMap
-from connectors.servicenow import filters
+from connectors.servicenow import filters, surveys
 from connectors.servicenow.choices import questions
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.deletions import LOG
@@ -28,7 +28,7 @@ from connectors.servicenow.records import (
 )
 from connectors.servicenow.tables import FEW, LEFT_OUT, LET_READ, OUR_USER, Instance, Row, literal
 from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError
-from improvement.records import OUTBOUND_FIELDS, Closure, Gain
+from improvement.records import OUTBOUND_FIELDS, Closure, Gain, RecordKind
 
 CLOCK_SKEW_S = 60
 ADMIN = "admin"
@@ -158,7 +158,8 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    return [permission, *_fields(instance, source, shown), *questions(instance, source)]
+    answers = _answers(shown) if source.kind is RecordKind.SURVEY else []
+    return [permission, *_fields(instance, source, shown), *answers, *questions(instance, source)]
 
 
 class _Shown:
@@ -185,6 +186,19 @@ class _Shown:
             return self._instance.rows(table, "", sorted(elements), limit=FEW)
         except (Declined, PermissionMissing):
             return []  # a table that we may not read at all is told elsewhere
+
+
+def _answers(shown: _Shown) -> list[Finding]:
+    """What no mapping names and no survey is read without."""
+    return [
+        Finding(
+            check=f"field {table}.{name}",
+            is_ok=False,
+            detail=surveys.LEFT_OUT.format(f"{table}.{name}"),
+            mend=surveys.LET_READ,
+        )
+        for table, name in shown.left_out(surveys.NEEDED)
+    ]
 
 
 def _fields(instance: Instance, source: SourceMap, shown: _Shown) -> list[Finding]:

@@ -63,6 +63,16 @@ def test_fields_that_a_right_on_them_hides_are_told(serve: Serve, connect: Conne
     assert checks.count("field core_company.name") == 1
 
 
+def test_hidden_fields_of_the_answers_to_surveys_are_told(serve: Serve, connect: Connect) -> None:
+    denied = {"regelkreis": ("asmt_metric_result.instance", "asmt_metric.max")}
+    told = failing(connect(serve(a_world(a_ticket()), denied=denied)).describe())
+    assert {check for check in told if "asmt_" in check} == {
+        "field asmt_metric_result.instance",
+        "field asmt_metric.max",
+    }
+    assert "no survey is read" in told["field asmt_metric.max"]
+
+
 def test_an_optional_field_that_is_not_there_is_told_but_no_fault(serve: Serve, connect: Connect) -> None:
     found = connect(serve(a_world(a_ticket()))).describe()
     (line,) = [item for item in found.findings if item.check == "field interaction.account.name"]
