@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, TypeVar
 
+from connectors.stopping import Stop
+
 T = TypeVar("T")
 
 
@@ -15,12 +17,13 @@ class Ahead(Generic[T]):
     """The same items in the same order, computed in one other thread, at most ``depth`` of them in advance.
 
     It begins at once, and an error comes where its item would have come. Close it: a caller that stops early waits for
-    the item being computed only.
+    the item being computed only, and not for what that waits for (:mod:`connectors.stopping`).
     """
 
     def __init__(self, items: Iterator[T], *, depth: int) -> None:
         self._items = items
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+        self._stop = Stop()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead", initializer=self._stop.heed)
         self._waiting = deque(self._pool.submit(next, items, None) for _ in range(depth))
 
     def __iter__(self) -> Iterator[T]:
@@ -39,6 +42,7 @@ class Ahead(Generic[T]):
 
     def close(self) -> None:
         """Let go of what was not asked for, and of what the items hold."""
+        self._stop.say()
         self._pool.shutdown(cancel_futures=True)
         if isinstance(self._items, Generator):
             self._items.close()

@@ -16,7 +16,6 @@ import fcntl
 import json
 import os
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from requests import PreparedRequest, Response
 
 from connectors.config import ConnectionConfig
 from connectors.pacing import Pace, Paced
+from connectors.stopping import sleep
 from improvement.errors import ConnectionFailed, Place, SettingsError
 
 log = structlog.get_logger("connectors.budget")
@@ -60,7 +60,7 @@ class Budget:
         file: Path,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = sleep,
     ) -> None:
         self._config = config
         self._file = file

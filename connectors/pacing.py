@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from connectors.answers import HELD_STATUS, breather_s, retry_after_s
 from connectors.config import ConnectionConfig
+from connectors.stopping import sleep
 from improvement.errors import HeldOff, Place
 
 log = structlog.get_logger("connectors.pacing")
@@ -39,7 +39,7 @@ class Pace:
         self._not_before = 0.0  # Unix time
         self._pause_s = 0.0
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.sleep: Callable[[float], None] = time.sleep
+        self.sleep: Callable[[float], None] = sleep
 
     def hold(self, longest_s: float) -> float:
         """Wait until a request may be sent; answers the seconds waited.

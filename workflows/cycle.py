@@ -161,25 +161,30 @@ def pull_all(
     since: datetime | None = None,
     is_reconciled: bool = False,
 ) -> list[pull.PullResult]:
-    """Pull some or all connections; see :func:`workflows.steps.pull.pull`."""
+    """Pull some or all connections; see :func:`workflows.steps.pull.pull`. One that fails does not stop the others."""
     unusable: dict[str, str] = {}
     with (
         connectors(names, unusable=unusable) as opened,
         our_warehouse() as warehouse,
         progress(is_shown) as told,
     ):
-        results = [
-            pull.pull(
-                one,
-                warehouse,
-                as_of=as_of,
-                on_progress=told.records if told.is_shown else None,
-                since=since,
-                is_counted=True,
-                is_reconciled=is_reconciled,
-            )
-            for one in opened
-        ]
+        results = []
+        for one in opened:
+            try:
+                with held("a pull", connection=one.name):
+                    pulled = pull.pull(
+                        one,
+                        warehouse,
+                        as_of=as_of,
+                        on_progress=told.records if told.is_shown else None,
+                        since=since,
+                        is_counted=True,
+                        is_reconciled=is_reconciled,
+                    )
+            except RegelkreisError as error:
+                log.warning("pull.failed", connection=one.name, error=str(error))
+                pulled = pull.PullResult(one.name, problem=str(error))
+            results.append(pulled)
     return [*(pull.PullResult(connection=name, problem=problem) for name, problem in unusable.items()), *results]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
 from connectors.jira import filters
@@ -178,7 +179,7 @@ def _visible(jira: Jira) -> list[Finding]:
         return []  # told already, with its remedy
     try:
         seen = puller.count(RecordKind.TICKET, until=jira.reader.now())
-    except MappingError as error:
+    except (MappingError, Declined) as error:
         return [Finding(check="mapping", is_ok=False, detail=error.what, mend=error.mend)]
     if seen:
         visible = "1 ticket is" if seen == 1 else f"{seen} tickets are"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from connectors.answers import Declined
 from connectors.http import Reader
 from connectors.jira.paging import count
@@ -12,7 +14,6 @@ from improvement.records import RecordKind
 
 REFUSED = 400
 OF_ISSUES = (RecordKind.TICKET, RecordKind.CONTACT)  # what is inside issues is not searched for
-ASK = "Look at the filters of the connection's mapping; `regelkreis doctor` tells which of them Jira does not take."
 MEND = "Correct the filter in the connection's mapping, or give our user Browse Projects where it looks."
 
 
@@ -21,17 +22,16 @@ def flaw(reader: Reader, site: Site, source: SourceMap) -> str:
     if not source.filter or source.kind not in OF_ISSUES:
         return ""
     try:
-        counted(reader, site, f"({source.filter})")
-    except MappingError as error:
+        count(reader, site, f"({source.filter})")
+    except Declined as error:
+        if error.status != REFUSED:
+            raise
         return f"Jira does not take “{source.filter}”: {error.what}"
     return ""
 
 
-def counted(reader: Reader, site: Site, jql: str) -> int | None:
-    """The platform's own count; :class:`MappingError` where it does not take the query."""
-    try:
-        return count(reader, site, jql)
-    except Declined as error:
-        if error.status != REFUSED:
-            raise
-        raise MappingError(error.what, where=Place(connection=reader.config.name), mend=ASK) from None
+def named(reader: Reader, site: Site, sources: Iterable[SourceMap], error: Declined) -> MappingError | None:
+    """The filter because of which Jira refused a search of these sources; None where it takes each by itself."""
+    flaws = (flaw(reader, site, source) for source in sources) if error.status == REFUSED else ()
+    told = next(filter(None, flaws), "")
+    return MappingError(told, where=Place(connection=reader.config.name), mend=MEND) if told else None

@@ -14,16 +14,16 @@ from connectors.answers import Declined
 from connectors.base import Cursor, Page, Rejected
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
-from connectors.jira import instants, paging
+from connectors.jira import filters, instants, paging
 from connectors.jira.caller import Caller
 from connectors.jira.deletions import INDEX_LAG
-from connectors.jira.filters import counted
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.spool import Spool
 from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawEntry
 from connectors.mapping import PlatformMapping
+from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
@@ -63,6 +63,7 @@ class Puller:
         self._present = site.info.present
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
+        self._sources = {kind: mapping.of_kind(RecordKind.TICKET if kind in ALONGSIDE else kind) for kind in plan.where}
 
     def pull(self, kind: RecordKind, cursor: Cursor | None, *, until: datetime) -> Iterator[Page]:
         """See :meth:`connectors.base.Connector.pull`."""
@@ -71,9 +72,18 @@ class Puller:
     def pull_with_others(
         self, kind: RecordKind, cursors: Mapping[RecordKind, Cursor | None], *, until: datetime
     ) -> Iterator[Page]:
-        """See :meth:`connectors.along.BringsAlong.pull_with_others`."""
+        """See :meth:`connectors.along.BringsAlong.pull_with_others`.
+
+        Raises :class:`~improvement.errors.MappingError` where Jira does not take a filter of the mapping.
+        """
         if kind not in self._plan.where:
             return
+        try:
+            yield from self._pulled(kind, cursors, until)
+        except Declined as error:
+            raise self._named_filter(kind, error) from None
+
+    def _pulled(self, kind: RecordKind, cursors: Mapping[RecordKind, Cursor | None], until: datetime) -> Iterator[Page]:
         cursor = cursors[kind]
         since = self._since(kind, cursor)
         spool = self._spool
@@ -112,7 +122,14 @@ class Puller:
         if kind not in (RecordKind.TICKET, RecordKind.CONTACT) or kind not in self._plan.where:
             return None
         text = instants.after(until, self._site.zone)
-        return counted(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
+        try:
+            return paging.count(self._reader, self._site, f'{self._plan.where[kind]} AND created < "{text}"')
+        except Declined as error:
+            raise self._named_filter(kind, error) from None
+
+    def _named_filter(self, kind: RecordKind, error: Declined) -> RegelkreisError:
+        """The filter that a search was refused for, as `doctor` tells it; else the refusal itself."""
+        return filters.named(self._reader, self._site, self._sources[kind], error) or error
 
     def _since(self, kind: RecordKind, cursor: Cursor | None) -> datetime | None:
         """From when on to read; None, from the beginning, also where the cursor was left by another mapping."""

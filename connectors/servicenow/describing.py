@@ -12,7 +12,7 @@ from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
 from connectors.mapping import PlatformMapping, SourceMap
-from connectors.servicenow import filters
+from connectors.servicenow import filters, surveys
 from connectors.servicenow.choices import questions
 from connectors.servicenow.columns import Columns
 from connectors.servicenow.deletions import LOG
@@ -26,7 +26,6 @@ from connectors.servicenow.records import (
     mode_named,
     modes_in_order,
 )
-from connectors.servicenow.surveys import BEHIND
 from connectors.servicenow.tables import FEW, KEYS, LEFT_OUT, LET_READ, NOTHING_READ, OUR_USER, Instance, Row, literal
 from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError, ShutOut
 from improvement.records import OUTBOUND_FIELDS, Closure, Gain, RecordKind
@@ -159,8 +158,9 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
+    answers = _answers(shown) if source.kind is RecordKind.SURVEY else []
     try:
-        return [permission, *_fields(instance, source, shown), *questions(instance, source)]
+        return [permission, *_fields(instance, source, shown), *answers, *questions(instance, source)]
     except ShutOut:
         raise
     except ConnectionFailed as error:
@@ -188,9 +188,8 @@ class _Shown:
         return [column for column in wanted if column in self._left_out]
 
     def behind(self, source: SourceMap, steps: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        """The columns that are read besides those that a mapping names: keys, and what the scores of surveys are."""
+        """The columns that are read besides those that a mapping names: the keys."""
         yield from ((source.source, name) for name in KEYS)
-        yield from BEHIND if source.kind is RecordKind.SURVEY else ()
         tables = {table for table, _ in steps} - {source.source}
         yield from ((table, "sys_id") for table in tables if self._lookups.is_small(table))
 
@@ -199,6 +198,19 @@ class _Shown:
             return self._instance.rows(table, "", sorted(elements), limit=FEW)
         except (Declined, PermissionMissing):
             return []  # a table that we may not read at all is told elsewhere
+
+
+def _answers(shown: _Shown) -> list[Finding]:
+    """What no mapping names and no survey is read without."""
+    return [
+        Finding(
+            check=f"field {table}.{name}",
+            is_ok=False,
+            detail=surveys.LEFT_OUT.format(f"{table}.{name}"),
+            mend=surveys.LET_READ,
+        )
+        for table, name in shown.left_out(surveys.NEEDED)
+    ]
 
 
 def _fields(instance: Instance, source: SourceMap, shown: _Shown) -> list[Finding]:

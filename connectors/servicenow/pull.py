@@ -17,7 +17,7 @@ from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
-from connectors.servicenow.surveys import BEHIND, Scores
+from connectors.servicenow.surveys import Scores
 from connectors.servicenow.tables import IDS_PER_QUERY, LEFT_OUT, LET_READ, Instance, instant, stored
 from improvement.records import RecordKind
 
@@ -114,11 +114,7 @@ def _page(
     )
     requests, retries = meter.since_last()
     walked = {hop for found in batch.plan.candidates.values() for candidate in found for hop in candidate.hops}
-    hidden = {(batch.plan.source.source, name) for name in batch.left_out}
-    if scores is not None:
-        walked |= set(BEHIND)
-        hidden |= scores.left_out
-    hidden |= walked & lookups.left_out
+    hidden = {(batch.plan.source.source, name) for name in batch.left_out} | (walked & lookups.left_out)
     return Page(
         kind=batch.plan.source.kind,
         batch=table,

@@ -12,13 +12,14 @@ from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.rows import Rows, Shape
 from connectors.servicenow.tables import IDS_PER_QUERY, KEYS, Instance
+from improvement.errors import PermissionMissing, Place
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
 BY_ID = 10 * IDS_PER_QUERY  # so many surveys are asked for by their ids; more by the span in which they were updated
-ANSWER = ("instance", "metric", "actual_value")
-FIELDS = (*KEYS, *ANSWER)
-SCALE = ("min", "max")
-BEHIND = (*((RESULTS, name) for name in ANSWER), *((METRICS, name) for name in SCALE))  # what a score is made of
+FIELDS = (*KEYS, "instance", "metric", "actual_value")
+NEEDED = (*((RESULTS, name) for name in FIELDS), (METRICS, "min"), (METRICS, "max"))
+LEFT_OUT = "The platform leaves {} out of records, so no survey is read: all would look unanswered."
+LET_READ = "Give the integration user the right to read this field."
 Scale = tuple[float, float]
 Answers = dict[str, dict[Scale, list[float]]]
 
@@ -27,7 +28,8 @@ class Scores:
     """Mean answer of each survey on its scale.
 
     ``actual_value`` counts with the metric's own minimum and maximum (``normalized_value`` is weighted by category);
-    −1 means no answer. Where an instance asks on several scales, the one with most answers counts.
+    −1 means no answer. Where an instance asks on several scales, the one with most answers counts. Raises
+    :class:`PermissionMissing` where a right on a field hides it from us.
     """
 
     def __init__(self, instance: Instance, lookups: Lookups, *, until: str) -> None:
@@ -35,9 +37,9 @@ class Scores:
         self._lookups = lookups
         self._until = until
         self._shape = Shape.of(FIELDS)
-        self.left_out: set[tuple[str, str]] = set()  # fields that answers came without
-        for name in SCALE:
-            lookups.need(METRICS, name)
+        self._needed = [(table, name) for table, name in NEEDED if table == METRICS]
+        for table, name in self._needed:
+            lookups.need(table, name)
 
     def of(self, ids: pa.Array, updated_on: pa.Array, taken_at: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Score, scale minimum and scale maximum of some surveys; null where nobody answered."""
@@ -55,16 +57,22 @@ class Scores:
         if len(wanted) > BY_ID:
             seen: set[str] = set()
             for page in self._of_span(updated_on):
-                self.left_out |= {(RESULTS, name) for name in page.left_out}
+                self._refuse_without((RESULTS, name) for name in FIELDS if name in page.left_out)
                 for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
                     if survey in wanted:
                         seen.add(survey)
                         self._add(answers, survey, metric, actual)
             left = wanted - seen  # updated again since: their answers are asked for by id
         for row in self._instance.rows_of(RESULTS, "instance", left, "", FIELDS):
-            self.left_out |= {(RESULTS, name) for name in ANSWER if name not in row}
-            self._add(answers, *(row.get(name, "") for name in ANSWER))
+            self._refuse_without((RESULTS, name) for name in FIELDS if name not in row)
+            self._add(answers, row["instance"], row["metric"], row["actual_value"])
+        self._refuse_without(one for one in self._needed if one in self._lookups.left_out)
         return answers
+
+    def _refuse_without(self, hidden: Iterable[tuple[str, str]]) -> None:
+        for table, name in hidden:
+            told = LEFT_OUT.format(f"{table}.{name}")
+            raise PermissionMissing(told, where=Place(connection=self._instance.config.name), mend=LET_READ)
 
     def _of_span(self, updated_on: pa.Array) -> Iterable[Rows]:
         """The answers of all surveys that were updated at these times."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.ahead import read_ahead
+from connectors.stopping import Stopped, go_on, sleep
 
 
 def test_the_same_items_come_in_the_same_order() -> None:
@@ -42,3 +43,34 @@ def test_no_more_is_read_in_advance_than_asked() -> None:
     assert is_there.wait(5)
     ahead.close()
     assert read == [1, 2, 3, 4]
+
+
+@pytest.mark.timeout(60)
+def test_who_stops_early_does_not_wait_for_what_the_platform_asked_to_wait_for() -> None:
+    ended: list[str] = []
+    is_waiting = threading.Event()
+
+    def page() -> Iterator[int]:
+        yield 1
+        is_waiting.set()
+        try:
+            sleep(600)
+        except Stopped:
+            ended.append("its wait")
+            with pytest.raises(Stopped):
+                go_on()
+            raise
+        yield 2
+
+    def pages() -> Iterator[int]:
+        try:
+            yield from read_ahead(page(), depth=1)  # as a connector that reads ahead is read ahead itself
+        finally:
+            ended.append("who waits for it")
+
+    ahead = read_ahead(pages(), depth=1)
+    assert next(ahead) == 1
+    assert is_waiting.wait(5)
+    ahead.close()
+    assert ended == ["its wait", "who waits for it"]
+    go_on()  # whoever read ahead goes on

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.base import Connector
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
+from workflows.unforeseen import held
 
 SHORT = timedelta(days=62)  # what is not longer is read in one go
 YEARS = 30  # no ticket is older
@@ -36,9 +37,8 @@ def spans(connector: Connector, starts: Iterable[datetime | None], *, as_of: dat
     """
     known = [at if at is None or (as_of - at).days < YEARS * 366 else None for at in starts]
     try:
-        begin = (
-            _oldest(connector, as_of) if None in known else min((at for at in known if at is not None), default=None)
-        )
+        with held("counting", connection=connector.name):
+            begin = _oldest(connector, as_of) if None in known else min(filter(None, known), default=None)
     except RegelkreisError:  # reading meets it too, and then it is reported with its kind
         begin = None
     if begin is None or as_of - begin <= SHORT:

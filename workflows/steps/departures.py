@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -122,6 +123,7 @@ class Departures:
     """One pull's look at what is gone.
 
     ``is_counted``: counts are compared also where they are not due. ``is_forced``: everything is looked at now.
+    ``around`` each question: what nobody foresaw becomes a :class:`RegelkreisError` there, or passes.
     """
 
     connector: Connector
@@ -130,6 +132,7 @@ class Departures:
     schedule: Schedule = Schedule()
     is_counted: bool = False
     is_forced: bool = False
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
     is_log_told: bool = field(default=False, init=False)
 
     def look(
@@ -170,7 +173,8 @@ class Departures:
             questions.append(lambda: self._rewritten(looked, departed, clocks, is_new=is_new))
         for question in questions:
             try:
-                question()
+                with self.around():
+                    question()
             except RegelkreisError as error:
                 departed.notes.append(f"Not looked for everything that is gone or not here: {error}")
         return departed

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 import pyarrow.compute as pc
@@ -33,6 +34,7 @@ from workflows.steps.departures import Departed, Departures, LoadedPage, Looked,
 from workflows.steps.loads import Load, Loads
 from workflows.steps.lost_warehouse import begin_again_where_lost
 from workflows.steps.reading import Loading, anew_of, counted, cursors_of, zones
+from workflows.unforeseen import held
 from workflows.warehouse import Warehouse
 
 log = structlog.get_logger()
@@ -186,6 +188,7 @@ class Pulling:
                 _schedule(self.row.name),
                 is_counted=is_counted,
                 is_forced=is_reconciled,
+                around=partial(held, "looking for what is gone", connection=self.row.name),
             )
         )
         self.row.last_pull_as_of = self.as_of
@@ -212,7 +215,8 @@ class Pulling:
         if self.on_progress is not None:
             for kind in (kind for kind in saved if saved[kind] is None):
                 try:
-                    self.totals[kind] = self.connector.count(kind, until=self.as_of)
+                    with held("counting", connection=self.row.name):
+                        self.totals[kind] = self.connector.count(kind, until=self.as_of)
                 except ShutOut:
                     break
                 except RegelkreisError:

@@ -11,7 +11,7 @@ import pytest
 from connectors.base import Capabilities
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
-from improvement.errors import ConnectionFailed, CredentialsRefused
+from improvement.errors import ConnectionFailed, CredentialsRefused, MappingError
 from improvement.records import RecordKind
 
 from .conftest import Connect, Desk
@@ -128,7 +128,7 @@ def test_an_issue_type_that_is_not_there_is_named(flavour: Flavour, connect: Con
 
 @pytest.mark.parametrize("condition", ["project = NOPE", "labels = ("])
 def test_a_filter_that_jira_refuses_is_named_and_the_rest_of_the_report_goes_on(
-    flavour: Flavour, connect: Connect, condition: str
+    flavour: Flavour, connect: Connect, condition: str, now: datetime
 ) -> None:
     mapping = {"incident": {"filter": condition}, "request": {"filter": "project = OPS"}}
     found = connect(flavour, mapping=mapping).describe()
@@ -137,6 +137,12 @@ def test_a_filter_that_jira_refuses_is_named_and_the_rest_of_the_report_goes_on(
     assert line.detail.startswith(f"Jira does not take “{condition}”")
     assert "Correct the filter" in line.mend
     assert found.mode == "jira"
+    for kind in (RecordKind.TICKET, RecordKind.SLA):
+        with pytest.raises(MappingError) as told:
+            list(connect(flavour, mapping=mapping).pull(kind, None, until=now))
+        assert (told.value.what, told.value.mend) == (line.detail, line.mend)
+    with pytest.raises(MappingError, match="Jira does not take"):
+        connect(flavour, mapping=mapping).count(RecordKind.TICKET, until=now)
 
 
 def test_a_column_that_nothing_is_written_to_is_refused_by_name(flavour: Flavour, connect: Connect) -> None:

@@ -75,17 +75,21 @@ def test_fields_that_a_right_on_them_hides_are_told(serve: Serve, connect: Conne
     assert checks.count("field core_company.name") == 1
 
 
-@pytest.mark.parametrize("hidden", ["asmt_metric_result.actual_value", "asmt_metric.max"])
-def test_hidden_fields_that_scores_are_made_of_are_told(serve: Serve, connect: Connect, hidden: str) -> None:
-    found = connect(serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})).describe()
-    assert "read as empty" in failing(found)[f"field {hidden}"]
-
-
 @pytest.mark.parametrize("hidden", ["incident.sys_id", "incident.sys_updated_on", "core_company.sys_id"])
 def test_hidden_keys_are_told(serve: Serve, connect: Connect, hidden: str) -> None:
     found = connect(serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})).describe()
     assert list(failing(found)) == [f"field {hidden}"]
     assert "cannot be read" in failing(found)[f"field {hidden}"]
+
+
+def test_hidden_fields_of_the_answers_to_surveys_are_told(serve: Serve, connect: Connect) -> None:
+    denied = {"regelkreis": ("asmt_metric_result.instance", "asmt_metric.max")}
+    told = failing(connect(serve(a_world(a_ticket()), denied=denied)).describe())
+    assert {check for check in told if "asmt_" in check} == {
+        "field asmt_metric_result.instance",
+        "field asmt_metric.max",
+    }
+    assert "no survey is read" in told["field asmt_metric.max"]
 
 
 def test_an_optional_field_that_is_not_there_is_told_but_no_fault(serve: Serve, connect: Connect) -> None:

@@ -499,18 +499,21 @@ def test_fields_that_a_right_on_them_hides_are_told_with_the_page(serve: Serve, 
     assert {row["priority"] for row in again.rows} == {3}
 
 
-@pytest.mark.parametrize("by_id", [1000, 0])  # answers asked for by survey, or by span
+@pytest.mark.parametrize("by_id", [1000, 0])
 @pytest.mark.parametrize(
-    "hidden", ["asmt_metric_result.actual_value", "asmt_metric_result.instance", "asmt_metric.max"]
+    "hidden", ["asmt_metric_result.instance", "asmt_metric_result.actual_value", "asmt_metric.min"]
 )
-def test_answers_that_a_right_hides_are_told_instead_of_being_taken_for_none(
+def test_surveys_whose_answers_are_hidden_are_not_taken_for_unanswered_ones(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, by_id: int, hidden: str
 ) -> None:
     monkeypatch.setattr("connectors.servicenow.surveys.BY_ID", by_id)
     running = serve(a_world(a_ticket()), denied={"regelkreis": (hidden,)})
-    found = pulled(connect(running), SURVEY)
-    assert [row["score"] for row in found.rows] == [None]
-    assert [hidden in note for page in found.pages for note in page.notes] == [True]
+    connector = connect(running)
+    with pytest.raises(PermissionMissing, match=hidden):
+        pulled(connector, SURVEY)
+    assert [len(pulled(connector, kind).ids) for kind in (TICKET, SLA)] == [1, 1]
+    running.set_options("servicenow", denied={})
+    assert [row["score"] for row in pulled(connect(running), SURVEY).rows] == [4.0]
 
 
 @pytest.mark.parametrize("hidden", ["incident.sys_id", "incident.sys_updated_on", "core_company.sys_id"])
