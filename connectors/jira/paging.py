@@ -10,6 +10,7 @@ Jira is as near as a sandbox).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ OVERLAP = 10  # issues of the page before that an offset page must show again
 MAX_RESTARTS = 5
 SMALLEST_PAGE = 10
 ATTEMPTS_AT_SMALLEST = 3
+GOOD_PAGES_TO_GROW = 4  # twice as many after each time that Jira did not finish
 LOWER = "Lower page_size, or run again later; the pull goes on from its cursor."
 PAGES_AHEAD = 16  # of all slices together
 SLICE = timedelta(days=2)  # no slice is shorter
@@ -164,17 +166,22 @@ def is_refused_token(error: ConnectionFailed) -> bool:
 
 
 class _Size:
-    """How many issues a page of one search may hold: half as many where Jira does not finish in time."""
+    """How many issues a page of one search may hold: half as many where Jira does not finish in time.
 
-    def __init__(self, reader: Reader, largest: int) -> None:
-        self.now = largest
+    ``grows``: and more again later.
+    """
+
+    def __init__(self, reader: Reader, largest: int, *, grows: bool) -> None:
+        self.now = self._largest = largest
         self._reader = reader
         self._attempts = 0
+        self._good, self._to_grow = 0, GOOD_PAGES_TO_GROW if grows else math.inf
 
     def halve(self, error: TooHeavy) -> None:
         """Ask for less from now on; the error itself where the smallest page was too much again and again."""
         with self._reader.counting:
             self._reader.retries += 1
+        self._good, self._to_grow = 0, self._to_grow * 2
         if self.now > SMALLEST_PAGE:
             self.now = max(SMALLEST_PAGE, self.now // 2)
             return
@@ -185,6 +192,9 @@ class _Size:
     def fits(self) -> None:
         """A page came."""
         self._attempts = 0
+        self._good += 1
+        if self._good >= self._to_grow:
+            self._good, self.now = 0, min(self._largest, self.now * 2)
 
 
 def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
@@ -195,7 +205,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
     token: str | None = None
     used: set[str] = set()
     restarts = 0
-    size = _Size(reader, min(search.page_size, MAX_CLOUD_PAGE))
+    size = _Size(reader, min(search.page_size, MAX_CLOUD_PAGE), grows=False)  # a token belongs to its size
     while True:
         body: dict[str, Any] = {
             "jql": query,
@@ -250,7 +260,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
     start = 0
     seen: set[str] = set()  # ids delivered from the minute that the slice begins with
     restarts = 0
-    size = _Size(reader, search.page_size)
+    size = _Size(reader, search.page_size, grows=True)
     while True:
         params: dict[str, Any] = {
             "jql": query,

@@ -42,7 +42,7 @@ def pull(
     changed starts at the beginning. Running clocks whose breach time passed meanwhile are read again first; that moves
     no mark. With the last page all is read until ``until``, however long ago a table was changed.
     """
-    marks = _marks(cursor)
+    marks = _marks(cursor, plans)
     read_until = cursor.updated_at if cursor is not None and cursor.tiebreak else None
     meter = _Meter(instance)
     overlap = timedelta(seconds=instance.config.overlap_s)
@@ -51,7 +51,7 @@ def pull(
             instance,
             plan.source.source,
             plan.shape,
-            after=_start(marks.get(plan.key), plan, cursor, overlap),
+            after=_start(marks.get(plan.key), plan, overlap),
             until=stored(until),
             narrowing=plan.source.filter,
         )
@@ -153,20 +153,20 @@ def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
     yield batch, True
 
 
-def _marks(cursor: Cursor | None) -> dict[str, Mark]:
-    if cursor is None or not cursor.tiebreak:
+def _marks(cursor: Cursor | None, plans: Sequence[Plan]) -> dict[str, Mark]:
+    """How far each source was read. Of a cursor made by hand all are read from it on, whatever was read before."""
+    if cursor is None:
         return {}
+    if not cursor.tiebreak:
+        return {plan.key: Mark(stored(cursor.updated_at), "", plan.digest) for plan in plans}
     try:
         return msgspec.json.decode(cursor.tiebreak, type=dict[str, Mark])
     except msgspec.DecodeError:
         return {}  # a cursor of an older form: reading everything again changes nothing that is right
 
 
-def _start(mark: Mark | None, plan: Plan, cursor: Cursor | None, overlap: timedelta) -> Position:
-    if cursor is not None and not cursor.tiebreak:
-        at: datetime | None = cursor.updated_at  # made by hand: from then on, whatever was read before
-    else:
-        at = instant(mark.updated_on) if mark is not None and mark.mapping == plan.digest else None
+def _start(mark: Mark | None, plan: Plan, overlap: timedelta) -> Position:
+    at = instant(mark.updated_on) if mark is not None and mark.mapping == plan.digest else None
     return Position(stored(at - overlap)) if at is not None else BEGINNING
 
 

@@ -387,6 +387,26 @@ def test_an_answer_to_something_else_is_not_taken_for_the_end(
     assert len(by_id(connector.pull(RecordKind.TICKET, None, until=until))) == 60
 
 
+def test_pages_of_data_center_grow_again_after_bad_moments_ever_more_slowly(
+    connect: Connect, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    request = BulkSession.request
+
+    def busy_at_times(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        if url.endswith("/search"):
+            sizes.append(options["params"]["maxResults"])
+            if len(sizes) in (2, 4):
+                raise requests.ReadTimeout
+        return request(self, method, url, **options)
+
+    monkeypatch.setattr(BulkSession, "request", busy_at_times)
+    list(connect("jira_dc", page_size=40).pull(RecordKind.TICKET, None, until=now))
+    assert sizes[:5] == [40, 40, 20, 20, 10]
+    assert sizes[4 : 4 + 33] == [10] * 16 + [20] * 16 + [40]
+    assert set(sizes[37:]) == {40}
+
+
 @pytest.mark.parametrize(("overlap_s", "is_read"), [(300, True), (0, False)])
 def test_what_the_index_showed_too_late_is_read_with_the_overlap(
     serve: Callable[..., RunningSandbox],

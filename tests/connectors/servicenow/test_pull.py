@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from connectors.base import Connector
+from connectors.base import Connector, Cursor
 from connectors.registry import connector as connector_of
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, World, WorldSla, WorldSurvey
@@ -18,7 +18,7 @@ from improvement.errors import ConnectionFailed, CredentialsRefused, MappingErro
 from improvement.records import SCHEMAS, RecordKind
 from workflows.steps.backfill import spans
 
-from .conftest import END, HOUR, START, Connect, Person, a_ticket, a_world, pulled
+from .conftest import END, HOUR, START, Connect, Person, Pulled, a_ticket, a_world, pulled
 
 Serve = Callable[..., RunningSandbox]
 TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
@@ -525,3 +525,16 @@ def test_without_the_keys_of_a_table_its_records_are_not_read_and_the_right_is_n
         pulled(connect(running), TICKET)
     assert hidden.partition(".")[2] in raised.value.what
     assert "Let the integration user read" in raised.value.mend or "Give the integration user" in raised.value.mend
+
+
+def test_whoever_is_killed_after_one_table_reads_the_others_from_the_same_day_on(
+    sandbox: RunningSandbox, connect: Connect
+) -> None:
+    since = sandbox.clock() - timedelta(days=20)
+    pages = connect(sandbox).pull(TICKET, Cursor(updated_at=since), until=sandbox.clock())
+    begun = Pulled([next(pages)])
+    pages.close()
+    rest = pulled(connect(sandbox), TICKET, begun.cursor, until=sandbox.clock())
+    whole = pulled(connect(sandbox), TICKET, Cursor(updated_at=since), until=sandbox.clock())
+    assert {*begun.ids, *rest.ids} == set(whole.ids)
+    assert 0 < len(rest.ids) < len(whole.ids)
