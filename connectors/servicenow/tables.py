@@ -114,7 +114,8 @@ class Instance:
         while offset < limit:
             asked_for = min(at_once, limit - offset)
             response = self._part(table, query, names, offset, asked_for)
-            rows = [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+            given = msgspec.json.decode(response.content, type=Answer).result
+            rows: list[Row] = [_Given(texts(row), table, self._place) for row in given]
             end = self.end_of_page(response, len(rows), offset, asked_for)
             if end is None:  # it may have been cut anywhere: ask for no more than was given before
                 at_once = self.most_rows
@@ -312,6 +313,26 @@ def parameters(query: str, fields: Iterable[str], limit: int) -> dict[str, str]:
         "sysparm_no_count": "true",
         "sysparm_suppress_pagination_header": "true",
     }
+
+
+class _Given(dict[str, str]):
+    """A row as it was given. What has to be in it and is not is hidden from us by a right: :class:`PermissionMissing`.
+
+    ``get`` tells of what may be missing, as a column that this release does not have.
+    """
+
+    __slots__ = ("place", "table")
+
+    def __init__(self, cells: Row, table: str, place: Place) -> None:
+        super().__init__(cells)
+        self.table, self.place = table, place
+
+    def __missing__(self, name: str) -> str:
+        raise PermissionMissing(
+            f"The platform leaves {name} out of {self.table}.",
+            where=self.place,
+            mend="Give the integration user the right to read this field.",
+        )
 
 
 def texts(row: Mapping[str, Any]) -> Row:
