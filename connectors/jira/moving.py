@@ -6,6 +6,7 @@ overruled. Transition names are localised and differ per workflow, so only the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -106,10 +107,18 @@ def is_success(resolution: str, config: ConnectionConfig) -> bool:
     return resolution.casefold() in ((said.casefold(),) if said is not None else SUCCESS)
 
 
-def follow_state(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIssue, form: Shaped) -> str | None:
+def follow_state(
+    jira: Jira,
+    sender: Sender,
+    outbound: Outbound,
+    issue: ActionIssue,
+    form: Shaped,
+    edited: Callable[[], frozenset[str]],
+) -> str | None:
     """Move the issue to where our state belongs, if a transition leads there and no person moved it meanwhile.
 
-    Answers the last of our states that the issue followed, to be kept in its property.
+    Answers the last of our states that the issue followed, to be kept in its property. ``edited``: the fields that
+    somebody else changed last, the status among them.
     """
     ours = outbound.fields.get("state")
     placed: str | None = issue.kept.get("placed")
@@ -119,8 +128,8 @@ def follow_state(jira: Jira, sender: Sender, outbound: Outbound, issue: ActionIs
     current = _stands(jira, issue)
     if wanted == current:
         return str(ours)
-    is_ours = issue.kept.get("about", {}).get(STATUS) == tracing.fingerprint(current)  # we did not get to note it
-    if current != WANTED.get(placed or "proposed", "new") and not is_ours:
+    is_intended = issue.kept.get("about", {}).get(STATUS) == tracing.fingerprint(current)  # and we did not note it
+    if current != WANTED.get(placed or "proposed", "new") and not (is_intended and STATUS not in edited()):
         form.unwritten["state"] = f"a person moved the issue to {issue.fields['status'].get('name')}; it stays there"
         return placed
     for way in _ways(jira, issue.id):

@@ -247,7 +247,7 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
         _say_before(sender, outbound, ref, issue, changed)
     if changed:
         as_far_as_taken(lambda fields: sender.edit(ref.id, fields), changed, form, jira.project)
-    placed = moving.follow_state(jira, sender, outbound, issue, form)
+    placed = moving.follow_state(jira, sender, outbound, issue, form, edited)
     if changed:
         issue = read_action(jira, ref.id) if sender.is_live else _as_changed(issue, outbound, changed)
     ours = frozenset(changed) & frozenset(form.fields)

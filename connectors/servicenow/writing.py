@@ -40,6 +40,7 @@ NEW_RECORD = "NEW-RECORD"
 PEOPLES_OWN = "people made this record, and what stands there is kept"
 LEFT_TO_PA = "Performance Analytics measures this record, so it is left to it (pa_targets)"
 IS_PROPOSED = "it is proposed by work note (write_closure)"
+NOT_SHOWN = "sent, but the platform leaves it out of what it shows us"
 IS_CLOSED = "the record is closed there already"
 LINKED = "linked"
 CREATED = 201
@@ -311,8 +312,7 @@ class Writer:
         if outbound.verb is Verb.ATTACH and outbound.file is not None:
             return _file_read(outbound.file, intent.trace)
         sent = {name: value for name, value in intent.sent_columns.items() if name != "correlation_id"}
-        written = {name: intent.trace.get(name, "") for name in sent}
-        return written, _differences(sent, written)
+        return _shown(sent, intent.trace)
 
     def _since(self, ref: RecordRef, columns: Iterable[str]) -> Collection[str]:
         """Those that a person has changed since they were sent; none where we may not know."""
@@ -335,8 +335,8 @@ class Writer:
         if outbound.verb is Verb.LINK:
             return self._links_read(outbound, ref, intent, sent)
         answered = texts(sent.result) if isinstance(sent.result, dict) else {}  # a POST answers with the stored row
-        written = {name: answered.get(name, "") for name in ("sys_id", *intent.sent_columns)}
-        return written, _differences(intent.sent_columns, written)
+        written, differences = _shown(intent.sent_columns, answered)
+        return {"sys_id": answered.get("sys_id", ""), **written}, differences
 
     def _hanging_read(self, outbound: Outbound, ref: RecordRef) -> tuple[dict[str, str], dict[str, str]]:
         """What of a note or file is there. Raises :class:`WriteRefused` where it is hidden from us."""
@@ -372,8 +372,7 @@ class Writer:
         row = self.traces.current(ref.id, list(sent))
         if row is None:
             return {}, {"record": "it could not be read back"}
-        written = {name: row.get(name, "") for name in sent}
-        return written, _differences(sent, written)
+        return _shown(sent, row)
 
     def _edited(self, ref: RecordRef, columns: list[str], current: Mapping[str, str]) -> dict[str, str]:
         """Columns that people filled, with the reason why they stay. Without an audit everything filled is theirs."""
@@ -383,7 +382,7 @@ class Writer:
             edited = self.traces.edited_by_people(ref.id, columns, self.instance.our_user())
         except PermissionMissing:
             why = "we may not read sys_audit, so what stands there may be a person's and is kept"
-            return {name: why for name in columns if current.get(name)}
+            return {name: why for name in columns if _may_be_filled(name, current)}
         return {name: f"{user} changed it there last" for name, user in edited.items()}
 
     def _not_ours(self, ref: RecordRef, columns: list[str], current: Mapping[str, str]) -> dict[str, str]:
@@ -392,7 +391,7 @@ class Writer:
         What stood there from the beginning has no audit, so what is not told to be ours is theirs. Values are
         compared, because the audit does not tell the order of two changes in one second.
         """
-        filled = [name for name in columns if current.get(name)]
+        filled = [name for name in columns if _may_be_filled(name, current)]
         us = self.instance.our_user()
         if not filled or not us:
             return dict.fromkeys(filled, PEOPLES_OWN)
@@ -400,7 +399,7 @@ class Writer:
             ours = self.traces.written_by(us, ref.id, filled)
         except PermissionMissing:
             ours = set()
-        return {name: PEOPLES_OWN for name in filled if (name, current[name]) not in ours}
+        return {name: PEOPLES_OWN for name in filled if (name, current.get(name)) not in ours}
 
     def _made(self, sent: Sent, key: str) -> RecordRef:
         """The record that a creation was answered with. Raises :class:`OutcomeUnknown` where none is named."""
@@ -431,6 +430,18 @@ def same(sent: str, found: str) -> bool:
         return float(sent) == float(found)
     except ValueError:
         return sent.replace("\r\n", "\n").strip() == found.replace("\r\n", "\n").strip()
+
+
+def _shown(sent: Mapping[str, str], row: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What of the columns that were sent a row shows, and where that differs; what it leaves out a right hides."""
+    written = {name: row[name] for name in sent if name in row}
+    differences = _differences({name: sent[name] for name in written}, written)
+    return written, differences | {name: NOT_SHOWN for name in sent if name not in row}
+
+
+def _may_be_filled(name: str, row: Mapping[str, str]) -> bool:
+    """Whether something stands in a column, as far as we may know."""
+    return bool(row[name]) if name in row else True
 
 
 def _differences(sent: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:

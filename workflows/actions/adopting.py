@@ -26,7 +26,7 @@ from improvement.rules import Scope
 from improvement.vocabulary import ENDED_STATES
 from workflows import access, cycle
 from workflows.actions import loop, opening, planning
-from workflows.actions.rights import find, held, must_hold, must_own, try_find
+from workflows.actions.rights import find, find_kept, must_hold, must_own, try_find
 from workflows.checks import measuring
 from workflows.deliveries import notes, outbox
 from workflows.deliveries.dead_letters import GIVEN_UP
@@ -86,7 +86,7 @@ def measure(
     asked = (metric, scope, where, goal)
     _give_metric(actor, find(code), *asked)  # before it waits for a cycle that has the warehouse
     with our_warehouse() as warehouse, transaction.atomic():
-        action = held(code)  # as that cycle left it
+        action = find_kept(code)  # as that cycle left it
         _give_metric(actor, action, *asked)
         if opening.has_open_twin(action):
             raise GuardRefused(f"{action.code} gets no metric", ["this metric and scope has an open action already"])

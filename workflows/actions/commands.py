@@ -15,7 +15,7 @@ from workflows.actions import loop, planning
 from workflows.actions.consequences import log_draft
 from workflows.actions.judging import acknowledge, decide, follow_up, override, second_override
 from workflows.actions.marking import mark_change, take_back_change
-from workflows.actions.rights import find, held, must_be_able_to_own, must_hold, must_own
+from workflows.actions.rights import find, find_kept, must_be_able_to_own, must_hold, must_own
 from workflows.deliveries import outbox
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Person, Role
@@ -52,7 +52,7 @@ __all__ = [
 @transaction.atomic
 def accept(actor: Person, code: str, *, at: datetime) -> Action:
     """Accept a proposal of a rule in mode *propose*: only then is anything written to the platform."""
-    action = held(code)
+    action = find_kept(code)
     must_own(actor, action)
     if State(action.state) is State.CANCELLED:
         raise GuardRefused(f"{action.code} cannot be accepted", [f"it is {action.state}"])
@@ -76,7 +76,7 @@ def plan(
     accept_detectable: str | None = None,
 ) -> Action:
     """Fill in the plan of a proposed action. Only what is given changes."""
-    action = held(code)
+    action = find_kept(code)
     must_own(actor, action)
     plan_now = loop.current_plan(action)
     is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
@@ -183,7 +183,7 @@ def reapprove(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
 @transaction.atomic
 def add_task(actor: Person, code: str, title: str, *, at: datetime, due: date | None = None) -> Action:
     """Queue a task below the platform's record."""
-    action = held(code)
+    action = find_kept(code)
     must_own(actor, action)
     if not title.strip():
         raise InputError("A task needs a title.", mend="Say what is to be done.")
@@ -203,7 +203,7 @@ def add_task(actor: Person, code: str, title: str, *, at: datetime, due: date | 
 @transaction.atomic
 def assign(actor: Person, code: str, owner: Person, *, at: datetime) -> Action:
     """Make somebody the owner: an administrator, the present owner, or whoever may take an ownerless action."""
-    action = held(code)
+    action = find_kept(code)
     must_own(actor, action)
     must_be_able_to_own(owner, action)
     action.owner = owner

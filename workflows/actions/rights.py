@@ -29,7 +29,7 @@ def try_find(code: str) -> Action | None:
     return Action.objects.filter(pk=int(match[1])).first() if match else None
 
 
-def held(code: str) -> Action:
+def find_kept(code: str) -> Action:
     """The action, as it is now, which nobody else changes until the transaction ends."""
     action = find(code)
     action.refresh_from_db(from_queryset=kept())

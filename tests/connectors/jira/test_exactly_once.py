@@ -344,6 +344,19 @@ def test_nor_is_a_move_that_we_did_not_get_to_note(desk: Desk) -> None:
     assert "about" not in desk.seen(ref).raw["properties"]["regelkreis"]
 
 
+def test_unless_a_person_moved_the_issue_there_since(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.faults({"kind": "unavailable", "method": "PUT", "path": "/properties/", "seconds": 0, "after": 1})
+    with pytest.raises(ConnectionFailed):
+        desk.update(ref, state="doing")
+    for way in ("Put on hold", "Start work"):
+        desk.move(ref, way)
+    assert desk.seen(ref).fields.status.name == "In Progress"
+    receipt = desk.update(ref, state="closed", verdict="improved")
+    assert receipt.unwritten == {"state": "a person moved the issue to In Progress; it stays there"}
+    assert desk.seen(ref).fields.status.name == "In Progress"
+
+
 def test_a_data_center_is_never_sent_a_creation_twice_and_says_where_to_look(desk: Desk) -> None:
     """Others were created and indexed since, so many that ours is beyond the keys that are read. Jira Cloud, whose
     index lags by seconds, is sent it again: what remains of the risk there.

@@ -77,7 +77,7 @@ class Board:
         issue = ActionIssue("10", "CIP-1", {"status": at}, {"placed": placed}, [])
         outbound = Outbound(verb=Verb.UPDATE, key="ACT-7/u", action_id="ACT-7", fields={"state": state, **fields})
         sender = LiveSender(self.connector.client, self.connector.config)
-        return follow_state(self.connector, sender, outbound, issue, self.form)
+        return follow_state(self.connector, sender, outbound, issue, self.form, frozenset)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
