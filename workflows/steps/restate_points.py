@@ -99,7 +99,8 @@ def restate_points(
     just_published = published.first_weeks if published is not None and is_newest else {}
     changed: list[str] = []
     with transaction.atomic():
-        queries = plan_queries([*rules, *_of_open_actions(rules, connection)])
+        standing = [*rules, *_of_broken_files(rules)]
+        queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
         read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
         late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
         again = _taken_up_again(rules, since) if since is not None else frozenset()
@@ -116,6 +117,12 @@ def restate_points(
             kept = counted_by.remembered(row, "points")
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
     return changed
+
+
+def _of_broken_files(rules: list[Rule]) -> list[Rule]:
+    """The live versions of rules whose files cannot be read now: what they published stands."""
+    rows = RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=[rule.id for rule in rules])
+    return [rule for row in rows.order_by("rule_id") if (rule := readable(row)) is not None]
 
 
 def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
