@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from improvement.german import in_german
+from improvement.plurals import how_many
 from improvement.schedule import GRACE_DAYS
 from improvement.vocabulary import GOOD_VERDICTS, VERDICT_WORDS, Said
 
 KINDS = {
     "look": Said(
-        "Interim look, {weeks} weeks after go-live (provisional)",
-        "Zwischenblick, {weeks} Wochen nach dem Go-live (vorläufig)",
+        "Interim look, {weeks} after go-live (provisional)",
+        "Zwischenblick, {weeks} nach dem Go-live (vorläufig)",
     ),
-    "final": Said("Final look, {weeks} weeks after go-live", "Letzter Blick, {weeks} Wochen nach dem Go-live"),
+    "final": Said("Final look, {weeks} after go-live", "Letzter Blick, {weeks} nach dem Go-live"),
     "sustain": Said(
-        "Sustaining look, {weeks} weeks after the decision",
-        "Nachhalteblick, {weeks} Wochen nach der Entscheidung",
+        "Sustaining look, {weeks} after the decision",
+        "Nachhalteblick, {weeks} nach der Entscheidung",
     ),
     "missed": Said("Missed review", "Versäumte Prüfung"),
     "addendum": Said("Addendum to {addendum_to}", "Nachtrag zu {addendum_to}"),
@@ -76,7 +77,9 @@ def words(document: Mapping[str, Any], language: str, verdict_sha256: str) -> st
 
     kind = str(document["kind"])
     heading = KINDS[kind].in_(language)
-    filled = heading.format(weeks=document["look_no"], addendum_to=document.get("addendum_to", ""))
+    number = int(document["look_no"] or 0)
+    weeks = Said(how_many(number, "week"), how_many(number, "Woche", "Wochen")).in_(language)
+    filled = heading.format(weeks=weeks, addendum_to=document.get("addendum_to", ""))
     lines = [f"{document['action']}: {filled}."]
     if kind == "missed":
         lines.append(say("missed", due=str(document["due_at"])[:10], days=GRACE_DAYS))

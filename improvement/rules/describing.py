@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from improvement.metrics import metric_named
-from improvement.plurals import how_many
+from improvement.plurals import how_many, plural
 from improvement.rules.explaining import target_text
 from improvement.rules.rule import Mode, Override, Rule, Target, TargetKind, Where
 from improvement.rules.testing import RuleTest, value_text
@@ -204,7 +204,8 @@ def _check(rule: Rule) -> str:
         return "Its actions are shown against their target, without a statistical verdict"
     looks = ", ".join(map(str, rule.check.looks))
     goal = rule.check.goal or "set by the owner"
-    return f"Their goal is {goal}; they are looked at {looks} weeks after go-live"
+    weeks = plural(1 if rule.check.looks == (1,) else 2, "week")
+    return f"Their goal is {goal}; they are looked at {looks} {weeks} after go-live"
 
 
 def _day(day: object) -> str:

@@ -13,6 +13,7 @@ from statistics import quantiles
 from typing import Any
 
 from improvement.plain_change import UNITS, level, natural
+from improvement.plurals import how_many
 from improvement.rules.cells import Cells
 from improvement.rules.replaying import CellsOf, Episode
 from improvement.rules.rule import Rule
@@ -46,7 +47,7 @@ class Untreated:
             return "no past firing that nobody acted on"
         size = f"{self.effect:+.2f} {self.unit}" if self.unit == "points" else f"{self.unit} {self.effect:.2f}"
         firings = "1 firing" if self.firings == 1 else f"{self.firings} firings"
-        return f"{firings} that nobody acted on: {size} after {self.delay_weeks} weeks, over {self.weeks}"
+        return f"{firings} that nobody acted on: {size} after {how_many(self.delay_weeks, 'week')}, over {self.weeks}"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

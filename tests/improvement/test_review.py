@@ -259,6 +259,15 @@ def test_a_work_note_says_it_in_plain_english() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "heading"),
+    [("en", "ACT-7: Final look, 1 week after go-live."), ("de", "ACT-7: Letzter Blick, 1 Woche nach dem Go-live.")],
+)
+def test_a_work_note_tells_one_week_as_one(language: str, heading: str) -> None:
+    document = {**folded(an_engine_part()), "look_no": 1}
+    assert plain_words(document, language=language).splitlines()[0] == heading
+
+
 def test_a_work_note_says_it_in_plain_german() -> None:
     found = a_result(
         Verdict.NO_CHANGE,

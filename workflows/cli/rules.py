@@ -162,7 +162,7 @@ def backtest(
         rules,
         counted,
         lasting=(lambda _: action_weeks) if action_weeks else None,
-        told=f"{action_weeks} weeks" if action_weeks else "until it is due and then until its last look",
+        told=how_many(action_weeks, "week") if action_weeks else "until it is due and then until its last look",
     )
     kept = untreated_lines.keep(report, at=at, by=by)
     if chart is not None:

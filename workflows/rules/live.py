@@ -27,7 +27,7 @@ from improvement.rules.loading import Loaded, load
 from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, LedgerEntry, Person, Role, RuleVersion
 from workflows.rules import backdating, ending
-from workflows.rules.published import last_live
+from workflows.rules.published import last_live, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,12 @@ def gone(rules: Iterable[Rule]) -> list[RuleVersion]:
     """The live versions of rules that are not among these."""
     kept = [rule.id for rule in rules]
     return list(RuleVersion.objects.filter(is_live=True).exclude(rule_id__in=kept).order_by("rule_id"))
+
+
+def of_broken_files(rules: Iterable[Rule]) -> list[Rule]:
+    """The live versions of rules that are not among these, for their files cannot be read now: they are not gone."""
+    found = ((row, readable(row)) for row in gone(rules))
+    return [replace(rule, sha256=row.sha256) for row, rule in found if rule is not None]
 
 
 def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:

@@ -13,7 +13,7 @@ from improvement.errors import InputError, ManyErrors
 from improvement.rules import Limits, Rule, load_pack, rule_from_document
 from improvement.rules.suggestions import did_you_mean
 from workflows.models import Connection, RuleVersion
-from workflows.rules.live import standing_rules
+from workflows.rules.live import of_broken_files, standing_rules
 
 LIVE = "live"
 VERSION = re.compile(r"^(?:(?P<rule>[a-z0-9@_-]+)@)?(?P<sha>[0-9a-f]{6,64})$")
@@ -56,11 +56,12 @@ def drafts() -> Source:
 
 
 def live() -> Source:
-    """The rules that are live; broken ones among them are raised."""
+    """The rules that are live, those whose files cannot be read now by their last version; where none is, why."""
     standing = standing_rules()
-    if standing.errors and not standing.rules:
+    rules = [*standing.rules, *(of_broken_files(standing.rules) if standing.errors else ())]
+    if standing.errors and not rules:
         raise ManyErrors([InputError(error) for error in standing.errors])
-    return Source("the live rules", tuple(standing.rules), standing.limits, is_whole=True)
+    return Source("the live rules", tuple(rules), standing.limits, is_whole=True)
 
 
 def named(text: str) -> Source:

@@ -16,7 +16,7 @@ from django.conf import settings
 from improvement import weeks
 from improvement.errors import InputError, RegelkreisError
 from improvement.metrics import CATALOGUE, DIMENSIONS
-from improvement.plurals import how_many
+from improvement.plurals import how_many, plural
 from improvement.rules import Cells, Rule, Scope, SeriesKey, rule_from_document
 from improvement.rules.in_force import Holding, TargetInForce, all_in_force, holding
 from improvement.rules.known_values import alike, alike_text
@@ -164,7 +164,8 @@ class Report:
         yield Line("Only a target of a level above", HEAD)
         yield from _gap_table([gap for gap in self.gaps if gap.holding is Holding.GENERAL], "")
         for (name, dimension), number in self.unknown.items():
-            yield Line(f"{name}: {number} tickets name no {dimension}; they count under (none).", BAD)
+            told = f"{how_many(number, 'ticket names', 'tickets name')} no {dimension}"
+            yield Line(f"{name}: {told}; {plural(number, 'it counts', 'they count')} under (none).", BAD)
         yield from self.alike_lines()
         if self.zoneless:
             zone = settings.REGELKREIS.default_zone

@@ -23,7 +23,7 @@ from workflows.evidence import ledger
 from workflows.models import Action, Connection, Origin, Point, RuleVersion
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
-from workflows.rules.live import live_rules
+from workflows.rules.live import live_rules, of_broken_files
 from workflows.rules.published import of_series, readable, taken_up
 from workflows.steps.evaluate import Published, cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
@@ -99,7 +99,8 @@ def restate_points(
     just_published = published.first_weeks if published is not None and is_newest else {}
     changed: list[str] = []
     with transaction.atomic():
-        queries = plan_queries([*rules, *_of_open_actions(rules, connection)])
+        standing = [*rules, *of_broken_files(rules)]
+        queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
         read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
         late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
         again = _taken_up_again(rules, since) if since is not None else frozenset()

@@ -50,3 +50,8 @@ def test_texts_of_people_cannot_break_the_page(tmp_path: Path) -> None:
     (rule,) = load_pack([path]).rules
     page = markdown([RuleFacts(rule)], title="T")
     assert "| a \\| b &lt;script> |" in page
+
+
+def test_one_week_is_told_as_one(tmp_path: Path) -> None:
+    rule = a_rule(tmp_path, more="check: {looks: [1w]}")
+    assert "Their goal is set by the owner; they are looked at 1 week after go-live." in list(sentences(rule))

@@ -118,6 +118,26 @@ def test_what_came_late_while_nothing_counted_it_is_told_when_the_rule_is_taken_
     assert after_a_cycle(platform, monday + timedelta(weeks=5)) == []
 
 
+@pytest.mark.parametrize("mode", ["observe", "open"])
+def test_what_came_late_while_a_rule_could_not_be_read_is_told_once(
+    platform: MemoryPlatform, monday: datetime, home: Path, mode: str
+) -> None:
+    rule, file = RULE.replace("mode: open", f"mode: {mode}"), home / "rules" / "sla.yaml"
+    file.write_text(rule, encoding="utf-8")
+    for week in range(2):
+        after_a_cycle(platform, monday + timedelta(weeks=week))
+    file.write_text("kind: [", encoding="utf-8")
+    repaired(platform, monday + timedelta(weeks=1, days=1))
+    broken = cycle.run_with([platform], as_of=monday + timedelta(weeks=2))
+    assert broken.errors
+    assert broken.rules_removed == []
+    restate_points.restate_all(as_of=monday + timedelta(weeks=2), published=broken.published)
+    file.write_text(rule, encoding="utf-8")
+    after_a_cycle(platform, monday + timedelta(weeks=3))
+    assert set(restated()) == {75, 76, 77, 78}
+    assert LedgerEntry.objects.filter(type="points.restated").count() == 1
+
+
 def test_without_late_data_nothing_is_counted_again(
     platform: MemoryPlatform, monday: datetime, counted: list[Any]
 ) -> None:

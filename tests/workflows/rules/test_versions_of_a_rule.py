@@ -90,6 +90,23 @@ def test_a_removed_rule_is_explained_by_its_last_version_and_said_to_be(lived: L
     assert "there is no rule “sle”" in str(refused.exception)
 
 
+def test_a_rule_whose_file_is_broken_is_asked_by_its_last_version(lived: Lived, home: Path) -> None:
+    (home / "rules" / "other.yaml").write_text(COARSE.replace("id: sla", "id: other"), encoding="utf-8")
+    at = lived(RULE, 3)
+    asked = [
+        ("rules explain sla --scope", MAIL, "--as-of", at.isoformat()),
+        ("targets --scope", MAIL, "--as-of", at.isoformat()),
+    ]
+    counted = dispositions.report(period("2025Q2"), as_of=at, ask=None).as_dict()
+    before = [told(*one) for one in asked]
+    assert "sla" in [one["rule"] for one in before[1]["targets"]]
+    (home / "rules" / "sla.yaml").write_text("kind: [", encoding="utf-8")
+    assert [told(*one) for one in asked] == before
+    assert dispositions.report(period("2025Q2"), as_of=at, ask=None).as_dict() == counted
+    (home / "rules" / "other.yaml").unlink()
+    assert told(*asked[0]) == before[0]
+
+
 def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:
     at = lived(RULE, 3)
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
