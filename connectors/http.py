@@ -10,7 +10,7 @@ line.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,16 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from connectors.answers import HELD_STATUS, TokenUnavailable, TooHeavy, cause, redacted, refusal, retry_after_s
+from connectors.answers import (
+    HELD_STATUS,
+    NOT_FOUND,
+    TokenUnavailable,
+    TooHeavy,
+    cause,
+    redacted,
+    refusal,
+    retry_after_s,
+)
 from connectors.budget import adapter
 from connectors.config import ConnectionConfig
 from connectors.oauth import OAuthToken
@@ -45,6 +54,7 @@ from improvement.errors import (
 )
 
 log = structlog.get_logger("connectors.http")
+Look = Callable[[Response], None]
 
 CONNECT_TIMEOUT_S = 10.0
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -130,14 +140,14 @@ class Reader:
     """Reads over one session, with bounded patience; counts requests and retries.
 
     ``sleep`` and ``now`` are parameters so that tests need not wait. ``always`` looks at every 2xx answer, as the
-    ``check`` of one read does.
+    ``check`` of one read does, and at every 404: that something is not there is an answer, too.
     """
 
     session: Session
     config: ConnectionConfig
     sleep: Callable[[float], None] = sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    always: Callable[[Response], None] | None = None
+    always: Look | None = None
     requests: int = field(default=0, init=False)
     retries: int = field(default=0, init=False)
     is_down: bool = field(default=False, init=False)  # nobody was reached, however often it was tried: once will do
@@ -160,7 +170,7 @@ class Reader:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         method: str = "GET",
-        check: Callable[[Response], None] | None = None,
+        check: Look | None = None,
     ) -> Response:
         """One successful answer (2xx), retrying everything that may pass.
 
@@ -192,7 +202,7 @@ class Reader:
         what: str,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
-        check: Callable[[Response], None] | None = None,
+        check: Look | None = None,
     ) -> Response:
         """Like :meth:`read`, but raises :class:`TooHeavy` at once so that the caller can ask for a smaller page.
 
@@ -297,7 +307,7 @@ class _Call:
     json: Any
     waited_s: float = 0.0
 
-    def patiently(self, check: Callable[[Response], None] | None, *, retry_heavy: bool) -> Response:
+    def patiently(self, check: Look | None, *, retry_heavy: bool) -> Response:
         config = self.reader.config
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Again),
@@ -312,7 +322,7 @@ class _Call:
             self.reader.is_down = isinstance(last.error, Unreachable)
             raise last.error from None
 
-    def _once(self, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
+    def _once(self, check: Look | None, retry_heavy: bool) -> Response:
         reader, config = self.reader, self.reader.config
         go_on()
         self.waited_s += reader.pace.hold(config.max_wait_s - self.waited_s)
@@ -358,21 +368,13 @@ class _Call:
         reader.is_down = False
         return self._judged(response, check, retry_heavy)
 
-    def _judged(self, response: Response, check: Callable[[Response], None] | None, retry_heavy: bool) -> Response:
+    def _judged(self, response: Response, check: Look | None, retry_heavy: bool) -> Response:
         config = self.reader.config
         if response.ok and response.status_code < 300:
-            for look in filter(None, (check, self.reader.always)):
-                try:
-                    look(response)
-                except TooHeavy as heavy:
-                    if not retry_heavy:
-                        raise
-                    raise _Again(heavy, None) from None
-                except (CredentialsRefused, PermissionMissing):
-                    raise
-                except ConnectionFailed as error:
-                    raise _Again(error, None) from None
+            self._look(response, (check, self.reader.always), retry_heavy)
             return response
+        if response.status_code == NOT_FOUND:
+            self._look(response, (self.reader.always,), retry_heavy)
         if response.status_code not in RETRIED_STATUS:
             raise refusal(response, config, self.what)
         is_cancelled = response.status_code == 500 and any(text in response.text.lower() for text in TIMEOUT_TEXTS)
@@ -393,6 +395,19 @@ class _Call:
                 kind=HeldOff if response.status_code in HELD_STATUS else ConnectionFailed,
             )
         raise _Again(refusal(response, config, self.what), wait_s)
+
+    def _look(self, response: Response, looks: Iterable[Look | None], retry_heavy: bool) -> None:
+        for look in filter(None, looks):
+            try:
+                look(response)
+            except TooHeavy as heavy:
+                if not retry_heavy:
+                    raise
+                raise _Again(heavy, None) from None
+            except (CredentialsRefused, PermissionMissing):
+                raise
+            except ConnectionFailed as error:
+                raise _Again(error, None) from None
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         asked = state.outcome.exception() if state.outcome is not None else None

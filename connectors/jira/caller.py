@@ -10,6 +10,7 @@ import re
 
 from requests import Response
 
+from connectors.answers import NOT_FOUND
 from connectors.config import ConnectionConfig
 from improvement.errors import ConnectionFailed, CredentialsRefused, Place
 
@@ -23,8 +24,9 @@ _NUMBERS = re.compile(r"\d+")
 class Caller:
     """Looks at every answer of one Jira; a reader calls it.
 
-    ``is_unsure``: some answers do not say to whom they were given, and no answer of that address ever did; ``/myself``
-    has to be asked before they are believed. Set it back before that: other threads may be answered meanwhile.
+    ``is_unsure``: some answers do not say to whom they were given, and no answer of that address ever did, or something
+    is not there; ``/myself`` has to be asked before they are believed. Set it back before that: other threads may be
+    answered meanwhile.
     """
 
     def __init__(self, config: ConnectionConfig) -> None:
@@ -46,7 +48,7 @@ class Caller:
             raise self._refused(CredentialsRefused)
         if named:
             self._naming.add(address)
-        elif address in self._naming:
+        elif address in self._naming and response.status_code != NOT_FOUND:  # whether these ever do is not documented
             raise self._refused(ConnectionFailed)
         else:
             self.is_unsure = True

@@ -76,7 +76,7 @@ class JiraConnector(Jira):
 
     def gone(self, kind: RecordKind, ids: Sequence[str]) -> Gone:
         """Those of these issues that Jira does not have any more, or not as the mapping wants them."""
-        return deletions.gone(self.reader, self.config, self.site, self.plan, kind, ids)
+        return deletions.gone(self.reader, self.caller, self.site, self.plan, kind, ids)
 
     def read_by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
         """These issues, or what is inside them, by searches for their ids."""

@@ -18,13 +18,13 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from connectors.answers import is_absent
 from connectors.base import BreachCount, Gone, Keys
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira import instants, paging
+from connectors.jira.caller import Caller
 from connectors.jira.plan import Plan
-from connectors.jira.site import ServerInfo, Site, ask, who_am_i
+from connectors.jira.site import ServerInfo, Site, ask, ask_if_there, who_am_i
 from connectors.jira.wire import TypeValue
 from improvement.errors import ConnectionFailed, Place
 from improvement.records import RecordKind
@@ -62,24 +62,22 @@ def keys(reader: Reader, config: ConnectionConfig, site: Site, plan: Plan, kind:
     return Keys(ids=pa.array(ids, pa.string()), counted=counted, is_estimate=site.is_cloud)
 
 
-def gone(
-    reader: Reader, config: ConnectionConfig, site: Site, plan: Plan, kind: RecordKind, ids: Sequence[str]
-) -> Gone:
+def gone(reader: Reader, caller: Caller, site: Site, plan: Plan, kind: RecordKind, ids: Sequence[str]) -> Gone:
     """Those of these issues that Jira does not have, or has as issues that are not mapped to this kind any more.
 
     Jira answers 404 as well for what it hides, so an anonymous session would find everything gone: who we are is asked
-    before and after.
+    before and after, and where an answer does not say that it was given to us.
     """
     if not ids or kind not in plan.where:
         return Gone()
-    who_am_i(reader, config)
-    shown = {id: _shown(reader, id) for id in ids}
+    who_am_i(reader, reader.config)
+    shown = {id: _shown(reader, caller, id) for id in ids}
     there = {id: issue.fields for id, issue in shown.items() if issue is not None}
     types = plan.by_type.get(kind, {})
     outside = {id for id, fields in there.items() if fields.issuetype is not None and fields.issuetype.id not in types}
     left, undecided = _left(reader, site, plan.where[kind], {id: there[id] for id in there if id not in outside})
     outside |= left
-    who_am_i(reader, config)
+    who_am_i(reader, reader.config)
     found = [id for id in ids if id not in there or id in outside]
     return Gone(found, outside=[id for id in found if id in outside], undecided=undecided)
 
@@ -132,15 +130,10 @@ def _ids_on_data_center(reader: Reader, site: Site, where: str) -> Iterator[str]
         yield from (issue.id for issue in page.issues)
 
 
-def _shown(reader: Reader, id: str) -> _Issue | None:
+def _shown(reader: Reader, caller: Caller, id: str) -> _Issue | None:
     """An issue as the database has it; None where it is not there, or hidden from us."""
     params = {"fields": "issuetype,updated"}
-    try:
-        issue: _Issue = ask(reader, f"/issue/{id}", _Issue, what=f"issue {id}", params=params)
-    except ConnectionFailed as error:
-        if is_absent(error):
-            return None
-        raise
+    issue: _Issue | None = ask_if_there(reader, caller, f"/issue/{id}", _Issue, what=f"issue {id}", params=params)
     return issue
 
 

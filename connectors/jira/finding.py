@@ -12,12 +12,10 @@ from typing import Any
 
 import msgspec
 
-from connectors.answers import is_absent
 from connectors.jira.issues import ActionIssue
 from connectors.jira.opened import Jira
-from connectors.jira.site import ask
+from connectors.jira.site import ask, ask_if_there
 from connectors.jira.tracing import names_installation
-from improvement.errors import ConnectionFailed
 
 LOOK_BACK = 20  # newest keys of the project of which one that is missing may be of an issue not indexed yet
 LOOK_AHEAD = 5  # keys in a row that do not exist: a creation that failed may use up a number
@@ -119,12 +117,10 @@ def _if_labelled(jira: Jira, key: str, labels: Sequence[str]) -> Labelled | None
 
 def _labels(jira: Jira, key: str) -> _Issue | None:
     """The labels of an issue, from the database; None where no issue has this key (any more)."""
-    try:
-        issue: _Issue = ask(jira.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params={"fields": "labels"})
-    except ConnectionFailed as error:
-        if is_absent(error):
-            return None
-        raise
+    params = {"fields": "labels"}
+    issue: _Issue | None = ask_if_there(
+        jira.reader, jira.caller, f"/issue/{key}", _Issue, what=f"issue {key}", params=params
+    )
     return issue
 
 

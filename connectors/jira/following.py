@@ -15,7 +15,7 @@ from connectors.jira.issues import CommentValue, ProjectValue, comments_of, is_r
 from connectors.jira.moving import is_success, platform_state
 from connectors.jira.opened import Jira
 from connectors.jira.shaping import hypothesis_in
-from connectors.jira.site import ask, who_am_i
+from connectors.jira.site import ask, ask_if_there
 from connectors.jira.tracing import unmarked
 from connectors.jira.wire import Changelog, HistoryEntry, Named, StatusValue, UserValue
 from improvement.errors import ConnectionFailed, Place
@@ -109,12 +109,9 @@ def _read(jira: Jira, ids: list[str]) -> list[_Issue]:
     shown = {issue.id for issue in found}
     for id in (id for id in ids if id not in shown):
         params = {"fields": ",".join(_FIELDS), "expand": "changelog"}
-        try:
-            found.append(ask(jira.reader, f"/issue/{id}", _Issue, what="issue", params=params))
-        except ConnectionFailed as error:
-            if not is_absent(error):
-                raise
-            who_am_i(jira.reader, jira.config)  # to an expired token every issue looks deleted
+        issue = ask_if_there(jira.reader, jira.caller, f"/issue/{id}", _Issue, what="issue", params=params)
+        if issue is not None:
+            found.append(issue)
     return found
 
 

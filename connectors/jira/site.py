@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import requests
 
-from connectors.answers import redacted
+from connectors.answers import is_absent, redacted
 from connectors.config import ConnectionConfig
 from connectors.http import Reader
+from connectors.jira.caller import Caller
 from connectors.jira.fields import Fields
 from connectors.jira.wire import FieldInfo, StatusValue, TypeValue
 from improvement.errors import ConnectionFailed, CredentialsRefused, Place
@@ -142,6 +143,27 @@ def ask(
     headers = {"Accept": "application/json"}
     reader.read(address, what=what, params=params, headers=headers, json=json, method=method, check=check)
     return found[0]
+
+
+def ask_if_there(
+    reader: Reader, caller: Caller, path: str, shape: Any, *, what: str, params: Mapping[str, Any] | None = None
+) -> Any:
+    """As :func:`ask`; None where Jira has no such thing, or hides it from us.
+
+    To a visitor it answers 404 as well. One that does not say to whom it was given is believed when it comes a second
+    time, after we were told who we are.
+    """
+    is_believed = False
+    while True:
+        try:
+            return ask(reader, path, shape, what=what, params=params)
+        except ConnectionFailed as error:
+            if not is_absent(error):
+                raise
+        if is_believed or not caller.is_unsure:
+            return None
+        caller.is_unsure, is_believed = False, True
+        who_am_i(reader, reader.config)
 
 
 class _Said(msgspec.Struct, frozen=True):

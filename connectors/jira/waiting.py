@@ -8,13 +8,12 @@ from typing import Any
 
 import msgspec
 
-from connectors.answers import Declined, is_absent
+from connectors.answers import Declined
 from connectors.jira.history import oldest_first
 from connectors.jira.opened import Jira
-from connectors.jira.site import ask, who_am_i
+from connectors.jira.site import ask, ask_if_there, who_am_i
 from connectors.jira.wire import Changelog, HistoryEntry, StatusValue
 from connectors.waiting import Wait
-from improvement.errors import ConnectionFailed
 
 BATCH = 50
 ON_HOLD = "on_hold"
@@ -94,13 +93,9 @@ def _issues(jira: Jira, ids: Sequence[str]) -> list[_Issue]:
 def _one_by_one(jira: Jira, ids: Sequence[str]) -> Iterator[_Issue]:
     for id in ids:
         asked = {"fields": ",".join(FIELDS), "expand": "changelog"}
-        try:
-            issue: _Issue = ask(jira.reader, f"/issue/{id}", _Issue, what="history", params=asked)
-        except ConnectionFailed as error:
-            if not is_absent(error):
-                raise
-            continue
-        yield issue
+        issue = ask_if_there(jira.reader, jira.caller, f"/issue/{id}", _Issue, what="history", params=asked)
+        if issue is not None:
+            yield issue
 
 
 def _instant(text: str) -> datetime:

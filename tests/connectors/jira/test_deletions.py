@@ -81,6 +81,29 @@ def test_a_token_that_expires_while_issues_are_asked_for_makes_nothing_gone(
         connector.gone(TICKET, some)
 
 
+@pytest.mark.parametrize("names_callers", [True, False])
+def test_one_answer_to_a_visitor_within_our_session_makes_nothing_gone(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    *,
+    names_callers: bool,
+) -> None:
+    now = MONDAY + timedelta(days=1)
+    running = serve([an_incident(number, MONDAY) for number in range(3)], now=now)
+    running.set_options(flavour, names_callers=names_callers)
+    connector = connect(flavour, at=running)
+    before = ids(connector, TICKET, now)
+    (deleted,) = running.happen(flavour, "delete", count=1)["ids"]
+    there = next(id for id in before if id != deleted)
+    running.set_faults(flavour, {"kind": "anonymous", "path": f"/issue/{there}$", "times": 1})
+    if flavour == "jira_dc" and names_callers:  # it says so: whoever it took for a visitor once may be one
+        with pytest.raises(CredentialsRefused, match="anonymous visitor"):
+            connector.gone(TICKET, before)
+    assert connector.gone(TICKET, before) == [deleted]
+
+
 @pytest.mark.usefixtures("small_pages")
 def test_a_list_that_cannot_be_read_to_its_end_is_an_error_and_no_shorter_list(
     connect: Connect, flavour: Flavour, faults: Callable[..., None]

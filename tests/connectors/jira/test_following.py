@@ -250,6 +250,15 @@ def test_comments_on_a_request_are_internal(desk: Desk) -> None:
     assert comment.raw["jsdPublic"] is False
 
 
+def test_one_answer_to_a_visitor_within_our_session_is_no_deleted_record(desk: Desk) -> None:
+    ref = desk.create().ref
+    desk.running.set_options(desk.flavour, names_callers=False)
+    nobody = {"kind": "anonymous", "times": 1}
+    desk.faults({**nobody, "path": "/search"}, {**nobody, "path": f"/issue/{ref.id}$"})
+    (state,) = desk.connect().states([ref])
+    assert (state.state, state.is_missing) == ("new", False)
+
+
 def test_following_needs_no_right_to_create(desk: Desk) -> None:
     ref = desk.create().ref
     reader = desk.connect(user="reader")
