@@ -34,7 +34,7 @@ from connectors.stopping import sleep
 from improvement.errors import ConnectionFailed, Place, SettingsError
 
 log = structlog.get_logger("connectors.budget")
-_SEARCHES = re.compile(r"/search(/jql)?$")
+_SEARCHES = re.compile(r"/(search(/jql)?|changelog/bulkfetch)$")
 _ACCOUNT = re.compile(r"/myself$")
 _ONE = re.compile(r"/(serverInfo|editmeta|approximate-count|info|(issue|project|properties|request)/[^/]+)$")
 USUAL_LIST = 100  # of lists that do not say how long they are
@@ -161,10 +161,16 @@ def _asked_for(request: PreparedRequest, query: str) -> int:
     if request.method == "POST" and request.body:
         with suppress(ValueError):
             body = json.loads(request.body)
-            asked = body.get("maxResults") if isinstance(body, dict) else None
+            asked = _most_objects(body) if isinstance(body, dict) else None
     else:
         asked = parse_qs(query).get("maxResults", [None])[0]
     return int(asked) if str(asked).isdigit() else USUAL_LIST
+
+
+def _most_objects(body: dict[str, Any]) -> Any:
+    """The issues that a search may show, or whose histories are asked for."""
+    named = body.get("issueIdsOrKeys")
+    return len(named) if isinstance(named, list) else body.get("maxResults")
 
 
 def _one(request: PreparedRequest) -> int:

@@ -88,7 +88,7 @@ class JiraConnector(Jira):
 
     def waits(self, ticket_ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
         """When issues were in a status that means on hold, by its name."""
-        return waiting.waits(self, self.plan.states, ticket_ids, self.puller.whole_history)
+        return waiting.waits(self, self.plan.states, ticket_ids)
 
     def traffic(self) -> tuple[int, int]:
         """Requests and retries of this connector's reader."""

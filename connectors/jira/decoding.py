@@ -6,7 +6,7 @@ the same shapes, and a history is read only once every issue of the page is ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from connectors.jira.plan import Plan
 from connectors.jira.wire import Changelog, IssueHead, RawEntry, RawPage, issue_type
 from improvement.records import RecordKind
 
-HistoryReader = Callable[[str], Sequence[RawEntry]]  # issue id → all its history
+HistoryReader = Callable[[Sequence[str]], Mapping[str, Sequence[RawEntry]]]  # issue ids → all of each history
 UNREADABLE = (msgspec.ValidationError, UnicodeDecodeError)
 
 
@@ -33,15 +33,15 @@ class IssueReader:
         What an issue that cannot be read is rejected as.
     needs_history
         Whether to read histories; otherwise every story is untold.
-    whole_history
-        Reads the history of one issue where a search showed only a part of it: once a page, whatever else is in it.
+    whole_histories
+        Reads those of which a search showed only a part: once a page, whatever else is in it.
     """
 
-    def __init__(self, plan: Plan, kind: RecordKind, *, needs_history: bool, whole_history: HistoryReader) -> None:
+    def __init__(self, plan: Plan, kind: RecordKind, *, needs_history: bool, whole_histories: HistoryReader) -> None:
         self.rejected: list[Rejected] = []
         self._kind = kind
         self._needs_history = needs_history
-        self._whole_history = whole_history
+        self._whole_histories = whole_histories
         self._histories = Histories(plan.states, plan.group)
         issue = issue_type(list(plan.decoded.items()), Changelog[RawEntry] if needs_history else None)
         self._issue = msgspec.json.Decoder(issue)
@@ -65,8 +65,11 @@ class IssueReader:
     def _with_stories(self, issues: Sequence[Any]) -> tuple[list[Any], list[Story]]:
         readable, stories = [], []
         story = self._histories.story
+        shown = {issue.id: issue.changelog.histories for issue in issues if issue.changelog is not None}
+        cut = [issue.id for issue in issues if issue.id in shown and issue.changelog.total > len(shown[issue.id])]
+        whole = self._whole_histories(cut) if cut else {}
         for issue in issues:
-            entries = self._entries(issue)  # may ask the platform, whose failures are not the issue's
+            entries = whole.get(issue.id) or shown.get(issue.id, ())
             try:
                 stories.append(story(entries) if entries else UNTOLD)
             except UNREADABLE as error:
@@ -74,13 +77,6 @@ class IssueReader:
             else:
                 readable.append(issue)
         return readable, stories
-
-    def _entries(self, issue: Any) -> Sequence[RawEntry]:
-        changelog: Changelog[RawEntry] | None = issue.changelog
-        if changelog is None:
-            return ()
-        entries = changelog.histories
-        return self._whole_history(issue.id) if changelog.total > len(entries) else entries
 
     def _reject(self, issue_id: str, error: Exception, within: str) -> None:
         """Set an issue aside; ``within`` is the part of it that was decoded, empty for all of it."""

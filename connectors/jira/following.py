@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.answers import Declined, is_absent
 from connectors.jira import plain
+from connectors.jira.changelogs import whole_histories
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import CommentValue, ProjectValue, comments_of, is_read_by_customers
 from connectors.jira.moving import is_success, platform_state
@@ -112,7 +113,18 @@ def _read(jira: Jira, ids: list[str]) -> list[_Issue]:
         issue = ask_if_there(jira.reader, jira.caller, f"/issue/{id}", _Issue, what="issue", params=params)
         if issue is not None:
             found.append(issue)
-    return found
+    return _with_whole_histories(jira, found)
+
+
+def _with_whole_histories(jira: Jira, issues: Sequence[_Issue]) -> list[_Issue]:
+    """The same issues; who changed a field last may stand before the changes that Cloud shows."""
+    shown = {issue.id: issue.changelog for issue in issues if issue.changelog is not None}
+    cut = [id for id, changelog in shown.items() if changelog.total > len(changelog.histories)]
+    whole = whole_histories(jira.reader, jira.site, cut, HistoryEntry) if cut else {}
+    return [
+        msgspec.structs.replace(issue, changelog=Changelog(histories=whole[issue.id])) if whole.get(issue.id) else issue
+        for issue in issues
+    ]
 
 
 def _search(

@@ -19,18 +19,17 @@ from improvement.records import RecordKind
 class Harvest:
     """Rows of the wanted kinds, grown page by page.
 
-    Its search decodes pages with ``decoder``. ``whole_history`` reads the history of one issue where a search showed
-    only a part of it.
+    Its search decodes pages with ``decoder``. ``whole_histories`` reads those of which a search showed only a part.
     """
 
     def __init__(
-        self, plan: Plan, kinds: Iterable[RecordKind], *, connection: str, whole_history: HistoryReader
+        self, plan: Plan, kinds: Iterable[RecordKind], *, connection: str, whole_histories: HistoryReader
     ) -> None:
         self.plan = plan
         self.columns = {kind: Columns(kind, connection) for kind in kinds}
         self.needs_history = plan.needs_history and RecordKind.TICKET in self.columns
         self._reader = IssueReader(
-            plan, next(iter(self.columns)), needs_history=self.needs_history, whole_history=whole_history
+            plan, next(iter(self.columns)), needs_history=self.needs_history, whole_histories=whole_histories
         )
         self.decoder = self._reader.decoder
         self.rejected = self._reader.rejected  # one list: issues as a whole, and rows of them

@@ -11,7 +11,7 @@ import pyarrow as pa
 from connectors.config import ConnectionConfig
 from connectors.jira.defaults import CLOSED_AT, COMPUTED, DEFAULT_MAPPING, OPTIONAL_SOURCES, REASSIGNED, REOPENED
 from connectors.jira.fields import FEEDBACK_TYPE, SLA_TYPE, FoundField, texts
-from connectors.jira.history import Story, Watched
+from connectors.jira.history import ASSIGNEE, Story, Watched
 from connectors.jira.site import Site
 from connectors.jira.wire import StatusValue
 from connectors.mapping import FieldMap, PlatformMapping, SourceMap, digest_of, merged, near_matches
@@ -67,6 +67,11 @@ class Plan:
     group: Watched | None = None
     needs_history: bool = False
     missing: list[str] = field(default_factory=list)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields whose changes are counted, by their ids."""
+        return "status", (self.group or ASSIGNEE).id
 
 
 def mapping_of(config: ConnectionConfig) -> PlatformMapping:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic
 
 import msgspec
 import pyarrow as pa
@@ -16,12 +15,13 @@ from connectors.config import ConnectionConfig
 from connectors.http import Reader
 from connectors.jira import filters, instants, paging
 from connectors.jira.caller import Caller
+from connectors.jira.changelogs import whole_histories
 from connectors.jira.deletions import INDEX_LAG
 from connectors.jira.harvest import Harvest
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.spool import Spool
-from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawEntry
+from connectors.jira.wire import RawEntry
 from connectors.mapping import PlatformMapping
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
@@ -44,10 +44,6 @@ def mark_of(config: ConnectionConfig, mapping: PlatformMapping, kind: RecordKind
 def is_of(cursor: Cursor, mark: str) -> bool:
     """Whether this mapping left it; one that names none was made by hand or by an earlier version, and counts."""
     return not cursor.tiebreak.startswith(MAPPING) or cursor.tiebreak == mark
-
-
-class _History(msgspec.Struct, Generic[E]):
-    changelog: Changelog[E]
 
 
 class Puller:
@@ -301,27 +297,7 @@ class Puller:
         return None
 
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
-        return Harvest(self._plan, kinds, connection=self._config.name, whole_history=self._undecoded_history)
+        return Harvest(self._plan, kinds, connection=self._config.name, whole_histories=self._whole_histories)
 
-    def whole_history(self, issue_id: str) -> Sequence[HistoryEntry]:
-        """All of an issue's history, where a search showed only its newest part."""
-        return self._history(issue_id, HistoryEntry)
-
-    def _undecoded_history(self, issue_id: str) -> Sequence[RawEntry]:
-        return self._history(issue_id, RawEntry)
-
-    def _history(self, issue_id: str, entry: type[E]) -> list[E]:
-        path = f"/issue/{issue_id}"
-        shape: Any
-        if not self._site.is_cloud:
-            shape, params = _History[entry], {"fields": "updated", "expand": "changelog"}  # type: ignore[valid-type]
-            shown: _History[E] = ask(self._reader, path, shape, what="history", params=params)
-            return shown.changelog.histories
-        shape = ChangelogPage[entry]  # type: ignore[valid-type]
-        entries: list[E] = []
-        while True:
-            asked = {"startAt": len(entries), "maxResults": 100}
-            page: ChangelogPage[E] = ask(self._reader, f"{path}/changelog", shape, what="history", params=asked)
-            entries.extend(page.values)
-            if page.is_last or not page.values:
-                return entries
+    def _whole_histories(self, ids: Sequence[str]) -> Mapping[str, Sequence[RawEntry]]:
+        return whole_histories(self._reader, self._site, ids, RawEntry, fields=self._plan.watched)

@@ -55,7 +55,9 @@ class Endpoints(NamedTuple):
 
 
 CLOUD = Endpoints(
-    "POST /search/jql, /search/approximate-count", "GET /issue/{id}, /issue/{id}/changelog", "GET /project/search"
+    "POST /search/jql, /search/approximate-count",
+    "POST /changelog/bulkfetch, GET /issue/{id}, /issue/{id}/changelog",
+    "GET /project/search",
 )
 DATA_CENTER = Endpoints("GET /search", "GET /issue/{id}", "GET /project")
 #: (permission, endpoints, operations, why) in the improvement project.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from connectors.answers import Declined
+from connectors.jira.changelogs import whole_histories
 from connectors.jira.history import oldest_first
 from connectors.jira.opened import Jira
 from connectors.jira.site import ask, ask_if_there, who_am_i
@@ -35,22 +36,17 @@ class _Page(msgspec.Struct, frozen=True):
     issues: list[_Issue]
 
 
-WholeHistory = Callable[[str], Sequence[HistoryEntry]]  # of an issue of which a search showed a part only
-
-
-def waits(
-    jira: Jira, states: Mapping[str, str], ids: Sequence[str], whole_history: WholeHistory
-) -> dict[str, tuple[Wait, ...]]:
+def waits(jira: Jira, states: Mapping[str, str], ids: Sequence[str]) -> dict[str, tuple[Wait, ...]]:
     """See :meth:`connectors.waiting.TellsWaiting.waits`; ``states`` maps status ids to canonical states."""
     who_am_i(jira.reader, jira.config)  # an expired token would silently show fewer issues
     found: dict[str, tuple[Wait, ...]] = {}
     for start in range(0, len(ids), BATCH):
-        for issue in _issues(jira, ids[start : start + BATCH]):
-            if issue.changelog is None:
-                continue
-            entries: Sequence[HistoryEntry] = issue.changelog.histories
-            if issue.changelog.total > len(entries):
-                entries = whole_history(issue.id)
+        issues = _issues(jira, ids[start : start + BATCH])
+        shown = {issue.id: issue.changelog.histories for issue in issues if issue.changelog is not None}
+        cut = [one.id for one in issues if one.changelog is not None and one.changelog.total > len(shown[one.id])]
+        whole = whole_histories(jira.reader, jira.site, cut, HistoryEntry, fields=("status",)) if cut else {}
+        for issue in (one for one in issues if one.id in shown):
+            entries = whole.get(issue.id) or shown[issue.id]
             found[issue.id] = tuple(_spans(issue, oldest_first(entries), states))
     return found
 

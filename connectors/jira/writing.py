@@ -14,6 +14,7 @@ import msgspec
 from connectors.answers import Declined, is_absent
 from connectors.doubt import never_send_again, wait_until_settled
 from connectors.jira import hanging, moving, tracing
+from connectors.jira.changelogs import whole_histories
 from connectors.jira.finding import find_labelled, labelled_in
 from connectors.jira.history import oldest_first
 from connectors.jira.issues import ActionIssue, is_there_after_all, read_action, read_made
@@ -22,6 +23,7 @@ from connectors.jira.receipts import HIDDEN, as_far_as_taken, created_as_taken, 
 from connectors.jira.sending import LiveSender, Sender, WriteForbidden
 from connectors.jira.shaping import Shaped, as_text, same, shaped
 from connectors.jira.site import ask, who_am_i
+from connectors.jira.wire import HistoryEntry
 from improvement.errors import (
     ConnectionFailed,
     OutcomeUnknown,
@@ -322,7 +324,8 @@ def _is_theirs(
 def _edited_by_others(jira: Jira, issue_id: str) -> frozenset[str]:
     """The fields that somebody else changed last. A history without their ids has their names, which may be shared."""
     last: dict[str, str | None] = {}
-    for entry in oldest_first(jira.puller.whole_history(issue_id)):
+    (history,) = whole_histories(jira.reader, jira.site, [issue_id], HistoryEntry).values()
+    for entry in oldest_first(history):
         author = entry.author.account if entry.author is not None else None
         last |= {item.field_id or item.field: author for item in entry.items}
     others = {name for name, author in last.items() if author != jira.site.me.account}

@@ -20,7 +20,7 @@ from connectors.servicenow.records import (
     gain_name,
     mode_named,
 )
-from connectors.servicenow.sending import FOR_GOOD, LOOKED_FOR, Request, Sent, send
+from connectors.servicenow.sending import FOR_GOOD, LOOKED_FOR, Request, Sent, explain, send
 from connectors.servicenow.tables import Column, Instance, Row, texts
 from connectors.servicenow.traces import Traces, correlation, marker
 from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
@@ -352,6 +352,7 @@ class Writer:
         """Which links are there now; of the others, what the platform said to each.
 
         Raises :class:`ConnectionFailed` where some were not served: they are sent again later, when the rest is found.
+        Raises :class:`WriteRefused` where the record has no link, and every one was refused.
         """
         there = self.traces.linked(self.mode.link_table or "", ref.id)
         wanted = intent.sent_columns
@@ -364,6 +365,14 @@ class Writer:
                 f"{len(undone)} of {len(wanted)} link{'s' * (len(wanted) != 1)} not made yet ({outbound.key}).",
                 where=Place(connection=self.instance.config.name),
                 mend="They are sent again; those that were made are found.",
+            )
+        if not set(outbound.trigger_ids) & set(there) and all(one.status in FOR_GOOD for one in missing.values()):
+            first = next(iter(missing.values()))
+            cause, mend = explain(first.status or 0, first.said)
+            raise WriteRefused(
+                f"None of {len(wanted)} links was made. {cause} ({outbound.key}). {first.said}".strip(),
+                where=Place(connection=self.instance.config.name),
+                mend=mend,
             )
         differences = {name: f"answered {one.status}, not found. {one.said}".strip() for name, one in missing.items()}
         return {name: LINKED for name in wanted if name in there}, differences

@@ -9,6 +9,7 @@ from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, n
 from connectors.sandbox.jira.catalogue import DONE, Flavour, Project, Transition
 from connectors.sandbox.jira.desk import approvals
 from connectors.sandbox.jira.model import HistoryItem, Issue
+from connectors.sandbox.jira.render import CHANGELOG_ON_CLOUD
 from connectors.sandbox.jira.values import BadValueError
 
 MAX_BULK = 50
@@ -77,7 +78,7 @@ def read(call: Call, key: str) -> Answer:
     """``GET /issue/{idOrKey}`` with fields and expand."""
     issue = call.issue(key)
     fields = call.names("fields") or ("*all",)
-    text = call.renderer.issue(issue, fields, with_changelog="changelog" in call.names("expand"))
+    text = call.renderer.issue(issue, fields, changes=CHANGELOG_ON_CLOUD if "changelog" in call.names("expand") else 0)
     asked = call.names("properties")
     if asked:
         kept = issue.extras.properties if issue.extras is not None else {}

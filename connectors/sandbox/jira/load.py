@@ -29,7 +29,7 @@ _UPDATED = frozenset({"updated", "updateddate"})
 _NARROWING = frozenset({"project", "issuetype", "type", "created", "createddate"}) | _UPDATED
 _ORDERS: tuple[list[tuple[str, bool]], ...] = ([], [("updated", False)], [("updated", False), ("key", False)])
 _Template = tuple[bytes | int, ...]  # pieces of bytes; 0, 1, 2 stand for id, key, update time
-_Shape = tuple[Renderer, str, tuple[str, ...], bool]
+_Shape = tuple[Renderer, str, tuple[str, ...], int]
 
 
 class LoadedIssues:
@@ -67,16 +67,16 @@ class LoadedIssues:
         renderer: Renderer,
         fields: Sequence[str],
         *,
-        with_changelog: bool,
+        changes: int,
         span: tuple[int, int],
     ) -> list[bytes]:
         """These issues as JSON, with the fields asked for."""
-        shape = (renderer, repr(_timeless(query)), tuple(fields), with_changelog)
+        shape = (renderer, repr(_timeless(query)), tuple(fields), changes)
         if shape not in self._templates:
             while len(self._templates) >= KEPT_SHAPES:
                 self._templates.pop(next(iter(self._templates)))
             self._templates[shape] = [
-                _apart(issue.id, issue.key, renderer.issue(issue, fields, with_changelog=with_changelog))
+                _apart(issue.id, issue.key, renderer.issue(issue, fields, changes=changes))
                 for issue in self._models_of(query, asker)
             ]
         templates, iso = self._templates[shape], renderer.times.iso

@@ -23,7 +23,8 @@ from connectors.sandbox.jira.times import ZoneText
 
 Run = Callable[[Issue], str]  # fields that follow each other, as JSON members: "name":value,"name":value
 KEPT_SHAPES = 64
-CHANGELOG_ON_CLOUD = 100
+CHANGELOG_ON_CLOUD = 100  # of an issue read by itself
+CHANGELOG_IN_SEARCHES = 40  # notes on migrating to search/jql
 
 
 class Renderer:
@@ -38,19 +39,22 @@ class Renderer:
         self._shape = lru_cache(maxsize=KEPT_SHAPES)(self._make_shape)
         parts.site.kept_texts.append(self._shape.cache_clear)
 
-    def issue(self, issue: Issue, fields: Sequence[str], *, with_changelog: bool = False) -> str:
-        """An issue with the fields asked for (``*all``, ``*navigable``, ids, ``-id``), as JSON text."""
+    def issue(self, issue: Issue, fields: Sequence[str], *, changes: int = 0) -> str:
+        """An issue with the fields asked for (``*all``, ``*navigable``, ids, ``-id``), as JSON text.
+
+        ``changes``: how many of the newest Cloud shows; 0 shows no history at all.
+        """
         expand = "renderedFields,names,schema,operations,editmeta,changelog"
         return (
             f'{{"expand":"{expand}","id":"{issue.id}","self":"{self.parts.api}/issue/{issue.id}","key":"{issue.key}",'
             f'"fields":{{{",".join([run(issue) for run in self._shape(tuple(fields))])}}}'
-            f"{self._changelog_member(issue) if with_changelog else ''}}}"
+            f"{self._changelog_member(issue, changes) if changes else ''}}}"
         )
 
-    def _changelog_member(self, issue: Issue) -> str:
+    def _changelog_member(self, issue: Issue, most: int) -> str:
         entries = self.changelog.entries(issue)
-        # Cloud shows the newest 100; Data Center has no call for the rest and shows all. Readers must sort.
-        shown = entries[-CHANGELOG_ON_CLOUD:] if self.parts.site.flavour is Flavour.CLOUD else entries
+        # Data Center has no call for the rest and shows all. Readers must sort.
+        shown = entries[-most:] if self.parts.site.flavour is Flavour.CLOUD else entries
         return (
             f',"changelog":{{"startAt":0,"maxResults":{len(shown)},"total":{len(entries)},'
             f'"histories":[{",".join(shown)}]}}'

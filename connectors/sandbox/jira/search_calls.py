@@ -14,6 +14,7 @@ from connectors.sandbox.jira.addresses import whole
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, text_answer
 from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.render import CHANGELOG_IN_SEARCHES
 
 MAX_PAGE = 100
 MAX_ID_PAGE = 5_000
@@ -160,9 +161,9 @@ def _loaded_texts(call: Call, asked: Asked, loaded: _Loaded, start: int, size: i
     span = (begin, min(begin + size, loaded.span[1]))
     if is_light:
         return issues.ids(span, with_key="key" in asked.fields)
-    with_changelog = "changelog" in asked.expand
+    changes = CHANGELOG_IN_SEARCHES if "changelog" in asked.expand else 0
     fields = _fields(call, asked)
-    return issues.texts(loaded.query, call.asker, call.renderer, fields, with_changelog=with_changelog, span=span)
+    return issues.texts(loaded.query, call.asker, call.renderer, fields, changes=changes, span=span)
 
 
 # --- in common ------------------------------------------------------------------------------------------------
@@ -281,8 +282,8 @@ def _issue_texts(call: Call, issues: list[Issue], asked: Asked, is_light: bool) 
             return [f'{{"id":"{issue.id}","key":"{issue.key}"}}'.encode() for issue in issues]
         return [f'{{"id":"{issue.id}"}}'.encode() for issue in issues]
     fields, renderer = _fields(call, asked), call.renderer
-    with_changelog = "changelog" in asked.expand
-    return [renderer.issue(issue, fields, with_changelog=with_changelog).encode() for issue in issues]
+    changes = CHANGELOG_IN_SEARCHES if "changelog" in asked.expand else 0
+    return [renderer.issue(issue, fields, changes=changes).encode() for issue in issues]
 
 
 def _fields(call: Call, asked: Asked) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def test_writes_wait_while_nobody_knows_us(desks: Desks, monkeypatch: pytest.Mon
     trap = write_trap("token expired")
     assert red(write_cells(trap, desks, "jira_cloud")) == {}
     monkeypatch.setattr("connectors.jira.writing.who_am_i", lambda reader, config: None)
-    assert "gone or hidden" in write_cells(trap, desks, "jira_dc")["note"]
+    assert "gone or hidden" in write_cells(trap, desks, "jira_cloud")["note"]  # which does not say who nobody is
 
 
 def test_a_connector_that_tells_nothing_of_what_it_finds_turns_its_cells_red(

@@ -171,6 +171,7 @@ def a_budget(tmp_path: Path) -> Callable[..., tuple[budget.Budget, Hours, list[f
         ("POST", "/rest/api/3/search/jql", {"jql": "x"}, 101),
         ("GET", "/rest/api/3/search/jql?jql=x&maxResults=40", None, 41),
         ("POST", "/rest/api/3/search/approximate-count", {"jql": "x"}, 2),
+        ("POST", "/rest/api/3/changelog/bulkfetch", {"issueIdsOrKeys": ["7", "8"], "maxResults": 1000}, 3),
         ("GET", "/rest/api/3/myself", None, 3),
         ("GET", "/rest/api/3/field", None, 101),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -124,9 +125,9 @@ class Platform:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def whole_history(self, issue_id: str) -> list[RawEntry]:
-        self.asked.append(issue_id)
-        return ODD_WHOLE if issue_id == "3" else WHOLE
+    def whole_histories(self, ids: Sequence[str]) -> dict[str, list[RawEntry]]:
+        self.asked += ids
+        return {id: ODD_WHOLE if id == "3" else WHOLE for id in ids}
 
 
 def delivered(harvest: Harvest, body: bytes) -> Delivered:
@@ -136,7 +137,7 @@ def delivered(harvest: Harvest, body: bytes) -> Delivered:
 
 def a_harvest(platform: Platform) -> Harvest:
     kinds = (RecordKind.TICKET, RecordKind.SLA)
-    return Harvest(PLAN, kinds, connection="acme", whole_history=platform.whole_history)
+    return Harvest(PLAN, kinds, connection="acme", whole_histories=platform.whole_histories)
 
 
 def harvested(pages: list[list[dict[str, Any]]], *, patiently: bool = False) -> tuple[Any, ...]:
@@ -233,10 +234,10 @@ def test_a_whole_history_is_asked_for_once_a_page_whatever_else_is_in_it(last: d
 
 
 def test_a_platform_that_fails_is_not_taken_for_an_issue_that_cannot_be_read() -> None:
-    def failing(issue_id: str) -> list[RawEntry]:
+    def failing(ids: Sequence[str]) -> dict[str, list[RawEntry]]:
         raise msgspec.ValidationError("what the platform sent was no history")
 
-    harvest = Harvest(PLAN, (RecordKind.TICKET,), connection="acme", whole_history=failing)
+    harvest = Harvest(PLAN, (RecordKind.TICKET,), connection="acme", whole_histories=failing)
     with pytest.raises(msgspec.ValidationError, match="no history"):
         harvest.add(delivered(harvest, msgspec.json.encode({"issues": [an_issue("1", LONG)]})))
     assert harvest.rejected == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,8 +15,9 @@ import responses
 
 from connectors.base import Cursor, Page
 from connectors.jira import pull, site
+from connectors.jira.changelogs import whole_histories
 from connectors.jira.client import BulkSession
-from connectors.jira.wire import HistoryItem
+from connectors.jira.wire import HistoryEntry, HistoryItem, RawEntry
 from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
@@ -523,9 +524,10 @@ def test_a_long_history_is_read_to_its_beginning(
     for n in range(130):
         at = ticket.opened + 60 * (2 * n + 1)
         ticket.events += [TicketEvent(at, {"state": "resolved"}), TicketEvent(at + 60, {"state": "in_progress"})]
+    ticket.events.append(TicketEvent(at + 120, {"state": "closed"}))
     until = noon + timedelta(hours=8)
     (row,) = rows(connect(flavour, at=serve([ticket], now=until)).pull(RecordKind.TICKET, None, until=until))
-    assert row["reopen_count"] == 130
+    assert (row["reopen_count"], row["closed_at"]) == (130, datetime.fromtimestamp(at + 120, UTC))
 
 
 def test_a_whole_history_is_the_same_with_its_items_decoded_or_not(
@@ -535,7 +537,10 @@ def test_a_whole_history_is_the_same_with_its_items_decoded_or_not(
     until = noon + timedelta(hours=8)
     connector = connect(flavour, at=serve([an_incident(1, noon)], now=until))
     (row,) = rows(connector.pull(RecordKind.TICKET, None, until=until))
-    decoded, raw = connector.puller.whole_history(row["id"]), connector.puller._undecoded_history(row["id"])
+    ((decoded,), (raw,)) = (
+        whole_histories(connector.reader, connector.site, [row["id"]], entry).values()
+        for entry in (HistoryEntry, RawEntry)
+    )
     assert decoded
     assert [(one.id, one.created) for one in decoded] == [(one.id, one.created) for one in raw]
     assert [one.items for one in decoded] == [msgspec.json.decode(one.items, type=list[HistoryItem]) for one in raw]
@@ -562,12 +567,14 @@ def test_in_a_long_history_only_what_is_used_has_to_be_readable_and_the_pull_goe
     long.events += [TicketEvent(long.opened + 60 * n, {"state": ("resolved", "new")[n % 2]}) for n in range(1, 260)]
     until = noon + timedelta(hours=8)
     running = serve([long, short], now=until)
-    told = {"id": "1", "created": "2026-03-02T12:00:00.000+0000", "items": items, "author": {"displayName": 5}}
+    told = {"id": "1", "created": 1_772_452_800_000, "items": items, "author": {"displayName": 5}}
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        (id,) = json.loads(request.body)["issueIdsOrKeys"]
+        return 200, {}, json.dumps({"issueChangeLogs": [{"issueId": id, "changeHistories": [told]}]})
+
     with responses.RequestsMock() as mocked:
-        mocked.get(
-            re.compile(rf"{running.urls[flavour]}/rest/api/\d/issue/\d+/changelog"),
-            json={"values": [told], "isLast": True},
-        )
+        mocked.add_callback("POST", f"{running.urls[flavour]}/rest/api/2/changelog/bulkfetch", callback=answer)
         mocked.add_passthru(running.urls[flavour])
         pages = list(connect(flavour, at=running).pull(RecordKind.TICKET, None, until=until))
     assert [(one.field, one.reason) for page in pages for one in page.rejected] == rejected

@@ -31,7 +31,7 @@ def test_every_permission_that_doctor_checks_is_listed_for_writing(connect: Conn
 
 def operation_of(method: str, path: str) -> str:
     """What a request does, in the words of the list; searches are POST on Cloud."""
-    if method == "POST" and not path.startswith("/search"):
+    if method == "POST" and not path.startswith(("/search", "/changelog")):
         return "update" if path.endswith("/transitions") else "create"
     return "update" if method == "PUT" else "read"
 
@@ -165,7 +165,7 @@ def test_measured_projects_are_written_to_only_where_tickets_are_linked(link_tri
 def test_no_endpoint_is_told_that_this_jira_does_not_have(url: str, is_cloud: bool) -> None:
     config = ConnectionConfig.model_validate({"name": "a", "platform": "jira", "url": url, "user": "u", "token": "t"})
     paths = {path for _, path in asked_for(JiraConnector(config).rights())}
-    of_cloud = {"/search/jql", "/search/approximate-count", "/issue/{id}/changelog", "/project/search"}
+    of_cloud = {"/search/jql", "/search/approximate-count", "/changelog/bulkfetch", "/project/search"}
     assert of_cloud & paths == (of_cloud if is_cloud else set())
     assert {"/search", "/project"} & paths == (set() if is_cloud else {"/search", "/project"})
 

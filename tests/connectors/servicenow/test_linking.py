@@ -103,6 +103,20 @@ def test_a_link_that_is_refused_stands_in_the_receipt_beside_those_that_were_mad
     assert "aborted by Business Rule 'No robots" in receipt.differences[refused]
 
 
+def test_links_that_are_all_refused_are_no_write_that_took_effect(
+    running: RunningSandbox, connect: Connect, admin: Person
+) -> None:
+    connector = connect(running)
+    ref, wanted = an_action(connector), triggers(admin)
+    running.set_options("servicenow", rules=[{"table": "sn_cim_inbound_m2m", "effect": "reject", "name": "No robots"}])
+    with pytest.raises(WriteRefused, match=r"None of 4 links was made\. A business rule .*No robots") as refused:
+        connector.write(wanted, ref)
+    assert "Ask the owner of the rule" in refused.value.mend
+    assert links(admin) == []
+    running.set_options("servicenow", rules=[])
+    assert set(connector.write(wanted, ref).written) == set(wanted.trigger_ids)
+
+
 def test_a_link_that_was_answered_but_is_not_there_is_told(
     running: RunningSandbox, connect: Connect, admin: Person
 ) -> None:

@@ -17,6 +17,7 @@ from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.meta_calls import project_named
 from connectors.sandbox.jira.model import HistoryItem, Issue
 from connectors.sandbox.jira.parts import dump
+from connectors.sandbox.jira.render import CHANGELOG_ON_CLOUD
 from connectors.sandbox.jira.times import epoch_of
 
 MAX_MOVED = 50
@@ -191,7 +192,9 @@ def _location(call: Call, board: Board) -> dict[str, Any]:
 def issue_text(call: Call, issue: Issue) -> str:
     """An issue as JSON text, with the fields asked for, by default all and those of Jira Software by their names."""
     asked = call.names("fields")
-    text = call.renderer.issue(issue, asked or ("*navigable",), with_changelog="changelog" in call.names("expand"))
+    text = call.renderer.issue(
+        issue, asked or ("*navigable",), changes=CHANGELOG_ON_CLOUD if "changelog" in call.names("expand") else 0
+    )
     wanted = {name for name in _MEMBERS if not asked or name in asked or not {"*all", "*navigable"}.isdisjoint(asked)}
     wanted -= {name.removeprefix("-") for name in asked if name.startswith("-")}
     shown = _members(call, issue, wanted)

@@ -101,6 +101,17 @@ def test_changelogs_in_bulk_agree_with_those_one_by_one(atlassian: Any, jira: JI
         assert [[item["field"] for item in change["items"]] for change in told.get(issue.id, [])] == singly
 
 
+def test_of_a_long_history_cloud_shows_the_newest_changes(jira: JIRA, key: str, is_cloud: bool) -> None:
+    issue = jira.issue(key)
+    for number in range(105):
+        issue.update(fields={"summary": f"Title {number}"})
+    (found,) = jira.search_issues(f"key = {key}", expand="changelog")
+    for shown, most in ((found, 40), (jira.issue(key, expand="changelog"), 100)):
+        titles = [entry.items[0].toString for entry in shown.changelog.histories]
+        assert titles == [f"Title {number}" for number in range(105)][-most if is_cloud else 0 :]
+        assert shown.changelog.total == 105
+
+
 def test_an_attached_archive_shows_what_it_holds(atlassian: Any, jira: JIRA, key: str) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

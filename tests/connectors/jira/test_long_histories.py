@@ -1,0 +1,118 @@
+"""Of a long history Cloud shows the newest changes only: the others are asked for, of many issues at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from connectors.jira import changelogs
+from connectors.sandbox.plugin import Flavour
+from connectors.sandbox.testing import RunningSandbox
+from connectors.sandbox.world import TicketEvent, WorldTicket
+from improvement.errors import ConnectionFailed
+from improvement.records import RecordKind
+
+from .conftest import Desk
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+UNTIL = NOON + timedelta(hours=8)
+STATES = ("on_hold", "resolved", "in_progress")
+BULK = "/changelog/bulkfetch"
+
+
+@pytest.fixture
+def tickets(an_incident: Callable[..., WorldTicket]) -> list[WorldTicket]:
+    """Eight incidents with more changes than a search of Cloud shows, and one that was resolved and left."""
+    long = [an_incident(uid, NOON, resolved_after_h=None) for uid in range(1, 9)]
+    for ticket in long:
+        ticket.events += [
+            TicketEvent(ticket.opened + 60 * n, {"state": STATES[n % 3]}) for n in range(1, 50 + ticket.uid)
+        ]
+    return [*long, an_incident(9, NOON)]
+
+
+@pytest.fixture
+def running(serve: Callable[..., RunningSandbox], tickets: list[WorldTicket]) -> RunningSandbox:
+    return serve(tickets, now=UNTIL)
+
+
+def reopened(connector: Any) -> dict[str, int]:
+    pages = connector.pull(RecordKind.TICKET, None, until=UNTIL)
+    return {row["title"]: row["reopen_count"] for page in pages for row in page.batch.to_pylist()}
+
+
+def expected(tickets: list[WorldTicket]) -> dict[str, int]:
+    """Every step from resolved to in progress."""
+    states = {one.title: [event.changes.get("state") for event in one.events] for one in tickets}
+    return {title: list(pairwise(all)).count(("resolved", "in_progress")) for title, all in states.items()}
+
+
+@pytest.mark.parametrize("changes", [1_000, 7])
+def test_the_histories_of_a_page_of_issues_are_one_question(
+    running: RunningSandbox,
+    connect: Callable[..., Any],
+    flavour: Flavour,
+    tickets: list[WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: int,
+) -> None:
+    monkeypatch.setattr(changelogs, "CHANGES", changes)
+    connector = connect(flavour, at=running)
+    asked: list[str] = []
+    connector.client._session.hooks["response"].append(lambda answer, **_: asked.append(answer.url))
+    assert reopened(connector) == expected(tickets)
+    about = [url for url in asked if "changelog" in url.partition("?")[0]]
+    if flavour == "jira_dc":
+        assert about == []
+    else:
+        assert all(url.endswith(BULK) for url in about)
+        assert len(about) == 1 if changes == 1_000 else len(about) > 10
+
+
+@pytest.mark.parametrize("status", [404, 400, 403])
+def test_where_they_are_not_told_together_each_is_asked_for(
+    running: RunningSandbox, connect: Callable[..., Any], flavour: Flavour, tickets: list[WorldTicket], status: int
+) -> None:
+    running.set_faults(flavour, {"kind": "refuse", "path": BULK, "status": status, "times": None})
+    assert reopened(connect(flavour, at=running)) == expected(tickets)
+
+
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+def test_a_page_of_histories_that_is_cut_is_asked_for_again_and_one_without_end_is_an_error(
+    running: RunningSandbox,
+    connect: Callable[..., Any],
+    flavour: Flavour,
+    tickets: list[WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running.set_faults(flavour, {"kind": "cut_body", "path": BULK}, {"kind": "error_in_200", "path": BULK})
+    assert reopened(connect(flavour, at=running)) == expected(tickets)
+    monkeypatch.setattr(changelogs, "CHANGES", 7)
+    running.set_faults(flavour, {"kind": "repeat_token", "path": BULK, "times": None})
+    with pytest.raises(ConnectionFailed, match="a page token was repeated"):
+        reopened(connect(flavour, at=running))
+
+
+def test_waits_are_told_to_their_beginning(
+    running: RunningSandbox, connect: Callable[..., Any], flavour: Flavour, tickets: list[WorldTicket]
+) -> None:
+    connector = connect(flavour, at=running)
+    pages = connector.pull(RecordKind.TICKET, None, until=UNTIL)
+    titles = {row["id"]: row["title"] for page in pages for row in page.batch.to_pylist()}
+    found = {titles[id]: len(spans) for id, spans in connector.waits(list(titles)).items()}
+    states = {one.title: [event.changes.get("state") for event in one.events] for one in tickets}
+    assert found == {title: of.count("on_hold") for title, of in states.items()}
+
+
+def test_who_changed_a_record_long_ago_comes_home(desk: Desk) -> None:
+    ref = desk.create().ref
+    issue = desk.claudia.issue(ref.id)
+    issue.update(summary="As Claudia calls it")
+    for number in range(45):
+        issue.update(fields={"labels": [*issue.fields.labels, f"n{number}"]})
+    told = desk.state(ref).fields["title"]
+    assert (told.value, told.changed_by) == ("As Claudia calls it", desk.account("claudia.braun"))
