@@ -480,7 +480,7 @@ def test_a_note_whose_text_is_hidden_from_us_is_told_and_not_written_again(
     ref = connect(running).write(CREATE, None).ref
     running.set_options("servicenow", denied={"regelkreis": ["sys_journal_field.value:read"]})
     for _ in range(3):
-        with pytest.raises(PermissionMissing, match="leaves sys_journal_field.value out"):
+        with pytest.raises(PermissionMissing, match=r"leaves sys_journal_field\.value out"):
             connect(running).write(NOTE, ref)
     running.set_options("servicenow", denied={})
     assert len(admin.find("sys_journal_field", f"element_id={ref.id}")) == 1
