@@ -103,6 +103,11 @@ class _Asking:
         issues = self._newest(jql, [*(found.id for _, found, _ in fields), *special])
         if source.kind is RecordKind.TICKET:
             self._tickets += issues
+        wrong |= {
+            path: f"The values of “{info.name}” ({type_of(info)}) hold no text that could be read."
+            for path, found, info in fields
+            if _holds_no_text(found, issues)
+        }
         return SourceSample(
             name=name,
             kind=source.kind,
@@ -249,6 +254,12 @@ def _read(found: FoundField, value: Any) -> str | None:
         return found.read(msgspec.convert(value, found.decoded)) or None
     except msgspec.ValidationError:
         return None
+
+
+def _holds_no_text(found: FoundField, issues: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a field is filled, and nothing of it can be read: objects of Assets show their ids alone."""
+    values = [value for issue in issues if (value := issue.get(found.id)) not in (None, "", [])]
+    return bool(values) and not any(_read(found, value) for value in values)
 
 
 def _outcome(value: Any) -> str | None:

@@ -8,17 +8,23 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import pytest
+import requests
 
 from connectors.discovery import Discovers, SourceProposal, propose
+from connectors.jira.client import BulkSession
 from connectors.jira.connector import JiraConnector
 from connectors.jira.fields import Fields
-from connectors.jira.wire import FieldInfo, TypeValue
+from connectors.jira.wire import FieldInfo, FieldSchema, TypeValue
 from connectors.sandbox.plugin import Flavour
 from improvement.records import RecordKind
 
 from .conftest import Connect
 
 Rename = dict[str, str]
+ASSETS = FieldSchema(
+    type="array", items="cmdb-object-field", custom="com.atlassian.jira.plugins.cmdb:cmdb-object-cftype"
+)
 
 
 def proposals(connector: JiraConnector, sample: int = 150) -> dict[str, SourceProposal]:
@@ -120,6 +126,31 @@ def test_an_sla_nobody_mapped_is_proposed_with_target_and_agreement(connect: Con
         "source": "Lieferant: Zeit bis Lösung",
         "fields": {"target": {"constant": "resolution"}, "agreement": {"constant": "uc"}},
     }
+
+
+def test_a_field_that_holds_no_text_is_told_instead_of_being_called_empty(
+    connect: Connect, flavour: Flavour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Assets objects of Jira Service Management, of which a search shows the ids alone."""
+    connector = connect(flavour)
+    found = connector.site.fields.value_field("Customer", source="incident", used_for="customer")
+    infos = connector.site.fields.infos
+    changed = [msgspec.structs.replace(info, schema=ASSETS) if info.id == found.id else info for info in infos]
+    connector.__dict__["site"] = replace(connector.site, fields=Fields(changed, connection=connector.name))
+    request = BulkSession.request
+
+    def with_assets(self: BulkSession, *arguments: Any, **options: Any) -> requests.Response:
+        answer = request(self, *arguments, **options)
+        if isinstance(page := msgspec.json.decode(answer.content), dict) and "issues" in page:
+            for issue in page["issues"]:
+                issue["fields"][found.id] = [{"workspaceId": "5f2", "id": "5f2:88", "objectId": "88"}]
+            answer._content = msgspec.json.encode(page)
+        return answer
+
+    monkeypatch.setattr(BulkSession, "request", with_assets)
+    customer = next(field for field in proposals(connector)["incident"].fields if field.name == "customer")
+    assert customer.filled == 0
+    assert customer.note == "The values of “Customer” (cmdb-object-field) hold no text that could be read."
 
 
 def test_a_search_that_fails_once_is_asked_again(
