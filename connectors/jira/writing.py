@@ -235,7 +235,8 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
         if same(value, current):
             continue
         name = names.get(field_id, field_id)
-        is_always_theirs = outbound.is_adopted or name in PLATFORM_WINS
+        # of a new issue whose property could not be set what stands there may as well be ours: its history tells
+        is_always_theirs = outbound.is_adopted or (name in PLATFORM_WINS and "written" in issue.kept)
         if _is_theirs(issue, field_id, current, edited, is_always_theirs=is_always_theirs):
             theirs.add(field_id)
             form.unwritten[name] = "changed on Jira by a person; theirs counts"
