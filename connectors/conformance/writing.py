@@ -151,11 +151,16 @@ class Writing(Intents):
         assert "target" in receipt.unwritten
 
     def test_what_has_no_place_is_told(self) -> None:
-        """Each field that was to be written and that, as the connector says of itself, no column takes."""
+        """Each field that was to be written and that, as the connector says of itself, no column takes; and none that
+        one takes.
+        """
         self._writes()
-        create, unresolved = a_creation(an_action()), self.connect().describe().unresolved
-        receipt = self.connect().write(create, None)
-        assert create.fields.keys() & unresolved.keys() <= receipt.unwritten.keys()
+        action = an_action()
+        fields = {**fields_of(action), "baseline": "24.3 %", "target": "17 %"}
+        receipt = self.connect().write(an_outbound(action, Verb.CREATE, "create", fields=fields), None)
+        said = self.connect().describe()
+        assert fields.keys() & said.unresolved.keys() <= receipt.unwritten.keys()
+        assert not fields.keys() & said.columns.keys() & receipt.unwritten.keys()
 
     def test_a_due_date_comes_home_as_it_was_written(self) -> None:
         """On the same day; or the receipt says that there is no place for it."""

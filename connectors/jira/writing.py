@@ -23,7 +23,7 @@ from connectors.jira.receipts import HIDDEN, as_far_as_taken, created_as_taken, 
 from connectors.jira.sending import LiveSender, Sender, WriteForbidden
 from connectors.jira.shaping import Shaped, as_text, same, shaped
 from connectors.jira.site import ask, who_am_i
-from connectors.jira.wire import HistoryEntry
+from connectors.jira.wire import HistoryEntry, HistoryItem
 from improvement.errors import (
     ConnectionFailed,
     OutcomeUnknown,
@@ -237,7 +237,8 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
         if same(value, current):
             continue
         name = names.get(field_id, field_id)
-        is_always_theirs = outbound.is_adopted or name in PLATFORM_WINS
+        # of a new issue whose property could not be set what stands there may as well be ours: its history tells
+        is_always_theirs = outbound.is_adopted or (name in PLATFORM_WINS and "written" in issue.kept)
         if _is_theirs(issue, field_id, current, edited, is_always_theirs=is_always_theirs):
             theirs.add(field_id)
             form.unwritten[name] = "changed on Jira by a person; theirs counts"
@@ -322,11 +323,17 @@ def _is_theirs(
 
 
 def _edited_by_others(jira: Jira, issue_id: str) -> frozenset[str]:
-    """The fields that somebody else changed last. A history without their ids has their names, which may be shared."""
-    last: dict[str, str | None] = {}
+    """The fields that somebody else changed last. A history without their ids has the names they had: one may be
+    shared, and one that no field has any more may be that of any custom one.
+    """
+    last: dict[str, tuple[str | None, HistoryItem]] = {}
     (history,) = whole_histories(jira.reader, jira.site, [issue_id], HistoryEntry).values()
     for entry in oldest_first(history):
         author = entry.author.account if entry.author is not None else None
-        last |= {item.field_id or item.field: author for item in entry.items}
-    others = {name for name, author in last.items() if author != jira.site.me.account}
-    return frozenset(others | {info.id for info in jira.site.fields.infos if info.name in others})
+        last |= {item.field_id or item.field: (author, item) for item in entry.items}
+    others = {name: item for name, (author, item) in last.items() if author != jira.site.me.account}
+    infos = jira.site.fields.infos
+    names = {info.name for info in infos}
+    is_any = any(one.fieldtype == "custom" and not one.field_id and one.field not in names for one in others.values())
+    found = {info.id for info in infos if info.name in others or (is_any and info.id.startswith("customfield_"))}
+    return frozenset(others.keys() | found)

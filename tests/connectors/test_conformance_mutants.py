@@ -209,6 +209,13 @@ class TellsNothingOfWhatHasNoPlace(TicketDesk):
         return msgspec.structs.replace(super().write(outbound, ref), unwritten={})
 
 
+class ClaimsAColumnItLacks(TicketDesk):
+    def describe(self) -> Capabilities:
+        said = super().describe()
+        unresolved = {name: why for name, why in said.unresolved.items() if name != "baseline"}
+        return msgspec.structs.replace(said, columns={**said.columns, "baseline": "base"}, unresolved=unresolved)
+
+
 class AttachesEmptyFiles(TicketDesk):
     def _body(self, outbound: Outbound) -> dict[str, Any]:
         body = super()._body(outbound)
@@ -429,6 +436,7 @@ WRONG: dict[type[TicketDesk], str] = {
     ReadsNoDifference: "test_what_the_platform_does_not_keep_is_told",
     TellsAsWrittenWhatItSent: "test_what_the_platform_does_not_keep_is_told",
     TellsNothingOfWhatHasNoPlace: "test_what_has_no_place_is_told",
+    ClaimsAColumnItLacks: "test_what_has_no_place_is_told",
     AttachesEmptyFiles: LEFT,
     AttachesOtherContent: LEFT,
     MakesNoTasksAndLinks: ONCE,

@@ -11,11 +11,12 @@ and would be for ever: a text that a firewall never lets through passes for an o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from django.db import transaction
 
+from connectors.doubt import SETTLED_S
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.records import Verb
 from workflows.actions import loop
@@ -74,7 +75,9 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
         if row.state not in GIVEN_UP:
             raise GuardRefused(f"{key} is not sent again", [_no_letter(row)])
         buried_after, row.attempts = row.attempts, 0
-        row.state, row.begun_at = DeliveryState.WAITING.value, None  # in doubt no more: a person looked
+        row.state = DeliveryState.WAITING.value
+        if not _may_still_take_effect(row):
+            row.begun_at = None  # in doubt no more: a person looked
         if row.verb == Verb.UPDATE:
             row.outbound = msgspec.json.encode(loop.update_of(row.action, key))
         row.save(update_fields=["state", "attempts", "begun_at", "outbound"])
@@ -120,6 +123,11 @@ def _letter(row: Delivery, waits: Waits) -> Letter:
         queued_at=row.queued_at,
         reason=waits.why(row),
     )
+
+
+def _may_still_take_effect(row: Delivery) -> bool:
+    """Whether it was sent so short a time ago, by the wall clock, that nobody can have seen what becomes of it."""
+    return row.begun_at is not None and datetime.now(UTC) - row.begun_at < timedelta(seconds=SETTLED_S)
 
 
 def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:

@@ -333,6 +333,15 @@ def test_what_we_wrote_and_did_not_get_to_note_is_no_persons(desk: Desk, fault: 
     assert desk.update(ref, baseline="27 %").unwritten["baseline"] == "changed on Jira by a person; theirs counts"
 
 
+def test_nor_is_the_due_date_of_a_new_issue_whose_property_could_not_be_set(desk: Desk) -> None:
+    desk.faults({"kind": "unavailable", "method": "PUT", "path": "/properties/", "seconds": 0})
+    ref = desk.create().ref
+    receipt = desk.update(ref, due="2024-09-09")
+    assert (receipt.unwritten, desk.seen(ref).fields.duedate) == ({}, "2024-09-09")
+    desk.claudia.issue(ref.id).update(fields={"duedate": "2024-12-24"})
+    assert desk.update(ref, due="2024-10-10").unwritten == {"due": "changed on Jira by a person; theirs counts"}
+
+
 def test_nor_is_a_move_that_we_did_not_get_to_note(desk: Desk) -> None:
     ref = desk.create().ref
     desk.faults({"kind": "unavailable", "method": "PUT", "path": "/properties/", "seconds": 0, "after": 1})

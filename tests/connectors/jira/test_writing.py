@@ -215,6 +215,20 @@ def test_what_an_automation_makes_of_a_note_is_told(desk: Desk, monkeypatch: pyt
     assert "24 % → 16.1 %" in receipt.differences["comment"].partition(", found ")[2]
 
 
+def test_what_a_person_entered_stays_although_its_field_is_called_otherwise_since(desk: Desk) -> None:
+    """The history of a Data Center tells no ids, and the names that fields had."""
+    ref = desk.create().ref
+    desk.claudia.issue(ref.id).update(fields={"customfield_10020": "99 %"})
+    renamed = [
+        msgspec.structs.replace(info, name="Base value") if info.id == "customfield_10020" else info
+        for info in desk.connector.site.fields.infos
+    ]
+    desk.connector.site.fields._infos[:] = renamed
+    receipt = desk.update(ref, baseline="31 %")
+    assert receipt.unwritten["baseline"] == "changed on Jira by a person; theirs counts"
+    assert desk.seen(ref).fields.customfield_10020 == "99 %"
+
+
 def test_the_colour_of_a_mark_as_cloud_writes_it_is_no_difference(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     real = hanging.notes_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from workflows import access
 from workflows.actions import loop, planning
 from workflows.deliveries import dead_letters, outbox
 from workflows.models import Action, DeliveryState, LedgerEntry
+from workflows.steps import deliver
 
 pytestmark = pytest.mark.django_db
 AT = OPENED + timedelta(days=9)
@@ -111,6 +112,20 @@ def test_what_nothing_lets_through_is_given_up_and_what_waited_behind_it_goes_on
     assert (gone.key, gone.state) == (key, "discarded")
     assert sent(desk, 20).sent == 1
     assert desk.requests[-1] == f"{key}-more"
+
+
+def test_what_was_sent_just_now_is_not_sent_again_at_once_whoever_gives_it_up_and_takes_it_back(
+    desk: Desk, action: Action
+) -> None:
+    key, told = f"{action.code}/note/one", list[float | None]()
+    desk.answers = raises(OutcomeUnknown("No answer."), on="note/one")
+    now = datetime.now(UTC)
+    deliver.deliver(desk, as_of=AT, clock=lambda: now)
+    for again in (dead_letters.discard, dead_letters.replay):
+        again(access.local_admin(), key, reason="by mistake", at=AT)
+    desk.answers = lambda outbound: told.append(outbound.unanswered_s)
+    deliver.deliver(desk, as_of=AT, clock=lambda: now + timedelta(minutes=1))
+    assert told[0] == 60.0
 
 
 def supposing(action: Action, hypothesis: str) -> None:
