@@ -259,7 +259,7 @@ def _keep(rule: Rule, connection: str, found: list[Restated], causes: list[str],
         )
     Point.objects.bulk_update([one.point for one in found], ["later_value", "later_at"])
     values = (Value(connection, one.point.finding.scope_key, one.point.week, one) for one in found)
-    touching = Touching(rule.id, values)
+    touching = Touching(rule, values)
     payload = {
         "connection": connection,
         "rule_sha256": rule.sha256,

@@ -107,6 +107,15 @@ def test_a_rule_whose_file_is_broken_is_asked_by_its_last_version(lived: Lived, 
     assert told(*asked[0]) == before[0]
 
 
+def test_a_target_is_dated_back_also_after_the_rule_counted_something_else(lived: Lived) -> None:
+    lived(RULE, 3)
+    lived(HOURS, 2)
+    lived(PAST, 1)
+    (entry,) = entries("targets.restated")
+    assert entry["payload"]["before_sha256"] == entries("rule.applied")[0]["payload"]["sha256"]
+    assert entry["payload"]["turned"] > 0
+
+
 def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:
     at = lived(RULE, 3)
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
