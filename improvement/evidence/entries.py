@@ -110,8 +110,9 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     ),
     "points.restated": (
         By.ENGINE,
-        "later data, or another way of reading or counting them, say something else of published values: how many, "
-        "their digest, the causes, and the open actions and published reviews of their scopes",
+        "later data, or another way of reading or counting them, say something else of published values: a version "
+        "that counts what they are of, how many, their digest, the causes, and the open actions and published reviews "
+        "of their scopes",
     ),
     "rule.applied": (
         By.EITHER,

@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from improvement import weeks
-from improvement.errors import InputError, RegelkreisError
+from improvement.errors import InputError
 from improvement.metrics import CATALOGUE, Metric
-from improvement.rules import rule_from_document
+from improvement.rules import Rule
 from improvement.rules.suggestions import did_you_mean
 from workflows.models import LedgerEntry, Point, RuleVersion
 from workflows.rules.lines import HEAD, QUIET, Line, columns
+from workflows.rules.published import of_series, readable
 from workflows.rules.sources import connection_names
 
 LISTED = 12
@@ -134,8 +135,10 @@ def report(*, as_of: datetime, rule_id: str | None = None, connection: str | Non
 
 
 def _restatement(rule_id: str, payload: dict[str, Any], at: datetime) -> Restatement:
-    connection = payload["connection"]
-    points = Point.objects.filter(finding__rule_id=rule_id, finding__connection=connection, later_at=at)
+    connection, rule = payload["connection"], _counting(rule_id, payload.get("rule_sha256"))
+    is_told = "rule_sha256" in payload  # not by an earlier release, whose entries may be of any series of the rule
+    published = of_series(rule) if rule is not None and is_told else Point.objects.filter(finding__rule_id=rule_id)
+    points = published.filter(finding__connection=connection, later_at=at)
     return Restatement(
         rule_id,
         connection,
@@ -143,16 +146,14 @@ def _restatement(rule_id: str, payload: dict[str, Any], at: datetime) -> Restate
         payload["points"],
         tuple(payload.get("causes") or (UNTOLD,)),
         tuple(points.select_related("finding").order_by("week", "finding__scope_key")),
-        _metric_of(rule_id),
+        CATALOGUE.get(rule.metric) if rule is not None else None,
         tuple(payload.get("open_actions", ())),
         tuple(payload.get("published_reviews", ())),
     )
 
 
-def _metric_of(rule_id: str) -> Metric | None:
-    """What a rule counts, as its newest version says; None where this release cannot read it any more."""
-    row = RuleVersion.objects.filter(rule_id=rule_id).order_by("-applied_at").first()
-    try:
-        return CATALOGUE.get(rule_from_document(row.document).metric) if row is not None else None
-    except RegelkreisError:
-        return None
+def _counting(rule_id: str, sha256: str | None) -> Rule | None:
+    """The version that counts the values, or the newest; None where this release cannot read it any more."""
+    rows = RuleVersion.objects.filter(rule_id=rule_id, **({"sha256": sha256} if sha256 is not None else {}))
+    row = rows.order_by("-applied_at").first()
+    return readable(row) if row is not None else None

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from improvement import weeks
 from improvement.pdca import OPEN_STATES
+from improvement.rules import Rule
 from workflows.models import Action, LookKind, ReviewRecord
 
 READINGS = (LookKind.LOOK, LookKind.FINAL, LookKind.SUSTAIN)
@@ -27,14 +28,15 @@ class Value(Generic[T]):
 
 
 class Touching(Generic[T]):
-    """The actions of a rule, and their reviews, whose scope has restated values."""
+    """The actions of a rule on what it counts, and their reviews, whose scope has restated values."""
 
-    def __init__(self, rule_id: str, values: Iterable[Value[T]]) -> None:
+    def __init__(self, rule: Rule, values: Iterable[Value[T]]) -> None:
         self._by_scope: dict[tuple[str, str], list[Value[T]]] = defaultdict(list)
         for value in values:
             self._by_scope[value.connection, value.scope_key].append(value)
-        ours = Action.objects.filter(rule_id=rule_id).prefetch_related("findings").order_by("id")
-        self._actions = [action for action in ours if self._of(action)]
+        # Under the same id the rule may have counted another metric before.
+        ours = Action.objects.filter(rule_id=rule.id, metric=rule.metric).prefetch_related("findings")
+        self._actions = [action for action in ours.order_by("id") if self._of(action)]
 
     @property
     def open_actions(self) -> list[str]:

@@ -56,7 +56,8 @@ class Backdated:
 def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) -> Backdated | None:
     """Tell the ledger what a new version restates; None where it restates nothing. Inside the caller's transaction.
 
-    ``before``: the version that was live last, also if the rule was removed since.
+    ``before``: the version that was live last of those that count the same, also if the rule was removed, or counted
+    something else, since.
     """
     old = readable(before) if before is not None else None
     published_to = _published_to(rule)
@@ -82,7 +83,7 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
             "published_reviews": list(found.reviews),
         },
     )
-    _add_addenda(found)
+    _add_addenda(rule, found)
     return found
 
 
@@ -118,19 +119,19 @@ def compared(
         points += [(name, one) for one in restatements(before, after, judged)]
     if not points:
         return None
-    touching = _touching(after.id, points)
+    touching = _touching(after, points)
     reviews = tuple(review.code for review in touching.reviews(at))
     return Backdated(after.id, at, tuple(points), tuple(touching.open_actions), reviews)
 
 
-def _touching(rule_id: str, points: Iterable[tuple[str, Restated]]) -> Touching[Restated]:
+def _touching(rule: Rule, points: Iterable[tuple[str, Restated]]) -> Touching[Restated]:
     values = (Value(name, one.judged.scope.key, one.judged.week, one) for name, one in points)
-    return Touching(rule_id, values)
+    return Touching(rule, values)
 
 
-def _add_addenda(found: Backdated) -> None:
+def _add_addenda(rule: Rule, found: Backdated) -> None:
     """One to each published review that a target dated back concerns. Interim looks get none: a final one follows."""
-    touching = _touching(found.rule_id, found.points)
+    touching = _touching(rule, found.points)
     for review in touching.reviews(found.at):
         if review.kind in (LookKind.FINAL, LookKind.SUSTAIN):
             from workflows.steps.review import record_restated_targets  # loads the check: rarely, and not to list rules

@@ -27,7 +27,7 @@ from improvement.rules.loading import Loaded, load
 from workflows.evidence import ledger
 from workflows.models import Action, Evaluation, Finding, LedgerEntry, Person, Role, RuleVersion
 from workflows.rules import backdating, ending
-from workflows.rules.published import last_live, readable
+from workflows.rules.published import last_alike, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def record(rule: Rule, *, actor: str, at: datetime, limits: Limits | None = None
     row = RuleVersion.objects.filter(rule_id=rule.id, sha256=rule.sha256).first()
     if row is not None and row.is_live and (limits is None or (row.limits == kept and row.applied_by != ledger.ENGINE)):
         return False
-    before = last_live(rule.id)
+    before = last_alike(rule)
     RuleVersion.objects.filter(rule_id=rule.id, is_live=True).update(is_live=False)
     if row is None:
         row = RuleVersion(rule_id=rule.id, sha256=rule.sha256, document=rule.canonical(), mode=rule.mode.value)

@@ -73,6 +73,14 @@ def last_live(rule_id: str) -> RuleVersion | None:
     return RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
 
 
+def last_alike(rule: Rule) -> RuleVersion | None:
+    """The version that was live last of those that count what a rule counts, by the ledger."""
+    alike = {row.sha256: row for row in _alike(rule, RuleVersion.objects.filter(rule_id=rule.id))}
+    applied = LedgerEntry.objects.filter(type="rule.applied", subject=rule.id).order_by("-index")
+    digests = (json.loads(bytes(data))["payload"]["sha256"] for data in applied.values_list("data", flat=True))
+    return next((alike[sha256] for sha256 in digests if sha256 in alike), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
     """The last time that a rule was live, by the ledger.

@@ -213,7 +213,7 @@ def report(
     for dimension, _ in scope.items:
         if dimension not in NAMED:
             raise InputError(f"Targets have no “{dimension[:40]}”.", mend=did_you_mean(dimension, NAMED))
-    rules, live = rules_on(on, as_of=as_of), {rule.id: rule for rule in sources.live().rules}
+    rules, live = rules_on(on, as_of=as_of), {rule.id: rule for rule in rules_on(as_of.date(), as_of=as_of)}
     if rule_id is not None:
         rules = [rule for rule in rules if rule.id == rule_id] or [sources.live().rule(rule_id)]
     last = min(last_week(as_of), weeks.week_of(on))
@@ -244,16 +244,18 @@ def report(
 
 
 def rules_on(on: date, *, as_of: datetime) -> list[Rule]:
-    """The versions that judged on a day: the live ones from today on, before the first application the first ones."""
+    """The versions that judged on a day, as it stood at a moment: those live then from its day on, before the first
+    application the first ones."""
     live = list(sources.live().rules)
-    if on >= as_of.date():
-        return live
     versions: dict[str, str] = {}
     gone: set[str] = set()
     rows = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed")).order_by("index")
-    for kind, data in rows.values_list("type", "data"):
-        entry = json.loads(bytes(data))
-        rule_id, is_then = entry["subject"], datetime.fromisoformat(entry["at"]).date() <= on
+    told = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
+    moments = [datetime.fromisoformat(entry["at"]) for _, entry in told]
+    if on >= as_of.date() and all(at <= as_of for at in moments):
+        return live
+    for (kind, entry), at in zip(told, moments, strict=True):
+        rule_id, is_then = entry["subject"], at <= as_of and at.date() <= on
         if kind == "rule.applied" and (is_then or rule_id not in versions):
             versions[rule_id] = entry["payload"]["sha256"]
             gone.discard(rule_id)

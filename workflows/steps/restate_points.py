@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -129,7 +129,7 @@ def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
         version = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
         rule = readable(version) if version is not None else None
         if rule is not None and (rule.id, rule.series_sha256) not in live:
-            found[rule.id, rule.series_sha256] = rule
+            found[rule.id, rule.series_sha256] = replace(rule, sha256=sha256)  # however this release spells it out
     return list(found.values())
 
 
@@ -259,9 +259,10 @@ def _keep(rule: Rule, connection: str, found: list[Restated], causes: list[str],
         )
     Point.objects.bulk_update([one.point for one in found], ["later_value", "later_at"])
     values = (Value(connection, one.point.finding.scope_key, one.point.week, one) for one in found)
-    touching = Touching(rule.id, values)
+    touching = Touching(rule, values)
     payload = {
         "connection": connection,
+        "rule_sha256": rule.sha256,
         "points": len(found),
         "points_sha256": digest(pinned),
         "causes": causes,

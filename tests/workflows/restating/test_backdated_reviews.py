@@ -57,6 +57,17 @@ def addenda() -> list[ReviewRecord]:
     return list(ReviewRecord.objects.filter(kind="addendum").order_by("id"))
 
 
+def test_a_target_of_another_metric_under_the_same_id_concerns_no_review(
+    home: Path, platform: MemoryPlatform, final: ReviewRecord
+) -> None:
+    Action.objects.update(metric="time_to_resolve")  # opened when the rule counted that
+    dated_back(home, "{when: {service: Mail}, target: {max: 2%}, from: 2025-06-02}")
+    ran(platform, final.recorded_at + timedelta(weeks=1))
+    entry = json.loads(bytes(LedgerEntry.objects.get(type="targets.restated").data))
+    assert (entry["payload"]["open_actions"], entry["payload"]["published_reviews"]) == ([], [])
+    assert addenda() == []
+
+
 def test_a_published_review_gets_an_addendum_and_stays_as_it_is(
     home: Path, platform: MemoryPlatform, final: ReviewRecord
 ) -> None:

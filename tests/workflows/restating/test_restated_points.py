@@ -19,6 +19,7 @@ from tests.workflows.platform import START, MemoryPlatform
 from workflows import cycle
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry, Point
+from workflows.restating import restated_values
 from workflows.steps import pull, restate, restate_points
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
@@ -94,6 +95,23 @@ def test_values_behind_an_open_action_are_restated_although_its_rule_is_live_no_
     assert any(line.startswith("sla [") for line in lines)
     entry = json.loads(bytes(LedgerEntry.objects.filter(type="points.restated", subject="sla").latest("index").data))
     assert entry["payload"]["open_actions"] == ["ACT-1"]
+
+
+def test_what_a_rule_counted_before_is_told_in_its_own_unit(
+    platform: MemoryPlatform, monday: datetime, home: Path
+) -> None:
+    for week in range(2):
+        after_a_cycle(platform, monday + timedelta(weeks=week))
+    hours = RULE.replace("sla_breach_rate", "time_to_resolve").replace("max: 15%", "max: 300h")
+    hours = hours.replace(", sla.target: resolution, sla.agreement: sla", "")
+    (home / "rules" / "sla.yaml").write_text(hours, encoding="utf-8")
+    after_a_cycle(platform, monday + timedelta(weeks=2))
+    repaired(platform, monday + timedelta(weeks=2, days=1))
+    after_a_cycle(platform, monday + timedelta(weeks=3))
+    (told,) = restated_values.report(as_of=monday + timedelta(weeks=3)).restatements
+    texts = [line.text for line in told.lines() if "→" in line.text]
+    assert texts
+    assert all(text.count(" %") == 2 for text in texts)
 
 
 @pytest.mark.parametrize("edit", ["removed", "counts otherwise"])

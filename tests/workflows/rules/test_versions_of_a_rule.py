@@ -107,6 +107,29 @@ def test_a_rule_whose_file_is_broken_is_asked_by_its_last_version(lived: Lived, 
     assert told(*asked[0]) == before[0]
 
 
+def test_a_target_is_dated_back_also_after_the_rule_counted_something_else(lived: Lived) -> None:
+    lived(RULE, 3)
+    lived(HOURS, 2)
+    lived(PAST, 1)
+    (entry,) = entries("targets.restated")
+    assert entry["payload"]["before_sha256"] == entries("rule.applied")[0]["payload"]["sha256"]
+    assert entry["payload"]["turned"] > 0
+
+
+def test_targets_of_a_moment_that_is_over_are_those_of_then(lived: Lived, home: Path) -> None:
+    then = lived(RULE, 3)
+    at = lived(RULE.replace("max: 15%", "max: 25%"), 1)
+
+    def held(moment: datetime, *more: str) -> list[str]:
+        found = told("targets --scope", MAIL, "--as-of", moment.isoformat(), *more)
+        return [one["target"] for one in found["targets"]]
+
+    assert (held(then), held(at)) == (["max 15%"], ["max 25%"])
+    assert held(at, "--on", f"{then:%Y-%m-%d}") == ["max 15%"]
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("max: 15%", "max: 30%"), encoding="utf-8")
+    assert (held(then), held(at)) == (["max 15%"], ["max 30%"])  # live at the next cycle
+
+
 def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:
     at = lived(RULE, 3)
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
