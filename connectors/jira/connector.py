@@ -33,8 +33,11 @@ class JiraConnector(Jira):
         return discovery.discover(self, sample=sample)
 
     def rights(self) -> Sequence[Right]:
-        """The permissions and scopes we must be granted, and why. Asks nothing: Cloud is told by its address."""
-        return rights.rights(self.config, self.mapping, self.__dict__.get("site"))
+        """The permissions and scopes we must be granted, and why.
+
+        Cloud is told by its address, so nothing is asked; but at a loopback address either may be, a sandbox's.
+        """
+        return rights.rights(self.config, self.mapping, self.__dict__.get("site"), self.reader)
 
     def ungranted(self) -> Sequence[Finding]:
         """Permissions that :meth:`describe` does not look at."""

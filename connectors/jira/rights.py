@@ -15,10 +15,12 @@ import msgspec
 
 from connectors.base import Finding
 from connectors.config import ConnectionConfig
+from connectors.http import Reader
 from connectors.jira.opened import Jira
-from connectors.jira.site import Site, ask
+from connectors.jira.site import ServerInfo, Site, ask
 from connectors.mapping import PlatformMapping
 from connectors.rights import EVERYTHING, Operation, Right
+from connectors.transport import LOOPBACK
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
@@ -88,15 +90,27 @@ WRITES: tuple[tuple[str, str, tuple[Operation, ...], str], ...] = (
 )
 
 
-def rights(config: ConnectionConfig, mapping: PlatformMapping, site: Site | None) -> Sequence[Right]:
+def rights(config: ConnectionConfig, mapping: PlatformMapping, site: Site | None, reader: Reader) -> Sequence[Right]:
     """Every right, in the order in which they are needed. ``site``: None where it was not asked what it is."""
     host = urlsplit(config.url).hostname or ""
     is_at_atlassian = config.auth_kind == "oauth" or host.endswith(ATLASSIAN_HOSTS)
-    is_cloud = site.is_cloud if site is not None else is_at_atlassian
+    if site is not None:
+        is_cloud = site.is_cloud
+    else:
+        is_cloud = is_at_atlassian or (host in LOOPBACK and _says_it_is_cloud(reader))
     found = _all(config, mapping, CLOUD if is_cloud else DATA_CENTER)
     if is_at_atlassian:
         return found
     return [msgspec.structs.replace(right, least=_SCOPES.sub("", right.least)) for right in found]
+
+
+def _says_it_is_cloud(reader: Reader) -> bool:
+    """What a Jira says of itself; False where it does not answer."""
+    try:
+        info: ServerInfo = ask(reader, "/serverInfo", ServerInfo)
+    except RegelkreisError:
+        return False
+    return info.is_cloud
 
 
 def _all(config: ConnectionConfig, mapping: PlatformMapping, here: Endpoints) -> list[Right]:

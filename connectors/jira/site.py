@@ -39,6 +39,11 @@ class ServerInfo(msgspec.Struct, frozen=True, rename="camel"):
     base_url: str = ""
 
     @property
+    def is_cloud(self) -> bool:
+        """Whether this is Jira Cloud."""
+        return self.deployment_type == "Cloud"
+
+    @property
     def present(self) -> datetime | None:
         """Jira's present moment (UTC) when it answered; None where it does not tell."""
         return datetime.fromisoformat(self.server_time).astimezone(UTC) if self.server_time else None
@@ -72,7 +77,7 @@ class Site:
     @property
     def is_cloud(self) -> bool:
         """Whether this is Jira Cloud."""
-        return self.info.deployment_type == "Cloud"
+        return self.info.is_cloud
 
     def address(self, config: ConnectionConfig) -> str:
         """Where people open this Jira in a browser: the site itself, also where we go through Atlassian's gateway."""

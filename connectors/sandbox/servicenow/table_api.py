@@ -12,7 +12,6 @@ import msgspec
 from aiohttp import web
 from yarl import URL
 
-from connectors.sandbox.query import parse
 from connectors.sandbox.servicenow import access, writing
 from connectors.sandbox.servicenow.errors import (
     ApiError,
@@ -25,6 +24,7 @@ from connectors.sandbox.servicenow.errors import (
 from connectors.sandbox.servicenow.instance import Instance
 from connectors.sandbox.servicenow.load import LoadedIncidents
 from connectors.sandbox.servicenow.matching import Asker
+from connectors.sandbox.servicenow.pairs import query_of
 from connectors.sandbox.servicenow.presenting import Display, View, shaper
 from connectors.sandbox.servicenow.selecting import Chunk, Page, select
 from connectors.sandbox.store import Row, Table
@@ -82,7 +82,7 @@ class TableApi:
         selection = select(
             self.instance,
             name,
-            parse(page.query),
+            query_of(self.instance, name, request),
             self.asker(account),
             offset=page.offset,
             limit=page.limit,

@@ -153,7 +153,7 @@ def test_scopes_are_told_where_there_are_any(settings: dict[str, str], are_told:
 @pytest.mark.parametrize("link_triggers", [True, False])
 def test_measured_projects_are_written_to_only_where_tickets_are_linked(link_triggers: bool) -> None:
     config = ConnectionConfig(
-        name="a", platform="jira", url="http://127.0.0.1:9", user="u", password="p", link_triggers=link_triggers
+        name="a", platform="jira", url="https://jira.acme.example", user="u", password="p", link_triggers=link_triggers
     )
     written = [right for right in JiraConnector(config).rights() if right.operations == ("update",)]
     assert any("measured" in right.where for right in written) == link_triggers
@@ -170,11 +170,26 @@ def test_no_endpoint_is_told_that_this_jira_does_not_have(url: str, is_cloud: bo
     assert {"/search", "/project"} & paths == (set() if is_cloud else {"/search", "/project"})
 
 
-def test_nothing_is_asked_to_tell_them() -> None:
-    config = ConnectionConfig(name="a", platform="jira", url="http://127.0.0.1:9", user="u", password="p")
+def test_nothing_is_asked_to_tell_them(requested: set[tuple[str, str]]) -> None:
+    config = ConnectionConfig(name="a", platform="jira", url="https://jira.acme.example", user="u", password="p")
     found = JiraConnector(config).rights()
+    assert requested == set()
     assert {right.use for right in found} >= {"every use", "pull tickets", "pull slas", "pull surveys", "write jira"}
     assert not any("offline_access" in right.least for right in found)
+
+
+def test_at_a_loopback_address_either_may_be_a_sandbox(connect: Connect, flavour: Flavour) -> None:
+    found = asked_for(connect(flavour).rights())
+    assert (("POST", "/search/jql") in found, ("GET", "/search") in found) == (
+        (True, False) if flavour == "jira_cloud" else (False, True)
+    )
+
+
+def test_a_sandbox_that_is_not_there_stops_nothing() -> None:
+    config = ConnectionConfig(
+        name="a", platform="jira", url="http://127.0.0.1:9", user="u", password="p", max_attempts=1
+    )
+    assert ("GET", "/search") in asked_for(JiraConnector(config).rights())
 
 
 def test_what_is_not_mapped_needs_no_right_and_oauth_needs_its_scopes() -> None:

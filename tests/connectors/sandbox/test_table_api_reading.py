@@ -162,6 +162,42 @@ def test_statistics_group(api: Any) -> None:
     assert 0 <= float(groups[0]["stats"]["avg"]["reassignment_count"]) < 10
 
 
+def test_groups_are_shown_by_what_they_come_to(api: Any) -> None:
+    def shown(having: str) -> dict[str, int]:
+        params = {"sysparm_count": "true", "sysparm_group_by": "priority", "sysparm_having": having}
+        groups = api.send("GET", "/api/now/stats/incident", params=params).json()["result"]
+        return {group["groupby_fields"][0]["value"]: int(group["stats"]["count"]) for group in groups}
+
+    every = shown("")
+    some = sorted(every.values())[1]
+    many = {priority: count for priority, count in every.items() if count > some}
+    assert 0 < len(many) < len(every)
+    assert shown(f"count^priority^>^{some}") == many
+    assert shown(f"count^priority^>^{some},avg^priority^>^3") == {one: n for one, n in many.items() if int(one) > 3}
+    assert shown("count^resolved_at^=^0") == {}
+    assert shown("nonsense") == every
+
+
+def test_names_and_values_filter_like_a_query(api: Any) -> None:
+    def listed(**pairs: str) -> list[str]:
+        params = {"sysparm_fields": "number", "sysparm_limit": "500", **pairs}
+        return [row["number"] for row in api.send("GET", "/api/now/table/incident", params=params).json()["result"]]
+
+    company = api.list("core_company", "customer=true", limit=1)[0]
+    closed, theirs = f"company={company['sys_id']}^stateIN7", f"company={company['sys_id']}^active=true"
+    by_query = {query: [row["number"] for row in api.list("incident", query, fields="number", limit=500)]
+                for query in (closed, theirs)}  # fmt: skip
+    assert all(by_query.values())
+    assert listed(company=company["sys_id"], state="7") == by_query[closed]
+    assert listed(company=company["name"], state="closed") == by_query[closed]
+    assert listed(sysparm_query=f"company={company['sys_id']}", active="true") == by_query[theirs]
+    assert listed(**{"company.name": company["name"], "sysparm_query": "active=true"}) == by_query[theirs]
+    assert listed(sysparm_query=theirs, compani="x^y") == by_query[theirs]  # no field: ignored, as in a query
+    params = {"sysparm_count": "true", "company": company["name"], "state": "Closed"}
+    told = api.send("GET", "/api/now/stats/incident", params=params).json()["result"]["stats"]
+    assert told == {"count": str(api.count("incident", closed))}
+
+
 def test_the_newest_of_a_group_without_values_is_nothing(api: Any) -> None:
     params = {"sysparm_query": "stateIN1,2,3,7", "sysparm_group_by": "state", "sysparm_max_fields": "resolved_at"}
     groups = api.send("GET", "/api/now/stats/incident", params=params).json()["result"]
