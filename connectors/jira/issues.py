@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.answers import is_absent
 from connectors.jira.opened import Jira
-from connectors.jira.site import ask, who_am_i
+from connectors.jira.site import ask, ask_if_there
 from connectors.jira.tracing import PROPERTY, kept_in
 from connectors.jira.wire import UserValue
 from improvement.errors import ConnectionFailed
@@ -137,14 +137,8 @@ def is_there_after_all(jira: Jira, id: str) -> bool:
 
     Raises :class:`CredentialsRefused` where all answers do.
     """
-    who_am_i(jira.reader, jira.config)
-    try:
-        ask(jira.reader, f"/issue/{id}", _Identified, what=f"issue {id}", params={"fields": "summary"})
-    except ConnectionFailed as error:
-        if is_absent(error):
-            return False
-        raise
-    return True
+    path, params = f"/issue/{id}", {"fields": "summary"}
+    return ask_if_there(jira.reader, jira.caller, path, _Identified, what=f"issue {id}", params=params) is not None
 
 
 def is_read_by_customers(jira: Jira, project: ProjectValue) -> bool:
