@@ -24,6 +24,7 @@ from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.spool import Spool
 from connectors.jira.wire import Changelog, ChangelogPage, E, HistoryEntry, RawEntry
 from connectors.mapping import PlatformMapping
+from improvement.errors import ConnectionFailed, Place
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
@@ -304,7 +305,18 @@ class Puller:
         entries: list[E] = []
         while True:
             asked = {"startAt": len(entries), "maxResults": 100}
-            page: ChangelogPage[E] = ask(self._reader, f"{path}/changelog", shape, what="history", params=asked)
+            page: ChangelogPage[E] = ask(
+                self._reader, f"{path}/changelog", shape, what="history", params=asked, accept=self._goes_on
+            )
             entries.extend(page.values)
-            if page.is_last or not page.values:
+            if page.is_last:
                 return entries
+
+    def _goes_on(self, page: ChangelogPage[Any]) -> None:
+        """Raise :class:`ConnectionFailed` for a page that is empty and not the last."""
+        if not page.values and not page.is_last:
+            raise ConnectionFailed(
+                f"{self._config.url} sent a page of a history without any change, and says that more follow.",
+                where=Place(connection=self._config.name),
+                mend="Run again later; the pull goes on from its cursor.",
+            )

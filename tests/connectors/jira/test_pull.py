@@ -528,6 +528,38 @@ def test_a_long_history_is_read_to_its_beginning(
     assert row["reopen_count"] == 130
 
 
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize("instead", [{}, {"values": [], "isLast": False}])
+def test_a_page_of_a_history_that_says_nothing_is_asked_for_again(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    page: int,
+    instead: dict[str, Any],
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    ticket = an_incident(1, noon, resolved_after_h=None)
+    ticket.events += [TicketEvent(ticket.opened + 60 * n, {"state": ("new", "resolved")[n % 2]}) for n in range(1, 261)]
+    connector, pages = connect(flavour, at=serve([ticket], now=until)), list[str]()
+    request = BulkSession.request
+
+    def confused(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        answer = request(self, method, url, **options)
+        if url.endswith("/changelog"):
+            pages.append(url)
+            if len(pages) == page:
+                answer._content = msgspec.json.encode(instead)
+        return answer
+
+    monkeypatch.setattr(BulkSession, "request", confused)
+    (row,) = rows(connector.pull(RecordKind.TICKET, None, until=until))
+    assert row["reopen_count"] == 130
+
+
 def test_a_whole_history_is_the_same_with_its_items_decoded_or_not(
     serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
 ) -> None:
