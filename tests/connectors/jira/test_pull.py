@@ -355,8 +355,13 @@ def test_an_issue_in_its_old_place_with_its_new_update_time_skips_nothing(
 @pytest.mark.parametrize("page", [1, 3])
 @pytest.mark.parametrize(
     "altered",
-    [{"issues": None, "total": None, "nextPageToken": None}, {"total": None, "nextPageToken": None}, {"total": 0}],
-    ids=["not about issues", "without an end", "wrong total"],
+    [
+        {"issues": None, "total": None, "nextPageToken": None},
+        {"issues": [], "nextPageToken": None},
+        {"total": None, "nextPageToken": None},
+        {"total": 0},
+    ],
+    ids=["not about issues", "without any", "without an end", "wrong total"],
 )
 def test_an_answer_to_something_else_is_not_taken_for_the_end(
     serve: Callable[..., RunningSandbox],
