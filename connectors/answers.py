@@ -13,7 +13,7 @@ from requests import Response
 
 from connectors.config import ConnectionConfig
 from connectors.tokens import SEEN
-from improvement.errors import ConnectionFailed, CredentialsRefused, HeldOff, PermissionMissing, Place, ShutOut
+from improvement.errors import ConnectionFailed, CredentialsRefused, HeldOff, PermissionMissing, Place
 
 MAX_SAID = 400
 _SECONDS = re.compile(r"\d+(\.\d+)?")
@@ -34,11 +34,8 @@ class TooHeavy(ConnectionFailed):
     """The platform could not finish this answer in time (time-out, cancelled transaction, body cut): ask for less."""
 
 
-class TokenUnavailable(ShutOut):
-    """Whoever gives out tokens did not answer as it should: asked again after ``wait_s`` seconds, it may.
-
-    Where patience has ended, whatever is asked next would need a token too.
-    """
+class TokenUnavailable(ConnectionFailed):
+    """Whoever gives out tokens did not answer as it should: asked again after ``wait_s`` seconds, it may."""
 
     def __init__(self, what: str, *, wait_s: float | None = None, where: Place | None = None, mend: str = "") -> None:
         super().__init__(what, where=where, mend=mend)

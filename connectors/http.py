@@ -51,6 +51,7 @@ from improvement.errors import (
     PermissionMissing,
     Place,
     RegelkreisError,
+    ShutOut,
     Unreachable,
 )
 
@@ -322,6 +323,8 @@ class _Call:
             return retrying(self._once, check, retry_heavy)
         except _Again as last:
             self.reader.is_down = isinstance(last.error, Unreachable)
+            if isinstance(last.error, TokenUnavailable):  # whatever is asked next needs one, too
+                raise ShutOut(last.error.what, where=last.error.where, mend=last.error.mend) from None
             raise last.error from None
 
     def _once(self, check: Look | None, retry_heavy: bool) -> Response:
@@ -343,7 +346,7 @@ class _Call:
                 )
         except TokenUnavailable as error:
             if error.wait_s is not None and self.waited_s + error.wait_s > config.max_wait_s:
-                raise
+                raise HeldOff(error.what, where=error.where, mend=error.mend) from None
             raise _Again(error, error.wait_s) from None
         except RegelkreisError:
             raise

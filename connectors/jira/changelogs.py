@@ -40,11 +40,11 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
 class _OfIssue(msgspec.Struct, frozen=True, rename="camel"):
     issue_id: str
-    change_histories: list[_Entry] = []
+    change_histories: list[_Entry]
 
 
 class _Page(msgspec.Struct, frozen=True, rename="camel"):
-    issue_change_logs: list[_OfIssue] = []
+    issue_change_logs: list[_OfIssue]
     next_page_token: str | None = None
 
 
@@ -66,6 +66,8 @@ def whole_histories(
         else:
             for of_issue in together:
                 found.setdefault(of_issue.issue_id, []).extend(_read(reader, of_issue.change_histories, entry))
+            told = {of_issue.issue_id for of_issue in together}
+            found |= {id: _page_by_page(reader, id, entry) for id in some if id not in told}
     return found
 
 
@@ -105,11 +107,21 @@ def _text(created: int | str) -> str:
 def _page_by_page(reader: Reader, id: str, entry: type[E]) -> list[E]:
     shape: Any = ChangelogPage[entry]  # type: ignore[valid-type]
     entries: list[E] = []
+
+    def goes_on(page: ChangelogPage[E]) -> None:
+        if not page.values and not page.is_last:
+            raise ConnectionFailed(
+                f"{reader.config.url} sent a page of a history without any change, and says that more follow.",
+                where=Place(connection=reader.config.name),
+                mend="Run again later; the pull goes on from its cursor.",
+            )
+
     while True:
         asked = {"startAt": len(entries), "maxResults": PAGE}
-        page: ChangelogPage[E] = ask(reader, f"/issue/{id}/changelog", shape, what="history", params=asked)
+        path = f"/issue/{id}/changelog"
+        page: ChangelogPage[E] = ask(reader, path, shape, what="history", params=asked, accept=goes_on)
         entries.extend(page.values)
-        if page.is_last or not page.values:
+        if page.is_last:
             return entries
 
 

@@ -53,7 +53,7 @@ AGREEMENTS: tuple[tuple[str, str], ...] = (
 
 
 class _Found(msgspec.Struct, frozen=True, rename="camel"):
-    issues: list[dict[str, Any]] = []
+    issues: list[dict[str, Any]]
     next_page_token: str | None = None
     total: int = 0
 

@@ -322,9 +322,7 @@ def _page(
         if seen.page.error is not None:
             unusable = _unusable(reader, f"an error beside the issues: {seen.page.error}")
             raise TooHeavy(unusable.what, where=unusable.where, mend=LOWER)
-        wrong = seen.lack
-        if path == COUNTED and not wrong and (seen.page.total is None or seen.page.total < len(seen.issues)):
-            wrong = f"{len(seen.issues)} issues of a total of {seen.page.total}"
+        wrong = seen.lack or (_miscounted(seen, params["startAt"]) if path == COUNTED else "")
         if earliest is not None and seen.issues and updated_at(seen.issues[0]) < earliest:
             wrong = "the page of another query"
         elif search.until is not None and seen.is_all_after(search.until, search.bound):
@@ -335,6 +333,14 @@ def _page(
 
     reader.read_page(API + path, what="search", params=params, json=json, check=check)
     return kept[0]
+
+
+def _miscounted(seen: Seen, start: int) -> str:
+    """What is wrong with a page of Data Center whose total does not go with its issues; else ""."""
+    shown, total = len(seen.issues), seen.page.total
+    if total is None or total < shown or (total > start and not shown):
+        return f"{shown} issues from {start} on, of a total of {total}"
+    return ""
 
 
 def _unusable(reader: Reader, what: str) -> ConnectionFailed:

@@ -131,14 +131,14 @@ E = TypeVar("E", HistoryEntry, RawEntry)
 class Changelog(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """The history as search and issue show it: possibly only a part of ``total``."""
 
+    histories: list[E]
     total: int = 0
-    histories: list[E] = []
 
 
 class ChangelogPage(msgspec.Struct, Generic[E], frozen=True, gc=False, rename="camel"):
     """A page of ``GET /issue/{id}/changelog``."""
 
-    values: list[E] = []
+    values: list[E]
     is_last: bool = True
 
 

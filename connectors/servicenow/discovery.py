@@ -202,6 +202,6 @@ def _rows(
                 raise
             at_once = max(limit // 2, FEWEST_ROWS)
             continue
-        rows += [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result]
+        rows += [texts(row) for row in msgspec.json.decode(response.content, type=Answer).result or ()]
         offset += limit
     return rows

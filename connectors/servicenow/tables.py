@@ -46,9 +46,9 @@ B = TypeVar("B", bound=Body)
 
 
 class Answer(Body):
-    """The body of a list request."""
+    """The body of a list request; without ``result`` it is an answer to something else."""
 
-    result: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] | None = None
 
 
 class _Stats(msgspec.Struct):
@@ -130,7 +130,7 @@ class Instance:
             asked_for = min(at_once, limit - offset)
             response = self._part(table, query, names, offset, asked_for)
             answer = msgspec.json.decode(response.content, type=Answer)
-            rows = [ShownRow(texts(row), table, place) for row in answer.result]
+            rows = [ShownRow(texts(row), table, place) for row in answer.result or ()]
             end = self.end_of_page(response, len(rows), offset, asked_for)
             if end is None:  # it may have been cut anywhere: ask for no more than was given before
                 at_once = self.most_rows
@@ -278,8 +278,9 @@ class Instance:
         return found
 
     def check(self, response: requests.Response) -> None:
-        """A small answer must be JSON, whole, and say no error; else :class:`ConnectionFailed` (read again)."""
-        self._body(response, Answer)
+        """A small answer must be whole JSON with rows and no error; else :class:`ConnectionFailed` (read again)."""
+        if self._body(response, Answer).result is None:
+            raise TooHeavy("The answer holds no rows.", where=self._place, mend=BUSY)
 
     def _body(self, response: requests.Response, shape: type[B]) -> B:
         self.check_web_page(response)

@@ -111,12 +111,18 @@ def _without_secrets(text: str) -> str:
     return tomlkit.dumps(document)
 
 
-def _hide_in(node: Any) -> None:
+def _hide_in(node: Any) -> bool:
+    """Whether there was any; a remark behind one in the same line may be an older one."""
+    is_any = False
     for key, value in node.items():
         if key in SECRET:
             node[key] = DOTS
-        elif isinstance(value, Mapping):
-            _hide_in(value)
+            is_any = True
+        elif isinstance(value, Mapping) and _hide_in(value):
+            if isinstance(value, InlineTable):
+                value.trivia.comment = ""
+            is_any = True
+    return is_any
 
 
 def _expected(data: dict[str, Any], lines: Sequence[Line]) -> dict[str, Any]:

@@ -356,8 +356,13 @@ def test_an_issue_in_its_old_place_with_its_new_update_time_skips_nothing(
 @pytest.mark.parametrize("page", [1, 3])
 @pytest.mark.parametrize(
     "altered",
-    [{"issues": None, "total": None, "nextPageToken": None}, {"total": None, "nextPageToken": None}, {"total": 0}],
-    ids=["not about issues", "without an end", "wrong total"],
+    [
+        {"issues": None, "total": None, "nextPageToken": None},
+        {"issues": [], "nextPageToken": None},
+        {"total": None, "nextPageToken": None},
+        {"total": 0},
+    ],
+    ids=["not about issues", "without any", "without an end", "wrong total"],
 )
 def test_an_answer_to_something_else_is_not_taken_for_the_end(
     serve: Callable[..., RunningSandbox],
@@ -528,6 +533,47 @@ def test_a_long_history_is_read_to_its_beginning(
     until = noon + timedelta(hours=8)
     (row,) = rows(connect(flavour, at=serve([ticket], now=until)).pull(RecordKind.TICKET, None, until=until))
     assert (row["reopen_count"], row["closed_at"]) == (130, datetime.fromtimestamp(at + 120, UTC))
+
+
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+@pytest.mark.parametrize(
+    ("address", "page", "instead"),
+    [
+        ("/changelog/bulkfetch", 1, {}),
+        ("/changelog/bulkfetch", 1, {"issueChangeLogs": []}),
+        *(("/changelog", page, instead) for page in (1, 2) for instead in ({}, {"values": [], "isLast": False})),
+    ],
+)
+def test_a_page_of_a_history_that_says_nothing_is_asked_for_again(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    page: int,
+    instead: dict[str, Any],
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    ticket = an_incident(1, noon, resolved_after_h=None)
+    ticket.events += [TicketEvent(ticket.opened + 60 * n, {"state": ("new", "resolved")[n % 2]}) for n in range(1, 261)]
+    connector, pages = connect(flavour, at=serve([ticket], now=until)), list[str]()
+    request = BulkSession.request
+
+    def confused(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        answer = request(self, method, url, **options)
+        if url.endswith("/bulkfetch") and not address.endswith("/bulkfetch"):
+            answer.status_code = 404  # not offered: issues are asked for one by one
+        elif url.endswith(address):
+            pages.append(url)
+            if len(pages) == page:
+                answer._content = msgspec.json.encode(instead)
+        return answer
+
+    monkeypatch.setattr(BulkSession, "request", confused)
+    (row,) = rows(connector.pull(RecordKind.TICKET, None, until=until))
+    assert row["reopen_count"] == 130
 
 
 def test_a_whole_history_is_the_same_with_its_items_decoded_or_not(

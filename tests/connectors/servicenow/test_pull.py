@@ -538,3 +538,17 @@ def test_whoever_is_killed_after_one_table_reads_the_others_from_the_same_day_on
     whole = pulled(connect(sandbox), TICKET, Cursor(updated_at=since), until=sandbox.clock())
     assert {*begun.ids, *rest.ids} == set(whole.ids)
     assert 0 < len(rest.ids) < len(whole.ids)
+
+
+def test_an_answer_without_rows_is_asked_for_again(serve: Serve, connect: Connect) -> None:
+    connector, emptied = connect(serve(a_world(a_ticket()))), list[str]()
+
+    def empty_once(answer: requests.Response, **_: Any) -> None:
+        if "asmt_metric_result" in answer.url and not emptied:
+            emptied.append(answer.url)
+            answer._content = b"{}"
+
+    connector._instance.session.hooks["response"].append(empty_once)
+    found = pulled(connector, SURVEY)
+    assert [row["score"] for row in found.rows] == [4.0]
+    assert found.retries == len(emptied) == 1

@@ -88,6 +88,7 @@ def test_the_diff_shows_no_line_that_stays() -> None:
     [
         "[connections]\nsnow = { platform = 'x', password = \"hunt\\u0065r22\", hook_secret = 'hunter23' }\n",
         "[connections]\nsnow = { oauth = { client_secret = 'hunter24' }, proxy = 'http://u:hunter25@proxy' }\n",
+        "[connections]\nsnow = { platform = 'x', password = 'hunter26' } # was hunter22\n",
         "[connections.snow]\npassword = 'hunter26'\nmapping = { }\n",
         "connections = { snow = { token = 'hunter27' }, jira = { token = 'hunter28' } }\n",
     ],
