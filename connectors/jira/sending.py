@@ -151,7 +151,7 @@ class LiveSender:
             raise self._refused(response, what)
         if is_web_page(response):
             raise self._unknown(what, "a web page came instead")
-        self.status = self.status or response.status_code
+        self._took(_decoded(response), response.status_code, what)
 
     def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
         leaves_now()
@@ -167,8 +167,15 @@ class LiveSender:
             raise self._refused(error.response, what) from None
         except UNREADABLE as error:
             raise self._unknown(what, error) from None
-        self.status = self.status or status
+        self._took(getattr(answer, "raw", None), status, what)
         return answer
+
+    def _took(self, body: object, status: int, what: str) -> None:
+        """It took effect; raises :class:`OutcomeUnknown` where the answer says success and an error."""
+        said = (body.get("error") or body.get("errorMessages")) if isinstance(body, dict) else None
+        if said:
+            raise self._unknown(what, f"success and an error came: {said}")
+        self.status = self.status or status
 
     def _refused(self, response: requests.Response, what: str) -> ConnectionFailed | WriteRefused:
         if self.status == 0:
@@ -267,6 +274,14 @@ def _refused(response: requests.Response, config: ConnectionConfig, what: str) -
     if reasons:
         return FieldsRefused(found.what, reasons, where=found.where, mend=mend)
     return WriteRefused(found.what, where=found.where, mend=mend)
+
+
+def _decoded(response: requests.Response) -> object:
+    """The body; None where there is none, as Jira answers most writes, or it is no JSON."""
+    try:
+        return response.json() if response.content else None
+    except ValueError:
+        return None
 
 
 def _reasons(response: requests.Response, config: ConnectionConfig) -> dict[str, str]:

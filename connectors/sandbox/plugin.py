@@ -79,6 +79,8 @@ class SandboxConfig:
         without one it is always. They are the instance's own from the beginning.
     max_rows
         So many rows a list request of ServiceNow's Table API answers at most, whatever it asks for; 0: no limit.
+    unaudited
+        ServiceNow tables of which no change is kept in ``sys_audit``; their entries in the dictionary say so.
     """
 
     host: str = "127.0.0.1"
@@ -107,6 +109,7 @@ class SandboxConfig:
     stale_clocks: bool = False
     sla_schedules: Mapping[str, str] = field(default_factory=dict)
     max_rows: int = 0
+    unaudited: Sequence[str] = ()
 
     def ports(self) -> dict[Flavour, int]:
         """The flavours to serve and their ports."""

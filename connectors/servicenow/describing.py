@@ -68,7 +68,7 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     findings.append(_write_back(mode, modes, unresolved))
     if mode is not None:
         findings += _unreadable(instance, {**_beside(instance, mode), **TRACED})
-        findings += [*_states(instance, mode), *_closing(instance, mode)]
+        findings += [*_states(instance, mode), *_closing(instance, mode), *_unaudited(instance, mode)]
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -313,6 +313,15 @@ def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
                 Finding(check=f"permission {table}", is_ok=False, detail=f"{error.what} Without it {lost}.", mend=mend)
             )
     return found
+
+
+def _unaudited(instance: Instance, mode: Mode) -> list[Finding]:
+    """Whether nobody can tell what people changed on the records of a mode."""
+    if instance.is_audited(mode.table):
+        return []
+    detail = f"{mode.table} is not audited: {TRACED['sys_audit']}"
+    mend = "Check Audit in the dictionary entry of the table (it has no column name, its type is collection)."
+    return [Finding(check=f"audit {mode.table}", is_ok=False, detail=f"{detail}.", mend=mend)]
 
 
 def _beside(instance: Instance, mode: Mode) -> dict[str, str]:

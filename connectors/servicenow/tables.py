@@ -119,6 +119,7 @@ class Instance:
         self.reader = Reader(self.session, config)
         self._columns: dict[str, dict[str, Column]] = {}
         self._lineages: dict[str, list[str]] = {}
+        self._audited: dict[str, bool] = {}
         self._user: str | None = None
         self.most_rows = 1  # so many it gave at once
 
@@ -258,6 +259,18 @@ class Instance:
                 mend="Let the integration user read sys_dictionary and sys_db_object.",
             )
         return self._columns[table]
+
+    def is_audited(self, table: str) -> bool:
+        """Whether the instance keeps who changed what in a table; True where its dictionary does not say.
+
+        Each table has its own entry, of no column; it inherits nothing (the vendor's page *Exploring auditing*).
+        """
+        if table not in self._audited:
+            query = f"name={literal(table)}^elementISEMPTY"
+            rows = self.rows("sys_dictionary", query, ("name", "element", "audit"), limit=FEW)
+            said = [row.get("audit") for row in rows if (row["name"], row["element"]) == (table, "")]
+            self._audited[table] = "false" not in said
+        return self._audited[table]
 
     def steps(self, table: str, path: str, *, used_for: str) -> list[tuple[str, str]]:
         """The columns a dot-walked path goes through as (table, element); :class:`MappingError` where it breaks."""

@@ -387,12 +387,15 @@ class Writer:
         """Columns that people filled, with the reason why they stay. Without an audit everything filled is theirs."""
         if not columns:
             return {}
-        try:
-            edited = self.traces.edited_by_people(ref.id, columns, self.instance.our_user())
-        except PermissionMissing:
-            why = "we may not read sys_audit, so what stands there may be a person's and is kept"
-            return {name: why for name in columns if _may_be_filled(name, current)}
-        return {name: f"{user} changed it there last" for name, user in edited.items()}
+        unknown = f"{self.mode.table} is not audited"
+        if self.instance.is_audited(self.mode.table):
+            try:
+                edited = self.traces.edited_by_people(ref.id, columns, self.instance.our_user())
+                return {name: f"{user} changed it there last" for name, user in edited.items()}
+            except PermissionMissing:
+                unknown = "we may not read sys_audit"
+        why = f"{unknown}, so what stands there may be a person's and is kept"
+        return {name: why for name in columns if _may_be_filled(name, current)}
 
     def _not_ours(self, ref: RecordRef, columns: list[str], current: Mapping[str, str]) -> dict[str, str]:
         """Of a record that people made: columns that hold what we never wrote, with the reason why they stay.

@@ -75,9 +75,9 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
         if row.state not in GIVEN_UP:
             raise GuardRefused(f"{key} is not sent again", [_no_letter(row)])
         buried_after, row.attempts = row.attempts, 0
-        row.state = DeliveryState.WAITING.value
-        if not _may_still_take_effect(row):
+        if row.state == DeliveryState.DEAD or not _may_still_take_effect(row):
             row.begun_at = None  # in doubt no more: a person looked
+        row.state = DeliveryState.WAITING.value
         if row.verb == Verb.UPDATE:
             row.outbound = msgspec.json.encode(loop.update_of(row.action, key))
         row.save(update_fields=["state", "attempts", "begun_at", "outbound"])
@@ -127,7 +127,8 @@ def _letter(row: Delivery, waits: Waits) -> Letter:
 
 def _may_still_take_effect(row: Delivery) -> bool:
     """Whether it was sent so short a time ago, by the wall clock, that nobody can have seen what becomes of it."""
-    return row.begun_at is not None and datetime.now(UTC) - row.begun_at < timedelta(seconds=SETTLED_S)
+    since = datetime.now(UTC) - row.begun_at if row.begun_at is not None else timedelta.max
+    return timedelta(0) <= since < timedelta(seconds=SETTLED_S)  # a clock that was ahead tells nothing
 
 
 def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:

@@ -40,6 +40,7 @@ CHANGEABLE = frozenset(
         "metric_fields",
         "stale_clocks",
         "max_rows",
+        "unaudited",
     }
 )
 MESSAGES = {

@@ -130,10 +130,12 @@ def lapse_approvals(instance: Instance) -> None:
 def audited_update(
     instance: Instance, table: Table, row: Row, changes: Mapping[str, str], *, by: str, at: str = ""
 ) -> Row:
-    """Update a row and keep each change in sys_audit, from which *who changed the state* can be read."""
+    """Update a row and keep each change in sys_audit, from which *who changed the state* can be read, where the table
+    is audited.
+    """
     new = instance.update(table, row, changes, by=by, at=at)
-    if new is row:
-        return row
+    if new is row or table.name in instance.config.unaudited:
+        return new
     for name in changes:
         old_value, new_value = instance.value(table, row, name), instance.value(table, new, name)
         if old_value != new_value:

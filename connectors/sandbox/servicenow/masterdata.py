@@ -145,7 +145,8 @@ class MasterData:
     def dictionary(self) -> None:
         """Tables, columns, choices, properties and plugins, as far as the instance has them now.
 
-        A column stands under the table that defines it: ``priority`` of an incident under ``task``.
+        A column stands under the table that defines it: ``priority`` of an incident under ``task``. An entry without
+        a column is the table itself, and says whether it is audited, each for itself.
         """
         instance = self.instance
         for name in (
@@ -163,6 +164,7 @@ class MasterData:
             definition = instance.schema.tables[table]
             parent = sys_id_of("sys_db_object", definition.parent) if definition.parent else ""
             self._insert("sys_db_object", table, {"name": table, "label": definition.label, "super_class": parent})
+            self._table(table, definition.label)
             for column, owner in instance.schema.columns[table].values():
                 if owner == table:
                     self._column(table, column.name)
@@ -174,6 +176,11 @@ class MasterData:
         if instance.config.cim:
             for strategy in STRATEGIES:
                 self._insert("sn_cim_strategic_objective", strategy, {"name": strategy})
+
+    def _table(self, name: str, label: str) -> None:
+        entry = {"name": name, "element": "", "column_label": label, "internal_type": self._glide_type("collection")}
+        entry |= {"audit": str(name not in self.instance.config.unaudited).lower()}
+        self._insert("sys_dictionary", f"{name}/", entry)
 
     def _column(self, table: str, name: str) -> None:
         column = self.instance.schema.column(table, name)

@@ -127,6 +127,7 @@ DICTIONARY: tuple[TableDef, ...] = (
             col("read_only", "boolean", "Read only", default="false"),
             col("choice", "integer", "Choice"),
             col("default_value", "string", "Default value"),
+            col("audit", "boolean", "Audit", default="false"),
             col("active", "boolean", "Active", default="true"),
         ),
         display="column_label",

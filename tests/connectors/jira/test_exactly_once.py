@@ -140,6 +140,17 @@ def test_what_is_made_and_hidden_from_us_is_known_by_the_answer_and_told(desk: D
     assert (receipt.status, receipt.ref.id) == (201, ref.id if ref is not None else desk.seen(receipt.ref).id)
 
 
+def test_success_and_an_error_is_no_success(desk: Desk) -> None:
+    """What was refused is answered so: nothing took effect, and nothing is told as written."""
+    ref = desk.create().ref
+    desk.faults({"kind": "error_in_200", "method": "PUT", "path": r"/issue/\d+$"})
+    with pytest.raises(OutcomeUnknown, match="success and an error"):
+        desk.update(ref, owner="nobody.there", description="Of today")
+    desk.faults()
+    desk.update(ref, description="Of today")
+    assert desk.seen(ref).fields.description.startswith("Of today")
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_looked_for_is_not_taken_for_absent_where_the_answer_carries_an_error(desk: Desk, verb: str) -> None:
     write, ref = prepared(desk, verb)

@@ -403,6 +403,20 @@ def test_a_bad_moment_does_not_move_new_records_to_another_table(
     assert connect(running).write(CREATE, None).ref.mode == "cim"
 
 
+def test_nor_where_the_table_is_not_audited(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()), unaudited=("sn_cim_register",))
+    connector = connect(running)
+    ref = connector.write(outbound(Verb.CREATE, "create", fields={"title": "t"}), None).ref
+    Person(running.servicenow_url, "admin").change("sn_cim_register", ref.id, description="a person's words")
+    receipt = connector.write(outbound(Verb.UPDATE, "update/1", fields=FIELDS), ref)
+    assert "sn_cim_register is not audited" in receipt.unwritten["description"]
+    assert receipt.written["business_justification"] == FIELDS["hypothesis"]
+    (row,) = Person(running.servicenow_url, "admin").find("sn_cim_register", f"sys_id={ref.id}")
+    assert row["description"] == "a person's words"
+    (told,) = [one for one in connector.describe().findings if one.check == "audit sn_cim_register"]
+    assert (told.is_ok, "fields that hold something are not updated" in told.detail) == (False, True)
+
+
 def test_without_an_audit_only_empty_fields_are_filled(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_ticket()), denied={"regelkreis": ("sys_audit",)})
     connector = connect(running)
