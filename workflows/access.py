@@ -106,7 +106,7 @@ class Owners:
         """Resolve a rule's ``owner``: a user by name, or the one person whose narrowest grant covers the scope.
 
         Two equally narrow candidates leave the action ownerless, which is shown: guessing would name the wrong person.
-        So does a user without a service owner's rights on the scope.
+        So does a user, or somebody of another role, without a service owner's rights on the scope: they could not act.
         """
         if role_or_user not in self._named:
             self._named[role_or_user] = Person.objects.filter(username=role_or_user).first()
@@ -119,7 +119,10 @@ class Owners:
                     role=role_or_user, person__is_local_admin=False, person__is_active=True
                 )
             )
-        return _narrowest([grant for grant in self._granted[role_or_user] if grant.covers(connection, scope)])
+        covering = [grant for grant in self._granted[role_or_user] if grant.covers(connection, scope)]
+        if role_or_user != Role.SERVICE_OWNER:
+            covering = [one for one in covering if holds(one.person, Role.SERVICE_OWNER, connection, scope)]
+        return _narrowest(covering)
 
     def username(self, connection: str, scope: Scope, role_or_user: str) -> str | None:
         """The user name of the owner."""

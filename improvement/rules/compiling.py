@@ -64,7 +64,8 @@ def compiled(
     targets = [] if target is None else [target, *(override.target for override in overrides)]
     conditions = _conditions(document, key, targets if is_whole else [], problems, catalogue, limits)
     _refuse_idle(clear, targets, flow_down, problems, metric, is_whole=is_whole)
-    samples = _samples(document, metric, key, limits, problems)
+    passed_on_by = flow_down.by if flow_down is not None and not problems.is_stored else ()
+    samples = _samples(document, metric, key, passed_on_by, limits, problems)
     if problems.errors or target is None:
         return None
     return versioned(
@@ -104,8 +105,16 @@ def compiled(
     )
 
 
-def _samples(document: RuleDocument, metric: Metric, key: SeriesKey, limits: Limits, problems: Problems) -> int:
-    """How many samples a value needs; a value must never rest on so few records that they can be one person's.
+def _samples(
+    document: RuleDocument,
+    metric: Metric,
+    key: SeriesKey,
+    passed_on_by: tuple[str, ...],
+    limits: Limits,
+    problems: Problems,
+) -> int:
+    """How many samples a value needs, also of the rule it is passed on as; a value must never rest on so few records
+    that they can be one person's.
 
     Records carry no people, so their number is the most people they can come from.
     """
@@ -113,7 +122,7 @@ def _samples(document: RuleDocument, metric: Metric, key: SeriesKey, limits: Lim
     default = 0 if metric.family == "count" or metric.is_snapshot else max(DEFAULT_SAMPLES, limits.min_people)
     samples = default if given is None else given
     where = () if problems.is_stored else key.where  # versions that were live may name groups
-    if _is_of_people(metric, key.by, where):
+    if _is_of_people(metric, (*key.by, *passed_on_by), where):
         _refuse_fewer_than_people(samples, ("spec", "trigger", "min_samples"), limits, problems)
     unreachable = too_many_samples(metric, key.by, samples)
     if unreachable is not None:

@@ -400,6 +400,13 @@ def test_no_value_may_be_that_of_one_person(tmp_path: Path, spec: str, is_refuse
         a_rule(tmp_path, spec)
 
 
+def test_a_rule_is_passed_on_to_no_groups_that_can_be_one_person(tmp_path: Path) -> None:
+    spec = "metric: incident_count\nby: [customer]\ntarget: {max: 50}\nflow_down: {by: [supplier, assignment_group]}"
+    with pytest.raises(ManyErrors, match=r"On 0 samples a value can be that of one person; at least 5 are needed"):
+        a_rule(tmp_path, f"{spec}\ntrigger: {{for: 2w}}")
+    a_rule(tmp_path, f"{spec}\ntrigger: {{for: 2w, min_samples: 5}}")
+
+
 def test_a_folder_may_ask_for_more_people(tmp_path: Path) -> None:
     a_file(
         tmp_path,

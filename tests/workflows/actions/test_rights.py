@@ -85,6 +85,16 @@ def test_a_rules_role_is_the_one_person_whose_right_fits_closest_and_of_two_alik
     assert access.owner_for("snow", scope, Role.SERVICE_OWNER) is None
 
 
+def test_somebody_of_another_role_owns_only_what_they_could_act_on(home: object) -> None:
+    scope, admin = {"customer": "Acme"}, access.local_admin()
+    paul = a_person("paul")
+    access.grant(paul, Role.APPROVER, at=paul.date_joined, by=admin)
+    assert access.owner_for("snow", scope, Role.APPROVER) is None
+    access.grant(paul, Role.SERVICE_OWNER, at=paul.date_joined, by=admin, customer="Acme")
+    assert access.owner_for("snow", scope, Role.APPROVER) == paul
+    assert access.owner_for("snow", {"customer": "Globex"}, Role.APPROVER) is None
+
+
 @pytest.fixture
 def both(home: Path) -> Person:
     """Paul approves, and could own as well."""
