@@ -233,6 +233,8 @@ class Call:
         found = self.readable(id_or_key)
         if self.method != "GET" and found.id in self.site.unlisted:
             raise ApiError(403, f"The issue {found.key} is archived and cannot be changed.")
+        if self.method != "GET":
+            self.site.leave_indexed(found)
         return found
 
 

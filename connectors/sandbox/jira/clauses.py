@@ -18,6 +18,7 @@ from connectors.sandbox.jira.agile.clauses import planning_test
 from connectors.sandbox.jira.catalogue import Field
 from connectors.sandbox.jira.jql import Clause, Empty, Function, JqlError, Operand
 from connectors.sandbox.jira.model import Issue
+from connectors.sandbox.jira.past import CHANGED, WAS, past_test
 from connectors.sandbox.jira.sight import Sight
 from connectors.sandbox.jira.site import Site
 from connectors.sandbox.jira.times import jql_time
@@ -68,6 +69,15 @@ def test_of(clause: Clause, asker: Asker) -> Test:
     field = field_named(clause.field, asker.site)
     if field is None:
         return _keys(clause, asker)
+    if clause.operator in WAS or clause.operator == CHANGED:
+        return past_test(
+            clause,
+            field.id,
+            asker.site,
+            value=lambda operand: _member_id(operand, field, asker),
+            account=lambda operand: _member_id(operand, catalogue.FIELD_BY_ID["assignee"], asker),
+            at=lambda operand: instant(operand, asker, clause.field),
+        )
     if field.custom == catalogue.SLA_FIELD:
         return _sla(clause, field, asker)
     if field.id in _DATES:

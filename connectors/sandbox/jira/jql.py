@@ -17,6 +17,7 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(.)")
 MAX_DEPTH = 100
+_PREDICATES = frozenset({"after", "before", "on", "during", "by", "from", "to"})
 _RESERVED = frozenset({"and", "or", "not", "in", "is", "order", "by", "empty", "null"})
 
 
@@ -42,11 +43,15 @@ Operand = str | Function | Empty
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition. ``operands`` has one member, or many for ``in`` and ``not in``."""
+    """One condition. ``operands`` has one member, or many for ``in`` and ``not in``, or none for ``changed``.
+
+    ``predicates``: when and by whom, of a condition on the past.
+    """
 
     field: str
-    operator: str  # = != ~ !~ > >= < <= in not in is is not
+    operator: str  # = != ~ !~ > >= < <= in not in is is not was was not was in was not in changed
     operands: tuple[Operand, ...]
+    predicates: tuple[tuple[str, tuple[Operand, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +228,8 @@ class _Parser:
             if not isinstance(operand, Empty):
                 raise JqlError(f"The operator '{operator}' can only be used with EMPTY or NULL, field '{name}'.")
             return Clause(name, operator, (operand,))
+        if self._is_word("was", "changed"):
+            return self._past(name, self._take().value.lower())
         operator = "in"
         if self._is_word("not"):
             self._take()
@@ -231,6 +238,21 @@ class _Parser:
             raise self._fail("an operator")
         self._take()
         return Clause(name, operator, self._list())
+
+    def _past(self, name: str, operator: str) -> Clause:
+        """A condition on the past, from behind its first word on."""
+        operands: tuple[Operand, ...] = ()
+        if operator == "was":
+            for word in ("not", "in"):
+                if self._is_word(word):
+                    operator = f"{operator} {self._take().value.lower()}"
+            operands = self._list() if operator.endswith("in") else (self._operand(),)
+        predicates = []
+        while self._is_word(*(_PREDICATES if operator == "changed" else _PREDICATES - {"from", "to"})):
+            predicate = self._take().value.lower()
+            is_list = self._is_sign("(") or predicate == "during"
+            predicates.append((predicate, self._list() if is_list else (self._operand(),)))
+        return Clause(name, operator, operands, tuple(predicates))
 
     def _list(self) -> tuple[Operand, ...]:
         if not self._is_sign("("):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from connectors.sandbox.jira.catalogue import IssueType, Project, Status
@@ -193,6 +194,14 @@ class Issue:
         if self.extras is None:
             self.extras = Extras()
         return self.extras
+
+    def as_it_is(self) -> Issue:
+        """A copy that later changes do not reach."""
+        found = replace(self)
+        if self.extras is not None:
+            kept = {member.name: copy(getattr(self.extras, member.name)) for member in fields(Extras)}
+            found.extras = Extras(**kept)
+        return found
 
     def value(self, attribute: str) -> Any:
         """A custom value by the attribute that keeps it."""

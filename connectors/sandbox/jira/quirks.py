@@ -1,7 +1,8 @@
 """What an administrator of a Jira site changed, or what a site in trouble does: options while it serves.
 
 ``index_lag``
-    How many searches a new issue stays hidden for, unless they reconcile it.
+    How many searches do not see what somebody made, changed or deleted through the API, unless they reconcile it: they
+    find a changed issue by what it was, where it was, and show what it is.
 ``hidden_priorities``
     Ids of priorities whose issues nobody but an administrator sees (issue security).
 ``transition_names``

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from connectors.sandbox.jira import bodies, jql, searching
@@ -35,6 +37,7 @@ class KeptSearch:
 
     digest: str
     ids: list[int]
+    indexed: Mapping[int, Issue | None] = field(default_factory=dict)  # what a lagging index held instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,10 @@ def search_jql(call: Call) -> Answer:
         return _loaded_by_token(call, asked, loaded, size, is_light)
     name, start, kept = _kept(call, asked)
     ids = kept.ids[start : start + size]
-    issues = [issue for issue in map(call.sight.by_id, ids) if issue is not None]
+    found = {issue.id: issue for issue in map(call.sight.by_id, ids) if issue is not None}
+    if is_light:  # these come from the index, which may still hold what was deleted
+        found |= {id: issue for id in ids if id not in found and (issue := kept.indexed.get(id)) is not None}
+    issues = [found[id] for id in ids if id in found]
     is_last = start + size >= len(kept.ids)
     texts = _issue_texts(call, issues, asked, is_light)
     if is_last:
@@ -83,11 +89,11 @@ def search(call: Call) -> Answer:
     loaded = _loaded(call, asked.jql)
     if loaded is not None:
         return _loaded_by_offset(call, asked, loaded)
-    hidden = call.site.lagging(frozenset())  # a node's index may lag behind another node's writes
-    if asked.size == 0 and not hidden:
+    lagging = call.site.lagging(frozenset())  # a node's index may lag behind another node's writes
+    if asked.size == 0 and not lagging:
         total = _counted(call, asked.jql)
         return text_answer(f'{{"startAt":{asked.start},"maxResults":0,"total":{total},"issues":[]}}')
-    found = [id for id in _found(call, asked.jql) if id not in hidden] if hidden else _found(call, asked.jql)
+    found = [issue.id for issue in _matching(call, asked.jql, lagging)] if lagging else _found(call, asked.jql)
     size = min(asked.size if asked.size is not None else 50, MAX_DC_PAGE)
     shown = found[asked.start : asked.start + size]
     issues = call.site.known(shown)
@@ -239,8 +245,8 @@ def _kept(call: Call, asked: Asked) -> tuple[str, int, KeptSearch]:
             raise ApiError(400, _NO_TOKEN)
         return name, start, searches[name]
     name = f"s{next(_names)}"
-    hidden = call.site.lagging(frozenset(id for id in map(whole, asked.reconcile) if id is not None))
-    kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql) if issue.id not in hidden])
+    lagging = call.site.lagging(frozenset(id for id in map(whole, asked.reconcile) if id is not None))
+    kept = KeptSearch(digest, [issue.id for issue in _matching(call, asked.jql, lagging)], lagging)
     searches[name] = kept
     while len(searches) > KEPT_SEARCHES:
         del searches[next(iter(searches))]
@@ -263,8 +269,8 @@ def _found(call: Call, text: str) -> list[int]:
     return kept.ids
 
 
-def _matching(call: Call, text: str) -> list[Issue]:
-    return searching.find(jql.parse(text), call.asker)
+def _matching(call: Call, text: str, lagging: Mapping[int, Issue | None] = MappingProxyType({})) -> list[Issue]:
+    return searching.find(jql.parse(text), call.asker, lagging)
 
 
 def _counted(call: Call, text: str) -> int:

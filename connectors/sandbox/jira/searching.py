@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from connectors.sandbox.jira.agile.planning import rank_of
@@ -15,8 +16,11 @@ from connectors.sandbox.jira.site import Site
 _KEY_FIELDS = ("key", "issuekey", "issue", "id")
 
 
-def find(query: Query, asker: Asker) -> list[Issue]:
-    """The matching issues that the asker may see, in the query's order (by default newest created first)."""
+def find(query: Query, asker: Asker, lagging: Mapping[int, Issue | None] = MappingProxyType({})) -> list[Issue]:
+    """The matching issues that the asker may see, in the query's order (by default newest created first).
+
+    ``lagging``: what the index holds of some issues instead of what they are now.
+    """
     parts = _conjuncts(query.where, asker)
     candidates, rest = _candidates(parts, asker)
     tests = [_test(part, asker) for part in rest]
@@ -27,7 +31,12 @@ def find(query: Query, asker: Asker) -> list[Issue]:
     found: Iterable[Issue] = candidates
     for test in tests:
         found = filter(test, found)
-    return _sorted(list(found), query.order, asker.site)
+    if not lagging:
+        return _sorted(list(found), query.order, asker.site)
+    fits = [*(_test(part, asker) for part in parts), asker.sight.shows]
+    held = [issue for issue in lagging.values() if issue is not None and all(test(issue) for test in fits)]
+    both = [*(issue for issue in found if issue.id not in lagging), *held]
+    return _sorted(sorted(both, key=lambda issue: issue.order), query.order, asker.site)
 
 
 def count(query: Query, asker: Asker) -> int:

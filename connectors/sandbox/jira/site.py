@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,7 +60,7 @@ class Site:
         self.unlisted: set[int] = set()  # issues that no search finds: archived, by themselves or with their project
         self.version = 0
         self.quirks = Quirks()
-        self._hidden: dict[int, int] = {}
+        self._lagging: dict[int, tuple[int, Issue | None]] = {}  # id → so many searches still see this of it
         self.ids = itertools.count(20_000_000)  # comments, attachments, links, histories
         self.planning = Planning()
         self.service = ServiceOffice()
@@ -265,17 +265,22 @@ class Site:
         for label in issue.labels:
             self.by_label.setdefault(label, set()).add(issue.id)
         if self.quirks.index_lag:
-            self._hidden[issue.id] = self.quirks.index_lag
+            self._lagging[issue.id] = self.quirks.index_lag, None
         self.version += 1
 
-    def lagging(self, reconciled: frozenset[int]) -> frozenset[int]:
-        """New issues this search does not see yet, because the index lags behind writes."""
-        if not self._hidden:
-            return frozenset()
-        hidden = frozenset(self._hidden) - reconciled
-        self._hidden = {id: left - 1 for id, left in self._hidden.items() if left > 1}
+    def leave_indexed(self, issue: Issue) -> None:
+        """Somebody is about to change or delete an issue: where the index lags, searches go on seeing it as it is."""
+        if self.quirks.index_lag and issue.id not in self._lagging:
+            self._lagging[issue.id] = self.quirks.index_lag, issue.as_it_is()
+
+    def lagging(self, reconciled: frozenset[int]) -> Mapping[int, Issue | None]:
+        """The issues of which this search sees something else, because the index lags behind writes: None, nothing."""
+        if not self._lagging:
+            return {}
+        seen = {id: shown for id, (_, shown) in self._lagging.items() if id not in reconciled}
+        self._lagging = {id: (left - 1, shown) for id, (left, shown) in self._lagging.items() if left > 1}
         self.version += 1
-        return hidden
+        return seen
 
     def touch(self, issue: Issue) -> None:
         """Note that the issue changed now."""
@@ -305,6 +310,7 @@ class Site:
 
     def delete(self, issue: Issue) -> None:
         """Remove an issue for good; its key is never given again."""
+        self.leave_indexed(issue)
         self._forget(issue.order)
         self.relabel(issue, ())
         self.unlisted.discard(issue.id)

@@ -181,6 +181,23 @@ def test_a_deleted_issue_is_gone_and_its_key_is_not_given_again(client: JIRA) ->
     assert int(a_task(client).key.split("-")[1]) > int(issue.key.split("-")[1])
 
 
+def test_a_search_may_ask_for_the_past(client: JIRA) -> None:
+    issue = a_task(client, labels=["rk-past"])
+    for assignee in (client.myself(), None):
+        given = assignee and {name: assignee[name] for name in ("accountId", "name") if name in assignee}
+        issue.update(fields={"assignee": given})
+    client.transition_issue(issue, "121")
+
+    def found(past: str) -> bool:
+        return bool(client.search_issues(f"labels = rk-past AND {past}"))
+
+    assert found("assignee was currentUser() AND assignee is EMPTY")
+    assert found('status was "To Do" AND status changed to "In Progress" by currentUser()')
+    assert not found('status changed from "In Progress"')
+    assert found('assignee changed from currentUser() to EMPTY after "2024-07-29 11:00"')
+    assert not found('assignee changed before "2024-07-29 11:00"')
+
+
 def test_the_index_may_lag_behind_a_create(sandbox: RunningSandbox) -> None:
     client = a_client(sandbox, "jira_cloud")
     sandbox.set_options("jira_cloud", index_lag=1)

@@ -150,6 +150,41 @@ def test_a_new_issue_is_found_late(sandbox: RunningSandbox, flavour: Flavour) ->
     assert site.send("GET", f"/issue/{made['key']}").status_code == 200
 
 
+def test_a_changed_issue_is_found_by_what_it_was(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    site = Site(sandbox, flavour)
+    first, second = site.task(labels=["rk-old"]), site.task(labels=["rk-old"])
+    sandbox.set_options(flavour, index_lag=3)
+    changed = {"fields": {"labels": ["rk-new"], "summary": "Renamed"}}
+    assert site.send("PUT", f"/issue/{first['key']}", json=changed).status_code == 204
+    query = 'labels = "{}" ORDER BY updated ASC, key ASC'
+    shown = [issue["fields"]["summary"] for issue in site.issues(query.format("rk-old"))]
+    assert shown[0] == "Renamed"  # in its old place, with what it is now
+    assert len(shown) == 2
+    assert site.issues(query.format("rk-new")) == []
+    if flavour == "jira_cloud":
+        asked = [int(first["id"])]
+        assert [one["key"] for one in site.issues(query.format("rk-new"), reconcileIssues=asked)] == [first["key"]]
+    else:
+        assert len(site.issues('summary ~ "Renamed"')) == 0
+    assert [one["key"] for one in site.issues(query.format("rk-new"))] == [first["key"]]
+    assert [one["key"] for one in site.issues(query.format("rk-old"))] == [second["key"]]
+
+
+def test_a_deleted_issue_counts_for_a_while(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    site = Site(sandbox, flavour)
+    gone, stays = site.task(labels=["rk-gone"]), site.task(labels=["rk-gone"])
+    sandbox.set_options(flavour, index_lag=2)
+    assert site.send("DELETE", f"/issue/{gone['key']}").status_code == 204
+    assert site.send("GET", f"/issue/{gone['key']}").status_code == 404
+    query = 'labels = "rk-gone" ORDER BY key ASC'
+    assert [one["key"] for one in site.issues(query, fields=["summary"])] == [stays["key"]]
+    if flavour == "jira_cloud":
+        assert [one["key"] for one in site.issues(query, fields=["key"])] == [gone["key"], stays["key"]]
+    else:
+        assert site.send("GET", "/search", params={"jql": query, "maxResults": 0}).json()["total"] == 2
+    assert [one["key"] for one in site.issues(query, fields=["key"])] == [stays["key"]]
+
+
 def test_transitions_are_localised_missing_or_demand_fields(sandbox: RunningSandbox, flavour: Flavour) -> None:
     site = Site(sandbox, flavour)
     key = site.task()["key"]
