@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from improvement import weeks
@@ -43,28 +44,42 @@ class RulesOnClocks:
     def __init__(self, connection: str, rules: Sequence[Rule], *, as_of: datetime) -> None:
         self._connection, self._as_of = connection, as_of
         self._rules = {rule.id: rule for rule in rules if rule.metric in BREACH_METRICS}
-        self._known: dict[tuple[object, ...], list[tuple[str, str]]] = {}
+        self._known: dict[tuple[object, ...], list[tuple[str, SeriesKey, str]]] = {}
 
     def __call__(self, clock: BreachedClock) -> tuple[RuleSays, ...]:
         """What every rule that counts the clock, or whose finding held it, says."""
         assert clock.week is not None  # one without a week is excluded before
-        said = (self._says(rule_id, scope_key, clock.week) for rule_id, scope_key in self._counting(clock))
-        return tuple(one for one in said if one.rule_id in self._rules or one.finding)
+        found: dict[str, RuleSays] = {}
+        for rule_id, key, scope_key in self._counting(clock):
+            one, before = self._says(rule_id, key, scope_key, clock.week), found.get(rule_id, RuleSays(rule_id))
+            finding, judged, silent = (
+                before.finding or one.finding,
+                before.judged + one.judged,
+                before.silent + one.silent,
+            )
+            found[rule_id] = RuleSays(rule_id, finding, judged=judged, silent=silent)
+        return tuple(
+            one for one in found.values() if one.rule_id in self._rules or one.finding or one.judged or one.silent
+        )
 
-    def _says(self, rule_id: str, scope_key: str, week: int) -> RuleSays:
+    def _says(self, rule_id: str, key: SeriesKey, scope_key: str, week: int) -> RuleSays:
         finding = next((one.name for one in self._fired[rule_id, scope_key] if one.holds(week)), "")
-        rule = self._rules.get(rule_id)
-        span = rule.window_weeks if rule is not None else 0
-        values = [is_judged for last, is_judged in self._points[rule_id, scope_key] if last - span < week <= last]
+        values = [
+            is_judged
+            for rule in self._looking.get((rule_id, key), ())
+            for last, is_judged in self._points[rule_id, rule.series_sha256, scope_key]
+            if last - rule.window_weeks < week <= last
+        ]
         return RuleSays(rule_id, finding, judged=sum(values), silent=len(values) - sum(values))
 
-    def _counting(self, clock: BreachedClock) -> list[tuple[str, str]]:
-        """(rule, scope) of every series that counts the clock; the same for all clocks that are alike to rules."""
+    def _counting(self, clock: BreachedClock) -> list[tuple[str, SeriesKey, str]]:
+        """(rule, what it counts, scope) of every series that counts the clock; the same for all that are alike to
+        rules."""
         values = {**clock.dimensions, "sla.target": clock.target or None, "sla.agreement": clock.agreement}
         alike = tuple(values.values())
         if alike not in self._known:
             self._known[alike] = [
-                (rule_id, Scope.of({name: values[name] for name in key.by}).key)
+                (rule_id, key, Scope.of({name: values[name] for name in key.by}).key)
                 for rule_id, key in self._series
                 if _meets(values, key)
             ]
@@ -72,9 +87,25 @@ class RulesOnClocks:
 
     @cached_property
     def _series(self) -> list[tuple[str, SeriesKey]]:
-        """What is counted: by the live rules, and by those that fired and are live no more, or otherwise."""
-        found = {(rule.id, rule.key) for rule in self._rules.values()} | self._fired_series
-        return sorted(found, key=lambda one: (one[0], repr(one[1])))
+        """What is counted: by the live rules, and by those that were live, or fired, and are so no more."""
+        return sorted(self._looking.keys() | self._fired_series, key=lambda one: (one[0], repr(one[1])))
+
+    @cached_property
+    def _looking(self) -> Mapping[tuple[str, SeriesKey], list[Rule]]:
+        """A version of every series of the live rules, and of those that were live until now: what they published of a
+        week stands, whatever counts it since."""
+        found = {(rule.id, rule.series_sha256): rule for rule in self._rules.values()}
+        for kind, rule_id, _, payload in self._entries:
+            document = self._documents.get((rule_id, payload["sha256"])) if kind == "rule.applied" else None
+            if document is None or document["spec"]["metric"] not in BREACH_METRICS:
+                continue
+            series = series_of(document)
+            if (rule_id, series) not in found and (rule := _readable(rule_id, payload["sha256"])) is not None:
+                found[rule_id, series] = rule
+        looking: dict[tuple[str, SeriesKey], list[Rule]] = defaultdict(list)
+        for rule in found.values():
+            looking[rule.id, rule.key].append(rule)
+        return looking
 
     @cached_property
     def _entries(self) -> list[tuple[str, str, str, dict[str, Any]]]:
@@ -158,14 +189,14 @@ class RulesOnClocks:
         }
 
     @cached_property
-    def _points(self) -> Mapping[tuple[str, str], list[tuple[int, bool]]]:
-        """(rule, scope) → (last week of the window, whether the value was compared with a target)."""
-        found: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
+    def _points(self) -> Mapping[tuple[str, str, str], list[tuple[int, bool]]]:
+        """(rule, series, scope) → (last week of the window, whether the value was compared with a target)."""
+        found: dict[tuple[str, str, str], list[tuple[int, bool]]] = defaultdict(list)
         columns = ("finding__scope_key", "week", "is_breaching")
-        for rule_id, rule in self._rules.items():
+        for rule in chain.from_iterable(self._looking.values()):
             rows = of_series(rule).filter(finding__connection=self._connection, week__lte=last_week(self._as_of))
             for scope_key, week, is_breaching in rows.values_list(*columns).iterator(chunk_size=5000):
-                found[rule_id, scope_key].append((week, is_breaching is not None))
+                found[rule.id, rule.series_sha256, scope_key].append((week, is_breaching is not None))
         return found
 
 
@@ -176,8 +207,12 @@ def _meets(values: Mapping[str, Any], key: SeriesKey) -> bool:
 
 def _hold_weeks(rule_id: str, sha256: str) -> int:
     """Weeks from the first value that broke the target to the one it fired on."""
-    row = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
-    rule = readable(row) if row is not None else None
+    rule = _readable(rule_id, sha256)
     if rule is None:  # of a version this release cannot read: the window it fired on is certain, no more
         return 0
     return (rule.for_values - 1) * rule.every_weeks
+
+
+def _readable(rule_id: str, sha256: str) -> Rule | None:
+    row = RuleVersion.objects.filter(rule_id=rule_id, sha256=sha256).first()
+    return readable(row) if row is not None else None

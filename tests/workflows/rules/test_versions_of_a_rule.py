@@ -130,6 +130,19 @@ def test_targets_of_a_moment_that_is_over_are_those_of_then(lived: Lived, home: 
     assert (held(then), held(at)) == (["max 15%"], ["max 30%"])  # live at the next cycle
 
 
+@pytest.mark.parametrize("edit", [COARSE, RULE.replace("window: 4w", "window: 2w"), ""])
+def test_a_breach_that_a_rule_looked_at_stays_so_when_it_is_edited_or_removed(
+    lived: Lived, home: Path, edit: str
+) -> None:
+    (home / "rules" / "other.yaml").write_text(HOURS.replace("id: sla", "id: other"), encoding="utf-8")
+    at, weeks_of = lived(RULE, 3), period("2025-06-01..2025-07-06")
+    before = dispositions.report(weeks_of, as_of=at, ask=None).parts[0]
+    later = lived(edit, 1)
+    assert before.counts[Disposition.BELOW_THRESHOLD] > 0
+    for moment in (at, later):
+        assert dispositions.report(weeks_of, as_of=moment, ask=None).parts[0].counts == before.counts
+
+
 def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:
     at = lived(RULE, 3)
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")

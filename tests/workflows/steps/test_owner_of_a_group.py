@@ -92,7 +92,7 @@ def test_where_the_actions_of_nobody_are_too_many_the_queue_says_both(lived: Liv
         (
             "no one person's rights fit all of customer=Acme, so it has no owner; actions without an owner: 7 open "
             "actions; the budget is 7",
-            "niemandes Rechte allein passen auf ganz customer=Acme, daher hat sie keinen Eigner; Maßnahmen ohne "
+            "niemandes Rechte allein passen auf ganz Acme, daher hat sie keinen Eigner; Maßnahmen ohne "
             "Eigner: 7 offen, das Budget ist 7",
         ),
         (
