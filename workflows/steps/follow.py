@@ -20,7 +20,7 @@ from improvement.records import UNKNOWN_STATE, PlatformState, Verb
 from improvement.vocabulary import ENDED_STATES, OPEN_STATES, State
 from workflows import access
 from workflows.actions import loop
-from workflows.actions.holding import keep
+from workflows.actions.holding import kept
 from workflows.actions.rights import owns
 from workflows.deliveries import notes, outbox
 from workflows.evidence import ledger
@@ -96,8 +96,7 @@ def follow(connector: Connector, *, as_of: datetime) -> FollowResult:
             continue
         result.read += 1
         with transaction.atomic():
-            keep(action)
-            _follow_one(action, found, run)
+            _follow_one(_as_it_is(action), found, run)
     return result
 
 
@@ -127,6 +126,15 @@ def _as_they_are(connection: str) -> QuerySet[Action]:
     """The same as they are by now, with what is compared with their records."""
     ids_only = Prefetch("comments", queryset=ActionComment.objects.only("action_id", "platform_id"))
     return _with_records(connection).select_related("owner").prefetch_related("tasks", ids_only)
+
+
+def _as_it_is(action: Action) -> Action:
+    """The action, kept until the transaction ends; read anew where it was changed since it was read with others."""
+    names = [field.attname for field in Action._meta.concrete_fields]
+    now = kept().values_list(*names).get(pk=action.pk)
+    if now == tuple(getattr(action, name) for name in names):
+        return action
+    return _as_they_are(action.connection).get(pk=action.pk)
 
 
 def _with_waiting_update(connection: str) -> frozenset[int]:

@@ -16,6 +16,7 @@ from workflows.actions import commands, loop
 from workflows.cli.story import story_of
 from workflows.deliveries import outbox
 from workflows.models import Action, LedgerEntry, Person, Role
+from workflows.steps import follow as follow_module
 from workflows.steps.follow import FollowResult, follow
 
 pytestmark = pytest.mark.django_db
@@ -294,6 +295,23 @@ def test_what_people_change_here_while_a_platform_is_read_is_kept_and_delivered(
     assert (action.owner, action.due) == (otto, date(2026, 12, 24))
     waiting = outbox.content(action.deliveries.get()).fields
     assert (waiting["hypothesis"], waiting["due"]) == ("Written while it was read.", "2026-12-24")
+
+
+def test_so_is_what_they_change_while_another_record_is_followed(olga: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    otto = a_person("otto", Role.SERVICE_OWNER)
+    first, second = an_action(olga), an_action(olga, scope_key="customer=Bolt", scope={"customer": "Bolt"})
+    record = Record()
+    record.shown["due"] = date(2026, 12, 24)
+    settle = follow_module._settle
+
+    def settled(action: Action, *others: Any) -> None:
+        settle(action, *others)
+        if action == first:
+            commands.assign(olga, second.code, otto, at=OPENED + timedelta(days=1))
+
+    monkeypatch.setattr(follow_module, "_settle", settled)
+    read(record, second, 2)
+    assert (second.owner, second.due) == (otto, date(2026, 12, 24))
 
 
 def test_the_owner_due_date_and_tasks_of_the_platform_count(record: Record, olga: Person, paul: Person) -> None:
