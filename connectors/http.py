@@ -364,7 +364,7 @@ class _Call:
             unfinished = TooHeavy(
                 f"{config.url} did not finish its answer ({self.what}): {redacted(error, config)}",
                 where=Place(connection=config.name),
-                mend="Lower page_size or raise timeout_s.",
+                mend="Try again, or raise timeout_s." if retry_heavy else "Lower page_size or raise timeout_s.",
             )
             if not retry_heavy:
                 raise unfinished from None
@@ -387,7 +387,7 @@ class _Call:
             cancelled = TooHeavy(
                 f"{config.url} cancelled the request for taking too long ({self.what}).",
                 where=Place(connection=config.name),
-                mend="Lower page_size.",
+                mend="Try again when it is less busy." if retry_heavy else "Lower page_size.",
             )
             if not retry_heavy:
                 raise cancelled

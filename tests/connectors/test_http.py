@@ -134,6 +134,21 @@ def test_a_cancelled_transaction_asks_for_less_when_paging_and_is_repeated_other
 
 
 @responses.activate
+def test_smaller_pages_are_the_remedy_only_where_pages_are_read() -> None:
+    cancelled = {"error": {"message": "Transaction cancelled: maximum execution time exceeded"}}
+    for answer in ({"status": 500, "json": cancelled}, {"body": requests.ReadTimeout()}):
+        responses.get(f"{URL}/x", **answer)
+        with pytest.raises(TooHeavy) as of_a_page:
+            Patience().reader.read_page("/x", what="table incident")
+        with pytest.raises(TooHeavy) as of_a_count:
+            Patience().read()
+        responses.reset()
+        assert "page_size" in of_a_page.value.mend
+        assert "page_size" not in of_a_count.value.mend
+        assert "ry again" in of_a_count.value.mend
+
+
+@responses.activate
 def test_a_bad_body_is_read_again_when_the_check_says_so() -> None:
     patience = Patience()
     responses.get(f"{URL}/x", body="<html>")
