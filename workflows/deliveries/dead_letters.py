@@ -74,13 +74,13 @@ def replay(actor: Person, key: str, *, reason: str, at: datetime) -> Letter:
         row = _found(key)
         if row.state not in GIVEN_UP:
             raise GuardRefused(f"{key} is not sent again", [_no_letter(row)])
-        buried_after, row.attempts = row.attempts, 0
+        buried_after, row.attempts, row.failures = row.attempts, 0, 0
         if row.state == DeliveryState.DEAD or not _may_still_take_effect(row):
             row.begun_at = None  # in doubt no more: a person looked
         row.state = DeliveryState.WAITING.value
         if row.verb == Verb.UPDATE:
             row.outbound = msgspec.json.encode(loop.update_of(row.action, key))
-        row.save(update_fields=["state", "attempts", "begun_at", "outbound"])
+        row.save(update_fields=["state", "attempts", "failures", "begun_at", "outbound"])
         if row.verb == Verb.CREATE:  # it is looked for as it was sent; what has changed since follows
             loop.queue_update(row.action, at)
         payload = {"key": key, "attempts": buried_after, "reason_sha256": ledger.sealed(reason.strip())}

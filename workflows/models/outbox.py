@@ -28,6 +28,7 @@ class Delivery(models.Model):
     review = models.ForeignKey("workflows.ReviewRecord", on_delete=models.PROTECT, null=True, related_name="deliveries")
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING, db_index=True)
     attempts = models.IntegerField(default=0)
+    failures = models.IntegerField(default=0)  # attempts that failed, outages not counted
     queued_at = models.DateTimeField()
     begun_at = models.DateTimeField(null=True)  # by the wall clock: since when an outcome is not known
     may_stand_unnamed = models.BooleanField(default=False)  # perhaps by a version whose traces named nobody

@@ -47,7 +47,7 @@ from workflows.models import Action, Connection, Delivery, DeliveryState, Review
 from workflows.unforeseen import held
 
 log = structlog.get_logger()
-MAX_ATTEMPTS = 10
+MAX_FAILURES = 10
 LONGEST_DOUBT = timedelta(hours=24)
 LONG_LOOK = timedelta(minutes=1)  # a tenth of what a doubt lasts
 WRITING_IS_OFF = "writing is off: it is not sent before `regelkreis connect NAME --write on`"
@@ -340,13 +340,14 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
 
 
 def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> None:
-    """Try again next time. An outage may last as long as it likes; any other error ends after some attempts."""
+    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures."""
     delivery.attempts += 1
+    delivery.failures += not is_outage
     delivery.last_error = error
-    if delivery.attempts >= MAX_ATTEMPTS and not is_outage:
+    if delivery.failures >= MAX_FAILURES:
         _bury(delivery, error, as_of)
         return
-    delivery.save(update_fields=["attempts", "last_error"])
+    delivery.save(update_fields=["attempts", "failures", "last_error"])
 
 
 def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
@@ -354,7 +355,7 @@ def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
         keep(delivery.action)
         delivery.state = DeliveryState.DEAD
         delivery.last_error = error
-        delivery.save(update_fields=["state", "attempts", "last_error"])
+        delivery.save(update_fields=["state", "attempts", "failures", "last_error"])
         ledger.append(
             "delivery.refused",
             subject=delivery.action.code,

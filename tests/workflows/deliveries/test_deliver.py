@@ -79,8 +79,10 @@ def raises(error: Exception, *, on: str) -> Callable[[Outbound], None]:
 
 def test_an_outage_loses_nothing_however_long_it_lasts(desk: Desk, action: Action) -> None:
     desk.answers = raises(ConnectionFailed("It is down."), on="create")
-    for day in range(deliver.MAX_ATTEMPTS + 3):
+    for day in range(deliver.MAX_FAILURES + 3):
         assert sent(desk, day).waiting == 3
+    desk.answers = raises(MappingError("There is no such field."), on="create")  # one failure is no dead letter
+    assert sent(desk, 39).waiting == 3
     assert states() == ["waiting"] * 3
     desk.answers = lambda outbound: None
     assert sent(desk, 40).sent == 3
@@ -102,7 +104,7 @@ def test_a_refused_note_is_a_dead_letter_with_its_reason_and_the_next_goes_on(de
 
 def test_what_belongs_to_a_refused_record_waits_and_says_for_what(desk: Desk, action: Action) -> None:
     desk.answers = raises(WriteRefused("no right to insert"), on="create")
-    for day in range(deliver.MAX_ATTEMPTS + 3):
+    for day in range(deliver.MAX_FAILURES + 3):
         sent(desk, day)
     assert states() == ["dead", "waiting", "waiting"]
     assert "no right to insert" in Delivery.objects.get(key__endswith="note/one").last_error
@@ -111,7 +113,7 @@ def test_what_belongs_to_a_refused_record_waits_and_says_for_what(desk: Desk, ac
 
 def test_an_error_that_is_no_outage_ends_after_some_attempts(desk: Desk, action: Action) -> None:
     desk.answers = raises(MappingError("There is no such field."), on="note/one")
-    for day in range(deliver.MAX_ATTEMPTS + 1):
+    for day in range(deliver.MAX_FAILURES + 1):
         sent(desk, day)
     assert states() == ["sent", "dead", "sent"]
 
@@ -344,7 +346,7 @@ def test_a_defect_stops_its_own_action_only_is_told_and_logged_and_ends_as_a_dea
     assert (line["event"], line["log_level"], line["exc_info"]) == ("unforeseen", "error", True)
     row = Delivery.objects.get(key=f"{action.code}/note/one")
     assert (row.state, row.attempts, row.begun_at is not None) == ("waiting", 1, True)  # it may have taken effect
-    for day in range(2, deliver.MAX_ATTEMPTS + 1):
+    for day in range(2, deliver.MAX_FAILURES + 1):
         sent(desk, day)
     assert states() == ["sent", "dead", "waiting", "sent"]
     assert sent(desk, 40).sent == 1
