@@ -7,7 +7,7 @@ AUDIT := .venv-audit
 AUDITED := $(AUDIT)/.installed
 SERVE ?= yes
 JSON ?=
-JOBS ?= 3
+JOBS ?= 2
 unexport PYTHONDONTWRITEBYTECODE # many images set it: each of hundreds of processes would compile what it reads
 
 .PHONY: demo test lint format bench bench-pull bench-check bench-rules bench-starter faults serve docs clean lock reference schema sbom audit wheels offline

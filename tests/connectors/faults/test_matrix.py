@@ -133,7 +133,7 @@ def test_a_connector_that_believes_an_answer_with_an_error_turns_its_cells_red(
 def test_writes_wait_while_nobody_knows_us(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
     trap = write_trap("token expired")
     assert red(write_cells(trap, desks, "jira_cloud")) == {}
-    monkeypatch.setattr("connectors.jira.writing.who_am_i", lambda reader, config: None)
+    monkeypatch.setattr("connectors.jira.writing.is_there_after_all", lambda jira, id: False)
     assert "gone or hidden" in write_cells(trap, desks, "jira_cloud")["note"]  # which does not say who nobody is
 
 
@@ -416,11 +416,10 @@ def test_a_connector_that_counts_no_answer_as_one_turns_its_cell_red(monkeypatch
     assert "survey against platform" in pull_cell(trap, "servicenow")
 
 
-def test_a_connector_that_reads_a_hundred_changes_of_an_issue_turns_its_cell_red(
+def test_a_connector_that_reads_only_the_changes_shown_of_an_issue_turns_its_cell_red(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shown = lambda self, issue: issue.changelog.histories  # noqa: E731
-    monkeypatch.setattr("connectors.jira.decoding.IssueReader._entries", shown)
+    monkeypatch.setattr("connectors.jira.pull.whole_histories", lambda *arguments, **options: {})
     assert "ticket against platform" in pull_cell(pull_trap("no trap", "jira_cloud"), "jira_cloud")
 
 
