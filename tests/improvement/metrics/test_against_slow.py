@@ -161,7 +161,7 @@ def outages(draw: Any) -> Outage:
     st.integers(0, 6),
 )
 @settings(
-    max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+    max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
 )
 def test_every_metric_equals_the_slow_computation(
     some_tickets: list[Ticket],

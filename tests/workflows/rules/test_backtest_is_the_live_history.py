@@ -27,7 +27,7 @@ from workflows.warehouse import Warehouse
 pytestmark = pytest.mark.django_db
 PACK = Path(__file__).parents[3] / "config" / "rules"
 PLATFORMS = {"acme": ("servicenow", "servicenow"), "desk": ("jira", "jira_cloud")}
-WEEKS = 10
+WEEKS = 8
 Remembered = dict[Series, FindingMemory]
 
 

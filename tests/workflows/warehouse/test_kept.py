@@ -61,7 +61,7 @@ steps = st.lists(
 @pytest.mark.timeout(400)
 @given(steps, st.sampled_from([noting.LEAST, 20, 4]))
 @settings(
-    max_examples=5, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+    max_examples=4, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
 )
 def test_what_is_kept_never_differs_from_a_full_recomputation(story: list[Any], least: int) -> None:
     """A story of weeks on two platforms: records come, change, move, go and come back, so do zones; cycles run twice,
