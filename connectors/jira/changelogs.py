@@ -13,9 +13,10 @@ from typing import Any, Generic
 
 import msgspec
 
-from connectors.answers import Declined
+from connectors.answers import Declined, TooHeavy, is_absent
 from connectors.http import Reader
-from connectors.jira.site import Site, ask, readable
+from connectors.jira.caller import Caller
+from connectors.jira.site import Site, ask, ask_if_there, ask_page, readable
 from connectors.jira.wire import Changelog, ChangelogPage, E
 from improvement.errors import ConnectionFailed, PermissionMissing, Place
 
@@ -23,6 +24,10 @@ ISSUES = 1_000  # of which one request may ask
 CHANGES = 1_000  # a page of that; it may hold ten times as many, but some quote long texts
 PAGE = 100
 NOT_OFFERED = frozenset({400, 404, 405, 410})  # … or not of one of these issues: then each is asked for
+
+
+class _There(msgspec.Struct, frozen=True):
+    id: str
 
 
 class _Shown(msgspec.Struct, Generic[E]):
@@ -49,34 +54,55 @@ class _Page(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def whole_histories(
-    reader: Reader, site: Site, ids: Sequence[str], entry: type[E], *, fields: Sequence[str] = ()
+    reader: Reader, caller: Caller, site: Site, ids: Sequence[str], entry: type[E], *, fields: Sequence[str] = ()
 ) -> dict[str, list[E]]:
-    """All changes of these issues, by their ids. ``fields``, at most ten: those of other fields may be left out."""
+    """All changes of these issues, by their ids; none of one that is gone.
+
+    ``fields``, at most ten: changes of others may be left out.
+    """
     if not site.is_cloud:
         return {id: _as_shown(reader, id, entry) for id in ids}
-    found: dict[str, list[E]] = {id: [] for id in ids}
+    found: dict[str, list[E]] = {}
     for start in range(0, len(ids), ISSUES):
         some = ids[start : start + ISSUES]
         try:
-            together = list(_together(reader, some, fields))
+            for watched in dict.fromkeys((tuple(fields), ())):  # of whom these never changed, only all is told
+                found |= _told(reader, [id for id in some if id not in found], watched, entry)
         except (Declined, PermissionMissing) as error:
             if isinstance(error, Declined) and error.status not in NOT_OFFERED:
                 raise
-            found |= {id: _page_by_page(reader, id, entry) for id in some}
-        else:
-            for of_issue in together:
-                found.setdefault(of_issue.issue_id, []).extend(_read(reader, of_issue.change_histories, entry))
-            told = {of_issue.issue_id for of_issue in together}
-            found |= {id: _page_by_page(reader, id, entry) for id in some if id not in told}
+    return found | {id: _page_by_page(reader, caller, id, entry) for id in ids if id not in found}
+
+
+def _told(reader: Reader, ids: Sequence[str], fields: Sequence[str], entry: type[E]) -> dict[str, list[E]]:
+    found: dict[str, list[E]] = {}
+    for of_issue in _together(reader, ids, fields) if ids else ():
+        if of_issue.issue_id in ids:
+            found.setdefault(of_issue.issue_id, []).extend(_read(reader, of_issue.change_histories, entry))
     return found
 
 
-def _together(reader: Reader, ids: Sequence[str], fields: Sequence[str]) -> Iterator[_OfIssue]:
-    asked: dict[str, Any] = {"issueIdsOrKeys": list(ids), "maxResults": CHANGES}
+def _together(reader: Reader, ids: Sequence[str], fields: Sequence[str]) -> list[_OfIssue]:
+    """Page by page; from the beginning, with smaller ones, where Jira does not finish one."""
+    changes = CHANGES
+    while True:
+        try:
+            return list(_pages(reader, ids, fields, changes))
+        except TooHeavy:
+            if changes <= PAGE:
+                raise
+            changes = max(PAGE, changes // 2)
+            with reader.counting:
+                reader.retries += 1
+
+
+def _pages(reader: Reader, ids: Sequence[str], fields: Sequence[str], changes: int) -> Iterator[_OfIssue]:
+    asked: dict[str, Any] = {"issueIdsOrKeys": list(ids), "maxResults": changes}
     asked |= {"fieldIds": list(fields)} if fields else {}
+    question = ask_page if changes > PAGE else ask
     used = set[str]()
     while True:
-        page: _Page = ask(reader, "/changelog/bulkfetch", _Page, what="histories", json=asked)
+        page: _Page = question(reader, "/changelog/bulkfetch", _Page, what="histories", json=asked)
         yield from page.issue_change_logs
         token = page.next_page_token
         if not token:
@@ -104,9 +130,21 @@ def _text(created: int | str) -> str:
     return datetime.fromtimestamp(created / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
-def _page_by_page(reader: Reader, id: str, entry: type[E]) -> list[E]:
+def _page_by_page(reader: Reader, caller: Caller, id: str, entry: type[E]) -> list[E]:
+    """None of an issue that is gone: the index that named it lags behind."""
+    try:
+        return list(_listed(reader, id, entry))
+    except ConnectionFailed as error:
+        asked = {"fields": "updated"}
+        path = f"/issue/{id}"
+        if not is_absent(error) or ask_if_there(reader, caller, path, _There, what="history", params=asked) is not None:
+            raise
+        return []
+
+
+def _listed(reader: Reader, id: str, entry: type[E]) -> Iterator[E]:
     shape: Any = ChangelogPage[entry]  # type: ignore[valid-type]
-    entries: list[E] = []
+    start = 0
 
     def goes_on(page: ChangelogPage[E]) -> None:
         if not page.values and not page.is_last:
@@ -117,12 +155,13 @@ def _page_by_page(reader: Reader, id: str, entry: type[E]) -> list[E]:
             )
 
     while True:
-        asked = {"startAt": len(entries), "maxResults": PAGE}
+        asked = {"startAt": start, "maxResults": PAGE}
         path = f"/issue/{id}/changelog"
         page: ChangelogPage[E] = ask(reader, path, shape, what="history", params=asked, accept=goes_on)
-        entries.extend(page.values)
+        yield from page.values
+        start += len(page.values)
         if page.is_last:
-            return entries
+            return
 
 
 def _as_shown(reader: Reader, id: str, entry: type[E]) -> list[E]:

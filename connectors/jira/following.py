@@ -120,7 +120,7 @@ def _with_whole_histories(jira: Jira, issues: Sequence[_Issue]) -> list[_Issue]:
     """The same issues; who changed a field last may stand before the changes that Cloud shows."""
     shown = {issue.id: issue.changelog for issue in issues if issue.changelog is not None}
     cut = [id for id, changelog in shown.items() if changelog.total > len(changelog.histories)]
-    whole = whole_histories(jira.reader, jira.site, cut, HistoryEntry) if cut else {}
+    whole = whole_histories(jira.reader, jira.caller, jira.site, cut, HistoryEntry) if cut else {}
     return [
         msgspec.structs.replace(issue, changelog=Changelog(histories=whole[issue.id])) if whole.get(issue.id) else issue
         for issue in issues

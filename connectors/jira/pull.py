@@ -300,4 +300,4 @@ class Puller:
         return Harvest(self._plan, kinds, connection=self._config.name, whole_histories=self._whole_histories)
 
     def _whole_histories(self, ids: Sequence[str]) -> Mapping[str, Sequence[RawEntry]]:
-        return whole_histories(self._reader, self._site, ids, RawEntry, fields=self._plan.watched)
+        return whole_histories(self._reader, self._caller, self._site, ids, RawEntry, fields=self._plan.watched)

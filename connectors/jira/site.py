@@ -135,19 +135,37 @@ def ask(
     """
     what = what or path.strip("/")
     found: list[Any] = []
+    check = _keeping(found, reader.config, shape, what, accept)
+    method = "GET" if json is None else "POST"
+    headers = {"Accept": "application/json"}
+    reader.read(_address(path), what=what, params=params, headers=headers, json=json, method=method, check=check)
+    return found[0]
+
+
+def ask_page(reader: Reader, path: str, shape: Any, *, what: str, json: Any) -> Any:
+    """As :func:`ask`, but raises :class:`TooHeavy` at once, so that the caller can ask for a smaller page."""
+    found: list[Any] = []
+    reader.read_page(_address(path), what=what, json=json, check=_keeping(found, reader.config, shape, what))
+    return found[0]
+
+
+def _address(path: str) -> str:
+    return path if path.startswith("/rest/") else API + path
+
+
+def _keeping(
+    found: list[Any], config: ConnectionConfig, shape: Any, what: str, accept: Callable[[Any], None] | None = None
+) -> Callable[[requests.Response], None]:
+    """What looks at an answer, and leaves it decoded in ``found``."""
     decode = partial(msgspec.json.decode, type=shape)
 
     def check(response: requests.Response) -> None:
-        _refuse_error(response.content, reader.config, what)
-        found[:] = [readable(response.content, decode, reader.config, what)]
+        _refuse_error(response.content, config, what)
+        found[:] = [readable(response.content, decode, config, what)]
         if accept is not None:
             accept(found[0])
 
-    address = path if path.startswith("/rest/") else API + path
-    method = "GET" if json is None else "POST"
-    headers = {"Accept": "application/json"}
-    reader.read(address, what=what, params=params, headers=headers, json=json, method=method, check=check)
-    return found[0]
+    return check
 
 
 def ask_if_there(

@@ -44,7 +44,7 @@ def waits(jira: Jira, states: Mapping[str, str], ids: Sequence[str]) -> dict[str
         issues = _issues(jira, ids[start : start + BATCH])
         shown = {issue.id: issue.changelog.histories for issue in issues if issue.changelog is not None}
         cut = [one.id for one in issues if one.changelog is not None and one.changelog.total > len(shown[one.id])]
-        whole = whole_histories(jira.reader, jira.site, cut, HistoryEntry, fields=("status",)) if cut else {}
+        whole = whole_histories(jira.reader, jira.caller, jira.site, cut, HistoryEntry, fields=("status",))
         for issue in (one for one in issues if one.id in shown):
             entries = whole.get(issue.id) or shown[issue.id]
             found[issue.id] = tuple(_spans(issue, oldest_first(entries), states))

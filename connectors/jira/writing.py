@@ -327,7 +327,7 @@ def _edited_by_others(jira: Jira, issue_id: str) -> frozenset[str]:
     shared, and one that no field has any more may be that of any custom one.
     """
     last: dict[str, tuple[str | None, HistoryItem]] = {}
-    (history,) = whole_histories(jira.reader, jira.site, [issue_id], HistoryEntry).values()
+    (history,) = whole_histories(jira.reader, jira.caller, jira.site, [issue_id], HistoryEntry).values()
     for entry in oldest_first(history):
         author = entry.author.account if entry.author is not None else None
         last |= {item.field_id or item.field: (author, item) for item in entry.items}

@@ -31,6 +31,7 @@ HTML_PAGE = (
 CANCELLED = "Transaction cancelled: maximum execution time exceeded"
 OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
 RESULTS = ("result", "issues")
+SIZES_IN_BODIES = {"/search/jql": 50, "/changelog/bulkfetch": 1_000}  # of POSTs that read, with the usual size
 SERVED_OF_BATCH = "served_of_batch"  # in the request: so many items of a batch are served before its time is over
 
 
@@ -361,8 +362,10 @@ async def _token_sent(request: web.Request) -> str | None:
 
 async def _asked_for(request: web.Request) -> int:
     raw = request.query.get("sysparm_limit") or request.query.get("maxResults")
-    if raw is None and request.method == "POST" and request.path.endswith("/search/jql"):
-        raw = str((await request.json()).get("maxResults", 50))
+    if raw is None and request.method == "POST":
+        usual = next((size for path, size in SIZES_IN_BODIES.items() if request.path.endswith(path)), None)
+        if usual is not None:
+            raw = str((await request.json()).get("maxResults", usual))
     return 10_000 if raw is None else int(raw) if raw.isdigit() else 0
 
 

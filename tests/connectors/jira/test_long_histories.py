@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.jira import changelogs
+from connectors.jira.client import BulkSession
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, WorldTicket
@@ -71,6 +72,56 @@ def test_the_histories_of_a_page_of_issues_are_one_question(
     else:
         assert all(url.endswith(BULK) for url in about)
         assert len(about) == 1 if changes == 1_000 else len(about) > 10
+
+
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+def test_histories_without_any_change_that_counts_are_one_question_more(
+    serve: Callable[..., RunningSandbox],
+    connect: Callable[..., Any],
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+) -> None:
+    tickets = [an_incident(uid, NOON, resolved_after_h=None) for uid in range(1, 9)]
+    for ticket in tickets:
+        ticket.events += [TicketEvent(ticket.opened + 60 * n, {"priority": 1 + n % 2}) for n in range(1, 60)]
+    connector = connect(flavour, at=serve(tickets, now=UNTIL))
+    asked: list[str] = []
+    connector.client._session.hooks["response"].append(lambda answer, **_: asked.append(answer.url))
+    assert reopened(connector) == expected(tickets)
+    about = [url for url in asked if "changelog" in url.partition("?")[0]]
+    assert [url.endswith(BULK) for url in about] == [True, True]
+
+
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+@pytest.mark.parametrize("most", [300, 101])
+def test_fewer_changes_are_asked_for_at_once_where_jira_does_not_finish_many(
+    running: RunningSandbox, connect: Callable[..., Any], flavour: Flavour, tickets: list[WorldTicket], most: int
+) -> None:
+    rule = {"kind": "server_error", "path": BULK, "min_limit": most, "times": None}
+    running.set_faults(flavour, rule)
+    assert reopened(connect(flavour, at=running)) == expected(tickets)
+
+
+@pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
+def test_an_issue_deleted_before_its_history_is_asked_for_ends_no_pull(
+    running: RunningSandbox,
+    connect: Callable[..., Any],
+    flavour: Flavour,
+    tickets: list[WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    request, gone = BulkSession.request, list[str]()
+
+    def deleting(self: BulkSession, method: str, url: str, **options: Any) -> Any:
+        if url.endswith(BULK) and not gone:
+            gone.extend(running.happen(flavour, "delete", count=1)["ids"])
+        return request(self, method, url, **options)
+
+    monkeypatch.setattr(BulkSession, "request", deleting)
+    found, wanted = reopened(connect(flavour, at=running)), expected(tickets)
+    assert len(gone) == 1
+    assert found.keys() == wanted.keys()
+    assert len([title for title, count in found.items() if count != wanted[title]]) == 1
 
 
 @pytest.mark.parametrize("status", [404, 400, 403])

@@ -584,7 +584,7 @@ def test_a_whole_history_is_the_same_with_its_items_decoded_or_not(
     connector = connect(flavour, at=serve([an_incident(1, noon)], now=until))
     (row,) = rows(connector.pull(RecordKind.TICKET, None, until=until))
     ((decoded,), (raw,)) = (
-        whole_histories(connector.reader, connector.site, [row["id"]], entry).values()
+        whole_histories(connector.reader, connector.caller, connector.site, [row["id"]], entry).values()
         for entry in (HistoryEntry, RawEntry)
     )
     assert decoded
