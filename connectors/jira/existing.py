@@ -9,16 +9,15 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from connectors.answers import is_absent
 from connectors.existing import Existing, below
 from connectors.jira import tracing
 from connectors.jira.following import states
 from connectors.jira.opened import Jira
 from connectors.jira.project import COLUMNS
 from connectors.jira.shaping import as_text
-from connectors.jira.site import GATEWAY, ask, who_am_i
+from connectors.jira.site import GATEWAY, ask_if_there
 from connectors.marks import Mark
-from improvement.errors import ConnectionFailed, InputError, Place
+from improvement.errors import InputError, Place
 from improvement.records import ADOPTED_FIELDS, RecordRef
 
 MODE = "jira"
@@ -89,17 +88,15 @@ def below_site(jira: Jira, url: str) -> str | None:
 def _read(jira: Jira, key: str) -> _Issue:
     """The issue of this key, also of one that was moved since: Jira answers with its new key."""
     params = {"fields": "*all,-comment", "properties": tracing.PROPERTY}
-    try:
-        found: _Issue = ask(jira.reader, f"/issue/{key}", _Issue, what=f"issue {key}", params=params)
-    except ConnectionFailed as error:
-        if not is_absent(error):
-            raise
-        who_am_i(jira.reader, jira.config)  # to an expired token every issue looks deleted
+    found: _Issue | None = ask_if_there(
+        jira.reader, jira.caller, f"/issue/{key}", _Issue, what=f"issue {key}", params=params
+    )
+    if found is None:
         raise InputError(
             f"There is no issue {key}, or our user may not see it.",
             where=Place(connection=jira.name),
             mend="Check the address, and that our user may browse its project.",
-        ) from None
+        )
     return found
 
 

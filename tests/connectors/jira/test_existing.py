@@ -77,6 +77,13 @@ def test_what_is_not_there_is_said(desk: Desk) -> None:
         desk.connector.existing(f"{desk.running.urls[desk.flavour]}/projects/CIP")
 
 
+def test_one_answer_to_a_visitor_within_our_session_hides_no_issue(desk: Desk) -> None:
+    issue = begun(desk)
+    desk.running.set_options(desk.flavour, names_callers=False)
+    desk.running.set_faults(desk.flavour, {"kind": "anonymous", "path": f"/issue/{issue.key}$", "times": 1})
+    assert adopted(desk, issue.key).id == issue.id
+
+
 def test_what_people_wrote_stays_also_where_it_happens_to_be_ours(desk: Desk) -> None:
     target, baseline = named(desk, "Target value"), named(desk, "Baseline")
     issue = begun(desk, **{target: "6.0 %", "labels": ["theirs"]})
