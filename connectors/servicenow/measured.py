@@ -53,15 +53,24 @@ def waits(
         asked = {"definition": [one for one in (of_state, of_reason) if one]}
         rows = histories(instance, MEASURED, "id", ids, asked, order="start", fields=FIELDS)
         created = _created(instance, table, list(rows))
+        return dict(_told(rows, created, of_state, of_reason, state, choices))
     except PermissionMissing:
         return {}
-    found = {}
+
+
+def _told(
+    rows: Mapping[str, Sequence[Row]],
+    created: Mapping[str, datetime | None],
+    of_state: str,
+    of_reason: str,
+    state: FieldMap,
+    choices: Mapping[str, Labels],
+) -> Iterator[tuple[str, tuple[Wait, ...]]]:
     for id, of_ticket in rows.items():
-        states = _values(of_ticket, of_state, choices.get(name, {}))
+        states = _values(of_ticket, of_state, choices.get(state.fields[0], {}))
         if _is_whole(states, created.get(id)):
             reasons = _values(of_ticket, of_reason, choices.get(REASON, {}))
-            found[id] = tuple(_spans(states, reasons, state, choices.get(REASON, {})))
-    return found
+            yield id, tuple(_spans(states, reasons, state, choices.get(REASON, {})))
 
 
 def _defined(instance: Instance, table: str, fields: set[str]) -> dict[str, str]:

@@ -155,6 +155,20 @@ def test_metrics_that_may_not_be_read_leave_the_audits_refusal(
         connect(running).waits(ids(running))
 
 
+@pytest.mark.parametrize("hidden", ["metric_instance.start", "metric_instance.field_value"])
+def test_metrics_of_which_a_right_hides_a_part_tell_nothing_and_take_nothing_from_the_audit(
+    running: RunningSandbox, connect: Connect, changed: Callable[..., None], measured: Callable[..., None], hidden: str
+) -> None:
+    waited, _, _ = ids(running)
+    changed(1, waited, state="3", hold_reason="1")
+    made = Person(running.servicenow_url, "admin").create("incident", short_description="Somebody typed it in")
+    measured(*BOTH)
+    running.set_options("servicenow", denied={"regelkreis": (f"{hidden}:read",)})
+    assert connect(running).waits([waited, made["sys_id"]]) == {
+        waited: (Wait(begin=at(1), end=None, why="Awaiting Caller"),)
+    }
+
+
 def test_a_ticket_nobody_audited_is_told_by_metrics(
     running: RunningSandbox, connect: Connect, changed: Callable[..., None]
 ) -> None:
