@@ -102,9 +102,9 @@ class Follower:
         fields = ("documentkey", "fieldname", "user", *ORDER_OF_CHANGES)
         try:
             rows = self.instance.rows_of("sys_audit", "documentkey", ids, query, fields)
+            return {(row["documentkey"], row["fieldname"]): row for row in in_order(rows)}
         except PermissionMissing:
             return {}
-        return {(row["documentkey"], row["fieldname"]): row for row in in_order(rows)}
 
     def _tasks(self, mode: Mode, ids: list[str]) -> dict[str, list[Row]]:
         if mode.task_table is None or not self.instance.known(mode.task_table):
