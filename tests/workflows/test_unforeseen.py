@@ -12,8 +12,8 @@ import pytest
 import structlog
 from requests import JSONDecodeError
 
-from connectors.base import Connector, Cursor, Page
-from improvement.errors import Unforeseen
+from connectors.base import Connector, Cursor, DeleteLog, Page
+from improvement.errors import CredentialsRefused, Unforeseen
 from improvement.records import RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
@@ -64,6 +64,20 @@ class Forgetful(MemoryPlatform):
         raise KeyError("stats")
 
 
+class LockedOut(MemoryPlatform):
+    """One that lets nobody in any more once all is read."""
+
+    asked = 0
+
+    def deleted(self, kind: RecordKind, *, since: datetime, until: datetime) -> DeleteLog | None:
+        self.asked += 1
+        raise CredentialsRefused("The token has expired.")
+
+    def count(self, kind: RecordKind, *, until: datetime) -> int | None:
+        self.asked += 1
+        raise CredentialsRefused("The token has expired.")
+
+
 class Unable(MemoryPlatform):
     """One that does not even say what it reads."""
 
@@ -93,6 +107,15 @@ def test_a_look_for_what_is_gone_that_fails_is_told_and_all_else_is_pulled(
     assert snow.notes == []
     assert snow.read > 1000
     assert {one.last_pull_as_of for one in Connection.objects.all()} == {monday}
+
+
+@pytest.mark.django_db
+def test_who_is_shut_out_asks_for_nothing_else_that_may_be_gone(home: Path, monday: datetime) -> None:
+    platform = LockedOut(scopes={"Mail": {0: 0.1}})
+    Connection.objects.create(name="snow", platform="servicenow", integration_account="regelkreis")
+    summary = cycle.run_with([platform], as_of=monday)
+    assert platform.asked == 1
+    assert [note for note in summary.notes if "The token has expired" in note]
 
 
 @pytest.mark.django_db

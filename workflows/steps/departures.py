@@ -22,7 +22,7 @@ import msgspec
 import pyarrow as pa
 
 from connectors.base import Connector, Gone, Keys, Page
-from improvement.errors import RegelkreisError
+from improvement.errors import RegelkreisError, ShutOut
 from improvement.plurals import how_many, plural
 from improvement.records import RecordKind
 from workflows.steps.lacking import Lacking, ReadByIds
@@ -134,6 +134,7 @@ class Departures:
     is_forced: bool = False
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     is_log_told: bool = field(default=False, init=False)
+    shut_out: ShutOut | None = field(default=None, init=False)  # then nothing else is asked, of no kind
 
     def look(
         self,
@@ -173,10 +174,15 @@ class Departures:
             questions.append(lambda: self._rewritten(looked, departed, clocks, is_new=is_new))
         for question in questions:
             try:
+                if self.shut_out is not None:
+                    raise self.shut_out
                 with self.around():
                     question()
             except RegelkreisError as error:
                 departed.notes.append(f"Not looked for everything that is gone or not here: {error}")
+                if isinstance(error, ShutOut):
+                    self.shut_out = error
+                    break
         return departed
 
     # --- what is gone -----------------------------------------------------------------------------------------
