@@ -143,6 +143,18 @@ def test_a_breach_that_a_rule_looked_at_stays_so_when_it_is_edited_or_removed(
         assert dispositions.report(weeks_of, as_of=moment, ask=None).parts[0].counts == before.counts
 
 
+def test_a_finding_covers_only_what_the_version_counts_that_it_fired_by(lived: Lived) -> None:
+    lived(RULE.replace("max: 15%", "max: 90%"), 1)
+    at = lived(RULE.replace("kind: incident,", "kind: incident, priority: [2],"), 3)
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    (part,) = dispositions.report(period("2025-06-01..2025-07-13"), as_of=at, ask=None).parts
+    mail = [one for one in part.disposed if one.clock.dimensions["service"] == "Mail"]
+    covered = {one.clock.dimensions["priority"] for one in mail if one.disposition is Disposition.COVERED}
+    others = {one.disposition for one in mail if one.clock.dimensions["priority"] != 2}
+    assert (covered, others) == ({2}, {Disposition.BELOW_THRESHOLD, Disposition.NO_RULE})
+    assert set(part.details(Disposition.NO_RULE)) == {"no rule counts it (sla, resolution)"}
+
+
 def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:
     at = lived(RULE, 3)
     (home / "rules" / "other.yaml").write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
