@@ -134,7 +134,7 @@ def moved(known: Mapping[str, bool], held: Mapping[str, bool]) -> list[MarkedCha
 
     What is taken back stays so: a cycle for an earlier moment finds nothing new in it.
     """
-    keys = [key for key, is_taken_back in known.items() if key not in held or is_taken_back and not held[key]]
+    keys = [key for key, is_taken_back in known.items() if key not in held or (is_taken_back and not held[key])]
     return list(MarkedChange.objects.filter(pk__in=keys).select_related("action"))
 
 
