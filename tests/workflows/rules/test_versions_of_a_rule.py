@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from workflows.cli.main import build
 from workflows.clocks import dispositions
 from workflows.evidence import ledger, verifying
 from workflows.models import Action, Connection, Finding, LedgerEntry, Point, Role
-from workflows.rules import ending
+from workflows.rules import ending, live
 from workflows.steps import open as opening
 from workflows.web.rooms.moods import moods
 
@@ -128,6 +128,17 @@ def test_targets_of_a_moment_that_is_over_are_those_of_then(lived: Lived, home: 
     assert held(at, "--on", f"{then:%Y-%m-%d}") == ["max 15%"]
     (home / "rules" / "sla.yaml").write_text(RULE.replace("max: 15%", "max: 30%"), encoding="utf-8")
     assert (held(then), held(at)) == (["max 15%"], ["max 30%"])  # live at the next cycle
+
+
+def test_a_version_that_a_wrong_clock_made_live_is_in_force_although_its_moment_is_still_to_come(
+    lived: Lived, home: Path
+) -> None:
+    then, now = lived(RULE, 2), datetime.now(UTC)
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("max: 15%", "max: 25%"), encoding="utf-8")
+    live.live_rules(as_of=now + timedelta(days=200), errors=[])
+    for moment, target in ((now, "max 25%"), (then, "max 15%")):
+        found = told("targets --scope", MAIL, "--as-of", moment.isoformat())
+        assert [one["target"] for one in found["targets"]] == [target]
 
 
 @pytest.mark.parametrize("edit", [COARSE, RULE.replace("window: 4w", "window: 2w"), ""])
