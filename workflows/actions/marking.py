@@ -130,8 +130,11 @@ def known_by(connection: str, moment: datetime) -> dict[str, bool]:
 
 
 def moved(known: Mapping[str, bool], held: Mapping[str, bool]) -> list[MarkedChange]:
-    """The marks that were made, or taken back, since those were held; the moment they were given does not tell."""
-    keys = [key for key, is_taken_back in known.items() if held.get(key) is not is_taken_back]
+    """The marks that were made, or taken back, since those were held; the moment they were given does not tell.
+
+    What is taken back stays so: a cycle for an earlier moment finds nothing new in it.
+    """
+    keys = [key for key, is_taken_back in known.items() if key not in held or (is_taken_back and not held[key])]
     return list(MarkedChange.objects.filter(pk__in=keys).select_related("action"))
 
 

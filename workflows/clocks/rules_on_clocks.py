@@ -29,6 +29,7 @@ class _Fired:
     """A finding from the first week of its trigger to the one it was resolved or ended in, None while it fires."""
 
     name: str
+    key: SeriesKey
     first_week: int
     last_week: int | None
     counts: str = ""  # digest of the series it fired on
@@ -50,7 +51,10 @@ class RulesOnClocks:
         """What every rule that counts the clock, or whose finding held it, says."""
         assert clock.week is not None  # one without a week is excluded before
         found: dict[str, RuleSays] = {}
+        counting: set[str] = set()  # live rules that count it now, not only by what they counted before
         for rule_id, key, scope_key in self._counting(clock):
+            if rule_id in self._rules and self._rules[rule_id].key == key:
+                counting.add(rule_id)
             one, before = self._says(rule_id, key, scope_key, clock.week), found.get(rule_id, RuleSays(rule_id))
             finding, judged, silent = (
                 before.finding or one.finding,
@@ -59,11 +63,12 @@ class RulesOnClocks:
             )
             found[rule_id] = RuleSays(rule_id, finding, judged=judged, silent=silent)
         return tuple(
-            one for one in found.values() if one.rule_id in self._rules or one.finding or one.judged or one.silent
+            one for one in found.values() if one.rule_id in counting or one.finding or one.judged or one.silent
         )
 
     def _says(self, rule_id: str, key: SeriesKey, scope_key: str, week: int) -> RuleSays:
-        finding = next((one.name for one in self._fired[rule_id, scope_key] if one.holds(week)), "")
+        fired = (one for one in self._fired[rule_id, scope_key] if one.key == key)
+        finding = next((one.name for one in fired if one.holds(week)), "")
         values = [
             is_judged
             for rule in self._looking.get((rule_id, key), ())
@@ -131,11 +136,7 @@ class RulesOnClocks:
     @cached_property
     def _fired_series(self) -> set[tuple[str, SeriesKey]]:
         told = ((rule_id, payload["series"]) for kind, rule_id, _, payload in self._entries if kind == "finding.fired")
-        return {
-            (rule_id, SeriesKey(one["metric"], tuple((key, tuple(of)) for key, of in one["where"]), tuple(one["by"])))
-            for rule_id, one in told
-            if one["metric"] in BREACH_METRICS
-        }
+        return {(rule_id, _key_of(one)) for rule_id, one in told if one["metric"] in BREACH_METRICS}
 
     @cached_property
     def _fired(self) -> Mapping[tuple[str, str], list[_Fired]]:
@@ -152,7 +153,8 @@ class RulesOnClocks:
                     first = weeks.parse_label(payload["series"]["from"]) - held
                     name = f"{rule_id} [{scope_key}]"
                     named = " ".join([name, *codes.get((rule_id, scope_key), ())])
-                    of.append(_Fired(named, first, None, self._counts(rule_id, payload["rule_sha256"])))
+                    counts = self._counts(rule_id, payload["rule_sha256"])
+                    of.append(_Fired(named, _key_of(payload["series"]), first, None, counts))
             elif of and not of[-1].is_told:
                 of[-1] = replace(of[-1], last_week=weeks.parse_label(payload["week"]), is_told=True)
         return found
@@ -198,6 +200,11 @@ class RulesOnClocks:
             for scope_key, week, is_breaching in rows.values_list(*columns).iterator(chunk_size=5000):
                 found[rule.id, rule.series_sha256, scope_key].append((week, is_breaching is not None))
         return found
+
+
+def _key_of(series: Mapping[str, Any]) -> SeriesKey:
+    """What a finding fired on, as its entry tells."""
+    return SeriesKey(series["metric"], tuple((key, tuple(of)) for key, of in series["where"]), tuple(series["by"]))
 
 
 def _meets(values: Mapping[str, Any], key: SeriesKey) -> bool:

@@ -251,7 +251,7 @@ def rules_on(on: date, *, as_of: datetime) -> list[Rule]:
     gone: set[str] = set()
     rows = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed")).order_by("index")
     told = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
-    moments = [datetime.fromisoformat(entry["at"]) for _, entry in told]
+    moments = [_happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
     if on >= as_of.date() and all(at <= as_of for at in moments):
         return live
     for (kind, entry), at in zip(told, moments, strict=True):
@@ -263,6 +263,12 @@ def rules_on(on: date, *, as_of: datetime) -> list[Rule]:
             gone.add(rule_id)
     found = [_version(rule_id, sha256) for rule_id, sha256 in sorted(versions.items()) if rule_id not in gone]
     return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in versions]
+
+
+def _happened(at: datetime) -> datetime:
+    """When an entry was made: of a moment that is still to come, by a clock that was wrong, before today's cycles."""
+    now = datetime.now(UTC)
+    return at if at <= now else now - timedelta(days=1)
 
 
 def _version(rule_id: str, sha256: str) -> Rule | None:

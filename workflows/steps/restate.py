@@ -147,7 +147,11 @@ class Restating:
         self._touched = Ahead(self._look_up(), depth=2)  # the answer, and one more: to its end
 
     def finish(self, *, but: Collection[int] = ()) -> tuple[list[str], list[str]]:
-        """The addenda made, and what went wrong. ``but``: the keys of looks that this cycle itself computed."""
+        """The addenda made, and what went wrong.
+
+        ``but``: the keys of looks that this cycle itself computed, of which only marks can say something else: they
+        count up to when a look fell due, records up to now.
+        """
         since, as_of = self._since, self._as_of
         row = self._row
         otherwise = counted_by.changed(row, "reviews") if row is not None else ()
@@ -159,10 +163,12 @@ class Restating:
         ordered = self._looks().select_related("action", "plan").defer("result").order_by("computed_at", "id")
         for look in ordered.iterator(chunk_size=200):
             reads = reads_of(metric_named(look.action.metric))
-            if reads is None or look.pk in but:
+            if reads is None:
                 continue
             causes = Counter({"read for the first time": 1})
-            if since is not None:
+            if look.pk in but:
+                causes = _marked(look, marking.moved(known, marking.known_by(self._connection, look.due_at)))
+            elif since is not None:
                 causes = _causes(look, seen[reads], seen[CHANGED], marks)
                 causes.update(counted_by.causes(metric_named(look.action.metric), otherwise))
             if not causes:
@@ -321,8 +327,12 @@ def _causes(look: Look, counted: Touched, changed: Touched, marks: list[MarkedCh
             for day, what in days.items():
                 if begin <= day <= last:
                     found += what
-    marked = sum(marking.holds_for(mark, look.action) for mark in marks)
-    return found + Counter({"marked change": marked})
+    return found + _marked(look, marks)
+
+
+def _marked(look: Look, marks: Iterable[MarkedChange]) -> Counter[str]:
+    """How many of the marks hold for a look's action; empty where none does."""
+    return +Counter({"marked change": sum(marking.holds_for(mark, look.action) for mark in marks)})
 
 
 def _read_again(warehouse: Warehouse, look: Look, causes: Counter[str], *, as_of: datetime) -> list[str]:

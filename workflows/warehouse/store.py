@@ -246,11 +246,17 @@ class Warehouse:
     def contributing(
         self, query: CellQuery, *, scope: Mapping[str, str], as_of: datetime, first_week: int, last_week: int
     ) -> pa.Table:
-        """The rows behind one scope's value: ``by…, id, week, numerator, denominator``, sorted by week and id."""
+        """The rows behind one scope's value: ``by…, id, week, numerator, denominator``, sorted by week and id.
+
+        Accounts never spoken to have no id: those of a contact gap are sorted by account, too.
+        """
         self._session.set(as_of, first_week, last_week)
         conditions = " AND ".join(f'"{name}" = ?' for name in scope) or "true"
         rows = self._compiled(query, "rows")
-        sql = f"SELECT * FROM ({rows}) WHERE {conditions} ORDER BY week, id, numerator"
+        order = "week, id, numerator"
+        if metrics.metric_of(query).fill is metrics.Fill.SINCE_LAST:
+            order += ", account"
+        sql = f"SELECT * FROM ({rows}) WHERE {conditions} ORDER BY {order}"
         return self.arrow(sql, list(scope.values()))
 
     def sql(self, query: CellQuery) -> str:

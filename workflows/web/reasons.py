@@ -208,6 +208,8 @@ def _filled(name: str, value: str) -> str:
     """What was filled in: a state, a role, a verdict, a size, or something that has no translation."""
     if name in ("size", "rate", "reached"):
         return effect(value)
+    if name == "count":
+        return value.replace(",", ".") if language() == "de" else value
     if name == "value":
         return _value(value)
     if name == "scope":
@@ -258,9 +260,14 @@ def _patterns(_language: str) -> list[tuple[re.Pattern[str], str]]:
     pairs = []
     for source, sentence in zip(english, SENTENCES, strict=True):
         parts = _SLOT.split(source)  # text, name, text, name, … text
-        pattern = "".join(re.escape(part) if index % 2 == 0 else f"(?P<{part}>.+?)" for index, part in enumerate(parts))
+        pattern = "".join(re.escape(part) if index % 2 == 0 else _slot(part) for index, part in enumerate(parts))
         pairs.append((re.compile(pattern, re.DOTALL), str(sentence)))
     return pairs
+
+
+def _slot(name: str) -> str:
+    """What a slot matches: any text; the scope of a rule that groups by nothing is empty."""
+    return f"(?P<{name}>.{'*' if name == 'scope' else '+'}?)"
 
 
 def effect(text: str) -> str:

@@ -206,6 +206,16 @@ def test_sql_over_the_rows_behind_a_value_makes_it(by: tuple[str, ...]) -> None:
             assert len(values) > 1, name
 
 
+def test_accounts_never_spoken_to_are_always_told_in_the_same_order() -> None:
+    many = [a_ticket(f"t{number}", customer=f"C{number}", opened_at=START) for number in range(6000)]
+    with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
+        load(warehouse, *many)
+        scope, query = {"country": "CH"}, a_query("contact_gap", ("country",))
+        for _ in range(3):
+            rows = warehouse.pinned(query, scope=scope, as_of=AS_OF, first_week=FIRST, last_week=LAST).rows
+            assert rows["account"].to_pylist() == sorted(ticket.customer or "" for ticket in many)
+
+
 def crowd(chosen: random.Random, maker: Any, number: int) -> list[Any]:
     return [maker(chosen, identity) for identity in range(number)]
 

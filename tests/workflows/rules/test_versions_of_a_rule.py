@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from workflows.cli.main import build
 from workflows.clocks import dispositions
 from workflows.evidence import ledger, verifying
 from workflows.models import Action, Connection, Finding, LedgerEntry, Point, Role
-from workflows.rules import ending
+from workflows.rules import ending, live
 from workflows.steps import open as opening
 from workflows.web.rooms.moods import moods
 
@@ -130,6 +130,17 @@ def test_targets_of_a_moment_that_is_over_are_those_of_then(lived: Lived, home: 
     assert (held(then), held(at)) == (["max 15%"], ["max 30%"])  # live at the next cycle
 
 
+def test_a_version_that_a_wrong_clock_made_live_is_in_force_although_its_moment_is_still_to_come(
+    lived: Lived, home: Path
+) -> None:
+    then, now = lived(RULE, 2), datetime.now(UTC)
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("max: 15%", "max: 25%"), encoding="utf-8")
+    live.live_rules(as_of=now + timedelta(days=200), errors=[])
+    for moment, target in ((now, "max 25%"), (then, "max 15%")):
+        found = told("targets --scope", MAIL, "--as-of", moment.isoformat())
+        assert [one["target"] for one in found["targets"]] == [target]
+
+
 @pytest.mark.parametrize("edit", [COARSE, RULE.replace("window: 4w", "window: 2w"), ""])
 def test_a_breach_that_a_rule_looked_at_stays_so_when_it_is_edited_or_removed(
     lived: Lived, home: Path, edit: str
@@ -141,6 +152,18 @@ def test_a_breach_that_a_rule_looked_at_stays_so_when_it_is_edited_or_removed(
     assert before.counts[Disposition.BELOW_THRESHOLD] > 0
     for moment in (at, later):
         assert dispositions.report(weeks_of, as_of=moment, ask=None).parts[0].counts == before.counts
+
+
+def test_a_finding_covers_only_what_the_version_counts_that_it_fired_by(lived: Lived) -> None:
+    lived(RULE.replace("max: 15%", "max: 90%"), 1)
+    at = lived(RULE.replace("kind: incident,", "kind: incident, priority: [2],"), 3)
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    (part,) = dispositions.report(period("2025-06-01..2025-07-13"), as_of=at, ask=None).parts
+    mail = [one for one in part.disposed if one.clock.dimensions["service"] == "Mail"]
+    covered = {one.clock.dimensions["priority"] for one in mail if one.disposition is Disposition.COVERED}
+    others = {one.disposition for one in mail if one.clock.dimensions["priority"] != 2}
+    assert (covered, others) == ({2}, {Disposition.BELOW_THRESHOLD, Disposition.NO_RULE})
+    assert set(part.details(Disposition.NO_RULE)) == {"no rule counts it (sla, resolution)"}
 
 
 def test_a_removed_rule_is_explained_no_further_than_it_was_judged(lived: Lived, home: Path) -> None:

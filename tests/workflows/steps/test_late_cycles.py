@@ -288,6 +288,33 @@ def test_a_mark_of_a_moment_before_the_last_cycle_makes_an_addendum_too(live: Li
     assert ReviewRecord.objects.filter(kind="addendum").count() == 2
 
 
+def test_a_mark_made_after_a_look_fell_due_and_before_it_was_computed_makes_an_addendum(live: Live) -> None:
+    platform, action = live
+    final = action.looks.get(kind="final")
+    mark(action, "paul", at=final.due_at + timedelta(hours=6))
+    ran(platform, final.due_at + timedelta(days=1))
+    assert ReviewRecord.objects.get(kind="final").document["verdict"] == "improved"
+    (addendum,) = ReviewRecord.objects.filter(kind="addendum")
+    assert addendum.document["verdict"] == "improved, not attributable"
+    assert addendum.document["restated_by"] == {"marked change": 1}
+    ran(platform, final.due_at + timedelta(days=8))
+    assert ReviewRecord.objects.filter(kind="addendum").count() == 1
+    assert verifying.verify().failures == []
+
+
+def test_a_cycle_for_an_earlier_moment_undoes_no_mark_that_was_taken_back_since(live: Live) -> None:
+    platform, action = live
+    final = action.looks.get(kind="final")
+    mark(action, "paul", at=final.due_at - timedelta(weeks=3))
+    ran(platform, final.due_at + timedelta(days=1))
+    paul, at = Person.objects.get(username="paul"), final.due_at + timedelta(days=9)
+    commands.take_back_change(paul, action.code, at=at, number="CHG77")
+    ran(platform, at + timedelta(hours=1))
+    ran(platform, at - timedelta(hours=12))
+    ran(platform, at + timedelta(days=6))
+    assert ReviewRecord.objects.get(kind="addendum").document["verdict"] == "improved"
+
+
 def mark(action: Action, username: str, *, at: datetime) -> None:
     """Somebody says that a new mail server went live in the third week."""
     person, day = Person.objects.get(username=username), LIVE + timedelta(weeks=3)

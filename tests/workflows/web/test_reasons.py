@@ -47,6 +47,7 @@ def test_why_a_finding_waits_is_told_in_german_of_one_and_of_many(
             "fired again: Time to resolve 7.75 h on 1 record [customer=Acme\\, Inc.]",
             "erneut ausgelöst: Lösungszeit 7,75 Std. bei 1 Datensatz [Acme, Inc.]",
         ),
+        ("fired again: 31.2 % on 1,160 records []", "erneut ausgelöst: 31,2 % bei 1.160 Datensätzen []"),
         ("fired again: what a person typed on 2 records [here]",
          "erneut ausgelöst: what a person typed bei 2 Datensätzen [here]"),
         ("more than 1 control", "mehr als 1 Vergleichsgruppe"),
