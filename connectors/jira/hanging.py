@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from connectors.answers import is_absent
 from connectors.doubt import wait_until_settled
 from connectors.jira import tracing
 from connectors.jira.finding import find_subtask
@@ -21,9 +20,9 @@ from connectors.jira.project import Project
 from connectors.jira.receipts import HIDDEN, created_as_taken, difference, receipt
 from connectors.jira.sending import Sender
 from connectors.jira.shaping import MAX_TEXT, Shaped, as_text, cut, one_line, same, shaped
-from connectors.jira.site import Site, ask, who_am_i
+from connectors.jira.site import Site, ask_if_there, who_am_i
 from connectors.jira.wire import Named
-from improvement.errors import ConnectionFailed, PermissionMissing, Place, WriteRefused
+from improvement.errors import PermissionMissing, Place, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef
 
 MAX_TRIGGERS = 10
@@ -161,12 +160,9 @@ class _LinkTypes(msgspec.Struct, frozen=True, rename="camel"):
 
 def link_type_of(jira: Jira) -> str | None:
     """The name of the link type to use: *Relates*, else the first this Jira has; None where linking is off (404)."""
-    try:
-        answer: _LinkTypes = ask(jira.reader, "/issueLinkType", _LinkTypes, what="link types")
-    except ConnectionFailed as error:
-        if is_absent(error):
-            return None
-        raise
+    answer = ask_if_there(jira.reader, jira.caller, "/issueLinkType", _LinkTypes, what="link types")
+    if answer is None:
+        return None
     names = [kind.name for kind in answer.issue_link_types if kind.name]
     return LINK_TYPE if LINK_TYPE in names else names[0] if names else None
 

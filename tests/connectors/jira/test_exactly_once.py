@@ -114,6 +114,12 @@ def test_one_answer_to_nobody_buries_nothing(desk: Desk, verb: str) -> None:
     assert effects(desk, desk.connector.write(write, ref).ref)[verb] == 1
 
 
+def test_nor_does_it_take_linking_away(desk: Desk) -> None:
+    write, ref = prepared(desk, "link")
+    desk.faults({"kind": "refuse", "status": 404, "path": "/issueLinkType$", "method": "GET"})
+    assert effects(desk, desk.connector.write(write, ref).ref)["link"] == 1
+
+
 def test_nor_makes_it_of_a_new_issue_one_that_is_hidden_from_us(desk: Desk) -> None:
     before = issues(desk)
     desk.faults({"kind": "anonymous", "path": r"/issue/\d+$", "method": "GET"})
