@@ -123,8 +123,7 @@ action = Action.objects.create(
 )
 loop.queue_update(action, now)
 """
-#: A platform that takes or refuses what it is sent, and a pause where the delivery, or its action, is kept whose outcome
-#: is noted.
+#: A platform that takes or refuses what it is sent, and a pause where the delivery, or its action, is kept.
 DELIVER_AND_PAUSE = """
 from types import SimpleNamespace
 from django.db import connection
