@@ -45,20 +45,27 @@ class Caller:
             return
         named = _named(response, self._header) if self._header else ""
         if named == ANONYMOUS:
-            raise self._refused(CredentialsRefused)
+            raise _refused(self._config, CredentialsRefused)
         if named:
             self._naming.add(address)
         elif address in self._naming and response.status_code != NOT_FOUND:  # whether these ever do is not documented
-            raise self._refused(ConnectionFailed)
+            raise _refused(self._config, ConnectionFailed)
         else:
             self.is_unsure = True
 
-    def _refused(self, kind: type[ConnectionFailed]) -> ConnectionFailed:
-        return kind(
-            f"{self._config.url} takes us for an anonymous visitor, in the middle of what we ask.",
-            where=Place(connection=self._config.name),
-            mend="The token has expired: make a new one. The next pull goes on from its cursor.",
-        )
+
+def refuse_nobodys(response: Response, config: ConnectionConfig) -> None:
+    """Raises :class:`CredentialsRefused` where an answer says that it was given to nobody, as Data Center's do."""
+    if ANONYMOUS in (_named(response, name) for name in HEADERS):
+        raise _refused(config, CredentialsRefused)
+
+
+def _refused(config: ConnectionConfig, kind: type[ConnectionFailed]) -> ConnectionFailed:
+    return kind(
+        f"{config.url} takes us for an anonymous visitor, in the middle of what we ask.",
+        where=Place(connection=config.name),
+        mend="The token has expired: make a new one. The next pull goes on from its cursor.",
+    )
 
 
 def _named(response: Response, header: str) -> str:

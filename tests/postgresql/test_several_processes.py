@@ -123,7 +123,7 @@ action = Action.objects.create(
 )
 loop.queue_update(action, now)
 """
-#: A platform that takes or refuses what it is sent, and a pause where the delivery is kept whose outcome is noted.
+#: A platform that takes or refuses what it is sent, and a pause where the delivery, or its action, is kept.
 DELIVER_AND_PAUSE = """
 from types import SimpleNamespace
 from django.db import connection
@@ -134,7 +134,7 @@ is_sent = False
 def pausing(execute, query, values, many, context):
     global is_sent
     done = execute(query, values, many, context)
-    if is_sent and "workflows_delivery" in query and ("FOR UPDATE" in query or 'SET "state"' in query):
+    if is_sent and sys.argv[2] in query and ("FOR UPDATE" in query or "FOR NO KEY UPDATE" in query):
         is_sent = False
         print("kept", flush=True)
         sys.stdin.readline()
@@ -153,6 +153,18 @@ PLAN = """
 from workflows import access
 from workflows.actions import commands
 commands.plan(access.local_admin(), "ACT-1", at=now, hypothesis="Another one.")
+"""
+DISCARD = """
+from improvement.errors import GuardRefused
+from workflows import access
+from workflows.deliveries import dead_letters
+Delivery.objects.update(attempts=1)
+print("tried", flush=True)
+sys.stdin.readline()
+try:
+    print(len(dead_letters.discard(access.local_admin(), "ACT-1/update/0", reason="not that", at=now)))
+except GuardRefused as refused:
+    print(refused)
 """
 HIRE = """
 from workflows import access
@@ -368,7 +380,7 @@ def test_the_lock_of_a_worker_that_is_killed_goes_with_it(state: State) -> None:
 @pytest.mark.parametrize(("outcome", "told"), [("taken", "1 0"), ("refused", "0 1")])
 def test_whoever_changes_an_action_while_its_delivery_ends_waits_for_it(state: State, outcome: str, told: str) -> None:
     state.run(QUEUE_UPDATE)
-    worker = state.start(DELIVER_AND_PAUSE, outcome)
+    worker = state.start(DELIVER_AND_PAUSE, outcome, "workflows_delivery")
     assert worker.stdin is not None
     assert worker.stdout is not None
     worker.stdin.write("go\n")
@@ -384,3 +396,32 @@ def test_whoever_changes_an_action_while_its_delivery_ends_waits_for_it(state: S
     ended, _ = all_ended([worker, person])
     assert ended.strip() == told
     assert state.rows("SELECT count(*) FROM workflows_ledgerentry WHERE type = 'action.planned'") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told", "became"), [("taken", "1 0", "it is no dead letter: it is sent"), ("refused", "0 1", "1")]
+)
+def test_whoever_gives_a_delivery_up_while_it_ends_waits_for_it(
+    state: State, outcome: str, told: str, became: str
+) -> None:
+    state.run(QUEUE_UPDATE)
+    person = state.start(DISCARD)
+    assert person.stdin is not None
+    assert person.stdout is not None
+    person.stdin.write("go\n")
+    person.stdin.flush()
+    assert person.stdout.readline() == "tried\n"
+    worker = state.start(DELIVER_AND_PAUSE, outcome, "workflows_action")
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    assert worker.stdout.readline() == "kept\n"
+    person.stdin.write("go\n")
+    person.stdin.flush()
+    deadline = time.monotonic() + 30
+    while not state.rows("SELECT 1 FROM pg_locks WHERE NOT granted") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    ended, given_up = all_ended([worker, person])
+    assert ended.strip() == told
+    assert became in given_up

@@ -168,8 +168,9 @@ def _take_over(action: Action, facts: ActionFacts) -> None:
 def queue_update(action: Action, at: datetime) -> None:
     """Queue the fields we keep current on the platform, unless they are what was queued last and not given up.
 
-    While the last update still waits it carries the new content itself, so an older one never follows a newer. Of a
-    proposal that was cancelled unaccepted nothing is ever written.
+    While the last update still waits it carries the new content itself, so an older one never follows a newer. After
+    one that was given up in doubt what was before is written again. Of a proposal that was cancelled unaccepted nothing
+    is ever written.
     """
     if not action.is_accepted and State(action.state) is State.CANCELLED:
         return
@@ -179,7 +180,9 @@ def queue_update(action: Action, at: datetime) -> None:
     if last is not None and last.verb == Verb.UPDATE and last.state == DeliveryState.WAITING:
         key = last.key
     update = update_of(action, key)
-    if last is None or outbox.content(last).fields != update.fields:
+    given_up = queued.filter(state=DeliveryState.DISCARDED, verb=Verb.UPDATE.value, begun_at__isnull=False)
+    is_in_doubt = last is not None and given_up.filter(pk__gt=last.pk).exists()
+    if last is None or is_in_doubt or outbox.content(last).fields != update.fields:
         outbox.queue(action, update, at=at)
 
 

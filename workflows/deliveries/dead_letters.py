@@ -15,11 +15,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 from django.db import transaction
+from django.db.models import QuerySet
 
 from connectors.doubt import SETTLED_S
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.records import Verb
 from workflows.actions import loop
+from workflows.actions.holding import kept
 from workflows.deliveries.why_waiting import Waits
 from workflows.evidence import ledger
 from workflows.models import Delivery, DeliveryState, Person, Role
@@ -99,10 +101,8 @@ def discard(actor: Person, key: str, *, reason: str, at: datetime) -> list[Lette
             raise GuardRefused(f"{key} is not discarded", [_no_letter(row)])
         gone = [row]
         if row.verb == Verb.CREATE:
-            others = Delivery.objects.select_for_update(no_key=True).select_related("action").filter(action=row.action)
-            gone += (
-                others.filter(state__in=[DeliveryState.WAITING, DeliveryState.DEAD]).exclude(pk=row.pk).order_by("id")
-            )
+            others = _locked().filter(action=row.action, state__in=UNDELIVERED)
+            gone += others.exclude(pk=row.pk).order_by("id")
         for one in gone:
             one.state = DeliveryState.DISCARDED.value
             one.save(update_fields=["state"])
@@ -139,11 +139,15 @@ def _must_be_said(actor: Person, reason: str, missing: str, mend: str) -> None:
 
 
 def _found(key: str) -> Delivery:
-    """The delivery of this key, locked."""
-    row = Delivery.objects.select_for_update(no_key=True).select_related("action").filter(key=key).first()
-    if row is None:
+    """The delivery of this key, locked after its action (:mod:`workflows.actions.holding`)."""
+    action = kept().filter(deliveries__key=key).select_for_update(no_key=True, of=("self",)).first()
+    if action is None:
         raise InputError(f"There is no delivery “{key}”.", mend=_known())
-    return row
+    return _locked().get(key=key)
+
+
+def _locked() -> QuerySet[Delivery]:
+    return Delivery.objects.select_for_update(no_key=True, of=("self",)).select_related("action")
 
 
 def _no_letter(row: Delivery) -> str:

@@ -195,6 +195,7 @@ def _notice_missed(connection: str, as_of: datetime, result: CheckRunResult) -> 
     ).select_related("action", "plan")
     for look in overdue.order_by("due_at", "id"):
         with transaction.atomic():
+            keep(look.action)
             look.is_missed = True
             look.save(update_fields=["is_missed"])
             record_missed(look, at=as_of)

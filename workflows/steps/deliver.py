@@ -29,10 +29,11 @@ import structlog
 from django.db import connection, transaction
 
 from connectors.base import Connector
-from connectors.doubt import telling, wait_until_settled
+from connectors.doubt import SETTLED_S, telling, wait_until_settled
 from improvement.errors import (
     ConnectionFailed,
     OutcomeUnknown,
+    Place,
     RegelkreisError,
     ShutOut,
     StillUnknown,
@@ -48,6 +49,7 @@ from workflows.unforeseen import held
 
 log = structlog.get_logger()
 MAX_FAILURES = 10
+GIVEN_UP = (DeliveryState.DEAD, DeliveryState.DISCARDED)
 LONGEST_DOUBT = timedelta(hours=24)
 LONG_LOOK = timedelta(minutes=1)  # a tenth of what a doubt lasts
 WRITING_IS_OFF = "writing is off: it is not sent before `regelkreis connect NAME --write on`"
@@ -103,10 +105,10 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
         if lacking or before:
             shown.append(Preview(delivery, [], lacking or f"it waits for {before}"))
             continue
-        unanswered_s = Attempt(clock(), delivery.begun_at).unanswered_s
+        attempt = Attempt(clock(), delivery.begun_at)
         try:
             with held(f"previewing {delivery.key}", connection=connector.name):
-                outbound = _to_send(delivery, unanswered_s)
+                outbound = _to_send(delivery, attempt)
                 requests = connector.preview(outbound, outbox.reference(delivery.action))
         except RegelkreisError as error:
             shown.append(Preview(delivery, [], str(error), is_wrong=not isinstance(error, StillUnknown)))
@@ -164,9 +166,10 @@ def _attempted(
         else:
             attempt.ended_in_doubt(delivery, clock())
         if isinstance(error, WriteRefused) or (isinstance(error, StillUnknown) and attempt.is_doubted_too_long):
-            _bury(delivery, str(error), as_of)
-            result.refused += 1
-            return delivery.verb != Verb.CREATE
+            became = _bury(delivery, str(error), as_of)
+            result.refused += became == DeliveryState.DEAD
+            result.waiting += became == DeliveryState.WAITING
+            return became != DeliveryState.WAITING and delivery.verb != Verb.CREATE
         is_outage = isinstance(error, ConnectionFailed)
         _postpone(delivery, str(error), as_of, is_outage=is_outage)
         result.waiting += 1
@@ -269,10 +272,11 @@ def _lacks_record(delivery: Delivery) -> str:
 
 def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: datetime, result: DeliverResult) -> None:
     present = Delivery.objects.select_related("action", "review").defer("review__document").get(pk=delivery.pk)
+    delivery.outbound = present.outbound
     action, ref = present.action, outbox.reference(present.action)
     if ref is None and present.verb != Verb.CREATE:
         raise ConnectionFailed(f"{action.code} has no record on {connector.name} yet.", mend="It is created first.")
-    outbound = _to_send(present, attempt.unanswered_s)
+    outbound = _to_send(present, attempt)
     receipt = connector.write(outbound, ref)
     with transaction.atomic():
         keep(action)
@@ -294,12 +298,28 @@ def _send(connector: Connector, delivery: Delivery, attempt: Attempt, as_of: dat
         result.sent += 1
 
 
-def _to_send(delivery: Delivery, unanswered_s: float | None) -> Outbound:
-    """What is to be written. Raises :class:`StillUnknown` where it is a change of fields that is in doubt."""
-    outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=unanswered_s)
+def _to_send(delivery: Delivery, attempt: Attempt) -> Outbound:
+    """What is to be written. Raises :class:`StillUnknown` where it is a change of fields that is in doubt, or that
+    another one, given up meanwhile, may still undo.
+    """
+    outbound = msgspec.structs.replace(outbox.content(delivery), unanswered_s=attempt.unanswered_s)
     if outbound.verb is Verb.UPDATE:
         wait_until_settled(outbound, delivery.connection)
+        _wait_for_given_up(delivery, attempt.at)
     return outbound
+
+
+def _wait_for_given_up(delivery: Delivery, moment: datetime) -> None:
+    of_action = Delivery.objects.filter(action=delivery.action_id, verb=Verb.UPDATE.value, state__in=GIVEN_UP)
+    lately = of_action.filter(begun_at__gt=moment - timedelta(seconds=SETTLED_S), begun_at__lte=moment)
+    for key, begun_at in lately.order_by("-begun_at").values_list("key", "begun_at")[:1]:
+        ago_s = Attempt(moment, begun_at).unanswered_s
+        raise StillUnknown(
+            f"{key}, which was given up, was sent {ago_s:.0f} s ago without an answer, and may still take effect: it "
+            f"would undo {delivery.key}.",
+            where=Place(connection=delivery.connection),
+            mend=f"This one is sent {SETTLED_S / 60:.0f} minutes after that.",
+        )
 
 
 def _remember_record(action_id: int, receipt: Receipt) -> None:
@@ -350,16 +370,18 @@ def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: boo
     delivery.save(update_fields=["attempts", "failures", "last_error"])
 
 
-def _bury(delivery: Delivery, error: str, as_of: datetime) -> None:
+def _bury(delivery: Delivery, error: str, as_of: datetime) -> str:
+    """Make it a dead letter, unless it was given up or got newer content meanwhile, which nobody refused; its state."""
     with transaction.atomic():
         keep(delivery.action)
-        delivery.state = DeliveryState.DEAD
+        now = Delivery.objects.select_for_update().get(pk=delivery.pk)
+        is_dead = now.state == DeliveryState.WAITING and bytes(now.outbound) == bytes(delivery.outbound)
+        delivery.state = DeliveryState.DEAD.value if is_dead else now.state
         delivery.last_error = error
         delivery.save(update_fields=["state", "attempts", "failures", "last_error"])
-        ledger.append(
-            "delivery.refused",
-            subject=delivery.action.code,
-            actor=ledger.ENGINE,
-            at=as_of,
-            payload={"key": delivery.key, "attempts": delivery.attempts, "error_sha256": ledger.sealed(error)},
-        )
+        if is_dead:
+            payload = {"key": delivery.key, "attempts": delivery.attempts, "error_sha256": ledger.sealed(error)}
+            ledger.append(
+                "delivery.refused", subject=delivery.action.code, actor=ledger.ENGINE, at=as_of, payload=payload
+            )
+    return delivery.state

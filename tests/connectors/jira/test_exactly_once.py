@@ -120,6 +120,18 @@ def test_nor_does_it_take_linking_away(desk: Desk) -> None:
     assert effects(desk, desk.connector.write(write, ref).ref)["link"] == 1
 
 
+@pytest.mark.parametrize("flavour", ["jira_dc"], indirect=True)
+@pytest.mark.parametrize("verb", VERBS)
+def test_one_answer_to_nobody_refuses_no_write(desk: Desk, verb: str) -> None:
+    """Data Center says to whom it answers; of Cloud's refusals it is not known."""
+    write, ref = prepared(desk, verb)
+    desk.faults(*writes(desk, "anonymous"))
+    with pytest.raises(ConnectionFailed):
+        desk.connector.write(write, ref)
+    desk.faults()
+    assert effects(desk, desk.connector.write(write, ref).ref)[verb] == 1
+
+
 def test_nor_makes_it_of_a_new_issue_one_that_is_hidden_from_us(desk: Desk) -> None:
     before = issues(desk)
     desk.faults({"kind": "anonymous", "path": r"/issue/\d+$", "method": "GET"})

@@ -135,6 +135,38 @@ def supposing(action: Action, hypothesis: str) -> None:
     loop.queue_update(action, AT)
 
 
+def test_nothing_follows_a_change_of_fields_that_was_given_up_before_it_can_take_effect(
+    desk: Desk, action: Action
+) -> None:
+    sent(desk, 1)
+    key, now = f"{action.code}/update/1", datetime.now(UTC)
+    supposing(action, "Of the beginning.")
+    desk.answers = raises(OutcomeUnknown("No answer."), on="update/1")
+    deliver.deliver(desk, as_of=AT, clock=lambda: now)
+    dead_letters.discard(access.local_admin(), key, reason="the firewall dislikes it", at=AT)
+    supposing(action, "Of today.")
+    desk.answers, soon = lambda outbound: None, now + timedelta(minutes=9)
+    (shown,) = deliver.preview(desk, clock=lambda: soon)
+    told = deliver.deliver(desk, as_of=AT, clock=lambda: soon)
+    assert (told.waiting, told.sent, shown.requests) == (1, 0, [])
+    assert f"{key}, which was given up, was sent 540 s ago" in shown.why
+    assert shown.why in told.errors[0]
+    assert deliver.deliver(desk, as_of=AT, clock=lambda: now + timedelta(minutes=11)).sent == 1
+
+
+def test_what_was_before_is_written_again_where_a_change_that_was_given_up_may_have_taken_effect(
+    desk: Desk, action: Action
+) -> None:
+    before = action.hypothesis
+    sent(desk, 1)
+    supposing(action, "Of the beginning.")
+    desk.answers = raises(OutcomeUnknown("No answer."), on="update/1")
+    sent(desk, 2)
+    dead_letters.discard(access.local_admin(), f"{action.code}/update/1", reason="not that", at=AT)
+    supposing(action, before)
+    assert [letter.key for letter in dead_letters.undelivered()] == [f"{action.code}/update/2"]
+
+
 @pytest.mark.parametrize("is_discarded", [False, True])
 def test_an_older_update_that_is_sent_again_undoes_nothing(desk: Desk, action: Action, is_discarded: bool) -> None:
     sent(desk, 1)

@@ -136,6 +136,42 @@ def test_content_that_changes_while_it_is_sent_is_sent_once_more(desk: Desk, act
     assert (states()[-1], desk.effects[key].fields) == ("sent", {"title": "second"})
 
 
+def test_content_that_changes_while_it_is_refused_is_not_buried_with_it(desk: Desk, action: Action) -> None:
+    sent(desk, 1)
+    key = f"{action.code}/update/1"
+
+    def update(text: str) -> None:
+        outbound = Outbound(verb=Verb.UPDATE, key=key, action_id=action.code, fields={"title": text})
+        outbox.queue(action, outbound, at=OPENED)
+
+    def mended(outbound: Outbound) -> None:
+        update("good")
+        raise WriteRefused("The title is no good.")
+
+    update("bad")
+    desk.answers = mended
+    told = sent(desk, 2)
+    assert (states()[-1], told.refused, told.waiting) == ("waiting", 0, 1)
+    desk.answers = lambda outbound: None
+    sent(desk, 3)
+    assert (states()[-1], desk.effects[key].fields) == ("sent", {"title": "good"})
+
+
+def test_what_is_given_up_while_it_is_refused_stays_given_up(desk: Desk, action: Action) -> None:
+    key = f"{action.code}/note/one"
+    desk.answers = raises(ConnectionFailed("It was reset."), on="note/one")
+    sent(desk, 1)
+
+    def given_up(outbound: Outbound) -> None:
+        if outbound.key == key:
+            dead_letters.discard(a_person("root", Role.ADMIN), key, reason="too long", at=OPENED)
+            raise WriteRefused("It is too long.")
+
+    desk.answers = given_up
+    assert sent(desk, 2).refused == 0
+    assert states() == ["sent", "discarded", "sent"]
+
+
 # --- a write that got no answer ---------------------------------------------------------------------------------
 
 
