@@ -56,6 +56,8 @@ def accept(actor: Person, code: str, *, at: datetime) -> Action:
     must_own(actor, action)
     if State(action.state) is State.CANCELLED:
         raise GuardRefused(f"{action.code} cannot be accepted", [f"it is {action.state}"])
+    if action.is_accepted:
+        return action
     action.is_accepted = True
     action.save(update_fields=["is_accepted"])
     ledger.append("action.accepted", subject=action.code, actor=actor.uid, at=at, payload={})

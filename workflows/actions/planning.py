@@ -376,7 +376,8 @@ def description(action: Action) -> str:
     lines = [notes.note("what", metric=notes.metric(action.metric), scope=scope)]
     if trigger.get("value_text"):
         value, target = notes.figures(trigger["value_text"]), notes.figures(trigger["target_text"])
-        lines.append(notes.note("why", value=value, target=target, n=trigger["n"], rule=action.rule_id))
+        span = {"begin": weeks.monday(trigger["from_week"]), "end": weeks.sunday(trigger["to_week"])}
+        lines.append(notes.note("why", value=value, target=target, n=trigger["n"], rule=action.rule_id, **span))
     if trigger.get("endangers"):
         lines.append(notes.note("endangers", scopes="; ".join(trigger["endangers"])))
     lines.append(notes.note("where", url=outbox.page_url(action)))

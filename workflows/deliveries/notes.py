@@ -88,8 +88,8 @@ NOTES: dict[str, Said] = {
     "to owner": Said("{owner}: {note}", "{owner}: {note}"),
     "what": Said("{metric} for {scope}.", "{metric}: {scope}."),
     "why": Said(
-        "Measured {value} against a target of {target} on {n} records (rule {rule}).",
-        "Gemessen: {value} bei einem Ziel von {target}, aus {n} Datensätzen (Regel {rule}).",
+        "Measured from {begin} to {end}: {value} against a target of {target} on {n} records (rule {rule}).",
+        "Gemessen von {begin} bis {end}: {value} bei einem Ziel von {target}, aus {n} Datensätzen (Regel {rule}).",
     ),
     "endangers": Said("It endangers what was promised to {scopes}.", "Sie gefährdet, was zugesagt ist für: {scopes}."),
     "where": Said("Details and evidence: {url}", "Einzelheiten und Nachweise: {url}"),

@@ -167,7 +167,9 @@ def _configure(show: Show, sandbox: Any) -> None:
         "warehouse_threads = 1  # a week is too little to share\n\n"
     )
     text = installation + "\n".join(connections)
-    (show.home / "regelkreis.toml").write_text(text, encoding="utf-8")
+    file = show.home / "regelkreis.toml"
+    file.touch(mode=0o600)
+    file.write_text(text, encoding="utf-8")
     secrets = show.home / "secrets"
     secrets.mkdir(mode=0o700)
     (secrets / "connections__servicenow__password").write_text(PASSWORD, encoding="utf-8")

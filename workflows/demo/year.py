@@ -66,6 +66,7 @@ def run(
                     errors += _look_back(people)
                 advance(_line(now, summary))
         cycle.catch_up(as_of=now, published=summary.published)
+    cycle.keep_figures(as_of=now)
     verified = verifying.verify()
     return {
         "tickets": totals["tickets"],

@@ -52,7 +52,6 @@ MAX_FAILURES = 10
 GIVEN_UP = (DeliveryState.DEAD, DeliveryState.DISCARDED)
 LONGEST_DOUBT = timedelta(hours=24)
 LONG_LOOK = timedelta(minutes=1)  # a tenth of what a doubt lasts
-WRITING_IS_OFF = "writing is off: it is not sent before `regelkreis connect NAME --write on`"
 NOTHING = "nothing is left to be sent: it is there already, or has no place there"
 LOCKED_FOR = 0x524B  # advisory locks are numbers that a whole database shares: these are deliveries'
 Clock = Callable[[], datetime]
@@ -116,7 +115,8 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
                 blocked[delivery.action_id] = delivery.key
         else:
             why = "" if requests else NOTHING
-            shown.append(Preview(delivery, requests, WRITING_IS_OFF if requests and is_off else why))
+            off = f"writing is off: it is not sent before `regelkreis connect {connector.name} --write on`"
+            shown.append(Preview(delivery, requests, off if requests and is_off else why))
     return shown
 
 

@@ -162,6 +162,13 @@ def test_a_proposal_is_written_to_the_platform_once_it_is_accepted_or_handed_in(
         assert [delivery for delivery in deliver.waiting("snow") if delivery.action_id == action.pk]
 
 
+def test_whoever_accepts_what_is_accepted_adds_no_entry(olga: Person) -> None:
+    action = an_action(olga, is_accepted=False)
+    for day in range(2):
+        commands.accept(olga, action.code, at=OPENED + timedelta(days=day))
+    assert LedgerEntry.objects.filter(type="action.accepted", subject=action.code).count() == 1
+
+
 def planned_by(olga: Person, code: str, *, at: datetime) -> Action:
     return commands.submit(olga, code, at=at)
 

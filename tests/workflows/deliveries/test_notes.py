@@ -78,5 +78,8 @@ def test_what_is_missing_is_named_in_german() -> None:
 def test_why_an_action_exists_is_told_in_german() -> None:
     trigger = {"value_text": "24.0 %", "target_text": "15.0 %", "n": 310, "from_week": 2900, "to_week": 2904}
     text = planning.description(an_action(an_owner(), trigger=trigger))
-    assert "Gemessen: 24,0 % bei einem Ziel von 15,0 %, aus 310 Datensätzen (Regel sla)." in text
+    assert (
+        "Gemessen von 2025-07-28 bis 2025-08-31: 24,0 % bei einem Ziel von 15,0 %, aus 310 Datensätzen (Regel sla)."
+        in text
+    )
     assert "records" not in text
