@@ -20,7 +20,7 @@ from connectors.sandbox.generator import generate
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox, running_sandbox
 from connectors.sandbox.world import TicketEvent, World, WorldPerson, WorldSla, WorldSurvey, WorldTicket
-from improvement.records import Outbound, OutboundFile, PlatformState, Receipt, RecordRef, Verb
+from improvement.records import SCHEMAS, Outbound, OutboundFile, PlatformState, Receipt, RecordRef, Verb
 
 HOUR = 3600
 FLAVOURS: tuple[Flavour, ...] = ("jira_cloud", "jira_dc")
@@ -278,3 +278,13 @@ def desk(flavour: Flavour, desks: RunningSandbox, connect: Connect, person: Call
     yield Desk(flavour, desks, here(), person(at=desks), here)
     desks.set_faults(flavour)
     desks.set_options(flavour, index_lag=0)
+
+
+def rows(pages: Any) -> list[dict[str, Any]]:
+    """All rows of a pull; every page has the canonical schema and nothing is rejected."""
+    found: list[dict[str, Any]] = []
+    for page in pages:
+        assert page.batch.schema == SCHEMAS[page.kind]
+        assert page.rejected == ()
+        found += page.batch.to_pylist()
+    return found

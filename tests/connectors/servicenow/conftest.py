@@ -202,3 +202,13 @@ def a_world(*tickets: WorldTicket) -> World:
 def admin(running: RunningSandbox) -> Person:
     """The administrator of the instance that a story runs."""
     return Person(running.servicenow_url, "admin")
+
+
+def hour_by_hour(count: int, *, of_priority_1: int) -> World:
+    """Tickets opened one after the other, and not touched since; the first of them are of priority 1."""
+    tickets = []
+    for uid in range(1, count + 1):
+        at = START + uid * HOUR
+        events = [TicketEvent(at, {"state": "new", "assignment_group": "Service Desk", "reopen_count": 0})]
+        tickets.append(a_ticket(uid, opened=at, events=events, priority=1 if uid <= of_priority_1 else 3))
+    return a_world(*tickets)
