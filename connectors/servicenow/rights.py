@@ -54,6 +54,7 @@ USUAL: dict[str, str] = {
     "requested_by": "sys_user",
     "sla": "contract_sla",
     "task": "task",
+    "metric_type": "asmt_metric_type",
 }
 ALWAYS: tuple[tuple[str, str, str], ...] = (
     ("sys_user", "who we are and in which time zone: our own row, user_name and time_zone", ""),

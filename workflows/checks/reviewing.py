@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from improvement.records import Verb
 from improvement.review import fold, plain_words
 from workflows.evidence.as_it_was import entries_at
 from workflows.models import Person, ReviewEntry, ReviewRecord
@@ -71,6 +72,12 @@ def appended_text(record: ReviewRecord, known_at: datetime | None = None) -> lis
         told = ", ".join(filter(None, [entry["what"], entry["who"], due, done]))
         lines.append(f"Follow-up {entry['no']}: {told}")
     for entry in document["receipts"]:
-        what = entry["key"].split("/")[1]  # note or attach, see workflows/deliveries/outbox.py
+        what = _written(entry["key"])
         lines.append(f"Written to {entry['number'] or entry['record']} ({what}), {entry['at'][:10]}.")
     return lines
+
+
+def _written(key: str) -> str:
+    """Of ``ACT-7/note/…`` the note, of ``ACT-7/attach/final-1-13-json`` which file (workflows/steps/review.py)."""
+    verb, name = key.split("/")[1:3]
+    return f"attachment {name.rpartition('-')[2]}" if verb == Verb.ATTACH else verb

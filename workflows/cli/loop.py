@@ -214,6 +214,7 @@ def cycle(
     start()
     from workflows import cycle as cycles
     from workflows.cli.output import print_json, print_table, say
+    from workflows.deliveries import dead_letters
 
     if dry_run:
         moment(as_of)  # what is sent does not depend on it; a wrong one is refused all the same
@@ -223,7 +224,12 @@ def cycle(
         else:
             print_table("Requests", ["delivery", "method", "url", "body", "why not"], map(_request, shown.lines))
             if not shown.lines:
-                say("Nothing would be sent. Of each write that waits `regelkreis deliveries list` says for what.")
+                waits = (
+                    " `regelkreis deliveries list` says for what each write waits."
+                    if dead_letters.undelivered()
+                    else ""
+                )
+                say(f"Nothing would be sent.{waits}")
         for error in shown.errors:
             typer.echo(f"error: {error}", err=True)
         if shown.errors:

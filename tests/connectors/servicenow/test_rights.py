@@ -105,6 +105,7 @@ def test_tables_behind_dot_walks_come_from_the_dictionary_or_from_experience(ser
     guessed = {right.where for right in away.rights() if right.use == "pull tickets"}
     assert guessed == known
     contacts = {right.where for right in away.rights() if right.use == "pull contacts"}
+    assert not [right.where for right in away.rights() if "refers to" in right.where]
     assert "customer_account" in contacts  # an ordinary instance may have it, this one has not
     assert "customer_account" not in {right.where for right in connect(running).rights()}
 

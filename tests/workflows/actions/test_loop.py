@@ -17,6 +17,7 @@ from tests.workflows.beginnings import Beginnings
 from tests.workflows.platform import MemoryPlatform
 from workflows import access, cycle
 from workflows.actions import commands
+from workflows.checks import reviewing
 from workflows.evidence import ledger, verifying
 from workflows.models import Action, Connection, Delivery, Finding, LedgerEntry, Look, Person, ReviewRecord, Role
 
@@ -118,6 +119,8 @@ def test_an_action_that_works_is_improved_and_its_review_reaches_the_platform(pr
     assert review.document["results"]["goal_met"] is True
     assert f"{action.code}/note/final-1-13" in platform.effects
     assert attached(platform, "final") == ["application/json", "image/svg+xml"]
+    told = " ".join(reviewing.appended_text(review))
+    assert all(f"({written})" in told for written in ("note", "attachment json", "attachment chart"))
     told_early = [key for key in platform.effects if key.split("/", 1)[1].startswith(("note/look", "attach/look"))]
     assert (action.looks.filter(kind="look", verdict="improved").count() > 0, told_early) == (
         True,

@@ -37,6 +37,16 @@ def test_home_shows_what_waits_for_me_and_how_customers_fare(stage: Stage, as_pe
     assert "↗" in page  # against thirteen weeks earlier
 
 
+def test_home_tells_whoever_only_looks_on_whom_it_waits(as_person: Visit) -> None:
+    for looker in ("audrey", "vera"):
+        page = text(as_person(looker), "/")
+        assert "Waits for its owner" in page
+        assert "owner <bdi>Olga Owner</bdi>" in page
+        assert "Waits for you" not in page
+    assert "Wartet auf die Eigner" in text(as_person("audrey", language="de"), "/")
+    assert "Waits for you" in text(as_person("gustav"), "/")  # who owns none, and may
+
+
 def test_an_approver_finds_the_plans_of_others(as_person: Visit) -> None:
     assert "approve the plan or send it back" in text(as_person("paul"), "/")
 

@@ -16,6 +16,7 @@ from workflows.web.visibility import actions_for, findings_for, signed_in
 from workflows.web.words import PHASES
 
 SHOWN = 6
+ACTING = (Role.SERVICE_OWNER, Role.APPROVER, Role.ADMIN)  # others only look
 
 
 @login_required
@@ -29,6 +30,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "phases": _phases(actions),
         "is_mine": own.exists(),
+        "may_act": own.exists() or any(person.has_role(role) for role in ACTING),
         "due": _due(person, mine),
         "looks": Look.objects.filter(action__in=mine, computed_at__isnull=True, is_dropped=False)
         .select_related("action")
