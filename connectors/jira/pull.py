@@ -18,6 +18,7 @@ from connectors.jira.caller import Caller
 from connectors.jira.changelogs import whole_histories
 from connectors.jira.deletions import INDEX_LAG
 from connectors.jira.harvest import Harvest
+from connectors.jira.page import Delivered
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.spool import Spool
@@ -57,6 +58,7 @@ class Puller:
         self._caller = caller
         self._spool: Spool | None = None
         self._present = site.info.present
+        self._overlap = max(MIN_OVERLAP, timedelta(seconds=config.overlap_s))
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
         self._sources = {kind: mapping.of_kind(RecordKind.TICKET if kind in ALONGSIDE else kind) for kind in plan.where}
@@ -131,7 +133,7 @@ class Puller:
         """From when on to read; None, from the beginning, also where the cursor was left by another mapping."""
         if cursor is None or not is_of(cursor, self._marks[kind]):
             return None
-        return cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
+        return cursor.updated_at - self._overlap
 
     # --- searches ---------------------------------------------------------------------------------------------
 
@@ -205,10 +207,14 @@ class Puller:
         )
         taken = 0
         counted = (self._reader.requests, self._reader.retries)
-        reached = Cursor(updated_at=since or BEGINNING, tiebreak=self._marks[kind])
+        read = BEGINNING if since is None else min(since + self._overlap, end)
+        reached = Cursor(updated_at=read, tiebreak=self._marks[kind])
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
-        for delivered in paging.side_by_side(self._reader, self._site, searches):
-            harvest.add(delivered)
+        failed: RegelkreisError | None = None
+        for delivered in _harvested(harvest, paging.side_by_side(self._reader, self._site, searches)):
+            if isinstance(delivered, RegelkreisError):
+                failed = delivered
+                break
             taken += len(delivered.issues)
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, end))
@@ -217,6 +223,14 @@ class Puller:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
                 taken = 0
+        if failed is not None:
+            if taken:  # whoever comes again goes on behind it, however soon it fails
+                try:
+                    page, others, _ = self._page(harvest, kind, cursor or reached, until, counted)
+                except RegelkreisError:
+                    raise failed from None
+                yield page, others
+            raise failed
         last = cursor or Cursor(updated_at=end, tiebreak=self._marks[kind])
         page, others, _ = self._page(harvest, kind, last, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
@@ -301,3 +315,13 @@ class Puller:
 
     def _whole_histories(self, ids: Sequence[str]) -> Mapping[str, Sequence[RawEntry]]:
         return whole_histories(self._reader, self._caller, self._site, ids, RawEntry, fields=self._plan.watched)
+
+
+def _harvested(harvest: Harvest, pages: Iterator[Delivered]) -> Iterator[Delivered | RegelkreisError]:
+    """Each page once its rows are there; last, why no other could be read."""
+    try:
+        for delivered in pages:
+            harvest.add(delivered)
+            yield delivered
+    except RegelkreisError as error:
+        yield error

@@ -19,6 +19,7 @@ from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
 from connectors.servicenow.surveys import Scores
 from connectors.servicenow.tables import IDS_PER_QUERY, LEFT_OUT, LET_READ, Instance, instant, stored
+from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
@@ -143,9 +144,21 @@ def _standing_still(
 
 
 def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
-    """The batches of a source, and whether it is the last one, which may be empty."""
+    """The batches of a source, and whether it is the last one, which may be empty.
+
+    What was read before an error comes first: whoever comes again goes on behind it, however soon it fails.
+    """
     batch = Batch(plan)
-    for rows in read_ahead(iter(pager), depth=PAGES_AHEAD):
+    pages = read_ahead(iter(pager), depth=PAGES_AHEAD)
+    while True:
+        try:
+            rows = next(pages, None)
+        except RegelkreisError:
+            if batch.num_rows:
+                yield batch, False
+            raise
+        if rows is None:
+            break
         batch.add(rows)
         if batch.num_rows >= BATCH_ROWS:
             yield batch, False

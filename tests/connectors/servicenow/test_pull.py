@@ -76,6 +76,27 @@ def test_the_second_pull_reads_only_what_changed(sandbox: RunningSandbox, connec
     assert again.requests == 4  # one per table
 
 
+def test_a_pull_that_fails_early_each_time_still_comes_to_its_end(
+    sandbox: RunningSandbox, connect: Connect, clocks: pa.Table
+) -> None:
+    found: set[str] = set()
+    cursor = None
+    for _ in range(4):
+        connector = connect(sandbox, page_size=1_000, max_attempts=1)
+        sandbox.set_faults("servicenow", {"kind": "reset_before", "path": "/table/task_sla", "after": 3, "times": None})
+        try:
+            for page in connector.pull(SLA, cursor, until=sandbox.clock()):
+                found |= set(page.batch["id"].to_pylist())
+                cursor = page.cursor
+        except ConnectionFailed:
+            continue
+        break
+    sandbox.set_faults("servicenow")
+    assert len(found) > 3_000
+    found |= set(pulled(connect(sandbox), SLA, cursor, until=sandbox.clock()).ids)
+    assert found == set(clocks["id"].to_pylist())
+
+
 def test_a_pull_killed_between_pages_goes_on_from_its_cursor(
     sandbox: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
