@@ -16,6 +16,7 @@ import msgspec
 from connectors.answers import Declined, TooHeavy, is_absent
 from connectors.http import Reader
 from connectors.jira.caller import Caller
+from connectors.jira.paging import Barren
 from connectors.jira.site import Site, ask, ask_if_there, ask_page, readable
 from connectors.jira.wire import Changelog, ChangelogPage, E
 from improvement.errors import ConnectionFailed, PermissionMissing, Place
@@ -101,12 +102,14 @@ def _pages(reader: Reader, ids: Sequence[str], fields: Sequence[str], changes: i
     asked |= {"fieldIds": list(fields)} if fields else {}
     question = ask_page if changes > PAGE else ask
     used = set[str]()
+    barren = Barren(reader, "Jira's list of histories")
     while True:
         page: _Page = question(reader, "/changelog/bulkfetch", _Page, what="histories", json=asked)
         yield from page.issue_change_logs
         token = page.next_page_token
         if not token:
             return
+        barren.add(entry.id for of_issue in page.issue_change_logs for entry in of_issue.change_histories)
         if token in used:
             raise ConnectionFailed(
                 f"{reader.config.url} tells histories without an end: a page token was repeated.",
