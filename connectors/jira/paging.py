@@ -35,7 +35,7 @@ log = structlog.get_logger("connectors.jira")
 #: Cloud cuts to 100 issues a page when fields are asked for; Data Center's default ceiling is 1 000.
 MAX_CLOUD_PAGE = 100
 DATA_CENTER_PAGE = 500
-OVERLAP = 10  # issues of the page before that an offset page must show again
+OVERLAP = 10  # issues of the page before that an offset page shows again, at most half of it
 MAX_RESTARTS = 5
 MOST_BARREN = 200  # pages in a row that bring nothing new; issues hidden from us can make some of them
 SMALLEST_PAGE = 10
@@ -279,7 +279,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
 
     Slices only ever move on: in the hour that occurs twice they begin before it, so it is read as one slice.
 
-    An offset page repeats the last :data:`OVERLAP` issues of the page before: if none of them is there, issues have
+    An offset page repeats the last issues of the page before (:data:`OVERLAP`): if none of them is there, issues have
     moved on meanwhile and the minute is read again.
     """
     since = search.since
@@ -318,7 +318,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         following = floor(delivered.reached, site.zone) if delivered.reached is not None else None
         if following is None or (since is not None and following <= floor(since, site.zone)):
             seen.update(ids)  # still the same slice; it is an hour where clocks are put back
-            start += max(1, len(issues) - OVERLAP)
+            start += max(1, len(issues) - min(OVERLAP, len(issues) // 2))
         else:
             since, query, start = following, search.jql(following, site), 0
             seen = {issue.id for issue in issues if updated_at(issue) >= following}

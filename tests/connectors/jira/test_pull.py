@@ -206,6 +206,23 @@ def test_a_bad_day_loses_nothing(
     assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == whole
 
 
+@pytest.mark.parametrize("flavour", ["jira_dc"])  # Cloud goes on by tokens
+def test_a_minute_of_many_issues_is_no_search_an_issue_where_pages_must_be_small(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    desks = serve(
+        [an_incident(n, noon + timedelta(seconds=n % 50), resolved_after_h=None) for n in range(300)], now=until
+    )
+    connector = connect(flavour, at=desks)
+    assert connector.site.me.account
+    desks.set_faults(flavour, {"kind": "server_error", "path": "/search", "min_limit": 11, "times": None})
+    before = connector.traffic()[0]
+    assert len(by_id(connector.pull(RecordKind.TICKET, None, until=until))) == 300
+    assert connector.traffic()[0] - before < 80
+
+
 def test_a_search_without_end_is_given_up_with_reason(connect: Connect, now: datetime, sandbox: RunningSandbox) -> None:
     connector = connect("jira_cloud")
     sandbox.set_faults("jira_cloud", {"kind": "repeat_token", "path": "/search", "times": None})
