@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import requests
 
@@ -68,7 +69,12 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     findings.append(_write_back(mode, modes, unresolved))
     if mode is not None:
         findings += _unreadable(instance, {**_beside(instance, mode), **TRACED})
-        findings += [*_states(instance, mode), *_closing(instance, mode), *_unaudited(instance, mode)]
+        for check, ask in (
+            (f"states of {mode.table}", _states),
+            ("closure", _closing),
+            (f"audit {mode.table}", _unaudited),
+        ):
+            findings += _told(check, partial(ask, instance, mode))
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -158,13 +164,22 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         )
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    answers = _answers(shown) if source.kind is RecordKind.SURVEY else []
+    findings = [permission, *_told(f"mapping {table}", partial(_fields, instance, source, shown))]
+    if source.kind is RecordKind.SURVEY:
+        findings += _told(f"answers of {table}", partial(_answers, shown))
+    said = {finding.detail for finding in findings}
+    choices = _told(f"choices {table}", partial(questions, instance, source))
+    return [*findings, *(finding for finding in choices if finding.detail not in said)]
+
+
+def _told(check: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
+    """What is found, or why the instance does not answer that. Raises :class:`ShutOut`: it answers nothing else."""
     try:
-        return [permission, *_fields(instance, source, shown), *answers, *questions(instance, source)]
+        return ask()
     except ShutOut:
         raise
     except ConnectionFailed as error:
-        return [permission, Finding(check=f"mapping {table}", is_ok=False, detail=error.what, mend=error.mend)]
+        return [Finding(check=check, is_ok=False, detail=error.what, mend=error.mend)]
 
 
 class _Shown:
@@ -307,8 +322,12 @@ def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
     for table, lost in tables.items():
         try:
             instance.rows(table, "", ["sys_id"], limit=1)
-        except PermissionMissing as error:
-            mend = "Give the integration user a read right on it."
+        except ShutOut:
+            raise
+        except ConnectionFailed as error:
+            mend = (
+                "Give the integration user a read right on it." if isinstance(error, PermissionMissing) else error.mend
+            )
             found.append(
                 Finding(check=f"permission {table}", is_ok=False, detail=f"{error.what} Without it {lost}.", mend=mend)
             )
