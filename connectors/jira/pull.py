@@ -32,6 +32,7 @@ MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading 
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 IDS_PER_SEARCH = 100
+LONG_PAST = timedelta(days=1)  # another pull follows, until Jira's present
 BEGINNING = datetime.fromtimestamp(0, UTC)
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
@@ -94,7 +95,7 @@ class Puller:
                 pages = self._with_others(since, until, cursors)
             else:
                 pages = self._search(kind, self._plan.where[kind], since, until)
-        if since is not None and (late := self._changed_unnoticed(kind, since)):
+        if since is not None and (late := self._changed_unnoticed(kind, since, until)):
             # First, and without moving the cursor: a kill in between repeats them instead of losing them.
             yield from self._search(kind, late, None, until, cursor=cursor)
         yield from read_ahead(pages, depth=1)
@@ -290,17 +291,18 @@ class Puller:
             self._present = ask(self._reader, "/serverInfo", ServerInfo).present
         return until if self._present is None else min(until, self._present)
 
-    def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
+    def _changed_unnoticed(self, kind: RecordKind, since: datetime, until: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.
 
         Whether a breach or an answer to a survey counts as an update is not documented, so running clocks past
-        their goal and fresh answers are read at every pull.
+        their goal and fresh answers are read at every pull. All these clocks are, whenever they ran out: in a month
+        long past whoever reads months one after the other would read them again and again.
         """
         where = self._plan.where[kind]
         zone = self._site.zone
         old = f'updated < "{instants.after(since, zone)}"'
         clause = self._site.fields.clause
-        if kind is RecordKind.SLA and self._plan.clocks:
+        if kind is RecordKind.SLA and self._plan.clocks and not self._is_long_past(until):
             running = " OR ".join(
                 f"({name} = breached() AND {name} != completed())"
                 for name in (clause(clock.field_id) for clock in self._plan.clocks)
@@ -309,6 +311,9 @@ class Puller:
         if kind is RecordKind.SURVEY and self._plan.survey_date is not None:
             return f'{where} AND {old} AND {clause(self._plan.survey_date)} >= "{instants.not_after(since, zone)}"'
         return None
+
+    def _is_long_past(self, until: datetime) -> bool:
+        return self._present is not None and until < self._present - LONG_PAST
 
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
         return Harvest(self._plan, kinds, connection=self._config.name, whole_histories=self._whole_histories)
