@@ -18,7 +18,16 @@ from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
 from connectors.servicenow.surveys import Scores
-from connectors.servicenow.tables import IDS_PER_QUERY, LEFT_OUT, LET_READ, Instance, instant, stored
+from connectors.servicenow.tables import (
+    IDS_PER_QUERY,
+    LEFT_OUT,
+    LET_READ,
+    LET_SEE,
+    ROWS_HIDDEN,
+    Instance,
+    instant,
+    stored,
+)
 from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
@@ -116,6 +125,8 @@ def _page(
     requests, retries = meter.since_last()
     walked = {hop for found in batch.plan.candidates.values() for candidate in found for hop in candidate.hops}
     hidden = {(batch.plan.source.source, name) for name in batch.left_out} | (walked & lookups.left_out)
+    notes = [f"{LEFT_OUT.format('.'.join(names))} {LET_READ}" for names in sorted(hidden)]
+    notes += [f"{ROWS_HIDDEN.format(name)} {LET_SEE}" for name in sorted({name for name, _ in walked} & lookups.hidden)]
     return Page(
         kind=batch.plan.source.kind,
         batch=table,
@@ -123,7 +134,7 @@ def _page(
         rejected=rejected,
         requests=requests,
         retries=retries,
-        notes=tuple(f"{LEFT_OUT.format('.'.join(names))} {LET_READ}" for names in sorted(hidden)),
+        notes=tuple(notes),
     )
 
 
