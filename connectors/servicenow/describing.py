@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -12,6 +12,7 @@ import requests
 from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
+from connectors.findings import told
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.servicenow import filters, surveys
 from connectors.servicenow.choices import questions
@@ -74,7 +75,7 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
             ("closure", _closing),
             (f"audit {mode.table}", _unaudited),
         ):
-            findings += _told(check, partial(ask, instance, mode))
+            findings += told(check, partial(ask, instance, mode))
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -157,11 +158,11 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         permission = _hidden(table, hidden)
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    findings = [permission, *_told(f"mapping {table}", partial(_fields, instance, source, shown))]
+    findings = [permission, *told(f"mapping {table}", partial(_fields, instance, source, shown))]
     if source.kind is RecordKind.SURVEY:
-        findings += _told(f"answers of {table}", partial(_answers, shown))
+        findings += told(f"answers of {table}", partial(_answers, shown))
     said = {finding.detail for finding in findings}
-    choices = _told(f"choices {table}", partial(questions, instance, source))
+    choices = told(f"choices {table}", partial(questions, instance, source))
     return [*findings, *(finding for finding in choices if finding.detail not in said)]
 
 
@@ -172,16 +173,6 @@ def _hidden(table: str, count: int) -> Finding:
         detail=f"the first of its {count} records are hidden from us" if count > 1 else "its record is hidden from us",
         mend="Look at the access controls of the table; only visible records are pulled.",
     )
-
-
-def _told(check: str, ask: Callable[[], list[Finding]]) -> list[Finding]:
-    """What is found, or why the instance does not answer that. Raises :class:`ShutOut`: it answers nothing else."""
-    try:
-        return ask()
-    except ShutOut:
-        raise
-    except ConnectionFailed as error:
-        return [Finding(check=check, is_ok=False, detail=error.what, mend=error.mend)]
 
 
 class _Shown:
