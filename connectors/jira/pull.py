@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import msgspec
 import pyarrow as pa
@@ -28,6 +29,7 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
+FLUSH_S = 60.0  # … or what was read in so long: a kill loses no more
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
@@ -206,7 +208,7 @@ class Puller:
             bound=end - INDEX_LAG,
             decoder=harvest.decoder,
         )
-        taken = 0
+        taken, begun = 0, monotonic()
         counted = (self._reader.requests, self._reader.retries)
         read = BEGINNING if since is None else min(since + self._overlap, end)
         reached = Cursor(updated_at=read, tiebreak=self._marks[kind])
@@ -220,10 +222,10 @@ class Puller:
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, end))
                 reached = Cursor(updated_at=at, tiebreak=self._marks[kind])
-            if taken >= FLUSH_ROWS:
+            if taken >= FLUSH_ROWS or monotonic() - begun >= FLUSH_S:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
-                taken = 0
+                taken, begun = 0, monotonic()
         if failed is not None:
             if taken:  # whoever comes again goes on behind it, however soon it fails
                 try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
 
@@ -32,6 +33,7 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
+BATCH_S = 60.0  # … or what was read in so long: a kill loses no more
 PAGES_AHEAD = 4
 
 
@@ -159,7 +161,7 @@ def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
 
     What was read before an error comes first: whoever comes again goes on behind it, however soon it fails.
     """
-    batch = Batch(plan)
+    batch, begun = Batch(plan), monotonic()
     pages = read_ahead(iter(pager), depth=PAGES_AHEAD)
     while True:
         try:
@@ -171,9 +173,9 @@ def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
         if rows is None:
             break
         batch.add(rows)
-        if batch.num_rows >= BATCH_ROWS:
+        if batch.num_rows >= BATCH_ROWS or monotonic() - begun >= BATCH_S:
             yield batch, False
-            batch = Batch(plan)
+            batch, begun = Batch(plan), monotonic()
     yield batch, True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +78,17 @@ def test_a_pull_that_fails_in_the_middle_loses_nothing(
     assert found  # some of it was delivered before
     rest = list(connect(flavour).pull(RecordKind.TICKET, found[-1].cursor, until=now))
     assert kept(found) | kept(rest) == whole
+
+
+def test_what_was_read_in_a_minute_is_handed_on_however_little_it_is(
+    connect: Connect, flavour: Flavour, now: datetime, monkeypatch: pytest.MonkeyPatch, whole: Whole
+) -> None:
+    minutes = itertools.count()
+    monkeypatch.setattr(pull, "monotonic", lambda: next(minutes) * 15.0)
+    pages = list(connect(flavour, page_size=100).pull(RecordKind.TICKET, None, until=now))
+    assert kept(pages) == whole
+    assert {page.batch.num_rows for page in pages[:5]} <= set(range(300, 501))
+    assert [page.cursor.updated_at for page in pages] == sorted(page.cursor.updated_at for page in pages)
 
 
 def test_a_pull_that_fails_early_each_time_still_comes_to_its_end(
