@@ -134,8 +134,9 @@ def _connection(name: str, config: ConnectionConfig) -> Iterator[HealthLine]:
     try:
         with closing(connector(config.model_copy(update=PATIENCE))) as one:
             capabilities = _describe(one)
-            ungranted = one.ungranted() if isinstance(one, TellsRights) else ()
-            for found in (*capabilities.findings, *ungranted):
+            for found in capabilities.findings:
+                yield HealthLine(name, found.check, found.is_ok, found.detail, found.mend)
+            for found in one.ungranted() if isinstance(one, TellsRights) else ():
                 yield HealthLine(name, found.check, found.is_ok, found.detail, found.mend)
             yield from _writing(row, capabilities)
             yield from _volume(one, capabilities.rows_per_page or config.rows_per_page)

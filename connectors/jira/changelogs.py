@@ -12,18 +12,23 @@ from functools import partial
 from typing import Any, Generic
 
 import msgspec
+import structlog
 
-from connectors.answers import Declined, TooHeavy, is_absent
+from connectors.answers import TooHeavy, is_absent
+from connectors.budget import BudgetSpent
 from connectors.http import Reader
 from connectors.jira.caller import Caller
+from connectors.jira.paging import Barren
 from connectors.jira.site import Site, ask, ask_if_there, ask_page, readable
 from connectors.jira.wire import Changelog, ChangelogPage, E
-from improvement.errors import ConnectionFailed, PermissionMissing, Place
+from improvement.errors import ConnectionFailed, Place, ShutOut
+
+log = structlog.get_logger("connectors.jira")
 
 ISSUES = 1_000  # of which one request may ask
 CHANGES = 1_000  # a page of that; it may hold ten times as many, but some quote long texts
 PAGE = 100
-NOT_OFFERED = frozenset({400, 404, 405, 410})  # … or not of one of these issues: then each is asked for
+MILLISECONDS = 10**11  # a time is none of seconds from here on; the vendor's example shows some
 
 
 class _There(msgspec.Struct, frozen=True):
@@ -35,7 +40,7 @@ class _Shown(msgspec.Struct, Generic[E]):
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
-    """A change in the list of many issues, where its time is in milliseconds of the epoch."""
+    """A change in the list of many issues, where its time is in milliseconds of the epoch, or in seconds."""
 
     id: str = "0"
     created: int | str = ""
@@ -58,19 +63,21 @@ def whole_histories(
 ) -> dict[str, list[E]]:
     """All changes of these issues, by their ids; none of one that is gone.
 
-    ``fields``, at most ten: changes of others may be left out.
+    ``fields``, at most ten: changes of others may be left out. What cannot be told of many together (it is not offered,
+    not granted, one of them is gone or breaks it) is asked for issue by issue.
     """
     if not site.is_cloud:
-        return {id: _as_shown(reader, id, entry) for id in ids}
+        return {id: _as_shown(reader, caller, id, entry) for id in ids}
     found: dict[str, list[E]] = {}
     for start in range(0, len(ids), ISSUES):
         some = ids[start : start + ISSUES]
         try:
             for watched in dict.fromkeys((tuple(fields), ())):  # of whom these never changed, only all is told
                 found |= _told(reader, [id for id in some if id not in found], watched, entry)
-        except (Declined, PermissionMissing) as error:
-            if isinstance(error, Declined) and error.status not in NOT_OFFERED:
-                raise
+        except (ShutOut, BudgetSpent):
+            raise
+        except ConnectionFailed as error:
+            log.info("histories.one_by_one", connection=reader.config.name, reason=error.what)
     return found | {id: _page_by_page(reader, caller, id, entry) for id in ids if id not in found}
 
 
@@ -101,12 +108,14 @@ def _pages(reader: Reader, ids: Sequence[str], fields: Sequence[str], changes: i
     asked |= {"fieldIds": list(fields)} if fields else {}
     question = ask_page if changes > PAGE else ask
     used = set[str]()
+    barren = Barren(reader, "Jira's list of histories")
     while True:
         page: _Page = question(reader, "/changelog/bulkfetch", _Page, what="histories", json=asked)
         yield from page.issue_change_logs
         token = page.next_page_token
         if not token:
             return
+        barren.add(entry.id for of_issue in page.issue_change_logs for entry in of_issue.change_histories)
         if token in used:
             raise ConnectionFailed(
                 f"{reader.config.url} tells histories without an end: a page token was repeated.",
@@ -127,7 +136,8 @@ def _read(reader: Reader, told: Sequence[_Entry], entry: type[E]) -> list[E]:
 def _text(created: int | str) -> str:
     if isinstance(created, str):
         return created
-    return datetime.fromtimestamp(created / 1_000, UTC).isoformat(timespec="milliseconds")
+    seconds = created / 1_000 if created >= MILLISECONDS else created
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _page_by_page(reader: Reader, caller: Caller, id: str, entry: type[E]) -> list[E]:
@@ -164,8 +174,8 @@ def _listed(reader: Reader, id: str, entry: type[E]) -> Iterator[E]:
             return
 
 
-def _as_shown(reader: Reader, id: str, entry: type[E]) -> list[E]:
+def _as_shown(reader: Reader, caller: Caller, id: str, entry: type[E]) -> list[E]:
     shape: Any = _Shown[entry]  # type: ignore[valid-type]
     asked = {"fields": "updated", "expand": "changelog"}
-    shown: _Shown[E] = ask(reader, f"/issue/{id}", shape, what="history", params=asked)
-    return shown.changelog.histories
+    shown: _Shown[E] | None = ask_if_there(reader, caller, f"/issue/{id}", shape, what="history", params=asked)
+    return shown.changelog.histories if shown is not None else []

@@ -96,6 +96,7 @@ def breaches(reader: Reader, site: Site, plan: Plan, *, since: datetime, until: 
 def _ids_on_cloud(reader: Reader, where: str) -> Iterator[str]:
     """By token; a repeated or expired one begins the list again: what was listed was there."""
     restarts, token, used = 0, "", set[str]()
+    barren = paging.Barren(reader, paging.SEARCH)
     while True:
         body: dict[str, Any] = {"jql": f"{where} ORDER BY created ASC", "fields": ["id"], "maxResults": CLOUD_PAGE}
         body |= {"nextPageToken": token} if token else {}
@@ -119,6 +120,7 @@ def _ids_on_cloud(reader: Reader, where: str) -> Iterator[str]:
             paging.give_up(restarts, "a page token was repeated", reader)
             token, used = "", set()
             continue
+        barren.add(issue.id for issue in page.issues)
         token = following
         used.add(following)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
+from connectors.findings import told
 from connectors.jira import filters
 from connectors.jira.moving import WANTED, platform_state
 from connectors.jira.opened import Jira
@@ -20,7 +21,7 @@ from connectors.jira.site import Site, ask
 from connectors.jira.wire import Named, StatusValue
 from connectors.jira.writing import MODE
 from connectors.mapping import FieldMap
-from improvement.errors import ConnectionFailed, MappingError, RegelkreisError, ShutOut
+from improvement.errors import MappingError, RegelkreisError
 from improvement.records import RecordKind
 
 RIGHTS = {
@@ -43,15 +44,15 @@ class _TypeStatuses(msgspec.Struct, frozen=True):
 def describe(jira: Jira) -> Capabilities:
     """Ask and report. Raises only where nothing can be said at all: unreachable, or credentials refused."""
     site = jira.site
-    refused = _filters(jira, site)
+    refused = told("filters", partial(_filters, jira, site))
     findings = [
         Finding(check="reachability", is_ok=True, detail=f"Jira {_flavour(site)} {site.info.version}"),
         Finding(check="credentials", is_ok=True, detail=f"signed in as {site.me.display_name} ({site.me.account})"),
         Finding(check="time zone", is_ok=True, detail=f"{site.zone.key}: searches by time are asked in it"),
         _clock(site, jira.reader.now(), jira.config.url),
         *_mapping(jira, site),
-        *_priorities(jira),
-        *(refused or _visible(jira)),
+        *told("choices priority", partial(_priorities, jira)),
+        *(refused or told("permission tickets", partial(_visible, jira))),
     ]
     project, problem = _project(jira)
     rights = _rights(jira, project)
@@ -67,7 +68,7 @@ def describe(jira: Jira) -> Capabilities:
     else:
         modes = {MODE: "available"}
     if project is not None:
-        findings += _workflow(jira, project)
+        findings += told(f"workflow of {project.key}", partial(_workflow, jira, project))
     unresolved = project.unresolved if project is not None else {}
     unwritten = ", ".join(sorted(ours for ours, why in unresolved.items() if why != SAID_BY_RESOLUTION))
     detail = f"{MODE}: {modes[MODE]}" + (f"; without a field: {unwritten}" if unwritten else "")
@@ -127,12 +128,7 @@ def _priorities(jira: Jira) -> list[Finding]:
     }
     if not named:
         return []
-    try:
-        names = [one.name or "" for one in ask(jira.reader, "/priority", list[Named], what="priorities")]
-    except ShutOut:
-        raise
-    except ConnectionFailed as error:
-        return [Finding(check="choices priority", is_ok=False, detail=error.what, mend=error.mend)]
+    names = [one.name or "" for one in ask(jira.reader, "/priority", list[Named], what="priorities")]
     sources: dict[tuple[str, ...], list[str]] = {}
     for source, field in named.items():
         unknown = tuple(name for name in names if name.strip().casefold() not in field.values)
@@ -179,7 +175,7 @@ def _visible(jira: Jira) -> list[Finding]:
         return []  # told already, with its remedy
     try:
         seen = puller.count(RecordKind.TICKET, until=jira.reader.now())
-    except (MappingError, Declined) as error:
+    except MappingError as error:
         return [Finding(check="mapping", is_ok=False, detail=error.what, mend=error.mend)]
     if seen:
         visible = "1 ticket is" if seen == 1 else f"{seen} tickets are"

@@ -11,7 +11,7 @@ Jira is as near as a sandbox).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -35,11 +35,13 @@ log = structlog.get_logger("connectors.jira")
 #: Cloud cuts to 100 issues a page when fields are asked for; Data Center's default ceiling is 1 000.
 MAX_CLOUD_PAGE = 100
 DATA_CENTER_PAGE = 500
-OVERLAP = 10  # issues of the page before that an offset page must show again
+OVERLAP = 10  # issues of the page before that an offset page shows again, at most half of it
 MAX_RESTARTS = 5
+MOST_BARREN = 200  # pages in a row that bring nothing new; issues hidden from us can make some of them
 SMALLEST_PAGE = 10
 ATTEMPTS_AT_SMALLEST = 3
 GOOD_PAGES_TO_GROW = 4  # twice as many after each time that Jira did not finish
+SEARCH = "Jira's search"
 LOWER = "Lower page_size, or run again later; the pull goes on from its cursor."
 PAGES_AHEAD = 16  # of all slices together
 SLICE = timedelta(days=2)  # no slice is shorter
@@ -197,6 +199,28 @@ class _Size:
             self._good, self.now = 0, min(self._largest, self.now * 2)
 
 
+class Barren:
+    """Counts the pages in a row that bring nothing new: each may name a next one by a new token, without an end."""
+
+    def __init__(self, reader: Reader, what: str) -> None:
+        self._reader = reader
+        self._what = what
+        self._known: set[str] = set()
+        self._pages = 0
+
+    def add(self, ids: Iterable[str], *, is_further: bool = True) -> None:
+        """Note a page; ``is_further``: those before it need not be known any more. Raises :class:`ConnectionFailed`."""
+        shown = set(ids)
+        self._pages = self._pages + 1 if shown <= self._known else 0
+        self._known = shown if is_further else self._known | shown
+        if self._pages >= MOST_BARREN:
+            raise ConnectionFailed(
+                f"{self._what} does not come to an end: {self._pages} pages in a row brought nothing new.",
+                where=Place(connection=self._reader.config.name),
+                mend="Run again later; the pull goes on from its cursor. If it stays so, ask Atlassian's support.",
+            )
+
+
 def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:
     """A token belongs to one query; a repeated or expired one starts a new query where the last page ended."""
     reached = search.since
@@ -206,6 +230,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
     used: set[str] = set()
     restarts = 0
     size = _Size(reader, min(search.page_size, MAX_CLOUD_PAGE), grows=False)  # a token belongs to its size
+    barren = Barren(reader, SEARCH)
     while True:
         body: dict[str, Any] = {
             "jql": query,
@@ -227,6 +252,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             reason = "the page token expired"
         else:
             size.fits()
+            before = reached
             if seen.issues:
                 delivered = seen.delivered(search.bound)
                 if delivered.reached is not None:
@@ -235,6 +261,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
             following = seen.page.next_page_token
             if seen.page.is_last or not following:
                 return
+            barren.add((issue.id for issue in seen.issues), is_further=reached != before)
             if following not in used:
                 token = following
                 used.add(following)
@@ -252,7 +279,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
 
     Slices only ever move on: in the hour that occurs twice they begin before it, so it is read as one slice.
 
-    An offset page repeats the last :data:`OVERLAP` issues of the page before: if none of them is there, issues have
+    An offset page repeats the last issues of the page before (:data:`OVERLAP`): if none of them is there, issues have
     moved on meanwhile and the minute is read again.
     """
     since = search.since
@@ -291,7 +318,7 @@ def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         following = floor(delivered.reached, site.zone) if delivered.reached is not None else None
         if following is None or (since is not None and following <= floor(since, site.zone)):
             seen.update(ids)  # still the same slice; it is an hour where clocks are put back
-            start += max(1, len(issues) - OVERLAP)
+            start += max(1, len(issues) - min(OVERLAP, len(issues) // 2))
         else:
             since, query, start = following, search.jql(following, site), 0
             seen = {issue.id for issue in issues if updated_at(issue) >= following}
@@ -356,7 +383,7 @@ def give_up(restarts: int, reason: str, reader: Reader) -> None:
     log.warning("search.restarted", connection=reader.config.name, reason=reason)
     if restarts > MAX_RESTARTS:
         raise ConnectionFailed(
-            f"Jira's search does not come to an end: {reason}, {restarts} times.",
+            f"{SEARCH} does not come to an end: {reason}, {restarts} times.",
             where=Place(connection=reader.config.name),
             mend="Run again later; the pull goes on from its cursor.",
         )

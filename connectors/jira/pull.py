@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import msgspec
 import pyarrow as pa
@@ -18,6 +19,7 @@ from connectors.jira.caller import Caller
 from connectors.jira.changelogs import whole_histories
 from connectors.jira.deletions import INDEX_LAG
 from connectors.jira.harvest import Harvest
+from connectors.jira.page import Delivered
 from connectors.jira.plan import Plan, digest_of_kind, mapping_of
 from connectors.jira.site import ServerInfo, Site, ask, who_am_i
 from connectors.jira.spool import Spool
@@ -27,10 +29,12 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
+FLUSH_S = 60.0  # … or what was read in so long: a kill loses no more
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 IDS_PER_SEARCH = 100
+LONG_PAST = timedelta(days=1)  # another pull follows, until Jira's present
 BEGINNING = datetime.fromtimestamp(0, UTC)
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
@@ -57,6 +61,7 @@ class Puller:
         self._caller = caller
         self._spool: Spool | None = None
         self._present = site.info.present
+        self._overlap = max(MIN_OVERLAP, timedelta(seconds=config.overlap_s))
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
         self._sources = {kind: mapping.of_kind(RecordKind.TICKET if kind in ALONGSIDE else kind) for kind in plan.where}
@@ -92,7 +97,7 @@ class Puller:
                 pages = self._with_others(since, until, cursors)
             else:
                 pages = self._search(kind, self._plan.where[kind], since, until)
-        if since is not None and (late := self._changed_unnoticed(kind, since)):
+        if since is not None and (late := self._changed_unnoticed(kind, since, until)):
             # First, and without moving the cursor: a kill in between repeats them instead of losing them.
             yield from self._search(kind, late, None, until, cursor=cursor)
         yield from read_ahead(pages, depth=1)
@@ -131,7 +136,7 @@ class Puller:
         """From when on to read; None, from the beginning, also where the cursor was left by another mapping."""
         if cursor is None or not is_of(cursor, self._marks[kind]):
             return None
-        return cursor.updated_at - max(MIN_OVERLAP, timedelta(seconds=self._config.overlap_s))
+        return cursor.updated_at - self._overlap
 
     # --- searches ---------------------------------------------------------------------------------------------
 
@@ -203,20 +208,32 @@ class Puller:
             bound=end - INDEX_LAG,
             decoder=harvest.decoder,
         )
-        taken = 0
+        taken, begun = 0, monotonic()
         counted = (self._reader.requests, self._reader.retries)
-        reached = Cursor(updated_at=since or BEGINNING, tiebreak=self._marks[kind])
+        read = BEGINNING if since is None else min(since + self._overlap, end)
+        reached = Cursor(updated_at=read, tiebreak=self._marks[kind])
         searches = paging.slices(search, until=until, site=self._site, most=self._config.max_concurrency)
-        for delivered in paging.side_by_side(self._reader, self._site, searches):
-            harvest.add(delivered)
+        failed: RegelkreisError | None = None
+        for delivered in _harvested(harvest, paging.side_by_side(self._reader, self._site, searches)):
+            if isinstance(delivered, RegelkreisError):
+                failed = delivered
+                break
             taken += len(delivered.issues)
             if delivered.reached is not None:
                 at = max(reached.updated_at, min(delivered.reached, end))
                 reached = Cursor(updated_at=at, tiebreak=self._marks[kind])
-            if taken >= FLUSH_ROWS:
+            if taken >= FLUSH_ROWS or monotonic() - begun >= FLUSH_S:
                 page, others, counted = self._page(harvest, kind, cursor or reached, until, counted)
                 yield page, others
-                taken = 0
+                taken, begun = 0, monotonic()
+        if failed is not None:
+            if taken:  # whoever comes again goes on behind it, however soon it fails
+                try:
+                    page, others, _ = self._page(harvest, kind, cursor or reached, until, counted)
+                except RegelkreisError:
+                    raise failed from None
+                yield page, others
+            raise failed
         last = cursor or Cursor(updated_at=end, tiebreak=self._marks[kind])
         page, others, _ = self._page(harvest, kind, last, until, counted)
         if page.batch.num_rows or page.rejected or cursor is None:
@@ -276,17 +293,18 @@ class Puller:
             self._present = ask(self._reader, "/serverInfo", ServerInfo).present
         return until if self._present is None else min(until, self._present)
 
-    def _changed_unnoticed(self, kind: RecordKind, since: datetime) -> str | None:
+    def _changed_unnoticed(self, kind: RecordKind, since: datetime, until: datetime) -> str | None:
         """JQL of issues whose clock or rating may have changed without moving their update time.
 
         Whether a breach or an answer to a survey counts as an update is not documented, so running clocks past
-        their goal and fresh answers are read at every pull.
+        their goal and fresh answers are read at every pull. All these clocks are, whenever they ran out: in a month
+        long past whoever reads months one after the other would read them again and again.
         """
         where = self._plan.where[kind]
         zone = self._site.zone
         old = f'updated < "{instants.after(since, zone)}"'
         clause = self._site.fields.clause
-        if kind is RecordKind.SLA and self._plan.clocks:
+        if kind is RecordKind.SLA and self._plan.clocks and not self._is_long_past(until):
             running = " OR ".join(
                 f"({name} = breached() AND {name} != completed())"
                 for name in (clause(clock.field_id) for clock in self._plan.clocks)
@@ -296,8 +314,21 @@ class Puller:
             return f'{where} AND {old} AND {clause(self._plan.survey_date)} >= "{instants.not_after(since, zone)}"'
         return None
 
+    def _is_long_past(self, until: datetime) -> bool:
+        return self._present is not None and until < self._present - LONG_PAST
+
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
         return Harvest(self._plan, kinds, connection=self._config.name, whole_histories=self._whole_histories)
 
     def _whole_histories(self, ids: Sequence[str]) -> Mapping[str, Sequence[RawEntry]]:
         return whole_histories(self._reader, self._caller, self._site, ids, RawEntry, fields=self._plan.watched)
+
+
+def _harvested(harvest: Harvest, pages: Iterator[Delivered]) -> Iterator[Delivered | RegelkreisError]:
+    """Each page once its rows are there; last, why no other could be read."""
+    try:
+        for delivered in pages:
+            harvest.add(delivered)
+            yield delivered
+    except RegelkreisError as error:
+        yield error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,7 @@ class Batch:
         _complete(kind, columns, self.plan, raw, until)
         if scores is not None:
             _add_scores(columns, scores, raw)
+            bad.add_named("score", scores.unseen)
         for wanted in schema:
             if not wanted.nullable:
                 bad.add_missing(wanted, columns[wanted.name])
@@ -93,6 +95,12 @@ class _BadRows:
             return
         for index in pc.indices_nonzero(pc.is_null(column)).to_pylist():
             self._reject(index, wanted.name, "is empty, but a record without it cannot be counted")
+
+    def add_named(self, name: str, reasons: Mapping[str, str]) -> None:
+        """Those of these ids, each with its reason."""
+        for index, id in enumerate(self.ids.to_pylist()) if reasons else ():
+            if id in reasons:
+                self._reject(index, name, reasons[id])
 
     def without(self, columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:
         """The canonical table of the other rows."""

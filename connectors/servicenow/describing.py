@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import requests
 
 from connectors.answers import Declined
 from connectors.base import Capabilities, Finding
 from connectors.clocks import UNTOLD, beside_ours
+from connectors.findings import told
 from connectors.mapping import PlatformMapping, SourceMap
 from connectors.servicenow import filters, surveys
 from connectors.servicenow.choices import questions
@@ -68,7 +70,12 @@ def describe(instance: Instance, lookups: Lookups, mapping: PlatformMapping) -> 
     findings.append(_write_back(mode, modes, unresolved))
     if mode is not None:
         findings += _unreadable(instance, {**_beside(instance, mode), **TRACED})
-        findings += [*_states(instance, mode), *_closing(instance, mode), *_unaudited(instance, mode)]
+        for check, ask in (
+            (f"states of {mode.table}", _states),
+            ("closure", _closing),
+            (f"audit {mode.table}", _unaudited),
+        ):
+            findings += told(check, partial(ask, instance, mode))
     return Capabilities(
         platform="servicenow",
         flavour="servicenow",
@@ -148,23 +155,24 @@ def _source(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         mend = "Correct source in the mapping, or set is_enabled = false there." if is_absent else error.mend
         return [Finding(check=f"permission {table}", is_ok=False, detail=error.what, mend=mend)]
     if hidden:
-        permission = Finding(
-            check=f"permission {table}",
-            is_ok=False,
-            detail=f"the first of its {hidden} records are hidden from us"
-            if hidden > 1
-            else "its record is hidden from us",
-            mend="Look at the access controls of the table; only visible records are pulled.",
-        )
+        permission = _hidden(table, hidden)
     else:
         permission = Finding(check=f"permission {table}", is_ok=True, detail="readable" if rows else "readable, empty")
-    answers = _answers(shown) if source.kind is RecordKind.SURVEY else []
-    try:
-        return [permission, *_fields(instance, source, shown), *answers, *questions(instance, source)]
-    except ShutOut:
-        raise
-    except ConnectionFailed as error:
-        return [permission, Finding(check=f"mapping {table}", is_ok=False, detail=error.what, mend=error.mend)]
+    findings = [permission, *told(f"mapping {table}", partial(_fields, instance, source, shown))]
+    if source.kind is RecordKind.SURVEY:
+        findings += told(f"answers of {table}", partial(_answers, shown))
+    said = {finding.detail for finding in findings}
+    choices = told(f"choices {table}", partial(questions, instance, source))
+    return [*findings, *(finding for finding in choices if finding.detail not in said)]
+
+
+def _hidden(table: str, count: int) -> Finding:
+    return Finding(
+        check=f"permission {table}",
+        is_ok=False,
+        detail=f"the first of its {count} records are hidden from us" if count > 1 else "its record is hidden from us",
+        mend="Look at the access controls of the table; only visible records are pulled.",
+    )
 
 
 class _Shown:
@@ -175,6 +183,7 @@ class _Shown:
         self._lookups = lookups
         self._asked: dict[str, set[str]] = {}
         self._left_out: set[tuple[str, str]] = set()
+        self._hidden: dict[str, int] = {}  # tables of which no record came → how many there are
 
     def left_out(self, columns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those of these columns (table, element) that some of a table's first records come without."""
@@ -184,6 +193,8 @@ class _Shown:
             new = {element for name, element in wanted if name == table} - asked
             asked |= new
             rows = self._first_rows(table, new) if new else []
+            if new and not rows and table not in self._hidden:
+                self._hidden[table] = self._count(table)
             self._left_out |= {(table, element) for element in new if any(element not in row for row in rows)}
         return [column for column in wanted if column in self._left_out]
 
@@ -192,6 +203,17 @@ class _Shown:
         yield from ((source.source, name) for name in KEYS)
         tables = {table for table, _ in steps} - {source.source}
         yield from ((table, "sys_id") for table in tables if self._lookups.is_small(table))
+
+    def hidden(self, tables: Iterable[str]) -> list[Finding]:
+        """Those of these tables, whose columns were asked for, that hide their first records from us."""
+        counts = {table: self._hidden.get(table, 0) for table in sorted(set(tables))}
+        return [_hidden(table, count) for table, count in counts.items() if count]
+
+    def _count(self, table: str) -> int:
+        try:
+            return self._instance.count(table, "")
+        except (Declined, PermissionMissing):
+            return 0  # a table that we may not read at all is told elsewhere
 
     def _first_rows(self, table: str, elements: Iterable[str]) -> list[Row]:
         try:
@@ -202,14 +224,15 @@ class _Shown:
 
 def _answers(shown: _Shown) -> list[Finding]:
     """What no mapping names and no survey is read without."""
-    return [
+    left_out = shown.left_out(surveys.NEEDED)
+    return shown.hidden((surveys.RESULTS, surveys.METRICS)) + [
         Finding(
             check=f"field {table}.{name}",
             is_ok=False,
             detail=surveys.LEFT_OUT.format(f"{table}.{name}"),
             mend=surveys.LET_READ,
         )
-        for table, name in shown.left_out(surveys.NEEDED)
+        for table, name in left_out
     ]
 
 
@@ -240,7 +263,10 @@ def _fields(instance: Instance, source: SourceMap, shown: _Shown) -> list[Findin
         mend = "Look at its values: they are the stored ones, not labels."
         findings += [Finding(check=f"filter {source.source}", is_ok=False, detail=detail, mend=mend)] if missed else []
     steps = [step for check in found if check.error is None for step in check.steps]
-    for table, name in shown.left_out([*steps, *shown.behind(source, steps)]):
+    behind = [*steps, *shown.behind(source, steps)]
+    left_out = shown.left_out(behind)
+    findings += shown.hidden(table for table, _ in behind if table != source.source)
+    for table, name in left_out:
         detail = (NOTHING_READ if name in KEYS else LEFT_OUT).format(f"{table}.{name}")
         findings.append(Finding(check=f"field {table}.{name}", is_ok=False, detail=detail, mend=LET_READ))
     if not any(not finding.is_ok for finding in findings):
@@ -307,8 +333,12 @@ def _unreadable(instance: Instance, tables: dict[str, str]) -> list[Finding]:
     for table, lost in tables.items():
         try:
             instance.rows(table, "", ["sys_id"], limit=1)
-        except PermissionMissing as error:
-            mend = "Give the integration user a read right on it."
+        except ShutOut:
+            raise
+        except ConnectionFailed as error:
+            mend = (
+                "Give the integration user a read right on it." if isinstance(error, PermissionMissing) else error.mend
+            )
             found.append(
                 Finding(check=f"permission {table}", is_ok=False, detail=f"{error.what} Without it {lost}.", mend=mend)
             )

@@ -24,6 +24,8 @@ class Lookups:
         self._loaded: dict[str, dict[str, Row]] = {}
         self._is_small: dict[str, bool] = {}
         self.left_out: set[tuple[str, str]] = set()  # fields that rows of a table came without
+        self.hidden: set[str] = set()  # tables that hide rows which were asked for
+        self._counted: set[str] = set()  # tables of which that was asked
 
     def is_small(self, table: str) -> bool:
         """Whether a table may be loaded whole; unknown counts as no."""
@@ -43,6 +45,8 @@ class Lookups:
     def forget(self) -> None:
         """Load afresh next time: companies and services change too."""
         self._loaded.clear()
+        self.hidden.clear()
+        self._counted.clear()
 
     def resolve(self, table: str, field: str, ids: pa.Array) -> pa.Array:
         """The field's text for each sys_id of a string column; null for an empty, unknown or hidden reference."""
@@ -52,6 +56,10 @@ class Lookups:
         self._add_missing(table, known, wanted)
         found = [known.get(key, {}).get(field) or None for key in wanted]
         return pc.take(pa.array(found, pa.string()), encoded.indices)
+
+    def learn(self, table: str, ids: Iterable[str]) -> None:
+        """Load rows of a small table that were not loaded with it."""
+        self._add_missing(table, self._rows(table), ids)
 
     def row(self, table: str, key: str) -> Row:
         """One row of a small table; empty where there is none."""
@@ -78,6 +86,11 @@ class Lookups:
             return
         known |= {key: {} for key in missing}
         known |= self._by_id(table, self._instance.rows_of(table, "sys_id", missing, "", self._names(table)))
+        unseen = [key for key in missing if not known[key]]
+        if unseen and table not in self._counted:  # once a pull: a reference may also point to what was deleted
+            self._counted.add(table)
+            if self._instance.is_counted(table, "sys_id", unseen):
+                self.hidden.add(table)
 
     def _names(self, table: str) -> tuple[str, ...]:
         return ("sys_id", *sorted(self._fields[table]))

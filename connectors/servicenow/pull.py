@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
 
@@ -18,10 +19,21 @@ from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.plan import Plan
 from connectors.servicenow.rows import Position
 from connectors.servicenow.surveys import Scores
-from connectors.servicenow.tables import IDS_PER_QUERY, LEFT_OUT, LET_READ, Instance, instant, stored
+from connectors.servicenow.tables import (
+    IDS_PER_QUERY,
+    LEFT_OUT,
+    LET_READ,
+    LET_SEE,
+    ROWS_HIDDEN,
+    Instance,
+    instant,
+    stored,
+)
+from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
+BATCH_S = 60.0  # … or what was read in so long: a kill loses no more
 PAGES_AHEAD = 4
 
 
@@ -115,6 +127,8 @@ def _page(
     requests, retries = meter.since_last()
     walked = {hop for found in batch.plan.candidates.values() for candidate in found for hop in candidate.hops}
     hidden = {(batch.plan.source.source, name) for name in batch.left_out} | (walked & lookups.left_out)
+    notes = [f"{LEFT_OUT.format('.'.join(names))} {LET_READ}" for names in sorted(hidden)]
+    notes += [f"{ROWS_HIDDEN.format(name)} {LET_SEE}" for name in sorted({name for name, _ in walked} & lookups.hidden)]
     return Page(
         kind=batch.plan.source.kind,
         batch=table,
@@ -122,7 +136,7 @@ def _page(
         rejected=rejected,
         requests=requests,
         retries=retries,
-        notes=tuple(f"{LEFT_OUT.format('.'.join(names))} {LET_READ}" for names in sorted(hidden)),
+        notes=tuple(notes),
     )
 
 
@@ -143,13 +157,25 @@ def _standing_still(
 
 
 def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
-    """The batches of a source, and whether it is the last one, which may be empty."""
-    batch = Batch(plan)
-    for rows in read_ahead(iter(pager), depth=PAGES_AHEAD):
+    """The batches of a source, and whether it is the last one, which may be empty.
+
+    What was read before an error comes first: whoever comes again goes on behind it, however soon it fails.
+    """
+    batch, begun = Batch(plan), monotonic()
+    pages = read_ahead(iter(pager), depth=PAGES_AHEAD)
+    while True:
+        try:
+            rows = next(pages, None)
+        except RegelkreisError:
+            if batch.num_rows:
+                yield batch, False
+            raise
+        if rows is None:
+            break
         batch.add(rows)
-        if batch.num_rows >= BATCH_ROWS:
+        if batch.num_rows >= BATCH_ROWS or monotonic() - begun >= BATCH_S:
             yield batch, False
-            batch = Batch(plan)
+            batch, begun = Batch(plan), monotonic()
     yield batch, True
 
 

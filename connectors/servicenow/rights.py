@@ -23,7 +23,7 @@ from connectors.servicenow.plan import learn
 from connectors.servicenow.records import Mode, mode_named, modes_in_order
 from connectors.servicenow.surveys import METRICS, RESULTS
 from connectors.servicenow.tables import Instance
-from improvement.errors import MappingError, PermissionMissing, RegelkreisError
+from improvement.errors import ConnectionFailed, MappingError, PermissionMissing, RegelkreisError, ShutOut
 from improvement.records import RecordKind
 
 Walk = Callable[[str, str], list[str]]  # table, path → the tables behind it
@@ -107,14 +107,19 @@ def ungranted(instance: Instance, mapping: PlatformMapping) -> list[Finding]:
         looked_at.add(right.where)
         try:
             instance.rows(right.where, "", ["sys_id"], limit=1)
-        except Declined as error:
-            if error.status not in NOT_THERE:
-                raise
-            mend = f"If this instance has no table {right.where}, map what it gives from another field."
-            found.append(_refused(right, error.what, mend))
-        except PermissionMissing as error:
-            found.append(_refused(right, error.what, f"Give the integration user {right.least}."))
+        except ShutOut:
+            raise
+        except ConnectionFailed as error:
+            found.append(_refused(right, error.what, _mend(error, right)))
     return found
+
+
+def _mend(error: ConnectionFailed, right: Right) -> str:
+    if isinstance(error, PermissionMissing):
+        return f"Give the integration user {right.least}."
+    if isinstance(error, Declined) and error.status in NOT_THERE:
+        return f"If this instance has no table {right.where}, map what it gives from another field."
+    return error.mend
 
 
 def _refused(right: Right, what: str, mend: str) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.rows import Rows, Shape
-from connectors.servicenow.tables import IDS_PER_QUERY, KEYS, Instance
+from connectors.servicenow.tables import IDS_PER_QUERY, KEYS, LET_SEE, Instance
 from improvement.errors import PermissionMissing, Place
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
@@ -20,6 +20,9 @@ FIELDS = (*KEYS, "instance", "metric", "actual_value")
 NEEDED = (*((RESULTS, name) for name in FIELDS), (METRICS, "min"), (METRICS, "max"))
 LEFT_OUT = "The platform leaves {} out of records, so no survey is read: all would look unanswered."
 LET_READ = "Give the integration user the right to read this field."
+ALL_HIDDEN = "The platform hides the records of {} from us, so no survey is read: all would look unanswered."
+HIDDEN = "its answers are hidden from us ({})"
+MANY = 50  # surveys: where all of so many are hidden, it is no matter of single ones
 Scale = tuple[float, float]
 Answers = dict[str, dict[Scale, list[float]]]
 
@@ -29,7 +32,9 @@ class Scores:
 
     ``actual_value`` counts with the metric's own minimum and maximum (``normalized_value`` is weighted by category);
     −1 means no answer. Where an instance asks on several scales, the one with most answers counts. Raises
-    :class:`PermissionMissing` where a right on a field hides it from us.
+    :class:`PermissionMissing` where a right on a field hides it from us, or one on a table all its records.
+
+    ``unseen``: surveys of the last page whose answers are hidden, with the reason: nobody knows their score.
     """
 
     def __init__(self, instance: Instance, lookups: Lookups, *, until: str) -> None:
@@ -37,6 +42,7 @@ class Scores:
         self._lookups = lookups
         self._until = until
         self._shape = Shape.of(FIELDS)
+        self.unseen: dict[str, str] = {}
         self._needed = [(table, name) for table, name in NEEDED if table == METRICS]
         for table, name in self._needed:
             lookups.need(table, name)
@@ -52,22 +58,41 @@ class Scores:
 
     def _answers(self, wanted: set[str], updated_on: pa.Array) -> Answers:
         """All answers of these surveys, whenever they were given: one may be answered in several sittings."""
-        answers: Answers = defaultdict(lambda: defaultdict(list))
+        told: list[tuple[str, str, str]] = []  # survey, metric and value of each answer
         left = wanted
         if len(wanted) > BY_ID:
-            seen: set[str] = set()
             for page in self._of_span(updated_on):
                 self._refuse_without((RESULTS, name) for name in FIELDS if name in page.left_out)
-                for survey, metric, actual in zip(*(column.to_pylist() for column in page.columns[2:]), strict=True):
-                    if survey in wanted:
-                        seen.add(survey)
-                        self._add(answers, survey, metric, actual)
-            left = wanted - seen  # updated again since: their answers are asked for by id
+                rows = zip(*(column.to_pylist() for column in page.columns[2:]), strict=True)
+                told += [row for row in rows if row[0] in wanted]
+            left = wanted - {survey for survey, _, _ in told}  # updated again since: asked for by id
         for row in self._instance.rows_of(RESULTS, "instance", left, "", FIELDS):
             self._refuse_without((RESULTS, name) for name in FIELDS if name not in row)
-            self._add(answers, row["instance"], row["metric"], row["actual_value"])
+            told.append((row["instance"], row["metric"], row["actual_value"]))
+        self._lookups.learn(METRICS, {metric for _, metric, _ in told})
         self._refuse_without(one for one in self._needed if one in self._lookups.left_out)
+        self._notice_hidden(wanted, told)
+        answers: Answers = defaultdict(lambda: defaultdict(list))
+        for survey, metric, actual in told:
+            self._add(answers, survey, metric, actual)
         return answers
+
+    def _notice_hidden(self, wanted: set[str], told: Sequence[tuple[str, str, str]]) -> None:
+        """A survey that was taken has answers, and these have metrics: those that do not come may be hidden from us."""
+        with_answers = {survey for survey, _, _ in told}
+        without = wanted - with_answers
+        measured = {survey for survey, metric, _ in told if self._lookups.row(METRICS, metric)}
+        unmeasured = with_answers - measured
+        self.unseen = {}
+        is_counted = self._instance.is_counted(RESULTS, "instance", without) if without else False
+        if is_counted or (is_counted is None and len(without) == len(wanted) >= MANY):
+            self.unseen |= dict.fromkeys(without, HIDDEN.format(RESULTS))
+        if unmeasured and METRICS in self._lookups.hidden:
+            self.unseen |= dict.fromkeys(unmeasured, HIDDEN.format(METRICS))
+        if len(self.unseen) == len(wanted) >= MANY:
+            table = METRICS if unmeasured else RESULTS
+            where = Place(connection=self._instance.config.name)
+            raise PermissionMissing(ALL_HIDDEN.format(table), where=where, mend=LET_SEE)
 
     def _refuse_without(self, hidden: Iterable[tuple[str, str]]) -> None:
         for table, name in hidden:

@@ -16,7 +16,7 @@ import msgspec
 import pysnow
 import requests
 
-from connectors.answers import TooHeavy, is_web_page, redacted
+from connectors.answers import Declined, TooHeavy, is_web_page, redacted
 from connectors.config import ConnectionConfig
 from connectors.http import Reader, prepare
 from connectors.mapping import unknown_field
@@ -29,6 +29,8 @@ BUSY = "The instance may be too busy to finish its answers: try again, or raise 
 FEW = 10  # no instance gives fewer at once
 LEFT_OUT = "The platform leaves {} out of records, so it is read as empty."
 NOTHING_READ = "The platform leaves {} out of records, so they cannot be read."
+ROWS_HIDDEN = "The platform hides records of {} from us: what refers to them is read as empty."
+LET_SEE = "Let the integration user see all records of this table."
 LET_READ = "Give the integration user the right to read this field, or map another one."
 OUR_USER = "sys_idINjavascript:gs.getUserID()"
 KEYS = ("sys_id", "sys_updated_on")  # by which rows are read
@@ -191,6 +193,14 @@ class Instance:
         params = {"sysparm_query": query, "sysparm_count": "true"}
         self.reader.read(f"/api/now/stats/{table}", what=f"count of {table}", params=params, check=check)
         return counts[0]
+
+    def is_counted(self, table: str, column: str, ids: Iterable[str]) -> bool | None:
+        """Whether the platform counts rows of some of these ids; None where it does not say."""
+        some = ",".join(sorted(ids)[:IDS_PER_QUERY])
+        try:
+            return self.count(table, f"{column}IN{some}") > 0
+        except (Declined, PermissionMissing):
+            return None
 
     def our_user(self) -> str:
         """The account we are signed in with, as the platform calls it."""

@@ -77,10 +77,8 @@ def pulled(connector: JiraConnector, cursor: Cursor | None, until: datetime) -> 
 
 
 def test_our_own_budget_ends_before_jira_refuses_and_the_pull_goes_on_in_the_next_hour(
-    limited: RunningSandbox, connect: Connect, hours: Hours, now: datetime, monkeypatch: pytest.MonkeyPatch
+    limited: RunningSandbox, connect: Connect, hours: Hours, now: datetime
 ) -> None:
-    monkeypatch.setattr("connectors.jira.pull.FLUSH_ROWS", 60)
-
     def connector() -> JiraConnector:
         return connect("jira_cloud", at=limited, hourly_points=POINTS, page_size=30, max_concurrency=1)
 

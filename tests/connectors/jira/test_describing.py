@@ -121,6 +121,20 @@ def test_priorities_that_jira_does_not_list_are_one_finding_and_the_rest_goes_on
     assert "may not do this: priorities. Not for you." in failing(found)["choices priority"]
 
 
+@pytest.mark.parametrize("condition", ["", "project = OPS"])
+@pytest.mark.parametrize("fault", [{"kind": "server_error"}, {"kind": "refuse", "status": 403}])
+def test_a_jira_that_does_not_count_leaves_all_other_findings(
+    flavour: Flavour, connect: Connect, faults: Callable[..., None], fault: dict[str, Any], condition: str
+) -> None:
+    connector = connect(flavour, max_attempts=1, mapping={"incident": {"filter": condition}} if condition else {})
+    assert connector.site.me.account
+    faults({**fault, "path": "/search(/approximate-count)?$", "times": None})
+    found = connector.describe()
+    assert list(failing(found)) == ["filters" if condition else "permission tickets"]
+    assert "count" in "".join(failing(found).values())
+    assert found.mode == "jira"
+
+
 def test_an_issue_type_that_is_not_there_is_named(flavour: Flavour, connect: Connect) -> None:
     found = connect(flavour, mapping={"incident": {"source": "Incidend"}}).describe()
     assert "no issue type “Incidend”. Did you mean Incident?" in failing(found)["mapping"]

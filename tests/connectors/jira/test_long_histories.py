@@ -20,7 +20,7 @@ from connectors.jira.wire import HistoryEntry, HistoryItem, RawEntry
 from connectors.sandbox.plugin import Flavour
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, WorldTicket
-from improvement.errors import ConnectionFailed
+from improvement.errors import CredentialsRefused
 from improvement.records import RecordKind
 
 from .conftest import Desk, rows
@@ -131,16 +131,28 @@ def test_an_issue_deleted_before_its_history_is_asked_for_ends_no_pull(
     assert len([title for title, count in found.items() if count != wanted[title]]) == 1
 
 
-@pytest.mark.parametrize("status", [404, 400, 403])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *({"kind": "refuse", "status": status} for status in (404, 400, 403)),
+        {"kind": "server_error"},
+        {"kind": "html_page"},
+    ],
+    ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}",
+)
 def test_where_they_are_not_told_together_each_is_asked_for(
-    running: RunningSandbox, connect: Callable[..., Any], flavour: Flavour, tickets: list[WorldTicket], status: int
+    running: RunningSandbox,
+    connect: Callable[..., Any],
+    flavour: Flavour,
+    tickets: list[WorldTicket],
+    fault: dict[str, Any],
 ) -> None:
-    running.set_faults(flavour, {"kind": "refuse", "path": BULK, "status": status, "times": None})
+    running.set_faults(flavour, {**fault, "path": BULK, "times": None})
     assert reopened(connect(flavour, at=running)) == expected(tickets)
 
 
 @pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center shows histories whole
-def test_a_page_of_histories_that_is_cut_is_asked_for_again_and_one_without_end_is_an_error(
+def test_a_page_of_histories_that_is_cut_is_asked_for_again_and_a_list_that_repeats_itself_is_left(
     running: RunningSandbox,
     connect: Callable[..., Any],
     flavour: Flavour,
@@ -151,8 +163,15 @@ def test_a_page_of_histories_that_is_cut_is_asked_for_again_and_one_without_end_
     assert reopened(connect(flavour, at=running)) == expected(tickets)
     monkeypatch.setattr(changelogs, "CHANGES", 7)
     running.set_faults(flavour, {"kind": "repeat_token", "path": BULK, "times": None})
-    with pytest.raises(ConnectionFailed, match="a page token was repeated"):
+    assert reopened(connect(flavour, at=running)) == expected(tickets)
+    running.set_faults(flavour, {"kind": "refuse", "path": BULK, "status": 401, "times": None})
+    with pytest.raises(CredentialsRefused):
         reopened(connect(flavour, at=running))
+
+
+@pytest.mark.parametrize("unit", [1, 1_000])
+def test_times_in_the_list_of_many_issues_are_read_in_seconds_and_in_milliseconds(unit: int) -> None:
+    assert changelogs._text(1_492_070_429 * unit) == "2017-04-13T08:00:29.000+00:00"
 
 
 def test_waits_are_told_to_their_beginning(

@@ -206,6 +206,53 @@ def test_a_bad_day_loses_nothing(
     assert by_id(connector.pull(RecordKind.TICKET, None, until=now)) == whole
 
 
+def test_months_long_past_do_not_read_all_breached_clocks_again(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clocks that ran out and go on standing there grow in number from month to month."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    days = [begin + timedelta(days=day) for day in range(120)]
+    desks = serve([an_incident(n, day, resolved_after_h=None) for n, day in enumerate(days)], now=days[-1])
+    connector = connect(flavour, at=desks)
+    searches: list[str] = []
+    request = BulkSession.request
+
+    def noted(self: BulkSession, method: str, url: str, *args: Any, **options: Any) -> requests.Response:
+        searches.append(str(options.get("json") or options.get("params")))
+        return request(self, method, url, *args, **options)
+
+    monkeypatch.setattr(BulkSession, "request", noted)
+    cursor: Cursor | None = None
+    clocks: dict[str, dict[str, Any]] = {}
+    for until in (*days[30::30], days[-1]):
+        pages = list(connector.pull(RecordKind.SLA, cursor, until=until))
+        clocks |= by_id(pages)
+        cursor = pages[-1].cursor
+    assert len([one for one in searches if "breached()" in one]) == 1
+    assert len({clock["ticket_id"] for clock in clocks.values() if clock["is_breached"]}) >= 118
+
+
+@pytest.mark.parametrize("flavour", ["jira_dc"])  # Cloud goes on by tokens
+def test_a_minute_of_many_issues_is_no_search_an_issue_where_pages_must_be_small(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    desks = serve(
+        [an_incident(n, noon + timedelta(seconds=n % 50), resolved_after_h=None) for n in range(300)], now=until
+    )
+    connector = connect(flavour, at=desks)
+    assert connector.site.me.account
+    desks.set_faults(flavour, {"kind": "server_error", "path": "/search", "min_limit": 11, "times": None})
+    before = connector.traffic()[0]
+    assert len(by_id(connector.pull(RecordKind.TICKET, None, until=until))) == 300
+    assert connector.traffic()[0] - before < 80
+
+
 def test_a_search_without_end_is_given_up_with_reason(connect: Connect, now: datetime, sandbox: RunningSandbox) -> None:
     connector = connect("jira_cloud")
     sandbox.set_faults("jira_cloud", {"kind": "repeat_token", "path": "/search", "times": None})

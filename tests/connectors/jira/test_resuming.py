@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +78,44 @@ def test_a_pull_that_fails_in_the_middle_loses_nothing(
     assert found  # some of it was delivered before
     rest = list(connect(flavour).pull(RecordKind.TICKET, found[-1].cursor, until=now))
     assert kept(found) | kept(rest) == whole
+
+
+def test_what_was_read_in_a_minute_is_handed_on_however_little_it_is(
+    connect: Connect, flavour: Flavour, now: datetime, monkeypatch: pytest.MonkeyPatch, whole: Whole
+) -> None:
+    minutes = itertools.count()
+    monkeypatch.setattr(pull, "monotonic", lambda: next(minutes) * 15.0)
+    pages = list(connect(flavour, page_size=100).pull(RecordKind.TICKET, None, until=now))
+    assert kept(pages) == whole
+    assert {page.batch.num_rows for page in pages[:5]} <= set(range(300, 501))
+    assert [page.cursor.updated_at for page in pages] == sorted(page.cursor.updated_at for page in pages)
+
+
+def test_a_pull_that_fails_early_each_time_still_comes_to_its_end(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    flavour: Flavour,
+    an_incident: Callable[..., WorldTicket],
+) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    until = noon + timedelta(hours=8)
+    desks = serve(
+        [an_incident(n, noon + timedelta(minutes=3 * n), resolved_after_h=None) for n in range(1, 121)], now=until
+    )
+    found: list[Page] = []
+    failures = 0
+    for _ in range(12):
+        connector = connect(flavour, at=desks, page_size=10, max_attempts=1)
+        assert connector.site.me.account
+        desks.set_faults(flavour, {"kind": "reset_before", "path": "/search", "after": 3, "times": None})
+        try:
+            found.extend(connector.pull(RecordKind.TICKET, found[-1].cursor if found else None, until=until))
+        except ConnectionFailed:
+            failures += 1
+            continue
+        break
+    assert 4 <= failures < 12
+    assert len(kept(found)) == 120
 
 
 @pytest.mark.parametrize("killed_after", [2, 5])

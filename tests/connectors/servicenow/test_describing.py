@@ -43,6 +43,27 @@ def test_a_table_we_may_not_read_is_one_finding_and_the_rest_goes_on(serve: Serv
     assert "may not do this" in failing(found)["permission task_sla"]
 
 
+@pytest.mark.parametrize("kind", ["server_error", "refuse"])
+@pytest.mark.parametrize("table", ["sys_choice", "asmt_metric_result", "sys_audit", "sys_journal_field"])
+def test_a_table_that_does_not_answer_leaves_all_other_findings(
+    serve: Serve, connect: Connect, table: str, kind: str
+) -> None:
+    running = serve(a_world(a_ticket()), denied={"regelkreis": ("incident.priority",)})
+    running.set_faults("servicenow", {"kind": kind, "path": f"/table/{table}$", "status": 400, "times": None})
+    found = connect(running, max_attempts=1).describe()
+    assert "field incident.priority" in failing(found)
+    assert kind == "refuse" or [one for one in failing(found).values() if f"(table {table})" in one]
+    assert found.mode == "cim"
+
+
+def test_whoever_is_shut_out_meanwhile_is_asked_nothing_else(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    refused = {"kind": "refuse", "path": "/table/sys_choice$", "status": 401, "message": "Who?", "times": None}
+    running.set_faults("servicenow", refused)
+    with pytest.raises(CredentialsRefused):
+        connect(running).describe()
+
+
 @pytest.mark.parametrize("condition", ["active=true", "short_descriptionCONTAINSmail"])
 def test_a_filter_that_cannot_be_counted_is_one_finding_and_the_rest_goes_on(
     serve: Serve, connect: Connect, condition: str

@@ -10,7 +10,7 @@ from connectors.sandbox.testing import RunningSandbox
 from improvement.errors import ConnectionFailed, PermissionMissing
 from improvement.records import RecordKind
 
-from .conftest import Connect, a_ticket, a_world, hour_by_hour, pulled
+from .conftest import Connect, Person, a_ticket, a_world, hour_by_hour, pulled
 
 Serve = Callable[..., RunningSandbox]
 TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
@@ -67,6 +67,86 @@ def test_surveys_whose_answers_are_hidden_are_not_taken_for_unanswered_ones(
     assert [len(pulled(connector, kind).ids) for kind in (TICKET, SLA)] == [1, 1]
     running.set_options("servicenow", denied={})
     assert [row["score"] for row in pulled(connect(running), SURVEY).rows] == [4.0]
+
+
+@pytest.mark.parametrize("by_id", [1000, 0])
+@pytest.mark.parametrize("table", ["asmt_metric_result", "asmt_metric"])
+def test_surveys_whose_answers_are_rows_hidden_from_us_are_not_taken_for_unanswered_ones(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, by_id: int, table: str
+) -> None:
+    """A right on records takes them out of an answer without a word; the platform's count still tells of them."""
+    monkeypatch.setattr("connectors.servicenow.surveys.BY_ID", by_id)
+    hidden = {"regelkreis": {table: "sys_idISNOTEMPTY"}}
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 61))), hidden_rows=hidden)
+    with pytest.raises(PermissionMissing, match=f"hides the records of {table} from us, so no survey is read"):
+        pulled(connect(running), SURVEY)
+    monkeypatch.setattr("connectors.servicenow.surveys.MANY", 61)  # few may be hidden by themselves
+    found = pulled(connect(running), SURVEY)
+    assert found.ids == []
+    assert {(field, reason) for _, field, reason in found.rejected} == {
+        ("score", f"its answers are hidden from us ({table})")
+    }
+    assert len(found.rejected) == 60
+    running.set_options("servicenow", hidden_rows={})
+    assert {row["score"] for row in pulled(connect(running), SURVEY).rows} == {4.0}
+
+
+def test_one_survey_whose_answers_are_hidden_is_rejected_and_the_others_are_read(
+    serve: Serve, connect: Connect
+) -> None:
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 61))))
+    (first, *_) = pulled(connect(running), SURVEY).ids
+    running.set_options("servicenow", hidden_rows={"regelkreis": {"asmt_metric_result": f"instance={first}"}})
+    found = pulled(connect(running), SURVEY)
+    assert found.rejected == [(first, "score", "its answers are hidden from us (asmt_metric_result)")]
+    assert len(found.ids) == 59
+
+
+def test_where_counts_are_refused_many_surveys_without_any_answer_are_not_taken_for_unanswered_ones(
+    serve: Serve, connect: Connect
+) -> None:
+    hidden = {"regelkreis": {"asmt_metric_result": "sys_idISNOTEMPTY"}}
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 61))), hidden_rows=hidden)
+    refused = {"kind": "refuse", "path": "/stats/asmt_metric_result", "status": 403, "times": None}
+    running.set_faults("servicenow", refused)
+    with pytest.raises(PermissionMissing, match="hides the records of asmt_metric_result"):
+        pulled(connect(running), SURVEY)
+
+
+def test_a_survey_that_was_taken_and_has_no_answers_anywhere_is_unanswered(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket()))
+    admin = Person(running.servicenow_url, "admin")
+    for answer in admin.find("asmt_metric_result", ""):
+        admin.send_away("asmt_metric_result", answer["sys_id"])
+    found = pulled(connect(running), SURVEY)
+    assert [(row["score"], row["answered_at"]) for row in found.rows] == [(None, None)]
+    assert found.rejected == []
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "column"),
+    [
+        ("core_company", TICKET, "customer"),
+        ("sys_user_group", TICKET, "assignment_group"),
+        ("contract_sla", SLA, "sla_name"),
+    ],
+)
+def test_rows_behind_a_reference_that_are_hidden_are_told_with_the_page_and_by_doctor(
+    serve: Serve, connect: Connect, table: str, kind: RecordKind, column: str
+) -> None:
+    hidden = {"regelkreis": {table: "sys_idISNOTEMPTY"}}
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 4))), hidden_rows=hidden)
+    connector = connect(running)
+    found = pulled(connector, kind)
+    assert {row[column] for row in found.rows} == {None}
+    assert [note for page in found.pages for note in page.notes if f"hides records of {table} from us" in note]
+    (told,) = [one for one in connector.describe().findings if one.check == f"permission {table}"]
+    assert not told.is_ok
+    assert "hidden from us" in told.detail
+    running.set_options("servicenow", hidden_rows={})
+    again = connect(running)
+    assert not any(page.notes for page in pulled(again, kind).pages)
+    assert not [one for one in again.describe().findings if one.check == f"permission {table}"]
 
 
 @pytest.mark.parametrize("hidden", ["incident.sys_id", "incident.sys_updated_on", "core_company.sys_id"])

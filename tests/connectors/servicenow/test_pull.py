@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,6 +75,38 @@ def test_the_second_pull_reads_only_what_changed(sandbox: RunningSandbox, connec
     again = pulled(connector, TICKET, second.cursor, until=now)
     assert len(again.ids) < 20  # the overlap
     assert again.requests == 4  # one per table
+
+
+def test_what_was_read_in_a_minute_is_handed_on_however_little_it_is(
+    sandbox: RunningSandbox, connect: Connect, clocks: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = itertools.count()
+    monkeypatch.setattr("connectors.servicenow.pull.monotonic", lambda: next(minutes) * 15.0)
+    found = pulled(connect(sandbox, page_size=500), SLA, until=sandbox.clock())
+    assert found.table.equals(clocks)
+    assert {page.batch.num_rows for page in found.pages[:3]} == {2_000}
+    assert [page.cursor.updated_at for page in found.pages] == sorted(page.cursor.updated_at for page in found.pages)
+
+
+def test_a_pull_that_fails_early_each_time_still_comes_to_its_end(
+    sandbox: RunningSandbox, connect: Connect, clocks: pa.Table
+) -> None:
+    found: set[str] = set()
+    cursor = None
+    for _ in range(4):
+        connector = connect(sandbox, page_size=1_000, max_attempts=1)
+        sandbox.set_faults("servicenow", {"kind": "reset_before", "path": "/table/task_sla", "after": 3, "times": None})
+        try:
+            for page in connector.pull(SLA, cursor, until=sandbox.clock()):
+                found |= set(page.batch["id"].to_pylist())
+                cursor = page.cursor
+        except ConnectionFailed:
+            continue
+        break
+    sandbox.set_faults("servicenow")
+    assert len(found) > 3_000
+    found |= set(pulled(connect(sandbox), SLA, cursor, until=sandbox.clock()).ids)
+    assert found == set(clocks["id"].to_pylist())
 
 
 def test_a_pull_killed_between_pages_goes_on_from_its_cursor(

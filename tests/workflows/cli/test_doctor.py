@@ -109,6 +109,20 @@ def test_a_user_with_fewer_rights(home: Path, sandbox: RunningSandbox) -> None:
     assert "mode problem" in lines["write-back"]["detail"]  # the register is denied: the next mode is taken
 
 
+def test_a_table_behind_a_reference_that_does_not_answer_leaves_everything_else(
+    home: Path, sandbox: RunningSandbox
+) -> None:
+    connected(home, sandbox.servicenow_url)
+    sandbox.set_faults("servicenow", {"kind": "server_error", "path": "/table/cmn_location$", "times": None})
+    try:
+        lines = diagnosis(home, code=1)
+    finally:
+        sandbox.set_faults("servicenow")
+    assert {"mapping incident", "permission cmn_location"} <= failing(lines)
+    assert {"mapping task_sla", "reachability", "credentials"}.isdisjoint(failing(lines))
+    assert "volume of tickets" in lines
+
+
 def test_a_reader_of_jira_cannot_write_back(home: Path, sandbox: RunningSandbox) -> None:
     connected(home, sandbox.jira_dc_url, platform="jira", user="reader")
     lines = diagnosis(home, code=1)
