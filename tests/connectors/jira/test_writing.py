@@ -316,6 +316,23 @@ def test_at_most_ten_triggers_are_linked_and_each_once(desk: Desk) -> None:
     assert len(desk.seen(ref).fields.issuelinks) == 9
 
 
+@pytest.mark.parametrize(("status", "told"), [(401, "may not do this: link issues"), (403, "may not"), (404, "404")])
+def test_links_that_are_all_refused_are_no_write_that_took_effect(desk: Desk, status: int, told: str) -> None:
+    """Data Center answers 401 to whoever may not link a ticket, however well it is signed in."""
+    ref = desk.create().ref
+    ids = tuple(issue.id for issue in desk.claudia.search_issues("project = OPS", maxResults=2))
+    link = desk.outbound(Verb.LINK, "triggers", trigger_ids=ids)
+    desk.faults({"kind": "refuse", "status": status, "method": "POST", "path": "/issueLink$", "times": None})
+    with pytest.raises(WriteRefused, match=rf"None of 2 links was made\..*{told}"):
+        desk.connector.write(link, ref)
+    desk.faults({"kind": "refuse", "status": status, "method": "POST", "path": "/issueLink$", "times": 1})
+    receipt = desk.connector.write(link, ref)
+    assert (list(receipt.unwritten), list(receipt.written)) == ([f"trigger {ids[0]}"], [f"trigger {ids[1]}"])
+    desk.faults()
+    assert desk.connector.write(link, ref).unwritten == {}
+    assert len(desk.seen(ref).fields.issuelinks) == 2
+
+
 # --- the workflow ---------------------------------------------------------------------------------------------
 
 
