@@ -22,7 +22,7 @@ from connectors.answers import forbidden, is_web_page, redacted, refusal
 from connectors.config import ConnectionConfig
 from connectors.doubt import leaves_now
 from connectors.http import send, unanswered
-from connectors.jira.caller import refuse_nobodys
+from connectors.jira.caller import names_somebody, refuse_nobodys
 from connectors.jira.client import BulkSession
 from connectors.jira.site import API
 from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
@@ -35,7 +35,7 @@ INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"
 SENT_AS = "application/octet-stream"  # whatever a file is, the library says no more of it
 LOOKED_FOR = "It is looked for before anything is sent again."
 TOO_LARGE = 413  # whoever says it, sending it again does not help
-UNAUTHORIZED = 401  # Data Center answers it also to whoever may not link an issue, however well it is signed in
+UNAUTHORIZED = 401  # Data Center answers it to whoever may not link an issue, too, and names them
 UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 
 
@@ -260,12 +260,11 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
     refuse_nobodys(response, config)  # to a visitor everything is gone or forbidden: nothing was refused to us
     found = refusal(response, config, what)
-    is_said_by_jira = "json" in response.headers.get("Content-Type", "")
-    if response.status_code == UNAUTHORIZED and is_said_by_jira:
+    if response.status_code == UNAUTHORIZED and names_somebody(response):
         found = forbidden(response, config, what)
     if response.status_code >= 500 and response.status_code != UNTOUCHED:
         return OutcomeUnknown(found.what, where=found.where, mend=LOOKED_FOR)
-    if isinstance(found, PermissionMissing) and is_said_by_jira:
+    if isinstance(found, PermissionMissing) and "json" in response.headers.get("Content-Type", ""):
         return WriteForbidden(found.what, where=found.where, mend=found.mend)
     if response.status_code not in REFUSED:
         return found
