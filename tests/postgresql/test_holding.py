@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked
+from tests.workflows.actions.test_rolling_up import lived
+from tests.workflows.build import OPENED, a_connection, an_action, an_approver, an_owner, live, looked
+from tests.workflows.platform import MemoryPlatform
+from tests.workflows.restating.test_restated_points import after_a_cycle, pulled_late
+from workflows import access
 from workflows.actions import commands
-from workflows.models import Action, Look, Person
-from workflows.steps import check
+from workflows.models import Action, Connection, LedgerEntry, Look, Person, PullCursor
+from workflows.steps import check, lost_warehouse
+from workflows.warehouse import our_warehouse
 
 pytestmark = pytest.mark.django_db
 LATER = OPENED + timedelta(weeks=30)
@@ -60,3 +66,67 @@ def test_whoever_adds_what_there_may_be_once_only_keeps_the_action_before_lookin
     looks = [number for number, sql in enumerate(said) if "_reviewentry" in sql or "_markedchange" in sql]
     assert "workflows_action" in said[kept]
     assert kept < min(looks)
+
+
+def transactions(asked: CaptureQueriesContext) -> list[list[str]]:
+    """The statements of each transaction within the test's own."""
+    found: list[list[str]] = []
+    depth = 0
+    for sql in (one["sql"] for one in asked):
+        if sql.startswith("SAVEPOINT"):
+            found += [[]] if depth == 0 else []
+            depth += 1
+        elif sql.startswith("RELEASE SAVEPOINT"):
+            depth -= 1
+        elif depth:
+            found[-1].append(sql)
+    return found
+
+
+def kept_in(statements: list[str], *tables: str) -> list[str]:
+    """Of which of these tables something is kept, in the order in which it is."""
+    keeping = [sql for sql in statements if re.search(r"^UPDATE|FOR (NO KEY )?UPDATE", sql)]
+    named = [found[1] for sql in keeping if (found := re.search(r'(?:^UPDATE|FROM) "?workflows_(\w+)', sql))]
+    return [name for name in dict.fromkeys(named) if name in tables]
+
+
+def orders(asked: CaptureQueriesContext) -> set[tuple[str, ...]]:
+    """In which orders a connection and the ledger are kept by who keeps both."""
+    found = (tuple(kept_in(one, "connection", "ledgerhead")) for one in transactions(asked))
+    return {one for one in found if len(one) == 2}
+
+
+def test_a_connection_is_kept_before_the_ledger_by_whoever_switches_writing(home: Path) -> None:
+    a_connection(may_write=False)
+    with CaptureQueriesContext(connection) as asked:
+        commands.set_write(access.local_admin(), "snow", True, at=OPENED)
+    assert orders(asked) == {("connection", "ledgerhead")}
+
+
+def test_and_by_whoever_loads_records_and_tells_what_they_change_of_published_values(
+    home: Path, monday: datetime
+) -> None:
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    platform = MemoryPlatform(scopes={"Mail": {0: 0.1, 70: 0.3}, "Quiet": {0: 0.08}})
+    after_a_cycle(platform, monday)
+    with CaptureQueriesContext(connection) as asked:
+        pulled_late(platform, monday + timedelta(days=2))
+        assert after_a_cycle(platform, monday + timedelta(days=3)) != []
+    assert orders(asked) == {("connection", "ledgerhead")}
+
+
+def test_and_by_whoever_goes_back_to_what_the_warehouse_has(home: Path) -> None:
+    row = a_connection()
+    PullCursor.objects.create(connection=row, kind="ticket", updated_at=OPENED)
+    with CaptureQueriesContext(connection) as asked, our_warehouse() as warehouse:
+        assert lost_warehouse._go_back(row, warehouse, 0, OPENED)
+    assert orders(asked) == {("connection", "ledgerhead")}
+
+
+def test_suppliers_actions_are_kept_before_the_one_they_are_to_serve_is_opened(home: Path, monday: datetime) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        lived(home, monday, theirs_from=18)
+    assert LedgerEntry.objects.filter(type="action.served").exists()
+    (opening,) = [one for one in transactions(asked) if any("action.served" in sql for sql in one)]
+    kept = [n for n, sql in enumerate(opening) if "NO KEY UPDATE" in sql and 'rolls_up_to_id" IS NULL' in sql]
+    assert kept[0] < min(n for n, sql in enumerate(opening) if "workflows_ledgerhead" in sql)

@@ -13,6 +13,7 @@ from improvement.pdca import Event, State
 from improvement.records import Outbound, Verb
 from workflows.actions import loop, planning
 from workflows.actions.consequences import log_draft
+from workflows.actions.holding import keep_connection
 from workflows.actions.judging import acknowledge, decide, follow_up, override, second_override
 from workflows.actions.marking import mark_change, take_back_change
 from workflows.actions.rights import find, find_kept, must_be_able_to_own, must_hold, must_own
@@ -227,6 +228,7 @@ def set_write(actor: Person, connection: str, is_on: bool, *, at: datetime) -> C
         known = ", ".join(sorted(settings.REGELKREIS.connections)) or "none"
         raise InputError(f"There is no connection “{connection}”.", mend=f"Connections in regelkreis.toml: {known}.")
     with transaction.atomic():
+        keep_connection(connection)
         ledger.hold()  # nobody applies rules meanwhile
         payload = {"write": "on", **_second_person(actor, connection)} if is_on else {"write": "off"}
         row.may_write = is_on

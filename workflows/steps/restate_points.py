@@ -18,6 +18,7 @@ from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries
 from improvement.vocabulary import ENDED_STATES
+from workflows.actions.holding import keep_connection
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Origin, Point, RuleVersion
@@ -260,6 +261,7 @@ def _keep(rule: Rule, connection: str, found: list[Restated], causes: list[str],
     Point.objects.bulk_update([one.point for one in found], ["later_value", "later_at"])
     values = (Value(connection, one.point.finding.scope_key, one.point.week, one) for one in found)
     touching = Touching(rule, values)
+    keep_connection(connection)  # how far this came is noted at the end
     payload = {
         "connection": connection,
         "rule_sha256": rule.sha256,
