@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.workflows.actions.test_rolling_up import lived
 from tests.workflows.build import OPENED, a_connection, an_action, an_approver, an_owner, live, looked
+from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from tests.workflows.restating.test_restated_points import after_a_cycle, pulled_late
 from workflows import access
@@ -90,9 +91,9 @@ def kept_in(statements: list[str], *tables: str) -> list[str]:
     return [name for name in dict.fromkeys(named) if name in tables]
 
 
-def orders(asked: CaptureQueriesContext) -> set[tuple[str, ...]]:
-    """In which orders a connection and the ledger are kept by who keeps both."""
-    found = (tuple(kept_in(one, "connection", "ledgerhead")) for one in transactions(asked))
+def orders(asked: CaptureQueriesContext, table: str = "connection") -> set[tuple[str, ...]]:
+    """In which orders something of a table and the ledger are kept by who keeps both."""
+    found = (tuple(kept_in(one, table, "ledgerhead")) for one in transactions(asked))
     return {one for one in found if len(one) == 2}
 
 
@@ -130,3 +131,18 @@ def test_suppliers_actions_are_kept_before_the_one_they_are_to_serve_is_opened(h
     (opening,) = [one for one in transactions(asked) if any("action.served" in sql for sql in one)]
     kept = [n for n, sql in enumerate(opening) if "NO KEY UPDATE" in sql and 'rolls_up_to_id" IS NULL' in sql]
     assert kept[0] < min(n for n, sql in enumerate(opening) if "workflows_ledgerhead" in sql)
+
+
+def test_findings_are_changed_after_the_ledger_is_kept_whether_they_fire_or_end(home: Path, monday: datetime) -> None:
+    Connection.objects.create(name="snow", platform="servicenow", may_write=True, integration_account="regelkreis")
+    platform = MemoryPlatform(scopes={"Mail": {0: 0.1, 70: 0.3}, "Quiet": {0: 0.08}})
+    rules = home / "rules" / "sla.yaml"
+    with CaptureQueriesContext(connection) as asked:
+        after_a_cycle(platform, monday)
+        rules.write_text(RULE.replace("min_samples: 30", "min_samples: 31").replace("4w", "5w"), encoding="utf-8")
+        after_a_cycle(platform, monday + timedelta(weeks=1))
+        rules.write_text(RULE.replace("id: sla", "id: other"), encoding="utf-8")
+        after_a_cycle(platform, monday + timedelta(weeks=2))
+    told = set(LedgerEntry.objects.filter(type__startswith="finding.").values_list("type", flat=True))
+    assert told >= {"finding.fired", "finding.ended"}
+    assert orders(asked, "finding") == {("ledgerhead", "finding")}
