@@ -27,6 +27,7 @@ from improvement.records import Outbound, Receipt, RecordRef
 
 MAX_TRIGGERS = 10
 LINK_TYPE = "Relates"
+NO_LINKS = "this Jira has no links between issues"
 STEP_FIELDS = ("summary", "assignee", "duedate")
 
 
@@ -139,7 +140,7 @@ def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
     left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
     link_type = link_type_of(jira) if missing else LINK_TYPE
     if link_type is None:
-        return receipt(sender, ref, was_found=False, unwritten={"triggers": "this Jira has no links between issues"})
+        return receipt(sender, ref, was_found=False, unwritten={"triggers": NO_LINKS})
     sent: list[str] = []
     refused: list[RegelkreisError] = []
     for id in missing:
