@@ -95,7 +95,7 @@ class Preview:
 
 def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -> list[Preview]:
     """What ``deliver`` would do now with each delivery, without sending any."""
-    is_off = not Connection.objects.get(name=connector.name).may_write
+    is_off = not _may_write(connector.name)
     shown: list[Preview] = []
     blocked: dict[int, str] = {}  # by action: what its other deliveries have to wait for
     for delivery in waiting(connector.name):
@@ -121,23 +121,23 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
 
 
 def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: datetime.now(UTC)) -> DeliverResult:
-    """Send the outbox of one connection, unless its ``write`` is off.
+    """Send the outbox of one connection, unless its ``write`` is off, or as far as it comes until it is.
 
     ``clock`` is the wall clock, whatever moment the cycle is for: platforms forget and answer by it.
     """
     result = DeliverResult(connection=connector.name)
-    queue = waiting(connector.name)
-    if not Connection.objects.get(name=connector.name).may_write:
-        result.is_write_off = True
-        result.waiting = len(queue)
-        return result
     blocked: set[int] = set()
-    for delivery in queue:
-        if result.is_shut_out or delivery.action_id in blocked or _has_no_record(delivery):
+    for delivery in waiting(connector.name):
+        result.is_write_off = result.is_write_off or not _may_write(connector.name)
+        if result.is_write_off or result.is_shut_out or delivery.action_id in blocked or _has_no_record(delivery):
             result.waiting += 1
         elif not _try(connector, delivery, clock, as_of, result):
             blocked.add(delivery.action_id)
     return result
+
+
+def _may_write(name: str) -> bool:
+    return Connection.objects.values_list("may_write", flat=True).get(name=name)
 
 
 def _try(connector: Connector, delivery: Delivery, clock: Clock, as_of: datetime, result: DeliverResult) -> bool:

@@ -27,7 +27,7 @@ from tests.workflows.build import OPENED, a_person, an_action, an_owner
 from tests.workflows.platform import MemoryPlatform
 from workflows.actions import planning
 from workflows.deliveries import dead_letters, outbox
-from workflows.models import Action, Delivery, DeliveryState, LedgerEntry, Role
+from workflows.models import Action, Connection, Delivery, DeliveryState, LedgerEntry, Role
 from workflows.steps import deliver
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +92,13 @@ def test_an_outage_loses_nothing_however_long_it_lasts(desk: Desk, action: Actio
 def test_nothing_overtakes_a_write_that_waits(desk: Desk, action: Action) -> None:
     desk.answers = raises(ConnectionFailed("It was reset."), on="note/one")
     sent(desk, 1)
+    assert states() == ["sent", "waiting", "waiting"]
+
+
+def test_nothing_more_is_sent_as_soon_as_writing_is_switched_off(desk: Desk, action: Action) -> None:
+    desk.answers = lambda outbound: Connection.objects.update(may_write=False) and None
+    result = sent(desk, 1)
+    assert (result.sent, result.waiting, result.is_write_off) == (1, 2, True)
     assert states() == ["sent", "waiting", "waiting"]
 
 
