@@ -153,7 +153,11 @@ class LiveSender:
             raise self._refused(response, what)
         if is_web_page(response):
             raise self._unknown(what, "a web page came instead")
-        self._took(_decoded(response), response.status_code, what)
+        try:
+            said = response.json() if response.content else None  # most writes are answered without a body
+        except ValueError:
+            raise self._unknown(what, "its answer was cut") from None
+        self._took(said, response.status_code, what)
 
     def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
         leaves_now()
@@ -279,14 +283,6 @@ def _refused(response: requests.Response, config: ConnectionConfig, what: str) -
     if reasons:
         return FieldsRefused(found.what, reasons, where=found.where, mend=mend)
     return WriteRefused(found.what, where=found.where, mend=mend)
-
-
-def _decoded(response: requests.Response) -> object:
-    """The body; None where there is none, as Jira answers most writes, or it is no JSON."""
-    try:
-        return response.json() if response.content else None
-    except ValueError:
-        return None
 
 
 def _reasons(response: requests.Response, config: ConnectionConfig) -> dict[str, str]:
