@@ -44,7 +44,7 @@ class Deed(forms.Form):
 
 
 class PlanForm(Deed):
-    """Hypothesis, goal and dates of a plan."""
+    """Hypothesis, goal and dates of a plan. It carries what it showed, which may have been changed elsewhere since."""
 
     hypothesis = forms.CharField(
         label=_("Hypothesis"),
@@ -63,6 +63,11 @@ class PlanForm(Deed):
     golive = _day(_("Planned go-live"))
     due = _day(_("Due"))
     accept_detectable = _reason(_("Why go on, if the goal is below the detectable effect"), is_required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = True
 
 
 class ReasonForm(Deed):

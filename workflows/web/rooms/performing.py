@@ -62,10 +62,12 @@ def told(error: RegelkreisError) -> list[str]:
 
 
 def _given(form: Deed) -> dict[str, Any]:
-    """What was entered. An empty optional field of a plan means *leave it as it is*, except for texts."""
+    """What was entered; of a plan what differs from what its page showed. An empty optional field of it means *leave
+    it as it is*, except for texts.
+    """
     given = dict(form.cleaned_data)
     if isinstance(form, PlanForm):
-        return {key: value if value or key == "hypothesis" else None for key, value in given.items()}
+        return {key: given[key] for key in form.changed_data if given[key] or key == "hypothesis"}
     return given
 
 
