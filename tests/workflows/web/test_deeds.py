@@ -117,6 +117,24 @@ def test_what_was_changed_elsewhere_since_a_page_was_shown_is_not_undone(stage: 
     assert Action.objects.get(pk=action.pk).hypothesis == ""
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "the plan was changed after it was shown"), ("de", "nachdem er gezeigt wurde")]
+)
+def test_nobody_approves_another_plan_than_they_were_shown(
+    stage: Stage, as_person: Visit, language: str, told: str
+) -> None:
+    paul, code = as_person("paul", language), stage.code("planned")
+    shown = Fields(paul.get(f"/actions/{code}/").content.decode(), "approve").sent
+    at = Action.objects.get(pk=stage.actions["planned"].pk).last_moved_at
+    commands.plan(stage.people["olga"], code, at=at, golive=date(2035, 1, 8))
+    answer = paul.post(f"/actions/{code}/approve/", shown)
+    page = answer.content.decode()
+    assert (answer.status_code, told in page) == (422, True)
+    assert not Action.objects.get(pk=stage.actions["planned"].pk).plans.get().sha256
+    assert paul.post(f"/actions/{code}/approve/", Fields(page, "approve").sent).status_code == 302  # read again
+    assert Action.objects.get(pk=stage.actions["planned"].pk).plans.get().approved_by == stage.people["paul"]
+
+
 def test_what_was_typed_is_not_lost(stage: Stage, as_person: Visit) -> None:
     status, page = do(as_person("olga"), stage, "proposed", "plan", hypothesis="A <b>second</b> shift.", goal="much")
     assert status == 422
