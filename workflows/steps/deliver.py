@@ -165,18 +165,17 @@ def _attempted(
             attempt.take_back(delivery)
         else:
             attempt.ended_in_doubt(delivery, clock())
+        is_outage = isinstance(error, ConnectionFailed)
         if isinstance(error, WriteRefused) or (isinstance(error, StillUnknown) and attempt.is_doubted_too_long):
             became = _bury(delivery, str(error), as_of)
-            result.refused += became == DeliveryState.DEAD
-            result.waiting += became == DeliveryState.WAITING
-            return became != DeliveryState.WAITING and delivery.verb != Verb.CREATE
-        is_outage = isinstance(error, ConnectionFailed)
-        _postpone(delivery, str(error), as_of, is_outage=is_outage)
-        result.waiting += 1
+        else:
+            became = _postpone(delivery, str(error), as_of, is_outage=is_outage)
+            if is_outage:
+                log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
+        result.refused += became == DeliveryState.DEAD
+        result.waiting += became == DeliveryState.WAITING
         result.is_shut_out = isinstance(error, ShutOut)
-        if is_outage:
-            log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
-        return False
+        return became != DeliveryState.WAITING and delivery.verb != Verb.CREATE
 
 
 @dataclass(slots=True)
@@ -359,15 +358,17 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
         )
 
 
-def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> None:
-    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures."""
+def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> str:
+    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures. What
+    became of it.
+    """
     delivery.attempts += 1
     delivery.failures += not is_outage
     delivery.last_error = error
     if delivery.failures >= MAX_FAILURES:
-        _bury(delivery, error, as_of)
-        return
+        return _bury(delivery, error, as_of)
     delivery.save(update_fields=["attempts", "failures", "last_error"])
+    return DeliveryState.WAITING.value
 
 
 def _bury(delivery: Delivery, error: str, as_of: datetime) -> str:
