@@ -67,11 +67,7 @@ def refusal(response: Response, config: ConnectionConfig, what: str) -> Connecti
             mend="Log in once in the browser as this user, then use a personal access token.",
         )
     if status == 403:
-        return PermissionMissing(
-            f"{config.user or 'This token'} may not do this: {what}. {said}",
-            where=place,
-            mend="Give the integration user this right; `regelkreis doctor --permissions` lists them with least roles.",
-        )
+        return forbidden(response, config, what)
     if 300 <= status < 400:
         return Declined(
             f"{config.url} redirects to {redacted(response.headers.get('Location', '?'), config)} ({what}).",
@@ -85,6 +81,16 @@ def refusal(response: Response, config: ConnectionConfig, what: str) -> Connecti
         status=status,
         where=place,
         mend=absent if status == NOT_FOUND else "Try again; see the platform's log.",
+    )
+
+
+def forbidden(response: Response, config: ConnectionConfig, what: str) -> PermissionMissing:
+    """The error of an answer that says that we may not do this, with the platform's own words."""
+    said = platform_message(response, config)
+    return PermissionMissing(
+        f"{config.user or 'This token'} may not do this: {what}. {said}",
+        where=Place(connection=config.name),
+        mend="Give the integration user this right; `regelkreis doctor --permissions` lists them with least roles.",
     )
 
 

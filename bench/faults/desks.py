@@ -37,6 +37,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
         "demanded_fields": {},
         "screen_lacks": {},
         "max_links": 2_000,
+        "unlinkable": [],
         "limits_issue_writes": False,
     },
 }

@@ -60,6 +60,11 @@ def refuse_nobodys(response: Response, config: ConnectionConfig) -> None:
         raise _refused(config, CredentialsRefused)
 
 
+def names_somebody(response: Response) -> bool:
+    """Whether an answer says that it was given to somebody who is signed in."""
+    return any(_named(response, name) not in ("", ANONYMOUS) for name in HEADERS)
+
+
 def _refused(config: ConnectionConfig, kind: type[ConnectionFailed]) -> ConnectionFailed:
     return kind(
         f"{config.url} takes us for an anonymous visitor, in the middle of what we ask.",

@@ -22,11 +22,12 @@ from connectors.jira.sending import Sender
 from connectors.jira.shaping import MAX_TEXT, Shaped, as_text, cut, one_line, same, shaped
 from connectors.jira.site import Site, ask_if_there, who_am_i
 from connectors.jira.wire import Named
-from improvement.errors import PermissionMissing, Place, WriteRefused
+from improvement.errors import PermissionMissing, Place, RegelkreisError, WriteRefused
 from improvement.records import Outbound, Receipt, RecordRef
 
 MAX_TRIGGERS = 10
 LINK_TYPE = "Relates"
+NO_LINKS = "this Jira has no links between issues"
 STEP_FIELDS = ("summary", "assignee", "duedate")
 
 
@@ -130,22 +131,33 @@ def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str
 
 
 def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
-    """Links to the tickets that triggered the action, the first ten of them."""
+    """Links to the tickets that triggered the action, the first ten of them.
+
+    Raises :class:`WriteRefused` where the record has no link, and every one was refused.
+    """
     issue = read_action(jira, ref.id)
     missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
     left = {f"trigger {id}": f"only {MAX_TRIGGERS} are linked" for id in outbound.trigger_ids[MAX_TRIGGERS:]}
     link_type = link_type_of(jira) if missing else LINK_TYPE
     if link_type is None:
-        return receipt(sender, ref, was_found=False, unwritten={"triggers": "this Jira has no links between issues"})
-    sent = []
+        return receipt(sender, ref, was_found=False, unwritten={"triggers": NO_LINKS})
+    sent: list[str] = []
+    refused: list[RegelkreisError] = []
     for id in missing:
         try:
             sender.link(link_document(id, ref.id, link_type))
         except (WriteRefused, PermissionMissing) as error:
             who_am_i(jira.reader, jira.config)  # to an expired token every ticket is hidden
+            refused.append(error)
             left[f"trigger {id}"] = error.what  # deleted or hidden meanwhile: the others are linked all the same
         else:
             sent.append(id)
+    if refused and not sent and issue.linked_ids.isdisjoint(outbound.trigger_ids):
+        raise WriteRefused(
+            f"None of {len(refused)} links was made. {refused[0].what} ({outbound.key})",
+            where=Place(connection=jira.name, record=ref.number),
+            mend="Let our user link these tickets, or see them where they are hidden from it.",
+        )
     if not sent or not sender.is_live:
         return receipt(sender, ref, was_found=not missing, unwritten=left)
     there = read_action(jira, ref.id).linked_ids

@@ -11,7 +11,7 @@ from connectors.jira.opened import Jira
 from connectors.jira.site import ask, ask_if_there
 from connectors.jira.tracing import PROPERTY, kept_in
 from connectors.jira.wire import UserValue
-from improvement.errors import ConnectionFailed
+from improvement.errors import ConnectionFailed, PermissionMissing
 
 PAGE = 100
 SERVICE_DESK = "service_desk"
@@ -57,13 +57,13 @@ class AttachmentValue(msgspec.Struct, frozen=True):
 
 
 class ActionIssue(msgspec.Struct, frozen=True):
-    """An improvement issue: its fields as sent by Jira, our property, its remote links of ours."""
+    """An improvement issue: its fields as sent by Jira, our property, its remote links (None: linking is off)."""
 
     id: str
     key: str
     fields: dict[str, Any]
     kept: dict[str, Any]  # our entity property
-    remote_links: list[dict[str, Any]]
+    remote_links: list[dict[str, Any]] | None
 
     @property
     def status_id(self) -> str:
@@ -93,7 +93,7 @@ class ActionIssue(msgspec.Struct, frozen=True):
             known.get("globalId") == wanted["globalId"]
             and known.get("relationship") == wanted["relationship"]
             and all((known.get("object") or {}).get(name) == value for name, value in wanted["object"].items())
-            for known in self.remote_links
+            for known in self.remote_links or ()
         )
 
 
@@ -112,14 +112,24 @@ def read_action(jira: Jira, id: str) -> ActionIssue:
     """An improvement issue with its property and remote links; raises what the reader raises (404: gone)."""
     params = {"fields": "*all,-comment", "properties": PROPERTY}
     raw: _RawIssue = ask(jira.reader, f"/issue/{id}", _RawIssue, what="issue", params=params)
-    links = ask(jira.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links")
     return ActionIssue(
         id=raw.id,
         key=raw.key,
         fields=raw.fields,
         kept=kept_in(raw.properties.get(PROPERTY)),
-        remote_links=links,
+        remote_links=_remote_links(jira, id),
     )
+
+
+def _remote_links(jira: Jira, id: str) -> list[dict[str, Any]] | None:
+    """None where the site's administrator has switched issue linking off: Jira answers 403."""
+    try:
+        found: list[dict[str, Any]] = ask(
+            jira.reader, f"/issue/{id}/remotelink", list[dict[str, Any]], what="remote links"
+        )
+    except PermissionMissing:
+        return None
+    return found
 
 
 def read_made(jira: Jira, id: str) -> ActionIssue | None:

@@ -18,11 +18,11 @@ import requests
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from connectors.answers import is_web_page, redacted, refusal
+from connectors.answers import forbidden, is_web_page, redacted, refusal
 from connectors.config import ConnectionConfig
 from connectors.doubt import leaves_now
 from connectors.http import send, unanswered
-from connectors.jira.caller import refuse_nobodys
+from connectors.jira.caller import names_somebody, refuse_nobodys
 from connectors.jira.client import BulkSession
 from connectors.jira.site import API
 from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
@@ -35,6 +35,7 @@ INDISPENSABLE = frozenset({"project", "issuetype", "summary", "labels", "parent"
 SENT_AS = "application/octet-stream"  # whatever a file is, the library says no more of it
 LOOKED_FOR = "It is looked for before anything is sent again."
 TOO_LARGE = 413  # whoever says it, sending it again does not help
+UNAUTHORIZED = 401  # Data Center answers it to whoever may not link an issue, too, and names them
 UNTOUCHED = 503  # RFC 9110 §15.6.4: not able to handle the request now; every other 5xx may come after the effect
 
 
@@ -152,7 +153,11 @@ class LiveSender:
             raise self._refused(response, what)
         if is_web_page(response):
             raise self._unknown(what, "a web page came instead")
-        self._took(_decoded(response), response.status_code, what)
+        try:
+            said = response.json() if response.content else None  # most writes are answered without a body
+        except ValueError:
+            raise self._unknown(what, "its answer was cut") from None
+        self._took(said, response.status_code, what)
 
     def _once(self, what: str, status: int, request: Callable[[], T]) -> T:
         leaves_now()
@@ -259,6 +264,8 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
     refuse_nobodys(response, config)  # to a visitor everything is gone or forbidden: nothing was refused to us
     found = refusal(response, config, what)
+    if response.status_code == UNAUTHORIZED and names_somebody(response):
+        found = forbidden(response, config, what)
     if response.status_code >= 500 and response.status_code != UNTOUCHED:
         return OutcomeUnknown(found.what, where=found.where, mend=LOOKED_FOR)
     if isinstance(found, PermissionMissing) and "json" in response.headers.get("Content-Type", ""):
@@ -276,14 +283,6 @@ def _refused(response: requests.Response, config: ConnectionConfig, what: str) -
     if reasons:
         return FieldsRefused(found.what, reasons, where=found.where, mend=mend)
     return WriteRefused(found.what, where=found.where, mend=mend)
-
-
-def _decoded(response: requests.Response) -> object:
-    """The body; None where there is none, as Jira answers most writes, or it is no JSON."""
-    try:
-        return response.json() if response.content else None
-    except ValueError:
-        return None
 
 
 def _reasons(response: requests.Response, config: ConnectionConfig) -> dict[str, str]:

@@ -137,6 +137,7 @@ def _create(jira: Jira, sender: Sender, outbound: Outbound) -> Receipt:
         form.unwritten["url"] = "will follow with the next update"
         return receipt(sender, ref, was_found=False, unwritten=form.unwritten, differences={"record": HIDDEN})
     ours = frozenset(form.fields) if found is None else _already(form, issue)
+    form.unwritten |= _unlinked(outbound, issue)
     try:
         _leave_traces(jira, sender, outbound, ref, issue, ours=ours)
     except RegelkreisError as error:
@@ -204,16 +205,22 @@ def _leave_traces(
     if document != before:
         sender.set_property(ref.id, tracing.PROPERTY, document)
     url = outbound.fields.get("url")
-    if url is not None:
-        link = _remote_link(jira, outbound, str(url), issue)
+    if url is not None and issue.remote_links is not None:
+        link = _remote_link(jira, outbound, str(url), issue.remote_links)
         if not issue.has_remote_link(link):
             sender.remote_link(ref.id, link)
 
 
-def _remote_link(jira: Jira, outbound: Outbound, url: str, issue: ActionIssue) -> dict[str, Any]:
+def _unlinked(outbound: Outbound, issue: ActionIssue) -> dict[str, str]:
+    """That our page is not linked, where there are no links."""
+    is_off = outbound.fields.get("url") is not None and issue.remote_links is None
+    return {"url": hanging.NO_LINKS} if is_off else {}
+
+
+def _remote_link(jira: Jira, outbound: Outbound, url: str, there: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole link, every time: Jira nulls what an update leaves out. One of an earlier version keeps its id."""
     ids = [tracing.global_id(name, jira.name, outbound.action_id) for name in ("", outbound.installation)]
-    is_of_before = any(known.get("globalId") == ids[0] for known in issue.remote_links)
+    is_of_before = any(known.get("globalId") == ids[0] for known in there)
     return {
         "globalId": ids[0] if is_of_before else ids[1],
         "application": {"type": "regelkreis", "name": "Regelkreis"},
@@ -261,6 +268,7 @@ def _update(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> R
     _leave_traces(jira, sender, outbound, ref, issue, ours=ours, placed=placed)
     for field_id in theirs:
         form.fields.pop(field_id)
+    form.unwritten |= _unlinked(outbound, issue)
     return receipt(sender, ref, was_found=sender.status == 0, form=form, issue=issue)
 
 

@@ -12,7 +12,8 @@ from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event, State
 from improvement.records import Outbound, Verb
 from workflows.actions import loop, planning
-from workflows.actions.consequences import log_draft
+from workflows.actions.consequences import draft_sha256, log_draft
+from workflows.actions.holding import keep_connection
 from workflows.actions.judging import acknowledge, decide, follow_up, override, second_override
 from workflows.actions.marking import mark_change, take_back_change
 from workflows.actions.rights import find, find_kept, must_be_able_to_own, must_hold, must_own
@@ -133,10 +134,17 @@ def submit(actor: Person, code: str, *, at: datetime) -> Action:
         return action if action.is_accepted else accept(actor, code, at=at)
 
 
-def approve(actor: Person, code: str, *, at: datetime) -> Action:
-    """Approve the plan: it is frozen and hashed. Never by its owner."""
-    action = find(code)
+@transaction.atomic
+def approve(actor: Person, code: str, *, at: datetime, draft: str = "") -> Action:
+    """Approve the plan: it is frozen and hashed. Never by its owner, and where ``draft`` is the digest of the one that
+    the approver was shown, no other.
+    """
+    action = find_kept(code)
     must_hold(actor, Role.APPROVER, action)
+    plan = loop.current_plan(action)
+    if draft and plan is not None and not plan.sha256 and draft_sha256(plan) != draft:
+        reasons = ["the plan was changed after it was shown: read it again"]
+        raise GuardRefused(f"{action.code} cannot be approved", reasons)
     return loop.move(action, Event.APPROVE, actor=actor.uid, person=actor, at=at, source="regelkreis")
 
 
@@ -227,6 +235,7 @@ def set_write(actor: Person, connection: str, is_on: bool, *, at: datetime) -> C
         known = ", ".join(sorted(settings.REGELKREIS.connections)) or "none"
         raise InputError(f"There is no connection “{connection}”.", mend=f"Connections in regelkreis.toml: {known}.")
     with transaction.atomic():
+        keep_connection(connection)
         ledger.hold()  # nobody applies rules meanwhile
         payload = {"write": "on", **_second_person(actor, connection)} if is_on else {"write": "off"}
         row.may_write = is_on

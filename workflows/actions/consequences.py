@@ -61,9 +61,14 @@ def _draft_plan(moving: Move) -> None:
     log_draft(plan, actor=moving.actor, at=moving.at)
 
 
+def draft_sha256(plan: Plan) -> str:
+    """The digest of a plan as it stands, before it is frozen."""
+    return sha256_hex(canonical(plan.document))
+
+
 def log_draft(plan: Plan, *, actor: str, at: datetime) -> None:
     """Say what is up for approval: an approver cannot be shown one plan and freeze another."""
-    payload = {"version": plan.version, "draft_sha256": sha256_hex(canonical(plan.document))}
+    payload = {"version": plan.version, "draft_sha256": draft_sha256(plan)}
     ledger.append("plan.drafted", subject=plan.action.code, actor=actor, at=at, payload=payload)
 
 

@@ -11,7 +11,7 @@ from improvement.errors import GuardRefused, InputError
 from improvement.pdca import Event, State
 from workflows.actions import loop
 from workflows.actions.holding import keep
-from workflows.actions.rights import find, must_hold, must_own
+from workflows.actions.rights import find, find_kept, must_hold, must_own
 from workflows.deliveries import notes, outbox
 from workflows.evidence import as_it_was, ledger
 from workflows.models import Action, Look, LookKind, Person, ReviewEntry, ReviewRecord, Role
@@ -72,58 +72,58 @@ def acknowledge(actor: Person, code: str, *, at: datetime) -> Action:
     return action
 
 
+@transaction.atomic
 def override(actor: Person, code: str, *, at: datetime, reason: str) -> Action:
     """The first of two people who overrule a verdict gives the reason; nothing changes yet."""
-    action = find(code)
+    action = find_kept(code)
     must_own(actor, action)
     if not reason.strip():
         raise InputError("An override takes a reason.", mend="Say why the verdict is wrong.")
-    with transaction.atomic():
-        review = _review_to_overrule(action)
-        _append(review, "override_proposed", {"reason": reason}, actor=actor.uid, at=at)
-        payload = {"verdict_sha256": review.verdict_sha256, "reason_sha256": ledger.sealed(reason)}
-        ledger.append("override.proposed", subject=action.code, actor=actor.uid, at=at, payload=payload)
+    review = _review_to_overrule(action)
+    _append(review, "override_proposed", {"reason": reason}, actor=actor.uid, at=at)
+    payload = {"verdict_sha256": review.verdict_sha256, "reason_sha256": ledger.sealed(reason)}
+    ledger.append("override.proposed", subject=action.code, actor=actor.uid, at=at, payload=payload)
     return action
 
 
+@transaction.atomic
 def second_override(actor: Person, code: str, *, at: datetime) -> Action:
     """The second person agrees: the verdict is overruled, and stays visible beside the override."""
-    action = find(code)
+    action = find_kept(code)
     must_hold(actor, Role.APPROVER, action)
-    with transaction.atomic():
-        review = _review_to_overrule(action)
-        first = review.entries.filter(kind="override_proposed").order_by("-id").first()
-        if first is None:
-            raise GuardRefused(
-                f"{action.code} cannot be overruled", ["nobody proposed it: the owner gives the reason first"]
-            )
-        if first.actor == actor.uid:
-            raise GuardRefused(f"{action.code} cannot be overruled", ["an override takes two different people"])
-        payload = {"reason": first.payload["reason"], "second_by": actor.uid}
-        entry = _append(review, "override", payload, actor=first.actor, at=at)
-        action.is_overridden = True
-        action.save(update_fields=["is_overridden"])
-        ledger.append(
-            "verdict.overridden",
-            subject=action.code,
-            actor=actor.uid,
-            at=at,
-            payload={
-                "verdict_sha256": review.verdict_sha256,
-                "by": first.actor,
-                "second_by": actor.uid,
-                "reason_sha256": ledger.sealed(first.payload["reason"]),
-            },
+    review = _review_to_overrule(action)
+    first = review.entries.filter(kind="override_proposed").order_by("-id").first()
+    if first is None:
+        raise GuardRefused(
+            f"{action.code} cannot be overruled", ["nobody proposed it: the owner gives the reason first"]
         )
-        by = Person.objects.filter(uid=first.actor).first()
-        text = notes.note(
-            "override",
-            verdict=notes.verdict(action.verdict),
-            first=by or first.actor,
-            second=actor,
-            reason=first.payload["reason"],
-        )
-        outbox.note(action, f"override-{entry.pk}", text, at=at)
+    if first.actor == actor.uid:
+        raise GuardRefused(f"{action.code} cannot be overruled", ["an override takes two different people"])
+    payload = {"reason": first.payload["reason"], "second_by": actor.uid}
+    entry = _append(review, "override", payload, actor=first.actor, at=at)
+    action.is_overridden = True
+    action.save(update_fields=["is_overridden"])
+    ledger.append(
+        "verdict.overridden",
+        subject=action.code,
+        actor=actor.uid,
+        at=at,
+        payload={
+            "verdict_sha256": review.verdict_sha256,
+            "by": first.actor,
+            "second_by": actor.uid,
+            "reason_sha256": ledger.sealed(first.payload["reason"]),
+        },
+    )
+    by = Person.objects.filter(uid=first.actor).first()
+    text = notes.note(
+        "override",
+        verdict=notes.verdict(action.verdict),
+        first=by or first.actor,
+        second=actor,
+        reason=first.payload["reason"],
+    )
+    outbox.note(action, f"override-{entry.pk}", text, at=at)
     return action
 
 
@@ -145,6 +145,7 @@ def follow_up(
     review = review_named(code)
     must_own(actor, review.action)
     with transaction.atomic():
+        keep(review.action)  # else two at once would take one number, and one would stand for the other
         known: dict[int, dict[str, Any]] = {
             entry.payload["no"]: entry.payload for entry in review.entries.filter(kind="follow_up").order_by("id")
         }

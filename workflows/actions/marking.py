@@ -24,11 +24,12 @@ from workflows.models import Action, MarkedChange, Person, Role, Transition
 LONGEST_NUMBER = 100
 
 
+@transaction.atomic
 def mark_change(
     actor: Person, code: str, *, at: datetime, number: str, on: date, reason: str, is_for_scope: bool = False
 ) -> Action:
     """Mark a change that went live on this local day; ``is_for_scope``: for every action on the action's scope."""
-    action = rights.find(code)
+    action = rights.find_kept(code)
     if not has_a_say(actor, action):
         raise PermissionMissing(
             f"{actor.username} has no role on the scope of {action.code}.",
@@ -48,30 +49,30 @@ def mark_change(
         refusals.append(f"{number} is marked already")
     if refusals:
         raise GuardRefused(f"{action.code} cannot get this mark", refusals)
-    with transaction.atomic():
-        MarkedChange.objects.create(
-            action=action,
-            is_for_scope=is_for_scope,
-            number=number,
-            live_on=on,
-            reason=reason,
-            marked_by=actor,
-            marked_at=at,
-        )
-        _tell(action, "change_marked", f"{number}, live {on}: {reason}", actor=actor, at=at)
-        payload = {
-            "number_sha256": ledger.sealed(number),
-            "live_on": on.isoformat(),
-            "is_for_scope": is_for_scope,
-            "reason_sha256": ledger.sealed(reason),
-        }
-        ledger.append("change.marked", subject=action.code, actor=actor.uid, at=at, payload=payload)
+    MarkedChange.objects.create(
+        action=action,
+        is_for_scope=is_for_scope,
+        number=number,
+        live_on=on,
+        reason=reason,
+        marked_by=actor,
+        marked_at=at,
+    )
+    _tell(action, "change_marked", f"{number}, live {on}: {reason}", actor=actor, at=at)
+    payload = {
+        "number_sha256": ledger.sealed(number),
+        "live_on": on.isoformat(),
+        "is_for_scope": is_for_scope,
+        "reason_sha256": ledger.sealed(reason),
+    }
+    ledger.append("change.marked", subject=action.code, actor=actor.uid, at=at, payload=payload)
     return action
 
 
+@transaction.atomic
 def take_back_change(actor: Person, code: str, *, at: datetime, number: str) -> Action:
     """Take a mark back. Only who made it can; it stays on record."""
-    action = rights.find(code)
+    action = rights.find_kept(code)
     mark = _standing(action).filter(number=number.strip()).first()
     if mark is None:
         known = ", ".join(_standing(action).values_list("number", flat=True))
@@ -80,12 +81,11 @@ def take_back_change(actor: Person, code: str, *, at: datetime, number: str) -> 
         raise PermissionMissing(
             f"{actor.username} did not mark {mark.number}.", mend=f"{mark.marked_by.username} can take it back."
         )
-    with transaction.atomic():
-        mark.taken_back_by, mark.taken_back_at = actor, at
-        mark.save(update_fields=["taken_back_by", "taken_back_at"])
-        _tell(action, "change_taken_back", mark.number, actor=actor, at=at)
-        payload = {"number_sha256": ledger.sealed(mark.number)}
-        ledger.append("change.taken_back", subject=action.code, actor=actor.uid, at=at, payload=payload)
+    mark.taken_back_by, mark.taken_back_at = actor, at
+    mark.save(update_fields=["taken_back_by", "taken_back_at"])
+    _tell(action, "change_taken_back", mark.number, actor=actor, at=at)
+    payload = {"number_sha256": ledger.sealed(mark.number)}
+    ledger.append("change.taken_back", subject=action.code, actor=actor.uid, at=at, payload=payload)
     return action
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from improvement.rules import Rule, Scope, SeriesKey
 from improvement.vocabulary import ENDED_STATES
+from workflows.actions.holding import kept
 from workflows.evidence import ledger
 from workflows.models import Action, Finding
 from workflows.steps.evaluate import cell_query
@@ -48,14 +49,26 @@ def served(
     return max(found, key=lambda one: int(one.trigger.get("n") or 0), default=None)
 
 
-def link_to(parent: Action, rules: Iterable[Rule], warehouse: Warehouse, *, at: datetime) -> None:
+def unserved(rules: Sequence[Rule], connection: str) -> list[Action]:
+    """The actions of these suppliers' rules that serve nobody yet, kept: they are to be linked to what is opened next,
+    and whoever opens it has the ledger by then (:mod:`workflows.actions.holding`).
+    """
+    if not rules:
+        return []
+    theirs = kept().filter(connection=connection, rule_id__in=[rule.id for rule in rules], rolls_up_to=None)
+    return list(theirs.exclude(state__in=ENDED_STATES).order_by("id"))
+
+
+def link_to(
+    parent: Action, theirs: Iterable[Action], rules: Iterable[Rule], warehouse: Warehouse, *, at: datetime
+) -> None:
     """Let suppliers' actions that serve nobody yet serve a customer-facing one that is opened just now.
 
     Inside the transaction that opens it: later cycles do not look for them again.
     """
-    by_id = {rule.id: rule for rule in rules if rule.derived_from == parent.rule_id}
+    by_id = {rule.id: rule for rule in rules}
     scope = Scope.of(parent.scope)
-    for action in _open(parent.connection).filter(rule_id__in=by_id, rolls_up_to=None).order_by("id"):
+    for action in theirs:
         suppliers = [Scope.parse(key) for key in action.trigger["scopes"]]
         weeks = (int(action.trigger["from_week"]), int(action.trigger["to_week"]))
         if _worked_for(by_id[action.rule_id], suppliers, [scope], parent.connection, weeks, warehouse, at=at):

@@ -67,6 +67,9 @@ class Checking:
         result.slipped = slip(self._connection, self._as_of)
         _notice_missed(self._connection, self._as_of, result)  # before: an interim look is held by being computed
         for look in self._due():
+            look.refresh_from_db(fields=["due_at", "is_dropped"])  # one before it, or a person, may have dropped it
+            if look.is_dropped or look.due_at > self._as_of:
+                continue
             look.action.refresh_from_db()
             try:
                 with transaction.atomic():
@@ -96,6 +99,8 @@ class Checking:
         reading = read_look(self._warehouse, look, known_at=look.due_at, ahead=self._cells)
         outcome = reading.outcome
         keep(action)
+        if not _is_as_read(look):
+            return  # somebody moved the action meanwhile: the next cycle sees what is due by then
         look.computed_at = as_of
         look.data_as_of = look.due_at
         look.inputs_sha256 = reading.inputs_sha256
@@ -111,6 +116,12 @@ class Checking:
         follow_verdict(look, as_of=as_of)
         if look.kind == LookKind.FINAL:
             result.verdicts.append(f"{action.code}: {look.verdict}")
+
+
+def _is_as_read(look: Look) -> bool:
+    """Whether neither a look nor its action was moved since they were read."""
+    now = Look.objects.filter(pk=look.pk, due_at=look.due_at, is_dropped=False)
+    return now.filter(action__last_moved_at=look.action.last_moved_at).exists()
 
 
 def slip(connection: str, as_of: datetime) -> list[str]:

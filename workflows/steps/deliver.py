@@ -95,7 +95,7 @@ class Preview:
 
 def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -> list[Preview]:
     """What ``deliver`` would do now with each delivery, without sending any."""
-    is_off = not Connection.objects.get(name=connector.name).may_write
+    is_off = not _may_write(connector.name)
     shown: list[Preview] = []
     blocked: dict[int, str] = {}  # by action: what its other deliveries have to wait for
     for delivery in waiting(connector.name):
@@ -121,23 +121,23 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
 
 
 def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: datetime.now(UTC)) -> DeliverResult:
-    """Send the outbox of one connection, unless its ``write`` is off.
+    """Send the outbox of one connection, unless its ``write`` is off, or as far as it comes until it is.
 
     ``clock`` is the wall clock, whatever moment the cycle is for: platforms forget and answer by it.
     """
     result = DeliverResult(connection=connector.name)
-    queue = waiting(connector.name)
-    if not Connection.objects.get(name=connector.name).may_write:
-        result.is_write_off = True
-        result.waiting = len(queue)
-        return result
     blocked: set[int] = set()
-    for delivery in queue:
-        if result.is_shut_out or delivery.action_id in blocked or _has_no_record(delivery):
+    for delivery in waiting(connector.name):
+        result.is_write_off = result.is_write_off or not _may_write(connector.name)
+        if result.is_write_off or result.is_shut_out or delivery.action_id in blocked or _has_no_record(delivery):
             result.waiting += 1
         elif not _try(connector, delivery, clock, as_of, result):
             blocked.add(delivery.action_id)
     return result
+
+
+def _may_write(name: str) -> bool:
+    return Connection.objects.values_list("may_write", flat=True).get(name=name)
 
 
 def _try(connector: Connector, delivery: Delivery, clock: Clock, as_of: datetime, result: DeliverResult) -> bool:
@@ -165,18 +165,17 @@ def _attempted(
             attempt.take_back(delivery)
         else:
             attempt.ended_in_doubt(delivery, clock())
+        is_outage = isinstance(error, ConnectionFailed)
         if isinstance(error, WriteRefused) or (isinstance(error, StillUnknown) and attempt.is_doubted_too_long):
             became = _bury(delivery, str(error), as_of)
-            result.refused += became == DeliveryState.DEAD
-            result.waiting += became == DeliveryState.WAITING
-            return became != DeliveryState.WAITING and delivery.verb != Verb.CREATE
-        is_outage = isinstance(error, ConnectionFailed)
-        _postpone(delivery, str(error), as_of, is_outage=is_outage)
-        result.waiting += 1
+        else:
+            became = _postpone(delivery, str(error), as_of, is_outage=is_outage)
+            if is_outage:
+                log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
+        result.refused += became == DeliveryState.DEAD
+        result.waiting += became == DeliveryState.WAITING
         result.is_shut_out = isinstance(error, ShutOut)
-        if is_outage:
-            log.warning("deliver.failed", connection=connector.name, key=delivery.key, error=str(error))
-        return False
+        return became != DeliveryState.WAITING and delivery.verb != Verb.CREATE
 
 
 @dataclass(slots=True)
@@ -359,15 +358,17 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
         )
 
 
-def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> None:
-    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures."""
+def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> str:
+    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures. What
+    became of it.
+    """
     delivery.attempts += 1
     delivery.failures += not is_outage
     delivery.last_error = error
     if delivery.failures >= MAX_FAILURES:
-        _bury(delivery, error, as_of)
-        return
+        return _bury(delivery, error, as_of)
     delivery.save(update_fields=["attempts", "failures", "last_error"])
+    return DeliveryState.WAITING.value
 
 
 def _bury(delivery: Delivery, error: str, as_of: datetime) -> str:

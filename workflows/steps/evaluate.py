@@ -311,7 +311,6 @@ def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, mom
     finding.rows_count = pinned.rows.num_rows
     finding.rows_sha256 = pinned.sha256
     finding.sql = pinned.sql
-    finding.save()
     ledger.append(
         "finding.fired",
         subject=f"{rule.id}/{moment.connection}/{finding.scope_key}",
@@ -328,3 +327,4 @@ def _fire(finding: Finding, rule: Rule, point: Point, memory: FindingMemory, mom
             **pinning.told(pinned, query, **span),
         },
     )
+    finding.save()  # whoever removes its rule has the ledger before it, too

@@ -8,7 +8,7 @@ side is forced. Our own integration user never counts as a person.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
@@ -160,15 +160,23 @@ def _follow_one(action: Action, found: PlatformState, run: _Run) -> None:
     take_tasks(action, found, as_of)
     take_comments(action, found, accounts, as_of)
     _notice_unknown_owner(action, found, run)
-    gaps = [
-        *take_owner(action, found, accounts, as_of),
-        *_take_approvals(action, found, run),
-        *_take_state(action, found, run),
-        *take_code(action, found, accounts, as_of),
-    ]
+    gaps = take_owner(action, found, accounts, as_of)
+    is_overtaken = _is_overtaken(action, as_of)
+    if not is_overtaken:
+        gaps += _take_approvals(action, found, run)
+        gaps += _take_state(action, found, run)
+        gaps += take_code(action, found, accounts, as_of)
     if action.pk in run.waiting or _carried(action) != before:
         carry(action, as_of)
-    _settle(action, gaps, run)
+    if not is_overtaken:
+        _settle(action, gaps, run)
+
+
+def _is_overtaken(action: Action, as_of: datetime) -> bool:
+    """Whether somebody moved it here since the moment of this cycle: then what it was asked to do there, and what that
+    lacks, is for the next one to say. A move that is still to come, of a clock that was ahead, does not count.
+    """
+    return as_of < action.last_moved_at <= datetime.now(UTC)
 
 
 def _carried(action: Action) -> tuple[object, ...]:

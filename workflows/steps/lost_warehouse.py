@@ -16,6 +16,7 @@ import structlog
 from django.db import transaction
 
 from improvement.records import RecordKind
+from workflows.actions.holding import keep_connection
 from workflows.evidence import ledger
 from workflows.models import Connection, LedgerEntry, PullCursor, PullReport
 from workflows.warehouse import Warehouse
@@ -46,6 +47,7 @@ def _go_back(row: Connection, warehouse: Warehouse, held: int, as_of: datetime) 
     number = max(row.last_write, held) + 1
     told = []
     with transaction.atomic():
+        keep_connection(row.name)
         for cursor in PullCursor.objects.filter(connection=row).order_by("kind"):
             stood = _stood(f"{row.name}/{cursor.kind}", held)
             reached = min(stood[0], cursor.updated_at) if stood is not None else None

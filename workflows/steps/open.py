@@ -66,10 +66,12 @@ def open_actions(
             result.queued[f"{member.rule.id} [{member.scope.key}]"] = waiting.reason
     for proposal in choice.opened:
         findings = [firing[member.rule.id, member.scope.key] for member in proposal.members]
+        below = [rule for rule in rules if rule.derived_from == proposal.rule.id]
         try:
             with transaction.atomic():
+                suppliers = serving.unserved(below, connection)
                 action = opening.open_by_rule(proposal, findings, warehouse, at=as_of)
-                serving.link_to(action, rules, warehouse, at=as_of)
+                serving.link_to(action, suppliers, below, warehouse, at=as_of)
         except (GuardRefused, InputError) as refusal:  # such as a group whose parent has an open action already
             reason = "; ".join(refusal.reasons) if isinstance(refusal, GuardRefused) else refusal.what.rstrip(".")
             for member in proposal.members:

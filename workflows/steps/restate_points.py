@@ -7,7 +7,7 @@ only points that were published before: in a cycle without late data nothing is.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries
 from improvement.vocabulary import ENDED_STATES
+from workflows.actions.holding import keep_connection
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Origin, Point, RuleVersion
@@ -65,6 +66,15 @@ class Restated:
     later: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Points of a rule that show something else now, and what may have moved them."""
+
+    rule: Rule
+    found: list[Restated]
+    causes: list[str]
+
+
 def restate_all(*, as_of: datetime, published: Mapping[str, Published] | None = None) -> list[str]:
     """Restate the points of every connection, once, after the newest cycle: what it finds is for people to look at.
 
@@ -97,22 +107,26 @@ def restate_points(
     since, otherwise = row.points_restated_until, counted_by.changed(row, "points")
     is_newest = published is not None and published.write == warehouse.last_write(connection)
     just_published = published.first_weeks if published is not None and is_newest else {}
+    standing = [*rules, *of_broken_files(rules)]
+    queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
+    read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
+    late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
+    again = _taken_up_again(rules, since) if since is not None else frozenset()
+    news: list[_News] = []
+    for query in queries:
+        if since is None:
+            late = FIRST_TIME
+        else:
+            everywhere = counted_by.causes(metric_named(query.metric), otherwise)
+            late = {**_late_weeks(query, late_weeks), **dict.fromkeys(everywhere, EVERY_WEEK)}
+        by_rule = {rule.id: {**late, **TAKEN_UP} if rule.id in again else late for rule in query.rules}
+        first = {key: week for key, week in just_published.items() if key[0] not in again}
+        news += _counted_query(warehouse, query, connection, by_rule, first, as_of=as_of)
     changed: list[str] = []
-    with transaction.atomic():
-        standing = [*rules, *of_broken_files(rules)]
-        queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
-        read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
-        late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
-        again = _taken_up_again(rules, since) if since is not None else frozenset()
-        for query in queries:
-            if since is None:
-                late = FIRST_TIME
-            else:
-                everywhere = counted_by.causes(metric_named(query.metric), otherwise)
-                late = {**_late_weeks(query, late_weeks), **dict.fromkeys(everywhere, EVERY_WEEK)}
-            by_rule = {rule.id: {**late, **TAKEN_UP} if rule.id in again else late for rule in query.rules}
-            first = {key: week for key, week in just_published.items() if key[0] not in again}
-            changed += _restate_query(warehouse, query, connection, by_rule, first, as_of=as_of)
+    with transaction.atomic():  # only now: counting takes long, and meanwhile people go on
+        keep_connection(connection)
+        for one in news:
+            changed += _keep(one, connection, as_of)
         if since is None or since < as_of:
             kept = counted_by.remembered(row, "points")
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
@@ -172,7 +186,7 @@ def _late_weeks(query: Query, late_weeks: Mapping[Reads, Late]) -> Causes:
     return found
 
 
-def _restate_query(
+def _counted_query(
     warehouse: Warehouse,
     query: Query,
     connection: str,
@@ -180,7 +194,7 @@ def _restate_query(
     just_published: Mapping[tuple[str, str], int],
     *,
     as_of: datetime,
-) -> list[str]:
+) -> Iterator[_News]:
     newest = last_week(as_of)
     by_rule = []
     for rule in query.rules:
@@ -188,16 +202,14 @@ def _restate_query(
         by_rule.append((rule, _published(rule, connection, late[rule.id], last=last - rule.lag_weeks)))
     asked = [point.week for _, points in by_rule for point in points]
     if not asked:
-        return []
+        return
     first_week = min(asked) - query.weeks_needed + 1
     table = warehouse.cells(cell_query(query.key, connection), as_of=as_of, first_week=first_week, last_week=max(asked))
     block = Cells.of(table, query.by)
-    lines = []
     for rule, points in by_rule:
         found = [one for one in _counted_again(rule, points, block) if _is_news(one)]
         if found:
-            lines += _keep(rule, connection, found, _causes(rule, found, late[rule.id]), as_of)
-    return lines
+            yield _News(rule, found, _causes(rule, found, late[rule.id]))
 
 
 def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[Point]:
@@ -245,8 +257,9 @@ def _causes(rule: Rule, found: Iterable[Restated], late: Causes) -> list[str]:
     )
 
 
-def _keep(rule: Rule, connection: str, found: list[Restated], causes: list[str], as_of: datetime) -> list[str]:
+def _keep(news: _News, connection: str, as_of: datetime) -> list[str]:
     """Write the later values beside the published ones, and one ledger entry that pins them and says why."""
+    rule, found = news.rule, news.found
     metric, lines, pinned = metric_named(rule.metric), [], []
     for one in found:
         point = one.point
@@ -265,7 +278,7 @@ def _keep(rule: Rule, connection: str, found: list[Restated], causes: list[str],
         "rule_sha256": rule.sha256,
         "points": len(found),
         "points_sha256": digest(pinned),
-        "causes": causes,
+        "causes": news.causes,
         "open_actions": touching.open_actions,
         "published_reviews": [review.code for review in touching.reviews(as_of)],
     }

@@ -52,6 +52,7 @@ SENTENCES: tuple[str | Promise, ...] = (
     ),
     _("%(size)s on the link scale"),
     _("this plan version is approved already"),
+    _("the plan was changed after it was shown: read it again"),
     _("a person has to approve"),
     _("the owner cannot approve their own plan"),
     _("the planned go-live was over on %(day)s: plan a new date first"),

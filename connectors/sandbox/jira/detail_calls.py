@@ -8,6 +8,7 @@ import msgspec
 
 from connectors.sandbox.jira import bodies, entity_properties, values
 from connectors.sandbox.jira.calls import Answer, ApiError, Call, json_answer, no_content, text_answer
+from connectors.sandbox.jira.catalogue import Flavour
 from connectors.sandbox.jira.model import Attachment, Issue, Link, RemoteLink
 from connectors.sandbox.jira.values import BadValueError
 
@@ -130,6 +131,10 @@ def link(call: Call) -> Answer:
         raise ApiError(404, f"No issue link type with name '{wanted.get('name')}' found.")
     inward = _end(call, document.get("inwardIssue"))
     outward = _end(call, document.get("outwardIssue"))
+    is_cloud = call.site.flavour is Flavour.CLOUD
+    asked = outward if is_cloud else inward
+    if asked.project.key in call.site.quirks.unlinkable:
+        raise ApiError(404 if is_cloud else 401, f"No Link Issue Permission for issue '{asked.key}'")
     known = inward.extras.links if inward.extras is not None else []
     if any(one.type_id == type_id and one.other == outward.id and one.is_outward for one in known):
         return Answer(201)

@@ -15,6 +15,8 @@
     ``create`` or ``edit`` → ids of fields that this screen of every project lacks.
 ``max_links``
     How many links an issue may have.
+``unlinkable``
+    Keys of projects whose issues nobody may link: of the outward one on Cloud, of the inward one on Data Center.
 ``duplicate_fields``
     Names of custom fields of which there is a second one, empty, of the same type.
 ``names_callers``
@@ -47,6 +49,7 @@ class Quirks:
     demanded_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     screen_lacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     max_links: int = 2_000
+    unlinkable: Sequence[str] = ()
     duplicate_fields: Sequence[str] = ()
     names_callers: bool = True
     hourly_points: int = 0

@@ -120,6 +120,18 @@ def test_nor_does_it_take_linking_away(desk: Desk) -> None:
     assert effects(desk, desk.connector.write(write, ref).ref)["link"] == 1
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_where_issue_linking_is_switched_off_everything_else_is_written(desk: Desk, verb: str) -> None:
+    write, ref = prepared(desk, verb)
+    off: dict[str, Any] = {"kind": "refuse", "times": None}
+    desk.faults({**off, "status": 403, "path": "/remotelink$"}, {**off, "status": 404, "path": "/issueLinkType$"})
+    receipt = desk.connector.write(write, ref)
+    expected = {"create": {"url"}, "update": {"url"}, "link": {"triggers"}}
+    assert (set(receipt.unwritten), receipt.differences) == (expected.get(verb, set()), {})
+    desk.faults()
+    assert effects(desk, receipt.ref)[verb] == (0 if verb == "link" else 1)
+
+
 @pytest.mark.parametrize("flavour", ["jira_dc"], indirect=True)
 @pytest.mark.parametrize("verb", VERBS)
 def test_one_answer_to_nobody_refuses_no_write(desk: Desk, verb: str) -> None:

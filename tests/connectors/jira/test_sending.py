@@ -95,6 +95,9 @@ def test_what_is_written_goes_to_no_host_that_an_answer_names(name: str, status:
         ({"status": 404, "body": "<html>blocked</html>", "content_type": "text/html"}, OutcomeUnknown),
         ({"status": 413, "body": "<html>too large</html>", "content_type": "text/html"}, WriteRefused),
         ({"status": 200, "body": "<html>sign in</html>", "content_type": "text/html"}, ConnectionFailed),
+        ({"status": 200, "body": '{"errorMess', "content_type": "application/json"}, OutcomeUnknown),
+        ({"status": 401, "json": {}, "headers": {"X-AUSERNAME": "rk"}}, PermissionMissing),
+        ({"status": 401, "json": {}, "headers": {"X-AUSERNAME": "anonymous"}}, CredentialsRefused),
     ],
     ids=lambda value: str(value.get("status", "none")) if isinstance(value, dict) else value.__name__,
 )

@@ -316,6 +316,34 @@ def test_at_most_ten_triggers_are_linked_and_each_once(desk: Desk) -> None:
     assert len(desk.seen(ref).fields.issuelinks) == 9
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_links_that_are_all_refused_are_no_write_that_took_effect(desk: Desk, status: int) -> None:
+    ref = desk.create().ref
+    ids = tuple(issue.id for issue in desk.claudia.search_issues("project = OPS", maxResults=2))
+    link = desk.outbound(Verb.LINK, "triggers", trigger_ids=ids)
+    desk.faults({"kind": "refuse", "status": status, "method": "POST", "path": "/issueLink$", "times": None})
+    with pytest.raises(WriteRefused, match=r"None of 2 links was made\."):
+        desk.connector.write(link, ref)
+    desk.faults({"kind": "refuse", "status": status, "method": "POST", "path": "/issueLink$", "times": 1})
+    receipt = desk.connector.write(link, ref)
+    assert (list(receipt.unwritten), list(receipt.written)) == ([f"trigger {ids[0]}"], [f"trigger {ids[1]}"])
+    desk.faults()
+    assert desk.connector.write(link, ref).unwritten == {}
+    assert len(desk.seen(ref).fields.issuelinks) == 2
+
+
+def test_whoever_may_not_link_is_told_so_and_not_taken_for_somebody_who_is_not_signed_in(desk: Desk) -> None:
+    """Data Center answers 401 to it: refused credentials would stop every other write."""
+    ref = desk.create().ref
+    (ticket,) = desk.claudia.search_issues("project = OPS", maxResults=1)
+    desk.running.set_options(desk.flavour, unlinkable=["OPS", "CIP"])
+    try:
+        with pytest.raises(WriteRefused, match=r"None of 1 links was made\..*No Link Issue Permission"):
+            desk.connector.write(desk.outbound(Verb.LINK, "triggers", trigger_ids=(ticket.id,)), ref)
+    finally:
+        desk.running.set_options(desk.flavour, unlinkable=[])
+
+
 # --- the workflow ---------------------------------------------------------------------------------------------
 
 

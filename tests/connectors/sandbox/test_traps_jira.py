@@ -21,6 +21,7 @@ ORDINARY: dict[str, Any] = {
     "demanded_fields": {},
     "screen_lacks": {},
     "max_links": 2_000,
+    "unlinkable": [],
     "duplicate_fields": [],
     "limits_issue_writes": False,
 }
@@ -226,6 +227,17 @@ def test_screens_lack_fields_and_issues_are_full_of_links(sandbox: RunningSandbo
     assert site.send("DELETE", f"/issue/{keys[1]}").status_code == 204  # and its link with it
     again = site.send("POST", "/issueLink", json={**link, "outwardIssue": {"key": keys[2]}})
     assert again.status_code == 201
+
+
+def test_who_may_not_link_is_answered_as_each_flavour_does(sandbox: RunningSandbox, flavour: Flavour) -> None:
+    site = Site(sandbox, flavour)
+    ours, theirs = site.task()["key"], site.issues(INCIDENTS, maxResults=1)[0]["key"]
+    link = {"type": {"name": "Relates"}, "inwardIssue": {"key": theirs}, "outwardIssue": {"key": ours}}
+    answers = []
+    for projects in (["CIP"], ["OPS"], []):
+        sandbox.set_options(flavour, unlinkable=projects)
+        answers.append(site.send("POST", "/issueLink", json=link).status_code)
+    assert answers == ([404, 201, 201] if flavour == "jira_cloud" else [201, 401, 201])
 
 
 def test_a_field_name_is_there_twice(sandbox: RunningSandbox, flavour: Flavour) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from improvement.errors import GuardRefused
-from tests.workflows.build import OPENED, an_action, an_approver, an_owner, live, looked
+from improvement.vocabulary import Verdict
+from tests.workflows.build import OPENED, RESULT, an_action, an_approver, an_owner, live, looked
 from workflows.actions import commands
 from workflows.checks import reviewing
-from workflows.models import Action, Finding, LedgerEntry, LookKind, Person
+from workflows.models import Action, Finding, LedgerEntry, Look, LookKind, Person
+from workflows.steps import check
+from workflows.steps.looking import Reading
+from workflows.warehouse import our_warehouse
 
 pytestmark = pytest.mark.django_db
 
@@ -145,3 +153,65 @@ def test_a_look_that_was_acknowledged_says_by_whom_and_asks_for_nothing_more(act
     before = seen_at - timedelta(days=1)
     assert "the owner acknowledges this look" in reviewing.shown_text(review, before)
     assert reviewing.appended_text(review, before) == []
+
+
+# --- what a cycle computes while looks, or their action, are moved ----------------------------------------------
+
+
+@contextmanager
+def checking(
+    monkeypatch: pytest.MonkeyPatch, as_of: datetime, found: Callable[[Look], str]
+) -> Iterator[check.Checking]:
+    """The looks of a cycle, whose readings find these verdicts."""
+
+    def read(warehouse: object, look: Look, **moment: Any) -> Reading:
+        verdict = found(look)
+        outcome: Any = SimpleNamespace(as_dict=lambda: {**RESULT, "verdict": verdict}, verdict=Verdict(verdict))
+        return Reading(outcome, "a" * 64, 2900)
+
+    monkeypatch.setattr(check, "read_look", read)
+    monkeypatch.setattr(check, "_picture", lambda *look: None)
+    with our_warehouse() as warehouse, closing(check.Checking(warehouse, "snow", as_of=as_of)) as one:
+        monkeypatch.setattr(one._restating, "finish", lambda but: ([], []))
+        yield one
+
+
+def test_a_late_cycle_computes_no_look_that_a_bad_one_before_it_drops(
+    action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a cycle that came in time: the look after four weeks is bad, and what to do about it is to be decided."""
+    late = OPENED + timedelta(weeks=32)  # two looks are due
+    with checking(monkeypatch, late, lambda look: "faded" if look.week_no == 4 else "improved") as cycle:
+        assert cycle.finish().computed == [f"{action.code} sustain 4: faded"]
+    action.refresh_from_db()
+    assert (action.state, action.verdict) == ("acting", "faded")
+    looks = action.looks.filter(kind=LookKind.SUSTAIN)
+    assert list(looks.values_list("week_no", "is_dropped", "verdict")) == [
+        (4, False, "faded"),
+        (8, True, ""),
+        (13, True, ""),
+    ]
+
+
+@pytest.mark.parametrize("deed", ["cancel", "correct"])
+def test_a_look_whose_action_is_moved_while_it_is_read_is_not_published(
+    olga: Person, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    action = live(an_action(olga), an_approver())
+    first = action.looks.order_by("due_at").first()
+    assert first is not None
+    at = first.due_at + timedelta(days=1)
+
+    def found(look: Look) -> str:
+        if deed == "cancel":
+            commands.cancel(olga, action.code, at=at, reason="Enough.")
+        else:
+            commands.correct_golive(olga, action.code, at=at, on=date(2025, 9, 29), reason="Two weeks later.")
+        return "improved"
+
+    with checking(monkeypatch, at, found) as cycle:
+        result = cycle.finish()
+    assert (result.computed, result.errors) == ([], [])
+    due = first.due_at + timedelta(weeks=2 * (deed == "correct"))
+    first.refresh_from_db()
+    assert (first.computed_at, first.is_dropped, first.due_at.date()) == (None, deed == "cancel", due.date())

@@ -27,7 +27,7 @@ from tests.workflows.build import OPENED, a_person, an_action, an_owner
 from tests.workflows.platform import MemoryPlatform
 from workflows.actions import planning
 from workflows.deliveries import dead_letters, outbox
-from workflows.models import Action, Delivery, DeliveryState, LedgerEntry, Role
+from workflows.models import Action, Connection, Delivery, DeliveryState, LedgerEntry, Role
 from workflows.steps import deliver
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +95,13 @@ def test_nothing_overtakes_a_write_that_waits(desk: Desk, action: Action) -> Non
     assert states() == ["sent", "waiting", "waiting"]
 
 
+def test_nothing_more_is_sent_as_soon_as_writing_is_switched_off(desk: Desk, action: Action) -> None:
+    desk.answers = lambda outbound: Connection.objects.update(may_write=False) and None
+    result = sent(desk, 1)
+    assert (result.sent, result.waiting, result.is_write_off) == (1, 2, True)
+    assert states() == ["sent", "waiting", "waiting"]
+
+
 def test_a_refused_note_is_a_dead_letter_with_its_reason_and_the_next_goes_on(desk: Desk, action: Action) -> None:
     desk.answers = raises(WriteRefused("aborted by Business Rule"), on="note/one")
     assert sent(desk, 1).refused == 1
@@ -113,8 +120,10 @@ def test_what_belongs_to_a_refused_record_waits_and_says_for_what(desk: Desk, ac
 
 def test_an_error_that_is_no_outage_ends_after_some_attempts(desk: Desk, action: Action) -> None:
     desk.answers = raises(MappingError("There is no such field."), on="note/one")
-    for day in range(deliver.MAX_FAILURES + 1):
-        sent(desk, day)
+    for day in range(deliver.MAX_FAILURES - 1):
+        assert sent(desk, day).waiting == 2
+    last = sent(desk, deliver.MAX_FAILURES)
+    assert (last.refused, last.waiting, last.sent) == (1, 0, 1)  # what comes after it is held back no more
     assert states() == ["sent", "dead", "sent"]
 
 
@@ -382,10 +391,11 @@ def test_a_defect_stops_its_own_action_only_is_told_and_logged_and_ends_as_a_dea
     assert (line["event"], line["log_level"], line["exc_info"]) == ("unforeseen", "error", True)
     row = Delivery.objects.get(key=f"{action.code}/note/one")
     assert (row.state, row.attempts, row.begun_at is not None) == ("waiting", 1, True)  # it may have taken effect
-    for day in range(2, deliver.MAX_FAILURES + 1):
+    for day in range(2, deliver.MAX_FAILURES):
         sent(desk, day)
-    assert states() == ["sent", "dead", "waiting", "sent"]
+    assert states() == ["sent", "waiting", "waiting", "sent"]
     assert sent(desk, 40).sent == 1
+    assert states() == ["sent", "dead", "sent", "sent"]
 
 
 def test_what_is_wrong_with_the_state_is_no_deliverys(desk: Desk, action: Action) -> None:

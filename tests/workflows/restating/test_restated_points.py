@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from django.db import connection
 
 from improvement import weeks
 from improvement.metrics import CATALOGUE
@@ -337,3 +338,20 @@ def test_what_a_rule_neither_groups_nor_filters_by_moves_nothing(
 
 def test_the_first_week_is_a_monday() -> None:
     assert weeks.week_of_day(weeks.day_of(date(2026, 3, 1))) == weeks.week_of(date(2026, 3, 1))
+
+
+def test_people_go_on_while_values_are_counted_again(
+    platform: MemoryPlatform, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite a transaction that is open shuts out whoever wants to write."""
+    cells, open_ones = Warehouse.cells, []
+
+    def counting(self: Warehouse, *arguments: Any, **window: Any) -> Any:
+        open_ones.append(len(connection.savepoint_ids))  # within the test's own
+        return cells(self, *arguments, **window)
+
+    after_a_cycle(platform, monday)
+    pulled_late(platform, monday + timedelta(days=2))
+    monkeypatch.setattr(restate_points.Warehouse, "cells", counting)
+    assert restate_points.restate_all(as_of=monday + timedelta(days=2)) != []
+    assert set(open_ones) == {0}

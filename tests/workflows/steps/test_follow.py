@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -312,6 +312,35 @@ def test_so_is_what_they_change_while_another_record_is_followed(olga: Person, m
     monkeypatch.setattr(follow_module, "_settle", settled)
     read(record, second, 2)
     assert (second.owner, second.due) == (otto, date(2026, 12, 24))
+
+
+def test_what_was_moved_here_while_a_platform_was_read_follows_it_with_the_next_cycle(
+    olga: Person, paul: Person
+) -> None:
+    """Neither side forbids anything: nothing is flagged, and no note is written there."""
+
+    class Slow(Record):
+        def states(self, refs: Any) -> list[PlatformState]:
+            found = super().states(refs)
+            if self.shown["due"] is None:
+                self.shown["due"] = date(2026, 12, 24)
+                commands.approve(paul, action.code, at=OPENED + timedelta(days=7, minutes=5))
+            return found
+
+    slow, action = Slow(), planned(an_action(olga))
+    slow.set("on_hold", by="olga")
+    read(slow, action, 7)
+    assert (action.state, action.diverged, answers(action)) == ("planned", "", [])
+    read(slow, action, 8)
+    assert (action.state, action.due, answers(action)) == ("on hold", date(2026, 12, 24), [])
+
+
+def test_a_clock_that_was_ahead_is_flagged(record: Record, olga: Person, paul: Person) -> None:
+    action = planned(an_action(olga))
+    Action.objects.filter(pk=action.pk).update(last_moved_at=datetime.now(UTC) + timedelta(days=365))
+    record.set("on_hold", by="olga")
+    read(record, action, 7)
+    assert (action.state, "that is later" in action.diverged) == ("planned", True)
 
 
 def test_the_owner_due_date_and_tasks_of_the_platform_count(record: Record, olga: Person, paul: Person) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from datetime import date
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,63 @@ def test_every_reason_of_a_refusal_is_shown_at_once(
     assert status == 422
     assert all(reason in page for reason in told)
     assert state(stage, "proposed") == "proposed"
+
+
+class Fields(HTMLParser):
+    """What a browser sends of the form of a deed, as the page fills it in."""
+
+    def __init__(self, page: str, deed: str) -> None:
+        super().__init__()
+        self.sent: dict[str, str] = {}
+        self._deed, self._text = deed, ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name") or ""
+        if not name.removeprefix("initial-").startswith(f"{self._deed}-"):
+            return
+        self.sent[name] = given.get("value") or ""
+        self._text = name if tag == "textarea" else ""
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.sent[self._text] += data.removeprefix("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._text = ""
+
+
+def test_what_was_changed_elsewhere_since_a_page_was_shown_is_not_undone(stage: Stage, as_person: Visit) -> None:
+    olga, code = as_person("olga"), stage.code("proposed")
+    at = Action.objects.get(pk=stage.actions["proposed"].pk).last_moved_at
+    commands.plan(stage.people["olga"], code, at=at, hypothesis="One\nline.", due=date(2027, 2, 1), goal="-40%")
+    shown = Fields(olga.get(f"/actions/{code}/").content.decode(), "plan").sent
+    commands.plan(stage.people["olga"], code, at=at, hypothesis="By somebody else.", due=date(2027, 3, 1))
+    shown = {name: text.replace("\n", "\r\n") for name, text in shown.items()}  # as a browser sends it
+    assert olga.post(f"/actions/{code}/plan/", {**shown, "plan-goal": "-30%"}).status_code == 302
+    action = Action.objects.get(pk=stage.actions["proposed"].pk)
+    assert (action.goal, action.hypothesis, action.due) == ("-30%", "By somebody else.", date(2027, 3, 1))
+    assert olga.post(f"/actions/{code}/plan/", {**shown, "plan-hypothesis": ""}).status_code == 302
+    assert Action.objects.get(pk=action.pk).hypothesis == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "the plan was changed after it was shown"), ("de", "nachdem er gezeigt wurde")]
+)
+def test_nobody_approves_another_plan_than_they_were_shown(
+    stage: Stage, as_person: Visit, language: str, told: str
+) -> None:
+    paul, code = as_person("paul", language), stage.code("planned")
+    shown = Fields(paul.get(f"/actions/{code}/").content.decode(), "approve").sent
+    at = Action.objects.get(pk=stage.actions["planned"].pk).last_moved_at
+    commands.plan(stage.people["olga"], code, at=at, golive=date(2035, 1, 8))
+    answer = paul.post(f"/actions/{code}/approve/", shown)
+    page = answer.content.decode()
+    assert (answer.status_code, told in page) == (422, True)
+    assert not Action.objects.get(pk=stage.actions["planned"].pk).plans.get().sha256
+    assert paul.post(f"/actions/{code}/approve/", Fields(page, "approve").sent).status_code == 302  # read again
+    assert Action.objects.get(pk=stage.actions["planned"].pk).plans.get().approved_by == stage.people["paul"]
 
 
 def test_what_was_typed_is_not_lost(stage: Stage, as_person: Visit) -> None:

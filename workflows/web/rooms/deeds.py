@@ -17,6 +17,7 @@ from workflows.actions import commands, loop, marking, rights
 from workflows.actions.judging import judged_look
 from workflows.models import Action, LookKind, Person, ReviewEntry, Role
 from workflows.web.rooms.forms import (
+    ApprovalForm,
     CorrectionForm,
     DecisionForm,
     Deed,
@@ -114,7 +115,7 @@ KINDS: tuple[Kind, ...] = (
         "approve",
         gettext_lazy("Approve the plan"),
         commands.approve,
-        Deed,
+        ApprovalForm,
         _can_approve,
         role=Role.APPROVER,
         tone="primary",
@@ -228,7 +229,7 @@ def offers(person: Person, action: Action, tried: Offer | None = None) -> list[O
     """What this person may do here now; ``tried`` is what they just tried, with what they typed."""
     possible = set(pdca.allowed(loop.facts_of(action)))
     found = [
-        tried if tried is not None and tried.kind is kind else Offer(kind, _blank(kind, action), [])
+        tried if tried is not None and tried.kind is kind else Offer(kind, blank(kind, action), [])
         for kind in KINDS
         if kind.is_possible(action, possible) and holds(person, kind.role, action)
     ]
@@ -236,7 +237,9 @@ def offers(person: Person, action: Action, tried: Offer | None = None) -> list[O
         found.insert(0, tried)
     following = next((offer for offer in found if offer.kind.tone == "primary"), None)
     for offer in found:
-        offer.is_open = offer is tried or (offer is following and tried is None) or offer.kind.form is Deed
+        offer.is_open = (
+            offer is tried or (offer is following and tried is None) or offer.kind.form in (Deed, ApprovalForm)
+        )
     return found
 
 
@@ -249,7 +252,8 @@ def holds(person: Person, role: Role | None, action: Action) -> bool:
     return rights.owns(person, action) or person.has_role(Role.ADMIN)
 
 
-def _blank(kind: Kind, action: Action) -> Deed:
+def blank(kind: Kind, action: Action) -> Deed:
+    """The form of a deed before anything is entered."""
     initial: dict[str, Any] = {}
     if kind.name == "plan":
         initial = {

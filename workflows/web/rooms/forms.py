@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workflows.actions import marking, rights
+from workflows.actions import loop, marking, rights
+from workflows.actions.consequences import draft_sha256
 from workflows.models import Action, Person, Role
 
 LONGEST = 4000
@@ -44,7 +45,7 @@ class Deed(forms.Form):
 
 
 class PlanForm(Deed):
-    """Hypothesis, goal and dates of a plan."""
+    """Hypothesis, goal and dates of a plan. It carries what it showed, which may have been changed elsewhere since."""
 
     hypothesis = forms.CharField(
         label=_("Hypothesis"),
@@ -63,6 +64,22 @@ class PlanForm(Deed):
     golive = _day(_("Planned go-live"))
     due = _day(_("Due"))
     accept_detectable = _reason(_("Why go on, if the goal is below the detectable effect"), is_required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
+
+class ApprovalForm(Deed):
+    """The plan that is shown, so that no other is approved."""
+
+    draft = forms.CharField(required=False, widget=forms.HiddenInput())
+
+    def fit(self, action: Action) -> None:
+        """The plan as it stands."""
+        plan = loop.current_plan(action)
+        self.initial["draft"] = draft_sha256(plan) if plan is not None else ""
 
 
 class ReasonForm(Deed):

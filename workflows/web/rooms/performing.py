@@ -18,7 +18,7 @@ from workflows.models import Action, Person
 from workflows.web import reasons
 from workflows.web.rooms import action as room
 from workflows.web.rooms import deeds
-from workflows.web.rooms.forms import Deed, PlanForm
+from workflows.web.rooms.forms import ApprovalForm, Deed, PlanForm
 from workflows.web.visibility import signed_in
 
 
@@ -43,6 +43,8 @@ def perform(request: HttpRequest, code: str, deed: str) -> HttpResponse:
             messages.success(request, _("Done: %(deed)s.") % {"deed": kind.label})
             return HttpResponseRedirect(reverse("action", args=[action.code]))
     action.refresh_from_db()
+    if isinstance(form, ApprovalForm):
+        offer.form = deeds.blank(kind, action)  # of the plan that is shown now
     return room.page(request, action, tried=offer, status=403 if _is_forbidden(person, kind, action) else 422)
 
 
@@ -62,10 +64,12 @@ def told(error: RegelkreisError) -> list[str]:
 
 
 def _given(form: Deed) -> dict[str, Any]:
-    """What was entered. An empty optional field of a plan means *leave it as it is*, except for texts."""
+    """What was entered; of a plan what differs from what its page showed. An empty optional field of it means *leave
+    it as it is*, except for texts.
+    """
     given = dict(form.cleaned_data)
     if isinstance(form, PlanForm):
-        return {key: value if value or key == "hypothesis" else None for key, value in given.items()}
+        return {key: given[key] for key in form.changed_data if given[key] or key == "hypothesis"}
     return given
 
 
