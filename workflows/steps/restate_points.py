@@ -54,6 +54,7 @@ Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks 
 EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
 FIRST_TIME: Causes = {"read for the first time": EVERY_WEEK}
 TAKEN_UP: Causes = {"rule taken up again": EVERY_WEEK}
+TAKEN = "taken up"  # beside what values are counted by: of rules that came back, by which entry they did last
 Late = dict[str, set[int]]  # what happened (like ``ticket new``, or the field that changed) → the weeks it touched
 
 
@@ -103,7 +104,7 @@ def restate_points(
         queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
         read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
         late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
-        again = _taken_up_again(rules, since) if since is not None else frozenset()
+        again, held = _taken_up_again(rules, row)
         for query in queries:
             if since is None:
                 late = FIRST_TIME
@@ -114,7 +115,7 @@ def restate_points(
             first = {key: week for key, week in just_published.items() if key[0] not in again}
             changed += _restate_query(warehouse, query, connection, by_rule, first, as_of=as_of)
         if since is None or since < as_of:
-            kept = counted_by.remembered(row, "points")
+            kept = {**counted_by.remembered(row, "points"), TAKEN: held}
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
     return changed
 
@@ -133,14 +134,22 @@ def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
     return list(found.values())
 
 
-def _taken_up_again(rules: Iterable[Rule], since: datetime) -> frozenset[str]:
-    """The rules that came back, or count again what they counted before, since a moment.
+def _taken_up_again(rules: Iterable[Rule], row: Connection) -> tuple[frozenset[str], dict[str, int]]:
+    """The rules that came back, or count again what they counted before, since points were restated; and what to keep
+    of it: by which entry each did.
 
     Nobody held what they had published against later data meanwhile, and what they publish anew leaves it as it is.
     """
-    applied = set(RuleVersion.objects.filter(is_live=True, applied_at__gte=since).values_list("rule_id", flat=True))
-    moments = {rule.id: taken_up(rule) for rule in rules if rule.id in applied}
-    return frozenset(rule_id for rule_id, moment in moments.items() if moment is not None and moment >= since)
+    since, held = row.points_restated_until, row.counted_by.get(TAKEN)
+    live = RuleVersion.objects.filter(is_live=True, **({"applied_at__gte": since} if since is not None else {}))
+    applied = set(live.values_list("rule_id", flat=True))
+    found = {rule.id: at for rule in rules if rule.id in applied and (at := taken_up(rule)) is not None}
+    again = (
+        rule_id
+        for rule_id, (index, moment) in found.items()
+        if since is not None and (moment >= since if held is None else index != held.get(rule_id))
+    )
+    return frozenset(again), {**(held or {}), **{rule_id: index for rule_id, (index, _) in found.items()}}
 
 
 def reads_for_points(metric: Metric) -> tuple[Reads, ...]:

@@ -136,6 +136,19 @@ def test_what_came_late_while_nothing_counted_it_is_told_when_the_rule_is_taken_
     assert after_a_cycle(platform, monday + timedelta(weeks=5)) == []
 
 
+def test_late_data_of_the_cycle_after_a_rule_came_back_have_their_own_cause_only(
+    platform: MemoryPlatform, monday: datetime, home: Path
+) -> None:
+    observing, file = RULE.replace("mode: open", "mode: observe"), home / "rules" / "sla.yaml"
+    for week, text in enumerate((observing, observing.replace("id: sla", "id: other"), observing)):
+        file.write_text(text, encoding="utf-8")
+        after_a_cycle(platform, monday + timedelta(weeks=week))
+    repaired(platform, monday + timedelta(weeks=2, days=1))
+    assert after_a_cycle(platform, monday + timedelta(weeks=3))
+    entry = json.loads(bytes(LedgerEntry.objects.filter(type="points.restated", subject="sla").get().data))
+    assert entry["payload"]["causes"] == ["sla is_breached"]
+
+
 @pytest.mark.parametrize("mode", ["observe", "open"])
 def test_what_came_late_while_a_rule_could_not_be_read_is_told_once(
     platform: MemoryPlatform, monday: datetime, home: Path, mode: str
