@@ -132,7 +132,7 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     ),
     "rule.removed": (
         By.EITHER,
-        "a rule is live no more: its version, and from which week it was evaluated, by connection",
+        "a rule is live no more: its version, and from which week to which it was evaluated, by connection",
     ),
     "finding.fired": (
         By.ENGINE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, takewhile
 from typing import Any
 
@@ -55,6 +55,12 @@ def versions_of_other_series(live: Mapping[str, Mapping[str, Any]]) -> list[int]
     """The keys of versions that count something else than the live one of their rule (``live``: documents by id)."""
     rows = RuleVersion.objects.filter(rule_id__in=live, is_live=False).only("rule_id", "document")
     return [row.pk for row in rows if series_of(row.document) != series_of(live[row.rule_id])]
+
+
+def happened(at: datetime) -> datetime:
+    """When an entry was made: of a moment that is still to come, by a clock that was wrong, before today's cycles."""
+    now = datetime.now(UTC)
+    return at if at <= now else now - timedelta(days=1)
 
 
 def readable(version: RuleVersion) -> Rule | None:

@@ -26,6 +26,7 @@ from workflows.models import LedgerEntry, RuleVersion
 from workflows.rules import sources
 from workflows.rules.backdating import Backdated, recorded
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.published import happened
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Warehouse, our_warehouse
 
@@ -253,7 +254,7 @@ def rules_on(on: date, *, as_of: datetime, rule_id: str | None = None) -> list[R
     rows = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed")).order_by("index")
     rows = rows if rule_id is None else rows.filter(subject=rule_id)
     told = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
-    moments = [_happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
+    moments = [happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
     if on >= as_of.date() and all(at <= as_of for at in moments):
         return live
     for (kind, entry), at in zip(told, moments, strict=True):
@@ -265,12 +266,6 @@ def rules_on(on: date, *, as_of: datetime, rule_id: str | None = None) -> list[R
             gone.add(of)
     found = [_version(of, sha256) for of, sha256 in sorted(versions.items()) if of not in gone]
     return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in versions]
-
-
-def _happened(at: datetime) -> datetime:
-    """When an entry was made: of a moment that is still to come, by a clock that was wrong, before today's cycles."""
-    now = datetime.now(UTC)
-    return at if at <= now else now - timedelta(days=1)
 
 
 def _version(rule_id: str, sha256: str) -> Rule | None:

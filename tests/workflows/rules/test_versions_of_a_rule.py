@@ -154,6 +154,20 @@ def test_a_breach_that_a_rule_looked_at_stays_so_when_it_is_edited_or_removed(
         assert dispositions.report(weeks_of, as_of=moment, ask=None).parts[0].counts == before.counts
 
 
+def test_what_became_of_breaches_by_a_moment_stays_so_whatever_is_looked_back_on_later(lived: Lived) -> None:
+    def told(at: datetime) -> dict[Disposition, dict[str, int]]:
+        (part,) = dispositions.report(period("2025-03-01..2025-09-10"), as_of=at, ask=None).parts
+        return {kind: part.details(kind) for kind in Disposition if kind is not Disposition.EXCLUDED}  # it grows
+
+    hours = HOURS.replace("id: sla", "id: hours")
+    by_then = {}
+    for rule in (hours, RULE, hours, RULE, COARSE):  # none, a new one, none, it is back, edited
+        at = lived(rule, 4)
+        by_then[at] = told(at)
+    assert [bool(one[Disposition.NO_RULE]) for one in by_then.values()] == [True, False, True, False, False]
+    assert {at: told(at) for at in by_then} == by_then
+
+
 def test_a_finding_covers_only_what_the_version_counts_that_it_fired_by(lived: Lived) -> None:
     lived(RULE.replace("max: 15%", "max: 90%"), 1)
     at = lived(RULE.replace("kind: incident,", "kind: incident, priority: [2],"), 3)
