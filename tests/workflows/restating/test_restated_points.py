@@ -97,6 +97,21 @@ def test_values_behind_an_open_action_are_restated_although_its_rule_is_live_no_
     assert entry["payload"]["open_actions"] == ["ACT-1"]
 
 
+def test_values_of_another_window_touch_no_action_that_was_opened_on_its_own(
+    platform: MemoryPlatform, monday: datetime, home: Path
+) -> None:
+    for week in range(2):
+        after_a_cycle(platform, monday + timedelta(weeks=week))
+    (home / "rules" / "sla.yaml").write_text(RULE.replace("window: 4w", "window: 8w"), encoding="utf-8")
+    after_a_cycle(platform, monday + timedelta(weeks=2))
+    repaired(platform, monday + timedelta(weeks=2, days=1))
+    after_a_cycle(platform, monday + timedelta(weeks=3))
+    rows = LedgerEntry.objects.filter(type="points.restated", subject="sla")
+    told = {one["rule_sha256"]: one["open_actions"] for one in (json.loads(bytes(row.data))["payload"] for row in rows)}
+    assert told.pop(Action.objects.get().rule_sha256) == ["ACT-1"]
+    assert list(told.values()) == [[]]
+
+
 def test_what_a_rule_counted_before_is_told_in_its_own_unit(
     platform: MemoryPlatform, monday: datetime, home: Path
 ) -> None:
