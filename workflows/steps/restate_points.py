@@ -11,11 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
+from improvement.metrics.handling import SAME as SAME_SUBJECT
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries
 from improvement.vocabulary import ENDED_STATES
 from workflows.complete_weeks import last_week
@@ -30,6 +32,7 @@ from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 
+EVER = 100_000  # weeks
 SAME = 1e-9  # relative: sums in another order differ in their last digits
 
 DONE = Reads("ticket", "tickets", "done_day", ("resolved_at", "closed_at"), "c.field IN ('resolved_at', 'closed_at')")
@@ -37,19 +40,30 @@ REOPENED = Reads("ticket", "tickets", "resolved_day", ("resolved_at",), f"c.fiel
 STOPPED = Reads("sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'")
 OUT = Reads("outage", "outages", "begin_day", ("begin_at",), "true")
 
-#: What metrics are counted from that get no verdict and so are not in :func:`restate.reads_of`, by their date basis.
-SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
+#: What metrics are counted from of which :func:`restate.reads_of` tells not all, because it gets no verdict, by their id
+#: or date basis.
+READS: dict[str, tuple[Reads, ...]] = {
     "response clock stopped": (STOPPED,),
     "backlog_open": (COUNTED, DONE, REOPENED),
     "contact_gap": (COUNTED, ANSWERED, TALKED),
     "backlog_age_p90": (COUNTED, DONE, REOPENED),
     "problem_age_p90": (COUNTED, DONE, REOPENED),
     "availability": (COUNTED, OUT),
+    "complaint_count": (COUNTED, TALKED),  # scopes with tickets are listed with zero
     "escalation_rate": (COUNTED, TALKED),
     "mood_index": (COUNTED, HANDLED, ANSWERED, SENT, TALKED),
 }
 
 
+#: Counted from the first record on, or over several weeks by one: it moves values of weeks long after its own.
+LONG_AFTER = frozenset({"availability", "complaint_count", "escalation_rate"})
+#: What tells apart what a metric counts, also where a rule neither groups nor filters by it.
+TELLS_APART: dict[str, tuple[str, ...]] = {
+    "availability": ("customer", "service"),
+    "contact_gap": ("customer",),
+    "mood_index": ("customer",),
+    "repeat_incident_rate": SAME_SUBJECT,
+}
 Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks it touched
 EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
 FIRST_TIME: Causes = {"read for the first time": EVERY_WEEK}
@@ -155,7 +169,7 @@ def _taken_up_again(rules: Iterable[Rule], row: Connection) -> tuple[frozenset[s
 def reads_for_points(metric: Metric) -> tuple[Reads, ...]:
     """Which records, by which day, a metric's points are counted from."""
     found = reads_of(metric)
-    return (found,) if found is not None else SHOWN_ONLY.get(metric.id) or SHOWN_ONLY[metric.date_basis]
+    return READS.get(metric.id) or ((found,) if found is not None else READS[metric.date_basis])
 
 
 def touched_weeks(
@@ -172,7 +186,14 @@ def touched_weeks(
 
 def _late_weeks(query: Query, late_weeks: Mapping[Reads, Late]) -> Causes:
     """What moved values of a query, and in which weeks; what it neither groups nor filters by moves nothing in it."""
-    silent = set(LENDING) - {"kind", "country", *query.by, *query.where}  # a country sets the zone, and so the week
+    loud = {
+        "kind",
+        "country",
+        *query.by,
+        *query.where,
+        *TELLS_APART.get(query.metric, ()),
+    }  # country: the zone, so week
+    silent = set(LENDING) - loud
     found: dict[str, frozenset[int]] = {}
     for reads in reads_for_points(metric_named(query.metric)):
         for cause, weeks_of in late_weeks[reads].items():
@@ -217,10 +238,19 @@ def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[
     if EVERY_WEEK not in late.values():
         wanted: set[int] = set()
         for week in frozenset().union(*late.values()):
-            ends = last if rule.is_snapshot else min(week + rule.window_weeks - 1, last)  # a level moves from then on
+            ends = min(week + rule.window_weeks - 1 + _weeks_after(rule), last)
             wanted.update(range(week, ends + 1))
         rows = rows.filter(week__in=wanted)
     return list(rows.select_related("finding").order_by("finding_id", "week"))
+
+
+def _weeks_after(rule: Rule) -> int:
+    """How many weeks after a touched one values may move whose windows do not hold it; of a level, in all of them."""
+    if rule.is_snapshot or rule.metric in LONG_AFTER:
+        return EVER
+    if rule.metric == "repeat_incident_rate":
+        return math.ceil(settings.REGELKREIS.metrics.options.repeat_days / 7)
+    return 0
 
 
 def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
@@ -246,7 +276,7 @@ def _is_news(one: Restated) -> bool:
 def _causes(rule: Rule, found: Iterable[Restated], late: Causes) -> list[str]:
     """What may have moved these points: it lies in the window of one of them."""
     ends = [one.point.week for one in found]
-    first = 0 if rule.is_snapshot else min(ends) - rule.window_weeks + 1
+    first = min(ends) - rule.window_weeks + 1 - _weeks_after(rule)
     return sorted(
         cause
         for cause, weeks_of in late.items()
