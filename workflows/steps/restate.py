@@ -39,6 +39,7 @@ BORROWING = tuple(TABLE_OF[kind] for kind in BORROWERS)  # tables whose rows bel
 OWN_KEY = {"slas": ("ticket_hash", "split_part(c.key, '/', 1)")}
 LATE = "WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ"
 TICKET_CAME = "of a new ticket"
+BREACHED = "is_breached"
 MARKS = "marks"  # beside what values are counted by: the marks that reviews were held against
 NEW, GONE, DAY_US = "'new'", "'gone'", 86_400_000_000
 OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
@@ -278,6 +279,10 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
             "WHERE k.connection = $connection AND k.first_seen_at > $since::TIMESTAMPTZ "
             "AND t.first_seen_at < k.first_seen_at"
         )
+    if kind == "sla" and (kind, BREACHED) in happened:
+        by, key = OWN_KEY[table]
+        left = named(f"unnest({LEFT})" if one.day == DECIDED.day else "NULL" for one in of_table)
+        parts.append(_of_changed(table, by, key, f"c.field, {left}", f"c.kind = 'sla' AND c.field = '{BREACHED}'"))
     for whose in {kind, "ticket"} if table in BORROWING else {kind}:
         if (whose, "country") in happened:
             by, key = OWN_KEY.get(table, ("key_hash", "c.key")) if whose == kind else ("ticket_hash", "c.key")
@@ -297,6 +302,12 @@ def _beside(day: str) -> str:
     week of another zone.
     """
     return f"CASE (({day}) + 3) % 7 WHEN 0 THEN {day} - 1 WHEN 6 THEN {day} + 1 END"
+
+
+#: SQL, a list: the days of the week that a clock leaves which was breached after all, or was not: it counts when it ran
+#: out, or else when it stopped.
+_OTHER = f"(CASE WHEN t.is_breached THEN t.end_day ELSE epoch_us(t.breach_at) // {DAY_US} END)"
+LEFT = f"list_filter([{_OTHER}, {_beside(_OTHER)}], lambda day: (day + 3) // 7 <> (t.decided_day + 3) // 7)"
 
 
 def _in_other_zones(one: Reads) -> str:

@@ -40,7 +40,7 @@ REOPENED = Reads("ticket", "tickets", "resolved_day", ("resolved_at",), f"c.fiel
 STOPPED = Reads("sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'")
 OUT = Reads("outage", "outages", "begin_day", ("begin_at",), "true")
 
-#: What metrics are counted from of which :func:`restate.reads_of` tells not all, because it gets no verdict, by their id
+#: What metrics are counted from of which :func:`restate.reads_of` does not tell all (most get no verdict), by their id
 #: or date basis.
 READS: dict[str, tuple[Reads, ...]] = {
     "response clock stopped": (STOPPED,),

@@ -12,7 +12,7 @@ import pytest
 
 from improvement import weeks
 from improvement.records import RecordKind, Survey, Ticket
-from tests.improvement.metrics.build import a_contact, a_survey, a_ticket, an_outage, at
+from tests.improvement.metrics.build import a_clock, a_contact, a_survey, a_ticket, an_outage, at
 from tests.workflows.versioned_platform import VersionedPlatform
 from workflows import cycle
 from workflows.models import Connection, Point
@@ -38,11 +38,17 @@ SCORES = SCORES.replace("max: 999", "min: 1.1").replace("min_samples: 0", "min_s
 EVERYTHING = COUNTS.replace("  where: {kind: incident}\n", "")
 COMPLAINTS = EVERYTHING.replace("incident_count", "complaint_count")
 OUTAGES = EVERYTHING.replace("incident_count", "availability").replace("max: 999", "min: 1%")
+BREACHED = COUNTS.replace("incident_count", "sla_breach_rate").replace("max: 999", "max: 99%")
 REPEATED = COUNTS.replace("incident_count", "repeat_incident_rate").replace("max: 999", "max: 99%")
 SUNDAY = BEGIN + timedelta(weeks=9) - timedelta(hours=8)  # 16:00 UTC: Monday 01:00 in Japan
 TOLD = timedelta(weeks=11)  # when the edit is told of
 
-TOLD_BY = {"score": RecordKind.SURVEY, "at": RecordKind.CONTACT, "begin_at": RecordKind.OUTAGE}  # fields of no other
+TOLD_BY = {
+    "stage": RecordKind.SLA,
+    "score": RecordKind.SURVEY,
+    "at": RecordKind.CONTACT,
+    "begin_at": RecordKind.OUTAGE,
+}  # fields of no other
 
 Lived = Callable[..., list[str]]
 
@@ -122,6 +128,24 @@ def test_another_category_makes_a_repeated_incident_also_where_nobody_groups_by_
     assert lived(known, wrong, right | {"updated_at": BEGIN + TOLD}, rule=REPEATED) == [
         "counts [customer=Acme] 2025-W36: 0.0 % → 50.0 %"
     ]
+
+
+@pytest.mark.parametrize("was", [True, False])
+def test_a_clock_that_was_breached_after_all_leaves_the_week_it_stopped_in_or_the_other_way_round(
+    lived: Lived, was: bool
+) -> None:
+    ran_out, stopped = BEGIN + timedelta(weeks=8, days=4), BEGIN + timedelta(weeks=9, days=1)
+
+    def a_row(ticket: str, **fields: Any) -> dict[str, Any]:
+        return msgspec.structs.asdict(a_clock(ticket, ticket_id=ticket, start_at=BEGIN, **fields))
+
+    others = [
+        a_row("b8-0", end_at=ran_out, breach_at=ran_out, updated_at=ran_out),
+        a_row("b9-0", end_at=stopped, breach_at=stopped, updated_at=stopped, is_breached=True),
+    ]
+    clock = a_row("b8-1", is_breached=was, breach_at=ran_out, end_at=stopped, updated_at=ran_out)
+    found = lived(*others, clock, clock | {"is_breached": not was, "updated_at": BEGIN + TOLD}, rule=BREACHED)
+    assert moved(found) == ["2025-W36", "2025-W37"]
 
 
 def test_a_first_complaint_that_comes_late_moves_the_zero_of_who_was_quiet_since(lived: Lived) -> None:
