@@ -209,10 +209,13 @@ class RulesOnClocks:
 
     @cached_property
     def _actions(self) -> dict[tuple[str, str], list[str]]:
+        """The actions that were opened on findings until now."""
         rows = Finding.objects.filter(connection=self._connection, actions__isnull=False).distinct()
         return {
-            (row.rule_id, row.scope_key): [action.code for action in row.actions.order_by("id")]
-            for row in rows.prefetch_related("actions")
+            (row.rule_id, row.scope_key): [
+                action.code for action in row.actions.order_by("id") if happened(action.opened_at) <= self._as_of
+            ]
+            for row in rows
         }
 
     @cached_property

@@ -247,7 +247,8 @@ def report(
 
 def rules_on(on: date, *, as_of: datetime, rule_id: str | None = None) -> list[Rule]:
     """The versions that judged on a day, of all rules or of one, as it stood at a moment: those live then from its day
-    on, before the first application the first ones."""
+    on, before the first application the first ones. Of a moment before any was applied, the first ones of all.
+    """
     live = [rule for rule in sources.live().rules if rule_id in (None, rule.id)]
     versions: dict[str, str] = {}
     gone: set[str] = set()
@@ -257,15 +258,18 @@ def rules_on(on: date, *, as_of: datetime, rule_id: str | None = None) -> list[R
     moments = [happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
     if on >= as_of.date() and all(at <= as_of for at in moments):
         return live
+    was_there = any(at <= as_of for at in moments)
     for (kind, entry), at in zip(told, moments, strict=True):
         of, is_then = entry["subject"], at <= as_of and at.date() <= on
-        if kind == "rule.applied" and (is_then or of not in versions):
+        is_first = of not in versions and (at <= as_of or not was_there)
+        if kind == "rule.applied" and (is_then or is_first):
             versions[of] = entry["payload"]["sha256"]
             gone.discard(of)
         elif kind == "rule.removed" and is_then:
             gone.add(of)
     found = [_version(of, sha256) for of, sha256 in sorted(versions.items()) if of not in gone]
-    return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in versions]
+    ever = {entry["subject"] for _, entry in told}
+    return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in ever]
 
 
 def _version(rule_id: str, sha256: str) -> Rule | None:
