@@ -262,7 +262,15 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
     ]
     if any(name == kind for name, _ in happened):
         by, key = OWN_KEY.get(table, ("key_hash", "c.key"))
-        parts.append(_of_changed(table, by, key, columns("c.field", "{loud}"), f"c.kind = '{kind}'"))
+        found = columns("c.field", "{loud}")
+        if (kind, BREACHED) in happened and DECIDED in of_table:
+            loud = (f"[CASE WHEN {one.loud} AND {one.only} THEN t.{one.day} END]" for one in of_table)
+            both = (
+                f"list_concat({day}, {LEFT})" if one == DECIDED else day
+                for one, day in zip(of_table, loud, strict=True)
+            )
+            found = f"c.field AS what, {named(f'unnest({days})' for days in both)}"
+        parts.append(_of_changed(table, by, key, found, f"c.kind = '{kind}'"))
         old = f"epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US}"
         was = (
             f"unnest(CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) THEN [{old}, {_beside(old)}] END)"
@@ -279,10 +287,6 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
             "WHERE k.connection = $connection AND k.first_seen_at > $since::TIMESTAMPTZ "
             "AND t.first_seen_at < k.first_seen_at"
         )
-    if kind == "sla" and (kind, BREACHED) in happened:
-        by, key = OWN_KEY[table]
-        left = named(f"unnest({LEFT})" if one.day == DECIDED.day else "NULL" for one in of_table)
-        parts.append(_of_changed(table, by, key, f"c.field, {left}", f"c.kind = 'sla' AND c.field = '{BREACHED}'"))
     for whose in {kind, "ticket"} if table in BORROWING else {kind}:
         if (whose, "country") in happened:
             by, key = OWN_KEY.get(table, ("key_hash", "c.key")) if whose == kind else ("ticket_hash", "c.key")
@@ -305,9 +309,12 @@ def _beside(day: str) -> str:
 
 
 #: SQL, a list: the days of the week that a clock leaves which was breached after all, or was not: it counts when it ran
-#: out, or else when it stopped.
+#: out, or else when it stopped. Empty of other changes.
 _OTHER = f"(CASE WHEN t.is_breached THEN t.end_day ELSE epoch_us(t.breach_at) // {DAY_US} END)"
-LEFT = f"list_filter([{_OTHER}, {_beside(_OTHER)}], lambda day: (day + 3) // 7 <> (t.decided_day + 3) // 7)"
+LEFT = (
+    f"CASE WHEN c.field = '{BREACHED}' THEN "
+    f"list_filter([{_OTHER}, {_beside(_OTHER)}], lambda day: (day + 3) // 7 <> (t.decided_day + 3) // 7) ELSE [] END"
+)
 
 
 def _in_other_zones(one: Reads) -> str:
