@@ -122,8 +122,8 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     "targets.restated": (
         By.EITHER,
         "a version of a rule dates a target before its own application: both versions, how many published values would "
-        "have been held against another target, how many of them judged the other way, digest of them, up to which "
-        "week values were published by then, and the open actions and published reviews of their scopes",
+        "have been held against another target, how many of them judged the other way, digest of them, of which "
+        "weeks values were published by then, and the open actions and published reviews of their scopes",
     ),
     "untreated.counted": (
         By.PEOPLE,
@@ -132,7 +132,7 @@ SAYS: dict[EntryType, tuple[By, str]] = {
     ),
     "rule.removed": (
         By.EITHER,
-        "a rule is live no more: its version, and from which week it was evaluated, by connection",
+        "a rule is live no more: its version, and from which week to which it was evaluated, by connection",
     ),
     "finding.fired": (
         By.ENGINE,

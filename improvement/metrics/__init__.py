@@ -92,6 +92,8 @@ _OF_ROWS = {
 def value_of_rows(query: CellQuery, weeks: float) -> str:
     """The SQL aggregate that makes a value of the rows behind it; ``weeks``: how many a count was exposed."""
     metric = metric_of(query)
+    if metric.fill is Fill.ZERO and not weeks:  # nothing ever happened in the scope
+        return "CAST(NULL AS DOUBLE)"
     return metric.of_rows(query) if metric.of_rows is not None else _OF_ROWS[metric.fill].format(weeks=weeks)
 
 

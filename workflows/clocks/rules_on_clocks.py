@@ -17,7 +17,7 @@ from improvement.rules import Rule, Scope, SeriesKey
 from improvement.rules.canonical import series_of
 from workflows.complete_weeks import last_week
 from workflows.models import Finding, LedgerEntry, RuleVersion
-from workflows.rules.published import of_series, readable
+from workflows.rules.published import happened, of_series, readable
 
 OVER = ("finding.resolved", "finding.ended")
 OF_RULES = ("rule.applied", "rule.removed")  # earlier releases ended no finding with its rule
@@ -44,7 +44,8 @@ class RulesOnClocks:
 
     def __init__(self, connection: str, rules: Sequence[Rule], *, as_of: datetime) -> None:
         self._connection, self._as_of = connection, as_of
-        self._rules = {rule.id: rule for rule in rules if rule.metric in BREACH_METRICS}
+        counting = {rule.id: rule for rule in rules if rule.metric in BREACH_METRICS}
+        self._rules = {rule_id: rule for rule_id, rule in counting.items() if rule_id not in self._away}
         self._known: dict[tuple[object, ...], list[tuple[str, SeriesKey, str]]] = {}
 
     def __call__(self, clock: BreachedClock) -> tuple[RuleSays, ...]:
@@ -123,7 +124,7 @@ class RulesOnClocks:
         for kind, data in rows.values_list("type", "data").iterator(chunk_size=2000):
             entry = json.loads(bytes(data))
             at = datetime.fromisoformat(entry["at"])
-            if at > self._as_of:
+            if happened(at) > self._as_of:
                 continue
             if kind in OF_RULES:
                 found.append((kind, entry["subject"], "", {**entry["payload"], "week": weeks.label(last_week(at))}))
@@ -131,6 +132,30 @@ class RulesOnClocks:
             rule_id, connection, scope_key = entry["subject"].split("/", 2)
             if connection == self._connection:
                 found.append((kind, rule_id, scope_key, entry["payload"]))
+        return found
+
+    @cached_property
+    def _away(self) -> set[str]:
+        """The rules that were removed then, or were applied later only."""
+        last = {rule_id: kind for kind, rule_id, _, _ in self._entries if kind in OF_RULES}
+        ever = LedgerEntry.objects.filter(type="rule.applied").values_list("subject", flat=True).distinct()
+        return {rule_id for rule_id in ever if last.get(rule_id) != "rule.applied"}
+
+    @cached_property
+    def _judged_to(self) -> Mapping[str, Mapping[str, int]]:
+        """Rule → digest of each version that was applied until now → the last week that it can have judged by then.
+
+        Of a life that ended with the rule's removal nothing is known that was not over then.
+        """
+        newest = last_week(self._as_of)
+        found: dict[str, dict[str, int]] = defaultdict(dict)
+        for kind, rule_id, _, payload in self._entries:
+            if kind == "rule.applied":
+                found[rule_id][payload["sha256"]] = newest
+            elif kind == "rule.removed":
+                evaluated = payload.get("last_weeks", {})  # earlier releases do not tell
+                ended = weeks.parse_label(evaluated.get(self._connection, payload["week"]))
+                found[rule_id] = {sha256: min(week, ended) for sha256, week in found[rule_id].items()}
         return found
 
     @cached_property
@@ -184,21 +209,28 @@ class RulesOnClocks:
 
     @cached_property
     def _actions(self) -> dict[tuple[str, str], list[str]]:
+        """The actions that were opened on findings until now."""
         rows = Finding.objects.filter(connection=self._connection, actions__isnull=False).distinct()
         return {
-            (row.rule_id, row.scope_key): [action.code for action in row.actions.order_by("id")]
-            for row in rows.prefetch_related("actions")
+            (row.rule_id, row.scope_key): [
+                action.code for action in row.actions.order_by("id") if happened(action.opened_at) <= self._as_of
+            ]
+            for row in rows
         }
 
     @cached_property
     def _points(self) -> Mapping[tuple[str, str, str], list[tuple[int, bool]]]:
         """(rule, series, scope) → (last week of the window, whether the value was compared with a target)."""
         found: dict[tuple[str, str, str], list[tuple[int, bool]]] = defaultdict(list)
-        columns = ("finding__scope_key", "week", "is_breaching")
+        columns = ("finding__scope_key", "week", "is_breaching", "version")
+        digests, newest = dict(RuleVersion.objects.values_list("pk", "sha256")), last_week(self._as_of)
         for rule in chain.from_iterable(self._looking.values()):
-            rows = of_series(rule).filter(finding__connection=self._connection, week__lte=last_week(self._as_of))
-            for scope_key, week, is_breaching in rows.values_list(*columns).iterator(chunk_size=5000):
-                found[rule.id, rule.series_sha256, scope_key].append((week, is_breaching is not None))
+            judged_to = self._judged_to.get(rule.id, {})
+            last = {key: judged_to.get(sha256, -1) for key, sha256 in digests.items()}
+            rows = of_series(rule).filter(finding__connection=self._connection, week__lte=newest)
+            for scope_key, week, is_breaching, version in rows.values_list(*columns).iterator(chunk_size=5000):
+                if version is None or week <= last[version]:  # else it was looked back on later
+                    found[rule.id, rule.series_sha256, scope_key].append((week, is_breaching is not None))
         return found
 
 

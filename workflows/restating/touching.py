@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 from improvement import weeks
 from improvement.pdca import OPEN_STATES
 from improvement.rules import Rule
-from workflows.models import Action, LookKind, ReviewRecord
+from improvement.rules.canonical import series_of
+from workflows.models import Action, LookKind, ReviewRecord, RuleVersion
 
 READINGS = (LookKind.LOOK, LookKind.FINAL, LookKind.SUSTAIN)
 T = TypeVar("T")
@@ -28,15 +29,17 @@ class Value(Generic[T]):
 
 
 class Touching(Generic[T]):
-    """The actions of a rule on what it counts, and their reviews, whose scope has restated values."""
+    """The actions of a rule on the series that it counts, and their reviews, whose scope has restated values."""
 
     def __init__(self, rule: Rule, values: Iterable[Value[T]]) -> None:
         self._by_scope: dict[tuple[str, str], list[Value[T]]] = defaultdict(list)
         for value in values:
             self._by_scope[value.connection, value.scope_key].append(value)
-        # Under the same id the rule may have counted another metric before.
-        ours = Action.objects.filter(rule_id=rule.id, metric=rule.metric).prefetch_related("findings")
-        self._actions = [action for action in ours.order_by("id") if self._of(action)]
+        # Under the same id the rule may have counted otherwise before: another metric, filter or window.
+        versions = dict(RuleVersion.objects.filter(rule_id=rule.id).values_list("sha256", "document"))
+        others = {sha256 for sha256, document in versions.items() if series_of(document) != rule.series_sha256}
+        ours = Action.objects.filter(rule_id=rule.id, metric=rule.metric).exclude(rule_sha256__in=others)
+        self._actions = [action for action in ours.prefetch_related("findings").order_by("id") if self._of(action)]
 
     @property
     def open_actions(self) -> list[str]:

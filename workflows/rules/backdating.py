@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from improvement import weeks
 from improvement.evidence.canonical import digest
@@ -60,8 +60,8 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
     something else, since.
     """
     old = readable(before) if before is not None else None
-    published_to = _published_to(rule)
-    found = compared(old, rule, at=at, published_to=published_to) if old is not None else None
+    published = _published(rule)
+    found = compared(old, rule, at=at, published=published) if old is not None else None
     if found is None or before is None:
         return None
     of_weeks = [one.judged.week for _, one in found.points]
@@ -78,7 +78,8 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
             "points": len(found.points),
             "turned": found.turned,
             "points_sha256": digest(found.as_dict()["points"]),
-            "published_to": {name: weeks.label(week) for name, week in published_to.items()},
+            "published_from": {name: weeks.label(first) for name, (first, _) in published.items()},
+            "published_to": {name: weeks.label(last) for name, (_, last) in published.items()},
             "open_actions": list(found.actions),
             "published_reviews": list(found.reviews),
         },
@@ -87,34 +88,37 @@ def record(before: RuleVersion | None, rule: Rule, *, actor: str, at: datetime) 
     return found
 
 
-def _published_to(rule: Rule) -> dict[str, int]:
-    """The last week whose values were published of what a rule counts, by connection."""
-    by_connection = of_series(rule).order_by().values("finding__connection").annotate(last=Max("week"))
-    return dict(by_connection.order_by("finding__connection").values_list("finding__connection", "last"))
+def _published(rule: Rule) -> dict[str, tuple[int, int]]:
+    """The first and the last week whose values were published of what a rule counts, by connection."""
+    by_connection = (
+        of_series(rule).order_by().values("finding__connection").annotate(first=Min("week"), last=Max("week"))
+    )
+    rows = by_connection.order_by("finding__connection").values_list("finding__connection", "first", "last")
+    return {name: (first, last) for name, first, last in rows}
 
 
 def compared(
-    before: Rule, after: Rule, *, at: datetime, published_to: Mapping[str, int] | None = None
+    before: Rule, after: Rule, *, at: datetime, published: Mapping[str, tuple[int, int]] | None = None
 ) -> Backdated | None:
     """What ``after``, applied at a moment, says otherwise of values that had been judged before; None for nothing.
 
-    ``published_to``: the last week of which values were published by then, by connection; None where an entry of an
-    earlier release does not tell.
+    ``published``: the first and the last week of which values were published by then, by connection; None where an
+    entry of an earlier release does not tell. What a rule that came back looked back on since is none of them.
     """
     if before.series_sha256 != after.series_sha256 or not any(one.valid_from or one.valid_to for one in
                                                               (*before.overrides, *after.overrides)):  # fmt: skip
         return None
     rows = of_series(after).select_related("finding")
-    if published_to is None:
+    if published is None:
         rows = rows.filter(week__lt=weeks.week_of(at.date()))
     points: list[tuple[str, Restated]] = []
     ordered = rows.order_by("finding__connection", "finding__scope_key", "week").iterator(chunk_size=2000)
     for name, of_connection in groupby(ordered, key=lambda row: row.finding.connection):
-        last = published_to.get(name, -1) if published_to is not None else None
+        first, last = published.get(name, (0, -1)) if published is not None else (0, None)
         judged = (
             Judged(Scope.of(row.finding.scope), row.week, row.value, row.is_breaching)
             for row in of_connection
-            if last is None or row.week <= last  # else it was published since, by the new version
+            if last is None or first <= row.week <= last  # else it was published since
         )
         points += [(name, one) for one in restatements(before, after, judged)]
     if not points:
@@ -148,15 +152,21 @@ def recorded(*, as_of: datetime) -> Iterator[Backdated]:
         if at > as_of:
             continue
         before, after = (_version(entry["subject"], payload[name]) for name in ("before_sha256", "after_sha256"))
-        told = payload.get("published_to")
-        to = {name: weeks.parse_label(label) for name, label in told.items()} if told is not None else None
         found = None
         if before is not None and after is not None:
-            found = compared(before, after, at=at, published_to=to)
+            found = compared(before, after, at=at, published=_told_as_published(payload))
         points = found.points if found is not None else ()
         yield Backdated(
             entry["subject"], at, points, tuple(payload["open_actions"]), tuple(payload["published_reviews"])
         )
+
+
+def _told_as_published(payload: Mapping[str, Any]) -> dict[str, tuple[int, int]] | None:
+    """The weeks of which an entry says that they were published; those of earlier releases do not tell the first."""
+    if "published_to" not in payload:
+        return None
+    first = {name: weeks.parse_label(label) for name, label in payload.get("published_from", {}).items()}
+    return {name: (first.get(name, 0), weeks.parse_label(label)) for name, label in payload["published_to"].items()}
 
 
 def _version(rule_id: str, sha256: str) -> Rule | None:

@@ -1,10 +1,12 @@
 """`rules explain`: a rule's word on one scope, from the rows of the warehouse to the state of its finding."""
 
+# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
+
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlglot
@@ -14,6 +16,7 @@ from sqlglot import exp
 from improvement import weeks
 from improvement.errors import InputError
 from improvement.metrics import Fill, metric_named, value_of_rows
+from improvement.records import RecordKind
 from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries, rule_from_document
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
@@ -25,11 +28,19 @@ from workflows.rules.published import Life, last_life, last_live, of_series, rea
 from workflows.rules.sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
+from workflows.warehouse.schema import TABLE_OF
 
 ROWS_SHOWN = 10
 COURSE_SHOWN = 12
 LISTED = 8
 EPOCH = date(1970, 1, 1).toordinal()
+HAPPENED: dict[RecordKind, tuple[str, ...]] = {  # when a record was there, at the latest
+    RecordKind.TICKET: ("opened_at", "resolved_at", "closed_at"),
+    RecordKind.SLA: ("start_at", "end_at"),
+    RecordKind.SURVEY: ("sent_at", "answered_at"),
+    RecordKind.CONTACT: ("at",),
+    RecordKind.OUTAGE: ("begin_at", "end_at"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class Told:
     """An explanation, the rows and the SQL behind its value, and what was published of the same week.
 
     ``rule`` is the version that judged it; ``removed_at`` is when the rule was removed, None of one that is live.
+    ``newest`` is the time of its newest record where all are older than the window, else None.
     """
 
     rule: Rule
@@ -47,6 +59,7 @@ class Told:
     published: Mapping[str, Any] | None
     finding: Mapping[str, Any] | None
     removed_at: datetime | None = None
+    newest: datetime | None = None
 
     @property
     def is_of_now(self) -> bool:
@@ -91,6 +104,7 @@ class Told:
             "rows": self.pinned.rows.num_rows,
             "rows_sha256": self.pinned.sha256,
             "removed_at": self.removed_at.isoformat() if self.removed_at is not None else None,
+            "newest_record": self.newest.isoformat() if self.newest is not None else None,
             "published": self.published,
             "finding": self.finding,
             "sql": self.sql,
@@ -110,6 +124,8 @@ class Told:
         yield Line()
         colour = BAD if found.memory.state.value == "firing" else GOOD if found.memory.state.value == "ok" else ""
         yield from (Line(sentence, colour if sentence == found.sentences[-1] else "") for sentence in found.sentences)
+        if self.newest is not None:
+            yield Line(f"Nothing is here of these weeks. {_older(self.newest)}", BAD)
         yield from self._published()
         yield from _titled("Which target won, and why", [(_mark(s.has_won), s.label, s.target, s.because)
                                                            for s in found.cascade])  # fmt: skip
@@ -218,7 +234,8 @@ def told(
         others = {other.sha256: other for by_week in judged_by.values() for other in by_week.values()}
         last = {name: _last_week(rule, name, removed_at, as_of) for name in names}
         cells = {name: _cells(warehouse, [rule, *others.values()], name, life, as_of, last[name]) for name in names}
-        where = _connection_of(rule, scope, cells)
+        newest = {name: _newest(warehouse, rule, name, as_of) for name in names}
+        where = _connection_of(rule, scope, cells, newest.values())
         week = last[where]
         found = explain(
             rule,
@@ -237,9 +254,18 @@ def told(
             first_week=found.point.first_week,
             last_week=found.point.week,
         )
-    told_by = judged_by.get(where, {}).get(found.point.week, rule)
+    last_seen = newest[where]
+    is_older = last_seen is not None and last_seen.date() < weeks.monday(found.point.first_week)
     return Told(
-        told_by, where, as_of, found, pinned, _published(rule, found, where), _finding(found, where), removed_at
+        judged_by.get(where, {}).get(found.point.week, rule),
+        where,
+        as_of,
+        found,
+        pinned,
+        _published(rule, found, where),
+        _finding(found, where),
+        removed_at,
+        last_seen if is_older and not pinned.rows.num_rows else None,
     )
 
 
@@ -321,7 +347,24 @@ def _scope(rule: Rule, text: str) -> Scope:
     return scope
 
 
-def _connection_of(rule: Rule, scope: Scope, cells: Mapping[str, Mapping[SeriesKey, Cells]]) -> str:
+def _newest(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -> datetime | None:
+    """When the newest record that a rule's metric reads was there, up to a moment; None where there is none."""
+    found: list[int] = []
+    for kind in metric_named(rule.metric).reads:
+        latest = ", ".join(f'max("{one}") FILTER ("{one}" <= $until::TIMESTAMPTZ)' for one in HAPPENED[kind])
+        sql = f"SELECT epoch_us(greatest({latest})) AS moment FROM live_{TABLE_OF[kind]} WHERE connection = $connection"
+        rows = warehouse.arrow(sql, {"connection": connection, "until": as_of.isoformat()})
+        found += [at for at in rows["moment"].to_pylist() if at is not None]
+    return datetime.fromtimestamp(max(found) // 1_000_000, UTC) if found else None
+
+
+def _older(newest: datetime) -> str:
+    return f"The newest record is of {newest:%Y-%m-%d %H:%M}Z; ask for then: --as-of {newest:%Y-%m-%d}."
+
+
+def _connection_of(
+    rule: Rule, scope: Scope, cells: Mapping[str, Mapping[SeriesKey, Cells]], newest: Iterable[datetime | None]
+) -> str:
     """The one connection that has the scope; :class:`InputError` with the scopes it may be otherwise."""
     having = [name for name, of in cells.items() if of[rule.key].row_of(scope) is not None]
     if len(having) == 1:
@@ -336,7 +379,9 @@ def _connection_of(rule: Rule, scope: Scope, cells: Mapping[str, Mapping[SeriesK
         what = f"{scope} is not one scope of {rule.id}: it groups by {', '.join(rule.by)}."
         raise InputError(what, mend=f"Which one? {'; '.join(near[:LISTED])}{more}.")
     if not known:
-        raise InputError(f"{rule.id} counted nothing in these weeks.", mend="Pull first, or widen its where.")
+        last_seen = max((at for at in newest if at is not None), default=None)
+        mend = "Pull first, or widen its where." + (f" {_older(last_seen)}" if last_seen is not None else "")
+        raise InputError(f"{rule.id} counted nothing in these weeks.", mend=mend)
     for name, value in wanted.items():
         beside = {key: other for key, other in wanted.items() if key != name}
         values = {one.get(name) or "" for one in known if all(one.get(key) == has for key, has in beside.items())}

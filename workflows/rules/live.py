@@ -142,8 +142,12 @@ def retire(row: RuleVersion, *, actor: str, at: datetime) -> str:
     """Make a rule live no more; its findings end, its open actions run on, as the answer says."""
     row.is_live = False
     row.save(update_fields=["is_live"])
-    evaluated = Evaluation.objects.filter(rule_id=row.rule_id).values_list("connection", "first_week")
-    payload = {"sha256": row.sha256, "first_weeks": {name: weeks.label(week) for name, week in evaluated}}
+    evaluated = Evaluation.objects.filter(rule_id=row.rule_id).values_list("connection", "first_week", "last_week")
+    payload = {
+        "sha256": row.sha256,
+        "first_weeks": {name: weeks.label(first) for name, first, _ in evaluated},
+        "last_weeks": {name: weeks.label(last) for name, _, last in evaluated},
+    }
     ledger.append("rule.removed", subject=row.rule_id, actor=actor, at=at, payload=payload)
     seen = Finding.objects.filter(rule_id=row.rule_id).exclude(memory={})
     ending.end(seen, because=ending.RULE_REMOVED, actor=actor, at=at)

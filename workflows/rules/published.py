@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, takewhile
 from typing import Any
 
@@ -33,20 +33,21 @@ def of_series(rule: Rule) -> QuerySet[Point]:
     return Point.objects.filter(belongs, finding__rule_id=rule.id)
 
 
-def taken_up(rule: Rule) -> datetime | None:
-    """When a rule counted again what it counts now, after it was removed or counted otherwise; None: it always did.
+def taken_up(rule: Rule) -> tuple[int, datetime] | None:
+    """By which entry of the ledger, and when, a rule counted again what it counts now, after it was removed or counted
+    otherwise; None: it always did.
 
     The values of before stay as they were published, although the rule looks back on their weeks once more.
     """
     versions = RuleVersion.objects.filter(rule_id=rule.id).only("sha256", "document")
     same = {row.sha256 for row in _alike(rule, versions)}
     told = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed"), subject=rule.id).order_by("-index")
-    taken: datetime | None = None
-    for kind, data in told.values_list("type", "data"):
+    taken: tuple[int, datetime] | None = None
+    for index, kind, data in told.values_list("index", "type", "data"):
         said = json.loads(bytes(data))
         if kind == "rule.removed" or said["payload"]["sha256"] not in same:
             return taken
-        taken = datetime.fromisoformat(said["at"])
+        taken = index, datetime.fromisoformat(said["at"])
     return None
 
 
@@ -54,6 +55,12 @@ def versions_of_other_series(live: Mapping[str, Mapping[str, Any]]) -> list[int]
     """The keys of versions that count something else than the live one of their rule (``live``: documents by id)."""
     rows = RuleVersion.objects.filter(rule_id__in=live, is_live=False).only("rule_id", "document")
     return [row.pk for row in rows if series_of(row.document) != series_of(live[row.rule_id])]
+
+
+def happened(at: datetime) -> datetime:
+    """When an entry was made: of a moment that is still to come, by a clock that was wrong, before today's cycles."""
+    now = datetime.now(UTC)
+    return at if at <= now else now - timedelta(days=1)
 
 
 def readable(version: RuleVersion) -> Rule | None:

@@ -26,6 +26,7 @@ from workflows.models import LedgerEntry, RuleVersion
 from workflows.rules import sources
 from workflows.rules.backdating import Backdated, recorded
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
+from workflows.rules.published import happened
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Warehouse, our_warehouse
 
@@ -213,9 +214,10 @@ def report(
     for dimension, _ in scope.items:
         if dimension not in NAMED:
             raise InputError(f"Targets have no “{dimension[:40]}”.", mend=did_you_mean(dimension, NAMED))
-    rules, live = rules_on(on, as_of=as_of), {rule.id: rule for rule in rules_on(as_of.date(), as_of=as_of)}
-    if rule_id is not None:
-        rules = [rule for rule in rules if rule.id == rule_id] or [sources.live().rule(rule_id)]
+    rules = rules_on(on, as_of=as_of, rule_id=rule_id)
+    live = {rule.id: rule for rule in rules_on(as_of.date(), as_of=as_of, rule_id=rule_id)}
+    if rule_id is not None and not rules:
+        rules = [sources.live().rule(rule_id)]
     last = min(last_week(as_of), weeks.week_of(on))
     applied: list[Applied] = []
     gaps: list[Gap] = []
@@ -243,32 +245,31 @@ def report(
     return Report(on, tuple(applied), tuple(gaps), unknown, zoneless, calendarless, restated, tuple(twins))
 
 
-def rules_on(on: date, *, as_of: datetime) -> list[Rule]:
-    """The versions that judged on a day, as it stood at a moment: those live then from its day on, before the first
-    application the first ones."""
-    live = list(sources.live().rules)
+def rules_on(on: date, *, as_of: datetime, rule_id: str | None = None) -> list[Rule]:
+    """The versions that judged on a day, of all rules or of one, as it stood at a moment: those live then from its day
+    on, before the first application the first ones. Of a moment before any was applied, the first ones of all.
+    """
+    live = [rule for rule in sources.live().rules if rule_id in (None, rule.id)]
     versions: dict[str, str] = {}
     gone: set[str] = set()
     rows = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed")).order_by("index")
+    rows = rows if rule_id is None else rows.filter(subject=rule_id)
     told = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
-    moments = [_happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
+    moments = [happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
     if on >= as_of.date() and all(at <= as_of for at in moments):
         return live
+    was_there = any(at <= as_of for at in moments)
     for (kind, entry), at in zip(told, moments, strict=True):
-        rule_id, is_then = entry["subject"], at <= as_of and at.date() <= on
-        if kind == "rule.applied" and (is_then or rule_id not in versions):
-            versions[rule_id] = entry["payload"]["sha256"]
-            gone.discard(rule_id)
+        of, is_then = entry["subject"], at <= as_of and at.date() <= on
+        is_first = of not in versions and (at <= as_of or not was_there)
+        if kind == "rule.applied" and (is_then or is_first):
+            versions[of] = entry["payload"]["sha256"]
+            gone.discard(of)
         elif kind == "rule.removed" and is_then:
-            gone.add(rule_id)
-    found = [_version(rule_id, sha256) for rule_id, sha256 in sorted(versions.items()) if rule_id not in gone]
-    return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in versions]
-
-
-def _happened(at: datetime) -> datetime:
-    """When an entry was made: of a moment that is still to come, by a clock that was wrong, before today's cycles."""
-    now = datetime.now(UTC)
-    return at if at <= now else now - timedelta(days=1)
+            gone.add(of)
+    found = [_version(of, sha256) for of, sha256 in sorted(versions.items()) if of not in gone]
+    ever = {entry["subject"] for _, entry in told}
+    return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in ever]
 
 
 def _version(rule_id: str, sha256: str) -> Rule | None:

@@ -39,6 +39,7 @@ BORROWING = tuple(TABLE_OF[kind] for kind in BORROWERS)  # tables whose rows bel
 OWN_KEY = {"slas": ("ticket_hash", "split_part(c.key, '/', 1)")}
 LATE = "WHERE connection = $connection AND seen_at > $since::TIMESTAMPTZ"
 TICKET_CAME = "of a new ticket"
+BREACHED = "is_breached"
 MARKS = "marks"  # beside what values are counted by: the marks that reviews were held against
 NEW, GONE, DAY_US = "'new'", "'gone'", 86_400_000_000
 OPEN_AGAIN = "c.new IN ('new', 'in_progress', 'on_hold') AND c.old NOT IN ('new', 'in_progress', 'on_hold')"
@@ -261,7 +262,15 @@ def _late_days(of_table: Sequence[Reads], happened: Collection[tuple[str, str]])
     ]
     if any(name == kind for name, _ in happened):
         by, key = OWN_KEY.get(table, ("key_hash", "c.key"))
-        parts.append(_of_changed(table, by, key, columns("c.field", "{loud}"), f"c.kind = '{kind}'"))
+        found = columns("c.field", "{loud}")
+        if (kind, BREACHED) in happened and DECIDED in of_table:
+            loud = (f"[CASE WHEN {one.loud} AND {one.only} THEN t.{one.day} END]" for one in of_table)
+            both = (
+                f"list_concat({day}, {LEFT})" if one == DECIDED else day
+                for one, day in zip(of_table, loud, strict=True)
+            )
+            found = f"c.field AS what, {named(f'unnest({days})' for days in both)}"
+        parts.append(_of_changed(table, by, key, found, f"c.kind = '{kind}'"))
         old = f"epoch_us(TRY_CAST(c.old AS TIMESTAMPTZ)) // {DAY_US}"
         was = (
             f"unnest(CASE WHEN c.field IN ({', '.join(map(repr, one.instants))}) THEN [{old}, {_beside(old)}] END)"
@@ -297,6 +306,15 @@ def _beside(day: str) -> str:
     week of another zone.
     """
     return f"CASE (({day}) + 3) % 7 WHEN 0 THEN {day} - 1 WHEN 6 THEN {day} + 1 END"
+
+
+#: SQL, a list: the days of the week that a clock leaves which was breached after all, or was not: it counts when it ran
+#: out, or else when it stopped. Empty of other changes.
+_OTHER = f"(CASE WHEN t.is_breached THEN t.end_day ELSE epoch_us(t.breach_at) // {DAY_US} END)"
+LEFT = (
+    f"CASE WHEN c.field = '{BREACHED}' THEN "
+    f"list_filter([{_OTHER}, {_beside(_OTHER)}], lambda day: (day + 3) // 7 <> (t.decided_day + 3) // 7) ELSE [] END"
+)
 
 
 def _in_other_zones(one: Reads) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from improvement import weeks
 from improvement.evidence.canonical import digest
 from improvement.metrics import Metric, metric_named
+from improvement.metrics.handling import SAME as SAME_SUBJECT
 from improvement.rules import Cells, Query, Rule, Scope, plan_queries
 from improvement.vocabulary import ENDED_STATES
 from workflows.actions.holding import keep_connection
@@ -31,6 +33,7 @@ from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
 
+EVER = 100_000  # weeks
 SAME = 1e-9  # relative: sums in another order differ in their last digits
 
 DONE = Reads("ticket", "tickets", "done_day", ("resolved_at", "closed_at"), "c.field IN ('resolved_at', 'closed_at')")
@@ -38,23 +41,35 @@ REOPENED = Reads("ticket", "tickets", "resolved_day", ("resolved_at",), f"c.fiel
 STOPPED = Reads("sla", "slas", "end_day", ("end_at",), "c.field <> 'breach_at'")
 OUT = Reads("outage", "outages", "begin_day", ("begin_at",), "true")
 
-#: What metrics are counted from that get no verdict and so are not in :func:`restate.reads_of`, by their date basis.
-SHOWN_ONLY: dict[str, tuple[Reads, ...]] = {
+#: What metrics are counted from of which :func:`restate.reads_of` does not tell all (most get no verdict), by their id
+#: or date basis.
+READS: dict[str, tuple[Reads, ...]] = {
     "response clock stopped": (STOPPED,),
     "backlog_open": (COUNTED, DONE, REOPENED),
     "contact_gap": (COUNTED, ANSWERED, TALKED),
     "backlog_age_p90": (COUNTED, DONE, REOPENED),
     "problem_age_p90": (COUNTED, DONE, REOPENED),
     "availability": (COUNTED, OUT),
+    "complaint_count": (COUNTED, TALKED),  # scopes with tickets are listed with zero
     "escalation_rate": (COUNTED, TALKED),
     "mood_index": (COUNTED, HANDLED, ANSWERED, SENT, TALKED),
 }
 
 
+#: Counted from the first record on, or over several weeks by one: it moves values of weeks long after its own.
+LONG_AFTER = frozenset({"availability", "complaint_count", "escalation_rate"})
+#: What tells apart what a metric counts, also where a rule neither groups nor filters by it.
+TELLS_APART: dict[str, tuple[str, ...]] = {
+    "availability": ("customer", "service"),
+    "contact_gap": ("customer",),
+    "mood_index": ("customer",),
+    "repeat_incident_rate": SAME_SUBJECT,
+}
 Causes = Mapping[str, frozenset[int]]  # like ``sla is_breached`` → the weeks it touched
 EVERY_WEEK: frozenset[int] = frozenset({-1})  # all that were published: it is counted otherwise
 FIRST_TIME: Causes = {"read for the first time": EVERY_WEEK}
 TAKEN_UP: Causes = {"rule taken up again": EVERY_WEEK}
+TAKEN = "taken up"  # beside what values are counted by: of rules that came back, by which entry they did last
 Late = dict[str, set[int]]  # what happened (like ``ticket new``, or the field that changed) → the weeks it touched
 
 
@@ -111,7 +126,7 @@ def restate_points(
     queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
     read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
     late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
-    again = _taken_up_again(rules, since) if since is not None else frozenset()
+    again, held = _taken_up_again(rules, row)
     news: list[_News] = []
     for query in queries:
         if since is None:
@@ -128,7 +143,7 @@ def restate_points(
         for one in news:
             changed += _keep(one, connection, as_of)
         if since is None or since < as_of:
-            kept = counted_by.remembered(row, "points")
+            kept = {**counted_by.remembered(row, "points"), TAKEN: held}
             Connection.objects.filter(name=connection).update(points_restated_until=as_of, counted_by=kept)
     return changed
 
@@ -147,20 +162,28 @@ def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
     return list(found.values())
 
 
-def _taken_up_again(rules: Iterable[Rule], since: datetime) -> frozenset[str]:
-    """The rules that came back, or count again what they counted before, since a moment.
+def _taken_up_again(rules: Iterable[Rule], row: Connection) -> tuple[frozenset[str], dict[str, int]]:
+    """The rules that came back, or count again what they counted before, since points were restated; and what to keep
+    of it: by which entry each did.
 
     Nobody held what they had published against later data meanwhile, and what they publish anew leaves it as it is.
     """
-    applied = set(RuleVersion.objects.filter(is_live=True, applied_at__gte=since).values_list("rule_id", flat=True))
-    moments = {rule.id: taken_up(rule) for rule in rules if rule.id in applied}
-    return frozenset(rule_id for rule_id, moment in moments.items() if moment is not None and moment >= since)
+    since, held = row.points_restated_until, row.counted_by.get(TAKEN)
+    live = RuleVersion.objects.filter(is_live=True, **({"applied_at__gte": since} if since is not None else {}))
+    applied = set(live.values_list("rule_id", flat=True))
+    found = {rule.id: at for rule in rules if rule.id in applied and (at := taken_up(rule)) is not None}
+    again = (
+        rule_id
+        for rule_id, (index, moment) in found.items()
+        if since is not None and (moment >= since if held is None else index != held.get(rule_id))
+    )
+    return frozenset(again), {**(held or {}), **{rule_id: index for rule_id, (index, _) in found.items()}}
 
 
 def reads_for_points(metric: Metric) -> tuple[Reads, ...]:
     """Which records, by which day, a metric's points are counted from."""
     found = reads_of(metric)
-    return (found,) if found is not None else SHOWN_ONLY.get(metric.id) or SHOWN_ONLY[metric.date_basis]
+    return READS.get(metric.id) or ((found,) if found is not None else READS[metric.date_basis])
 
 
 def touched_weeks(
@@ -177,7 +200,8 @@ def touched_weeks(
 
 def _late_weeks(query: Query, late_weeks: Mapping[Reads, Late]) -> Causes:
     """What moved values of a query, and in which weeks; what it neither groups nor filters by moves nothing in it."""
-    silent = set(LENDING) - {"kind", "country", *query.by, *query.where}  # a country sets the zone, and so the week
+    told_apart = {*query.by, *query.where, *TELLS_APART.get(query.metric, ())}
+    silent = set(LENDING) - {"kind", "country", *told_apart}  # a country sets the zone, and so the week
     found: dict[str, frozenset[int]] = {}
     for reads in reads_for_points(metric_named(query.metric)):
         for cause, weeks_of in late_weeks[reads].items():
@@ -220,10 +244,19 @@ def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[
     if EVERY_WEEK not in late.values():
         wanted: set[int] = set()
         for week in frozenset().union(*late.values()):
-            ends = last if rule.is_snapshot else min(week + rule.window_weeks - 1, last)  # a level moves from then on
+            ends = min(week + rule.window_weeks - 1 + _weeks_after(rule), last)
             wanted.update(range(week, ends + 1))
         rows = rows.filter(week__in=wanted)
     return list(rows.select_related("finding").order_by("finding_id", "week"))
+
+
+def _weeks_after(rule: Rule) -> int:
+    """How many weeks after a touched one values may move whose windows do not hold it; of a level, in all of them."""
+    if rule.is_snapshot or rule.metric in LONG_AFTER:
+        return EVER
+    if rule.metric == "repeat_incident_rate":
+        return math.ceil(settings.REGELKREIS.metrics.options.repeat_days / 7)
+    return 0
 
 
 def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
@@ -249,7 +282,7 @@ def _is_news(one: Restated) -> bool:
 def _causes(rule: Rule, found: Iterable[Restated], late: Causes) -> list[str]:
     """What may have moved these points: it lies in the window of one of them."""
     ends = [one.point.week for one in found]
-    first = 0 if rule.is_snapshot else min(ends) - rule.window_weeks + 1
+    first = min(ends) - rule.window_weeks + 1 - _weeks_after(rule)
     return sorted(
         cause
         for cause, weeks_of in late.items()

@@ -145,7 +145,7 @@ def test_what_is_restated_names_the_actions_and_reviews_it_touches(
     assert payload["open_actions"] == [action.code]
     assert final.code in payload["published_reviews"]
     assert f"Touches {action.code}, " in told()
-    assert Connection.objects.get().counted_by.keys() == {"points", "reviews", "marks"}
+    assert Connection.objects.get().counted_by.keys() == {"points", "reviews", "marks", "taken up"}
 
 
 def test_a_published_review_gets_an_addendum_where_another_zone_makes_it_say_something_else(

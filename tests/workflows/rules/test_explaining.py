@@ -112,6 +112,17 @@ def test_a_part_of_a_scope_names_the_ones_it_may_be(evaluated: datetime) -> None
     assert misspelt.mend == "Did you mean Mail?"
 
 
+def test_of_weeks_without_records_it_is_told_of_when_the_newest_are(evaluated: datetime, tmp_path: Path) -> None:
+    hint, later = "The newest record is of 2025-07-07 11:46Z; ask for then: --as-of 2025-07-07.", timedelta(weeks=40)
+    assert hint in ran("sla", "--scope", MAIL, "--as-of", (evaluated + later).isoformat()).stdout
+    assert explained(evaluated + later)["newest_record"] == "2025-07-07T11:46:11+00:00"
+    assert explained(evaluated)["newest_record"] is None
+    (tmp_path / "draft.yaml").write_text(RULE.replace("id: sla", "id: draft"), encoding="utf-8")
+    of_draft = ("draft", "--scope", MAIL, "--rules", tmp_path / "draft.yaml", "--as-of")
+    assert hint in str(ran(*of_draft, (evaluated + later).isoformat()).exception)
+    assert "The newest record" not in ran(*of_draft, evaluated.isoformat()).stdout
+
+
 def test_a_draft_is_explained_from_its_file(evaluated: datetime, tmp_path: Path) -> None:
     draft = tmp_path / "draft.yaml"
     draft.write_text(RULE.replace("max: 15%", "max: 90%"), encoding="utf-8")

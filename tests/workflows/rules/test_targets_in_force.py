@@ -16,7 +16,7 @@ from tests.workflows.conftest import RULE
 from tests.workflows.platform import MemoryPlatform
 from workflows import cycle
 from workflows.cli.main import build
-from workflows.models import Connection, Finding, LedgerEntry, Point
+from workflows.models import Connection, Finding, LedgerEntry, Point, RuleVersion
 from workflows.rules import targets_in_force as targets
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +174,16 @@ def test_a_scope_of_what_no_rule_is_about_is_refused(judged: datetime) -> None:
     near = ran("--scope", "custmer=Acme", "--as-of", judged.isoformat()).exception
     assert str(near) == "Targets have no “custmer”. Did you mean customer?"
     assert len(told("--scope", f"{MAIL},kind=incident", "--as-of", judged.isoformat())["targets"]) == 1
+
+
+def test_of_one_rule_it_is_no_matter_that_an_old_version_of_another_cannot_be_read_any_more(
+    judged: datetime, home: Path, platform: MemoryPlatform
+) -> None:
+    other = RULE.replace("id: sla", "id: other")
+    for number, target in enumerate(("max: 20%", "max: 25%")):
+        (home / "rules" / "other.yaml").write_text(other.replace("max: 15%", target), encoding="utf-8")
+        assert cycle.run_with([platform], as_of=judged + timedelta(weeks=number + 1)).errors == []
+    RuleVersion.objects.filter(rule_id="other", is_live=False).update(document={"spec": {}})
+    asked = ("--on", f"{judged:%Y-%m-%d}", "--scope", MAIL, "--as-of", (judged + timedelta(weeks=2)).isoformat())
+    assert "cannot be read any more" in str(ran(*asked).exception)
+    assert [one["target"] for one in told(*asked, "--rule", "sla")["targets"]] == ["max 12%"]

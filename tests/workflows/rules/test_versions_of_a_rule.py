@@ -130,6 +130,18 @@ def test_targets_of_a_moment_that_is_over_are_those_of_then(lived: Lived, home: 
     assert (held(then), held(at)) == (["max 15%"], ["max 30%"])  # live at the next cycle
 
 
+def test_a_rule_that_was_applied_later_had_no_target_yet(lived: Lived) -> None:
+    then = lived(HOURS.replace("id: sla", "id: hours"), 2)
+    at = lived(RULE, 1)
+
+    def rules(moment: datetime, *more: str) -> set[str]:
+        found = told("targets --scope", MAIL, "--as-of", moment.isoformat(), *more)
+        return {one["rule"] for one in found["targets"]}
+
+    assert (rules(then), rules(at)) == ({"hours"}, {"sla"})
+    assert rules(at, "--on", f"{then:%Y-%m-%d}") == {"hours", "sla"}  # before it was applied, by its first version
+
+
 def test_a_version_that_a_wrong_clock_made_live_is_in_force_although_its_moment_is_still_to_come(
     lived: Lived, home: Path
 ) -> None:
@@ -152,6 +164,30 @@ def test_a_breach_that_a_rule_looked_at_stays_so_when_it_is_edited_or_removed(
     assert before.counts[Disposition.BELOW_THRESHOLD] > 0
     for moment in (at, later):
         assert dispositions.report(weeks_of, as_of=moment, ask=None).parts[0].counts == before.counts
+
+
+def test_what_became_of_breaches_by_a_moment_stays_so_whatever_is_looked_back_on_later(lived: Lived) -> None:
+    def told(at: datetime) -> dict[Disposition, dict[str, int]]:
+        (part,) = dispositions.report(period("2025-03-01..2025-09-10"), as_of=at, ask=None).parts
+        return {kind: part.details(kind) for kind in Disposition if kind is not Disposition.EXCLUDED}  # it grows
+
+    hours = HOURS.replace("id: sla", "id: hours")
+    by_then = {}
+    for rule in (hours, RULE, hours, RULE, COARSE):  # none, a new one, none, it is back, edited
+        at = lived(rule, 4)
+        by_then[at] = told(at)
+    assert [bool(one[Disposition.NO_RULE]) for one in by_then.values()] == [True, False, True, False, False]
+    assert {at: told(at) for at in by_then} == by_then
+
+
+def test_an_action_that_was_opened_later_is_not_named_of_a_moment_before(lived: Lived) -> None:
+    def covered(at: datetime) -> list[str]:
+        return list(dispositions.report(period("2025Q2"), as_of=at, ask=None).parts[0].details(Disposition.COVERED))
+
+    fired = lived(RULE, 1)
+    opened = lived(RULE, 1)
+    assert covered(opened) == [f"sla [{MAIL}] ACT-1"]
+    assert covered(fired) == [f"sla [{MAIL}]"]
 
 
 def test_a_finding_covers_only_what_the_version_counts_that_it_fired_by(lived: Lived) -> None:
@@ -287,6 +323,18 @@ def test_a_target_dated_back_is_held_against_values_of_its_own_series_that_were_
     (listed,) = told("targets --as-of", at.isoformat())["restatements"]
     assert digest(listed["points"]) == entry["payload"]["points_sha256"]
     assert {one["old_target"] for one in listed["points"]} == {"max 15%"}
+
+
+def test_what_a_rule_looks_back_on_later_was_not_restated_by_a_target_of_before(lived: Lived) -> None:
+    lived(COARSE, 1)
+    lived(RULE, 4)
+    lived(PAST, 1)
+    lived(HOURS.replace("id: sla", "id: hours"), 1)
+    at = lived(PAST, 1)
+    entry = entries("targets.restated")[0]
+    listed = told("targets --as-of", at.isoformat())["restatements"][0]
+    assert len(listed["points"]) == entry["payload"]["points"] == 2 * 4
+    assert digest(listed["points"]) == entry["payload"]["points_sha256"]
 
 
 def test_a_rule_that_was_away_is_held_against_the_version_before(lived: Lived, home: Path) -> None:
