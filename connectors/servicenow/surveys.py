@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.rows import Rows, Shape
-from connectors.servicenow.tables import IDS_PER_QUERY, KEYS, LET_SEE, Instance
+from connectors.servicenow.tables import FEW, IDS_PER_QUERY, KEYS, LET_SEE, Instance
 from improvement.errors import PermissionMissing, Place
 
 RESULTS, METRICS = "asmt_metric_result", "asmt_metric"
@@ -89,10 +89,15 @@ class Scores:
             self.unseen |= dict.fromkeys(without, HIDDEN.format(RESULTS))
         if unmeasured and METRICS in self._lookups.hidden:
             self.unseen |= dict.fromkeys(unmeasured, HIDDEN.format(METRICS))
-        if len(self.unseen) == len(wanted) >= MANY:
-            table = METRICS if unmeasured else RESULTS
+        table = METRICS if unmeasured else RESULTS
+        if len(self.unseen) == len(wanted) >= MANY and not self._shows_any(table):
             where = Place(connection=self._instance.config.name)
             raise PermissionMissing(ALL_HIDDEN.format(table), where=where, mend=LET_SEE)
+
+    def _shows_any(self, table: str) -> bool:
+        """Whether some of the newest or oldest records of a table are shown: then only some are hidden."""
+        orders = ("ORDERBYDESCsys_updated_on", "ORDERBYsys_updated_on")
+        return any(self._instance.rows(table, order, ["sys_id"], limit=FEW) for order in orders)
 
     def _refuse_without(self, hidden: Iterable[tuple[str, str]]) -> None:
         for table, name in hidden:

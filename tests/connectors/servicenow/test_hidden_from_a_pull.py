@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox
+from connectors.sandbox.world import WorldSurvey
 from improvement.errors import ConnectionFailed, PermissionMissing
 from improvement.records import RecordKind
 
-from .conftest import Connect, Person, a_ticket, a_world, hour_by_hour, pulled
+from .conftest import HOUR, START, Connect, Person, a_ticket, a_world, hour_by_hour, pulled
 
 Serve = Callable[..., RunningSandbox]
 TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
@@ -100,6 +101,19 @@ def test_one_survey_whose_answers_are_hidden_is_rejected_and_the_others_are_read
     found = pulled(connect(running), SURVEY)
     assert found.rejected == [(first, "score", "its answers are hidden from us (asmt_metric_result)")]
     assert len(found.ids) == 59
+
+
+def test_many_surveys_whose_answers_are_hidden_do_not_keep_those_of_others_from_us(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.pull.BATCH_ROWS", 60)
+    late = START + 90 * HOUR
+    other = a_ticket(61, survey=WorldSurvey(late, late + HOUR, 5))
+    hidden = {"regelkreis": {"asmt_metric_result": "actual_value=4"}}
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 61)), other), hidden_rows=hidden)
+    found = pulled(connect(running, page_size=60), SURVEY)
+    assert [row["score"] for row in found.rows] == [5.0]
+    assert len(found.rejected) == 60
 
 
 def test_where_counts_are_refused_many_surveys_without_any_answer_are_not_taken_for_unanswered_ones(
