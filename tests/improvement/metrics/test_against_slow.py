@@ -210,9 +210,8 @@ def test_of_a_scope_in_which_nothing_ever_happened_sql_makes_no_number() -> None
     with tempfile.TemporaryDirectory() as folder, a_warehouse(Path(folder)) as warehouse:
         rows = warehouse.pinned(a_query("incident_count", ()), scope={}, as_of=AS_OF, first_week=FIRST, last_week=LAST)
         made = value_of_rows(a_query("incident_count", ()), 0.0)
-        assert (
-            warehouse.arrow(f"SELECT {made} AS value, count(*) AS n FROM ({rows.sql})").to_pylist()[0]["value"] is None
-        )
+        (found,) = warehouse.arrow(f"SELECT {made} AS value, count(*) AS n FROM ({rows.sql})").to_pylist()
+        assert found == {"value": None, "n": 0}
 
 
 def test_accounts_never_spoken_to_are_always_told_in_the_same_order() -> None:
