@@ -20,7 +20,7 @@ from workflows import access
 from workflows.actions import opening, serving
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
-from workflows.models import Action, Evaluation, Finding, Transition
+from workflows.models import Action, Evaluation, Finding, RuleVersion, Transition
 from workflows.steps.evaluate import memory_of
 from workflows.warehouse import Warehouse
 
@@ -37,8 +37,13 @@ class OpenResult:
 def open_actions(
     warehouse: Warehouse, rules: list[Rule], connection: str, *, limits: Limits, as_of: datetime
 ) -> OpenResult:
-    """Open what fires, largest first. The first evaluation of a rule opens nothing."""
+    """Open what fires, largest first. The first evaluation of a rule opens nothing.
+
+    Nor does a version of a rule that somebody removed or replaced since the cycle began, which may be long ago.
+    """
     result = OpenResult(connection=connection)
+    live = set(RuleVersion.objects.filter(is_live=True).values_list("rule_id", "sha256"))
+    rules = [rule for rule in rules if (rule.id, rule.sha256) in live]
     by_id = {rule.id: rule for rule in rules}
     evaluated = {row.rule_id: row.count for row in Evaluation.objects.filter(connection=connection)}
     firing = {

@@ -478,3 +478,24 @@ def test_nothing_opens_by_a_rule_on_what_fired_by_another_series(lived: Lived) -
     lived(HOURS.replace("max: 40h", "max: 0.5h"), 3)
     assert "h" in Action.objects.get(scope_key=MAIL).trigger["value_text"]
     assert verifying.verify().is_ok
+
+
+def test_a_version_that_is_replaced_while_a_cycle_runs_opens_nothing_any_more(
+    lived: Lived, home: Path, monday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposing = RULE.replace("mode: open", "mode: propose")
+    countable = cycle._countable
+
+    def replaced(*arguments: Any) -> Any:
+        (home / "rules" / "sla.yaml").write_text(proposing, encoding="utf-8")
+        live.live_rules(as_of=monday + timedelta(weeks=1), errors=[])
+        return countable(*arguments)
+
+    lived(RULE, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(cycle, "_countable", replaced)
+        lived(RULE, 1)
+    assert Finding.objects.get(scope_key=MAIL).state == "firing"
+    assert not Action.objects.exists()
+    lived(proposing, 1)
+    assert [action.is_accepted for action in Action.objects.all()] == [False]
