@@ -12,7 +12,7 @@ from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event, State
 from improvement.records import Outbound, Verb
 from workflows.actions import loop, planning
-from workflows.actions.consequences import draft_sha256, log_draft
+from workflows.actions.consequences import log_draft, shown_sha256
 from workflows.actions.holding import keep_connection
 from workflows.actions.judging import acknowledge, decide, follow_up, override, second_override
 from workflows.actions.marking import mark_change, take_back_change
@@ -142,7 +142,7 @@ def approve(actor: Person, code: str, *, at: datetime, draft: str = "") -> Actio
     action = find_kept(code)
     must_hold(actor, Role.APPROVER, action)
     plan = loop.current_plan(action)
-    if draft and plan is not None and not plan.sha256 and draft_sha256(plan) != draft:
+    if draft and plan is not None and not plan.sha256 and shown_sha256(action, plan) != draft:
         reasons = ["the plan was changed after it was shown: read it again"]
         raise GuardRefused(f"{action.code} cannot be approved", reasons)
     return loop.move(action, Event.APPROVE, actor=actor.uid, person=actor, at=at, source="regelkreis")

@@ -61,14 +61,22 @@ def _draft_plan(moving: Move) -> None:
     log_draft(plan, actor=moving.actor, at=moving.at)
 
 
-def draft_sha256(plan: Plan) -> str:
-    """The digest of a plan as it stands, before it is frozen."""
-    return sha256_hex(canonical(plan.document))
+def shown_sha256(action: Action, plan: Plan) -> str:
+    """The digest of what an approver reads: the plan as it stands, and the words that stand beside it."""
+    shown = {
+        "plan": plan.document,
+        "hypothesis": action.hypothesis,
+        "goal": action.goal,
+        "min_effect": action.min_effect,
+        "golive_planned": action.golive_planned.isoformat() if action.golive_planned else "",
+        "detectable_accepted_reason": action.detectable_accepted_reason,
+    }
+    return sha256_hex(canonical(shown))
 
 
 def log_draft(plan: Plan, *, actor: str, at: datetime) -> None:
     """Say what is up for approval: an approver cannot be shown one plan and freeze another."""
-    payload = {"version": plan.version, "draft_sha256": draft_sha256(plan)}
+    payload = {"version": plan.version, "draft_sha256": sha256_hex(canonical(plan.document))}
     ledger.append("plan.drafted", subject=plan.action.code, actor=actor, at=at, payload=payload)
 
 

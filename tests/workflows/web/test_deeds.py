@@ -6,6 +6,7 @@ import ast
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -120,13 +121,15 @@ def test_what_was_changed_elsewhere_since_a_page_was_shown_is_not_undone(stage: 
 @pytest.mark.parametrize(
     ("language", "told"), [("en", "the plan was changed after it was shown"), ("de", "nachdem er gezeigt wurde")]
 )
+@pytest.mark.parametrize("change", [{"golive": date(2035, 1, 15)}, {"hypothesis": "No night shift."}], ids=str)
 def test_nobody_approves_another_plan_than_they_were_shown(
-    stage: Stage, as_person: Visit, language: str, told: str
+    stage: Stage, as_person: Visit, change: dict[str, Any], language: str, told: str
 ) -> None:
     paul, code = as_person("paul", language), stage.code("planned")
-    shown = Fields(paul.get(f"/actions/{code}/").content.decode(), "approve").sent
     at = Action.objects.get(pk=stage.actions["planned"].pk).last_moved_at
     commands.plan(stage.people["olga"], code, at=at, golive=date(2035, 1, 8))
+    shown = Fields(paul.get(f"/actions/{code}/").content.decode(), "approve").sent
+    commands.plan(stage.people["olga"], code, at=at, **change)
     answer = paul.post(f"/actions/{code}/approve/", shown)
     page = answer.content.decode()
     assert (answer.status_code, told in page) == (422, True)

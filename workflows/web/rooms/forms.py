@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from workflows.actions import loop, marking, rights
-from workflows.actions.consequences import draft_sha256
+from workflows.actions.consequences import shown_sha256
 from workflows.models import Action, Person, Role
 
 LONGEST = 4000
@@ -77,9 +77,9 @@ class ApprovalForm(Deed):
     draft = forms.CharField(required=False, widget=forms.HiddenInput())
 
     def fit(self, action: Action) -> None:
-        """The plan as it stands."""
+        """The plan as it stands, and the words beside it."""
         plan = loop.current_plan(action)
-        self.initial["draft"] = draft_sha256(plan) if plan is not None else ""
+        self.initial["draft"] = shown_sha256(action, plan) if plan is not None else ""
 
 
 class ReasonForm(Deed):
