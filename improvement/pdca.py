@@ -285,6 +285,12 @@ def transition(
     return Moved(moved, _entries(facts, moved, call))
 
 
+def unfit_to_submit(facts: ActionFacts) -> list[str]:
+    """Every reason why the plan could not be handed in as it stands."""
+    call = Call(Event.SUBMIT, Actor(facts.owner or ENGINE), date.min)  # these guards ask for nobody, and for no day
+    return [text for guard in TO_SUBMIT for text in guard(facts, call)]
+
+
 def allowed(facts: ActionFacts) -> list[Event]:
     """The events that are possible from where the action stands (their guards are asked when one is tried)."""
     return [row.event for row in TABLE if row.is_open_to(facts)]

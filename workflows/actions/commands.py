@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Literal
 
 from django.conf import settings
 from django.db import transaction
 
+from improvement import pdca
 from improvement.check import Goal
 from improvement.errors import GuardRefused, InputError, PermissionMissing
 from improvement.pdca import Event, State
@@ -74,17 +76,21 @@ def plan(
     hypothesis: str | None = None,
     goal: str | None = None,
     min_effect: str | None = None,
-    golive: date | None = None,
-    due: date | None = None,
+    golive: date | Literal[""] | None = None,
+    due: date | Literal[""] | None = None,
     accept_detectable: str | None = None,
 ) -> Action:
-    """Fill in the plan of a proposed action. Only what is given changes."""
+    """Fill in the plan of a proposed action. Only what is given changes; an empty text takes away what was there.
+
+    One that is handed in may change until it is approved, to nothing that could not have been handed in.
+    """
     action = find_kept(code)
     must_own(actor, action)
     plan_now = loop.current_plan(action)
     is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
     if State(action.state) is not State.PROPOSED and not is_open:
         raise GuardRefused(f"{action.code} cannot be planned", [f"it is {action.state} and its plan is frozen"])
+    lacked = pdca.unfit_to_submit(loop.facts_of(action))
     if hypothesis is not None and comes_from_there(action, "hypothesis"):
         if not is_same_text(hypothesis, action.hypothesis):
             reasons = [f"people edited it on {action.connection}, so it is changed there"]
@@ -93,17 +99,20 @@ def plan(
     if hypothesis is not None:
         action.hypothesis = hypothesis
     if goal is not None:
-        action.goal = Goal.parse(goal).text
+        action.goal = Goal.parse(goal).text if goal else ""
     if min_effect is not None:
-        action.min_effect = Goal.parse(min_effect).text
+        action.min_effect = Goal.parse(min_effect).text if min_effect else ""
     if goal is not None or min_effect is not None:
         planning.check_goal(action)
     if golive is not None:
-        action.golive_planned = golive
+        action.golive_planned = golive or None
     if due is not None:
-        action.due = due
+        action.due = due or None
     if accept_detectable is not None:
         action.detectable_accepted_reason = accept_detectable
+    lacks = [reason for reason in pdca.unfit_to_submit(loop.facts_of(action)) if reason not in lacked]
+    if is_open and lacks:
+        raise GuardRefused(f"{action.code} cannot be planned", lacks)
     action.save()
     if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
         plan_now.document = planning.document(action)

@@ -150,19 +150,21 @@ def plan(
     """Fill in the plan of a proposed action."""
     start()
     from workflows.actions import commands
+    from workflows.cli.mending import naming_options
     from workflows.cli.output import report
 
-    action = commands.plan(
-        actor(),
-        code,
-        at=moment(as_of),
-        hypothesis=hypothesis,
-        goal=goal,
-        min_effect=min_effect,
-        golive=day_if_given(golive, "--golive"),
-        due=day_if_given(due, "--due"),
-        accept_detectable=accept_detectable,
-    )
+    with naming_options(code):
+        action = commands.plan(
+            actor(),
+            code,
+            at=moment(as_of),
+            hypothesis=hypothesis,
+            goal=goal,
+            min_effect=min_effect,
+            golive=day_if_given(golive, "--golive"),
+            due=day_if_given(due, "--due"),
+            accept_detectable=accept_detectable,
+        )
     report(action, as_json)
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.utils.translation import override
 
 from improvement.errors import GuardRefused, InputError
-from tests.workflows.build import GOLIVE, OPENED, a_person, an_action
+from tests.workflows.build import GOLIVE, OPENED, a_person, an_action, planned
 from tests.workflows.platform import MemoryPlatform
-from workflows import cycle
+from workflows import access, cycle
 from workflows.actions import commands, planning
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, Person, ReviewRecord, Role
@@ -91,3 +91,25 @@ def test_what_is_written_meanwhile_is_kept_where_another_goal_is_refused(olga: P
     with pytest.raises(InputError):
         commands.plan(olga, satisfied.code, at=OPENED, hypothesis="Others.", goal="+26%")
     assert commands.find(satisfied.code).hypothesis == "Trained."
+
+
+def test_no_plan_becomes_by_a_change_what_could_not_have_been_handed_in(home: Path) -> None:
+    olga, paul = a_person("olga", Role.SERVICE_OWNER), a_person("paul", Role.APPROVER)
+    action = planned(an_action(olga))
+    with pytest.raises(GuardRefused) as refused:
+        commands.plan(olga, action.code, at=OPENED, goal="-2%", hypothesis="")
+    assert "the hypothesis is missing" in refused.value.reasons
+    assert any("smaller than the smallest detectable effect" in reason for reason in refused.value.reasons)
+    commands.plan(olga, action.code, at=OPENED, goal="-2%", accept_detectable="It is worth trying.")
+    with pytest.raises(GuardRefused, match="give a reason to go on nevertheless"):
+        commands.plan(olga, action.code, at=OPENED, accept_detectable="")
+    commands.approve(paul, action.code, at=OPENED)
+    document = Action.objects.get(pk=action.pk).plans.get().document
+    assert (document["goal"], document["detectable_accepted"]) == ("-2%", True)
+
+
+def test_what_was_missing_before_does_not_stand_in_the_way_of_another_change(home: Path) -> None:
+    action = planned(an_action(a_person("olga", Role.SERVICE_OWNER)))
+    Action.objects.filter(pk=action.pk).update(owner=None, hypothesis="")  # as people may do it on the platform
+    commands.plan(access.local_admin(), action.code, at=OPENED, goal="-40%")
+    assert Action.objects.get(pk=action.pk).plans.get().document["goal"] == "-40%"

@@ -118,6 +118,45 @@ def test_what_was_changed_elsewhere_since_a_page_was_shown_is_not_undone(stage: 
     assert Action.objects.get(pk=action.pk).hypothesis == ""
 
 
+def test_what_is_emptied_is_taken_away_and_of_a_plan_that_is_handed_in_only_what_it_can_do_without(
+    stage: Stage, as_person: Visit
+) -> None:
+    olga, german = as_person("olga"), as_person("olga", "de")
+    filled = {"goal": "-40%", "min_effect": "-30%", "golive": date(2035, 1, 8), "due": date(2035, 2, 1)}
+    for name in ("proposed", "planned"):
+        at = Action.objects.get(pk=stage.actions[name].pk).last_moved_at
+        commands.plan(stage.people["olga"], stage.code(name), at=at, hypothesis="One.", **filled)
+    url = f"/actions/{stage.code('planned')}/"
+    shown = Fields(german.get(url).content.decode(), "plan").sent
+    assert shown["initial-plan-due"] == shown["plan-due"] == "2035-02-01"
+    answer = german.post(f"{url}plan/", {**shown, "plan-goal": "", "plan-golive": "", "plan-hypothesis": ""})
+    page = answer.content.decode()
+    reasons_told = ("das Ziel fehlt", "der geplante Go-live fehlt", "die Hypothese fehlt")
+    assert (answer.status_code, [one for one in reasons_told if one not in page]) == (422, [])
+    again = {**Fields(page, "plan").sent, **{f"plan-{name}": shown[f"plan-{name}"] for name in ("goal", "golive")}}
+    left_out = {"plan-hypothesis": "Two.", "plan-min_effect": "", "plan-due": ""}
+    assert german.post(f"{url}plan/", {**again, **left_out}).status_code == 302
+    action = Action.objects.get(pk=stage.actions["planned"].pk)
+    assert (action.goal, action.min_effect, action.due, action.hypothesis) == ("-40%", "", None, "Two.")
+    assert action.plans.get().document["min_effect"] == "-20%"  # half the goal
+    url = f"/actions/{stage.code('proposed')}/"
+    shown = Fields(olga.get(url).content.decode(), "plan").sent
+    emptied = {name: "" if name.startswith("plan-") else text for name, text in shown.items()}
+    assert olga.post(f"{url}plan/", emptied).status_code == 302
+    action = Action.objects.get(pk=stage.actions["proposed"].pk)
+    assert (action.goal, action.min_effect, action.golive_planned, action.due) == ("", "", None, None)
+
+
+def test_a_page_that_does_not_say_what_it_showed_loses_nothing_that_was_typed(stage: Stage, as_person: Visit) -> None:
+    """One that was open since before an update."""
+    olga, code = as_person("olga"), stage.code("proposed")
+    typed = {"plan-hypothesis": "A long one.", "plan-goal": "much", "plan-min_effect": "", "plan-due": ""}
+    page = olga.post(f"/actions/{code}/plan/", typed).content.decode()
+    assert olga.post(f"/actions/{code}/plan/", {**Fields(page, "plan").sent, "plan-goal": "-40%"}).status_code == 302
+    action = Action.objects.get(pk=stage.actions["proposed"].pk)
+    assert (action.hypothesis, action.goal) == ("A long one.", "-40%")
+
+
 @pytest.mark.parametrize(
     ("language", "told"), [("en", "the plan was changed after it was shown"), ("de", "nachdem er gezeigt wurde")]
 )

@@ -67,8 +67,8 @@ class PlanForm(Deed):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.show_hidden_initial = True
+        for name, field in self.fields.items():  # a page of an earlier version does not say what it showed
+            field.show_hidden_initial = not self.is_bound or self.add_initial_prefix(name) in self.data
 
 
 class ApprovalForm(Deed):

@@ -64,12 +64,10 @@ def told(error: RegelkreisError) -> list[str]:
 
 
 def _given(form: Deed) -> dict[str, Any]:
-    """What was entered; of a plan what differs from what its page showed. An empty optional field of it means *leave
-    it as it is*, except for texts.
-    """
+    """What was entered; of a plan what differs from what its page showed, empty where it was emptied."""
     given = dict(form.cleaned_data)
     if isinstance(form, PlanForm):
-        return {key: given[key] for key in form.changed_data if given[key] or key == "hypothesis"}
+        return {key: given[key] or "" for key in form.changed_data}
     return given
 
 
