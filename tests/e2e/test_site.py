@@ -89,6 +89,31 @@ def test_an_owner_fills_in_a_plan_and_reads_the_refusal(browse: Open) -> None:
     assert visit.is_clean()
 
 
+def test_a_page_that_one_comes_back_to_sets_back_no_date_that_was_changed_since(browse: Open) -> None:
+    """Chromium shows the newest page it has, and fills in its dates as they stood when one left."""
+    visit = browse()
+    page = visit.sign_in("gustav")
+    visit.go("/actions/ACT-6/")
+    form = page.locator(".deed form").filter(has=page.locator("[name=plan-goal]"))
+
+    def save(**fields: str) -> None:
+        form.locator("..").evaluate("deed => { deed.open = true }")
+        for name, text in fields.items():
+            form.locator(f"[name=plan-{name}]").fill(text)
+        form.get_by_role("button").click()
+        expect(page.get_by_role("status")).to_contain_text("Done: Plan")
+
+    save(due="2035-03-01")
+    visit.go("/register/")
+    visit.go("/actions/ACT-6/")
+    save(due="2035-04-01")
+    for _ in range(3):
+        page.go_back()
+    save(goal="-45%")
+    assert form.locator("[name=plan-due]").input_value() == "2035-04-01"
+    assert visit.is_clean()
+
+
 def test_language_and_colours_are_switched_and_stay(browse: Open) -> None:
     visit = browse()
     page = visit.sign_in("paul")

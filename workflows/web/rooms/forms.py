@@ -18,7 +18,7 @@ class _Day(forms.DateInput):
     input_type = "date"
 
     def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
+        super().__init__({"autocomplete": "off"}, format="%Y-%m-%d")
 
 
 def _reason(label: Any, *, is_required: bool = True) -> forms.CharField:
