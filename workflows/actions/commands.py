@@ -86,11 +86,11 @@ def plan(
     """
     action = find_kept(code)
     must_own(actor, action)
-    plan_now = loop.current_plan(action)
-    is_open = State(action.state) is State.PLANNED and plan_now is not None and not plan_now.sha256
-    if State(action.state) is not State.PROPOSED and not is_open:
+    draft = loop.current_plan(action) if State(action.state) is State.PLANNED else None
+    if State(action.state) is not State.PROPOSED and (draft is None or draft.sha256):
         raise GuardRefused(f"{action.code} cannot be planned", [f"it is {action.state} and its plan is frozen"])
     lacked = pdca.unfit_to_submit(loop.facts_of(action))
+    before = shown_sha256(action, draft) if draft is not None else ""
     if hypothesis is not None and comes_from_there(action, "hypothesis"):
         if not is_same_text(hypothesis, action.hypothesis):
             reasons = [f"people edited it on {action.connection}, so it is changed there"]
@@ -111,14 +111,15 @@ def plan(
     if accept_detectable is not None:
         action.detectable_accepted_reason = accept_detectable
     lacks = [reason for reason in pdca.unfit_to_submit(loop.facts_of(action)) if reason not in lacked]
-    if is_open and lacks:
+    if draft is not None and lacks:
         raise GuardRefused(f"{action.code} cannot be planned", lacks)
     action.save()
-    if is_open and plan_now is not None:  # handed in, not yet approved: the draft follows
-        plan_now.document = planning.document(action)
-        plan_now.drafted_at = at
-        plan_now.save(update_fields=["document", "drafted_at"])
-        log_draft(plan_now, actor=actor.uid, at=at)
+    if draft is not None:  # handed in, not yet approved: it follows
+        draft.document = planning.document(action)
+        if shown_sha256(action, draft) != before:  # else approvals of it hold
+            draft.drafted_at = at
+            draft.save(update_fields=["document", "drafted_at"])
+            log_draft(draft, actor=actor.uid, at=at)
     ledger.append(
         "action.planned",
         subject=action.code,

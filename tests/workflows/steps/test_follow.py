@@ -192,6 +192,19 @@ def test_an_approval_counts_from_when_it_was_given_not_from_when_we_read_it(
     assert action.plans.get().frozen_at == OPENED + timedelta(days=given)
 
 
+def test_an_approval_holds_where_the_plan_was_saved_without_a_change_since(
+    record: Record, olga: Person, paul: Person
+) -> None:
+    action = planned(an_action(olga))
+    record.shown["approvals"] = (approved("paul", day=1),)
+    later = OPENED + timedelta(days=2)
+    commands.plan(olga, action.code, at=later, hypothesis=action.hypothesis, due=date(2026, 12, 24))
+    read(record, action, 3)
+    assert action.plans.get().approved_by == paul
+    drafted = LedgerEntry.objects.filter(subject=action.code, type="plan.drafted")
+    assert drafted.count() == 1
+
+
 def test_an_approval_of_another_draft_does_not_hold(record: Record, olga: Person, paul: Person) -> None:
     action = planned(an_action(olga))
     record.shown["approvals"] = (approved("paul", day=1),)
