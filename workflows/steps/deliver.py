@@ -378,6 +378,7 @@ def _bury(delivery: Delivery, error: str, as_of: datetime) -> str:
         now = Delivery.objects.select_for_update().get(pk=delivery.pk)
         is_dead = now.state == DeliveryState.WAITING and bytes(now.outbound) == bytes(delivery.outbound)
         delivery.state = DeliveryState.DEAD.value if is_dead else now.state
+        delivery.failures = delivery.failures if is_dead else 0  # newer content failed never yet
         delivery.last_error = error
         delivery.save(update_fields=["state", "attempts", "failures", "last_error"])
         if is_dead:

@@ -398,6 +398,21 @@ def test_a_defect_stops_its_own_action_only_is_told_and_logged_and_ends_as_a_dea
     assert states() == ["sent", "dead", "sent", "sent"]
 
 
+def test_newer_content_has_failures_of_its_own_and_no_outage_ends_it(desk: Desk, action: Action) -> None:
+    def renewed(outbound: Outbound) -> None:
+        if outbound.key.endswith("note/one"):
+            outbox.queue(action, msgspec.structs.replace(outbound, text="newer"), at=OPENED)
+            raise MappingError("There is no such field.")
+
+    desk.answers = raises(MappingError("There is no such field."), on="note/one")
+    for day in range(deliver.MAX_FAILURES - 1):
+        sent(desk, day)
+    desk.answers = renewed
+    assert sent(desk, 20).waiting == 2
+    desk.answers = raises(ConnectionFailed("It is down."), on="note/one")
+    assert (sent(desk, 21).refused, states()) == (0, ["sent", "waiting", "waiting"])
+
+
 def test_what_is_wrong_with_the_state_is_no_deliverys(desk: Desk, action: Action) -> None:
     desk.answers = raises(OperationalError("database is locked"), on="create")
     with pytest.raises(OperationalError):
