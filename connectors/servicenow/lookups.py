@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.budget import BudgetSpent
-from connectors.servicenow.tables import Instance, Row
+from connectors.servicenow.tables import IDS_PER_QUERY, Instance, Row
 from improvement.errors import ConnectionFailed, ShutOut
 
 LARGEST_TABLE = 20_000  # rows; above it the platform dot-walks for us
@@ -90,7 +90,7 @@ class Lookups:
         unseen = [key for key in missing if not known[key]]
         if unseen and table not in self._counted:  # once a pull: a reference may also point to what was deleted
             self._counted.add(table)
-            if self._is_counted(table, unseen):
+            if self._is_counted(table, unseen[:IDS_PER_QUERY]):  # one request, however many are gone
                 self.hidden.add(table)
 
     def _is_counted(self, table: str, ids: Iterable[str]) -> bool | None:

@@ -153,6 +153,24 @@ def test_a_count_that_only_a_note_needs_ends_no_pull(serve: Serve, connect: Conn
         pulled(connector, TICKET, until=END + timedelta(seconds=2))
 
 
+def test_however_many_references_point_to_what_was_deleted_one_count_tells_that_nothing_is_hidden(
+    serve: Serve, connect: Connect
+) -> None:
+    running = serve(a_world(*(a_ticket(uid, customer=f"Company {uid}") for uid in range(1, 241))))
+    admin = Person(running.servicenow_url, "admin")
+    for company in admin.find("core_company", "nameSTARTSWITHCompany"):
+        admin.send_away("core_company", company["sys_id"])
+    connector = connect(running)
+    counts: list[str] = []
+    connector._instance.session.hooks["response"].append(
+        lambda answer, **_: (
+            counts.append(answer.url) if "/stats/core_company" in answer.url and "IN" in answer.url else None
+        )
+    )
+    assert {row["customer"] for row in pulled(connector, TICKET).rows} == {None}
+    assert len(counts) == 1
+
+
 def test_surveys_that_nobody_took_cost_no_question_about_answers(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_ticket(survey=WorldSurvey(START + 90 * HOUR, None, None))))
     connector = connect(running)
