@@ -115,7 +115,8 @@ def _pages(reader: Reader, ids: Sequence[str], fields: Sequence[str], changes: i
         token = page.next_page_token
         if not token:
             return
-        barren.add(entry.id for of_issue in page.issue_change_logs for entry in of_issue.change_histories)
+        shown = (entry.id for of_issue in page.issue_change_logs for entry in of_issue.change_histories)
+        barren.add(shown, is_further=False)
         if token in used:
             raise ConnectionFailed(
                 f"{reader.config.url} tells histories without an end: a page token was repeated.",

@@ -107,7 +107,7 @@ def _ids_on_cloud(reader: Reader, where: str) -> Iterator[str]:
                 raise
             restarts += 1
             paging.give_up(restarts, "the page token expired", reader)
-            token, used = "", set()
+            token, used, barren = "", set(), paging.Barren(reader, paging.SEARCH)
             continue
         yield from (issue.id for issue in page.issues)
         following = page.next_page_token
@@ -118,9 +118,9 @@ def _ids_on_cloud(reader: Reader, where: str) -> Iterator[str]:
         if following in used:
             restarts += 1
             paging.give_up(restarts, "a page token was repeated", reader)
-            token, used = "", set()
+            token, used, barren = "", set(), paging.Barren(reader, paging.SEARCH)
             continue
-        barren.add(issue.id for issue in page.issues)
+        barren.add((issue.id for issue in page.issues), is_further=False)
         token = following
         used.add(following)
 

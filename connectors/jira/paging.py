@@ -271,6 +271,7 @@ def _by_token(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]
         give_up(restarts, reason, reader)
         query = search.jql(reached, site)
         token, used = None, set()
+        barren = Barren(reader, SEARCH)  # what comes now was there before: it is the same minute again
 
 
 def _by_slice(reader: Reader, site: Site, search: Search) -> Iterator[Delivered]:

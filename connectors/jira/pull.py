@@ -34,7 +34,7 @@ MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading 
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
 IDS_PER_SEARCH = 100
-LONG_PAST = timedelta(days=1)  # another pull follows, until Jira's present
+LONG_PAST = timedelta(days=1)  # before Jira's present: a month of a back-fill, or a cycle that is made up for
 BEGINNING = datetime.fromtimestamp(0, UTC)
 ALONGSIDE = (RecordKind.SLA, RecordKind.SURVEY)  # what the search for tickets brings with it
 Others = dict[RecordKind, tuple[pa.Table, pa.Array]]  # rows, and of which issues they are all there are
@@ -61,6 +61,7 @@ class Puller:
         self._caller = caller
         self._spool: Spool | None = None
         self._present = site.info.present
+        self._clocks_until: datetime | None = None  # what was updated before, we read: with clocks as they stand
         self._overlap = max(MIN_OVERLAP, timedelta(seconds=config.overlap_s))
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
@@ -101,6 +102,8 @@ class Puller:
             # First, and without moving the cursor: a kill in between repeats them instead of losing them.
             yield from self._search(kind, late, None, until, cursor=cursor)
         yield from read_ahead(pages, depth=1)
+        if kind is RecordKind.SLA:
+            self._clocks_until = until
 
     def by_ids(self, kind: RecordKind, ids: Sequence[str], *, until: datetime) -> Iterator[Page]:
         """See :meth:`connectors.base.ReadsByIds.read_by_ids`."""
@@ -297,14 +300,14 @@ class Puller:
         """JQL of issues whose clock or rating may have changed without moving their update time.
 
         Whether a breach or an answer to a survey counts as an update is not documented, so running clocks past
-        their goal and fresh answers are read at every pull. All these clocks are, whenever they ran out: in a month
-        long past whoever reads months one after the other would read them again and again.
+        their goal and fresh answers are read at every pull. All these clocks are, whenever they ran out: whoever reads
+        months one after the other would read them again and again, and does so with the last one.
         """
         where = self._plan.where[kind]
         zone = self._site.zone
         old = f'updated < "{instants.after(since, zone)}"'
         clause = self._site.fields.clause
-        if kind is RecordKind.SLA and self._plan.clocks and not self._is_long_past(until):
+        if kind is RecordKind.SLA and self._plan.clocks and not self._is_read_again(since, until):
             running = " OR ".join(
                 f"({name} = breached() AND {name} != completed())"
                 for name in (clause(clock.field_id) for clock in self._plan.clocks)
@@ -314,8 +317,10 @@ class Puller:
             return f'{where} AND {old} AND {clause(self._plan.survey_date)} >= "{instants.not_after(since, zone)}"'
         return None
 
-    def _is_long_past(self, until: datetime) -> bool:
-        return self._present is not None and until < self._present - LONG_PAST
+    def _is_read_again(self, since: datetime, until: datetime) -> bool:
+        """Whether these clocks were read just now, and another pull follows, until Jira's present."""
+        was_read = self._clocks_until is not None and since <= self._clocks_until
+        return was_read and self._present is not None and until < self._present - LONG_PAST
 
     def _harvest(self, kinds: Sequence[RecordKind]) -> Harvest:
         return Harvest(self._plan, kinds, connection=self._config.name, whole_histories=self._whole_histories)

@@ -193,9 +193,9 @@ class _Shown:
             new = {element for name, element in wanted if name == table} - asked
             asked |= new
             rows = self._first_rows(table, new) if new else []
-            if new and not rows and table not in self._hidden:
+            if new and rows == [] and table not in self._hidden:
                 self._hidden[table] = self._count(table)
-            self._left_out |= {(table, element) for element in new if any(element not in row for row in rows)}
+            self._left_out |= {(table, element) for element in new if any(element not in row for row in rows or ())}
         return [column for column in wanted if column in self._left_out]
 
     def behind(self, source: SourceMap, steps: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -213,13 +213,13 @@ class _Shown:
         try:
             return self._instance.count(table, "")
         except (Declined, PermissionMissing):
-            return 0  # a table that we may not read at all is told elsewhere
+            return 0  # nobody says that there are any
 
-    def _first_rows(self, table: str, elements: Iterable[str]) -> list[Row]:
+    def _first_rows(self, table: str, elements: Iterable[str]) -> list[Row] | None:
         try:
             return self._instance.rows(table, "", sorted(elements), limit=FEW)
         except (Declined, PermissionMissing):
-            return []  # a table that we may not read at all is told elsewhere
+            return None  # a table that we may not read at all is told elsewhere
 
 
 def _answers(shown: _Shown) -> list[Finding]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.servicenow.tables import Instance, Row
-from improvement.errors import ConnectionFailed
+from connectors.budget import BudgetSpent
+from connectors.servicenow.tables import IDS_PER_QUERY, Instance, Row
+from improvement.errors import ConnectionFailed, ShutOut
 
 LARGEST_TABLE = 20_000  # rows; above it the platform dot-walks for us
 PAGE = 5_000
@@ -89,8 +90,17 @@ class Lookups:
         unseen = [key for key in missing if not known[key]]
         if unseen and table not in self._counted:  # once a pull: a reference may also point to what was deleted
             self._counted.add(table)
-            if self._instance.is_counted(table, "sys_id", unseen):
+            if self._is_counted(table, unseen[:IDS_PER_QUERY]):  # one request, however many are gone
                 self.hidden.add(table)
+
+    def _is_counted(self, table: str, ids: Iterable[str]) -> bool | None:
+        """Whether some of these rows are there; None where the platform does not say: nothing is read by that."""
+        try:
+            return self._instance.is_counted(table, "sys_id", ids)
+        except (ShutOut, BudgetSpent):
+            raise
+        except ConnectionFailed:
+            return None
 
     def _names(self, table: str) -> tuple[str, ...]:
         return ("sys_id", *sorted(self._fields[table]))

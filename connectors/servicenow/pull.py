@@ -159,9 +159,11 @@ def _standing_still(
 def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
     """The batches of a source, and whether it is the last one, which may be empty.
 
-    What was read before an error comes first: whoever comes again goes on behind it, however soon it fails.
+    What was read before an error comes first: whoever comes again goes on behind it, however soon it fails. To make
+    records of it the platform is asked, too, which then may fail alike: so the first batches are small, each as long as
+    all before it.
     """
-    batch, begun = Batch(plan), monotonic()
+    batch, begun, given = Batch(plan), monotonic(), 0
     pages = read_ahead(iter(pager), depth=PAGES_AHEAD)
     while True:
         try:
@@ -172,8 +174,13 @@ def _batches(pager: Pager, plan: Plan) -> Iterator[tuple[Batch, bool]]:
             raise
         if rows is None:
             break
+        if batch.num_rows and batch.num_rows >= given:
+            given += batch.num_rows
+            yield batch, False
+            batch, begun = Batch(plan), monotonic()
         batch.add(rows)
         if batch.num_rows >= BATCH_ROWS or monotonic() - begun >= BATCH_S:
+            given += batch.num_rows
             yield batch, False
             batch, begun = Batch(plan), monotonic()
     yield batch, True

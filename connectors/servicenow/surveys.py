@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.answers import Declined
 from connectors.servicenow.lookups import Lookups
 from connectors.servicenow.paging import BEGINNING, Pager
 from connectors.servicenow.rows import Rows, Shape
@@ -69,7 +71,8 @@ class Scores:
         for row in self._instance.rows_of(RESULTS, "instance", left, "", FIELDS):
             self._refuse_without((RESULTS, name) for name in FIELDS if name not in row)
             told.append((row["instance"], row["metric"], row["actual_value"]))
-        self._lookups.learn(METRICS, {metric for _, metric, _ in told})
+        if told:
+            self._lookups.learn(METRICS, {metric for _, metric, _ in told})
         self._refuse_without(one for one in self._needed if one in self._lookups.left_out)
         self._notice_hidden(wanted, told)
         answers: Answers = defaultdict(lambda: defaultdict(list))
@@ -86,13 +89,19 @@ class Scores:
         self.unseen = {}
         is_counted = self._instance.is_counted(RESULTS, "instance", without) if without else False
         if is_counted or (is_counted is None and len(without) == len(wanted) >= MANY):
-            self.unseen |= dict.fromkeys(without, HIDDEN.format(RESULTS))
+            self.unseen |= dict.fromkeys(self._counted(without), HIDDEN.format(RESULTS))
         if unmeasured and METRICS in self._lookups.hidden:
             self.unseen |= dict.fromkeys(unmeasured, HIDDEN.format(METRICS))
         table = METRICS if unmeasured else RESULTS
         if len(self.unseen) == len(wanted) >= MANY and not self._shows_any(table):
             where = Place(connection=self._instance.config.name)
             raise PermissionMissing(ALL_HIDDEN.format(table), where=where, mend=LET_SEE)
+
+    def _counted(self, surveys: set[str]) -> set[str]:
+        """Those of these surveys of which answers are counted; all where the platform does not tell whose they are."""
+        with suppress(Declined, PermissionMissing):
+            return self._instance.counted(RESULTS, "instance", surveys) or surveys
+        return surveys
 
     def _shows_any(self, table: str) -> bool:
         """Whether some of the newest or oldest records of a table are shown: then only some are hidden."""

@@ -7,7 +7,7 @@ and decoding are ours. Every value is the stored one: UTC texts, plain sys_ids, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -65,6 +65,20 @@ class _Count(Body):
     """The body of a request for a count."""
 
     result: _Total | None = None
+
+
+class _Grouped(msgspec.Struct):
+    value: Any = None
+
+
+class _Group(msgspec.Struct):
+    groupby_fields: list[_Grouped]
+
+
+class _Groups(Body):
+    """The body of a request for counts by the values of a column."""
+
+    result: list[_Group] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +187,9 @@ class Instance:
 
     def rows_of(self, table: str, column: str, ids: Iterable[str], query: str, fields: Iterable[str]) -> list[Row]:
         """The rows whose ``column`` is one of these ids, in as many requests as the length of an address takes."""
-        wanted = sorted({key for key in ids if key})
         found: list[Row] = []
-        for start in range(0, len(wanted), IDS_PER_QUERY):
-            chunk = ",".join(wanted[start : start + IDS_PER_QUERY])
-            found += self.rows(table, f"{column}IN{chunk}{query}", fields)
+        for some in _in_pieces(ids):
+            found += self.rows(table, f"{column}IN{some}{query}", fields)
         return found
 
     def count(self, table: str, query: str) -> int:
@@ -196,11 +208,26 @@ class Instance:
 
     def is_counted(self, table: str, column: str, ids: Iterable[str]) -> bool | None:
         """Whether the platform counts rows of some of these ids; None where it does not say."""
-        some = ",".join(sorted(ids)[:IDS_PER_QUERY])
         try:
-            return self.count(table, f"{column}IN{some}") > 0
+            return any(self.count(table, f"{column}IN{some}") for some in _in_pieces(ids))
         except (Declined, PermissionMissing):
             return None
+
+    def counted(self, table: str, column: str, ids: Iterable[str]) -> set[str]:
+        """Those of these ids of which the platform says that it counts rows, hidden ones included."""
+        wanted = set(ids)
+        found: list[str] = []
+
+        def check(response: requests.Response) -> None:
+            groups = self._body(response, _Groups).result
+            if groups is None:
+                raise TooHeavy(f"The answer holds no counts of {table}.", where=self._place, mend=BUSY)
+            found.extend(_text(field.value) for group in groups for field in group.groupby_fields)
+
+        for some in _in_pieces(wanted):
+            params = {"sysparm_query": f"{column}IN{some}", "sysparm_count": "true", "sysparm_group_by": column}
+            self.reader.read(f"/api/now/stats/{table}", what=f"counts of {table}", params=params, check=check)
+        return wanted.intersection(found)
 
     def our_user(self) -> str:
         """The account we are signed in with, as the platform calls it."""
@@ -339,6 +366,13 @@ class Instance:
             parents |= {row["name"]: row.get("super_class.name", "") for row in found}
             level = sorted({parents[name] for name in level if parents.get(name)} - set(parents))
         return parents
+
+
+def _in_pieces(ids: Iterable[str]) -> Iterator[str]:
+    """These ids as conditions hold them, as many in each as the length of an address takes."""
+    wanted = sorted({key for key in ids if key})
+    for start in range(0, len(wanted), IDS_PER_QUERY):
+        yield ",".join(wanted[start : start + IDS_PER_QUERY])
 
 
 def parameters(query: str, fields: Iterable[str], limit: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
+from time import monotonic
 from types import MappingProxyType
 
 import msgspec
@@ -19,6 +20,7 @@ from workflows.warehouse import Warehouse, Zones
 
 LOAD_ROWS = 50_000  # a load costs much the same for ten rows and for ten thousand
 WORTH_A_LOAD = 15_000  # rows that need not wait for more where nobody has more to give yet
+LOAD_S = 30.0  # … nor any that come so long after the last load: a kill loses little of a slow platform
 
 KEPT = ("id", "updated_at")  # of a page that is loaded
 Load = tuple[Page, LoadedPage]  # pages that came together, with no more of their records than that, and what they did
@@ -46,7 +48,7 @@ class Loads:
         """Load the pages of one kind; then how it ended, for each connection.
 
         What was read before a failure is still loaded. While the next page is still being read, what is there and
-        worth it is loaded. A load of what came along says so by the kind of its page.
+        worth it is loaded; after a while whatever is there. A load of what came along says so by the kind of its page.
         """
         ends: dict[str, RegelkreisError | None] = dict.fromkeys(pages, self._failed.get(kind))
         if kind not in self._failed:
@@ -91,19 +93,19 @@ def _gathered(
 ) -> Iterator[dict[str, Page]]:
     """Small pages as one a connection, so that few loads do. Whoever fails on the way is noted in ``ends``."""
     held: defaultdict[str, list[Page]] = defaultdict(list)
-    rows = 0
+    rows, begun = 0, monotonic()
     for name, own in pages.items():
         waits = is_busy.get(name, _never)
         try:
             for page in own:
                 if held and rows + page.batch.num_rows > LOAD_ROWS:
                     yield _each_as_one(held)
-                    held, rows = defaultdict(list), 0
+                    held, rows, begun = defaultdict(list), 0, monotonic()
                 held[name].append(page)
                 rows += page.batch.num_rows
-                if rows >= WORTH_A_LOAD and waits():
+                if (rows >= WORTH_A_LOAD and waits()) or monotonic() - begun >= LOAD_S:
                     yield _each_as_one(held)
-                    held, rows = defaultdict(list), 0
+                    held, rows, begun = defaultdict(list), 0, monotonic()
         except RegelkreisError as error:
             ends[name] = error
     if held:

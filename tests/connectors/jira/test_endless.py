@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from connectors.base import Page
-from connectors.jira import paging
+from connectors.jira import changelogs, deletions, paging
 from connectors.jira.client import BulkSession
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, WorldTicket
@@ -103,22 +103,53 @@ def test_pages_of_which_all_issues_are_hidden_are_no_end_and_no_error(
     assert len(numbers(list(connector.pull(RecordKind.TICKET, None, until=UNTIL)))) == 60
 
 
-@pytest.mark.parametrize("repeats", [0, 1])
-def test_a_list_of_ids_without_an_end_is_an_error(
-    running: RunningSandbox, connect: Connect, goes_on: GoOn, repeats: int
+@pytest.mark.parametrize("token", ["expired", "repeated"])
+def test_a_search_that_is_begun_again_in_a_minute_of_many_issues_is_none_without_an_end(
+    serve: Callable[..., RunningSandbox],
+    connect: Connect,
+    an_incident: Callable[..., WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
 ) -> None:
+    """It shows the pages of this minute once more."""
+    monkeypatch.setattr(paging, "MOST_BARREN", 5)
+    running = serve([an_incident(n, NOON, resolved_after_h=None) for n in range(1, 101)], now=UNTIL)
+    connector = connect("jira_cloud", at=running, page_size=10)
+    assert connector.site.me.account
+    refused = {"kind": "refuse", "status": 400, "message": "The nextPageToken has expired."}
+    fault = refused if token == "expired" else {"kind": "repeat_token"}
+    running.set_faults("jira_cloud", {**fault, "path": SEARCHES, "after": 8, "times": 1})
+    assert len(numbers(list(connector.pull(RecordKind.TICKET, None, until=UNTIL)))) == 100
+
+
+@pytest.mark.parametrize(("after", "repeats"), [(0, 0), (0, 1), (2, 3)])
+def test_a_list_of_ids_without_an_end_is_an_error(
+    running: RunningSandbox,
+    connect: Connect,
+    goes_on: GoOn,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+    repeats: int,
+) -> None:
+    monkeypatch.setattr(deletions, "CLOUD_PAGE", 20)
     connector = connect("jira_cloud", at=running)
     assert connector.site.me.account
-    goes_on(SEARCHES, after=0, repeats=repeats)
+    goes_on(SEARCHES, after=after, repeats=repeats)
     with pytest.raises(ConnectionFailed, match="pages in a row brought nothing new"):
         connector.keys(RecordKind.TICKET)
 
 
-@pytest.mark.parametrize("repeats", [0, 1])
+@pytest.mark.parametrize(("after", "repeats"), [(0, 0), (0, 1), (2, 3)])
 def test_where_histories_come_to_no_end_each_is_asked_for(
-    running: RunningSandbox, connect: Connect, goes_on: GoOn, repeats: int
+    running: RunningSandbox,
+    connect: Connect,
+    goes_on: GoOn,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+    repeats: int,
 ) -> None:
+    monkeypatch.setattr(changelogs, "CHANGES", 20)
     connector = connect("jira_cloud", at=running)
-    asked = goes_on(HISTORIES, after=0, repeats=repeats)
+    asked = goes_on(HISTORIES, after=after, repeats=repeats)
     assert len(numbers(list(connector.pull(RecordKind.TICKET, None, until=UNTIL)))) == 60
-    assert len(asked) <= 2 * paging.MOST_BARREN
+    assert len(asked) <= 2 * paging.MOST_BARREN + 4

@@ -131,6 +131,45 @@ def test_an_issue_deleted_before_its_history_is_asked_for_ends_no_pull(
     assert len([title for title, count in found.items() if count != wanted[title]]) == 1
 
 
+@pytest.mark.parametrize("flavour", ["jira_dc"])  # Cloud's are asked for together
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_an_issue_deleted_before_a_data_center_that_cuts_histories_is_asked_for_its_own_ends_nothing(
+    running: RunningSandbox,
+    connect: Callable[..., Any],
+    flavour: Flavour,
+    tickets: list[WorldTicket],
+    monkeypatch: pytest.MonkeyPatch,
+    is_followed: bool,
+) -> None:
+    request, gone, asked = BulkSession.request, list[str](), list[str]()
+    connector = connect(flavour, at=running)
+    ids = [row["id"] for row in rows(connector.pull(RecordKind.TICKET, None, until=UNTIL))]
+
+    def cutting(self: BulkSession, method: str, url: str, **options: Any) -> requests.Response:
+        if "/issue/" in url:
+            if not gone:
+                gone.extend(running.happen(flavour, "delete", count=1)["ids"])
+            asked.append(url.rpartition("/")[2])
+        answer = request(self, method, url, **options)
+        if url.endswith("/search") and answer.ok:
+            body = answer.json()
+            for issue in body["issues"]:
+                if "changelog" in issue:
+                    issue["changelog"]["histories"] = issue["changelog"]["histories"][-2:]
+            answer._content = msgspec.json.encode(body)
+        return answer
+
+    monkeypatch.setattr(BulkSession, "request", cutting)
+    if is_followed:
+        assert set(connector.waits(ids)) == set(ids)
+    else:
+        found, wanted = reopened(connector), expected(tickets)
+        assert found.keys() == wanted.keys()
+        assert len([title for title, count in found.items() if count != wanted[title]]) == 1
+    assert len(gone) == 1
+    assert set(gone) < set(asked)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

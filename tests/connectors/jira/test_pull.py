@@ -236,6 +236,19 @@ def test_months_long_past_do_not_read_all_breached_clocks_again(
     assert len({clock["ticket_id"] for clock in clocks.values() if clock["is_breached"]}) >= 118
 
 
+def test_clocks_that_ran_out_are_read_for_a_moment_that_is_past_too(
+    serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]
+) -> None:
+    """A cycle may be made up for; nobody touched the issue when its clock ran out."""
+    opened = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    desks = serve([an_incident(1, opened, resolved_after_h=None)], now=opened + timedelta(minutes=50))
+    pages = list(connect(flavour, at=desks).pull(RecordKind.SLA, None, until=opened + timedelta(minutes=50)))
+    assert not any(clock["is_breached"] for clock in by_id(pages).values())
+    desks.set_clock(opened + timedelta(days=12))
+    later = connect(flavour, at=desks).pull(RecordKind.SLA, pages[-1].cursor, until=opened + timedelta(days=7))
+    assert any(clock["is_breached"] for clock in by_id(later).values())
+
+
 @pytest.mark.parametrize("flavour", ["jira_dc"])  # Cloud goes on by tokens
 def test_a_minute_of_many_issues_is_no_search_an_issue_where_pages_must_be_small(
     serve: Callable[..., RunningSandbox], connect: Connect, flavour: Flavour, an_incident: Callable[..., WorldTicket]

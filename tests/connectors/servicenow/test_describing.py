@@ -56,6 +56,19 @@ def test_a_table_that_does_not_answer_leaves_all_other_findings(
     assert found.mode == "cim"
 
 
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("table", ["core_company", "asmt_metric_result", "asmt_metric"])
+def test_a_table_that_is_refused_is_not_said_to_hide_records(
+    serve: Serve, connect: Connect, table: str, status: int
+) -> None:
+    running = serve(a_world(a_ticket()))
+    running.set_faults("servicenow", {"kind": "refuse", "path": f"/table/{table}$", "status": status, "times": None})
+    connector = connect(running)
+    found = [*connector.describe().findings, *connector.ungranted()]
+    (told,) = [finding for finding in found if finding.check == f"permission {table}"]
+    assert "hidden" not in told.detail
+
+
 def test_whoever_is_shut_out_meanwhile_is_asked_nothing_else(serve: Serve, connect: Connect) -> None:
     running = serve(a_world(a_ticket()))
     refused = {"kind": "refuse", "path": "/table/sys_choice$", "status": 401, "message": "Who?", "times": None}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import WorldSurvey
-from improvement.errors import ConnectionFailed, PermissionMissing
+from improvement.errors import ConnectionFailed, CredentialsRefused, PermissionMissing
 from improvement.records import RecordKind
 
-from .conftest import HOUR, START, Connect, Person, a_ticket, a_world, hour_by_hour, pulled
+from .conftest import END, HOUR, START, Connect, Person, a_ticket, a_world, hour_by_hour, pulled
 
 Serve = Callable[..., RunningSandbox]
 TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
@@ -101,6 +102,83 @@ def test_one_survey_whose_answers_are_hidden_is_rejected_and_the_others_are_read
     found = pulled(connect(running), SURVEY)
     assert found.rejected == [(first, "score", "its answers are hidden from us (asmt_metric_result)")]
     assert len(found.ids) == 59
+
+
+def test_surveys_whose_answers_were_deleted_are_not_taken_for_hidden_beside_one_that_is(
+    serve: Serve, connect: Connect
+) -> None:
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 21))))
+    *lost, first = sorted(pulled(connect(running), SURVEY).ids)[:6]
+    admin = Person(running.servicenow_url, "admin")
+    for answer in admin.find("asmt_metric_result", f"instanceIN{','.join(lost)}"):
+        admin.send_away("asmt_metric_result", answer["sys_id"])
+    running.set_options("servicenow", hidden_rows={"regelkreis": {"asmt_metric_result": f"instance={first}"}})
+    found = pulled(connect(running), SURVEY)
+    assert [id for id, _, _ in found.rejected] == [first]
+    assert [row["id"] for row in found.rows if row["answered_at"] is None] == lost
+    refused = {"kind": "refuse", "path": "/stats/asmt_metric_result", "status": 400, "times": None}
+    running.set_faults("servicenow", {**refused, "after": 1})  # counts alone are told, not whose they are
+    assert [id for id, _, _ in pulled(connect(running), SURVEY).rejected] == [*lost, first]
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_survey_with_hidden_answers_is_found_among_however_many_without_answers(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("connectors.servicenow.tables.IDS_PER_QUERY", size)
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 7))))
+    *lost, last = sorted(pulled(connect(running), SURVEY).ids)
+    admin = Person(running.servicenow_url, "admin")
+    for answer in admin.find("asmt_metric_result", f"instanceIN{','.join(lost)}"):
+        admin.send_away("asmt_metric_result", answer["sys_id"])
+    running.set_options("servicenow", hidden_rows={"regelkreis": {"asmt_metric_result": f"instance={last}"}})
+    assert [id for id, _, _ in pulled(connect(running), SURVEY).rejected] == [last]
+
+
+@pytest.mark.parametrize("kind", ["server_error", "html_page", "refuse"])
+def test_a_count_that_only_a_note_needs_ends_no_pull(serve: Serve, connect: Connect, kind: str) -> None:
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 4))))
+    connector = connect(running, max_attempts=1)
+    assert {row["customer"] for row in pulled(connector, TICKET).rows} == {"Acme"}
+    admin = Person(running.servicenow_url, "admin")
+    for company in admin.find("core_company", ""):
+        admin.send_away("core_company", company["sys_id"])
+    running.set_faults("servicenow", {"kind": kind, "path": "/stats/core_company", "times": None})
+    found = pulled(connector, TICKET, until=END + timedelta(seconds=1))
+    assert [row["customer"] for row in found.rows] == [None] * 3
+    assert not any(page.notes for page in found.pages)
+    faults = {"kind": "refuse", "path": "/stats/core_company", "status": 401, "times": None}
+    running.set_faults("servicenow", faults)
+    with pytest.raises(CredentialsRefused):
+        pulled(connector, TICKET, until=END + timedelta(seconds=2))
+
+
+def test_however_many_references_point_to_what_was_deleted_one_count_tells_that_nothing_is_hidden(
+    serve: Serve, connect: Connect
+) -> None:
+    running = serve(a_world(*(a_ticket(uid, customer=f"Company {uid}") for uid in range(1, 241))))
+    admin = Person(running.servicenow_url, "admin")
+    for company in admin.find("core_company", "nameSTARTSWITHCompany"):
+        admin.send_away("core_company", company["sys_id"])
+    connector = connect(running)
+    counts: list[str] = []
+    connector._instance.session.hooks["response"].append(
+        lambda answer, **_: (
+            counts.append(answer.url) if "/stats/core_company" in answer.url and "IN" in answer.url else None
+        )
+    )
+    assert {row["customer"] for row in pulled(connector, TICKET).rows} == {None}
+    assert len(counts) == 1
+
+
+def test_surveys_that_nobody_took_cost_no_question_about_answers(serve: Serve, connect: Connect) -> None:
+    running = serve(a_world(a_ticket(survey=WorldSurvey(START + 90 * HOUR, None, None))))
+    connector = connect(running)
+    found = pulled(connector, SURVEY)
+    assert [row["answered_at"] for row in found.rows] == [None]
+    before = connector.traffic()[0]
+    assert len(pulled(connector, SURVEY, until=END + timedelta(seconds=1)).rows) == 1
+    assert connector.traffic()[0] - before == 1
 
 
 def test_many_surveys_whose_answers_are_hidden_do_not_keep_those_of_others_from_us(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 import requests
 
 from connectors.base import Connector, Cursor
+from connectors.budget import BudgetSpent
 from connectors.registry import connector as connector_of
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, WorldSla, WorldSurvey
@@ -84,7 +86,7 @@ def test_what_was_read_in_a_minute_is_handed_on_however_little_it_is(
     monkeypatch.setattr("connectors.servicenow.pull.monotonic", lambda: next(minutes) * 15.0)
     found = pulled(connect(sandbox, page_size=500), SLA, until=sandbox.clock())
     assert found.table.equals(clocks)
-    assert {page.batch.num_rows for page in found.pages[:3]} == {2_000}
+    assert [page.batch.num_rows for page in found.pages[:5]] == [500, 500, 1_000, 2_000, 2_000]
     assert [page.cursor.updated_at for page in found.pages] == sorted(page.cursor.updated_at for page in found.pages)
 
 
@@ -107,6 +109,26 @@ def test_a_pull_that_fails_early_each_time_still_comes_to_its_end(
     assert len(found) > 3_000
     found |= set(pulled(connect(sandbox), SLA, cursor, until=sandbox.clock()).ids)
     assert found == set(clocks["id"].to_pylist())
+
+
+def test_a_pull_whose_budget_is_spent_early_each_time_still_comes_to_its_end(
+    sandbox: RunningSandbox, connect: Connect, tmp_path: Path
+) -> None:
+    """Then nothing else is answered either: neither groups and companies nor who else records refer to."""
+    found: set[str] = set()
+    cursor, ends = None, 0
+    for hour in range(12):
+        budget = {"hourly_points": 30, "points_file": tmp_path / f"{hour}.points"}
+        try:
+            for page in connect(sandbox, page_size=100, **budget).pull(TICKET, cursor, until=sandbox.clock()):
+                found |= set(page.batch["id"].to_pylist())
+                cursor = page.cursor
+        except BudgetSpent:
+            ends += 1
+            continue
+        break
+    assert 2 <= ends < 11
+    assert found == set(pulled(connect(sandbox), TICKET, until=sandbox.clock()).ids)
 
 
 def test_a_pull_killed_between_pages_goes_on_from_its_cursor(

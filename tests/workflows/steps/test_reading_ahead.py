@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from improvement.errors import ConnectionFailed, RegelkreisError
 from improvement.records import SCHEMAS, RecordKind
 from tests.workflows.platform import MemoryPlatform
 from workflows.models import Connection, LedgerEntry, PullCursor, PullReport
-from workflows.steps import loads, pull
+from workflows.steps import loads, pull, pulling
 from workflows.warehouse import Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +88,23 @@ def test_what_is_worth_a_load_does_not_wait_for_a_page_that_is_still_being_read(
         assert next(found)[0].requests == 0
         platform.go_on.set()
         assert sum(page.requests for page, _ in found) == 1 + 2
+
+
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_what_a_slow_platform_tells_is_loaded_and_noted_as_it_comes(
+    platform: Pages, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_ahead: bool
+) -> None:
+    """Else whoever is killed again and again would never come further."""
+    minutes = itertools.count()
+    monkeypatch.setattr(loads, "monotonic", lambda: next(minutes) * 60.0)
+    loading = begun(platform, warehouse) if is_ahead else None
+    with ExitStack() as stack:
+        if loading is not None:
+            stack.enter_context(closing(loading))
+        noted: list[int] = []
+        monkeypatch.setattr(pulling.Pulling, "_note_load", lambda self, kind, *a, **k: noted.append(a[1].requests))
+        pull.pull(platform, warehouse, as_of=NOW, loading=loading)
+    assert noted == [0, 1, 2, 0, 1]
 
 
 def test_an_error_comes_after_what_was_read_before_it_and_the_next_kind_goes_on(
