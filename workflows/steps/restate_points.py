@@ -256,7 +256,7 @@ def _weeks_after(rule: Rule) -> int:
         return EVER
     if rule.metric == "repeat_incident_rate":
         return math.ceil(settings.REGELKREIS.metrics.options.repeat_days / 7)
-    return 0
+    return rule.reference_weeks if rule.is_count else 0  # that long a scope is listed, if with zero
 
 
 def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
