@@ -27,7 +27,7 @@ from workflows.models import Action, Connection, Origin, Point, RuleVersion
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules, of_broken_files
-from workflows.rules.published import of_series, readable, taken_up
+from workflows.rules.published import happened, of_series, readable, taken_up
 from workflows.steps.evaluate import Published, cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
@@ -126,7 +126,7 @@ def restate_points(
     queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
     read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
     late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
-    again, held = _taken_up_again(rules, row)
+    again, held = _taken_up_again(rules, row, as_of)
     news: list[_News] = []
     for query in queries:
         if since is None:
@@ -162,16 +162,17 @@ def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
     return list(found.values())
 
 
-def _taken_up_again(rules: Iterable[Rule], row: Connection) -> tuple[frozenset[str], dict[str, int]]:
+def _taken_up_again(rules: Iterable[Rule], row: Connection, as_of: datetime) -> tuple[frozenset[str], dict[str, int]]:
     """The rules that came back, or count again what they counted before, since points were restated; and what to keep
-    of it: by which entry each did.
+    of it: by which entry each did. What people apply while a cycle runs is for the next one.
 
     Nobody held what they had published against later data meanwhile, and what they publish anew leaves it as it is.
     """
     since, held = row.points_restated_until, row.counted_by.get(TAKEN)
     live = RuleVersion.objects.filter(is_live=True, **({"applied_at__gte": since} if since is not None else {}))
     applied = set(live.values_list("rule_id", flat=True))
-    found = {rule.id: at for rule in rules if rule.id in applied and (at := taken_up(rule)) is not None}
+    taken = {rule.id: taken_up(rule) for rule in rules if rule.id in applied}
+    found = {rule_id: at for rule_id, at in taken.items() if at is not None and happened(at[1]) <= as_of}
     again = (
         rule_id
         for rule_id, (index, moment) in found.items()
