@@ -7,6 +7,7 @@ only points that were published before: in a cycle without late data nothing is.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +24,7 @@ from improvement.vocabulary import ENDED_STATES
 from workflows.actions.holding import keep_connection
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
-from workflows.models import Action, Connection, Origin, Point, RuleVersion
+from workflows.models import Action, Connection, Finding, Origin, Point, RuleVersion
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules, of_broken_files
@@ -248,7 +249,11 @@ def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[
             ends = min(week + rule.window_weeks - 1 + _weeks_after(rule), last)
             wanted.update(range(week, ends + 1))
         rows = rows.filter(week__in=wanted)
-    return list(rows.select_related("finding").order_by("finding_id", "week"))
+    found = list(rows.order_by("finding_id", "week"))
+    findings = Finding.objects.in_bulk({point.finding_id for point in found})  # once each: their scopes are JSON
+    for point in found:
+        point.finding = findings[point.finding_id]
+    return found
 
 
 def _weeks_after(rule: Rule) -> int:
@@ -261,14 +266,17 @@ def _weeks_after(rule: Rule) -> int:
 
 
 def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
-    for week in sorted({point.week for point in points}):
+    by_week: dict[int, list[Point]] = defaultdict(list)
+    for point in points:
+        by_week[point.week].append(point)
+    scopes = {point.finding_id: point.finding.scope for point in points}
+    rows = {key: block.row_of(Scope.of(scope)) for key, scope in scopes.items()}
+    for week, of_week in sorted(by_week.items()):
         first = week - rule.window_weeks + 1
         found = block.window(first, week, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
         active = block.weeks_active(first - rule.reference_weeks, week, is_count=rule.is_count) > 0
-        for point in points:
-            if point.week != week:
-                continue
-            row = block.row_of(Scope.of(point.finding.scope))
+        for point in of_week:
+            row = rows[point.finding_id]
             value = float(found.value[row]) if row is not None and active[row] else math.nan
             yield Restated(point, None if math.isnan(value) else value)
 
