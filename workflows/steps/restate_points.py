@@ -194,8 +194,8 @@ def touched_weeks(
     """The weeks whose cells may have changed since a moment, and by what."""
     found: dict[Reads, Late] = {one: {} for one in reads}
     for one, days in touched(warehouse, reads, connection, since=since).items():
-        for day, happened in days.items():
-            for what in happened:
+        for day, causes in days.items():
+            for what in causes:
                 found[one].setdefault(what, set()).add(weeks.week_of_day(day))
     return found
 
