@@ -309,11 +309,11 @@ def _beside(day: str) -> str:
 
 
 #: SQL, a list: the days of the week that a clock leaves which was breached after all, or was not: it counts when it ran
-#: out, or else when it stopped. Empty of other changes.
+#: out, or else when it stopped, and not at all while it runs. Empty of other changes.
 _OTHER = f"(CASE WHEN t.is_breached THEN t.end_day ELSE epoch_us(t.breach_at) // {DAY_US} END)"
 LEFT = (
-    f"CASE WHEN c.field = '{BREACHED}' THEN "
-    f"list_filter([{_OTHER}, {_beside(_OTHER)}], lambda day: (day + 3) // 7 <> (t.decided_day + 3) // 7) ELSE [] END"
+    f"CASE WHEN c.field = '{BREACHED}' THEN list_filter([{_OTHER}, {_beside(_OTHER)}], "
+    "lambda day: day IS NOT NULL AND (day + 3) // 7 IS DISTINCT FROM (t.decided_day + 3) // 7) ELSE [] END"
 )
 
 

@@ -7,6 +7,7 @@ only points that were published before: in a cycle without late data nothing is.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,11 +24,11 @@ from improvement.vocabulary import ENDED_STATES
 from workflows.actions.holding import keep_connection
 from workflows.complete_weeks import last_week
 from workflows.evidence import ledger
-from workflows.models import Action, Connection, Origin, Point, RuleVersion
+from workflows.models import Action, Connection, Finding, Origin, Point, RuleVersion
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules, of_broken_files
-from workflows.rules.published import of_series, readable, taken_up
+from workflows.rules.published import happened, of_series, readable, taken_up
 from workflows.steps.evaluate import Published, cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
@@ -126,7 +127,7 @@ def restate_points(
     queries = plan_queries([*standing, *_of_open_actions(standing, connection)])
     read = {one for query in queries for one in reads_for_points(metric_named(query.metric))}
     late_weeks = touched_weeks(warehouse, read, connection, since=since) if since is not None else {}
-    again, held = _taken_up_again(rules, row)
+    again, held = _taken_up_again(rules, row, as_of)
     news: list[_News] = []
     for query in queries:
         if since is None:
@@ -162,16 +163,17 @@ def _of_open_actions(rules: list[Rule], connection: str) -> list[Rule]:
     return list(found.values())
 
 
-def _taken_up_again(rules: Iterable[Rule], row: Connection) -> tuple[frozenset[str], dict[str, int]]:
+def _taken_up_again(rules: Iterable[Rule], row: Connection, as_of: datetime) -> tuple[frozenset[str], dict[str, int]]:
     """The rules that came back, or count again what they counted before, since points were restated; and what to keep
-    of it: by which entry each did.
+    of it: by which entry each did. What people apply while a cycle runs is for the next one.
 
     Nobody held what they had published against later data meanwhile, and what they publish anew leaves it as it is.
     """
     since, held = row.points_restated_until, row.counted_by.get(TAKEN)
     live = RuleVersion.objects.filter(is_live=True, **({"applied_at__gte": since} if since is not None else {}))
     applied = set(live.values_list("rule_id", flat=True))
-    found = {rule.id: at for rule in rules if rule.id in applied and (at := taken_up(rule)) is not None}
+    taken = {rule.id: taken_up(rule) for rule in rules if rule.id in applied}
+    found = {rule_id: at for rule_id, at in taken.items() if at is not None and happened(at[1]) <= as_of}
     again = (
         rule_id
         for rule_id, (index, moment) in found.items()
@@ -192,8 +194,8 @@ def touched_weeks(
     """The weeks whose cells may have changed since a moment, and by what."""
     found: dict[Reads, Late] = {one: {} for one in reads}
     for one, days in touched(warehouse, reads, connection, since=since).items():
-        for day, happened in days.items():
-            for what in happened:
+        for day, causes in days.items():
+            for what in causes:
                 found[one].setdefault(what, set()).add(weeks.week_of_day(day))
     return found
 
@@ -247,7 +249,11 @@ def _published(rule: Rule, connection: str, late: Causes, *, last: int) -> list[
             ends = min(week + rule.window_weeks - 1 + _weeks_after(rule), last)
             wanted.update(range(week, ends + 1))
         rows = rows.filter(week__in=wanted)
-    return list(rows.select_related("finding").order_by("finding_id", "week"))
+    found = list(rows.order_by("finding_id", "week"))
+    findings = Finding.objects.in_bulk({point.finding_id for point in found})  # once each: their scopes are JSON
+    for point in found:
+        point.finding = findings[point.finding_id]
+    return found
 
 
 def _weeks_after(rule: Rule) -> int:
@@ -256,18 +262,21 @@ def _weeks_after(rule: Rule) -> int:
         return EVER
     if rule.metric == "repeat_incident_rate":
         return math.ceil(settings.REGELKREIS.metrics.options.repeat_days / 7)
-    return 0
+    return rule.reference_weeks if rule.is_count else 0  # that long a scope is listed, if with zero
 
 
 def _counted_again(rule: Rule, points: list[Point], block: Cells) -> Iterable[Restated]:
-    for week in sorted({point.week for point in points}):
+    by_week: dict[int, list[Point]] = defaultdict(list)
+    for point in points:
+        by_week[point.week].append(point)
+    scopes = {point.finding_id: point.finding.scope for point in points}
+    rows = {key: block.row_of(Scope.of(scope)) for key, scope in scopes.items()}
+    for week, of_week in sorted(by_week.items()):
         first = week - rule.window_weeks + 1
         found = block.window(first, week, is_snapshot=rule.is_snapshot, is_count=rule.is_count)
         active = block.weeks_active(first - rule.reference_weeks, week, is_count=rule.is_count) > 0
-        for point in points:
-            if point.week != week:
-                continue
-            row = block.row_of(Scope.of(point.finding.scope))
+        for point in of_week:
+            row = rows[point.finding_id]
             value = float(found.value[row]) if row is not None and active[row] else math.nan
             yield Restated(point, None if math.isnan(value) else value)
 

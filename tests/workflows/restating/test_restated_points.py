@@ -21,6 +21,7 @@ from workflows import cycle
 from workflows.evidence import verifying
 from workflows.models import Action, Connection, LedgerEntry, Point
 from workflows.restating import restated_values
+from workflows.rules.live import live_rules
 from workflows.steps import pull, restate, restate_points
 from workflows.warehouse import Warehouse, our_warehouse
 from workflows.warehouse.schema import LENDING
@@ -163,6 +164,22 @@ def test_late_data_of_the_cycle_after_a_rule_came_back_have_their_own_cause_only
     assert after_a_cycle(platform, monday + timedelta(weeks=3))
     entry = json.loads(bytes(LedgerEntry.objects.filter(type="points.restated", subject="sla").get().data))
     assert entry["payload"]["causes"] == ["sla is_breached"]
+
+
+def test_late_data_are_told_of_a_rule_that_went_and_came_back_while_a_cycle_ran(
+    platform: MemoryPlatform, monday: datetime, home: Path
+) -> None:
+    observing, file = RULE.replace("mode: open", "mode: observe"), home / "rules" / "sla.yaml"
+    file.write_text(observing, encoding="utf-8")
+    after_a_cycle(platform, monday)
+    second = monday + timedelta(weeks=1)
+    published = cycle.run_with([platform], as_of=second).published
+    for text in (observing.replace("id: sla", "id: other"), observing):
+        file.write_text(text, encoding="utf-8")
+        live_rules(as_of=second + timedelta(minutes=1), errors=[])
+    assert restate_points.restate_all(as_of=second, published=published) == []
+    repaired(platform, second + timedelta(days=1))
+    assert after_a_cycle(platform, monday + timedelta(weeks=2))
 
 
 @pytest.mark.parametrize("mode", ["observe", "open"])

@@ -148,6 +148,17 @@ def test_a_clock_that_was_breached_after_all_leaves_the_week_it_stopped_in_or_th
     assert moved(found) == ["2025-W36", "2025-W37"]
 
 
+def test_a_running_clock_that_was_not_breached_after_all_leaves_the_week_it_ran_out_in(lived: Lived) -> None:
+    ran_out = BEGIN + timedelta(weeks=8, days=4)
+    kept, running = (
+        a_clock(ticket, ticket_id=ticket, start_at=BEGIN, breach_at=ran_out, end_at=end_at, is_breached=end_at is None)
+        for ticket, end_at in (("b8-0", ran_out), ("b8-1", None))
+    )
+    rows = [msgspec.structs.asdict(one) | {"updated_at": ran_out} for one in (kept, running)]
+    late = rows[1] | {"is_breached": False, "updated_at": BEGIN + TOLD}
+    assert lived(*rows, late, rule=BREACHED) == ["counts [customer=Acme] 2025-W36: 50.0 % → 0.0 %"]
+
+
 def test_a_first_complaint_that_comes_late_moves_the_zero_of_who_was_quiet_since(lived: Lived) -> None:
     early = incident("early", BEGIN + timedelta(days=1), customer="Bolt")
     known = complaint("known", BEGIN + timedelta(weeks=6, days=1))
@@ -160,6 +171,16 @@ def test_a_ticket_that_comes_late_makes_a_zero_of_complaints(lived: Lived) -> No
     early = incident("early", BEGIN + timedelta(weeks=2, days=1), customer="Bolt")
     late = incident("late", BEGIN + timedelta(weeks=5, days=1), customer="Bolt", updated_at=BEGIN + TOLD)
     assert lived(known, early, late, rule=COMPLAINTS) == ["counts [customer=Bolt] 2025-W33: – → 0.00 complaints"]
+
+
+def test_a_ticket_that_comes_late_makes_zeros_as_long_as_a_reference_holds_it(lived: Lived) -> None:
+    before = incident("before", BEGIN - timedelta(weeks=12), customer="Bolt")
+    late = incident("late", BEGIN + timedelta(weeks=4, days=1), customer="Bolt", updated_at=BEGIN + TOLD)
+    rule = COUNTS.replace("{max: 999}", "{worse_than_own: {by: 900%, reference: 13w}}")
+    assert lived(before, late, rule=rule) == [
+        "counts [customer=Bolt] 2025-W32: – → 1.00 tickets",
+        *(f"counts [customer=Bolt] 2025-W{week}: – → 0.00 tickets" for week in range(33, 38)),
+    ]
 
 
 def test_a_corrected_country_moves_a_record_into_another_week(lived: Lived) -> None:
