@@ -26,6 +26,7 @@ UNTIL = NOON + timedelta(hours=8)
 SEARCHES, HISTORIES = "/search/jql", "/changelog/bulkfetch"
 EMPTY = {SEARCHES: {"issues": []}, HISTORIES: {"issueChangeLogs": []}}
 GoOn = Callable[..., list[str]]
+each_way = pytest.mark.parametrize(("after", "repeats"), [(0, 0), (0, 1), (2, 3)])
 pytestmark = pytest.mark.parametrize("flavour", ["jira_cloud"])  # Data Center counts
 
 
@@ -122,7 +123,7 @@ def test_a_search_that_is_begun_again_in_a_minute_of_many_issues_is_none_without
     assert len(numbers(list(connector.pull(RecordKind.TICKET, None, until=UNTIL)))) == 100
 
 
-@pytest.mark.parametrize(("after", "repeats"), [(0, 0), (0, 1), (2, 3)])
+@each_way
 def test_a_list_of_ids_without_an_end_is_an_error(
     running: RunningSandbox,
     connect: Connect,
@@ -139,7 +140,7 @@ def test_a_list_of_ids_without_an_end_is_an_error(
         connector.keys(RecordKind.TICKET)
 
 
-@pytest.mark.parametrize(("after", "repeats"), [(0, 0), (0, 1), (2, 3)])
+@each_way
 def test_where_histories_come_to_no_end_each_is_asked_for(
     running: RunningSandbox,
     connect: Connect,
