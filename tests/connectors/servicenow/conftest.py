@@ -212,3 +212,17 @@ def hour_by_hour(count: int, *, of_priority_1: int) -> World:
         events = [TicketEvent(at, {"state": "new", "assignment_group": "Service Desk", "reopen_count": 0})]
         tickets.append(a_ticket(uid, opened=at, events=events, priority=1 if uid <= of_priority_1 else 3))
     return a_world(*tickets)
+
+
+@pytest.fixture(scope="module")
+def read_clocks() -> list[pa.Table]:
+    """What was read on a good day, for all stories of the file."""
+    return []
+
+
+@pytest.fixture
+def clocks(sandbox: RunningSandbox, connect: Connect, read_clocks: list[pa.Table]) -> pa.Table:
+    """All clocks of the shared world, read on a good day."""
+    if not read_clocks:
+        read_clocks.append(pulled(connect(sandbox), RecordKind.SLA, until=sandbox.clock()).table)
+    return read_clocks[0]

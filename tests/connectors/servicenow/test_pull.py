@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import requests
 
-from connectors.base import Connector, Cursor
-from connectors.budget import BudgetSpent
+from connectors.base import Connector
 from connectors.registry import connector as connector_of
 from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import TicketEvent, WorldSla, WorldSurvey
@@ -21,24 +18,10 @@ from improvement.errors import ConnectionFailed, CredentialsRefused, MappingErro
 from improvement.records import SCHEMAS, RecordKind
 from workflows.steps.backfill import spans
 
-from .conftest import END, HOUR, START, Connect, Person, Pulled, a_ticket, a_world, hour_by_hour, pulled
+from .conftest import END, HOUR, START, Connect, Person, a_ticket, a_world, hour_by_hour, pulled
 
 Serve = Callable[..., RunningSandbox]
 TICKET, SLA, SURVEY = RecordKind.TICKET, RecordKind.SLA, RecordKind.SURVEY
-
-
-@pytest.fixture(scope="module")
-def read_clocks() -> list[pa.Table]:
-    """What was read on a good day, for all stories of the file."""
-    return []
-
-
-@pytest.fixture
-def clocks(sandbox: RunningSandbox, connect: Connect, read_clocks: list[pa.Table]) -> pa.Table:
-    """All clocks of the shared world, read on a good day."""
-    if not read_clocks:
-        read_clocks.append(pulled(connect(sandbox), SLA, until=sandbox.clock()).table)
-    return read_clocks[0]
 
 
 @pytest.mark.parametrize("kind", list(RecordKind))
@@ -77,72 +60,6 @@ def test_the_second_pull_reads_only_what_changed(sandbox: RunningSandbox, connec
     again = pulled(connector, TICKET, second.cursor, until=now)
     assert len(again.ids) < 20  # the overlap
     assert again.requests == 4  # one per table
-
-
-def test_what_was_read_in_a_minute_is_handed_on_however_little_it_is(
-    sandbox: RunningSandbox, connect: Connect, clocks: pa.Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    minutes = itertools.count()
-    monkeypatch.setattr("connectors.servicenow.pull.monotonic", lambda: next(minutes) * 15.0)
-    found = pulled(connect(sandbox, page_size=500), SLA, until=sandbox.clock())
-    assert found.table.equals(clocks)
-    assert [page.batch.num_rows for page in found.pages[:5]] == [500, 500, 1_000, 2_000, 2_000]
-    assert [page.cursor.updated_at for page in found.pages] == sorted(page.cursor.updated_at for page in found.pages)
-
-
-def test_a_pull_that_fails_early_each_time_still_comes_to_its_end(
-    sandbox: RunningSandbox, connect: Connect, clocks: pa.Table
-) -> None:
-    found: set[str] = set()
-    cursor = None
-    for _ in range(4):
-        connector = connect(sandbox, page_size=1_000, max_attempts=1)
-        sandbox.set_faults("servicenow", {"kind": "reset_before", "path": "/table/task_sla", "after": 3, "times": None})
-        try:
-            for page in connector.pull(SLA, cursor, until=sandbox.clock()):
-                found |= set(page.batch["id"].to_pylist())
-                cursor = page.cursor
-        except ConnectionFailed:
-            continue
-        break
-    sandbox.set_faults("servicenow")
-    assert len(found) > 3_000
-    found |= set(pulled(connect(sandbox), SLA, cursor, until=sandbox.clock()).ids)
-    assert found == set(clocks["id"].to_pylist())
-
-
-def test_a_pull_whose_budget_is_spent_early_each_time_still_comes_to_its_end(
-    sandbox: RunningSandbox, connect: Connect, tmp_path: Path
-) -> None:
-    """Then nothing else is answered either: neither groups and companies nor who else records refer to."""
-    found: set[str] = set()
-    cursor, ends = None, 0
-    for hour in range(12):
-        budget = {"hourly_points": 30, "points_file": tmp_path / f"{hour}.points"}
-        try:
-            for page in connect(sandbox, page_size=100, **budget).pull(TICKET, cursor, until=sandbox.clock()):
-                found |= set(page.batch["id"].to_pylist())
-                cursor = page.cursor
-        except BudgetSpent:
-            ends += 1
-            continue
-        break
-    assert 2 <= ends < 11
-    assert found == set(pulled(connect(sandbox), TICKET, until=sandbox.clock()).ids)
-
-
-def test_a_pull_killed_between_pages_goes_on_from_its_cursor(
-    sandbox: RunningSandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connectors.servicenow.pull.BATCH_ROWS", 500)
-    now = sandbox.clock()
-    pages = connect(sandbox, page_size=250).pull(TICKET, None, until=now)
-    first = [next(pages), next(pages), next(pages)]
-    pages.close()
-    rest = pulled(connect(sandbox, page_size=250), TICKET, first[-1].cursor, until=now)
-    everything = pulled(connect(sandbox), TICKET, until=now)
-    assert {key for page in first for key in page.batch["id"].to_pylist()} | set(rest.ids) == set(everything.ids)
-    assert len(rest.ids) < len(everything.ids)
 
 
 def test_a_changed_mapping_reads_its_table_anew(sandbox: RunningSandbox, connect: Connect) -> None:
@@ -506,19 +423,6 @@ def test_business_time_counts_where_a_clock_has_it_and_calendar_time_where_not(s
         "Round the clock": True,
     }
     assert found["Work"]["breach_at"] == datetime(2025, 6, 9, 9, tzinfo=UTC)  # Monday, 11 o'clock
-
-
-def test_whoever_is_killed_after_one_table_reads_the_others_from_the_same_day_on(
-    sandbox: RunningSandbox, connect: Connect
-) -> None:
-    since = sandbox.clock() - timedelta(days=20)
-    pages = connect(sandbox).pull(TICKET, Cursor(updated_at=since), until=sandbox.clock())
-    begun = Pulled([next(pages)])
-    pages.close()
-    rest = pulled(connect(sandbox), TICKET, begun.cursor, until=sandbox.clock())
-    whole = pulled(connect(sandbox), TICKET, Cursor(updated_at=since), until=sandbox.clock())
-    assert {*begun.ids, *rest.ids} == set(whole.ids)
-    assert 0 < len(rest.ids) < len(whole.ids)
 
 
 def test_an_answer_without_rows_is_asked_for_again(serve: Serve, connect: Connect) -> None:
