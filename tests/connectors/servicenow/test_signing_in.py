@@ -86,13 +86,12 @@ def test_a_bad_moment_where_tokens_are_given_out_ends_no_pull(
 ) -> None:
     whole = pulled(connect(sandbox), RecordKind.TICKET).ids
     connector = connect(sandbox, page_size=500, **an_oauth())
-    pages = connector.pull(RecordKind.TICKET, None, until=sandbox.clock())
-    found = next(pages).batch["id"].to_pylist()
-    sandbox.set_options("servicenow", expire_tokens=True)
-    sandbox.set_faults("servicenow", {"kind": kind, "path": "oauth_token", "times": 1, "seconds": 1})
-    found += [id for page in pages for id in page.batch["id"].to_pylist()]
-    (rule,) = sandbox.control("servicenow", "GET", "faults")
-    assert (rule["hits"], sorted(set(found))) == (1, sorted(whole))
+    assert connector.describe().user == "regelkreis"
+    expired = {"kind": "unauthorised", "path": "table/incident", "after": 1, "times": 1}
+    sandbox.set_faults("servicenow", expired, {"kind": kind, "path": "oauth_token", "times": 1, "seconds": 1})
+    found = pulled(connector, RecordKind.TICKET)
+    hits = [rule["hits"] for rule in sandbox.control("servicenow", "GET", "faults")]
+    assert (hits, sorted(set(found.ids))) == ([1, 1], sorted(whole))
 
 
 @pytest.mark.parametrize(
