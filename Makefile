@@ -8,8 +8,8 @@ AUDITED := $(AUDIT)/.installed
 SERVE ?= yes
 JSON ?=
 JOBS ?= 2
-# $(call install,VENV,LOCK): uv is several times as fast as pip, but reads none of pip's settings: where it finds no index,
-# pip installs the same.
+# $(call install,VENV,LOCK): uv is several times as fast as pip, but reads none of pip's settings: where it fails, as it does
+# without an index of its own, pip installs the same, or says why not.
 install = $(BIN)/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2) || { \
 	echo "Installing with pip (about a minute) …"; \
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2); }

@@ -54,7 +54,7 @@ class Caller:
             self.is_unsure = True
 
 
-def refuse_nobodys(response: Response, config: ConnectionConfig) -> None:
+def refuse_anonymous(response: Response, config: ConnectionConfig) -> None:
     """Raises :class:`CredentialsRefused` where an answer says that it was given to nobody, as Data Center's do."""
     if ANONYMOUS in (_named(response, name) for name in HEADERS):
         raise _refused(config, CredentialsRefused)
@@ -69,7 +69,7 @@ def _refused(config: ConnectionConfig, kind: type[ConnectionFailed]) -> Connecti
     return kind(
         f"{config.url} takes us for an anonymous visitor, in the middle of what we ask.",
         where=Place(connection=config.name),
-        mend="The token has expired: make a new one. The next pull goes on from its cursor.",
+        mend="The token has expired: make a new one. The next cycle goes on where this one ends.",
     )
 
 

@@ -28,7 +28,7 @@ log = structlog.get_logger("connectors.jira")
 ISSUES = 1_000  # of which one request may ask
 CHANGES = 1_000  # a page of that; it may hold ten times as many, but some quote long texts
 PAGE = 100
-MILLISECONDS = 10**11  # a time is none of seconds from here on; the vendor's example shows some
+MILLISECONDS = 10**11  # from here on a time is in milliseconds; the vendor's example shows some in seconds
 
 
 class _There(msgspec.Struct, frozen=True):
@@ -72,7 +72,8 @@ def whole_histories(
     for start in range(0, len(ids), ISSUES):
         some = ids[start : start + ISSUES]
         try:
-            for watched in dict.fromkeys((tuple(fields), ())):  # of whom these never changed, only all is told
+            # Of an issue whose fields of these never changed Jira may tell nothing: then it is asked for all of them.
+            for watched in dict.fromkeys((tuple(fields), ())):
                 found |= _told(reader, [id for id in some if id not in found], watched, entry)
         except (ShutOut, BudgetSpent):
             raise

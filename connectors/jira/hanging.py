@@ -133,7 +133,7 @@ def task_fields(project: Project, site: Site, outbound: Outbound, parent_id: str
 def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Receipt:
     """Links to the tickets that triggered the action, the first ten of them.
 
-    Raises :class:`WriteRefused` where the record has no link, and every one was refused.
+    Raises :class:`WriteRefused` where the record has a link to none of them, and every one was refused.
     """
     issue = read_action(jira, ref.id)
     missing = [id for id in outbound.trigger_ids[:MAX_TRIGGERS] if id not in issue.linked_ids and id != ref.id]
@@ -154,7 +154,7 @@ def link(jira: Jira, sender: Sender, outbound: Outbound, ref: RecordRef) -> Rece
             sent.append(id)
     if refused and not sent and issue.linked_ids.isdisjoint(outbound.trigger_ids):
         raise WriteRefused(
-            f"None of {len(refused)} links was made. {refused[0].what} ({outbound.key})",
+            f"No link was made: {len(refused)} refused. {refused[0].what} ({outbound.key})",
             where=Place(connection=jira.name, record=ref.number),
             mend="Let our user link these tickets, or see them where they are hidden from it.",
         )

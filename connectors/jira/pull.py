@@ -29,7 +29,7 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 FLUSH_ROWS = 20_000  # issues with all that is inside them; some lie between reader and loader
-FLUSH_S = 60.0  # … or what was read in so long: a kill loses no more
+FLUSH_S = 60.0  # … or what was read in so long: a kill loses little more
 MOST_ALONG = 100_000  # tickets; once three large tables grow in turns, loading costs more than waiting saves
 MAPPING = "mapping:"  # begins what a cursor says of the mapping it was read with
 MIN_OVERLAP = timedelta(minutes=2)  # JQL knows minutes only, and the index lags
@@ -61,7 +61,7 @@ class Puller:
         self._caller = caller
         self._spool: Spool | None = None
         self._present = site.info.present
-        self._clocks_until: datetime | None = None  # what was updated before, we read: with clocks as they stand
+        self._clocks_until: datetime | None = None  # up to when this puller has read clocks
         self._overlap = max(MIN_OVERLAP, timedelta(seconds=config.overlap_s))
         mapping = mapping_of(config)
         self._marks = {kind: mark_of(config, mapping, kind) for kind in plan.where}
@@ -300,14 +300,14 @@ class Puller:
         """JQL of issues whose clock or rating may have changed without moving their update time.
 
         Whether a breach or an answer to a survey counts as an update is not documented, so running clocks past
-        their goal and fresh answers are read at every pull. All these clocks are, whenever they ran out: whoever reads
-        months one after the other would read them again and again, and does so with the last one.
+        their goal, whenever they ran out, and fresh answers are read beside. A back-fill, month after month, reads
+        these clocks with its last month only.
         """
         where = self._plan.where[kind]
         zone = self._site.zone
         old = f'updated < "{instants.after(since, zone)}"'
         clause = self._site.fields.clause
-        if kind is RecordKind.SLA and self._plan.clocks and not self._is_read_again(since, until):
+        if kind is RecordKind.SLA and self._plan.clocks and not self._may_wait(since, until):
             running = " OR ".join(
                 f"({name} = breached() AND {name} != completed())"
                 for name in (clause(clock.field_id) for clock in self._plan.clocks)
@@ -317,8 +317,8 @@ class Puller:
             return f'{where} AND {old} AND {clause(self._plan.survey_date)} >= "{instants.not_after(since, zone)}"'
         return None
 
-    def _is_read_again(self, since: datetime, until: datetime) -> bool:
-        """Whether these clocks were read just now, and another pull follows, until Jira's present."""
+    def _may_wait(self, since: datetime, until: datetime) -> bool:
+        """Whether clocks were read just now, and another pull follows, until Jira's present."""
         was_read = self._clocks_until is not None and since <= self._clocks_until
         return was_read and self._present is not None and until < self._present - LONG_PAST
 

@@ -22,7 +22,7 @@ from connectors.answers import forbidden, is_web_page, redacted, refusal
 from connectors.config import ConnectionConfig
 from connectors.doubt import leaves_now
 from connectors.http import send, unanswered
-from connectors.jira.caller import names_somebody, refuse_nobodys
+from connectors.jira.caller import names_somebody, refuse_anonymous
 from connectors.jira.client import BulkSession
 from connectors.jira.site import API
 from improvement.errors import ConnectionFailed, OutcomeUnknown, PermissionMissing, Place, WriteRefused
@@ -262,7 +262,7 @@ def _described(file: OutboundFile) -> dict[str, Any]:
 
 
 def _refused(response: requests.Response, config: ConnectionConfig, what: str) -> ConnectionFailed | WriteRefused:
-    refuse_nobodys(response, config)  # to a visitor everything is gone or forbidden: nothing was refused to us
+    refuse_anonymous(response, config)  # to a visitor everything is gone or forbidden: nothing was refused to us
     found = refusal(response, config, what)
     if response.status_code == UNAUTHORIZED and names_somebody(response):
         found = forbidden(response, config, what)

@@ -212,7 +212,7 @@ def _leave_traces(
 
 
 def _unlinked(outbound: Outbound, issue: ActionIssue) -> dict[str, str]:
-    """That our page is not linked, where there are no links."""
+    """That our page is not linked, where issue linking is off."""
     is_off = outbound.fields.get("url") is not None and issue.remote_links is None
     return {"url": hanging.NO_LINKS} if is_off else {}
 

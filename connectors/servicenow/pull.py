@@ -33,7 +33,7 @@ from improvement.errors import RegelkreisError
 from improvement.records import RecordKind
 
 BATCH_ROWS = 20_000  # worth an Arrow table; some lie between reader and loader, so they should not be large
-BATCH_S = 60.0  # … or what was read in so long: a kill loses no more
+BATCH_S = 60.0  # … or what was read in so long: a kill loses little more
 PAGES_AHEAD = 4
 
 

@@ -45,6 +45,7 @@ class Scores:
         self._until = until
         self._shape = Shape.of(FIELDS)
         self.unseen: dict[str, str] = {}
+        self._hidden: dict[str, bool] = {}  # of metrics that do not come: the others are gone
         self._needed = [(table, name) for table, name in NEEDED if table == METRICS]
         for table, name in self._needed:
             lookups.need(table, name)
@@ -90,8 +91,9 @@ class Scores:
         is_counted = self._instance.is_counted(RESULTS, "instance", without) if without else False
         if is_counted or (is_counted is None and len(without) == len(wanted) >= MANY):
             self.unseen |= dict.fromkeys(self._counted(without), HIDDEN.format(RESULTS))
-        if unmeasured and METRICS in self._lookups.hidden:
-            self.unseen |= dict.fromkeys(unmeasured, HIDDEN.format(METRICS))
+        if hidden := self._hidden_among({metric for survey, metric, _ in told if survey in unmeasured}):
+            by_hidden = {survey for survey, metric, _ in told if survey in unmeasured and metric in hidden}
+            self.unseen |= dict.fromkeys(by_hidden, HIDDEN.format(METRICS))
         table = METRICS if unmeasured else RESULTS
         if len(self.unseen) == len(wanted) >= MANY and not self._shows_any(table):
             where = Place(connection=self._instance.config.name)
@@ -102,6 +104,14 @@ class Scores:
         with suppress(Declined, PermissionMissing):
             return self._instance.counted(RESULTS, "instance", surveys) or surveys
         return surveys
+
+    def _hidden_among(self, metrics: set[str]) -> set[str]:
+        """Those of these metrics, of which none came, that the platform counts; none where it does not tell that."""
+        if new := metrics - self._hidden.keys():
+            with suppress(Declined, PermissionMissing):
+                counted = self._instance.counted(METRICS, "sys_id", new)
+                self._hidden |= {metric: metric in counted for metric in new}
+        return {metric for metric in metrics if self._hidden.get(metric)}
 
     def _shows_any(self, table: str) -> bool:
         """Whether some of the newest or oldest records of a table are shown: then only some are hidden."""

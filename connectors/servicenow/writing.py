@@ -370,7 +370,7 @@ class Writer:
             first = next(iter(missing.values()))
             cause, mend = explain(first.status or 0, first.said)
             raise WriteRefused(
-                f"None of {len(wanted)} links was made. {cause} ({outbound.key}). {first.said}".strip(),
+                f"No link was made: {len(wanted)} refused. {cause} ({outbound.key}). {first.said}".strip(),
                 where=Place(connection=self.instance.config.name),
                 mend=mend,
             )

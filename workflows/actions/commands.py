@@ -80,9 +80,12 @@ def plan(
     due: date | Literal[""] | None = None,
     accept_detectable: str | None = None,
 ) -> Action:
-    """Fill in the plan of a proposed action. Only what is given changes; an empty text takes away what was there.
+    """Fill in the plan of a proposed action, or of one that waits for its approval.
 
-    One that is handed in may change until it is approved, to nothing that could not have been handed in.
+    Only what is given changes; an empty text takes away what was there.
+
+    Raises :class:`GuardRefused` where the plan waits for its approval and what is given would keep it from being
+    handed in.
     """
     action = find_kept(code)
     must_own(actor, action)

@@ -147,7 +147,7 @@ def plan(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Fill in the plan of a proposed action."""
+    """Fill in the plan of an action, until it is approved. An empty text ("") takes away what was there."""
     start()
     from workflows.actions import commands
     from workflows.cli.mending import naming_options
@@ -161,8 +161,8 @@ def plan(
             hypothesis=hypothesis,
             goal=goal,
             min_effect=min_effect,
-            golive=day_if_given(golive, "--golive"),
-            due=day_if_given(due, "--due"),
+            golive=day_if_given(golive, "--golive") if golive else golive,
+            due=day_if_given(due, "--due") if due else due,
             accept_detectable=accept_detectable,
         )
     report(action, as_json)

@@ -17,7 +17,7 @@ from improvement.rules import Rule, Scope, SeriesKey
 from improvement.rules.canonical import series_of
 from workflows.complete_weeks import last_week
 from workflows.models import Finding, LedgerEntry, RuleVersion
-from workflows.rules.published import happened, of_series, readable
+from workflows.rules.published import moment_of, of_series, readable
 
 OVER = ("finding.resolved", "finding.ended")
 OF_RULES = ("rule.applied", "rule.removed")  # earlier releases ended no finding with its rule
@@ -124,7 +124,7 @@ class RulesOnClocks:
         for kind, data in rows.values_list("type", "data").iterator(chunk_size=2000):
             entry = json.loads(bytes(data))
             at = datetime.fromisoformat(entry["at"])
-            if happened(at) > self._as_of:
+            if moment_of(at) > self._as_of:
                 continue
             if kind in OF_RULES:
                 found.append((kind, entry["subject"], "", {**entry["payload"], "week": weeks.label(last_week(at))}))
@@ -136,7 +136,7 @@ class RulesOnClocks:
 
     @cached_property
     def _away(self) -> set[str]:
-        """The rules that were removed then, or were applied later only."""
+        """The rules that were removed by then, or were not applied yet."""
         last = {rule_id: kind for kind, rule_id, _, _ in self._entries if kind in OF_RULES}
         ever = LedgerEntry.objects.filter(type="rule.applied").values_list("subject", flat=True).distinct()
         return {rule_id for rule_id in ever if last.get(rule_id) != "rule.applied"}
@@ -145,7 +145,7 @@ class RulesOnClocks:
     def _judged_to(self) -> Mapping[str, Mapping[str, int]]:
         """Rule → digest of each version that was applied until now → the last week that it can have judged by then.
 
-        Of a life that ended with the rule's removal nothing is known that was not over then.
+        What it judged before it was removed, it had judged by then.
         """
         newest = last_week(self._as_of)
         found: dict[str, dict[str, int]] = defaultdict(dict)
@@ -213,7 +213,7 @@ class RulesOnClocks:
         rows = Finding.objects.filter(connection=self._connection, actions__isnull=False).distinct()
         return {
             (row.rule_id, row.scope_key): [
-                action.code for action in row.actions.order_by("id") if happened(action.opened_at) <= self._as_of
+                action.code for action in row.actions.order_by("id") if moment_of(action.opened_at) <= self._as_of
             ]
             for row in rows
         }

@@ -34,7 +34,7 @@ ROWS_SHOWN = 10
 COURSE_SHOWN = 12
 LISTED = 8
 EPOCH = date(1970, 1, 1).toordinal()
-HAPPENED: dict[RecordKind, tuple[str, ...]] = {  # when a record was there, at the latest
+TIMES: dict[RecordKind, tuple[str, ...]] = {  # of what happened to a record
     RecordKind.TICKET: ("opened_at", "resolved_at", "closed_at"),
     RecordKind.SLA: ("start_at", "end_at"),
     RecordKind.SURVEY: ("sent_at", "answered_at"),
@@ -348,10 +348,10 @@ def _scope(rule: Rule, text: str) -> Scope:
 
 
 def _newest(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -> datetime | None:
-    """When the newest record that a rule's metric reads was there, up to a moment; None where there is none."""
+    """The last time, up to a moment, at which anything happened to a record that a rule's metric reads; None: never."""
     found: list[int] = []
     for kind in metric_named(rule.metric).reads:
-        latest = ", ".join(f'max("{one}") FILTER ("{one}" <= $until::TIMESTAMPTZ)' for one in HAPPENED[kind])
+        latest = ", ".join(f'max("{one}") FILTER ("{one}" <= $until::TIMESTAMPTZ)' for one in TIMES[kind])
         sql = f"SELECT epoch_us(greatest({latest})) AS moment FROM live_{TABLE_OF[kind]} WHERE connection = $connection"
         rows = warehouse.arrow(sql, {"connection": connection, "until": as_of.isoformat()})
         found += [at for at in rows["moment"].to_pylist() if at is not None]
@@ -359,7 +359,8 @@ def _newest(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) 
 
 
 def _older(newest: datetime) -> str:
-    return f"The newest record is of {newest:%Y-%m-%d %H:%M}Z; ask for then: --as-of {newest:%Y-%m-%d}."
+    following = weeks.monday(weeks.week_of(newest.date()) + 1)
+    return f"The newest record is of {newest:%Y-%m-%d %H:%M}Z; ask for when that week was over: --as-of {following}."
 
 
 def _connection_of(

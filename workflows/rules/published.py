@@ -57,8 +57,10 @@ def versions_of_other_series(live: Mapping[str, Mapping[str, Any]]) -> list[int]
     return [row.pk for row in rows if series_of(row.document) != series_of(live[row.rule_id])]
 
 
-def happened(at: datetime) -> datetime:
-    """When an entry was made: of a moment that is still to come, by a clock that was wrong, before today's cycles."""
+def moment_of(at: datetime) -> datetime:
+    """When something was done that says so itself. What is still to come was done by a clock that was ahead: it counts
+    as of a day ago, before today's cycles.
+    """
     now = datetime.now(UTC)
     return at if at <= now else now - timedelta(days=1)
 

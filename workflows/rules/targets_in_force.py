@@ -26,7 +26,7 @@ from workflows.models import LedgerEntry, RuleVersion
 from workflows.rules import sources
 from workflows.rules.backdating import Backdated, recorded
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
-from workflows.rules.published import happened
+from workflows.rules.published import moment_of
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Warehouse, our_warehouse
 
@@ -217,7 +217,9 @@ def report(
     rules = rules_on(on, as_of=as_of, rule_id=rule_id)
     live = {rule.id: rule for rule in rules_on(as_of.date(), as_of=as_of, rule_id=rule_id)}
     if rule_id is not None and not rules:
-        rules = [sources.live().rule(rule_id)]
+        sources.live().rule(rule_id)  # says which rules there are, where there is none of this name
+        what = f"By what was applied until {as_of:%Y-%m-%d %H:%M}Z, {rule_id} had no target on {on}."
+        raise InputError(what, mend="Ask for another day (--on), or as it stands at a later moment (--as-of).")
     last = min(last_week(as_of), weeks.week_of(on))
     applied: list[Applied] = []
     gaps: list[Gap] = []
@@ -246,29 +248,31 @@ def report(
 
 
 def rules_on(on: date, *, as_of: datetime, rule_id: str | None = None) -> list[Rule]:
-    """The versions that judged on a day, of all rules or of one, as it stood at a moment: those live then from its day
-    on, before the first application the first ones. Of a moment before any was applied, the first ones of all.
+    """The versions that judged on a day, of all rules or of one, as it stood at a moment.
+
+    From its application on a version counts, and before the first of a rule that one. What was applied after the moment
+    is not told, unless nothing at all was applied by then: then of each rule its first version.
     """
     live = [rule for rule in sources.live().rules if rule_id in (None, rule.id)]
     versions: dict[str, str] = {}
     gone: set[str] = set()
     rows = LedgerEntry.objects.filter(type__in=("rule.applied", "rule.removed")).order_by("index")
-    rows = rows if rule_id is None else rows.filter(subject=rule_id)
-    told = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
-    moments = [happened(datetime.fromisoformat(entry["at"])) for _, entry in told]
-    if on >= as_of.date() and all(at <= as_of for at in moments):
+    entries = [(kind, json.loads(bytes(data))) for kind, data in rows.values_list("type", "data")]
+    told = [(kind, entry, moment_of(datetime.fromisoformat(entry["at"]))) for kind, entry in entries]
+    was_any = any(at <= as_of for _, _, at in told)
+    told = [one for one in told if rule_id in (None, one[1]["subject"])]
+    if on >= as_of.date() and all(at <= as_of for _, _, at in told):
         return live
-    was_there = any(at <= as_of for at in moments)
-    for (kind, entry), at in zip(told, moments, strict=True):
+    for kind, entry, at in told:
         of, is_then = entry["subject"], at <= as_of and at.date() <= on
-        is_first = of not in versions and (at <= as_of or not was_there)
+        is_first = of not in versions and (at <= as_of or not was_any)
         if kind == "rule.applied" and (is_then or is_first):
             versions[of] = entry["payload"]["sha256"]
             gone.discard(of)
         elif kind == "rule.removed" and is_then:
             gone.add(of)
     found = [_version(of, sha256) for of, sha256 in sorted(versions.items()) if of not in gone]
-    ever = {entry["subject"] for _, entry in told}
+    ever = {entry["subject"] for _, entry, _ in told}
     return [rule for rule in found if rule is not None] + [rule for rule in live if rule.id not in ever]
 
 

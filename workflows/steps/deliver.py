@@ -43,13 +43,13 @@ from improvement.errors import (
 from improvement.records import Outbound, PreviewRequest, Receipt, Verb
 from workflows.actions.holding import keep
 from workflows.deliveries import outbox
+from workflows.deliveries.dead_letters import GIVEN_UP
 from workflows.evidence import ledger
 from workflows.models import Action, Connection, Delivery, DeliveryState, ReviewEntry
 from workflows.unforeseen import held
 
 log = structlog.get_logger()
 MAX_FAILURES = 10
-GIVEN_UP = (DeliveryState.DEAD, DeliveryState.DISCARDED)
 LONGEST_DOUBT = timedelta(hours=24)
 LONG_LOOK = timedelta(minutes=1)  # a tenth of what a doubt lasts
 NOTHING = "nothing is left to be sent: it is there already, or has no place there"
@@ -121,7 +121,7 @@ def preview(connector: Connector, *, clock: Clock = lambda: datetime.now(UTC)) -
 
 
 def deliver(connector: Connector, *, as_of: datetime, clock: Clock = lambda: datetime.now(UTC)) -> DeliverResult:
-    """Send the outbox of one connection, unless its ``write`` is off, or as far as it comes until it is.
+    """Send the outbox of one connection, until its ``write`` is off.
 
     ``clock`` is the wall clock, whatever moment the cycle is for: platforms forget and answer by it.
     """
@@ -311,14 +311,16 @@ def _to_send(delivery: Delivery, attempt: Attempt) -> Outbound:
 def _wait_for_given_up(delivery: Delivery, moment: datetime) -> None:
     of_action = Delivery.objects.filter(action=delivery.action_id, verb=Verb.UPDATE.value, state__in=GIVEN_UP)
     lately = of_action.filter(begun_at__gt=moment - timedelta(seconds=SETTLED_S), begun_at__lte=moment)
-    for key, begun_at in lately.order_by("-begun_at").values_list("key", "begun_at")[:1]:
-        ago_s = Attempt(moment, begun_at).unanswered_s
-        raise StillUnknown(
-            f"{key}, which was given up, was sent {ago_s:.0f} s ago without an answer, and may still take effect: it "
-            f"would undo {delivery.key}.",
-            where=Place(connection=delivery.connection),
-            mend=f"This one is sent {SETTLED_S / 60:.0f} minutes after that.",
-        )
+    found = lately.order_by("-begun_at").only("key", "begun_at").first()
+    if found is None or found.begun_at is None:
+        return
+    ago_s = (moment - found.begun_at).total_seconds()
+    raise StillUnknown(
+        f"{found.key}, which was given up, was sent {ago_s:.0f} s ago without an answer, and may still take effect: it "
+        f"would undo {delivery.key}.",
+        where=Place(connection=delivery.connection),
+        mend=f"This one is sent {SETTLED_S / 60:.0f} minutes after that.",
+    )
 
 
 def _remember_record(action_id: int, receipt: Receipt) -> None:
@@ -359,8 +361,9 @@ def _record(delivery: Delivery, receipt: Receipt, as_of: datetime) -> None:
 
 
 def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: bool) -> str:
-    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures. What
-    became of it.
+    """Try again next time. An outage may last as long as it likes; any other error ends it after some failures.
+
+    Returns its state then: people may have discarded it meanwhile.
     """
     delivery.attempts += 1
     delivery.failures += not is_outage
@@ -368,17 +371,21 @@ def _postpone(delivery: Delivery, error: str, as_of: datetime, *, is_outage: boo
     if delivery.failures >= MAX_FAILURES:
         return _bury(delivery, error, as_of)
     delivery.save(update_fields=["attempts", "failures", "last_error"])
-    return DeliveryState.WAITING.value
+    delivery.refresh_from_db(fields=["state"])
+    return delivery.state
 
 
 def _bury(delivery: Delivery, error: str, as_of: datetime) -> str:
-    """Make it a dead letter, unless it was given up or got newer content meanwhile, which nobody refused; its state."""
+    """Make it a dead letter, unless it was discarded meanwhile, or got newer content, which nobody refused.
+
+    Returns its state then.
+    """
     with transaction.atomic():
         keep(delivery.action)
-        now = Delivery.objects.select_for_update().get(pk=delivery.pk)
-        is_dead = now.state == DeliveryState.WAITING and bytes(now.outbound) == bytes(delivery.outbound)
-        delivery.state = DeliveryState.DEAD.value if is_dead else now.state
-        delivery.failures = delivery.failures if is_dead else 0  # newer content failed never yet
+        present = Delivery.objects.select_for_update().get(pk=delivery.pk)
+        is_dead = present.state == DeliveryState.WAITING and bytes(present.outbound) == bytes(delivery.outbound)
+        delivery.state = DeliveryState.DEAD.value if is_dead else present.state
+        delivery.failures = delivery.failures if is_dead else 0  # newer content has not failed yet
         delivery.last_error = error
         delivery.save(update_fields=["state", "attempts", "failures", "last_error"])
         if is_dead:

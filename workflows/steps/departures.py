@@ -134,7 +134,7 @@ class Departures:
     is_forced: bool = False
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     is_log_told: bool = field(default=False, init=False)
-    shut_out: ShutOut | None = field(default=None, init=False)  # then nothing else is asked, of no kind
+    shut_out: ShutOut | None = field(default=None, init=False)  # then nothing else is asked, of any kind
 
     def look(
         self,

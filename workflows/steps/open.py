@@ -39,7 +39,7 @@ def open_actions(
 ) -> OpenResult:
     """Open what fires, largest first. The first evaluation of a rule opens nothing.
 
-    Nor does a version of a rule that somebody removed or replaced since the cycle began, which may be long ago.
+    Nor does a version of a rule that somebody removed or replaced since the cycle began: reading may have taken hours.
     """
     result = OpenResult(connection=connection)
     live = set(RuleVersion.objects.filter(is_live=True).values_list("rule_id", "sha256"))

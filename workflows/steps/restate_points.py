@@ -28,7 +28,7 @@ from workflows.models import Action, Connection, Finding, Origin, Point, RuleVer
 from workflows.restating import counted_by
 from workflows.restating.touching import Touching, Value
 from workflows.rules.live import live_rules, of_broken_files
-from workflows.rules.published import happened, of_series, readable, taken_up
+from workflows.rules.published import moment_of, of_series, readable, taken_up
 from workflows.steps.evaluate import Published, cell_query
 from workflows.steps.restate import ANSWERED, COUNTED, HANDLED, OPEN_AGAIN, SENT, TALKED, Reads, reads_of, touched
 from workflows.warehouse import Warehouse, our_warehouse
@@ -173,7 +173,7 @@ def _taken_up_again(rules: Iterable[Rule], row: Connection, as_of: datetime) -> 
     live = RuleVersion.objects.filter(is_live=True, **({"applied_at__gte": since} if since is not None else {}))
     applied = set(live.values_list("rule_id", flat=True))
     taken = {rule.id: taken_up(rule) for rule in rules if rule.id in applied}
-    found = {rule_id: at for rule_id, at in taken.items() if at is not None and happened(at[1]) <= as_of}
+    found = {rule_id: at for rule_id, at in taken.items() if at is not None and moment_of(at[1]) <= as_of}
     again = (
         rule_id
         for rule_id, (index, moment) in found.items()

@@ -322,7 +322,7 @@ def test_links_that_are_all_refused_are_no_write_that_took_effect(desk: Desk, st
     ids = tuple(issue.id for issue in desk.claudia.search_issues("project = OPS", maxResults=2))
     link = desk.outbound(Verb.LINK, "triggers", trigger_ids=ids)
     desk.faults({"kind": "refuse", "status": status, "method": "POST", "path": "/issueLink$", "times": None})
-    with pytest.raises(WriteRefused, match=r"None of 2 links was made\."):
+    with pytest.raises(WriteRefused, match=r"No link was made: 2 refused\."):
         desk.connector.write(link, ref)
     desk.faults({"kind": "refuse", "status": status, "method": "POST", "path": "/issueLink$", "times": 1})
     receipt = desk.connector.write(link, ref)
@@ -338,7 +338,7 @@ def test_whoever_may_not_link_is_told_so_and_not_taken_for_somebody_who_is_not_s
     (ticket,) = desk.claudia.search_issues("project = OPS", maxResults=1)
     desk.running.set_options(desk.flavour, unlinkable=["OPS", "CIP"])
     try:
-        with pytest.raises(WriteRefused, match=r"None of 1 links was made\..*No Link Issue Permission"):
+        with pytest.raises(WriteRefused, match=r"No link was made: 1 refused\..*No Link Issue Permission"):
             desk.connector.write(desk.outbound(Verb.LINK, "triggers", trigger_ids=(ticket.id,)), ref)
     finally:
         desk.running.set_options(desk.flavour, unlinkable=[])

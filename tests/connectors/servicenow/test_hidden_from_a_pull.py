@@ -135,6 +135,25 @@ def test_a_survey_with_hidden_answers_is_found_among_however_many_without_answer
     assert [id for id, _, _ in pulled(connect(running), SURVEY).rejected] == [last]
 
 
+def test_metrics_that_are_hidden_are_found_also_after_a_page_whose_metrics_were_deleted(
+    serve: Serve, connect: Connect
+) -> None:
+    late = START + 90 * HOUR
+    others = (a_ticket(uid, survey=WorldSurvey(late, late + HOUR, 5)) for uid in range(21, 31))
+    running = serve(a_world(*(a_ticket(uid) for uid in range(1, 21)), *others))
+    lost = [row["id"] for row in pulled(connect(running), SURVEY).rows if row["score"] == 4]
+    admin = Person(running.servicenow_url, "admin")
+    gone = admin.create("asmt_metric", name="Speed", min="1", max="5")["sys_id"]
+    for answer in admin.find("asmt_metric_result", f"instanceIN{','.join(lost)}"):
+        admin.change("asmt_metric_result", answer["sys_id"], metric=gone)
+    admin.send_away("asmt_metric", gone)
+    running.set_options("servicenow", hidden_rows={"regelkreis": {"asmt_metric": "sys_idISNOTEMPTY"}})
+    found = pulled(connect(running, page_size=10), SURVEY)
+    assert {row["id"] for row in found.rows} == set(lost)
+    assert {reason for _, _, reason in found.rejected} == {"its answers are hidden from us (asmt_metric)"}
+    assert len(found.rejected) == 10
+
+
 @pytest.mark.parametrize("kind", ["server_error", "html_page", "refuse"])
 def test_a_count_that_only_a_note_needs_ends_no_pull(serve: Serve, connect: Connect, kind: str) -> None:
     running = serve(a_world(*(a_ticket(uid) for uid in range(1, 4))))

@@ -109,7 +109,7 @@ def test_links_that_are_all_refused_are_no_write_that_took_effect(
     connector = connect(running)
     ref, wanted = an_action(connector), triggers(admin)
     running.set_options("servicenow", rules=[{"table": "sn_cim_inbound_m2m", "effect": "reject", "name": "No robots"}])
-    with pytest.raises(WriteRefused, match=r"None of 4 links was made\. A business rule .*No robots") as refused:
+    with pytest.raises(WriteRefused, match=r"No link was made: 4 refused\. A business rule .*No robots") as refused:
         connector.write(wanted, ref)
     assert "Ask the owner of the rule" in refused.value.mend
     assert links(admin) == []

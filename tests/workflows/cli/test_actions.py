@@ -87,6 +87,10 @@ def test_an_action_is_planned_approved_and_goes_live(
         "--golive", "2025-09-15", days=1,
     )  # fmt: skip
     assert planned == f"{action.code} is proposed: Late resolutions for Acme\n"
+    ran("olga", "plan", action.code, "--golive", "2025-09-22", "--due", "", days=1)
+    action.refresh_from_db()
+    assert (action.golive_planned, action.due) == (date(2025, 9, 22), None)
+    ran("olga", "plan", action.code, "--golive", "2025-09-15", "--due", "2025-12-24", days=1)
     assert "is planned" in ran("olga", "submit", action.code, days=2)
     assert "is planned" in ran("adam", "approve", action.code, days=3)
     assert "is doing" in ran("olga", "start", action.code, days=4)

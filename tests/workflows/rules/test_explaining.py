@@ -113,7 +113,8 @@ def test_a_part_of_a_scope_names_the_ones_it_may_be(evaluated: datetime) -> None
 
 
 def test_of_weeks_without_records_it_is_told_of_when_the_newest_are(evaluated: datetime, tmp_path: Path) -> None:
-    hint, later = "The newest record is of 2025-07-07 11:46Z; ask for then: --as-of 2025-07-07.", timedelta(weeks=40)
+    later = timedelta(weeks=40)
+    hint = "The newest record is of 2025-07-07 11:46Z; ask for when that week was over: --as-of 2025-07-14."
     assert hint in ran("sla", "--scope", MAIL, "--as-of", (evaluated + later).isoformat()).stdout
     assert explained(evaluated + later)["newest_record"] == "2025-07-07T11:46:11+00:00"
     assert explained(evaluated)["newest_record"] is None

@@ -140,6 +140,9 @@ def test_a_rule_that_was_applied_later_had_no_target_yet(lived: Lived) -> None:
 
     assert (rules(then), rules(at)) == ({"hours"}, {"sla"})
     assert rules(at, "--on", f"{then:%Y-%m-%d}") == {"hours", "sla"}  # before it was applied, by its first version
+    assert rules(then, "--rule", "hours") == {"hours"}
+    refused = CliRunner().invoke(build(), ["targets", "--rule", "sla", "--as-of", then.isoformat()])
+    assert f"sla had no target on {then:%Y-%m-%d}" in str(refused.exception)
 
 
 def test_a_version_that_a_wrong_clock_made_live_is_in_force_although_its_moment_is_still_to_come(
