@@ -91,9 +91,9 @@ class Scores:
         is_counted = self._instance.is_counted(RESULTS, "instance", without) if without else False
         if is_counted or (is_counted is None and len(without) == len(wanted) >= MANY):
             self.unseen |= dict.fromkeys(self._counted(without), HIDDEN.format(RESULTS))
-        if hidden := self._hidden_among({metric for survey, metric, _ in told if survey in unmeasured}):
-            by_hidden = {survey for survey, metric, _ in told if survey in unmeasured and metric in hidden}
-            self.unseen |= dict.fromkeys(by_hidden, HIDDEN.format(METRICS))
+        asked = [(survey, metric) for survey, metric, _ in told if survey in unmeasured]
+        hidden = self._hidden_among({metric for _, metric in asked})
+        self.unseen |= {survey: HIDDEN.format(METRICS) for survey, metric in asked if metric in hidden}
         table = METRICS if unmeasured else RESULTS
         if len(self.unseen) == len(wanted) >= MANY and not self._shows_any(table):
             where = Place(connection=self._instance.config.name)

@@ -1,12 +1,10 @@
 """`rules explain`: a rule's word on one scope, from the rows of the warehouse to the state of its finding."""
 
-# ruff: noqa: S608 (the SQL is made of our own names; values are bound)
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlglot
@@ -16,31 +14,22 @@ from sqlglot import exp
 from improvement import weeks
 from improvement.errors import InputError
 from improvement.metrics import Fill, metric_named, value_of_rows
-from improvement.records import RecordKind
 from improvement.rules import Cells, Explanation, Rule, Scope, SeriesKey, explain, plan_queries, rule_from_document
 from improvement.rules.suggestions import did_you_mean
 from improvement.rules.testing import value_text
 from workflows.complete_weeks import last_week
 from workflows.models import Evaluation, Finding, RuleVersion
-from workflows.rules import sources
+from workflows.rules import newest_record, sources
 from workflows.rules.lines import BAD, GOOD, HEAD, QUIET, Line, columns
 from workflows.rules.published import Life, last_life, last_live, of_series, readable
 from workflows.rules.sources import connection_names
 from workflows.steps.evaluate import BACKFILL_WEEKS, cell_query
 from workflows.warehouse import Pinned, Warehouse, our_warehouse
-from workflows.warehouse.schema import TABLE_OF
 
 ROWS_SHOWN = 10
 COURSE_SHOWN = 12
 LISTED = 8
 EPOCH = date(1970, 1, 1).toordinal()
-TIMES: dict[RecordKind, tuple[str, ...]] = {  # of what happened to a record
-    RecordKind.TICKET: ("opened_at", "resolved_at", "closed_at"),
-    RecordKind.SLA: ("start_at", "end_at"),
-    RecordKind.SURVEY: ("sent_at", "answered_at"),
-    RecordKind.CONTACT: ("at",),
-    RecordKind.OUTAGE: ("begin_at", "end_at"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +114,7 @@ class Told:
         colour = BAD if found.memory.state.value == "firing" else GOOD if found.memory.state.value == "ok" else ""
         yield from (Line(sentence, colour if sentence == found.sentences[-1] else "") for sentence in found.sentences)
         if self.newest is not None:
-            yield Line(f"Nothing is here of these weeks. {_older(self.newest)}", BAD)
+            yield Line(f"Nothing is here of these weeks. {newest_record.advice(self.newest)}", BAD)
         yield from self._published()
         yield from _titled("Which target won, and why", [(_mark(s.has_won), s.label, s.target, s.because)
                                                            for s in found.cascade])  # fmt: skip
@@ -234,7 +223,7 @@ def told(
         others = {other.sha256: other for by_week in judged_by.values() for other in by_week.values()}
         last = {name: _last_week(rule, name, removed_at, as_of) for name in names}
         cells = {name: _cells(warehouse, [rule, *others.values()], name, life, as_of, last[name]) for name in names}
-        newest = {name: _newest(warehouse, rule, name, as_of) for name in names}
+        newest = {name: newest_record.newest(warehouse, rule, name, as_of) for name in names}
         where = _connection_of(rule, scope, cells, newest.values())
         week = last[where]
         found = explain(
@@ -347,22 +336,6 @@ def _scope(rule: Rule, text: str) -> Scope:
     return scope
 
 
-def _newest(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -> datetime | None:
-    """The last time, up to a moment, at which anything happened to a record that a rule's metric reads; None: never."""
-    found: list[int] = []
-    for kind in metric_named(rule.metric).reads:
-        latest = ", ".join(f'max("{one}") FILTER ("{one}" <= $until::TIMESTAMPTZ)' for one in TIMES[kind])
-        sql = f"SELECT epoch_us(greatest({latest})) AS moment FROM live_{TABLE_OF[kind]} WHERE connection = $connection"
-        rows = warehouse.arrow(sql, {"connection": connection, "until": as_of.isoformat()})
-        found += [at for at in rows["moment"].to_pylist() if at is not None]
-    return datetime.fromtimestamp(max(found) // 1_000_000, UTC) if found else None
-
-
-def _older(newest: datetime) -> str:
-    following = weeks.monday(weeks.week_of(newest.date()) + 1)
-    return f"The newest record is of {newest:%Y-%m-%d %H:%M}Z; ask for when that week was over: --as-of {following}."
-
-
 def _connection_of(
     rule: Rule, scope: Scope, cells: Mapping[str, Mapping[SeriesKey, Cells]], newest: Iterable[datetime | None]
 ) -> str:
@@ -381,7 +354,9 @@ def _connection_of(
         raise InputError(what, mend=f"Which one? {'; '.join(near[:LISTED])}{more}.")
     if not known:
         last_seen = max((at for at in newest if at is not None), default=None)
-        mend = "Pull first, or widen its where." + (f" {_older(last_seen)}" if last_seen is not None else "")
+        mend = "Pull first, or widen its where." + (
+            f" {newest_record.advice(last_seen)}" if last_seen is not None else ""
+        )
         raise InputError(f"{rule.id} counted nothing in these weeks.", mend=mend)
     for name, value in wanted.items():
         beside = {key: other for key, other in wanted.items() if key != name}

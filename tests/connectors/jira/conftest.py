@@ -288,3 +288,8 @@ def rows(pages: Any) -> list[dict[str, Any]]:
         assert page.rejected == ()
         found += page.batch.to_pylist()
     return found
+
+
+def by_id(pages: Any) -> dict[str, dict[str, Any]]:
+    """The rows of a pull by their ids."""
+    return {row["id"]: row for row in rows(pages)}

@@ -11,8 +11,7 @@ from connectors.base import Cursor
 from connectors.sandbox.plugin import Flavour
 from improvement.records import RecordKind
 
-from .conftest import Connect
-from .test_pull import by_id, rows
+from .conftest import Connect, by_id, rows
 
 
 def last_cursor(pages: Any) -> Cursor:

@@ -21,14 +21,10 @@ from connectors.sandbox.world import TicketEvent, WorldSla, WorldTicket
 from improvement.errors import ConnectionFailed, CredentialsRefused
 from improvement.records import RecordKind
 
-from .conftest import rows
+from .conftest import by_id, rows
 
 Connect = Callable[..., Any]
 SUNDAY = datetime(2026, 10, 25, tzinfo=UTC)  # summer time ends in Europe: 00:30Z and 01:30Z are both 02:30
-
-
-def by_id(pages: Any) -> dict[str, dict[str, Any]]:
-    return {row["id"]: row for row in rows(pages)}
 
 
 Whole = dict[str, dict[str, Any]]

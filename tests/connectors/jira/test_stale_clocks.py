@@ -16,13 +16,9 @@ from connectors.sandbox.testing import RunningSandbox
 from connectors.sandbox.world import WorldTicket
 from improvement.records import RecordKind
 
-from .conftest import rows
+from .conftest import by_id
 
 Connect = Callable[..., Any]
-
-
-def by_id(pages: Any) -> dict[str, dict[str, Any]]:
-    return {row["id"]: row for row in rows(pages)}
 
 
 def test_months_long_past_do_not_read_all_breached_clocks_again(

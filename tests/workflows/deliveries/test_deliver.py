@@ -353,6 +353,21 @@ def test_nothing_is_written_after_a_change_of_fields_that_may_still_take_effect(
     assert (tried(desk, clock).sent, desk.requests[-2:]) == (2, names)
 
 
+def test_what_is_discarded_while_it_fails_waits_no_more_and_holds_nothing_up(desk: Desk, action: Action) -> None:
+    key, admin = f"{action.code}/note/one", a_person("ada", Role.ADMIN)
+    desk.answers = raises(ConnectionFailed("Cut off."), on="note/one")
+    assert sent(desk, 0).waiting == 2  # the other note stands behind it
+
+    def discarded(outbound: Outbound) -> None:
+        if outbound.key == key:
+            dead_letters.discard(admin, key, reason="It is not needed.", at=OPENED)
+            raise ConnectionFailed("Cut off.")
+
+    desk.answers = discarded
+    result = sent(desk, 1)
+    assert (result.waiting, result.refused, states()) == (0, 0, ["sent", "discarded", "sent"])
+
+
 def test_what_a_write_replaced_stands_in_the_ledger_so_that_it_can_be_put_back(desk: Desk, action: Action) -> None:
     class Replacing(Desk):
         def write(self, outbound: Outbound, ref: RecordRef | None) -> Receipt:
