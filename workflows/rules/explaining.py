@@ -354,10 +354,8 @@ def _connection_of(
         raise InputError(what, mend=f"Which one? {'; '.join(near[:LISTED])}{more}.")
     if not known:
         last_seen = max((at for at in newest if at is not None), default=None)
-        mend = "Pull first, or widen its where." + (
-            f" {newest_record.advice(last_seen)}" if last_seen is not None else ""
-        )
-        raise InputError(f"{rule.id} counted nothing in these weeks.", mend=mend)
+        instead = f" {newest_record.advice(last_seen)}" if last_seen is not None else ""
+        raise InputError(f"{rule.id} counted nothing in these weeks.", mend=f"Pull first, or widen its where.{instead}")
     for name, value in wanted.items():
         beside = {key: other for key, other in wanted.items() if key != name}
         values = {one.get(name) or "" for one in known if all(one.get(key) == has for key, has in beside.items())}

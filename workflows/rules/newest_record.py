@@ -33,7 +33,7 @@ def newest(warehouse: Warehouse, rule: Rule, connection: str, as_of: datetime) -
     return datetime.fromtimestamp(max(found) // 1_000_000, UTC) if found else None
 
 
-def advice(newest: datetime) -> str:
-    """What to tell, and to ask instead, of weeks that lie after it."""
-    following = weeks.monday(weeks.week_of(newest.date()) + 1)
-    return f"The newest record is of {newest:%Y-%m-%d %H:%M}Z; ask for when that week was over: --as-of {following}."
+def advice(at: datetime) -> str:
+    """What to tell, and to ask instead, of weeks that lie after this time."""
+    following = weeks.monday(weeks.week_of(at.date()) + 1)
+    return f"The newest record is of {at:%Y-%m-%d %H:%M}Z; ask for when that week was over: --as-of {following}."

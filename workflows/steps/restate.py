@@ -308,9 +308,9 @@ def _beside(day: str) -> str:
     return f"CASE (({day}) + 3) % 7 WHEN 0 THEN {day} - 1 WHEN 6 THEN {day} + 1 END"
 
 
-#: SQL: the day on which a clock counted before it was found breached, or not to be: when it stopped, or when it ran out.
+#: SQL: the day on which a clock counted before it was found breached, or not: when it stopped, or when it ran out.
 _OTHER = f"(CASE WHEN t.is_breached THEN t.end_day ELSE epoch_us(t.breach_at) // {DAY_US} END)"
-#: SQL, a list: the days of the week that such a clock leaves; empty where another field changed, and of a week that stays.
+#: SQL, a list: the days of the week that such a clock leaves; empty where its week stays, or another field changed.
 LEFT = (
     f"CASE WHEN c.field = '{BREACHED}' THEN list_filter([{_OTHER}, {_beside(_OTHER)}], "
     "lambda day: day IS NOT NULL AND (day + 3) // 7 IS DISTINCT FROM (t.decided_day + 3) // 7) ELSE [] END"
